@@ -1,0 +1,22 @@
+//! kubetab: a Kubernetes cluster simulated in one deterministic world.
+//!
+//! ARCHITECTURE.md is the map. Layers, each of which knows only those below it: `wasm` (the JS API)
+//! → `kubectl`, `shell`, `lessons` → `controllers`, `scheduler`, `kubelet`, `net`, `programs` →
+//! `api` → `sim` → `value`, `limits`.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+pub mod api;
+pub mod limits;
+pub mod sim;
+pub mod value;

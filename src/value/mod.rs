@@ -1,0 +1,558 @@
+//! The tree that every object is: immutable values with interned field names and shared subtrees.
+//!
+//! A clone is a reference count; an edit copies the nodes from the root to the edited one and shares
+//! the rest. Two trees that share a subtree compare it by address. Knows nothing of Kubernetes.
+
+mod json;
+mod key;
+
+pub use json::JsonError;
+pub use key::Key;
+
+use std::fmt;
+use std::rc::Rc;
+
+/// A JSON-like value. Maps keep their keys sorted by bytes, as Kubernetes prints them.
+#[derive(Clone, Default)]
+pub enum Value {
+    #[default]
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Rc<str>),
+    List(Rc<Vec<Value>>),
+    Map(Rc<Map>),
+}
+
+/// What an absent field reads as: `Value` holds no interior mutability, so a reference to the
+/// constant lives as long as the program.
+const NULL: &Value = &Value::Null;
+
+/// A map's entries, sorted by key.
+#[derive(Clone, Default)]
+pub struct Map(Vec<(Key, Value)>);
+
+impl Map {
+    pub const fn new() -> Map {
+        Map(Vec::new())
+    }
+
+    /// A map of these entries. A later entry of the same key wins.
+    pub fn from_entries(mut entries: Vec<(Key, Value)>) -> Map {
+        entries.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+        // `dedup_by` keeps the first of equals: swap, so that the later one's value stays.
+        entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(&mut later.1, &mut kept.1);
+            }
+            same
+        });
+        Map(entries)
+    }
+
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        // Most maps are small: a scan that mostly compares lengths beats a binary search there.
+        if self.0.len() <= 8 {
+            if let Some(i) = self.0.iter().position(|(k, _)| k.as_str() == key) {
+                return Ok(i);
+            }
+        }
+        self.0.binary_search_by(|(k, _)| k.as_str().cmp(key))
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.find(key).ok().and_then(|i| self.0.get(i)).map(|(_, v)| v)
+    }
+
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        let i = self.find(key).ok()?;
+        self.0.get_mut(i).map(|(_, v)| v)
+    }
+
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.find(key).is_ok()
+    }
+
+    /// Sets a key, and returns what it held.
+    pub fn insert(&mut self, key: impl Into<Key>, value: Value) -> Option<Value> {
+        let key = key.into();
+        match self.find(key.as_str()) {
+            Ok(i) => self.0.get_mut(i).map(|(_, v)| std::mem::replace(v, value)),
+            Err(i) => {
+                self.0.insert(i, (key, value));
+                None
+            }
+        }
+    }
+
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        let i = self.find(key).ok()?;
+        Some(self.0.remove(i).1)
+    }
+
+    /// The value at `key`, set to null first where there is none.
+    pub fn entry(&mut self, key: &str) -> &mut Value {
+        let i = match self.find(key) {
+            Ok(i) => i,
+            Err(i) => {
+                self.0.insert(i, (Key::from(key), Value::Null));
+                i
+            }
+        };
+        &mut self.0[i].1
+    }
+
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
+        self.0.retain(|(k, v)| keep(k.as_str(), v));
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Key, &Value)> + ExactSizeIterator + Clone {
+        self.0.iter().map(|(k, v)| (k, v))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
+        self.0.iter_mut().map(|(k, v)| (&*k, v))
+    }
+
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator + Clone {
+        self.0.iter().map(|(k, _)| k.as_str())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl PartialEq for Map {
+    fn eq(&self, other: &Map) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Value {
+    /// An empty map.
+    pub fn map() -> Value {
+        Value::Map(Rc::default())
+    }
+
+    /// A list of these values.
+    pub fn list(items: Vec<Value>) -> Value {
+        Value::List(Rc::new(items))
+    }
+
+    /// The field `key` of a map; null for an absent field and for anything that is no map.
+    pub fn get(&self, key: &str) -> &Value {
+        match self {
+            Value::Map(map) => map.get(key).unwrap_or(NULL),
+            _ => NULL,
+        }
+    }
+
+    /// The value at a path of fields; null where the path ends early.
+    pub fn at(&self, path: &[&str]) -> &Value {
+        path.iter().fold(self, |v, key| v.get(key))
+    }
+
+    /// Whether a map has the field, even as null.
+    pub fn has(&self, key: &str) -> bool {
+        self.as_map().is_some_and(|m| m.contains_key(key))
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// Null, `false`, 0, an empty text, list or map: what Go's `omitempty` leaves out.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Value::Null => true,
+            Value::Bool(b) => !b,
+            Value::Int(i) => *i == 0,
+            Value::Float(f) => *f == 0.0,
+            Value::Str(s) => s.is_empty(),
+            Value::List(l) => l.is_empty(),
+            Value::Map(m) => m.is_empty(),
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The text, or the empty text when this is none.
+    pub fn str(&self) -> &str {
+        self.as_str().unwrap_or("")
+    }
+
+    /// The shared text, when this is one.
+    pub fn shared_str(&self) -> Option<&Rc<str>> {
+        match self {
+            Value::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The text at a path; the empty text when there is none.
+    pub fn str_at(&self, path: &[&str]) -> &str {
+        self.at(path).str()
+    }
+
+    /// An integer, or a float that is whole.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::Int(i) => Some(*i),
+            Value::Float(f) if f.fract() == 0.0 && f.abs() < 9e15 => Some(*f as i64),
+            _ => None,
+        }
+    }
+
+    /// The integer at a path.
+    pub fn i64_at(&self, path: &[&str]) -> Option<i64> {
+        self.at(path).as_i64()
+    }
+
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Int(i) => Some(*i as f64),
+            Value::Float(f) => Some(*f),
+            _ => None,
+        }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
+    /// Whether the value at a path is `true`.
+    pub fn bool_at(&self, path: &[&str]) -> bool {
+        self.at(path).as_bool().unwrap_or(false)
+    }
+
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(l) => Some(l),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; nothing for anything else.
+    pub fn items(&self) -> &[Value] {
+        self.as_list().unwrap_or(&[])
+    }
+
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Value::Map(m) => Some(m),
+            _ => None,
+        }
+    }
+
+    /// The entries of a map; nothing for anything else.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = (&Key, &Value)> + Clone {
+        self.as_map().into_iter().flat_map(|m| m.0.iter().map(|(k, v)| (k, v)))
+    }
+
+    /// This value as a map to edit; anything that is no map is replaced by an empty one.
+    pub fn map_mut(&mut self) -> &mut Map {
+        if !matches!(self, Value::Map(_)) {
+            *self = Value::map();
+        }
+        match self {
+            Value::Map(m) => Rc::make_mut(m),
+            // Assigned just above; a leaked empty map keeps this total without a panic.
+            _ => Box::leak(Box::default()),
+        }
+    }
+
+    /// This value as a list to edit; anything that is no list is replaced by an empty one.
+    pub fn list_mut(&mut self) -> &mut Vec<Value> {
+        if !matches!(self, Value::List(_)) {
+            *self = Value::List(Rc::default());
+        }
+        match self {
+            Value::List(l) => Rc::make_mut(l),
+            _ => Box::leak(Box::default()),
+        }
+    }
+
+    /// The value at a path of fields, to edit; maps are made where there are none.
+    pub fn at_mut(&mut self, path: &[&str]) -> &mut Value {
+        path.iter().fold(self, |v, key| v.map_mut().entry(key))
+    }
+
+    /// Sets the value at a path of fields; maps are made where there are none.
+    pub fn set(&mut self, path: &[&str], value: impl Into<Value>) {
+        *self.at_mut(path) = value.into();
+    }
+
+    /// Sets the value at a path unless it is `is_empty`, in which case the field is removed.
+    pub fn set_or_remove(&mut self, path: &[&str], value: impl Into<Value>) {
+        let value = value.into();
+        if value.is_empty() {
+            self.remove(path);
+        } else {
+            self.set(path, value);
+        }
+    }
+
+    /// Removes the field at a path, and returns it. Copies nothing when there is none.
+    pub fn remove(&mut self, path: &[&str]) -> Option<Value> {
+        let (last, parents) = path.split_last()?;
+        if !self.at(parents).has(last) {
+            return None;
+        }
+        self.at_mut(parents).map_mut().remove(last)
+    }
+
+    /// Whether two values are the same node or equal scalars: a cheap `true` that may miss equals.
+    pub fn same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::List(a), Value::List(b)) => Rc::ptr_eq(a, b),
+            (Value::Map(a), Value::Map(b)) => Rc::ptr_eq(a, b),
+            (Value::Str(a), Value::Str(b)) => Rc::ptr_eq(a, b),
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// Replaces each subtree that equals its place in `old` by `old`'s node, so that versions of an
+    /// object share what did not change. Returns whether the whole value was equal.
+    pub fn share_with(&mut self, old: &Value) -> bool {
+        if self.same(old) {
+            return true;
+        }
+        let equal = match (&mut *self, old) {
+            (Value::Str(a), Value::Str(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::List(a), Value::List(b)) => {
+                let same_length = a.len() == b.len();
+                let items = Rc::make_mut(a);
+                let mut equal = same_length;
+                for (x, y) in items.iter_mut().zip(b.iter()) {
+                    equal &= x.share_with(y);
+                }
+                equal
+            }
+            (Value::Map(a), Value::Map(b)) => {
+                let mut equal = a.len() == b.len();
+                for (k, v) in Rc::make_mut(a).iter_mut() {
+                    match b.get(k.as_str()) {
+                        Some(other) => equal &= v.share_with(other),
+                        None => equal = false,
+                    }
+                }
+                equal
+            }
+            _ => false,
+        };
+        if equal {
+            *self = old.clone();
+        }
+        equal
+    }
+
+    /// Depth of nesting: 0 for a scalar.
+    pub fn depth(&self) -> usize {
+        match self {
+            Value::List(l) => 1 + l.iter().map(Value::depth).max().unwrap_or(0),
+            Value::Map(m) => 1 + m.iter().map(|(_, v)| v.depth()).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Int(a), Value::Float(b)) | (Value::Float(b), Value::Int(a)) => *a as f64 == *b,
+            (Value::Str(a), Value::Str(b)) => Rc::ptr_eq(a, b) || a == b,
+            (Value::List(a), Value::List(b)) => Rc::ptr_eq(a, b) || a == b,
+            (Value::Map(a), Value::Map(b)) => Rc::ptr_eq(a, b) || a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Shows the value as JSON.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(s: &str) -> Value {
+        Value::Str(s.into())
+    }
+}
+impl From<&&str> for Value {
+    fn from(s: &&str) -> Value {
+        Value::Str((*s).into())
+    }
+}
+impl From<String> for Value {
+    fn from(s: String) -> Value {
+        Value::Str(s.into())
+    }
+}
+impl From<&String> for Value {
+    fn from(s: &String) -> Value {
+        Value::Str(s.as_str().into())
+    }
+}
+impl From<Rc<str>> for Value {
+    fn from(s: Rc<str>) -> Value {
+        Value::Str(s)
+    }
+}
+impl From<&Rc<str>> for Value {
+    fn from(s: &Rc<str>) -> Value {
+        Value::Str(s.clone())
+    }
+}
+impl From<&Key> for Value {
+    fn from(k: &Key) -> Value {
+        Value::Str(k.shared())
+    }
+}
+impl From<bool> for Value {
+    fn from(b: bool) -> Value {
+        Value::Bool(b)
+    }
+}
+impl From<i64> for Value {
+    fn from(i: i64) -> Value {
+        Value::Int(i)
+    }
+}
+impl From<i32> for Value {
+    fn from(i: i32) -> Value {
+        Value::Int(i64::from(i))
+    }
+}
+impl From<u16> for Value {
+    fn from(i: u16) -> Value {
+        Value::Int(i64::from(i))
+    }
+}
+impl From<u32> for Value {
+    fn from(i: u32) -> Value {
+        Value::Int(i64::from(i))
+    }
+}
+impl From<usize> for Value {
+    fn from(i: usize) -> Value {
+        Value::Int(i64::try_from(i).unwrap_or(i64::MAX))
+    }
+}
+impl From<f64> for Value {
+    fn from(f: f64) -> Value {
+        Value::Float(f)
+    }
+}
+impl From<crate::sim::Time> for Value {
+    fn from(t: crate::sim::Time) -> Value {
+        Value::from(t.to_string())
+    }
+}
+impl From<Map> for Value {
+    fn from(m: Map) -> Value {
+        Value::Map(Rc::new(m))
+    }
+}
+impl From<Vec<Value>> for Value {
+    fn from(l: Vec<Value>) -> Value {
+        Value::list(l)
+    }
+}
+impl From<&Value> for Value {
+    fn from(v: &Value) -> Value {
+        v.clone()
+    }
+}
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(v: Option<T>) -> Value {
+        v.map_or(Value::Null, Into::into)
+    }
+}
+impl FromIterator<Value> for Value {
+    fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Value {
+        Value::list(items.into_iter().collect())
+    }
+}
+impl<K: Into<Key>> FromIterator<(K, Value)> for Value {
+    fn from_iter<I: IntoIterator<Item = (K, Value)>>(entries: I) -> Value {
+        Value::from(Map::from_entries(
+            entries.into_iter().map(|(k, v)| (k.into(), v)).collect(),
+        ))
+    }
+}
+
+/// Builds a map: `obj! { "kind": "Pod", "metadata": obj! { "name": name } }`. Values are anything
+/// that `Value: From` takes.
+#[macro_export]
+macro_rules! obj {
+    () => { $crate::value::Value::map() };
+    ($($key:literal : $value:expr),+ $(,)?) => {
+        $crate::value::Value::from_iter([$(($crate::value::Key::from($key), $crate::value::Value::from($value))),+])
+    };
+}
+
+/// Builds a list: `list!["a", 1, obj! {}]`.
+#[macro_export]
+macro_rules! list {
+    ($($value:expr),* $(,)?) => { $crate::value::Value::list(vec![$($crate::value::Value::from($value)),*]) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_copy_only_the_path() {
+        let old = obj! { "metadata": obj! { "name": "web" }, "spec": obj! { "containers": list![obj! { "image": "nginx" }] } };
+        let mut new = old.clone();
+        new.set(&["metadata", "labels", "app"], "web");
+        assert!(new.get("spec").same(old.get("spec")));
+        assert_eq!(old.at(&["metadata", "labels"]), &Value::Null);
+        assert_eq!(new.str_at(&["metadata", "labels", "app"]), "web");
+        assert_eq!(new.remove(&["metadata", "labels", "nothing"]), None);
+        new.remove(&["metadata", "labels"]);
+        assert_eq!(new, old);
+    }
+
+    #[test]
+    fn share_with_shares_equal_subtrees() {
+        let old = obj! { "a": obj! { "x": "text", "l": list![1, 2] }, "b": 1 };
+        let mut new = obj! { "a": obj! { "x": "text", "l": list![1, 2] }, "b": 2 };
+        assert!(!new.share_with(&old));
+        assert!(new.get("a").same(old.get("a")));
+        let mut equal = obj! { "a": obj! { "x": "text", "l": list![1, 2] }, "b": 1 };
+        assert!(equal.share_with(&old));
+        assert!(equal.same(&old));
+    }
+
+    #[test]
+    fn keys_are_sorted_and_the_last_of_equals_wins() {
+        let v = Value::from_iter([("b", Value::from(1)), ("a", Value::from(2)), ("b", Value::from(3))]);
+        assert_eq!(v.to_json(), r#"{"a":2,"b":3}"#);
+    }
+}
