@@ -149,7 +149,7 @@ mod tests {
         let v = Value::from_json(r#"{"a":1,"b":1.5,"c":2.0,"d":18446744073709551615,"e":"x"}"#).unwrap();
         assert_eq!(
             v.to_json(),
-            r#"{"a":1,"b":1.5,"c":2,"d":1.8446744073709552e19,"e":"x"}"#
+            r#"{"a":1,"b":1.5,"c":2,"d":1.8446744073709552e+19,"e":"x"}"#
         );
         let deep = "[".repeat(limits::VALUE_DEPTH + 10) + &"]".repeat(limits::VALUE_DEPTH + 10);
         assert!(Value::from_json(&deep).is_err());

@@ -7,7 +7,7 @@ mod json;
 mod key;
 
 pub use json::JsonError;
-pub use key::Key;
+pub use key::{Key, intern};
 
 use std::fmt;
 use std::rc::Rc;

@@ -1,0 +1,256 @@
+//! A stored version of an object: its tree, and what every part asks of its metadata.
+
+use std::any::Any;
+use std::cell::OnceCell;
+use std::fmt;
+use std::rc::Rc;
+
+use super::resource;
+use crate::obj;
+use crate::sim::Time;
+use crate::value::Value;
+
+/// One version of an API object. Clones share it.
+#[derive(Clone)]
+pub struct Object(Rc<Inner>);
+
+struct Inner {
+    value: Value,
+    revision: u64,
+    /// What a typed view parsed of this version, made when first asked for.
+    memo: OnceCell<Rc<dyn Any>>,
+}
+
+impl Object {
+    pub fn new(value: Value) -> Object {
+        let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
+        Object(Rc::new(Inner {
+            value,
+            revision,
+            memo: OnceCell::new(),
+        }))
+    }
+
+    /// The whole tree.
+    pub fn value(&self) -> &Value {
+        &self.0.value
+    }
+
+    /// The field at a path.
+    pub fn at(&self, path: &[&str]) -> &Value {
+        self.0.value.at(path)
+    }
+
+    pub fn spec(&self) -> &Value {
+        self.0.value.get("spec")
+    }
+
+    pub fn status(&self) -> &Value {
+        self.0.value.get("status")
+    }
+
+    pub fn metadata(&self) -> &Value {
+        self.0.value.get("metadata")
+    }
+
+    pub fn api_version(&self) -> &str {
+        self.0.value.str_at(&["apiVersion"])
+    }
+
+    pub fn kind(&self) -> &str {
+        self.0.value.str_at(&["kind"])
+    }
+
+    pub fn name(&self) -> &str {
+        self.metadata().str_at(&["name"])
+    }
+
+    /// Empty for objects that have no namespace.
+    pub fn namespace(&self) -> &str {
+        self.metadata().str_at(&["namespace"])
+    }
+
+    /// `namespace/name`, or `/name`.
+    pub fn full_name(&self) -> Rc<str> {
+        format!("{}/{}", self.namespace(), self.name()).into()
+    }
+
+    /// Namespace and name, as controllers' queues hold them.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.namespace(), self.name())
+    }
+
+    pub fn uid(&self) -> &str {
+        self.metadata().str_at(&["uid"])
+    }
+
+    /// The store's revision of this version.
+    pub fn revision(&self) -> u64 {
+        self.0.revision
+    }
+
+    pub fn generation(&self) -> i64 {
+        self.metadata().i64_at(&["generation"]).unwrap_or(0)
+    }
+
+    pub fn labels(&self) -> &Value {
+        self.metadata().get("labels")
+    }
+
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels().get(key).as_str()
+    }
+
+    pub fn annotations(&self) -> &Value {
+        self.metadata().get("annotations")
+    }
+
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations().get(key).as_str()
+    }
+
+    pub fn created(&self) -> Time {
+        Time::parse(self.metadata().str_at(&["creationTimestamp"])).unwrap_or_default()
+    }
+
+    pub fn deletion_timestamp(&self) -> Option<Time> {
+        Time::parse(self.metadata().str_at(&["deletionTimestamp"]))
+    }
+
+    /// Whether its deletion was asked for.
+    pub fn is_deleting(&self) -> bool {
+        self.metadata().has("deletionTimestamp")
+    }
+
+    pub fn finalizers(&self) -> impl Iterator<Item = &str> {
+        self.metadata().get("finalizers").items().iter().map(Value::str)
+    }
+
+    pub fn owner_references(&self) -> &[Value] {
+        self.metadata().get("ownerReferences").items()
+    }
+
+    /// The owner that controls it.
+    pub fn controller(&self) -> Option<Owner<'_>> {
+        self.owner_references()
+            .iter()
+            .find(|r| r.bool_at(&["controller"]))
+            .map(Owner)
+    }
+
+    /// Whether the object of this uid controls it.
+    pub fn is_controlled_by(&self, uid: &str) -> bool {
+        self.controller().is_some_and(|o| o.uid() == uid)
+    }
+
+    /// The condition of this type in `status.conditions`.
+    pub fn condition(&self, kind: &str) -> Option<&Value> {
+        self.status()
+            .get("conditions")
+            .items()
+            .iter()
+            .find(|c| c.str_at(&["type"]) == kind)
+    }
+
+    /// An owner reference to this object, as controllers set it on what they make.
+    pub fn controller_reference(&self) -> Value {
+        obj! {
+            "apiVersion": self.api_version(),
+            "blockOwnerDeletion": true,
+            "controller": true,
+            "kind": self.kind(),
+            "name": self.name(),
+            "uid": self.uid(),
+        }
+    }
+
+    /// A reference to this object for events' `involvedObject`.
+    pub fn reference(&self) -> Value {
+        let mut r = obj! {
+            "apiVersion": self.api_version(),
+            "kind": self.kind(),
+            "name": self.name(),
+            "resourceVersion": self.metadata().get("resourceVersion"),
+            "uid": self.uid(),
+        };
+        r.set_or_remove(&["namespace"], self.namespace());
+        r
+    }
+
+    /// What `make` computes of this version, computed once. One version keeps one type of memo; a
+    /// second type is computed each time.
+    pub fn memo<T: 'static>(&self, make: impl Fn(&Object) -> T) -> Rc<T> {
+        let kept = self.0.memo.get_or_init(|| Rc::new(make(self)));
+        kept.clone().downcast::<T>().unwrap_or_else(|_| Rc::new(make(self)))
+    }
+
+    /// The API group.
+    pub fn group(&self) -> &str {
+        resource::split(self.api_version()).0
+    }
+
+    /// Whether both are the same version in memory.
+    pub fn same(&self, other: &Object) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} @{}", self.kind(), self.full_name(), self.revision())
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Object) -> bool {
+        self.same(other) || self.0.value == other.0.value
+    }
+}
+
+impl From<Value> for Object {
+    fn from(value: Value) -> Object {
+        Object::new(value)
+    }
+}
+
+/// An owner reference.
+#[derive(Clone, Copy)]
+pub struct Owner<'a>(pub &'a Value);
+
+impl<'a> Owner<'a> {
+    pub fn api_version(self) -> &'a str {
+        self.0.str_at(&["apiVersion"])
+    }
+    pub fn kind(self) -> &'a str {
+        self.0.str_at(&["kind"])
+    }
+    pub fn name(self) -> &'a str {
+        self.0.str_at(&["name"])
+    }
+    pub fn uid(self) -> &'a str {
+        self.0.str_at(&["uid"])
+    }
+}
+
+/// A namespace (empty for none) and a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    pub namespace: Rc<str>,
+    pub name: Rc<str>,
+}
+
+impl ObjectKey {
+    pub fn new(namespace: &str, name: &str) -> ObjectKey {
+        // Namespaces recur in every key: one allocation serves all.
+        ObjectKey {
+            namespace: crate::value::intern(namespace),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}

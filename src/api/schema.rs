@@ -1,0 +1,307 @@
+//! The structure of every API type, read from `data/types.txt` (made by `cargo xtask schema`).
+//!
+//! The table drives decoding, merging, `explain` and the OpenAPI documents. Types are parsed when
+//! they are first asked for.
+//!
+//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType`, its fields are
+//! the indented lines `⇥name⇥expression[⇥mark…]` below it. Expressions: `s` string, `i` int32,
+//! `l` int64, `b` boolean, `n` number, `y` bytes, `[x]` list, `{x}` map, `@name` another type. Marks:
+//! `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=` patch merge key, `t=` list type,
+//! `k=` list map keys, `a=` map type.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::value::{Key, Value};
+
+const TYPES: &str = include_str!("data/types.txt");
+
+/// What a field or a type holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    Str,
+    Int32,
+    Int64,
+    Bool,
+    Number,
+    /// Base64 text.
+    Bytes,
+    /// `resource.Quantity`: `100m`, `1Gi`.
+    Quantity,
+    IntOrString,
+    /// RFC 3339 with seconds.
+    Time,
+    /// RFC 3339 with microseconds.
+    MicroTime,
+    /// Any map.
+    Object,
+    /// Anything.
+    Any,
+    List(Box<Expr>),
+    Map(Box<Expr>),
+    /// A type by its short name.
+    Ref(Rc<str>),
+}
+
+/// One field of a type.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub name: Key,
+    pub expr: Expr,
+    pub required: bool,
+    pub default: Option<Value>,
+    /// The values that an enumeration allows; empty where it is none.
+    pub allowed: Vec<Rc<str>>,
+    /// `merge`, `replace`, `retainKeys` or `merge,retainKeys` (strategic merge patch).
+    pub patch_strategy: Rc<str>,
+    pub patch_merge_key: Rc<str>,
+    /// `map`, `set` or `atomic` (server-side apply).
+    pub list_type: Rc<str>,
+    pub list_map_keys: Vec<Rc<str>>,
+    pub map_type: Rc<str>,
+}
+
+impl Field {
+    /// A field of this expression with no marks, for schemas that are built in code.
+    pub fn new(name: &str, expr: Expr) -> Field {
+        Field {
+            name: Key::from(name),
+            expr,
+            required: false,
+            default: None,
+            allowed: Vec::new(),
+            patch_strategy: "".into(),
+            patch_merge_key: "".into(),
+            list_type: "".into(),
+            list_map_keys: Vec::new(),
+            map_type: "".into(),
+        }
+    }
+}
+
+/// A type of the API.
+#[derive(Clone, Debug)]
+pub struct Type {
+    /// The short name, `core.v1.Pod`.
+    pub name: Rc<str>,
+    /// `group/version/Kind` of the kinds that this type is (`v1/Pod` in the core group).
+    pub kinds: Vec<Rc<str>>,
+    /// Sorted by name.
+    pub fields: Vec<Field>,
+    /// What the type is when it has no fields.
+    pub special: Option<Expr>,
+    pub map_type: Rc<str>,
+}
+
+impl Type {
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|f| &*f.name == name)
+    }
+
+    /// The name that Go's errors print: `v1.Pod` for `core.v1.Pod`.
+    pub fn go_name(&self) -> &str {
+        go_name(&self.name)
+    }
+
+    /// The name without package: `Pod`.
+    pub fn bare_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+}
+
+/// `v1.Pod` for `core.v1.Pod`.
+pub fn go_name(short: &str) -> &str {
+    match short.rmatch_indices('.').nth(1) {
+        Some((i, _)) => &short[i + 1..],
+        None => short,
+    }
+}
+
+/// The full name in OpenAPI documents: `io.k8s.api.core.v1.Pod` for `core.v1.Pod`.
+pub fn full_name(short: &str) -> String {
+    let (prefix, rest) = match short.split_once(':') {
+        Some(("m", rest)) => ("io.k8s.apimachinery.pkg.", rest),
+        Some(("a", rest)) => ("io.k8s.kube-aggregator.pkg.", rest),
+        Some(("x", rest)) => ("io.k8s.apiextensions-apiserver.pkg.", rest),
+        _ => ("io.k8s.api.", short),
+    };
+    format!("{prefix}{rest}")
+}
+
+struct Index {
+    /// Where each type's text is: its header line and its fields' lines.
+    texts: BTreeMap<&'static str, (&'static str, &'static str)>,
+    by_kind: BTreeMap<&'static str, &'static str>,
+    parsed: RefCell<BTreeMap<&'static str, Rc<Type>>>,
+}
+
+thread_local! {
+    static INDEX: OnceCell<Rc<Index>> = const { OnceCell::new() };
+}
+
+fn index() -> Rc<Index> {
+    INDEX.with(|cell| cell.get_or_init(|| Rc::new(build_index())).clone())
+}
+
+fn build_index() -> Index {
+    let mut texts = BTreeMap::new();
+    let mut by_kind = BTreeMap::new();
+    let mut rest = TYPES;
+    while !rest.is_empty() {
+        let (header, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        // The fields reach to the next line that does not begin with a tab.
+        let mut end = 0;
+        while after[end..].starts_with('\t') {
+            end += after[end..].find('\n').map_or(after.len() - end, |i| i + 1);
+        }
+        let (fields, next) = after.split_at(end);
+        let mut words = header.split('\t');
+        let name = words.next().unwrap_or("");
+        for kind in words.next().unwrap_or("").split(',').filter(|k| !k.is_empty()) {
+            by_kind.entry(kind).or_insert(name);
+        }
+        texts.insert(name, (header, fields));
+        rest = next;
+    }
+    Index {
+        texts,
+        by_kind,
+        parsed: RefCell::default(),
+    }
+}
+
+fn parse_expr(text: &str) -> Expr {
+    let inner = |t: &str| Box::new(parse_expr(t.get(1..t.len() - 1).unwrap_or("")));
+    match text.as_bytes().first() {
+        Some(b'i') => Expr::Int32,
+        Some(b'l') => Expr::Int64,
+        Some(b'b') => Expr::Bool,
+        Some(b'n') => Expr::Number,
+        Some(b'y') => Expr::Bytes,
+        Some(b'*') => Expr::Any,
+        Some(b'[') => Expr::List(inner(text)),
+        Some(b'{') => Expr::Map(inner(text)),
+        Some(b'@') => {
+            let name = &text[1..];
+            special_of(name).unwrap_or_else(|| Expr::Ref(name.into()))
+        }
+        _ => Expr::Str,
+    }
+}
+
+/// What a type without fields is, read from its header without parsing the type.
+fn special_of(name: &str) -> Option<Expr> {
+    let (header, _) = index().texts.get(name).copied()?;
+    special(header.split('\t').nth(2).unwrap_or(""))
+}
+
+fn special(word: &str) -> Option<Expr> {
+    match word {
+        "quantity" => Some(Expr::Quantity),
+        "intorstring" => Some(Expr::IntOrString),
+        "time" => Some(Expr::Time),
+        "microtime" => Some(Expr::MicroTime),
+        "object" => Some(Expr::Object),
+        "any" => Some(Expr::Any),
+        _ => None,
+    }
+}
+
+fn parse_field(line: &str) -> Option<Field> {
+    let mut words = line.strip_prefix('\t')?.split('\t');
+    let mut field = Field::new(words.next()?, parse_expr(words.next()?));
+    let list = |v: &str| v.split(',').map(Rc::from).collect();
+    for word in words {
+        match word.split_once('=') {
+            None => field.required = true,
+            Some(("d", v)) => field.default = Value::from_json(v).ok(),
+            Some(("e", v)) => field.allowed = list(v),
+            Some(("p", v)) => field.patch_strategy = v.into(),
+            Some(("m", v)) => field.patch_merge_key = v.into(),
+            Some(("t", v)) => field.list_type = v.into(),
+            Some(("k", v)) => field.list_map_keys = list(v),
+            Some(("a", v)) => field.map_type = v.into(),
+            Some(_) => {}
+        }
+    }
+    Some(field)
+}
+
+/// The type of this short name (`core.v1.Pod`).
+pub fn by_name(name: &str) -> Option<Rc<Type>> {
+    let index = index();
+    let (name, (header, fields)) = index.texts.get_key_value(name)?;
+    if let Some(t) = index.parsed.borrow().get(name) {
+        return Some(t.clone());
+    }
+    let words: Vec<&str> = header.split('\t').collect();
+    let word = |i: usize| words.get(i).copied().unwrap_or("");
+    let t = Rc::new(Type {
+        name: (*name).into(),
+        kinds: word(1).split(',').filter(|k| !k.is_empty()).map(Rc::from).collect(),
+        fields: fields.lines().filter_map(parse_field).collect(),
+        special: special(word(2)),
+        map_type: word(3).into(),
+    });
+    index.parsed.borrow_mut().insert(name, t.clone());
+    Some(t)
+}
+
+/// The type of a kind: `by_kind("apps/v1", "Deployment")`.
+pub fn by_kind(api_version: &str, kind: &str) -> Option<Rc<Type>> {
+    let index = index();
+    let name = index.by_kind.get(format!("{api_version}/{kind}").as_str()).copied()?;
+    by_name(name)
+}
+
+/// The names of all types, sorted.
+pub fn names() -> Vec<&'static str> {
+    index().texts.keys().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_and_fields() {
+        let pod = by_kind("v1", "Pod").unwrap();
+        assert_eq!(&*pod.name, "core.v1.Pod");
+        let spec = by_name("core.v1.PodSpec").unwrap();
+        let containers = spec.field("containers").unwrap();
+        assert!(containers.required);
+        assert_eq!(
+            containers.expr,
+            Expr::List(Box::new(Expr::Ref("core.v1.Container".into())))
+        );
+        assert_eq!(&*containers.patch_merge_key, "name");
+        let port = by_name("core.v1.ContainerPort").unwrap();
+        assert_eq!(port.field("protocol").unwrap().default, Some(Value::from("TCP")));
+        assert_eq!(
+            by_name("core.v1.ServicePort")
+                .unwrap()
+                .field("targetPort")
+                .unwrap()
+                .expr,
+            Expr::IntOrString
+        );
+        assert_eq!(
+            full_name("m:apis.meta.v1.ObjectMeta"),
+            "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+        );
+        assert_eq!(go_name("core.v1.Pod"), "v1.Pod");
+        assert_eq!(names().len(), 578);
+        for name in names() {
+            for field in &by_name(name).unwrap().fields {
+                let mut expr = &field.expr;
+                while let Expr::List(inner) | Expr::Map(inner) = expr {
+                    expr = inner;
+                }
+                if let Expr::Ref(other) = expr {
+                    assert!(by_name(other).is_some(), "{name}.{} names {other}", field.name);
+                }
+            }
+        }
+    }
+}

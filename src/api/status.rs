@@ -1,0 +1,465 @@
+//! `metav1.Status`: the API's errors, with the sentences of apimachinery's `api/errors`.
+
+use std::fmt;
+
+use crate::value::Value;
+use crate::{list, obj};
+
+/// An error of the API, as Kubernetes answers it. Boxed inside, since most results are `Ok`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Inner {
+    code: u16,
+    /// `NotFound`, `AlreadyExists`, …; empty for an unknown reason.
+    reason: &'static str,
+    message: String,
+    details: Value,
+}
+
+impl Status {
+    /// A failure with this HTTP code, reason and message.
+    pub fn failure(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
+        Status(Box::new(Inner {
+            code,
+            reason,
+            message: message.into(),
+            details: Value::Null,
+        }))
+    }
+
+    /// Adds `details`: the object that the failure is about. `kind` is the resource's plural for
+    /// most reasons, the kind for `Invalid`.
+    fn with_details(mut self, name: &str, group: &str, kind: &str) -> Status {
+        let mut details = obj! { "kind": kind };
+        details.set_or_remove(&["name"], name);
+        details.set_or_remove(&["group"], group);
+        self.0.details = details;
+        self
+    }
+
+    /// 404: `pods "x" not found`.
+    pub fn not_found(group: &str, resource: &str, name: &str) -> Status {
+        Status::failure(
+            404,
+            "NotFound",
+            format!("{} \"{name}\" not found", qualified(group, resource)),
+        )
+        .with_details(name, group, resource)
+    }
+
+    /// 404 for a path that no resource has.
+    pub fn no_such_path() -> Status {
+        let mut status = Status::failure(404, "NotFound", "the server could not find the requested resource");
+        status.0.details = Value::map();
+        status
+    }
+
+    /// 409: the name is taken.
+    pub fn already_exists(group: &str, resource: &str, name: &str) -> Status {
+        Status::failure(
+            409,
+            "AlreadyExists",
+            format!("{} \"{name}\" already exists", qualified(group, resource)),
+        )
+        .with_details(name, group, resource)
+    }
+
+    /// 409: the write was made against an old version, or is not possible now.
+    pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Status {
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": {why}",
+            qualified(group, resource)
+        );
+        Status::failure(409, "Conflict", message).with_details(name, group, resource)
+    }
+
+    /// 409 of optimistic concurrency.
+    pub fn modified(group: &str, resource: &str, name: &str) -> Status {
+        Status::conflict(
+            group,
+            resource,
+            name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    /// 403.
+    pub fn forbidden(group: &str, resource: &str, name: &str, why: impl fmt::Display) -> Status {
+        let what = qualified(group, resource);
+        let message = if name.is_empty() {
+            format!("{what} is forbidden: {why}")
+        } else {
+            format!("{what} \"{name}\" is forbidden: {why}")
+        };
+        Status::failure(403, "Forbidden", message).with_details(name, group, resource)
+    }
+
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> Status {
+        Status::failure(400, "BadRequest", message)
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Status {
+        let mut status = Status::failure(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        );
+        status.0.details = Value::map();
+        status
+    }
+
+    /// 410: a watch or a list from a version that is no longer kept.
+    pub fn too_old(asked: u64, oldest: u64) -> Status {
+        Status::failure(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
+    }
+
+    /// 415.
+    pub fn unsupported_media_type(message: impl Into<String>) -> Status {
+        Status::failure(415, "UnsupportedMediaType", message)
+    }
+
+    /// 422: validation found these errors.
+    pub fn invalid(group: &str, kind: &str, name: &str, errors: &FieldErrors) -> Status {
+        let what = if group.is_empty() {
+            kind.to_owned()
+        } else {
+            format!("{kind}.{group}")
+        };
+        let list: Vec<String> = errors.unique().map(|e| e.to_string()).collect();
+        let sentence = match list.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let message = format!("{what} \"{name}\" is invalid: {sentence}");
+        let mut status = Status::failure(422, "Invalid", message).with_details(name, group, kind);
+        let causes: Value = errors
+            .0
+            .iter()
+            .map(|e| obj! { "reason": e.kind.reason(), "message": e.body(), "field": e.field.as_str() })
+            .collect();
+        if !causes.is_empty() {
+            status.0.details.set(&["causes"], causes);
+        }
+        status
+    }
+
+    /// 500.
+    pub fn internal(message: impl fmt::Display) -> Status {
+        let mut status = Status::failure(500, "InternalError", format!("Internal error occurred: {message}"));
+        status.0.details = obj! { "causes": list![obj! { "message": message.to_string() }] };
+        status
+    }
+
+    /// 504: the request ended before its work did.
+    pub fn timeout(message: impl Into<String>) -> Status {
+        Status::failure(504, "Timeout", message)
+    }
+
+    /// 429, as an eviction that a budget forbids.
+    pub fn too_many_requests(message: impl Into<String>, causes: Value) -> Status {
+        let mut status = Status::failure(429, "TooManyRequests", message);
+        status.0.details = if causes.is_null() {
+            Value::Null
+        } else {
+            obj! { "causes": causes }
+        };
+        status
+    }
+
+    /// Reads a `Status` object, as a client gets it.
+    pub fn from_value(value: &Value) -> Status {
+        let reason = REASONS
+            .iter()
+            .find(|r| **r == value.str_at(&["reason"]))
+            .copied()
+            .unwrap_or("");
+        Status(Box::new(Inner {
+            code: value
+                .i64_at(&["code"])
+                .and_then(|c| u16::try_from(c).ok())
+                .unwrap_or(500),
+            reason,
+            message: value.str_at(&["message"]).to_owned(),
+            details: value.get("details").clone(),
+        }))
+    }
+
+    /// The object that is sent to clients.
+    pub fn to_value(&self) -> Value {
+        let mut value = obj! {
+            "apiVersion": "v1",
+            "code": self.0.code,
+            "kind": "Status",
+            "message": self.0.message.as_str(),
+            "metadata": obj! {},
+            "status": "Failure",
+        };
+        value.set_or_remove(&["reason"], self.0.reason);
+        if !self.0.details.is_null() {
+            value.set(&["details"], self.0.details.clone());
+        }
+        value
+    }
+
+    /// The HTTP status code.
+    pub fn code(&self) -> u16 {
+        self.0.code
+    }
+
+    pub fn reason(&self) -> &'static str {
+        self.0.reason
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// `details` of the object, null where there are none.
+    pub fn details(&self) -> &Value {
+        &self.0.details
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.0.reason == "NotFound"
+    }
+
+    pub fn is_already_exists(&self) -> bool {
+        self.0.reason == "AlreadyExists"
+    }
+
+    pub fn is_conflict(&self) -> bool {
+        self.0.reason == "Conflict"
+    }
+}
+
+const REASONS: [&str; 16] = [
+    "NotFound",
+    "AlreadyExists",
+    "Conflict",
+    "Forbidden",
+    "BadRequest",
+    "MethodNotAllowed",
+    "Expired",
+    "Gone",
+    "UnsupportedMediaType",
+    "Invalid",
+    "InternalError",
+    "Timeout",
+    "TooManyRequests",
+    "Unauthorized",
+    "NotAcceptable",
+    "ServiceUnavailable",
+];
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Status {}
+
+fn qualified(group: &str, resource: &str) -> String {
+    if group.is_empty() {
+        resource.to_owned()
+    } else {
+        format!("{resource}.{group}")
+    }
+}
+
+/// Kinds of validation errors (`field.ErrorType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldErrorKind {
+    NotFound,
+    Required,
+    Duplicate,
+    Invalid,
+    NotSupported,
+    Forbidden,
+    TooLong,
+    TooMany,
+    TypeInvalid,
+    Internal,
+}
+
+impl FieldErrorKind {
+    fn reason(self) -> &'static str {
+        match self {
+            FieldErrorKind::NotFound => "FieldValueNotFound",
+            FieldErrorKind::Required => "FieldValueRequired",
+            FieldErrorKind::Duplicate => "FieldValueDuplicate",
+            FieldErrorKind::Invalid => "FieldValueInvalid",
+            FieldErrorKind::NotSupported => "FieldValueNotSupported",
+            FieldErrorKind::Forbidden => "FieldValueForbidden",
+            FieldErrorKind::TooLong => "FieldValueTooLong",
+            FieldErrorKind::TooMany => "FieldValueTooMany",
+            FieldErrorKind::TypeInvalid => "FieldValueTypeInvalid",
+            FieldErrorKind::Internal => "InternalError",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            FieldErrorKind::NotFound => "Not found",
+            FieldErrorKind::Required => "Required value",
+            FieldErrorKind::Duplicate => "Duplicate value",
+            FieldErrorKind::Invalid | FieldErrorKind::TypeInvalid => "Invalid value",
+            FieldErrorKind::NotSupported => "Unsupported value",
+            FieldErrorKind::Forbidden => "Forbidden",
+            FieldErrorKind::TooLong => "Too long",
+            FieldErrorKind::TooMany => "Too many",
+            FieldErrorKind::Internal => "Internal error",
+        }
+    }
+}
+
+/// One error of validation (`field.Error`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldError {
+    pub kind: FieldErrorKind,
+    /// `spec.containers[0].name`.
+    pub field: String,
+    /// The value as Go's `%q`, `%v` or JSON prints it; empty for kinds that show none.
+    pub bad: String,
+    pub detail: String,
+}
+
+impl FieldError {
+    /// The message without the field.
+    pub fn body(&self) -> String {
+        let mut text = self.kind.words().to_owned();
+        let shows = !matches!(
+            self.kind,
+            FieldErrorKind::Required | FieldErrorKind::Forbidden | FieldErrorKind::TooLong | FieldErrorKind::Internal
+        );
+        if shows && !self.bad.is_empty() {
+            text = format!("{text}: {}", self.bad);
+        }
+        if !self.detail.is_empty() {
+            text = format!("{text}: {}", self.detail);
+        }
+        text
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.body())
+    }
+}
+
+/// The errors that validation collects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FieldErrors(pub Vec<FieldError>);
+
+impl FieldErrors {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn push(&mut self, kind: FieldErrorKind, field: impl fmt::Display, bad: String, detail: impl Into<String>) {
+        self.0.push(FieldError {
+            kind,
+            field: field.to_string(),
+            bad,
+            detail: detail.into(),
+        });
+    }
+
+    pub fn required(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
+        self.push(FieldErrorKind::Required, field, String::new(), detail);
+    }
+
+    pub fn invalid(&mut self, field: impl fmt::Display, bad: &Value, detail: impl Into<String>) {
+        self.push(FieldErrorKind::Invalid, field, show(bad), detail);
+    }
+
+    /// Like [`FieldErrors::invalid`] with a value whose Go text differs from its JSON.
+    pub fn invalid_as(&mut self, field: impl fmt::Display, bad: impl Into<String>, detail: impl Into<String>) {
+        self.push(FieldErrorKind::Invalid, field, bad.into(), detail);
+    }
+
+    pub fn duplicate(&mut self, field: impl fmt::Display, bad: &Value) {
+        self.push(FieldErrorKind::Duplicate, field, show(bad), "");
+    }
+
+    pub fn not_found(&mut self, field: impl fmt::Display, bad: &Value) {
+        self.push(FieldErrorKind::NotFound, field, show(bad), "");
+    }
+
+    pub fn forbidden(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
+        self.push(FieldErrorKind::Forbidden, field, String::new(), detail);
+    }
+
+    /// `supported` is printed quoted, in the order given.
+    pub fn not_supported(&mut self, field: impl fmt::Display, bad: &Value, supported: &[&str]) {
+        let quoted: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
+        let detail = if quoted.is_empty() {
+            String::new()
+        } else {
+            format!("supported values: {}", quoted.join(", "))
+        };
+        self.push(FieldErrorKind::NotSupported, field, show(bad), detail);
+    }
+
+    pub fn too_long(&mut self, field: impl fmt::Display, max: usize) {
+        self.push(
+            FieldErrorKind::TooLong,
+            field,
+            String::new(),
+            format!("may not be more than {max} bytes"),
+        );
+    }
+
+    pub fn too_many(&mut self, field: impl fmt::Display, actual: usize, max: usize) {
+        self.push(
+            FieldErrorKind::TooMany,
+            field,
+            actual.to_string(),
+            format!("must have at most {max} items"),
+        );
+    }
+
+    /// The errors without repetitions, as `ToAggregate` keeps them.
+    fn unique(&self) -> impl Iterator<Item = &FieldError> {
+        self.0
+            .iter()
+            .enumerate()
+            .filter(|(i, e)| !self.0.iter().take(*i).any(|earlier| earlier == *e))
+            .map(|(_, e)| e)
+    }
+}
+
+/// How `field.Error` prints a value: text quoted as Go's `%q`, `null`, else JSON.
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Str(s) => format!("{s:?}"),
+        other => other.to_json(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn messages() {
+        let mut errors = FieldErrors::default();
+        errors.invalid("metadata.name", &"Web_1".into(), "must be lower case");
+        expect![[r#"Pod "Web_1" is invalid: metadata.name: Invalid value: "Web_1": must be lower case"#]]
+            .assert_eq(Status::invalid("", "Pod", "Web_1", &errors).message());
+        errors.required("spec.containers", "");
+        expect![[r#"Deployment.apps "x" is invalid: [metadata.name: Invalid value: "Web_1": must be lower case, spec.containers: Required value]"#]]
+            .assert_eq(Status::invalid("apps", "Deployment", "x", &errors).message());
+        let s = Status::not_found("apps", "deployments", "web");
+        expect![[r#"{"apiVersion":"v1","code":404,"details":{"group":"apps","kind":"deployments","name":"web"},"kind":"Status","message":"deployments.apps \"web\" not found","metadata":{},"reason":"NotFound","status":"Failure"}"#]]
+            .assert_eq(&s.to_value().to_json());
+        assert_eq!(Status::from_value(&s.to_value()), s);
+    }
+}

@@ -1,0 +1,277 @@
+//! The store (etcd): every object's present version, revisions, and the history that watches read.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::rc::Rc;
+
+use super::object::{Object, ObjectKey};
+use super::status::Status;
+use crate::limits;
+use crate::sim::{Signal, WriteKind};
+use crate::value::Value;
+
+/// One change, as a watch delivers it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub op: WriteKind,
+    /// The new version; for a deletion the last one, with the deletion's revision.
+    pub object: Object,
+    /// The version before, for modifications.
+    pub old: Option<Object>,
+}
+
+/// The objects of one resource, over all its versions.
+#[derive(Default)]
+struct Shelf {
+    objects: BTreeMap<ObjectKey, Object>,
+    history: VecDeque<Change>,
+    /// The newest revision that was dropped from `history`.
+    compacted: u64,
+    signal: Signal,
+}
+
+/// Names a shelf: `pods`, `deployments.apps`.
+pub type ShelfName = Rc<str>;
+
+/// The store of one world.
+pub struct Store {
+    shelves: RefCell<BTreeMap<ShelfName, Shelf>>,
+    revision: Cell<u64>,
+    count: Cell<usize>,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        // etcd's first revision is 1.
+        Store {
+            shelves: RefCell::default(),
+            revision: Cell::new(1),
+            count: Cell::new(0),
+        }
+    }
+}
+
+impl Store {
+    /// The revision of the last write.
+    pub fn revision(&self) -> u64 {
+        self.revision.get()
+    }
+
+    /// Counts on from `revision`, for a world that begins from a snapshot.
+    pub fn set_revision(&self, revision: u64) {
+        self.revision.set(self.revision.get().max(revision));
+    }
+
+    /// Objects of all kinds.
+    pub fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    pub fn get(&self, shelf: &str, key: &ObjectKey) -> Option<Object> {
+        self.shelves
+            .borrow()
+            .get(shelf)
+            .and_then(|s| s.objects.get(key))
+            .cloned()
+    }
+
+    /// The objects of a namespace (of all, when it is empty), in the order of namespace and name.
+    pub fn list(&self, shelf: &str, namespace: &str) -> Vec<Object> {
+        let mut found = Vec::new();
+        self.each(shelf, namespace, |o| found.push(o.clone()));
+        found
+    }
+
+    /// Calls `f` with the objects that [`Store::list`] would give. `f` must not write to the store.
+    pub fn each(&self, shelf: &str, namespace: &str, mut f: impl FnMut(&Object)) {
+        let shelves = self.shelves.borrow();
+        let Some(shelf) = shelves.get(shelf) else { return };
+        if namespace.is_empty() {
+            shelf.objects.values().for_each(f);
+            return;
+        }
+        let from = ObjectKey::new(namespace, "");
+        for (key, object) in shelf.objects.range((Bound::Included(from), Bound::Unbounded)) {
+            if &*key.namespace != namespace {
+                break;
+            }
+            f(object);
+        }
+    }
+
+    /// The names of the shelves that hold something.
+    pub fn shelves(&self) -> Vec<ShelfName> {
+        self.shelves
+            .borrow()
+            .iter()
+            .filter(|(_, s)| !s.objects.is_empty())
+            .map(|(n, _)| n.clone())
+            .collect()
+    }
+
+    /// Puts a version: `value` gets the next revision as its `resourceVersion` and shares what it
+    /// can with the version before.
+    ///
+    /// # Errors
+    /// 507 when the world holds [`limits::OBJECTS`] objects and this would be one more.
+    pub fn put(&self, shelf: &str, mut value: Value) -> Result<(Object, WriteKind), Status> {
+        let key = ObjectKey::new(
+            value.str_at(&["metadata", "namespace"]),
+            value.str_at(&["metadata", "name"]),
+        );
+        let mut shelves = self.shelves.borrow_mut();
+        if !shelves.contains_key(shelf) {
+            shelves.insert(
+                shelf.into(),
+                Shelf {
+                    compacted: self.revision.get(),
+                    ..Shelf::default()
+                },
+            );
+        }
+        let Some(shelf) = shelves.get_mut(shelf) else {
+            return Err(Status::internal("the shelf is gone"));
+        };
+        let old = shelf.objects.get(&key).cloned();
+        if old.is_none() && self.count.get() >= limits::OBJECTS {
+            return Err(Status::failure(
+                507,
+                "InsufficientStorage",
+                format!(
+                    "this cluster holds {} objects, the most that the simulation allows",
+                    limits::OBJECTS
+                ),
+            ));
+        }
+        if let Some(old) = &old {
+            value.share_with(old.value());
+        }
+        let revision = self.revision.get() + 1;
+        self.revision.set(revision);
+        value.set(&["metadata", "resourceVersion"], revision.to_string());
+        let object = Object::new(value);
+        let op = if old.is_some() {
+            WriteKind::Modified
+        } else {
+            WriteKind::Added
+        };
+        if old.is_none() {
+            self.count.set(self.count.get() + 1);
+        }
+        shelf.objects.insert(key, object.clone());
+        shelf.push(Change {
+            op,
+            object: object.clone(),
+            old,
+        });
+        Ok((object, op))
+    }
+
+    /// Removes an object, and returns its last version with the deletion's revision.
+    pub fn remove(&self, shelf: &str, key: &ObjectKey) -> Option<Object> {
+        let mut shelves = self.shelves.borrow_mut();
+        let shelf = shelves.get_mut(shelf)?;
+        let old = shelf.objects.remove(key)?;
+        self.count.set(self.count.get().saturating_sub(1));
+        let revision = self.revision.get() + 1;
+        self.revision.set(revision);
+        let mut value = old.value().clone();
+        value.set(&["metadata", "resourceVersion"], revision.to_string());
+        let object = Object::new(value);
+        shelf.push(Change {
+            op: WriteKind::Deleted,
+            object: object.clone(),
+            old: Some(old),
+        });
+        Some(object)
+    }
+
+    /// The changes of a shelf after `revision`, oldest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// 410 Gone when changes after `revision` are no longer kept.
+    pub fn changes(&self, shelf: &str, revision: u64, limit: usize) -> Result<Vec<Change>, Status> {
+        let shelves = self.shelves.borrow();
+        let Some(shelf) = shelves.get(shelf) else {
+            return Ok(Vec::new());
+        };
+        if revision < shelf.compacted && shelf.history.front().is_some_and(|c| c.object.revision() > revision) {
+            // What was dropped may lie after the version asked for.
+            return Err(Status::too_old(revision, shelf.compacted));
+        }
+        let from = shelf.history.partition_point(|c| c.object.revision() <= revision);
+        Ok(shelf.history.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    /// Notified with each change of a shelf.
+    pub fn signal(&self, shelf: &str) -> Signal {
+        let mut shelves = self.shelves.borrow_mut();
+        if !shelves.contains_key(shelf) {
+            shelves.insert(
+                shelf.into(),
+                Shelf {
+                    compacted: self.revision.get(),
+                    ..Shelf::default()
+                },
+            );
+        }
+        shelves.get(shelf).map(|s| s.signal.clone()).unwrap_or_default()
+    }
+
+    /// Forgets all history, so that watches from older revisions answer 410 Gone (as etcd's
+    /// compaction does).
+    pub fn compact(&self) {
+        let revision = self.revision.get();
+        for shelf in self.shelves.borrow_mut().values_mut() {
+            shelf.history.clear();
+            shelf.compacted = revision;
+        }
+    }
+}
+
+impl Shelf {
+    fn push(&mut self, change: Change) {
+        if self.history.len() >= limits::WATCH_HISTORY
+            && let Some(dropped) = self.history.pop_front()
+        {
+            self.compacted = dropped.object.revision();
+        }
+        self.history.push_back(change);
+        self.signal.notify();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::obj;
+
+    fn cm(name: &str, data: &str) -> Value {
+        obj! { "metadata": obj! { "name": name, "namespace": "default" }, "data": obj! { "k": data } }
+    }
+
+    #[test]
+    fn revisions_and_history() {
+        let store = Store::default();
+        let (a, op) = store.put("configmaps", cm("a", "1")).unwrap();
+        assert_eq!((op, a.revision()), (WriteKind::Added, 2));
+        let (a2, op) = store.put("configmaps", cm("a", "2")).unwrap();
+        assert_eq!((op, a2.revision()), (WriteKind::Modified, 3));
+        store.put("pods", cm("p", "")).unwrap();
+        let gone = store.remove("configmaps", &a.key()).unwrap();
+        assert_eq!(gone.revision(), 5);
+        let ops: Vec<_> = store
+            .changes("configmaps", 2, 10)
+            .unwrap()
+            .iter()
+            .map(|c| c.op)
+            .collect();
+        assert_eq!(ops, [WriteKind::Modified, WriteKind::Deleted]);
+        store.compact();
+        assert!(store.changes("configmaps", 5, 10).unwrap().is_empty());
+        store.put("configmaps", cm("b", "1")).unwrap();
+        assert_eq!(store.changes("configmaps", 2, 10).unwrap_err().code(), 410);
+        assert_eq!(store.changes("configmaps", 5, 10).unwrap().len(), 1);
+    }
+}
