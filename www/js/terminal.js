@@ -1,0 +1,99 @@
+// The terminal's glue: xterm.js draws and reads keys, the line editor in Rust decides. Bytes go in
+// through `onData`, escape sequences come back through `write`.
+import { Terminal, FitAddon, Unicode11Addon } from "../vendor/terminal.js";
+
+let term;
+let fit;
+
+/** The colours come from the page's style sheet, so that one table holds them. */
+function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const pick = (name) => style.getPropertyValue(name).trim();
+  const colours = {};
+  for (const name of [
+    "background", "foreground", "cursor", "cursorAccent", "selectionBackground",
+    "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white",
+    "brightBlack", "brightRed", "brightGreen", "brightYellow", "brightBlue", "brightMagenta", "brightCyan", "brightWhite",
+  ]) {
+    const value = pick(`--term-${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
+    if (value) colours[name] = value;
+  }
+  return colours;
+}
+
+window.kubetabTerminal = {
+  /** Opens the terminal in `element`. `onData` gets what is typed or pasted, `onResize` columns and rows. */
+  open(element, label, onData, onResize) {
+    term = new Terminal({
+      allowProposedApi: true,
+      convertEol: false,
+      cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+      cursorStyle: "bar",
+      cursorWidth: 2,
+      fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono").trim(),
+      fontSize: innerWidth < 600 ? 12 : 13,
+      lineHeight: 1.2,
+      scrollback: 5000,
+      // Every line is also text for screen readers.
+      screenReaderMode: false,
+      theme: theme(),
+    });
+    fit = new FitAddon();
+    term.loadAddon(fit);
+    term.loadAddon(new Unicode11Addon());
+    term.unicode.activeVersion = "11";
+    term.open(element);
+    term.textarea?.setAttribute("aria-label", label);
+    term.onData(onData);
+    term.onResize(({ cols, rows }) => onResize(cols, rows));
+    // Ctrl-C copies when something is selected, as people expect of a page; else it interrupts.
+    term.attachCustomKeyEventHandler((event) => {
+      const key = event.key.toLowerCase();
+      if (event.type === "keydown" && event.ctrlKey && !event.altKey && key === "c" && term.hasSelection()) {
+        navigator.clipboard?.writeText(term.getSelection()).catch(() => {});
+        term.clearSelection();
+        event.preventDefault();
+        return false;
+      }
+      // Pasting is left to the browser, which raises the paste event that xterm.js reads.
+      if (event.type === "keydown" && event.ctrlKey && key === "v") return false;
+      // Escape followed by Tab leaves the terminal, so that nobody is caught in it.
+      return true;
+    });
+    new ResizeObserver(() => this.fit()).observe(element);
+    this.fit();
+    return term.cols;
+  },
+  write(text) {
+    term?.write(text);
+  },
+  fit() {
+    // A hidden pane has no size, and fitting to it would leave two columns.
+    if (term?.element?.offsetParent && term.element.parentElement.clientWidth > 40) fit.fit();
+  },
+  focus() {
+    term?.focus();
+  },
+  columns() {
+    return term?.cols ?? 80;
+  },
+  rows() {
+    return term?.rows ?? 24;
+  },
+  retheme() {
+    if (term) term.options.theme = theme();
+  },
+  /** The screen's text with its scrollback: for tests and for copying all. */
+  text() {
+    if (!term) return "";
+    const buffer = term.buffer.active;
+    const lines = [];
+    for (let i = 0; i < buffer.length; i += 1) {
+      const line = buffer.getLine(i);
+      const text = line?.translateToString(true) ?? "";
+      if (line?.isWrapped && lines.length > 0) lines[lines.length - 1] += text;
+      else lines.push(text);
+    }
+    return lines.join("\n").trimEnd();
+  },
+};
