@@ -1,0 +1,282 @@
+//! Decoding: a request's tree against its type. Finds unknown fields, wrong types (in the words of
+//! Go's `encoding/json`), drops what the type lacks, and sets the schema's defaults.
+
+use super::schema::{self, Expr, Type, go_name};
+use crate::value::{Key, Map, Value};
+
+/// What decoding found besides errors.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    pub value: Value,
+    /// `unknown field "spec.foo"`, in the order of the tree.
+    pub unknown: Vec<String>,
+}
+
+/// Decodes `value` as `ty`. Unknown fields are left out and listed.
+///
+/// # Errors
+/// The sentence of Go's JSON decoder: `json: cannot unmarshal string into Go struct field
+/// PodSpec.spec.containers of type []v1.Container`.
+pub fn decode(value: &Value, ty: &Type) -> Result<Decoded, String> {
+    let mut decoder = Decoder { unknown: Vec::new() };
+    let value = decoder.fields(value, ty, &mut Path::default())?;
+    Ok(Decoded {
+        value,
+        unknown: decoder.unknown,
+    })
+}
+
+struct Decoder {
+    unknown: Vec<String>,
+}
+
+/// Where the decoder is.
+#[derive(Default)]
+struct Path {
+    /// As strict decoding prints it, with indices and map keys: `spec.containers[0].image`.
+    text: String,
+    /// As Go's errors print it: the struct fields alone, `spec.containers.image`.
+    fields: String,
+    /// The Go struct that the last field is of.
+    owner: String,
+}
+
+impl Path {
+    /// Runs `f` at a map's key.
+    fn key<T>(&mut self, name: &str, f: impl FnOnce(&mut Path) -> T) -> T {
+        let length = join(&mut self.text, name);
+        let result = f(self);
+        self.text.truncate(length);
+        result
+    }
+
+    /// Runs `f` at a struct's field.
+    fn field<T>(&mut self, name: &str, f: impl FnOnce(&mut Path) -> T) -> T {
+        let length = join(&mut self.fields, name);
+        let result = self.key(name, f);
+        self.fields.truncate(length);
+        result
+    }
+
+    /// Runs `f` at a list's item.
+    fn index<T>(&mut self, i: usize, f: impl FnOnce(&mut Path) -> T) -> T {
+        let length = self.text.len();
+        self.text.push_str(&format!("[{i}]"));
+        let result = f(self);
+        self.text.truncate(length);
+        result
+    }
+}
+
+/// Appends `.name` and returns the length before.
+fn join(text: &mut String, name: &str) -> usize {
+    let length = text.len();
+    if length > 0 {
+        text.push('.');
+    }
+    text.push_str(name);
+    length
+}
+
+impl Decoder {
+    fn fields(&mut self, value: &Value, ty: &Type, path: &mut Path) -> Result<Value, String> {
+        let Value::Map(map) = value else {
+            return Err(wrong(value, path, ty.go_name()));
+        };
+        let owner = std::mem::replace(&mut path.owner, ty.bare_name().to_owned());
+        let mut entries: Vec<(Key, Value)> = Vec::with_capacity(map.len());
+        let mut changed = false;
+        for (key, item) in map.iter() {
+            let Some(field) = ty.field(key) else {
+                let at = path.field(key, |p| p.text.clone());
+                self.unknown.push(format!("unknown field \"{at}\""));
+                changed = true;
+                continue;
+            };
+            if item.is_null() {
+                // A null is an absent field to Go, except where the type is `any`.
+                changed = true;
+                continue;
+            }
+            let decoded = path.field(key, |p| self.expr(item, &field.expr, p))?;
+            changed |= !decoded.same(item);
+            entries.push((field.name.clone(), decoded));
+        }
+        for field in &ty.fields {
+            if let Some(default) = &field.default
+                && !entries.iter().any(|(k, _)| *k == field.name)
+            {
+                entries.push((field.name.clone(), default.clone()));
+                changed = true;
+            }
+        }
+        path.owner = owner;
+        Ok(if changed {
+            Value::from(Map::from_entries(entries))
+        } else {
+            value.clone()
+        })
+    }
+
+    fn expr(&mut self, value: &Value, expr: &Expr, path: &mut Path) -> Result<Value, String> {
+        match (expr, value) {
+            (Expr::Any, _)
+            | (Expr::Object, Value::Map(_))
+            | (Expr::Str | Expr::Bytes | Expr::Time | Expr::MicroTime, Value::Str(_))
+            | (Expr::Bool, Value::Bool(_))
+            | (Expr::Int32 | Expr::Int64 | Expr::IntOrString, Value::Int(_))
+            | (Expr::IntOrString | Expr::Quantity, Value::Str(_))
+            | (Expr::Number, Value::Int(_) | Value::Float(_)) => Ok(value.clone()),
+            (Expr::Int32 | Expr::Int64 | Expr::IntOrString, Value::Float(f)) if f.fract() == 0.0 && f.abs() < 9e15 => {
+                Ok(Value::Int(*f as i64))
+            }
+            // A quantity may be written as a number, and is kept as text.
+            (Expr::Quantity, Value::Int(_) | Value::Float(_)) => Ok(Value::from(value.to_json())),
+            (Expr::List(item), Value::List(list)) => {
+                let mut items = Vec::with_capacity(list.len());
+                let mut changed = false;
+                for (i, v) in list.iter().enumerate() {
+                    let decoded = if v.is_null() {
+                        empty_of(item)
+                    } else {
+                        path.index(i, |p| self.expr(v, item, p))?
+                    };
+                    changed |= !decoded.same(v);
+                    items.push(decoded);
+                }
+                Ok(if changed { Value::list(items) } else { value.clone() })
+            }
+            (Expr::Map(item), Value::Map(map)) => {
+                let mut entries = Vec::with_capacity(map.len());
+                let mut changed = false;
+                for (k, v) in map.iter() {
+                    let decoded = if v.is_null() {
+                        empty_of(item)
+                    } else {
+                        path.key(k, |p| self.expr(v, item, p))?
+                    };
+                    changed |= !decoded.same(v);
+                    entries.push((k.clone(), decoded));
+                }
+                Ok(if changed {
+                    Value::from(Map::from_entries(entries))
+                } else {
+                    value.clone()
+                })
+            }
+            (Expr::Ref(name), _) => match schema::by_name(name) {
+                Some(ty) => self.fields(value, &ty, path),
+                None => Ok(value.clone()),
+            },
+            (Expr::Quantity, Value::Bool(_) | Value::List(_) | Value::Map(_)) => Err(
+                "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".into(),
+            ),
+            (Expr::IntOrString, _) => Err(wrong(value, path, "intstr.IntOrString")),
+            (Expr::Time | Expr::MicroTime, _) => Err(wrong(value, path, "string")),
+            _ => Err(wrong(value, path, &go_type(expr))),
+        }
+    }
+}
+
+fn empty_of(expr: &Expr) -> Value {
+    match expr {
+        Expr::Str | Expr::Bytes => Value::from(""),
+        Expr::Bool => Value::Bool(false),
+        Expr::Int32 | Expr::Int64 | Expr::Number => Value::Int(0),
+        Expr::Ref(_) | Expr::Object => Value::map(),
+        _ => Value::Null,
+    }
+}
+
+fn go_type(expr: &Expr) -> String {
+    match expr {
+        Expr::Str => "string".into(),
+        Expr::Int32 => "int32".into(),
+        Expr::Int64 => "int64".into(),
+        Expr::Bool => "bool".into(),
+        Expr::Number => "float64".into(),
+        Expr::Bytes => "[]uint8".into(),
+        Expr::Quantity => "resource.Quantity".into(),
+        Expr::IntOrString => "intstr.IntOrString".into(),
+        Expr::Time => "v1.Time".into(),
+        Expr::MicroTime => "v1.MicroTime".into(),
+        Expr::Object | Expr::Any => "map[string]interface {}".into(),
+        Expr::List(item) => format!("[]{}", go_type(item)),
+        Expr::Map(item) => format!("map[string]{}", go_type(item)),
+        Expr::Ref(name) => go_name(name).to_owned(),
+    }
+}
+
+fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Int(_) | Value::Float(_) => "number",
+        Value::Str(_) => "string",
+        Value::List(_) => "array",
+        Value::Map(_) => "object",
+    }
+}
+
+fn wrong(value: &Value, path: &Path, go_type: &str) -> String {
+    let kind = json_kind(value);
+    if path.fields.is_empty() {
+        format!("json: cannot unmarshal {kind} into Go value of type {go_type}")
+    } else {
+        format!(
+            "json: cannot unmarshal {kind} into Go struct field {}.{} of type {go_type}",
+            path.owner, path.fields
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{list, obj};
+
+    fn check(api_version: &str, kind: &str, value: Value) -> String {
+        match decode(&value, &schema::by_kind(api_version, kind).unwrap()) {
+            Ok(d) if d.unknown.is_empty() => d.value.to_json(),
+            Ok(d) => d.unknown.join(", "),
+            Err(e) => e,
+        }
+    }
+
+    #[test]
+    fn errors_and_defaults() {
+        let rows = [
+            (
+                check("v1", "Pod", obj! { "spec": obj! { "containers": obj! {} } }),
+                "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container",
+            ),
+            (
+                check("v1", "ConfigMap", obj! { "data": obj! { "a": true } }),
+                "json: cannot unmarshal bool into Go struct field ConfigMap.data of type string",
+            ),
+            (
+                check("apps/v1", "Deployment", obj! { "spec": obj! { "replicas": "3" } }),
+                "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+            ),
+            (
+                check(
+                    "v1",
+                    "Pod",
+                    obj! { "spec": obj! { "containers": list![obj! { "imagge": "x", "name": "c" }], "rest": 1 } },
+                ),
+                r#"unknown field "spec.containers[0].imagge", unknown field "spec.rest""#,
+            ),
+            (
+                check(
+                    "v1",
+                    "Service",
+                    obj! { "spec": obj! { "ports": list![obj! { "port": 80 }], "selector": Value::Null } },
+                ),
+                r#"{"spec":{"ports":[{"port":80,"protocol":"TCP"}]}}"#,
+            ),
+        ];
+        for (got, want) in rows {
+            assert_eq!(got, want);
+        }
+    }
+}

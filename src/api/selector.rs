@@ -1,0 +1,437 @@
+//! Label and field selectors, in their text form and as `metav1.LabelSelector`.
+
+use crate::value::Value;
+
+/// A requirement on one label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirement {
+    pub key: String,
+    pub op: Op,
+    pub values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    In,
+    NotIn,
+    Exists,
+    DoesNotExist,
+    GreaterThan,
+    LessThan,
+}
+
+/// All of its requirements must hold; none at all selects everything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selector {
+    pub requirements: Vec<Requirement>,
+    /// Selects nothing, as a null `LabelSelector` does.
+    pub nothing: bool,
+}
+
+impl Selector {
+    pub fn everything() -> Selector {
+        Selector::default()
+    }
+
+    pub fn nothing() -> Selector {
+        Selector {
+            nothing: true,
+            ..Selector::default()
+        }
+    }
+
+    pub fn is_everything(&self) -> bool {
+        !self.nothing && self.requirements.is_empty()
+    }
+
+    /// A map of labels, as `Service.spec.selector`.
+    pub fn from_map(map: &Value) -> Selector {
+        let requirements = map
+            .entries()
+            .map(|(k, v)| Requirement {
+                key: k.to_string(),
+                op: Op::In,
+                values: vec![v.str().to_owned()],
+            })
+            .collect();
+        Selector {
+            requirements,
+            nothing: false,
+        }
+    }
+
+    /// A `metav1.LabelSelector`. Null selects nothing, an empty one everything.
+    pub fn from_label_selector(selector: &Value) -> Selector {
+        if selector.is_null() {
+            return Selector::nothing();
+        }
+        let mut result = Selector::from_map(selector.get("matchLabels"));
+        for e in selector.get("matchExpressions").items() {
+            let op = match e.str_at(&["operator"]) {
+                "In" => Op::In,
+                "NotIn" => Op::NotIn,
+                "Exists" => Op::Exists,
+                "DoesNotExist" => Op::DoesNotExist,
+                _ => return Selector::nothing(),
+            };
+            result.requirements.push(Requirement {
+                key: e.str_at(&["key"]).to_owned(),
+                op,
+                values: e.get("values").items().iter().map(|v| v.str().to_owned()).collect(),
+            });
+        }
+        result
+    }
+
+    /// Whether a map of labels fits.
+    pub fn matches(&self, labels: &Value) -> bool {
+        !self.nothing && self.requirements.iter().all(|r| r.matches(labels.get(&r.key).as_str()))
+    }
+
+    /// Reads the text form: `a=b,c!=d,e in (f,g),h,!i`.
+    ///
+    /// # Errors
+    /// The sentence of apimachinery's parser, as `unable to parse requirement: …` carries it.
+    pub fn parse(text: &str) -> Result<Selector, String> {
+        Parser {
+            tokens: lex(text),
+            at: 0,
+        }
+        .selector()
+    }
+}
+
+impl Requirement {
+    /// Whether the value of the key (`None` when there is no such key) fits.
+    pub fn matches(&self, value: Option<&str>) -> bool {
+        let number = |s: &str| s.parse::<i64>().ok();
+        match (self.op, value) {
+            (Op::In, Some(v)) => self.values.iter().any(|x| x == v),
+            (Op::NotIn, Some(v)) => !self.values.iter().any(|x| x == v),
+            (Op::Exists, v) => v.is_some(),
+            (Op::DoesNotExist | Op::NotIn, None) => true,
+            (Op::GreaterThan | Op::LessThan, Some(v)) => {
+                match (number(v), self.values.first().and_then(|x| number(x))) {
+                    (Some(a), Some(b)) => (self.op == Op::GreaterThan && a > b) || (self.op == Op::LessThan && a < b),
+                    _ => false,
+                }
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The canonical text: keys in their order, values sorted.
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, r) in self.requirements.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            let mut values = r.values.clone();
+            values.sort();
+            let list = values.join(",");
+            match (r.op, values.len()) {
+                (Op::In, 1) => write!(f, "{}={list}", r.key)?,
+                (Op::NotIn, 1) => write!(f, "{}!={list}", r.key)?,
+                (Op::In, _) => write!(f, "{} in ({list})", r.key)?,
+                (Op::NotIn, _) => write!(f, "{} notin ({list})", r.key)?,
+                (Op::Exists, _) => write!(f, "{}", r.key)?,
+                (Op::DoesNotExist, _) => write!(f, "!{}", r.key)?,
+                (Op::GreaterThan, _) => write!(f, "{}>{list}", r.key)?,
+                (Op::LessThan, _) => write!(f, "{}<{list}", r.key)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Open,
+    Close,
+    Comma,
+    Not,
+    Equals,
+    DoubleEquals,
+    NotEquals,
+    Greater,
+    Less,
+    End,
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        match self {
+            Token::Word(w) => w,
+            Token::Open => "(",
+            Token::Close => ")",
+            Token::Comma => ",",
+            Token::Not => "!",
+            Token::Equals => "=",
+            Token::DoubleEquals => "==",
+            Token::NotEquals => "!=",
+            Token::Greater => ">",
+            Token::Less => "<",
+            Token::End => "",
+        }
+    }
+}
+
+fn lex(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        tokens.push(match c {
+            ' ' | '\t' | '\r' | '\n' => continue,
+            '(' => Token::Open,
+            ')' => Token::Close,
+            ',' => Token::Comma,
+            '>' => Token::Greater,
+            '<' => Token::Less,
+            '!' if chars.next_if_eq(&'=').is_some() => Token::NotEquals,
+            '!' => Token::Not,
+            '=' if chars.next_if_eq(&'=').is_some() => Token::DoubleEquals,
+            '=' => Token::Equals,
+            c => {
+                let mut word = c.to_string();
+                while let Some(c) = chars.next_if(|c| !" \t\r\n(),><!=".contains(*c)) {
+                    word.push(c);
+                }
+                Token::Word(word)
+            }
+        });
+    }
+    tokens.push(Token::End);
+    tokens
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+impl Parser {
+    fn peek(&self) -> &Token {
+        self.tokens.get(self.at).unwrap_or(&Token::End)
+    }
+
+    fn take(&mut self) -> Token {
+        let token = self.peek().clone();
+        self.at += 1;
+        token
+    }
+
+    fn selector(mut self) -> Result<Selector, String> {
+        let mut requirements = Vec::new();
+        if *self.peek() == Token::End {
+            return Ok(Selector::everything());
+        }
+        loop {
+            match self.peek() {
+                Token::Word(_) | Token::Not => requirements.push(self.requirement()?),
+                Token::End => break,
+                other => {
+                    return Err(format!(
+                        "found '{}', expected: !, identifier, or 'end of string'",
+                        other.text()
+                    ));
+                }
+            }
+            match self.take() {
+                Token::End => break,
+                Token::Comma => {
+                    if !matches!(self.peek(), Token::Word(_) | Token::Not) {
+                        return Err(format!(
+                            "found '{}', expected: identifier after ','",
+                            self.peek().text()
+                        ));
+                    }
+                }
+                other => return Err(format!("found '{}', expected: ',' or 'end of string'", other.text())),
+            }
+        }
+        requirements.sort_by(|a: &Requirement, b| a.key.cmp(&b.key));
+        Ok(Selector {
+            requirements,
+            nothing: false,
+        })
+    }
+
+    fn requirement(&mut self) -> Result<Requirement, String> {
+        let not = *self.peek() == Token::Not;
+        if not {
+            self.take();
+        }
+        let Token::Word(key) = self.take() else {
+            self.at -= 1;
+            return Err(format!("found '{}', expected: identifier", self.peek().text()));
+        };
+        if let Err(why) = super::names::label_key(&key) {
+            return Err(format!("key: Invalid value: {key:?}: {why}"));
+        }
+        if not {
+            return Ok(Requirement {
+                key,
+                op: Op::DoesNotExist,
+                values: Vec::new(),
+            });
+        }
+        let op = match self.peek() {
+            Token::End | Token::Comma => {
+                return Ok(Requirement {
+                    key,
+                    op: Op::Exists,
+                    values: Vec::new(),
+                });
+            }
+            Token::Equals | Token::DoubleEquals => Op::In,
+            Token::NotEquals => Op::NotIn,
+            Token::Greater => Op::GreaterThan,
+            Token::Less => Op::LessThan,
+            Token::Word(w) if w == "in" => {
+                self.take();
+                return Ok(Requirement {
+                    key,
+                    op: Op::In,
+                    values: self.set()?,
+                });
+            }
+            Token::Word(w) if w == "notin" => {
+                self.take();
+                return Ok(Requirement {
+                    key,
+                    op: Op::NotIn,
+                    values: self.set()?,
+                });
+            }
+            other => {
+                return Err(format!(
+                    "found '{}', expected: in, notin, =, ==, !=, gt, lt",
+                    other.text()
+                ));
+            }
+        };
+        self.take();
+        let value = match self.peek() {
+            Token::Word(w) => {
+                let w = w.clone();
+                self.take();
+                w
+            }
+            Token::End | Token::Comma => String::new(),
+            other => return Err(format!("found '{}', expected: identifier", other.text())),
+        };
+        check_value(&key, &value)?;
+        if matches!(op, Op::GreaterThan | Op::LessThan) && value.parse::<i64>().is_err() {
+            return Err(format!(
+                "values[0][{key}]: Invalid value: {value:?}: for 'Gt', 'Lt' operators, the value must be an integer"
+            ));
+        }
+        Ok(Requirement {
+            key,
+            op,
+            values: vec![value],
+        })
+    }
+
+    fn set(&mut self) -> Result<Vec<String>, String> {
+        if self.take() != Token::Open {
+            self.at -= 1;
+            return Err(format!("found '{}' expected: '('", self.peek().text()));
+        }
+        let mut values = Vec::new();
+        loop {
+            match self.take() {
+                Token::Word(w) => {
+                    check_value("", &w)?;
+                    values.push(w);
+                    match self.take() {
+                        Token::Comma => {}
+                        Token::Close => return Ok(values),
+                        other => return Err(format!("found '{}', expected: ',' or ')'", other.text())),
+                    }
+                }
+                Token::Comma => values.push(String::new()),
+                Token::Close if values.is_empty() => {
+                    values.push(String::new());
+                    return Ok(values);
+                }
+                Token::Close => return Ok(values),
+                other => return Err(format!("found '{}', expected: ',', ')' or identifier", other.text())),
+            }
+        }
+    }
+}
+
+fn check_value(key: &str, value: &str) -> Result<(), String> {
+    super::names::label_value(value).map_err(|why| format!("values[0][{key}]: Invalid value: {value:?}: {why}"))
+}
+
+/// One term of a field selector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldTerm {
+    pub field: String,
+    pub value: String,
+    pub equal: bool,
+}
+
+/// Reads a field selector: `spec.nodeName=x,status.phase!=Running`.
+///
+/// # Errors
+/// `invalid selector: '…'; can't understand '…'`, as apimachinery says it.
+pub fn parse_fields(text: &str) -> Result<Vec<FieldTerm>, String> {
+    let mut terms = Vec::new();
+    for part in text.split(',').filter(|p| !p.is_empty()) {
+        let (field, value, equal) = if let Some((f, v)) = part.split_once("!=") {
+            (f, v, false)
+        } else if let Some((f, v)) = part.split_once("==") {
+            (f, v, true)
+        } else if let Some((f, v)) = part.split_once('=') {
+            (f, v, true)
+        } else {
+            return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
+        };
+        terms.push(FieldTerm {
+            field: field.to_owned(),
+            value: value.to_owned(),
+            equal,
+        });
+    }
+    Ok(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::obj;
+
+    #[test]
+    fn selectors() {
+        let labels = obj! { "app": "web", "env": "prod", "n": "5" };
+        for (text, fits) in [
+            ("", true),
+            ("app=web", true),
+            ("app==web,env=prod", true),
+            ("app!=web", false),
+            ("tier!=x", true),
+            ("app in (web, db)", true),
+            ("app notin (web)", false),
+            ("env", true),
+            ("!env", false),
+            ("!tier", true),
+            ("n>3", true),
+            ("n<3", false),
+            ("app=", false),
+        ] {
+            assert_eq!(Selector::parse(text).unwrap().matches(&labels), fits, "{text}");
+        }
+        assert_eq!(Selector::parse("b in (y,x),a=1").unwrap().to_string(), "a=1,b in (x,y)");
+        for bad in ["app=web=x", "app in web", ",", "a,,b", "app in (a", "-x=1"] {
+            assert!(Selector::parse(bad).is_err(), "{bad}");
+        }
+        assert!(!Selector::from_label_selector(&Value::Null).matches(&labels));
+        assert!(Selector::from_label_selector(&obj! {}).matches(&labels));
+    }
+}
