@@ -18,5 +18,6 @@
 
 pub mod api;
 pub mod limits;
+pub mod shell;
 pub mod sim;
 pub mod value;

@@ -21,3 +21,45 @@ pub const WATCH_HISTORY: usize = 10_000;
 
 /// Objects in the store, over all kinds: 150,000 pods and what belongs to them.
 pub const OBJECTS: usize = 1_000_000;
+
+// The shell: its files, its commands and its terminal.
+
+/// Files and directories of one host's or container's file system.
+pub const FILES: usize = 20_000;
+
+/// Bytes of one file.
+pub const FILE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Bytes of all files of one file system.
+pub const FILE_SYSTEM_BYTES: usize = 128 * 1024 * 1024;
+
+/// Bytes of a path: Linux's PATH_MAX.
+pub const PATH_BYTES: usize = 4096;
+
+/// Bytes that one command may write into a buffer or a pipe that nobody empties, and that
+/// `$(…)` may capture. Beyond it the writer is ended with SIGXFSZ.
+pub const SHELL_OUTPUT_BYTES: usize = 32 * 1024 * 1024;
+
+/// Bytes of one shell source: a pasted script.
+pub const SHELL_SOURCE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Nesting of a shell's syntax, and of its functions, sources, substitutions and arithmetic.
+pub const SHELL_DEPTH: usize = 60;
+
+/// Words that one expansion (braces, globs, splitting) may give, and the bytes of one word.
+pub const SHELL_WORDS: usize = 200_000;
+pub const SHELL_WORD_BYTES: usize = 8 * 1024 * 1024;
+
+/// Commands that a shell runs at one moment of virtual time before it is made to wait a
+/// millisecond: a loop that never sleeps takes virtual time, as it would take a processor's.
+pub const SHELL_COMMANDS_PER_MOMENT: usize = 500;
+
+/// Background jobs of one shell.
+pub const SHELL_JOBS: usize = 100;
+
+/// Aliases that one word may go through, and lines of history that a terminal keeps.
+pub const SHELL_ALIAS_DEPTH: usize = 20;
+pub const SHELL_HISTORY: usize = 2_000;
+
+/// Bytes that a terminal keeps of input which nobody has read yet.
+pub const TERMINAL_INPUT_BYTES: usize = 8 * 1024 * 1024;
