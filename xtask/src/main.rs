@@ -1,9 +1,65 @@
-//! The project's own commands: `cargo xtask serve|build|test`.
-mod schema;
-fn main() -> Result<(), String> {
-    let args: Vec<String> = std::env::args().collect();
-    match args.get(1).map(String::as_str) {
-        Some("schema") => schema::run(std::path::Path::new(&args[2]), std::path::Path::new("src/api/data")),
-        _ => Ok(()),
+//! The project's own commands: `cargo xtask setup|serve|build|test|bench|ci`.
+//! They may touch processes, files and sockets, and use nothing but the standard library.
+
+mod bench;
+mod ci;
+mod page;
+mod report;
+mod rust;
+mod serve;
+mod shell;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  setup             install what the other commands need (they do it themselves, too)
+  serve [--port N]  build the page (release) and serve it on 127.0.0.1, port 8080 unless told
+  build             the page into dist/, the npm package into pkg/
+  test              all tests: native, wasm in headless Chromium, the page in Chromium
+  bench             measure the built page: bytes, time to first prompt, latency, simulated time
+  ci                fmt, clippy (native and wasm), then `test`
+
+A first `serve` or `test` on a fresh machine installs tools and takes some 10 to 20 minutes on two cores;
+later ones take seconds to a few minutes.
+";
+
+/// What went wrong, as a sentence for the person at the terminal.
+pub type Result<T, E = String> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["setup"] => tools::everything().map(|_| println!("Everything is here.")),
+        ["serve"] => serve::command(None),
+        ["serve", "--port", port] => parse_port(port).and_then(|port| serve::command(Some(port))),
+        ["serve", option] if option.starts_with("--port=") => {
+            parse_port(&option["--port=".len()..]).and_then(|port| serve::command(Some(port)))
+        }
+        ["build"] => page::command(),
+        ["test"] => test::command(),
+        ["bench"] => bench::command(),
+        ["ci"] => ci::command(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("`{}` is no command of xtask.\n\n{HELP}", words.join(" "))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("\nxtask: {sentence}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn parse_port(text: &str) -> Result<u16> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a port: give a number from 0 to 65535."))
 }

@@ -1,0 +1,28 @@
+//! `cargo xtask ci`: formatting, clippy for native and wasm, then all tests.
+
+use crate::Result;
+use crate::rust::{TARGET, WasmRust};
+use crate::shell::{self, run, step};
+use crate::test;
+
+/// `cargo xtask ci`. Formatting and lints end it at once; they are quick to mend.
+pub fn command() -> Result<()> {
+    step("rustfmt", "seconds", || {
+        run(shell::command("cargo").args(["fmt", "--all", "--check"]))
+    })
+    .map_err(|_| "The formatting differs from rustfmt's: run `cargo fmt --all`.".to_string())?;
+    step("clippy, native", "minutes the first time", || {
+        run(shell::command("cargo").args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    })?;
+    let rust = WasmRust::ready()?;
+    match rust.lacks_clippy() {
+        Some(sentence) => println!("==> clippy, wasm: skipped. {sentence}"),
+        None => step("clippy, wasm", "a minute or two the first time", || {
+            run(rust
+                .command("cargo")
+                .args(["clippy", "--package", "kubetab", "--package", "kubetab-npm"])
+                .args(["--target", TARGET, "--", "--deny", "warnings"]))
+        })?,
+    }
+    test::command()
+}

@@ -1,0 +1,181 @@
+//! `cargo xtask test`: native tests, wasm tests in headless Chromium, and the built page in Chromium.
+//! All parts run even when one fails, and a summary closes.
+
+use crate::Result;
+use crate::shell::{self, root, run_and_read, seconds, step};
+use crate::tools::{self, Browser};
+use crate::{page, serve};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+struct Part {
+    name: &'static str,
+    passed: u64,
+    failed: u64,
+    time: Duration,
+    result: Result<()>,
+}
+
+/// `cargo xtask test`.
+pub fn command() -> Result<()> {
+    let mut parts = Vec::new();
+    parts.push(part("native", "minutes the first time", native));
+    parts.push(part("wasm in headless Chromium", "minutes the first time", |count| {
+        let rust = tools::for_npm()?;
+        let browser = tools::browser()?;
+        wasm(&mut rust.command("wasm-pack"), &browser, count)
+    }));
+    parts.push(part(
+        "the page in Chromium",
+        "a minute, and the page's build",
+        |count| {
+            let browser = tools::browser()?;
+            page::ready()?;
+            end_to_end(&browser, count)
+        },
+    ));
+    summary(&parts)
+}
+
+fn part(name: &'static str, estimate: &str, work: impl FnOnce(&mut Counts) -> Result<()>) -> Part {
+    let started = Instant::now();
+    let mut counts = Counts::default();
+    let mut result = step(&format!("tests: {name}"), estimate, || work(&mut counts));
+    if let Err(sentence) = &result {
+        eprintln!("{sentence}");
+    } else if counts.passed == 0 {
+        result = Err("No test ran.".to_string());
+    }
+    Part {
+        name,
+        passed: counts.passed,
+        failed: counts.failed,
+        time: started.elapsed(),
+        result,
+    }
+}
+
+fn summary(parts: &[Part]) -> Result<()> {
+    println!("\n{:<28} {:>8} {:>8}  time", "tests", "passed", "failed");
+    for part in parts {
+        let outcome = if part.result.is_ok() { "" } else { "  FAILED" };
+        println!(
+            "{:<28} {:>8} {:>8}  {}{outcome}",
+            part.name,
+            part.passed,
+            part.failed,
+            seconds(part.time)
+        );
+    }
+    let broken: Vec<&str> = parts
+        .iter()
+        .filter(|part| part.result.is_err())
+        .map(|part| part.name)
+        .collect();
+    if broken.is_empty() {
+        println!("All tests pass.");
+        Ok(())
+    } else {
+        Err(format!("Tests fail: {}.", broken.join(", ")))
+    }
+}
+
+/// Tests that ran, read from the closing lines of cargo's, wasm-bindgen's and node's test runners.
+#[derive(Default, PartialEq, Eq, Debug)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+impl Counts {
+    fn read(&mut self, line: &str) {
+        if let Some((_, rest)) = line.split_once("test result: ") {
+            for part in rest.split([';', '.']) {
+                let mut words = part.split_whitespace();
+                match (words.next().and_then(|word| word.parse::<u64>().ok()), words.next()) {
+                    (Some(count), Some("passed")) => self.passed += count,
+                    (Some(count), Some("failed")) => self.failed += count,
+                    _ => {}
+                }
+            }
+        }
+        let mut words = line.split_whitespace();
+        if let (Some("#" | "ℹ"), Some(what), Some(count), None) = (
+            words.next(),
+            words.next(),
+            words.next().and_then(|word| word.parse::<u64>().ok()),
+            words.next(),
+        ) {
+            match what {
+                "pass" => self.passed += count,
+                "fail" => self.failed += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn native(counts: &mut Counts) -> Result<()> {
+    // `--no-fail-fast`, so that one run shows all that is broken.
+    run_and_read(
+        shell::command("cargo").args(["test", "--workspace", "--no-fail-fast"]),
+        |line| counts.read(line),
+    )
+}
+
+fn wasm(wasm_pack: &mut Command, browser: &Browser, counts: &mut Counts) -> Result<()> {
+    wasm_pack
+        .args([
+            "test",
+            "--headless",
+            "--chrome",
+            "--mode",
+            "no-install",
+            "--chromedriver",
+        ])
+        .arg(&browser.driver)
+        .arg("npm")
+        // The default of 20 s is short for a browser's first start on a busy machine.
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+    run_and_read(wasm_pack, |line| counts.read(line))
+}
+
+fn end_to_end(browser: &Browser, counts: &mut Counts) -> Result<()> {
+    let folder = root().join("tests/e2e");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .map_err(|error| format!("Cannot read tests/e2e: {error}."))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    let url = serve::in_background()?;
+    let mut node = shell::command("node");
+    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(&files)
+        .env("KUBETAB_URL", url)
+        .env("CHROMIUM", &browser.chromium);
+    run_and_read(&mut node, |line| counts.read(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_counted() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "ℹ pass 4",
+            "# fail 2",
+            "# pass through this gate",
+        ] {
+            counts.read(line);
+        }
+        assert_eq!(counts, Counts { passed: 18, failed: 3 });
+    }
+}
