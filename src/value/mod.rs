@@ -3,8 +3,12 @@
 //! A clone is a reference count; an edit copies the nodes from the root to the edited one and shares
 //! the rest. Two trees that share a subtree compare it by address. Knows nothing of Kubernetes.
 
+pub mod base64;
+pub mod gofmt;
+pub mod gojson;
 mod json;
 mod key;
+pub mod yaml;
 
 pub use json::JsonError;
 pub use key::{Key, intern};
