@@ -1,14 +1,34 @@
 //! The API server: everything that happens to objects happens here.
 
+pub mod admission;
+pub mod client;
 pub mod decode;
+pub mod discovery;
+pub mod events;
+pub mod informer;
+pub mod kinds;
+pub mod metadata;
 pub mod names;
 pub mod object;
+pub mod patch;
+pub mod request;
 pub mod resource;
 pub mod schema;
 pub mod selector;
+pub mod server;
 pub mod status;
 pub mod store;
+pub mod strategy;
+pub mod subresource;
+pub mod table;
+pub mod watch;
 
+pub use client::{Client, ListOptions, WriteOptions};
+pub use informer::Informer;
 pub use object::{Object, ObjectKey};
+pub use request::{Body, List, Method, PatchType, Payload, Request, Response, User};
 pub use resource::Resource;
+pub use selector::Selector;
+pub use server::ApiServer;
 pub use status::{FieldErrors, Status};
+pub use watch::{Watch, WatchEvent};

@@ -1,0 +1,197 @@
+//! The event recorder of every component: writes `v1` Events, counts repetitions, and drops floods.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::client::{Client, WriteOptions};
+use super::object::Object;
+use super::request::{Body, PatchType};
+use crate::obj;
+use crate::sim::Time;
+use crate::value::Value;
+
+/// Spam filter of one source and object: burst 25, one more each 300 s (client-go `EventCorrelator`).
+const BURST: f64 = 25.0;
+const REFILL: Duration = Duration::from_secs(300);
+/// More than so many similar events within the window become one '(combined from similar events)'.
+const SIMILAR: usize = 10;
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// Whether an event is about the ordinary or about trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    Normal,
+    Warning,
+}
+
+impl EventType {
+    fn name(self) -> &'static str {
+        match self {
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
+        }
+    }
+}
+
+struct Seen {
+    name: String,
+    namespace: String,
+    count: i64,
+}
+
+struct Bucket {
+    tokens: f64,
+    at: Time,
+}
+
+#[derive(Default)]
+struct Memory {
+    seen: BTreeMap<String, Seen>,
+    similar: BTreeMap<String, (Vec<String>, Time)>,
+    buckets: BTreeMap<String, Bucket>,
+}
+
+/// Writes the events of one component. Clones share its memory.
+#[derive(Clone)]
+pub struct EventRecorder {
+    client: Client,
+    component: Rc<str>,
+    host: Rc<str>,
+    memory: Rc<RefCell<Memory>>,
+}
+
+impl EventRecorder {
+    /// A recorder for `component`, on `host` when it is a kubelet.
+    pub fn new(client: &Client, component: &str, host: &str) -> EventRecorder {
+        EventRecorder {
+            client: client.clone(),
+            component: component.into(),
+            host: host.into(),
+            memory: Rc::default(),
+        }
+    }
+
+    /// Records an event about `object`.
+    pub fn event(&self, object: &Object, kind: EventType, reason: &str, message: impl Into<String>) {
+        self.about(object.reference(), kind, reason, message);
+    }
+
+    /// Records an event about what an object reference names (`fieldPath` included).
+    pub fn about(&self, involved: Value, kind: EventType, reason: &str, message: impl Into<String>) {
+        let mut message = message.into();
+        let now = self.client.sim().now();
+        let source = format!("{}/{}/{}", self.component, self.host, involved.to_json());
+        {
+            let mut memory = self.memory.borrow_mut();
+            let bucket = memory
+                .buckets
+                .entry(source.clone())
+                .or_insert(Bucket { tokens: BURST, at: now });
+            let refill = now.since(bucket.at).as_secs_f64() / REFILL.as_secs_f64();
+            bucket.tokens = (bucket.tokens + refill).min(BURST);
+            bucket.at = now;
+            if bucket.tokens < 1.0 {
+                return;
+            }
+            bucket.tokens -= 1.0;
+        }
+        let group = format!("{source}/{}/{reason}", kind.name());
+        let key;
+        {
+            let mut memory = self.memory.borrow_mut();
+            let (messages, at) = memory.similar.entry(group.clone()).or_insert_with(|| (Vec::new(), now));
+            if now.since(*at) > WINDOW {
+                messages.clear();
+            }
+            *at = now;
+            if !messages.contains(&message) {
+                messages.push(message.clone());
+            }
+            if messages.len() > SIMILAR {
+                messages.truncate(SIMILAR + 1);
+                message = format!("(combined from similar events): {message}");
+                key = group;
+            } else {
+                key = format!("{group}/{message}");
+            }
+        }
+        let namespace = match involved.str_at(&["namespace"]) {
+            "" => "default".to_owned(),
+            ns => ns.to_owned(),
+        };
+        let again = {
+            let mut memory = self.memory.borrow_mut();
+            memory.seen.get_mut(&key).map(|seen| {
+                seen.count += 1;
+                (seen.namespace.clone(), seen.name.clone(), seen.count)
+            })
+        };
+        if let Some((namespace, name, count)) = again {
+            let patch = obj! { "count": count, "lastTimestamp": now, "message": message };
+            self.send_patch(namespace, name, patch);
+            return;
+        }
+        // The event's name: the object's, and a number that no other event has (nanoseconds, as real).
+        let nanos = now
+            .0
+            .wrapping_mul(1_000)
+            .wrapping_add(self.client.sim().next_id() % 1_000);
+        let name = format!("{}.{nanos:016x}", involved.str_at(&["name"]));
+        self.memory.borrow_mut().seen.insert(
+            key,
+            Seen {
+                name: name.clone(),
+                namespace: namespace.clone(),
+                count: 1,
+            },
+        );
+        let mut source = obj! { "component": &self.component };
+        source.set_or_remove(&["host"], &self.host);
+        let event = obj! {
+            "apiVersion": "v1",
+            "count": 1,
+            "eventTime": Value::Null,
+            "firstTimestamp": now,
+            "involvedObject": involved,
+            "kind": "Event",
+            "lastTimestamp": now,
+            "message": message,
+            "metadata": obj! { "name": name, "namespace": namespace.as_str() },
+            "reason": reason,
+            "reportingComponent": &self.component,
+            "reportingInstance": &self.host,
+            "source": source,
+            "type": kind.name(),
+        };
+        let client = self.client.clone();
+        self.client.sim().spawn("event", async move {
+            if let Ok(events) = client.resource("", "v1", "events") {
+                // A failure (the namespace ends) loses the event, as it does in the real recorder.
+                let _ = client
+                    .create(&events, &namespace, Body::Typed(event), &WriteOptions::default())
+                    .await;
+            }
+        });
+    }
+
+    fn send_patch(&self, namespace: String, name: String, patch: Value) {
+        let client = self.client.clone();
+        self.client.sim().spawn("event", async move {
+            if let Ok(events) = client.resource("", "v1", "events") {
+                let _ = client
+                    .patch(
+                        &events,
+                        &namespace,
+                        &name,
+                        "",
+                        PatchType::Merge,
+                        patch,
+                        &WriteOptions::default(),
+                    )
+                    .await;
+            }
+        });
+    }
+}

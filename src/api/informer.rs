@@ -1,0 +1,205 @@
+//! Informers: a component's own copy of a resource, kept by a list and a watch, with handlers for
+//! its changes. Components read from here, and so may be behind the API server, as real ones are.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::client::{Client, ListOptions, NETWORK};
+use super::object::{Object, ObjectKey};
+use super::resource::Resource;
+use super::watch::WatchEvent;
+use crate::sim::{Signal, TaskHandle, TraceEvent, WriteKind};
+
+/// A change of the copy: the version before and after; one of them is `None` when the object came
+/// or went.
+pub type Handler = Rc<dyn Fn(Option<&Object>, Option<&Object>)>;
+
+/// A copy of a resource. Clones share it.
+#[derive(Clone)]
+pub struct Informer(Rc<Inner>);
+
+struct Inner {
+    objects: RefCell<BTreeMap<ObjectKey, Object>>,
+    handlers: RefCell<Vec<Handler>>,
+    synced: Cell<bool>,
+    changed: Signal,
+    task: RefCell<Option<TaskHandle>>,
+}
+
+impl Informer {
+    /// Begins to copy what `options` select of a resource, in all namespaces. The trace gets a
+    /// `Watch` event for each change that arrives.
+    pub fn start(client: &Client, resource: &Rc<Resource>, options: ListOptions) -> Informer {
+        let informer = Informer(Rc::new(Inner {
+            objects: RefCell::default(),
+            handlers: RefCell::default(),
+            synced: Cell::new(false),
+            changed: Signal::default(),
+            task: RefCell::default(),
+        }));
+        let task = client.sim().spawn(
+            "informer",
+            run(informer.clone(), client.clone(), resource.clone(), options),
+        );
+        *informer.0.task.borrow_mut() = Some(task);
+        informer
+    }
+
+    /// Calls `handler` with each change from now on, and at once with each object that is there.
+    pub fn on_change(&self, handler: impl Fn(Option<&Object>, Option<&Object>) + 'static) {
+        let present: Vec<Object> = self.0.objects.borrow().values().cloned().collect();
+        for object in &present {
+            handler(None, Some(object));
+        }
+        self.0.handlers.borrow_mut().push(Rc::new(handler));
+    }
+
+    /// Waits until the first list has arrived.
+    pub async fn synced(&self) {
+        loop {
+            let generation = self.0.changed.generation();
+            if self.0.synced.get() {
+                return;
+            }
+            self.0.changed.after(generation).await;
+        }
+    }
+
+    /// Notified after each change.
+    pub fn changed(&self) -> Signal {
+        self.0.changed.clone()
+    }
+
+    pub fn get(&self, key: &ObjectKey) -> Option<Object> {
+        self.0.objects.borrow().get(key).cloned()
+    }
+
+    /// The objects of a namespace (of all, when it is empty), in the order of their keys.
+    pub fn list(&self, namespace: &str) -> Vec<Object> {
+        let mut found = Vec::new();
+        self.each(namespace, |o| found.push(o.clone()));
+        found
+    }
+
+    /// Calls `f` with what [`Informer::list`] would give.
+    pub fn each(&self, namespace: &str, mut f: impl FnMut(&Object)) {
+        let objects = self.0.objects.borrow();
+        if namespace.is_empty() {
+            objects.values().for_each(f);
+            return;
+        }
+        let from = ObjectKey::new(namespace, "");
+        for (key, object) in objects.range((Bound::Included(from), Bound::Unbounded)) {
+            if &*key.namespace != namespace {
+                break;
+            }
+            f(object);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.objects.borrow().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the copying.
+    pub fn stop(&self) {
+        if let Some(task) = self.0.task.borrow_mut().take() {
+            task.abort();
+        }
+    }
+
+    fn put(&self, object: Object) {
+        let old = self.0.objects.borrow_mut().insert(object.key(), object.clone());
+        if old.as_ref().is_none_or(|o| !o.same(&object)) {
+            self.call(old.as_ref(), Some(&object));
+        }
+    }
+
+    fn remove(&self, key: &ObjectKey, last: Option<&Object>) {
+        let old = self.0.objects.borrow_mut().remove(key);
+        if let Some(old) = old {
+            self.call(Some(last.unwrap_or(&old)), None);
+        }
+    }
+
+    fn call(&self, old: Option<&Object>, new: Option<&Object>) {
+        // Handlers may read this informer, so none of its parts is borrowed here.
+        let handlers = self.0.handlers.borrow().clone();
+        for handler in &handlers {
+            handler(old, new);
+        }
+    }
+}
+
+/// Between two tries of a list or watch that failed (client-go begins at 800 ms).
+const RETRY: Duration = Duration::from_millis(800);
+
+async fn run(informer: Informer, client: Client, resource: Rc<Resource>, options: ListOptions) {
+    let sim = client.sim().clone();
+    loop {
+        let Ok(list) = client.list(&resource, "", &options).await else {
+            sim.sleep(RETRY).await;
+            continue;
+        };
+        let present: BTreeMap<ObjectKey, Object> = list.items.into_iter().map(|o| (o.key(), o)).collect();
+        let gone: Vec<ObjectKey> = informer
+            .0
+            .objects
+            .borrow()
+            .keys()
+            .filter(|k| !present.contains_key(*k))
+            .cloned()
+            .collect();
+        for key in gone {
+            informer.remove(&key, None);
+        }
+        for object in present.into_values() {
+            informer.put(object);
+        }
+        informer.0.synced.set(true);
+        informer.0.changed.notify();
+        let Ok(mut watch) = client.watch(&resource, "", &options, list.revision).await else {
+            sim.sleep(RETRY).await;
+            continue;
+        };
+        'watch: while let Some(first) = watch.next().await {
+            // The event travels; what happened meanwhile arrives with it.
+            sim.sleep(NETWORK).await;
+            let mut next = Some(first);
+            while let Some(event) = next {
+                let (op, object) = match event {
+                    WatchEvent::Added(o) => (WriteKind::Added, o),
+                    WatchEvent::Modified(o) => (WriteKind::Modified, o),
+                    WatchEvent::Deleted(o) => (WriteKind::Deleted, o),
+                    WatchEvent::Bookmark(_) => {
+                        next = watch.try_next();
+                        continue;
+                    }
+                    // Too old: list again.
+                    WatchEvent::Error(_) => break 'watch,
+                };
+                sim.emit(TraceEvent::Watch {
+                    client: client.name().clone(),
+                    kind: resource.kind.clone(),
+                    object_name: object.full_name(),
+                    op,
+                    revision: object.revision(),
+                });
+                if op == WriteKind::Deleted {
+                    informer.remove(&object.key(), Some(&object));
+                } else {
+                    informer.put(object);
+                }
+                next = watch.try_next();
+            }
+            informer.0.changed.notify();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The rules of `metadata`, which are the same for every kind.
+
+use super::names;
+use super::object::Object;
+use super::resource::Resource;
+use super::server::Target;
+use super::status::{FieldErrors, Status};
+use super::strategy::{Context, Strategy};
+use crate::value::{Value, intern};
+
+/// Sets the path's namespace, or refuses another one.
+///
+/// # Errors
+/// 400 when the body's namespace is not the path's.
+pub fn set_namespace(value: &mut Value, target: &Target) -> Result<(), Status> {
+    if !target.resource.namespaced {
+        value.remove(&["metadata", "namespace"]);
+        return Ok(());
+    }
+    let got = value.str_at(&["metadata", "namespace"]);
+    if got == target.namespace {
+        return Ok(());
+    }
+    if !got.is_empty() {
+        return Err(Status::bad_request(format!(
+            "the namespace of the provided object does not match the namespace sent on the request (namespace {got:?} does not match {:?})",
+            target.namespace
+        )));
+    }
+    value.set(&["metadata", "namespace"], intern(&target.namespace));
+    Ok(())
+}
+
+/// Sets what the server sets on a new object.
+pub fn prepare_create(value: &mut Value, cx: &Context) {
+    if !value.get("metadata").as_map().is_some() {
+        value.set(&["metadata"], Value::map());
+    }
+    let sim = cx.api.sim();
+    for field in [
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "resourceVersion",
+        "managedFields",
+        "generation",
+    ] {
+        value.remove(&["metadata", field]);
+    }
+    value.set(&["metadata", "uid"], sim.random_uuid());
+    value.set(&["metadata", "creationTimestamp"], cx.now);
+    let prefix = value.str_at(&["metadata", "generateName"]);
+    if value.str_at(&["metadata", "name"]).is_empty() && !prefix.is_empty() {
+        // names.SimpleNameGenerator: at most 63 characters, five of them random.
+        let kept: String = prefix.chars().take(58).collect();
+        value.set(&["metadata", "name"], format!("{kept}{}", sim.random_suffix(5)));
+    }
+}
+
+/// Keeps what clients may not change.
+pub fn prepare_update(value: &mut Value, old: &Object) {
+    for field in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generateName",
+        "generation",
+        "resourceVersion",
+        "managedFields",
+        "selfLink",
+    ] {
+        match old.metadata().get(field) {
+            Value::Null => {
+                value.remove(&["metadata", field]);
+            }
+            kept => value.set(&["metadata", field], kept.clone()),
+        }
+    }
+    // `name` may be left out in a body that goes to the object's own path.
+    if value.str_at(&["metadata", "name"]).is_empty() {
+        value.set(&["metadata", "name"], old.metadata().get("name").clone());
+    }
+}
+
+/// Optimistic concurrency: a body that names a version or a uid must name the present one.
+///
+/// # Errors
+/// 409 Conflict.
+pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> Result<(), Status> {
+    let uid = value.str_at(&["metadata", "uid"]);
+    if !uid.is_empty() && uid != old.uid() {
+        return Err(Status::conflict(
+            &resource.group,
+            &resource.name,
+            old.name(),
+            &format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                old.uid()
+            ),
+        ));
+    }
+    let version = value.str_at(&["metadata", "resourceVersion"]);
+    if !version.is_empty() && version != old.metadata().str_at(&["resourceVersion"]) {
+        return Err(Status::modified(&resource.group, &resource.name, old.name()));
+    }
+    Ok(())
+}
+
+/// Checks names, labels and annotations.
+pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors: &mut FieldErrors) {
+    let metadata = value.get("metadata");
+    let name = metadata.get("name");
+    if !metadata.str_at(&["generateName"]).is_empty()
+        && let Err(why) = strategy.check_name(metadata.str_at(&["generateName"]).trim_end_matches('-'))
+    {
+        errors.invalid("metadata.generateName", metadata.get("generateName"), why);
+    }
+    if name.str().is_empty() {
+        errors.required("metadata.name", "name or generateName is required");
+    } else if let Err(why) = strategy.check_name(name.str()) {
+        errors.invalid("metadata.name", name, why);
+    }
+    if target.resource.namespaced
+        && let Err(why) = names::dns1123_label(metadata.str_at(&["namespace"]))
+    {
+        errors.invalid("metadata.namespace", metadata.get("namespace"), why);
+    }
+    labels(metadata.get("labels"), "metadata.labels", errors);
+    annotations(metadata.get("annotations"), "metadata.annotations", errors);
+    for (i, finalizer) in metadata.get("finalizers").items().iter().enumerate() {
+        let field = format!("metadata.finalizers[{i}]");
+        let known = ["orphan", "foregroundDeletion", "kubernetes"];
+        if let Err(why) = names::label_key(finalizer.str()) {
+            errors.invalid("metadata.finalizers", finalizer, why);
+        } else if !finalizer.str().contains('/') && !known.contains(&finalizer.str()) {
+            errors.invalid(
+                field,
+                finalizer,
+                "name is neither a standard finalizer name nor is it fully qualified",
+            );
+        }
+    }
+    for (i, owner) in metadata.get("ownerReferences").items().iter().enumerate() {
+        let field = format!("metadata.ownerReferences[{i}]");
+        for part in ["apiVersion", "kind", "name", "uid"] {
+            if owner.str_at(&[part]).is_empty() {
+                match part {
+                    "apiVersion" => errors.invalid(format!("{field}.{part}"), &"".into(), "version must not be empty"),
+                    _ => errors.invalid(format!("{field}.{part}"), &"".into(), "must not be empty"),
+                }
+            }
+        }
+    }
+}
+
+/// Checks a map of labels at a path.
+pub fn labels(labels: &Value, field: &str, errors: &mut FieldErrors) {
+    for (key, value) in labels.entries() {
+        if let Err(why) = names::label_key(key) {
+            errors.invalid(field, &key.into(), why);
+        }
+        if let Err(why) = names::label_value(value.str()) {
+            errors.invalid(field, value, why);
+        }
+    }
+}
+
+/// Total bytes of an object's annotations (`TotalAnnotationSizeLimitB`).
+const ANNOTATION_BYTES: usize = 256 * 1024;
+
+fn annotations(annotations: &Value, field: &str, errors: &mut FieldErrors) {
+    let mut total = 0;
+    for (key, value) in annotations.entries() {
+        // Annotation keys may be upper case in their prefix.
+        if let Err(why) = names::label_key(&key.to_lowercase()) {
+            errors.invalid(field, &key.into(), why);
+        }
+        total += key.len() + value.str().len();
+    }
+    if total > ANNOTATION_BYTES {
+        errors.too_long(field, ANNOTATION_BYTES);
+    }
+}
+
+/// Checks what of the metadata may change.
+pub fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
+    let name = new.at(&["metadata", "name"]);
+    if name.str() != old.name() {
+        errors.invalid("metadata.name", name, "field is immutable");
+    }
+    if old.is_deleting() {
+        let had: Vec<&str> = old.finalizers().collect();
+        let added: Vec<&str> = new
+            .at(&["metadata", "finalizers"])
+            .items()
+            .iter()
+            .map(Value::str)
+            .filter(|f| !had.contains(f))
+            .collect();
+        if !added.is_empty() {
+            errors.forbidden(
+                "metadata.finalizers",
+                format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", added.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ")),
+            );
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Requests and responses, as the API server takes and gives them: HTTP's parts without the wire.
+
+use std::rc::Rc;
+
+use super::object::Object;
+use super::status::Status;
+use super::watch::Watch;
+use crate::obj;
+use crate::sim::RequestId;
+use crate::value::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    pub name: Rc<str>,
+    pub uid: Rc<str>,
+    pub groups: Vec<Rc<str>>,
+}
+
+impl User {
+    /// The administrator of a kubeadm cluster.
+    pub fn admin() -> User {
+        User {
+            name: "kubernetes-admin".into(),
+            uid: "".into(),
+            groups: vec!["kubeadm:cluster-admins".into(), "system:authenticated".into()],
+        }
+    }
+
+    /// A component of the control plane, which may do anything.
+    pub fn system(name: &str) -> User {
+        User {
+            name: format!("system:{name}").into(),
+            uid: "".into(),
+            groups: vec!["system:masters".into(), "system:authenticated".into()],
+        }
+    }
+}
+
+/// The kinds of patches, by their media types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchType {
+    Json,
+    Merge,
+    Strategic,
+    /// Server-side apply.
+    Apply,
+}
+
+impl PatchType {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            PatchType::Json => "application/json-patch+json",
+            PatchType::Merge => "application/merge-patch+json",
+            PatchType::Strategic => "application/strategic-merge-patch+json",
+            PatchType::Apply => "application/apply-patch+yaml",
+        }
+    }
+
+    pub fn from_media_type(media_type: &str) -> Option<PatchType> {
+        let bare = media_type.split(';').next().unwrap_or("").trim();
+        match bare {
+            "application/apply-patch+json" => Some(PatchType::Apply),
+            _ => [
+                PatchType::Json,
+                PatchType::Merge,
+                PatchType::Strategic,
+                PatchType::Apply,
+            ]
+            .into_iter()
+            .find(|t| t.media_type() == bare),
+        }
+    }
+}
+
+/// What a request carries.
+#[derive(Clone, Debug, Default)]
+pub enum Body {
+    #[default]
+    None,
+    /// A tree from outside: it is decoded against its type.
+    Value(Value),
+    /// A tree that a component of the cluster made from typed parts: decoded already.
+    Typed(Value),
+    /// Text as it came over the wire, in the request's `content_type`.
+    Bytes(Vec<u8>),
+}
+
+/// A request to the API server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub id: RequestId,
+    pub method: Method,
+    /// The path without the query: `/api/v1/namespaces/default/pods/web`.
+    pub path: String,
+    /// Decoded query parameters, in their order.
+    pub query: Vec<(String, String)>,
+    /// The `Accept` header; empty for plain JSON.
+    pub accept: String,
+    /// The `Content-Type` header; empty for JSON.
+    pub content_type: String,
+    pub body: Body,
+    pub user: User,
+    /// The component or program that asks: `kubectl`, `kube-scheduler`, `kubelet/k8s-node-01`.
+    pub client: Rc<str>,
+}
+
+impl Request {
+    pub fn new(method: Method, path: impl Into<String>) -> Request {
+        Request {
+            id: 0,
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            accept: String::new(),
+            content_type: String::new(),
+            body: Body::None,
+            user: User::admin(),
+            client: "".into(),
+        }
+    }
+
+    pub fn get(path: impl Into<String>) -> Request {
+        Request::new(Method::Get, path)
+    }
+
+    /// Adds a query parameter, unless its value is empty.
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Request {
+        let value = value.into();
+        if !value.is_empty() {
+            self.query.push((key.to_owned(), value));
+        }
+        self
+    }
+
+    pub fn body(mut self, body: Body) -> Request {
+        self.body = body;
+        self
+    }
+
+    /// Asks for a server-side Table, as kubectl's `get` does.
+    pub fn as_table(mut self) -> Request {
+        self.accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json".into();
+        self
+    }
+
+    /// The value of a query parameter; empty when it is absent.
+    pub fn param(&self, key: &str) -> &str {
+        self.query.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v)
+    }
+
+    /// Whether a query parameter is `true` or `1`.
+    pub fn flag(&self, key: &str) -> bool {
+        matches!(self.param(key), "true" | "1")
+    }
+
+    pub fn dry_run(&self) -> bool {
+        self.param("dryRun") == "All"
+    }
+}
+
+/// A list's objects, before anyone needs them as one tree.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// `v1` and `PodList`.
+    pub api_version: String,
+    pub kind: String,
+    pub items: Vec<Object>,
+    /// The revision that the list is of.
+    pub revision: u64,
+    /// Where the next page begins; empty on the last one.
+    pub continue_token: String,
+    /// How many items the later pages hold.
+    pub remaining: usize,
+}
+
+impl List {
+    /// The list as one object.
+    pub fn to_value(&self) -> Value {
+        let mut metadata = obj! { "resourceVersion": self.revision.to_string() };
+        metadata.set_or_remove(&["continue"], self.continue_token.as_str());
+        if !self.continue_token.is_empty() && self.remaining > 0 {
+            metadata.set(&["remainingItemCount"], self.remaining);
+        }
+        obj! {
+            "apiVersion": self.api_version.as_str(),
+            "items": self.items.iter().map(|o| o.value().clone()).collect::<Value>(),
+            "kind": self.kind.as_str(),
+            "metadata": metadata,
+        }
+    }
+}
+
+/// What a response carries.
+#[derive(Debug)]
+pub enum Payload {
+    Object(Object),
+    List(List),
+    /// Any other tree: a Table, a discovery document, a `Status`.
+    Value(Value),
+    /// Plain text (`/healthz`, logs).
+    Text(String),
+    Watch(Box<Watch>),
+}
+
+/// A response of the API server.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status code.
+    pub code: u16,
+    pub payload: Payload,
+    /// Sentences of `Warning:` headers.
+    pub warnings: Vec<String>,
+}
+
+impl Response {
+    pub fn new(code: u16, payload: Payload) -> Response {
+        Response {
+            code,
+            payload,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The payload as a tree; null for a watch.
+    pub fn value(&self) -> Value {
+        match &self.payload {
+            Payload::Object(o) => o.value().clone(),
+            Payload::List(l) => l.to_value(),
+            Payload::Value(v) => v.clone(),
+            Payload::Text(t) => Value::from(t.as_str()),
+            Payload::Watch(_) => Value::Null,
+        }
+    }
+
+    /// The response, or the `Status` that it failed with.
+    ///
+    /// # Errors
+    /// The failure that a code of 400 and above carries.
+    pub fn ok(self) -> Result<Response, Status> {
+        if self.code >= 400 {
+            Err(Status::from_value(&self.value()))
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+impl From<Status> for Response {
+    fn from(status: Status) -> Response {
+        Response::new(status.code(), Payload::Value(status.to_value()))
+    }
+}
+
+impl From<Value> for Response {
+    fn from(value: Value) -> Response {
+        Response::new(200, Payload::Value(value))
+    }
+}
+
+/// The `Status` of a success, as deletions answer it.
+pub fn success(name: &str, group: &str, resource: &str, uid: &str) -> Value {
+    let mut details = obj! { "kind": resource, "name": name, "uid": uid };
+    details.set_or_remove(&["group"], group);
+    obj! { "apiVersion": "v1", "details": details, "kind": "Status", "metadata": obj! {}, "status": "Success" }
+}
+
+/// `{"apiVersion":…,"kind":…,"items":[]}` with these items, as kubectl wraps several objects.
+pub fn wrap_list(items: Vec<Value>) -> Value {
+    obj! { "apiVersion": "v1", "items": items, "kind": "List", "metadata": obj! { "resourceVersion": "" } }
+}

@@ -1,0 +1,939 @@
+//! The API server: `serve(Request) -> Response` over the store, for every resource alike.
+//!
+//! What is special about a kind is its [`Strategy`]; what is special about a subresource is in
+//! `subresource.rs`; discovery documents are in `discovery.rs`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::decode::decode;
+use super::object::{Object, ObjectKey};
+use super::request::{Body, List, Method, PatchType, Payload, Request, Response, success};
+use super::resource::{self, Resource};
+use super::selector::{Selector, parse_fields};
+use super::status::{FieldErrors, Status};
+use super::store::{ShelfName, Store};
+use super::strategy::{Context, Grace, Strategy};
+use super::watch::{Filter, Watch, field_value};
+use super::{admission, discovery, kinds, metadata, patch, schema, subresource, table};
+use crate::limits;
+use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
+use crate::value::{Value, intern};
+
+/// The API server of one world. Clones are handles.
+#[derive(Clone)]
+pub struct ApiServer(Rc<Inner>);
+
+struct Inner {
+    sim: Sim,
+    store: Store,
+    /// Resources of custom kinds, and the ones built in.
+    resources: RefCell<Rc<Vec<Rc<Resource>>>>,
+    nodes: RefCell<Option<Rc<dyn subresource::NodeConnections>>>,
+}
+
+/// What a path names.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub resource: Rc<Resource>,
+    /// Empty for all namespaces or none.
+    pub namespace: String,
+    /// Empty for the collection.
+    pub name: String,
+    /// Empty for the object itself.
+    pub subresource: String,
+}
+
+impl Target {
+    pub fn shelf(&self) -> ShelfName {
+        shelf_name(&self.resource)
+    }
+
+    pub fn strategy(&self) -> &'static dyn Strategy {
+        kinds::strategy(&self.resource.group, &self.resource.name)
+    }
+
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(&self.namespace, &self.name)
+    }
+
+    pub fn not_found(&self) -> Status {
+        Status::not_found(&self.resource.group, &self.resource.name, &self.name)
+    }
+}
+
+/// The shelf of a resource. All versions of it share one.
+pub fn shelf_name(resource: &Resource) -> ShelfName {
+    if resource.group.is_empty() {
+        resource.name.clone()
+    } else {
+        intern(&resource.qualified())
+    }
+}
+
+impl ApiServer {
+    pub fn new(sim: &Sim) -> ApiServer {
+        ApiServer(Rc::new(Inner {
+            sim: sim.clone(),
+            store: Store::default(),
+            resources: RefCell::new(resource::built_in()),
+            nodes: RefCell::new(None),
+        }))
+    }
+
+    pub fn sim(&self) -> &Sim {
+        &self.0.sim
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// How `exec`, `logs`, `attach` and `port-forward` reach the kubelets.
+    pub fn set_node_connections(&self, connections: Rc<dyn subresource::NodeConnections>) {
+        *self.0.nodes.borrow_mut() = Some(connections);
+    }
+
+    pub fn node_connections(&self) -> Option<Rc<dyn subresource::NodeConnections>> {
+        self.0.nodes.borrow().clone()
+    }
+
+    /// Every resource that is served now, in the order of discovery.
+    pub fn resources(&self) -> Rc<Vec<Rc<Resource>>> {
+        self.0.resources.borrow().clone()
+    }
+
+    /// Replaces the custom resources among those served.
+    pub fn set_custom_resources(&self, custom: Vec<Rc<Resource>>) {
+        let mut all = resource::built_in().as_ref().clone();
+        all.extend(custom);
+        *self.0.resources.borrow_mut() = Rc::new(all);
+    }
+
+    /// The resource of a group, version and plural.
+    pub fn resource(&self, group: &str, version: &str, name: &str) -> Option<Rc<Resource>> {
+        self.resources()
+            .iter()
+            .find(|r| &*r.name == name && &*r.group == group && &*r.version == version)
+            .cloned()
+    }
+
+    /// The resource of a kind.
+    pub fn resource_of_kind(&self, api_version: &str, kind: &str) -> Option<Rc<Resource>> {
+        let (group, version) = resource::split(api_version);
+        self.resources()
+            .iter()
+            .find(|r| &*r.kind == kind && &*r.group == group && &*r.version == version && !r.name.contains('/'))
+            .cloned()
+    }
+
+    fn context<'a>(&'a self, namespace: &'a str, dry_run: bool) -> Context<'a> {
+        Context {
+            api: self,
+            now: self.sim().now(),
+            namespace,
+            dry_run,
+        }
+    }
+
+    /// Answers a request.
+    pub fn serve(&self, mut request: Request) -> Response {
+        let mut warnings = Vec::new();
+        let mut response = match self.handle(&mut request, &mut warnings) {
+            Ok(response) => response,
+            Err(status) => Response::from(status),
+        };
+        warnings.append(&mut response.warnings);
+        response.warnings = warnings;
+        response
+    }
+
+    fn handle(&self, request: &mut Request, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        if let Body::Bytes(bytes) = &request.body {
+            let value = self.parse_body(bytes, &request.content_type)?;
+            request.body = Body::Value(value);
+        }
+        let Some(target) = self.target(&request.path)? else {
+            return discovery::serve(self, request);
+        };
+        admission::authorize(self, request, &target)?;
+        if !target.subresource.is_empty() && target.subresource != "status" {
+            return subresource::serve(self, request, &target);
+        }
+        match (request.method, target.name.is_empty()) {
+            (Method::Get, false) if !request.flag("watch") => {
+                let object = self.find(&target)?;
+                warnings.extend(deprecation(&target));
+                Ok(self.represent(request, &target, object))
+            }
+            (Method::Get, _) if request.flag("watch") => {
+                warnings.extend(deprecation(&target));
+                self.watch(request, &target)
+            }
+            (Method::Get, _) => {
+                warnings.extend(deprecation(&target));
+                self.list(request, &target)
+            }
+            (Method::Post, true) => self.create(request, &target, warnings),
+            (Method::Put, false) => self.replace(request, &target, warnings),
+            (Method::Patch, false) => self.patch(request, &target, warnings),
+            (Method::Delete, false) => self.delete(request, &target),
+            (Method::Delete, true) => self.delete_collection(request, &target),
+            _ => Err(Status::method_not_allowed()),
+        }
+    }
+
+    fn parse_body(&self, bytes: &[u8], content_type: &str) -> Result<Value, Status> {
+        if bytes.len() > limits::REQUEST_BYTES {
+            return Err(Status::failure(
+                413,
+                "RequestEntityTooLarge",
+                format!("Request entity too large: limit is {}", limits::REQUEST_BYTES),
+            ));
+        }
+        let text =
+            std::str::from_utf8(bytes).map_err(|e| Status::bad_request(format!("the body is not UTF-8: {e}")))?;
+        if content_type.contains("protobuf") {
+            return Err(Status::unsupported_media_type(
+                "protobuf bodies are not understood by this API server",
+            ));
+        }
+        Value::from_json(text).map_err(|e| Status::bad_request(format!("the object provided is unrecognized: {e}")))
+    }
+
+    /// What a path names; `None` for paths outside the resources (discovery, `/version`, `/healthz`).
+    fn target(&self, path: &str) -> Result<Option<Target>, Status> {
+        let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+        let (group, version) = match parts.as_slice() {
+            ["api", version, _, ..] => ("", *version),
+            ["apis", group, version, _, ..] => (*group, *version),
+            _ => return Ok(None),
+        };
+        parts.drain(..if group.is_empty() { 2 } else { 3 });
+        let (namespace, rest) = match parts.as_slice() {
+            // A namespace's own subresources look like resources of the namespace.
+            ["namespaces", _, "status" | "finalize"] => ("", parts.as_slice()),
+            ["namespaces", ns, rest @ ..] if !rest.is_empty() => (*ns, rest),
+            all => ("", all),
+        };
+        let (name, object, sub) = match rest {
+            [r] => (*r, "", String::new()),
+            [r, name] => (*r, *name, String::new()),
+            [r, name, sub @ ..] => (*r, *name, sub.join("/")),
+            [] => return Err(Status::no_such_path()),
+        };
+        let resource = self.resource(group, version, name).ok_or_else(Status::no_such_path)?;
+        if resource.namespaced && namespace.is_empty() && !object.is_empty() {
+            return Err(Status::no_such_path());
+        }
+        if !resource.namespaced && !namespace.is_empty() {
+            return Err(Status::no_such_path());
+        }
+        if !sub.is_empty() {
+            let bare = sub.split('/').next().unwrap_or("");
+            if self.resource(group, version, &format!("{name}/{bare}")).is_none() {
+                return Err(Status::no_such_path());
+            }
+        }
+        Ok(Some(Target {
+            resource,
+            namespace: namespace.to_owned(),
+            name: object.to_owned(),
+            subresource: sub,
+        }))
+    }
+
+    /// The object that a target names.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub fn find(&self, target: &Target) -> Result<Object, Status> {
+        let object = self
+            .store()
+            .get(&target.shelf(), &target.key())
+            .ok_or_else(|| target.not_found())?;
+        Ok(in_version(object, &target.resource))
+    }
+
+    fn represent(&self, request: &Request, target: &Target, object: Object) -> Response {
+        if table::wanted(&request.accept) {
+            let value = table::render(self, &target.resource, &[object], None, request.param("includeObject"));
+            return Response::from(value);
+        }
+        Response::new(200, Payload::Object(object))
+    }
+
+    fn filter(&self, request: &Request, target: &Target) -> Result<Filter, Status> {
+        let text = request.param("labelSelector");
+        let labels =
+            Selector::parse(text).map_err(|why| Status::bad_request(format!("unable to parse requirement: {why}")))?;
+        let strategy = target.strategy();
+        let mut fields = parse_fields(request.param("fieldSelector")).map_err(Status::bad_request)?;
+        if !fields.is_empty() {
+            // Whether a kind knows a field is asked of an object that has none.
+            let empty = Object::new(Value::map());
+            for term in &fields {
+                if field_value(strategy, &empty, &term.field).is_none() {
+                    return Err(Status::bad_request(format!(
+                        "field label not supported: {}",
+                        term.field
+                    )));
+                }
+            }
+        }
+        if !target.name.is_empty() {
+            fields.push(super::selector::FieldTerm {
+                field: "metadata.name".into(),
+                value: target.name.clone(),
+                equal: true,
+            });
+        }
+        Ok(Filter {
+            namespace: intern(&target.namespace),
+            labels,
+            fields,
+            strategy,
+        })
+    }
+
+    fn list(&self, request: &Request, target: &Target) -> Result<Response, Status> {
+        let filter = self.filter(request, target)?;
+        let list = self.list_objects(
+            target,
+            &filter,
+            request.param("limit").parse().unwrap_or(0),
+            request.param("continue"),
+        )?;
+        if table::wanted(&request.accept) {
+            let value = table::render(
+                self,
+                &target.resource,
+                &list.items,
+                Some(&list),
+                request.param("includeObject"),
+            );
+            return Ok(Response::from(value));
+        }
+        Ok(Response::new(200, Payload::List(list)))
+    }
+
+    fn list_objects(&self, target: &Target, filter: &Filter, limit: usize, after: &str) -> Result<List, Status> {
+        let mut items = Vec::new();
+        let mut token = String::new();
+        let mut remaining = 0;
+        let start = (!after.is_empty()).then(|| after.split_once('/')).flatten();
+        self.store().each(&target.shelf(), &target.namespace, |object| {
+            if start.is_some_and(|s| (object.namespace(), object.name()) <= s) || !filter.matches(object) {
+                return;
+            }
+            if limit > 0 && items.len() >= limit {
+                remaining += 1;
+                return;
+            }
+            items.push(in_version(object.clone(), &target.resource));
+        });
+        if remaining > 0
+            && let Some(last) = items.last()
+        {
+            token = format!("{}/{}", last.namespace(), last.name());
+        }
+        Ok(List {
+            api_version: target.resource.api_version(),
+            kind: format!("{}List", target.resource.kind),
+            items,
+            revision: self.store().revision(),
+            continue_token: token,
+            remaining,
+        })
+    }
+
+    fn watch(&self, request: &Request, target: &Target) -> Result<Response, Status> {
+        let filter = self.filter(request, target)?;
+        let shelf = target.shelf();
+        let asked = request.param("resourceVersion");
+        let mut initial = Vec::new();
+        let revision = match asked.parse::<u64>() {
+            Ok(revision) if revision > 0 => {
+                // Asks once, so that a version too old fails at once.
+                self.store().changes(&shelf, revision, 1)?;
+                revision
+            }
+            _ => {
+                self.store().each(&shelf, &target.namespace, |o| {
+                    if filter.matches(o) {
+                        initial.push(o.clone());
+                    }
+                });
+                self.store().revision()
+            }
+        };
+        let deadline = request
+            .param("timeoutSeconds")
+            .parse::<u64>()
+            .ok()
+            .filter(|s| *s > 0)
+            .map(|s| self.sim().now() + std::time::Duration::from_secs(s));
+        let mut watch = Watch::new(
+            self,
+            shelf,
+            filter,
+            revision,
+            initial,
+            deadline,
+            request.flag("allowWatchBookmarks"),
+        );
+        watch.accept = request.accept.clone();
+        Ok(Response::new(200, Payload::Watch(Box::new(watch))))
+    }
+
+    /// The body as an object of the target's kind, decoded, with the schema's defaults.
+    fn body(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Value, Status> {
+        match std::mem::take(&mut request.body) {
+            Body::Typed(value) => Ok(value),
+            Body::Value(value) => self.decode(&value, request, target, warnings),
+            Body::None | Body::Bytes(_) => Err(Status::bad_request("no body was sent")),
+        }
+    }
+
+    /// Decodes a tree as the target's kind, by the request's field validation.
+    pub fn decode(
+        &self,
+        value: &Value,
+        request: &Request,
+        target: &Target,
+        warnings: &mut Vec<String>,
+    ) -> Result<Value, Status> {
+        let resource = &target.resource;
+        let api_version = resource.api_version();
+        let (got_version, got_kind) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
+        if !got_kind.is_empty() && (got_kind != &*resource.kind || got_version != api_version) {
+            return Err(Status::bad_request(format!(
+                "the API version in the data ({got_version}) does not match the expected API version ({api_version})"
+            )));
+        }
+        if value.depth() > limits::VALUE_DEPTH {
+            return Err(Status::bad_request("exceeded max depth"));
+        }
+        let Some(ty) = schema::by_kind(&api_version, &resource.kind) else {
+            // A custom resource: its schema is its definition's.
+            return Ok(value.clone());
+        };
+        let cannot = |why: &str| {
+            Status::bad_request(format!(
+                "{} in version \"{}\" cannot be handled as a {}: {why}",
+                resource.kind, resource.version, resource.kind
+            ))
+        };
+        let mut decoded = decode(value, &ty).map_err(|why| cannot(&why))?;
+        if !decoded.unknown.is_empty() {
+            match request.param("fieldValidation") {
+                "Ignore" => {}
+                "Strict" => {
+                    return Err(cannot(&format!(
+                        "strict decoding error: {}",
+                        decoded.unknown.join(", ")
+                    )));
+                }
+                _ => warnings.append(&mut decoded.unknown),
+            }
+        }
+        let mut value = decoded.value;
+        value.set(&["apiVersion"], api_version);
+        value.set(&["kind"], resource.kind.clone());
+        Ok(value)
+    }
+
+    fn create(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        let value = self.body(request, target, warnings)?;
+        let object = self.create_object(request, target, value, warnings)?;
+        let mut response = self.represent(request, target, object);
+        response.code = 201;
+        Ok(response)
+    }
+
+    /// Creates an object of a decoded tree.
+    pub fn create_object(
+        &self,
+        request: &Request,
+        target: &Target,
+        mut value: Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Object, Status> {
+        let resource = &target.resource;
+        let strategy = target.strategy();
+        let dry_run = request.dry_run();
+        metadata::set_namespace(&mut value, target)?;
+        let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
+        let cx = self.context(&namespace, dry_run);
+        strategy.defaults(&mut value);
+        metadata::prepare_create(&mut value, &cx);
+        admission::mutate(self, request, target, &mut value, None)?;
+        strategy.prepare_create(&mut value, &cx)?;
+        if strategy.has_generation() {
+            value.set(&["metadata", "generation"], 1);
+        }
+        let mut errors = FieldErrors::default();
+        metadata::validate(&value, target, strategy, &mut errors);
+        strategy.validate(&value, &mut errors);
+        let name = value.str_at(&["metadata", "name"]).to_owned();
+        if !errors.is_empty() {
+            strategy.removed(&Object::new(value), &cx);
+            return Err(Status::invalid(&resource.group, &resource.kind, &name, &errors));
+        }
+        let key = ObjectKey::new(&namespace, &name);
+        if self.store().get(&target.shelf(), &key).is_some() {
+            strategy.removed(&Object::new(value), &cx);
+            return Err(Status::already_exists(&resource.group, &resource.name, &name));
+        }
+        admission::validate(self, request, target, &value, None)?;
+        warnings.extend(strategy.warnings(&value));
+        if dry_run {
+            return Ok(Object::new(value));
+        }
+        self.put(request, target, value)
+    }
+
+    fn put(&self, request: &Request, target: &Target, value: Value) -> Result<Object, Status> {
+        let (object, op) = self.store().put(&target.shelf(), value)?;
+        self.wrote(request.id, &request.client, &target.resource, &object, op);
+        Ok(object)
+    }
+
+    fn wrote(&self, id: RequestId, client: &Rc<str>, resource: &Resource, object: &Object, op: WriteKind) {
+        self.sim().emit(TraceEvent::Write {
+            request: id,
+            client: client.clone(),
+            kind: resource.kind.clone(),
+            object_name: object.full_name(),
+            op,
+            revision: object.revision(),
+            object: object.value().clone(),
+        });
+    }
+
+    fn replace(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        let value = self.body(request, target, warnings)?;
+        let old = self.find(target)?;
+        let object = self.update_object(request, target, &old, value, warnings)?;
+        Ok(self.represent(request, target, object))
+    }
+
+    /// Updates `old` to a decoded tree, through the object itself or its `/status`.
+    pub fn update_object(
+        &self,
+        request: &Request,
+        target: &Target,
+        old: &Object,
+        mut value: Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Object, Status> {
+        let resource = &target.resource;
+        let strategy = target.strategy();
+        metadata::set_namespace(&mut value, target)?;
+        let cx = self.context(&target.namespace, request.dry_run());
+        metadata::check_precondition(&value, old, resource)?;
+        strategy.defaults(&mut value);
+        metadata::prepare_update(&mut value, old);
+        let is_status = target.subresource == "status";
+        if is_status {
+            strategy.prepare_status(&mut value, old);
+        } else {
+            admission::mutate(self, request, target, &mut value, Some(old))?;
+            strategy.prepare_update(&mut value, old, &cx)?;
+        }
+        if strategy.has_generation() {
+            let changed = !is_status && spec_changed(&value, old.value());
+            let deleting = value.at(&["metadata"]).has("deletionTimestamp") && !old.is_deleting();
+            value.set(
+                &["metadata", "generation"],
+                old.generation() + i64::from(changed || deleting),
+            );
+        }
+        if value.share_with(old.value()) {
+            return Ok(old.clone());
+        }
+        let mut errors = FieldErrors::default();
+        metadata::validate_update(&value, old, &mut errors);
+        if !is_status {
+            metadata::validate(&value, target, strategy, &mut errors);
+            strategy.validate_update(&value, old, &mut errors);
+            strategy.validate(&value, &mut errors);
+        }
+        if !errors.is_empty() {
+            return Err(Status::invalid(&resource.group, &resource.kind, old.name(), &errors));
+        }
+        admission::validate(self, request, target, &value, Some(old))?;
+        if !is_status {
+            warnings.extend(strategy.warnings(&value));
+        }
+        if request.dry_run() {
+            return Ok(Object::new(value));
+        }
+        let finished = value.get("metadata").has("deletionTimestamp")
+            && value.at(&["metadata", "finalizers"]).is_empty()
+            && value.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0;
+        if finished && !old.at(&["metadata", "finalizers"]).is_empty() {
+            // Its last finalizer went: the update is its deletion.
+            self.put(request, target, value)?;
+            return self.remove(request, target).ok_or_else(|| target.not_found());
+        }
+        self.put(request, target, value)
+    }
+
+    fn remove(&self, request: &Request, target: &Target) -> Option<Object> {
+        let object = self.store().remove(&target.shelf(), &target.key())?;
+        target
+            .strategy()
+            .removed(&object, &self.context(&target.namespace, false));
+        self.wrote(
+            request.id,
+            &request.client,
+            &target.resource,
+            &object,
+            WriteKind::Deleted,
+        );
+        Some(object)
+    }
+
+    fn patch(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        let Some(patch_type) = PatchType::from_media_type(&request.content_type) else {
+            return Err(Status::unsupported_media_type(format!(
+                "the body of the request was in an unknown format - accepted media types include: {}, {}, {}, {}",
+                PatchType::Json.media_type(),
+                PatchType::Merge.media_type(),
+                PatchType::Strategic.media_type(),
+                "application/apply-patch+yaml, application/apply-patch+cbor",
+            )));
+        };
+        let patch = match std::mem::take(&mut request.body) {
+            Body::Value(v) | Body::Typed(v) => v,
+            _ => return Err(Status::bad_request("no patch was sent")),
+        };
+        let old = match self.find(target) {
+            Ok(old) => old,
+            Err(status) if status.is_not_found() && patch_type == PatchType::Apply => {
+                return self.apply_new(request, target, &patch, warnings);
+            }
+            Err(status) => return Err(status),
+        };
+        let ty = schema::by_kind(&target.resource.api_version(), &target.resource.kind);
+        let patched = patch::apply(patch_type, &old, &patch, ty.as_deref(), request, target)?;
+        let value = self.decode(&patched, request, target, warnings)?;
+        let object = self.update_object(request, target, &old, value, warnings)?;
+        Ok(self.represent(request, target, object))
+    }
+
+    fn apply_new(
+        &self,
+        request: &Request,
+        target: &Target,
+        patch: &Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Response, Status> {
+        let empty = Object::new(Value::map());
+        let ty = schema::by_kind(&target.resource.api_version(), &target.resource.kind);
+        let patched = patch::apply(PatchType::Apply, &empty, patch, ty.as_deref(), request, target)?;
+        let mut value = self.decode(&patched, request, target, warnings)?;
+        value.set(&["metadata", "name"], target.name.as_str());
+        let object = self.create_object(request, target, value, warnings)?;
+        let mut response = self.represent(request, target, object);
+        response.code = 201;
+        Ok(response)
+    }
+
+    fn delete(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
+        let options = delete_options(request);
+        let object = self.find(target)?;
+        let kept = self.delete_object(request, target, &object, &options)?;
+        Ok(match kept {
+            Some(object) => Response::new(200, Payload::Object(object)),
+            None => Response::from(success(
+                object.name(),
+                &target.resource.group,
+                &target.resource.name,
+                object.uid(),
+            )),
+        })
+    }
+
+    /// Deletes an object. Returns it when it stays for now (finalizers, a graceful end).
+    pub fn delete_object(
+        &self,
+        request: &Request,
+        target: &Target,
+        object: &Object,
+        options: &Value,
+    ) -> Result<Option<Object>, Status> {
+        let resource = &target.resource;
+        for (field, got) in [
+            ("uid", object.uid().to_owned()),
+            ("resourceVersion", object.revision().to_string()),
+        ] {
+            let want = options.str_at(&["preconditions", field]);
+            if !want.is_empty() && want != got {
+                let what = if field == "uid" { "UID" } else { "ResourceVersion" };
+                return Err(Status::conflict(
+                    &resource.group,
+                    &resource.name,
+                    object.name(),
+                    &format!("Precondition failed: {what} in precondition: {want}, {what} in object meta: {got}"),
+                ));
+            }
+        }
+        admission::delete(self, request, target, object)?;
+        if request.dry_run() || options.get("dryRun").items().iter().any(|v| v.str() == "All") {
+            return Ok(None);
+        }
+        let mut value = object.value().clone();
+        let policy = options.str_at(&["propagationPolicy"]);
+        let orphan = policy == "Orphan" || options.bool_at(&["orphanDependents"]);
+        let mut finalizers: Vec<Value> = object.at(&["metadata", "finalizers"]).items().to_vec();
+        let present = |list: &[Value], name: &str| list.iter().any(|f| f.str() == name);
+        for (wanted, name) in [(orphan, "orphan"), (policy == "Foreground", "foregroundDeletion")] {
+            if wanted && !present(&finalizers, name) {
+                finalizers.push(name.into());
+            }
+        }
+        let asked = options.i64_at(&["gracePeriodSeconds"]);
+        let grace = match target.strategy().grace(object, asked) {
+            Grace::None => 0,
+            Grace::Seconds(s) => s.max(0),
+        };
+        if grace == 0 && finalizers.is_empty() {
+            self.remove(request, target);
+            return Ok(None);
+        }
+        // A deletion that is under way can only be hastened.
+        let earlier = object.metadata().i64_at(&["deletionGracePeriodSeconds"]);
+        if !(object.is_deleting() && earlier.is_some_and(|e| e <= grace)) {
+            let when = self.sim().now() + std::time::Duration::from_secs(grace as u64);
+            value.set(&["metadata", "deletionTimestamp"], when);
+            value.set(&["metadata", "deletionGracePeriodSeconds"], grace);
+            if target.strategy().has_generation() && !object.is_deleting() {
+                value.set(&["metadata", "generation"], object.generation() + 1);
+            }
+        }
+        value.set_or_remove(&["metadata", "finalizers"], finalizers);
+        if value.share_with(object.value()) {
+            return Ok(Some(object.clone()));
+        }
+        Ok(Some(self.put(request, target, value)?))
+    }
+
+    fn delete_collection(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
+        let options = delete_options(request);
+        let filter = self.filter(request, target)?;
+        let list = self.list_objects(target, &filter, 0, "")?;
+        for object in &list.items {
+            let one = Target {
+                name: object.name().to_owned(),
+                namespace: object.namespace().to_owned(),
+                ..target.clone()
+            };
+            match self.delete_object(request, &one, object, &options) {
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(Response::new(200, Payload::List(list)))
+    }
+
+    /// Stores an object as it is, without any rule: for the snapshot that a world begins from.
+    ///
+    /// # Errors
+    /// When the object's kind is not served, or the store is full.
+    pub fn restore(&self, value: Value) -> Result<Object, Status> {
+        let (api_version, kind) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
+        let resource = self
+            .resource_of_kind(api_version, kind)
+            .ok_or_else(Status::no_such_path)?;
+        Ok(self.store().put(&shelf_name(&resource), value)?.0)
+    }
+}
+
+/// The object as one of its resource's versions shows it.
+fn in_version(object: Object, resource: &Resource) -> Object {
+    if object.api_version().rsplit('/').next() == Some(&*resource.version) {
+        return object;
+    }
+    let mut value = object.value().clone();
+    value.set(&["apiVersion"], resource.api_version());
+    Object::new(value)
+}
+
+/// Whether anything but metadata and status differs.
+fn spec_changed(new: &Value, old: &Value) -> bool {
+    let relevant = |k: &str| !matches!(k, "metadata" | "status" | "apiVersion" | "kind");
+    let keys = new
+        .entries()
+        .chain(old.entries())
+        .map(|(k, _)| k)
+        .filter(|k| relevant(k));
+    keys.into_iter().any(|k| new.get(k) != old.get(k))
+}
+
+fn delete_options(request: &mut Request) -> Value {
+    let mut options = match std::mem::take(&mut request.body) {
+        Body::Value(v) | Body::Typed(v) => v,
+        _ => Value::map(),
+    };
+    if let Ok(seconds) = request.param("gracePeriodSeconds").parse::<i64>() {
+        options.set(&["gracePeriodSeconds"], seconds);
+    }
+    let policy = request.param("propagationPolicy");
+    if !policy.is_empty() {
+        options.set(&["propagationPolicy"], policy);
+    }
+    options
+}
+
+/// The warning that the server sends with every answer of a deprecated resource.
+fn deprecation(target: &Target) -> Option<String> {
+    match (&*target.resource.group, &*target.resource.name) {
+        ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+".into()),
+        ("", "endpoints") => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::{Client, Informer, ListOptions, User, WatchEvent, WriteOptions};
+    use crate::obj;
+    use crate::sim::Time;
+
+    fn world() -> (Sim, Client) {
+        let sim = Sim::new(1, Time::from_secs(1_800_000_000));
+        let api = ApiServer::new(&sim);
+        api.restore(obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "default" } })
+            .unwrap();
+        (sim.clone(), Client::new(&api, "test", User::admin()))
+    }
+
+    fn config_map(name: &str, value: &str) -> Value {
+        obj! {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": obj! { "name": name, "namespace": "default", "labels": obj! { "v": value } },
+            "data": obj! { "k": value },
+        }
+    }
+
+    fn run<T: 'static>(sim: &Sim, future: impl Future<Output = T> + 'static) -> T {
+        sim.run_future(future, sim.now() + Duration::from_secs(100))
+            .expect("the future ends")
+    }
+
+    #[test]
+    fn create_update_conflict_delete() {
+        let (sim, client) = world();
+        run(&sim, async move {
+            let cms = client.resource("", "v1", "configmaps").unwrap();
+            let none = WriteOptions::default();
+            let made = client
+                .create(&cms, "default", Body::Value(config_map("a", "1")), &none)
+                .await
+                .unwrap();
+            assert!(!made.uid().is_empty());
+            let again = client
+                .create(&cms, "default", Body::Value(config_map("a", "1")), &none)
+                .await
+                .unwrap_err();
+            assert_eq!(again.message(), "configmaps \"a\" already exists");
+            let mut value = made.value().clone();
+            value.set(&["data", "k"], "2");
+            let newer = client.update(&cms, value.clone()).await.unwrap();
+            assert!(newer.revision() > made.revision());
+            let stale = client.update(&cms, value).await.unwrap_err();
+            assert_eq!(stale.code(), 409);
+            // An update that changes nothing writes nothing.
+            let same = client.update(&cms, newer.value().clone()).await.unwrap();
+            assert_eq!(same.revision(), newer.revision());
+            client.delete(&cms, "default", "a", Value::Null).await.unwrap();
+            assert!(client.get(&cms, "default", "a").await.unwrap_err().is_not_found());
+            let missing = client
+                .create(
+                    &cms,
+                    "nowhere",
+                    Body::Value(obj! { "metadata": obj! { "name": "x" } }),
+                    &none,
+                )
+                .await;
+            assert_eq!(missing.unwrap_err().message(), "namespaces \"nowhere\" not found");
+        });
+    }
+
+    #[test]
+    fn finalizers_hold_a_deletion() {
+        let (sim, client) = world();
+        run(&sim, async move {
+            let cms = client.resource("", "v1", "configmaps").unwrap();
+            let mut value = config_map("a", "1");
+            value.set(&["metadata", "finalizers"], crate::list!["example.com/hold"]);
+            client
+                .create(&cms, "default", Body::Value(value), &WriteOptions::default())
+                .await
+                .unwrap();
+            client.delete(&cms, "default", "a", Value::Null).await.unwrap();
+            let held = client.get(&cms, "default", "a").await.unwrap();
+            assert!(held.is_deleting());
+            let patch = obj! { "metadata": obj! { "finalizers": Value::Null } };
+            client
+                .patch(
+                    &cms,
+                    "default",
+                    "a",
+                    "",
+                    PatchType::Merge,
+                    patch,
+                    &WriteOptions::default(),
+                )
+                .await
+                .unwrap();
+            assert!(client.get(&cms, "default", "a").await.is_err());
+        });
+    }
+
+    #[test]
+    fn watches_follow_selectors_and_informers_follow_all() {
+        let (sim, client) = world();
+        run(&sim, async move {
+            let cms = client.resource("", "v1", "configmaps").unwrap();
+            let informer = Informer::start(&client, &cms, ListOptions::default());
+            informer.synced().await;
+            let none = WriteOptions::default();
+            let mut watch = client
+                .watch(&cms, "default", &ListOptions::labels("v=1"), 0)
+                .await
+                .unwrap();
+            let made = client
+                .create(&cms, "default", Body::Value(config_map("a", "1")), &none)
+                .await
+                .unwrap();
+            assert!(matches!(watch.next().await, Some(WatchEvent::Added(_))));
+            let mut value = made.value().clone();
+            value.set(&["metadata", "labels", "v"], "2");
+            client.update(&cms, value).await.unwrap();
+            assert!(
+                matches!(watch.next().await, Some(WatchEvent::Deleted(_))),
+                "it no longer fits"
+            );
+            client.sim().sleep(Duration::from_millis(5)).await;
+            assert_eq!(informer.list("default").len(), 1);
+            assert_eq!(informer.list("default")[0].label("v"), Some("2"));
+            client.api().store().compact();
+            client
+                .create(&cms, "default", Body::Value(config_map("b", "1")), &none)
+                .await
+                .unwrap();
+            let old = client
+                .watch(&cms, "default", &ListOptions::default(), 1)
+                .await
+                .unwrap_err();
+            assert_eq!((old.code(), old.reason()), (410, "Expired"));
+        });
+    }
+}

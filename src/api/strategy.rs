@@ -1,0 +1,126 @@
+//! What is special about each kind: its defaults, its validation, what clients may change, its
+//! columns. One file per kind stands in `kinds/`; a kind without one has the plain rules.
+
+use super::object::Object;
+use super::server::ApiServer;
+use super::status::{FieldErrors, Status};
+use crate::sim::Time;
+use crate::value::Value;
+
+/// What a strategy may look at.
+pub struct Context<'a> {
+    pub api: &'a ApiServer,
+    pub now: Time,
+    pub namespace: &'a str,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+}
+
+/// How an object's graceful deletion begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// It is removed at once.
+    None,
+    /// It stays, marked, for so many seconds, until someone removes it with a grace of 0.
+    Seconds(i64),
+}
+
+/// The rules of one kind. The default methods are those of a kind that has no logic of its own.
+pub trait Strategy: Sync {
+    /// Sets the defaults that depend on other fields. The schema's own are set already.
+    fn defaults(&self, _object: &mut Value) {}
+
+    /// Prepares an object for its creation: allocates, drops what clients may not set (`status`).
+    ///
+    /// # Errors
+    /// A failure that is not one of validation (an address that is taken).
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        object.remove(&["status"]);
+        Ok(())
+    }
+
+    /// Checks an object that is to be created, and after [`Strategy::validate_update`] the new
+    /// version of an update. Metadata is checked by the server.
+    fn validate(&self, _object: &Value, _errors: &mut FieldErrors) {}
+
+    /// Prepares an update of anything but the status: keeps what clients may not change.
+    ///
+    /// # Errors
+    /// As [`Strategy::prepare_create`].
+    fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
+        match old.value().get("status") {
+            Value::Null => {
+                new.remove(&["status"]);
+            }
+            status => new.set(&["status"], status.clone()),
+        }
+        Ok(())
+    }
+
+    /// Checks what may change.
+    fn validate_update(&self, _new: &Value, _old: &Object, _errors: &mut FieldErrors) {}
+
+    /// Prepares an update through `/status`: by default everything but the status (and some of the
+    /// metadata) stays.
+    fn prepare_status(&self, new: &mut Value, old: &Object) {
+        let status = new.get("status").clone();
+        let metadata = new.get("metadata").clone();
+        *new = old.value().clone();
+        for field in ["labels", "annotations", "finalizers"] {
+            match metadata.get(field) {
+                Value::Null => {
+                    new.remove(&["metadata", field]);
+                }
+                v => new.set(&["metadata", field], v.clone()),
+            }
+        }
+        if status.is_null() {
+            new.remove(&["status"]);
+        } else {
+            new.set(&["status"], status);
+        }
+    }
+
+    /// Frees what the object held, after its removal.
+    fn removed(&self, _object: &Object, _cx: &Context) {}
+
+    /// Whether objects carry `metadata.generation`, which counts changes of what is neither
+    /// metadata nor status.
+    fn has_generation(&self) -> bool {
+        false
+    }
+
+    /// The rule of the name (`metadata.name`).
+    ///
+    /// # Errors
+    /// The sentence that says what is wrong with the name.
+    fn check_name(&self, name: &str) -> Result<(), String> {
+        super::names::dns1123_subdomain(name)
+    }
+
+    /// How deletion begins. `asked` is the request's `gracePeriodSeconds`.
+    fn grace(&self, _object: &Object, _asked: Option<i64>) -> Grace {
+        Grace::None
+    }
+
+    /// The value of a field that field selectors may name.
+    fn field(&self, _object: &Object, _field: &str) -> Option<String> {
+        None
+    }
+
+    /// The cells of a Table's row, in the order of `data/columns.txt`; `None` for the plain columns
+    /// (name and age).
+    fn row(&self, _object: &Object, _now: Time) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// Sentences that the server sends as warnings for this object.
+    fn warnings(&self, _object: &Value) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A kind without logic of its own.
+pub struct Plain;
+
+impl Strategy for Plain {}

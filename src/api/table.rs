@@ -1,0 +1,121 @@
+//! Server-side Tables: the columns and rows that `kubectl get` prints.
+
+use super::kinds;
+use super::object::Object;
+use super::request::List;
+use super::resource::Resource;
+use super::server::ApiServer;
+use crate::obj;
+use crate::sim::Time;
+use crate::value::Value;
+
+const COLUMNS: &str = include_str!("data/columns.txt");
+
+/// Whether an `Accept` header asks for a Table before anything else.
+pub fn wanted(accept: &str) -> bool {
+    accept.split(',').next().is_some_and(|first| first.contains("as=Table"))
+}
+
+/// A column's definition: name, type, format, priority.
+pub fn columns(resource: &Resource) -> Vec<[&'static str; 4]> {
+    let path = resource.path("");
+    let mut lines = COLUMNS.lines().skip_while(|l| *l != path);
+    lines.next();
+    let columns: Vec<[&str; 4]> = lines
+        .take_while(|l| l.starts_with('\t'))
+        .map(|l| {
+            let mut words = l.split('\t').skip(1);
+            std::array::from_fn(|_| words.next().unwrap_or(""))
+        })
+        .collect();
+    if columns.is_empty() {
+        vec![["Name", "string", "name", "0"], ["Age", "string", "", "0"]]
+    } else {
+        columns
+    }
+}
+
+/// How long ago `then` was, as Tables and `describe` print it (`duration.HumanDuration`).
+pub fn age(then: Time, now: Time) -> String {
+    if then == Time::default() {
+        return "<unknown>".into();
+    }
+    human_duration(now.since(then).as_secs() as i64)
+}
+
+/// `duration.HumanDuration` of apimachinery, in whole seconds.
+pub fn human_duration(seconds: i64) -> String {
+    if seconds < -1 {
+        return "<invalid>".into();
+    }
+    let s = seconds.max(0);
+    let (minutes, hours, days) = (s / 60, s / 3_600, s / 86_400);
+    let two = |a: i64, x: &str, b: i64, y: &str| {
+        if b == 0 {
+            format!("{a}{x}")
+        } else {
+            format!("{a}{x}{b}{y}")
+        }
+    };
+    match () {
+        () if s < 120 => format!("{s}s"),
+        () if minutes < 10 => two(minutes, "m", s % 60, "s"),
+        () if minutes < 180 => format!("{minutes}m"),
+        () if hours < 8 => two(hours, "h", minutes % 60, "m"),
+        () if hours < 48 => format!("{hours}h"),
+        () if hours < 24 * 8 => two(days, "d", hours % 24, "h"),
+        () if days < 365 * 2 => format!("{days}d"),
+        () if days < 365 * 8 => two(days / 365, "y", days % 365, "d"),
+        () => format!("{}y", days / 365),
+    }
+}
+
+/// The cells of a row.
+pub fn row(resource: &Resource, object: &Object, now: Time) -> Vec<Value> {
+    kinds::strategy(&resource.group, &resource.name)
+        .row(object, now)
+        .unwrap_or_else(|| vec![object.name().into(), age(object.created(), now).into()])
+}
+
+/// A `Table` of these objects. `include` is the request's `includeObject`.
+pub fn render(api: &ApiServer, resource: &Resource, objects: &[Object], list: Option<&List>, include: &str) -> Value {
+    let now = api.sim().now();
+    let definitions: Value = columns(resource)
+        .into_iter()
+        .map(|[name, kind, format, priority]| {
+            obj! {
+                "name": name,
+                "type": kind,
+                "format": format,
+                "description": "",
+                "priority": priority.parse::<i64>().unwrap_or(0),
+            }
+        })
+        .collect();
+    let rows: Value = objects
+        .iter()
+        .map(|object| {
+            let shown = match include {
+                "Object" => object.value().clone(),
+                "None" => Value::Null,
+                _ => obj! {
+                    "apiVersion": "meta.k8s.io/v1",
+                    "kind": "PartialObjectMetadata",
+                    "metadata": object.metadata(),
+                },
+            };
+            obj! { "cells": row(resource, object, now), "object": shown }
+        })
+        .collect();
+    let metadata = match list {
+        Some(list) => list.to_value().get("metadata").clone(),
+        None => obj! { "resourceVersion": objects.first().map(|o| o.revision().to_string()) },
+    };
+    obj! {
+        "apiVersion": "meta.k8s.io/v1",
+        "columnDefinitions": definitions,
+        "kind": "Table",
+        "metadata": metadata,
+        "rows": rows,
+    }
+}

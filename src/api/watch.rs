@@ -1,0 +1,200 @@
+//! Watches: the store's changes from a revision on, filtered by selectors.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+
+use super::object::Object;
+use super::selector::{FieldTerm, Selector};
+use super::server::ApiServer;
+use super::status::Status;
+use super::store::{Change, ShelfName};
+use super::strategy::Strategy;
+use crate::sim::{Signal, Time, WriteKind};
+
+/// What a watch delivers.
+#[derive(Clone, Debug)]
+pub enum WatchEvent {
+    Added(Object),
+    Modified(Object),
+    Deleted(Object),
+    /// Everything up to this revision was delivered.
+    Bookmark(u64),
+    /// The watch ends with this failure (410 Gone).
+    Error(Status),
+}
+
+impl WatchEvent {
+    /// `ADDED`, `MODIFIED`, …, as the wire names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            WatchEvent::Added(_) => "ADDED",
+            WatchEvent::Modified(_) => "MODIFIED",
+            WatchEvent::Deleted(_) => "DELETED",
+            WatchEvent::Bookmark(_) => "BOOKMARK",
+            WatchEvent::Error(_) => "ERROR",
+        }
+    }
+
+    pub fn object(&self) -> Option<&Object> {
+        match self {
+            WatchEvent::Added(o) | WatchEvent::Modified(o) | WatchEvent::Deleted(o) => Some(o),
+            _ => None,
+        }
+    }
+}
+
+/// What a list or a watch selects.
+#[derive(Clone)]
+pub struct Filter {
+    /// Empty for all namespaces.
+    pub namespace: Rc<str>,
+    pub labels: Selector,
+    pub fields: Vec<FieldTerm>,
+    pub strategy: &'static dyn Strategy,
+}
+
+impl Filter {
+    pub fn matches(&self, object: &Object) -> bool {
+        (self.namespace.is_empty() || object.namespace() == &*self.namespace)
+            && (self.labels.is_everything() || self.labels.matches(object.labels()))
+            && self.fields.iter().all(|term| {
+                let value = field_value(self.strategy, object, &term.field).unwrap_or_default();
+                (value == term.value) == term.equal
+            })
+    }
+}
+
+/// The value that a field selector reads; `None` for a field that the kind cannot be selected by.
+pub fn field_value(strategy: &dyn Strategy, object: &Object, field: &str) -> Option<String> {
+    match field {
+        "metadata.name" => Some(object.name().to_owned()),
+        "metadata.namespace" => Some(object.namespace().to_owned()),
+        _ => strategy.field(object, field),
+    }
+}
+
+/// A watch. It keeps a place in the store's history and costs nothing while nothing changes.
+pub struct Watch {
+    api: ApiServer,
+    shelf: ShelfName,
+    filter: Filter,
+    revision: u64,
+    signal: Signal,
+    pending: VecDeque<WatchEvent>,
+    /// When it ends by its `timeoutSeconds`.
+    deadline: Option<Time>,
+    bookmarks: bool,
+    /// For the media type of the events: Tables, metadata only, or whole objects.
+    pub accept: String,
+    ended: bool,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watch({} @{})", self.shelf, self.revision)
+    }
+}
+
+/// Changes read from the store in one go.
+const BATCH: usize = 256;
+
+impl Watch {
+    pub(super) fn new(
+        api: &ApiServer,
+        shelf: ShelfName,
+        filter: Filter,
+        revision: u64,
+        initial: Vec<Object>,
+        deadline: Option<Time>,
+        bookmarks: bool,
+    ) -> Watch {
+        Watch {
+            api: api.clone(),
+            signal: api.store().signal(&shelf),
+            shelf,
+            filter,
+            revision,
+            pending: initial.into_iter().map(WatchEvent::Added).collect(),
+            deadline,
+            bookmarks,
+            accept: String::new(),
+            ended: false,
+        }
+    }
+
+    /// The revision up to which changes were read.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn convert(&self, change: Change) -> Option<WatchEvent> {
+        let now = self.filter.matches(&change.object);
+        let before = change.old.as_ref().is_some_and(|o| self.filter.matches(o));
+        match change.op {
+            WriteKind::Deleted => before.then_some(WatchEvent::Deleted(change.object)),
+            // An object that begins or ceases to fit comes and goes for this watch.
+            _ => match (before, now) {
+                (false, true) => Some(WatchEvent::Added(change.object)),
+                (true, true) => Some(WatchEvent::Modified(change.object)),
+                (true, false) => Some(WatchEvent::Deleted(change.object)),
+                (false, false) => None,
+            },
+        }
+    }
+
+    /// The next event if one is there, without waiting.
+    pub fn try_next(&mut self) -> Option<WatchEvent> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            match self.api.store().changes(&self.shelf, self.revision, BATCH) {
+                Err(status) => {
+                    self.ended = true;
+                    return Some(WatchEvent::Error(status));
+                }
+                Ok(changes) if changes.is_empty() => return None,
+                Ok(changes) => {
+                    for change in changes {
+                        self.revision = change.object.revision();
+                        if let Some(event) = self.convert(change) {
+                            self.pending.push_back(event);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next event; `None` when the watch's time is over.
+    pub async fn next(&mut self) -> Option<WatchEvent> {
+        loop {
+            let generation = self.signal.generation();
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            let changed = self.signal.after(generation);
+            match self.deadline {
+                None => changed.await,
+                Some(deadline) => {
+                    let sim = self.api.sim().clone();
+                    let left = deadline.since(sim.now());
+                    if crate::sim::timeout(&sim, left, changed).await.is_none() {
+                        self.ended = true;
+                        if self.bookmarks {
+                            return Some(WatchEvent::Bookmark(self.api.store().revision()));
+                        }
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
