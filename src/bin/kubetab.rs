@@ -1,1 +1,3 @@
+//! The native command `kubetab`. It may touch files and the terminal.
+
 fn main() {}

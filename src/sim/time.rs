@@ -1,5 +1,6 @@
 //! Virtual time: microseconds since the Unix epoch, and its Kubernetes text forms.
 
+use crate::value::Value;
 use std::fmt;
 use std::time::Duration;
 
@@ -207,6 +208,13 @@ impl fmt::Display for Time {
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
             c.year, c.month, c.day, c.hour, c.minute, c.second
         )
+    }
+}
+
+impl From<Time> for Value {
+    /// The text that `metav1.Time` is written as.
+    fn from(t: Time) -> Value {
+        Value::from(t.to_string())
     }
 }
 

@@ -472,11 +472,6 @@ impl From<f64> for Value {
         Value::Float(f)
     }
 }
-impl From<crate::sim::Time> for Value {
-    fn from(t: crate::sim::Time) -> Value {
-        Value::from(t.to_string())
-    }
-}
 impl From<Map> for Value {
     fn from(m: Map) -> Value {
         Value::Map(Rc::new(m))
