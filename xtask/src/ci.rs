@@ -24,5 +24,5 @@ pub fn command() -> Result<()> {
                 .args(["--target", TARGET, "--", "--deny", "warnings"]))
         })?,
     }
-    test::command()
+    test::command(None)
 }

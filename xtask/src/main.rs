@@ -19,7 +19,7 @@ cargo xtask COMMAND
   setup             install what the other commands need (they do it themselves, too)
   serve [--port N]  build the page (release) and serve it on 127.0.0.1, port 8080 unless told
   build             the page into dist/, the npm package into pkg/
-  test              all tests: native, wasm in headless Chromium, the page in Chromium
+  test [PART]       all tests, or one part of them: native, wasm (in headless Chromium), page (in Chromium)
   bench             measure the built page: bytes, time to first prompt, latency, simulated time
   ci                fmt, clippy (native and wasm), then `test`
 
@@ -41,7 +41,8 @@ fn main() -> ExitCode {
             parse_port(&option["--port=".len()..]).and_then(|port| serve::command(Some(port)))
         }
         ["build"] => page::command(),
-        ["test"] => test::command(),
+        ["test"] => test::command(None),
+        ["test", part @ ("native" | "wasm" | "page")] => test::command(Some(part)),
         ["bench"] => bench::command(),
         ["ci"] => ci::command(),
         [] | ["help" | "--help" | "-h"] => {

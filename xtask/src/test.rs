@@ -17,24 +17,31 @@ struct Part {
     result: Result<()>,
 }
 
-/// `cargo xtask test`.
-pub fn command() -> Result<()> {
+/// `cargo xtask test`: all parts, or the one that is named.
+pub fn command(only: Option<&str>) -> Result<()> {
     let mut parts = Vec::new();
-    parts.push(part("native", "minutes the first time", native));
-    parts.push(part("wasm in headless Chromium", "minutes the first time", |count| {
-        let rust = tools::for_npm()?;
-        let browser = tools::browser()?;
-        wasm(&mut rust.command("wasm-pack"), &browser, count)
-    }));
-    parts.push(part(
-        "the page in Chromium",
-        "a minute, and the page's build",
-        |count| {
+    let wanted = |part: &str| only.is_none_or(|only| only == part);
+    if wanted("native") {
+        parts.push(part("native", "minutes the first time", native));
+    }
+    if wanted("wasm") {
+        parts.push(part("wasm in headless Chromium", "minutes the first time", |counts| {
+            let rust = tools::for_npm()?;
             let browser = tools::browser()?;
-            page::ready()?;
-            end_to_end(&browser, count)
-        },
-    ));
+            wasm(&mut rust.command("wasm-pack"), &browser, counts)
+        }));
+    }
+    if wanted("page") {
+        parts.push(part(
+            "the page in Chromium",
+            "a minute, and the page's build",
+            |counts| {
+                let browser = tools::browser()?;
+                page::ready()?;
+                end_to_end(&browser, counts)
+            },
+        ));
+    }
     summary(&parts)
 }
 
