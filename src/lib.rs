@@ -18,6 +18,7 @@
 
 pub mod api;
 pub mod limits;
+pub mod net;
 pub mod shell;
 pub mod sim;
 pub mod value;
