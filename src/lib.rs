@@ -22,3 +22,4 @@ pub mod net;
 pub mod shell;
 pub mod sim;
 pub mod value;
+pub mod world;

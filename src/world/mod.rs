@@ -1,0 +1,152 @@
+//! A whole world: the cluster's parts around one API server, and the host that a student types on.
+
+mod scenario;
+mod snapshot;
+mod tools;
+
+pub use scenario::{Scenario, ScenarioError, Step};
+pub use snapshot::make as make_snapshot;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::api::{ApiServer, Client, Status, User};
+use crate::net::{Mode, Network};
+use crate::shell::{Commands, Dialect, Files, Host};
+use crate::sim::{Sim, Time};
+
+/// The host that terminals are on.
+pub const HOST: &str = "k8s-master";
+
+/// How a world is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// The virtual time that the world begins at.
+    pub start: Time,
+    /// How kube-proxy chooses endpoints.
+    pub proxy_mode: Mode,
+    /// Whether kubelets run pods.
+    pub kubelet: bool,
+    /// Whether the scheduler runs.
+    pub scheduler: bool,
+    /// Whether the controllers run.
+    pub controllers: bool,
+}
+
+/// 2026-01-01T08:00:00Z: where a world begins when nobody says when.
+const START: Time = Time::from_secs(1_767_254_400);
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seed: 1,
+            start: START,
+            proxy_mode: Mode::Iptables,
+            kubelet: true,
+            scheduler: true,
+            controllers: true,
+        }
+    }
+}
+
+struct Inner {
+    sim: Sim,
+    api: ApiServer,
+    network: Network,
+    host: Host,
+}
+
+/// A world. Clones are handles.
+#[derive(Clone)]
+pub struct World(Rc<Inner>);
+
+impl World {
+    /// Boots a world from the snapshot of a fresh cluster.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be stored, which a test excludes.
+    pub fn new(options: &Options) -> Result<World, Status> {
+        let sim = Sim::new(options.seed, options.start);
+        let api = ApiServer::new(&sim);
+        let mode = options.proxy_mode;
+        snapshot::restore(&api, |object| {
+            // The playground's kube-proxy runs in another mode than kubeadm's default.
+            let is_config =
+                object.str_at(&["kind"]) == "ConfigMap" && object.str_at(&["metadata", "name"]) == "kube-proxy";
+            if is_config && let Mode::Ipvs(_) = mode {
+                let config = object
+                    .str_at(&["data", "config.conf"])
+                    .replace("mode: \"\"", "mode: \"ipvs\"");
+                object.set(&["data", "config.conf"], config);
+            }
+        })?;
+        let network = Network::start(&api, mode);
+        let host = Host::new(
+            &sim,
+            HOST,
+            Files::with_base(&sim),
+            Commands::with_tools(),
+            Dialect::Bash,
+        );
+        let world = World(Rc::new(Inner {
+            sim,
+            api,
+            network,
+            host,
+        }));
+        tools::register(&world);
+        // The first lists arrive, so that the parts begin with what is there.
+        world.0.sim.run_for(Duration::from_millis(10));
+        Ok(world)
+    }
+
+    pub fn sim(&self) -> &Sim {
+        &self.0.sim
+    }
+
+    pub fn api(&self) -> &ApiServer {
+        &self.0.api
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.0.network
+    }
+
+    /// The host that the student's terminals are on.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    /// A client that acts as the cluster's administrator.
+    pub fn client(&self, name: &str) -> Client {
+        Client::new(&self.0.api, name, User::admin())
+    }
+
+    /// Waits until no workload object has changed for 2 s of virtual time, 60 s at most.
+    pub async fn settle(&self) {
+        const SHELVES: [&str; 6] = [
+            "pods",
+            "replicasets.apps",
+            "deployments.apps",
+            "statefulsets.apps",
+            "daemonsets.apps",
+            "jobs.batch",
+        ];
+        let store = self.api().store();
+        let mut seen = store.revision();
+        let mut quiet_since = self.sim().now();
+        let end = quiet_since + Duration::from_secs(60);
+        while self.sim().now() < end && self.sim().now().since(quiet_since) < Duration::from_secs(2) {
+            self.sim().sleep(Duration::from_millis(100)).await;
+            let changed = SHELVES
+                .iter()
+                .any(|s| !matches!(store.changes(s, seen, 1), Ok(c) if c.is_empty()));
+            if changed {
+                quiet_since = self.sim().now();
+            }
+            seen = store.revision();
+        }
+    }
+}
