@@ -63,3 +63,11 @@ pub const SHELL_HISTORY: usize = 2_000;
 
 /// Bytes that a terminal keeps of input which nobody has read yet.
 pub const TERMINAL_INPUT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of a jsonpath or go-template, how deeply its blocks nest, and the steps of running one.
+pub const TEMPLATE_BYTES: usize = 64 * 1024;
+pub const TEMPLATE_DEPTH: usize = 100;
+pub const TEMPLATE_STEPS: usize = 1_000_000;
+
+/// Bytes that one run of a go-template may write.
+pub const TEMPLATE_OUTPUT: usize = 16 * 1024 * 1024;

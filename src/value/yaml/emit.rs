@@ -425,6 +425,7 @@ mod tests {
     #[test]
     fn blocks() {
         check(obj! {}, "{}\n");
+        check(Value::from("\u{f000}"), "\u{f000}\n");
         check(list![], "[]\n");
         check(Value::Null, "null\n");
         check(
@@ -489,6 +490,7 @@ mod tests {
             ("a \nb", "\"a \\nb\""),
             (" a\nb", "|2-\n   a\n  b"),
             ("=", "="),
+            ("\u{f000}", "\u{f000}"),
         ] {
             let whole = format!("k: {yaml}\n");
             check(obj! { "k": text }, &whole);

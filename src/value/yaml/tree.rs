@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_yaml::{ErrorKind, EventData, Mark, Parser, ScalarStyle};
+use serde_yaml::{Encoding, ErrorKind, EventData, Mark, Parser, ScalarStyle};
 
 use super::{Position, YamlError};
 use crate::limits;
@@ -104,8 +104,10 @@ pub(super) fn parse(text: &str) -> Result<Tree, YamlError> {
             start,
         ));
     }
-    let mut bytes = text.as_bytes();
+    let mut bytes = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
     let mut parser = Parser::new();
+    // Told the encoding, the library does not take a first character of the bytes EF … for a mark.
+    parser.set_encoding(Encoding::Utf8);
     parser.set_input_string(&mut bytes);
     let mut tree = Tree::default();
     let mut open: Vec<Id> = Vec::new();

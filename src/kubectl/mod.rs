@@ -1,0 +1,3 @@
+//! kubectl: one file per verb, and the printers.
+
+pub mod print;
