@@ -17,6 +17,7 @@
 )]
 
 pub mod api;
+pub mod controllers;
 pub mod kubectl;
 pub mod limits;
 pub mod net;

@@ -1,0 +1,273 @@
+//! What every controller is given: clients, shared informers, workers and options.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::api::events::EventRecorder;
+use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
+use crate::sim::{Sim, TaskHandle, WorkQueue};
+
+/// How kube-controller-manager is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names of controllers that do not run, as `--controllers=-NAME` turns them off.
+    pub disabled: BTreeSet<String>,
+    /// How often nodes are checked (`--node-monitor-period`).
+    pub node_monitor_period: Duration,
+    /// How long a node may be silent before it is Unknown (`--node-monitor-grace-period`).
+    pub node_monitor_grace_period: Duration,
+    /// How long the disruption controller and others take a lag of their informers into account.
+    pub concurrent_syncs: usize,
+    /// The cluster's root certificate, for each namespace's `kube-root-ca.crt`.
+    pub root_ca: Rc<str>,
+    /// Finished pods are deleted above this number (`--terminated-pod-gc-threshold`).
+    pub terminated_pod_threshold: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            disabled: BTreeSet::new(),
+            node_monitor_period: Duration::from_secs(5),
+            node_monitor_grace_period: Duration::from_secs(50),
+            concurrent_syncs: 5,
+            root_ca: "".into(),
+            terminated_pod_threshold: 12_500,
+        }
+    }
+}
+
+/// Handed to each controller. Clones share everything.
+#[derive(Clone)]
+pub struct Context(Rc<Inner>);
+
+struct Inner {
+    api: ApiServer,
+    informers: Informers,
+    options: Options,
+    tasks: RefCell<Vec<TaskHandle>>,
+}
+
+impl Context {
+    pub fn new(api: &ApiServer, options: Options) -> Context {
+        let client = Client::new(api, "kube-controller-manager", User::system("kube-controller-manager"));
+        Context(Rc::new(Inner {
+            api: api.clone(),
+            informers: Informers::new(&client),
+            options,
+            tasks: RefCell::default(),
+        }))
+    }
+
+    pub fn sim(&self) -> &Sim {
+        self.0.api.sim()
+    }
+
+    pub fn api(&self) -> &ApiServer {
+        &self.0.api
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    pub fn informers(&self) -> &Informers {
+        &self.0.informers
+    }
+
+    /// A client that acts for the controller of this name.
+    pub fn client(&self, name: &str) -> Client {
+        Client::new(&self.0.api, name, User::system("kube-controller-manager"))
+    }
+
+    /// Writes the events of the controller that `client` acts for, under `component`.
+    pub fn recorder(&self, client: &Client, component: &str) -> EventRecorder {
+        EventRecorder::new(client, component, "")
+    }
+
+    /// Starts a task that ends with the controllers.
+    pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + 'static) {
+        let handle = self.sim().spawn(name, future);
+        let mut tasks = self.0.tasks.borrow_mut();
+        // Short tasks come and go; the list is kept as long as what still runs.
+        if tasks.len() >= 256 {
+            tasks.retain(|t| !t.is_finished());
+        }
+        tasks.push(handle);
+    }
+
+    /// Starts `workers` tasks that take keys from `queue`, once `informers` hold their first lists.
+    /// A key whose `sync` fails comes back after a growing delay.
+    pub fn run<K, F>(
+        &self,
+        name: &'static str,
+        queue: &WorkQueue<K>,
+        workers: usize,
+        informers: Vec<Informer>,
+        sync: impl Fn(K) -> F + 'static,
+    ) where
+        K: Ord + Clone + 'static,
+        F: Future<Output = Result<(), Status>> + 'static,
+    {
+        let sync = Rc::new(sync);
+        let informers = Rc::new(informers);
+        for _ in 0..workers.max(1) {
+            let (queue, sync, informers) = (queue.clone(), sync.clone(), informers.clone());
+            self.spawn(name, async move {
+                for informer in informers.iter() {
+                    informer.synced().await;
+                }
+                loop {
+                    let key = queue.next().await;
+                    match sync(key.clone()).await {
+                        Ok(()) => queue.forget(&key),
+                        Err(_) => queue.add_rate_limited(key.clone()),
+                    }
+                    queue.done(&key);
+                }
+            });
+        }
+    }
+
+    /// Ends every task and informer.
+    pub fn stop(&self) {
+        for task in self.0.tasks.borrow_mut().drain(..) {
+            task.abort();
+        }
+        self.0.informers.stop();
+    }
+}
+
+/// One informer per resource, begun when first asked for, and indexes over some.
+#[derive(Clone)]
+pub struct Informers(Rc<InformersInner>);
+
+struct InformersInner {
+    client: Client,
+    informers: RefCell<BTreeMap<(Rc<str>, Rc<str>), Informer>>,
+    owners: RefCell<BTreeMap<(Rc<str>, Rc<str>), OwnerIndex>>,
+}
+
+impl Informers {
+    pub fn new(client: &Client) -> Informers {
+        Informers(Rc::new(InformersInner {
+            client: client.clone(),
+            informers: RefCell::default(),
+            owners: RefCell::default(),
+        }))
+    }
+
+    /// The informer of a resource.
+    pub fn of(&self, resource: &Rc<Resource>) -> Informer {
+        let key = (resource.group.clone(), resource.name.clone());
+        if let Some(informer) = self.0.informers.borrow().get(&key) {
+            return informer.clone();
+        }
+        let informer = Informer::start(&self.0.client, resource, ListOptions::default());
+        self.0.informers.borrow_mut().insert(key, informer.clone());
+        informer
+    }
+
+    /// The index of a resource's objects by the uid of their controller.
+    pub fn by_owner(&self, resource: &Rc<Resource>) -> OwnerIndex {
+        let key = (resource.group.clone(), resource.name.clone());
+        if let Some(index) = self.0.owners.borrow().get(&key) {
+            return index.clone();
+        }
+        let index = OwnerIndex::new(&self.of(resource));
+        self.0.owners.borrow_mut().insert(key, index.clone());
+        index
+    }
+
+    /// Ends the copying of all.
+    pub fn stop(&self) {
+        for informer in self.0.informers.borrow().values() {
+            informer.stop();
+        }
+    }
+}
+
+/// An informer's objects by the uid of the owner that controls them.
+#[derive(Clone)]
+pub struct OwnerIndex {
+    informer: Informer,
+    /// Uid (empty for none) → keys.
+    keys: Rc<RefCell<BTreeMap<Rc<str>, BTreeSet<ObjectKey>>>>,
+}
+
+impl OwnerIndex {
+    fn new(informer: &Informer) -> OwnerIndex {
+        let keys: Rc<RefCell<BTreeMap<Rc<str>, BTreeSet<ObjectKey>>>> = Rc::default();
+        let map = keys.clone();
+        informer.on_change(move |old, new| {
+            let owner = |o: &Object| -> Rc<str> { o.controller().map_or("", |c| c.uid()).into() };
+            let mut map = map.borrow_mut();
+            if let Some(old) = old {
+                let uid = owner(old);
+                if let Some(set) = map.get_mut(&uid) {
+                    set.remove(&old.key());
+                    if set.is_empty() {
+                        map.remove(&uid);
+                    }
+                }
+            }
+            if let Some(new) = new {
+                map.entry(owner(new)).or_default().insert(new.key());
+            }
+        });
+        OwnerIndex {
+            informer: informer.clone(),
+            keys,
+        }
+    }
+
+    pub fn informer(&self) -> &Informer {
+        &self.informer
+    }
+
+    /// What the object of this uid controls, in the order of keys.
+    pub fn owned(&self, uid: &str) -> Vec<Object> {
+        let keys = self.keys.borrow();
+        let found = keys.get(uid).into_iter().flatten();
+        found.filter_map(|key| self.informer.get(key)).collect()
+    }
+
+    /// What nobody controls in a namespace.
+    pub fn orphans(&self, namespace: &str) -> Vec<Object> {
+        let keys = self.keys.borrow();
+        let from = ObjectKey::new(namespace, "");
+        let found = keys
+            .get("")
+            .into_iter()
+            .flat_map(|set| set.range(from.clone()..))
+            .take_while(|key| &*key.namespace == namespace);
+        found.filter_map(|key| self.informer.get(key)).collect()
+    }
+}
+
+/// The built-in resource of a group and plural.
+///
+/// Every controller asks for resources that the API server always has; an empty one, which no
+/// request can reach, stands for a plural that it lacks.
+pub fn resource(api: &ApiServer, group: &str, name: &str) -> Rc<Resource> {
+    let resources = api.resources();
+    let found = resources.iter().find(|r| &*r.group == group && &*r.name == name);
+    found.cloned().unwrap_or_else(|| {
+        Rc::new(Resource {
+            group: group.into(),
+            version: "v1".into(),
+            name: name.into(),
+            singular: "".into(),
+            kind: "".into(),
+            namespaced: true,
+            verbs: Vec::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            kind_group_version: None,
+            storage_version_hash: "".into(),
+        })
+    })
+}

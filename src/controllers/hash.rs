@@ -1,0 +1,54 @@
+//! The hash of a pod template, from which ReplicaSets, ControllerRevisions and their pods get the
+//! suffix of their names. Written in one place.
+//!
+//! The shape is the real one's: `SafeEncodeString` of the decimal FNV-1a-32. What is hashed here is
+//! the template's JSON and not Go's dump of its struct, so the letters differ from a real cluster's.
+
+use crate::value::Value;
+
+/// The alphabet of `rand.SafeEncodeString`.
+const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+fn fnv1a(hash: u32, bytes: &[u8]) -> u32 {
+    bytes
+        .iter()
+        .fold(hash, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
+}
+
+/// Writes a text in letters that spell no words.
+pub fn safe_encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| char::from(ALPHABET.get(usize::from(b) % ALPHABET.len()).copied().unwrap_or(b'b')))
+        .collect()
+}
+
+/// The hash of a pod template (`controller.ComputeHash`), with the count of collisions met so far.
+pub fn compute(template: &Value, collisions: Option<i64>) -> String {
+    let mut hash = fnv1a(0x811c_9dc5, template.to_json().as_bytes());
+    if let Some(count) = collisions {
+        // Eight bytes, of which the count fills the first four, little-endian.
+        let mut bytes = [0u8; 8];
+        for (to, from) in bytes.iter_mut().zip((count as u32).to_le_bytes()) {
+            *to = from;
+        }
+        hash = fnv1a(hash, &bytes);
+    }
+    safe_encode(&hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::obj;
+
+    #[test]
+    fn stable_and_safe() {
+        let template = obj! { "metadata": obj! { "labels": obj! { "app": "web" } } };
+        let hash = compute(&template, None);
+        assert_eq!(hash, compute(&template.clone(), None));
+        assert_ne!(hash, compute(&template, Some(1)));
+        assert!((7..=10).contains(&hash.len()), "{hash}");
+        assert!(hash.bytes().all(|b| b"456789bcdf".contains(&b)), "{hash}");
+        assert_eq!(safe_encode("0123456789"), "456789bcdf");
+    }
+}

@@ -1,0 +1,51 @@
+//! kube-controller-manager: one file per controller. Each watches through shared informers, keeps a
+//! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
+
+pub mod context;
+pub mod expectations;
+pub mod hash;
+pub mod ownership;
+pub mod pods;
+pub mod replica_set;
+#[cfg(test)]
+pub mod testing;
+
+pub use context::{Context, Informers, Options};
+
+use crate::api::ApiServer;
+
+/// The running controllers of one world.
+pub struct Controllers {
+    context: Context,
+}
+
+/// Starts every controller that `options` do not turn off.
+pub fn start(api: &ApiServer, options: Options) -> Controllers {
+    let context = Context::new(api, options);
+    type Start = fn(&Context);
+    let all: [(&str, Start); 2] = [
+        ("replicaset-controller", replica_set::start_replica_sets),
+        (
+            "replicationcontroller-controller",
+            replica_set::start_replication_controllers,
+        ),
+    ];
+    for (name, start) in all {
+        if !context.options().disabled.contains(name) {
+            start(&context);
+        }
+    }
+    Controllers { context }
+}
+
+impl Controllers {
+    /// The informers that the controllers share.
+    pub fn informers(&self) -> &Informers {
+        self.context.informers()
+    }
+
+    /// Ends every controller, as when kube-controller-manager is stopped.
+    pub fn stop(&self) {
+        self.context.stop();
+    }
+}

@@ -1,0 +1,139 @@
+//! Claiming: a controller adopts what its selector selects and nobody controls, and releases what
+//! it controls but no longer selects (`PodControllerRefManager`).
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::api::{Client, Object, PatchType, Resource, Selector, Status, WriteOptions};
+use crate::obj;
+use crate::value::Value;
+
+/// Claims for one owner.
+pub struct Claimer<'a> {
+    pub client: &'a Client,
+    /// The resource of the owner, to read it anew before the first adoption.
+    pub owner_resource: &'a Rc<Resource>,
+    pub owner: &'a Object,
+    pub selector: &'a Selector,
+    /// The resource of what is claimed.
+    pub resource: &'a Rc<Resource>,
+    /// Whether the owner was found to be alive.
+    checked: Cell<bool>,
+}
+
+impl<'a> Claimer<'a> {
+    pub fn new(
+        client: &'a Client,
+        owner_resource: &'a Rc<Resource>,
+        owner: &'a Object,
+        selector: &'a Selector,
+        resource: &'a Rc<Resource>,
+    ) -> Claimer<'a> {
+        Claimer {
+            client,
+            owner_resource,
+            owner,
+            selector,
+            resource,
+            checked: Cell::new(false),
+        }
+    }
+
+    /// Which of `objects` the owner controls now, after adopting and releasing.
+    ///
+    /// # Errors
+    /// The API's failure of an adoption or release; the others are done all the same.
+    pub async fn claim(&self, objects: Vec<Object>) -> Result<Vec<Object>, Status> {
+        let mut claimed = Vec::new();
+        let mut failure = None;
+        for object in objects {
+            match self.claim_one(&object).await {
+                Ok(true) => claimed.push(object),
+                Ok(false) => {}
+                Err(status) => failure = Some(status),
+            }
+        }
+        failure.map_or(Ok(claimed), Err)
+    }
+
+    async fn claim_one(&self, object: &Object) -> Result<bool, Status> {
+        let fits = self.selector.matches(object.labels());
+        if let Some(controller) = object.controller() {
+            if controller.uid() != self.owner.uid() {
+                return Ok(false);
+            }
+            if fits {
+                return Ok(true);
+            }
+            if self.owner.is_deleting() {
+                return Ok(false);
+            }
+            return match self.release(object).await {
+                // Gone, or the owner reference is: nothing is left to release.
+                Err(status) if !status.is_not_found() && status.reason() != "Invalid" => Err(status),
+                _ => Ok(false),
+            };
+        }
+        if self.owner.is_deleting() || !fits || object.is_deleting() {
+            return Ok(false);
+        }
+        match self.adopt(object).await {
+            Ok(()) => Ok(true),
+            Err(status) if status.is_not_found() => Ok(false),
+            Err(status) => Err(status),
+        }
+    }
+
+    async fn adopt(&self, object: &Object) -> Result<(), Status> {
+        if !self.checked.get() {
+            // The informer may be behind: an owner that was deleted, or replaced by another of its
+            // name, must not adopt.
+            let fresh = self
+                .client
+                .get(self.owner_resource, self.owner.namespace(), self.owner.name())
+                .await?;
+            if fresh.uid() != self.owner.uid() || fresh.is_deleting() {
+                return Err(Status::internal(format!(
+                    "can't adopt {}: the owner is gone or being deleted",
+                    object.full_name()
+                )));
+            }
+            self.checked.set(true);
+        }
+        let mut owners: Vec<Value> = object.owner_references().to_vec();
+        owners.push(self.owner.controller_reference());
+        self.patch_owners(object, owners).await
+    }
+
+    async fn release(&self, object: &Object) -> Result<(), Status> {
+        let owners = object
+            .owner_references()
+            .iter()
+            .filter(|o| o.str_at(&["uid"]) != self.owner.uid())
+            .cloned()
+            .collect();
+        self.patch_owners(object, owners).await
+    }
+
+    async fn patch_owners(&self, object: &Object, owners: Vec<Value>) -> Result<(), Status> {
+        let owners = if owners.is_empty() {
+            Value::Null
+        } else {
+            Value::list(owners)
+        };
+        let patch = obj! { "metadata": obj! { "ownerReferences": owners, "uid": object.uid() } };
+        let none = WriteOptions::default();
+        self.client
+            .patch(
+                self.resource,
+                object.namespace(),
+                object.name(),
+                "",
+                PatchType::Merge,
+                patch,
+                &none,
+            )
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,280 @@
+//! What controllers ask of pods: activity, readiness, availability, and the order in which a
+//! controller that has too many deletes them. Pure functions.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::api::Object;
+use crate::list;
+use crate::sim::Time;
+use crate::value::Value;
+
+pub fn phase(pod: &Object) -> &str {
+    pod.status().str_at(&["phase"])
+}
+
+pub fn node_name(pod: &Object) -> &str {
+    pod.spec().str_at(&["nodeName"])
+}
+
+/// Whether it ended (`Succeeded` or `Failed`).
+pub fn is_terminal(pod: &Object) -> bool {
+    matches!(phase(pod), "Succeeded" | "Failed")
+}
+
+/// Neither ended nor being deleted (`controller.IsPodActive`).
+pub fn is_active(pod: &Object) -> bool {
+    !is_terminal(pod) && !pod.is_deleting()
+}
+
+/// Being deleted, and not ended yet (`controller.IsPodTerminating`).
+pub fn is_terminating(pod: &Object) -> bool {
+    !is_terminal(pod) && pod.is_deleting()
+}
+
+/// Whether its condition `Ready` is true.
+pub fn is_ready(pod: &Object) -> bool {
+    pod.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True")
+}
+
+/// When it became ready; `None` when it is not.
+pub fn ready_time(pod: &Object) -> Option<Time> {
+    let condition = pod.condition("Ready").filter(|c| c.str_at(&["status"]) == "True")?;
+    Time::parse(condition.str_at(&["lastTransitionTime"]))
+}
+
+/// Whether it has been ready for `min_ready_seconds` (`podutil.IsPodAvailable`).
+pub fn is_available(pod: &Object, min_ready_seconds: i64, now: Time) -> bool {
+    if !is_ready(pod) {
+        return false;
+    }
+    min_ready_seconds <= 0 || ready_time(pod).is_some_and(|t| t + seconds(min_ready_seconds) <= now)
+}
+
+/// How long until the next of these ready pods is available; `None` when there is nothing to wait for.
+pub fn next_available<'a>(
+    pods: impl IntoIterator<Item = &'a Object>,
+    min_ready_seconds: i64,
+    now: Time,
+) -> Option<Duration> {
+    if min_ready_seconds <= 0 {
+        return None;
+    }
+    pods.into_iter()
+        .filter_map(ready_time)
+        .map(|t| t + seconds(min_ready_seconds))
+        .filter(|when| *when > now)
+        .map(|when| when.since(now))
+        .min()
+}
+
+/// A duration of an API field's seconds; a negative one is none.
+pub fn seconds(n: i64) -> Duration {
+    Duration::from_secs(u64::try_from(n).unwrap_or(0))
+}
+
+fn statuses(pod: &Object) -> impl Iterator<Item = &Value> {
+    pod.status().get("containerStatuses").items().iter()
+}
+
+/// The most restarts that one of its containers had.
+pub fn restarts(pod: &Object) -> i64 {
+    statuses(pod)
+        .filter_map(|s| s.i64_at(&["restartCount"]))
+        .max()
+        .unwrap_or(0)
+}
+
+/// The annotation `controller.kubernetes.io/pod-deletion-cost`; 0 when there is none that is valid.
+pub fn deletion_cost(pod: &Object) -> i64 {
+    let text = pod
+        .annotation("controller.kubernetes.io/pod-deletion-cost")
+        .unwrap_or("0");
+    let plain = text == "0" || !text.trim_start_matches('-').starts_with(['0', '+']);
+    if plain {
+        text.parse::<i32>().map_or(0, i64::from)
+    } else {
+        0
+    }
+}
+
+/// A place on a logarithmic scale of ages: ages within a factor of two are alike.
+fn bucket(since: Time, now: Time) -> i64 {
+    let nanos = now.since(since).as_nanos();
+    if nanos == 0 { -1 } else { i64::from(nanos.ilog2()) }
+}
+
+/// By ages in logarithmic buckets, younger first; the uid decides between those alike.
+fn younger_first(a: &Object, b: &Object, times: (Option<Time>, Option<Time>), now: Time) -> Ordering {
+    match times {
+        (a_time, b_time) if a_time == b_time => Ordering::Equal,
+        (None, Some(_)) => Ordering::Less,
+        (Some(_), None) => Ordering::Greater,
+        (Some(a_time), Some(b_time)) => bucket(a_time, now)
+            .cmp(&bucket(b_time, now))
+            .then_with(|| a.uid().cmp(b.uid())),
+        (None, None) => Ordering::Equal,
+    }
+}
+
+/// Which of two pods is deleted first (`ActivePodsWithRanks`). The ranks say how many related pods
+/// stand on each one's node.
+fn compare(a: &Object, b: &Object, ranks: (usize, usize), now: Time) -> Ordering {
+    let place = |p: &Object| match phase(p) {
+        "Unknown" => 1,
+        "Running" => 2,
+        _ => 0,
+    };
+    let assigned = |p: &Object| !node_name(p).is_empty();
+    let ready_times = (ready_time(a), ready_time(b));
+    assigned(a)
+        .cmp(&assigned(b))
+        .then_with(|| place(a).cmp(&place(b)))
+        .then_with(|| is_ready(a).cmp(&is_ready(b)))
+        .then_with(|| deletion_cost(a).cmp(&deletion_cost(b)))
+        .then_with(|| ranks.1.cmp(&ranks.0))
+        .then_with(|| {
+            if is_ready(a) && is_ready(b) {
+                younger_first(a, b, ready_times, now)
+            } else {
+                Ordering::Equal
+            }
+        })
+        .then_with(|| restarts(b).cmp(&restarts(a)))
+        .then_with(|| younger_first(a, b, (Some(a.created()), Some(b.created())), now))
+}
+
+/// The `count` pods that go first when there are too many. `related` are the active pods of all
+/// ReplicaSets with the same owner: a pod whose node holds more of them goes earlier.
+pub fn to_delete(mut pods: Vec<Object>, related: &[Object], count: usize, now: Time) -> Vec<Object> {
+    if count < pods.len() {
+        let mut on_node: BTreeMap<&str, usize> = BTreeMap::new();
+        for pod in related.iter().filter(|p| is_active(p)) {
+            *on_node.entry(node_name(pod)).or_default() += 1;
+        }
+        let rank = |p: &Object| on_node.get(node_name(p)).copied().unwrap_or(0);
+        pods.sort_by(|a, b| compare(a, b, (rank(a), rank(b)), now));
+        pods.truncate(count);
+    }
+    pods
+}
+
+/// A pod of a controller's template (`controller.GetPodFromTemplate`): named after its owner, with
+/// the template's labels, annotations, finalizers and spec.
+pub fn from_template(owner: &Object, template: &Value) -> Value {
+    let prefix = format!("{}-", owner.name());
+    let mut metadata = Value::map();
+    metadata.set(&["generateName"], prefix);
+    metadata.set(&["namespace"], owner.namespace());
+    for field in ["labels", "annotations", "finalizers"] {
+        metadata.set_or_remove(&[field], template.at(&["metadata", field]));
+    }
+    metadata.set(&["ownerReferences"], list![owner.controller_reference()]);
+    let mut pod = Value::map();
+    pod.set(&["apiVersion"], "v1");
+    pod.set(&["kind"], "Pod");
+    pod.set(&["metadata"], metadata);
+    pod.set(&["spec"], template.get("spec").clone());
+    pod
+}
+
+/// The error of a namespace that ends: nothing more can be created there, and nobody need be told.
+pub fn namespace_ends(status: &crate::api::Status) -> bool {
+    status.code() == 403 && status.message().contains("because it is being terminated")
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::obj;
+
+    fn pod(name: &str, node: &str, phase: &str, ready: Option<u64>, cost: &str, restarts: i64, created: u64) -> Object {
+        let mut conditions = list![];
+        if let Some(at) = ready {
+            conditions = list![obj! { "type": "Ready", "status": "True", "lastTransitionTime": Time::from_secs(at) }];
+        }
+        Object::new(obj! {
+            "metadata": obj! {
+                "name": name, "namespace": "default", "uid": name,
+                "creationTimestamp": Time::from_secs(created),
+                "annotations": obj! { "controller.kubernetes.io/pod-deletion-cost": cost },
+            },
+            "spec": obj! { "nodeName": node },
+            "status": obj! {
+                "phase": phase, "conditions": conditions,
+                "containerStatuses": list![obj! { "restartCount": restarts }],
+            },
+        })
+    }
+
+    #[test]
+    fn who_is_deleted_first() {
+        let now = Time::from_secs(100_000);
+        let cases = [
+            (
+                "unassigned",
+                pod("b", "", "Pending", None, "0", 0, 1),
+                pod("a", "n", "Pending", None, "0", 0, 1),
+            ),
+            (
+                "pending",
+                pod("b", "n", "Pending", None, "0", 0, 1),
+                pod("a", "n", "Running", None, "0", 0, 1),
+            ),
+            (
+                "not ready",
+                pod("b", "n", "Running", None, "9", 0, 1),
+                pod("a", "n", "Running", Some(9), "0", 0, 1),
+            ),
+            (
+                "cheaper",
+                pod("b", "n", "Running", Some(9), "-5", 0, 1),
+                pod("a", "n", "Running", Some(9), "0", 0, 1),
+            ),
+            (
+                "ready later",
+                pod("b", "n", "Running", Some(99_999), "0", 0, 1),
+                pod("a", "n", "Running", Some(9), "0", 5, 1),
+            ),
+            (
+                "more restarts",
+                pod("b", "n", "Running", Some(9), "0", 3, 1),
+                pod("a", "n", "Running", Some(9), "0", 0, 1),
+            ),
+            (
+                "newer",
+                pod("b", "n", "Running", None, "0", 0, 99_000),
+                pod("a", "n", "Running", None, "0", 0, 1),
+            ),
+        ];
+        for (why, first, second) in cases {
+            let gone = to_delete(vec![second.clone(), first.clone()], &[], 1, now);
+            assert_eq!(gone[0].name(), "b", "{why}");
+        }
+        // Two of three on one node: one of those goes.
+        let a = pod("a", "n1", "Running", Some(9), "0", 0, 1);
+        let b = pod("b", "n2", "Running", Some(9), "0", 0, 1);
+        let c = pod("c", "n2", "Running", Some(9), "0", 0, 1);
+        let all = vec![a, b, c];
+        assert_eq!(to_delete(all.clone(), &all, 1, now)[0].name(), "b");
+        // Ready 40,000 s and 50,000 s ago is alike: the uid decides.
+        let x = pod("x", "n", "Running", Some(60_000), "0", 0, 1);
+        let y = pod("y", "n", "Running", Some(50_000), "0", 0, 1);
+        assert_eq!(to_delete(vec![y, x], &[], 1, now)[0].name(), "x");
+    }
+
+    #[test]
+    fn availability() {
+        let p = pod("a", "n", "Running", Some(100), "0", 0, 1);
+        let at = Time::from_secs;
+        assert!(is_available(&p, 0, at(100)));
+        assert!(!is_available(&p, 10, at(109)));
+        assert!(is_available(&p, 10, at(110)));
+        assert_eq!(next_available([&p], 10, at(104)), Some(Duration::from_secs(6)));
+        assert_eq!(next_available([&p], 10, at(110)), None);
+        assert_eq!(deletion_cost(&pod("a", "n", "", None, "+5", 0, 1)), 0);
+        assert_eq!(deletion_cost(&pod("a", "n", "", None, "-5", 0, 1)), -5);
+    }
+}

@@ -1,0 +1,518 @@
+//! The ReplicaSet controller, and the ReplicationController controller, which is the same one over
+//! the older kind: keeps the number of pods at `spec.replicas`.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use futures::future::join_all;
+
+use super::context::{Context, OwnerIndex, resource};
+use super::expectations::Expectations;
+use super::ownership::Claimer;
+use super::pods;
+use crate::api::client::delete_uid;
+use crate::api::events::{EventRecorder, EventType};
+use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Selector, Status, WriteOptions};
+use crate::obj;
+use crate::sim::WorkQueue;
+use crate::value::Value;
+
+/// At most so many creations or deletions in one pass.
+const BURST: usize = 500;
+
+/// The first batch of creations; each later one is twice as large, as long as all of a batch succeed.
+const SLOW_START: usize = 1;
+
+#[derive(Clone)]
+struct Controller(Rc<Inner>);
+
+struct Inner {
+    context: Context,
+    client: Client,
+    recorder: EventRecorder,
+    sets: Informer,
+    pods: OwnerIndex,
+    set_resource: Rc<Resource>,
+    pod_resource: Rc<Resource>,
+    queue: WorkQueue<ObjectKey>,
+    expectations: Expectations,
+    /// Siblings are counted for the ranks of deletion: sets of one owner.
+    siblings: OwnerIndex,
+}
+
+/// Starts the controller of ReplicaSets.
+pub fn start_replica_sets(context: &Context) {
+    start(
+        context,
+        resource(context.api(), "apps", "replicasets"),
+        "replicaset-controller",
+    );
+}
+
+/// Starts the controller of ReplicationControllers.
+pub fn start_replication_controllers(context: &Context) {
+    let rcs = resource(context.api(), "", "replicationcontrollers");
+    start(context, rcs, "replication-controller");
+}
+
+fn start(context: &Context, set_resource: Rc<Resource>, component: &'static str) {
+    let client = context.client(component);
+    let pod_resource = resource(context.api(), "", "pods");
+    let informers = context.informers();
+    let controller = Controller(Rc::new(Inner {
+        recorder: context.recorder(&client, component),
+        client,
+        sets: informers.of(&set_resource),
+        pods: informers.by_owner(&pod_resource),
+        siblings: informers.by_owner(&set_resource),
+        set_resource,
+        pod_resource,
+        queue: WorkQueue::new(context.sim()),
+        expectations: Expectations::new(context.sim()),
+        context: context.clone(),
+    }));
+    let c = controller.clone();
+    controller.0.sets.on_change(move |old, new| {
+        if let Some(set) = new.or(old) {
+            if new.is_none() {
+                c.0.expectations.forget(&set.key());
+            }
+            c.0.queue.add(set.key());
+        }
+    });
+    let c = controller.clone();
+    controller
+        .0
+        .pods
+        .informer()
+        .on_change(move |old, new| c.pod_changed(old, new));
+    let c = controller.clone();
+    context.run(
+        component,
+        &controller.0.queue,
+        context.options().concurrent_syncs,
+        vec![controller.0.sets.clone(), controller.0.pods.informer().clone()],
+        move |key| {
+            let c = c.clone();
+            async move { c.sync(&key).await }
+        },
+    );
+}
+
+impl Controller {
+    /// The set that controls a pod, if it is one of this controller's.
+    fn controller_of(&self, pod: &Object) -> Option<Object> {
+        let owner = pod.controller().filter(|o| o.kind() == &*self.0.set_resource.kind)?;
+        let set = self.0.sets.get(&ObjectKey::new(pod.namespace(), owner.name()))?;
+        (set.uid() == owner.uid()).then_some(set)
+    }
+
+    /// Wakes every set that could adopt a pod.
+    fn orphan_changed(&self, pod: &Object) {
+        self.0.sets.each(pod.namespace(), |set| {
+            if selector(set).matches(pod.labels()) {
+                self.0.queue.add(set.key());
+            }
+        });
+    }
+
+    fn pod_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        let queue = &self.0.queue;
+        match (old, new) {
+            (None, Some(pod)) if pod.is_deleting() => self.pod_deleted(pod),
+            (None, Some(pod)) => {
+                if let Some(set) = self.controller_of(pod) {
+                    self.0.expectations.created(&set.key());
+                    queue.add(set.key());
+                } else if pod.controller().is_none() {
+                    self.orphan_changed(pod);
+                }
+            }
+            (Some(old), Some(pod)) => {
+                let relabelled = old.labels() != pod.labels();
+                if pod.is_deleting() {
+                    self.pod_deleted(pod);
+                    if relabelled {
+                        self.pod_deleted(old);
+                    }
+                    return;
+                }
+                let moved = old.controller().map(|c| c.uid()) != pod.controller().map(|c| c.uid());
+                if moved && let Some(set) = self.controller_of(old) {
+                    queue.add(set.key());
+                }
+                if let Some(set) = self.controller_of(pod) {
+                    queue.add(set.key());
+                } else if pod.controller().is_none() && (relabelled || moved) {
+                    self.orphan_changed(pod);
+                }
+            }
+            (Some(pod), None) => self.pod_deleted(pod),
+            (None, None) => {}
+        }
+    }
+
+    fn pod_deleted(&self, pod: &Object) {
+        if let Some(set) = self.controller_of(pod) {
+            self.0.expectations.deleted(&set.key(), &pod.key());
+            self.0.queue.add(set.key());
+        }
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let Some(set) = inner.sets.get(key) else {
+            inner.expectations.forget(key);
+            return Ok(());
+        };
+        let satisfied = inner.expectations.satisfied(key);
+        let selector = selector(&set);
+        let owned = inner.pods.owned(set.uid());
+        let terminating: Vec<Object> = owned
+            .iter()
+            .filter(|p| pods::is_terminating(p) && selector.matches(p.labels()))
+            .cloned()
+            .collect();
+        let mut candidates = owned;
+        candidates.extend(inner.pods.orphans(set.namespace()));
+        candidates.retain(pods::is_active);
+        let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
+        let active = claimer.claim(candidates).await?;
+        let mut managed = Ok(());
+        if satisfied && !set.is_deleting() {
+            managed = self.manage(&set, &active).await;
+        }
+        let now = inner.context.sim().now();
+        let min_ready = min_ready_seconds(&set);
+        let next = pods::next_available(&active, min_ready, now);
+        self.update_status(&set, &active, terminating.len(), &managed).await?;
+        if let (Ok(()), Some(delay)) = (&managed, next) {
+            inner.queue.add_after(key.clone(), delay);
+        }
+        managed.map_err(|(_, status)| status)
+    }
+
+    /// Creates or deletes as many pods as differ. The error carries the reason of the condition.
+    async fn manage(&self, set: &Object, active: &[Object]) -> Result<(), (&'static str, Status)> {
+        let inner = &self.0;
+        let key = set.key();
+        let wanted = replicas(set);
+        if active.len() < wanted {
+            let count = (wanted - active.len()).min(BURST);
+            inner.expectations.expect(&key, count, []);
+            let template = set.spec().get("template");
+            let (created, result) = slow_start(count, || self.create_pod(set, template)).await;
+            for _ in created..count {
+                // What was not even tried, or failed, will not be seen.
+                inner.expectations.created(&key);
+            }
+            return match result {
+                Err(status) if pods::namespace_ends(&status) => Ok(()),
+                Err(status) => Err(("FailedCreate", status)),
+                Ok(()) => Ok(()),
+            };
+        }
+        if active.len() > wanted {
+            let count = (active.len() - wanted).min(BURST);
+            let now = inner.context.sim().now();
+            let gone = pods::to_delete(active.to_vec(), &self.related(set), count, now);
+            inner.expectations.expect(&key, 0, gone.iter().map(Object::key));
+            let results = join_all(gone.iter().map(|pod| self.delete_pod(set, pod))).await;
+            if let Some(Err(status)) = results.into_iter().find(Result::is_err) {
+                return Err(("FailedDelete", status));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pods of all sets that have the same owner.
+    fn related(&self, set: &Object) -> Vec<Object> {
+        let sets = match set.controller() {
+            Some(owner) => self.0.siblings.owned(owner.uid()),
+            None => vec![set.clone()],
+        };
+        sets.iter().flat_map(|s| self.0.pods.owned(s.uid())).collect()
+    }
+
+    async fn create_pod(&self, set: &Object, template: &Value) -> Result<(), Status> {
+        let inner = &self.0;
+        let body = Body::Typed(pods::from_template(set, template));
+        let made = inner
+            .client
+            .create(&inner.pod_resource, set.namespace(), body, &WriteOptions::default())
+            .await;
+        match made {
+            Ok(pod) => {
+                let message = format!("Created pod: {}", pod.name());
+                inner
+                    .recorder
+                    .event(set, EventType::Normal, "SuccessfulCreate", message);
+                Ok(())
+            }
+            Err(status) => {
+                if !pods::namespace_ends(&status) {
+                    let message = format!("Error creating: {}", status.message());
+                    inner.recorder.event(set, EventType::Warning, "FailedCreate", message);
+                }
+                Err(status)
+            }
+        }
+    }
+
+    async fn delete_pod(&self, set: &Object, pod: &Object) -> Result<(), Status> {
+        let inner = &self.0;
+        let deleted = inner
+            .client
+            .delete(&inner.pod_resource, pod.namespace(), pod.name(), delete_uid(pod.uid()))
+            .await;
+        match deleted {
+            Ok(_) => {
+                let message = format!("Deleted pod: {}", pod.name());
+                inner
+                    .recorder
+                    .event(set, EventType::Normal, "SuccessfulDelete", message);
+                Ok(())
+            }
+            Err(status) => {
+                inner.expectations.deleted(&set.key(), &pod.key());
+                if status.is_not_found() {
+                    return Ok(());
+                }
+                let message = format!("Error deleting: {}", status.message());
+                inner.recorder.event(set, EventType::Warning, "FailedDelete", message);
+                Err(status)
+            }
+        }
+    }
+
+    async fn update_status(
+        &self,
+        set: &Object,
+        active: &[Object],
+        terminating: usize,
+        managed: &Result<(), (&'static str, Status)>,
+    ) -> Result<(), Status> {
+        let inner = &self.0;
+        let now = inner.context.sim().now();
+        let template = Selector::from_map(set.spec().at(&["template", "metadata", "labels"]));
+        let min_ready = min_ready_seconds(set);
+        let count = |f: &dyn Fn(&Object) -> bool| active.iter().filter(|p| f(p)).count();
+        let mut status = set.status().clone();
+        status.set(&["replicas"], active.len());
+        status.set_or_remove(&["fullyLabeledReplicas"], count(&|p| template.matches(p.labels())));
+        status.set_or_remove(&["readyReplicas"], count(&pods::is_ready));
+        let available = count(&|p| pods::is_available(p, min_ready, now));
+        status.set_or_remove(&["availableReplicas"], available);
+        if !inner.set_resource.group.is_empty() {
+            // The older kind has no such field.
+            status.set(&["terminatingReplicas"], terminating);
+        }
+        let failed = status
+            .get("conditions")
+            .items()
+            .iter()
+            .any(|c| c.str_at(&["type"]) == "ReplicaFailure");
+        match managed {
+            Err((reason, failure)) if !failed => {
+                let mut conditions = status.get("conditions").items().to_vec();
+                conditions.push(obj! {
+                    "lastTransitionTime": now,
+                    "message": failure.message(),
+                    "reason": *reason,
+                    "status": "True",
+                    "type": "ReplicaFailure",
+                });
+                status.set(&["conditions"], conditions);
+            }
+            Ok(()) if failed => {
+                let mut conditions = status.get("conditions").items().to_vec();
+                conditions.retain(|c| c.str_at(&["type"]) != "ReplicaFailure");
+                status.set_or_remove(&["conditions"], conditions);
+            }
+            _ => {}
+        }
+        status.set(&["observedGeneration"], set.generation());
+        if &status == set.status() {
+            return Ok(());
+        }
+        let mut value = set.value().clone();
+        value.set(&["status"], status);
+        match inner.client.update_status(&inner.set_resource, value).await {
+            // The set is newer than the informer says, or gone: its change will come.
+            Err(failure) if failure.is_conflict() => {
+                inner.queue.add_rate_limited(set.key());
+                Ok(())
+            }
+            Err(failure) if failure.is_not_found() => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+}
+
+/// The selector of a ReplicaSet (a `LabelSelector`) or of a ReplicationController (a map).
+fn selector(set: &Object) -> Selector {
+    let selector = set.spec().get("selector");
+    if set.kind() == "ReplicationController" {
+        if selector.is_empty() {
+            return Selector::nothing();
+        }
+        return Selector::from_map(selector);
+    }
+    Selector::from_label_selector(selector)
+}
+
+fn replicas(set: &Object) -> usize {
+    usize::try_from(set.spec().i64_at(&["replicas"]).unwrap_or(1)).unwrap_or(0)
+}
+
+fn min_ready_seconds(set: &Object) -> i64 {
+    set.spec().i64_at(&["minReadySeconds"]).unwrap_or(0)
+}
+
+/// Calls `f` `count` times in batches of 1, 2, 4, …, each begun only when all of the batch before
+/// succeeded. Returns how many succeeded, and the first failure.
+pub(super) async fn slow_start<F: Future<Output = Result<(), Status>>>(
+    count: usize,
+    f: impl Fn() -> F,
+) -> (usize, Result<(), Status>) {
+    let (mut done, mut batch) = (0, SLOW_START.min(count));
+    while batch > 0 {
+        let results = join_all((0..batch).map(|_| f())).await;
+        let mut failure = None;
+        for result in results {
+            match result {
+                Ok(()) => done += 1,
+                Err(status) => failure = failure.or(Some(status)),
+            }
+        }
+        if let Some(status) = failure {
+            return (done, Err(status));
+        }
+        batch = (batch * 2).min(count - done);
+    }
+    (done, Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::super::testing::World;
+    use super::*;
+    use crate::list;
+    use crate::sim::{Sim, Time};
+
+    /// How many calls slow start makes at each time, when each takes a second.
+    fn batches(count: usize) -> Vec<usize> {
+        let sizes: Rc<RefCell<BTreeMap<u64, usize>>> = Rc::default();
+        let sim = Sim::new(1, Time::default());
+        let (s, z) = (sim.clone(), sizes.clone());
+        let work = async move {
+            slow_start(count, || {
+                *z.borrow_mut().entry(s.now().0).or_default() += 1;
+                let s = s.clone();
+                async move {
+                    s.sleep(Duration::from_secs(1)).await;
+                    Ok(())
+                }
+            })
+            .await
+        };
+        sim.run_future(work, Time::from_secs(1_000));
+        sizes.borrow().values().copied().collect()
+    }
+
+    #[test]
+    fn slow_start_doubles() {
+        assert_eq!(batches(0), [0usize; 0]);
+        assert_eq!(batches(1), [1]);
+        assert_eq!(batches(10), [1, 2, 4, 3]);
+        assert_eq!(batches(500), [1, 2, 4, 8, 16, 32, 64, 128, 245]);
+    }
+
+    fn set(replicas: i64) -> Value {
+        obj! {
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": obj! { "name": "web", "namespace": "default" },
+            "spec": obj! {
+                "replicas": replicas,
+                "selector": obj! { "matchLabels": obj! { "app": "web" } },
+                "template": obj! {
+                    "metadata": obj! { "labels": obj! { "app": "web" } },
+                    "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx" }] },
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn keeps_the_number_adopts_and_releases() {
+        let world = World::new();
+        world.start(start_replica_sets);
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! { "name": "stray", "namespace": "default", "labels": obj! { "app": "web" } },
+            "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx" }] },
+        });
+        world.create(set(3));
+        world.run(1);
+        let pods = world.list("", "pods");
+        assert_eq!(pods.len(), 3);
+        assert!(pods.iter().all(|p| p.controller().is_some_and(|c| c.name() == "web")));
+        assert!(
+            pods.iter()
+                .all(|p| p.name() == "stray" || (p.name().len() == 9 && p.name().starts_with("web-")))
+        );
+        for pod in &pods {
+            world.make_ready(pod);
+        }
+        world.run(1);
+        let status = world.get("apps", "replicasets", "web").status().clone();
+        let want = obj! {
+            "availableReplicas": 3, "fullyLabeledReplicas": 3, "observedGeneration": status.get("observedGeneration"),
+            "readyReplicas": 3, "replicas": 3, "terminatingReplicas": 0,
+        };
+        assert_eq!(status, want);
+        assert_eq!(
+            world.messages("SuccessfulCreate").len(),
+            2,
+            "one of three was adopted, which is no event"
+        );
+        // A pod that loses its label is released and replaced.
+        world.patch(
+            "",
+            "pods",
+            "stray",
+            obj! { "metadata": obj! { "labels": obj! { "app": "debug" } } },
+        );
+        world.run(1);
+        assert!(world.get("", "pods", "stray").controller().is_none());
+        assert_eq!(world.list("", "pods").len(), 4);
+        // Back again: one too many, and the newest goes.
+        world.patch(
+            "",
+            "pods",
+            "stray",
+            obj! { "metadata": obj! { "labels": obj! { "app": "web" } } },
+        );
+        world.run(1);
+        assert_eq!(world.list("", "pods").iter().filter(|p| !p.is_deleting()).count(), 3);
+        assert!(world.exists("", "pods", "stray"));
+        world.patch("apps", "replicasets", "web", obj! { "spec": obj! { "replicas": 0 } });
+        world.run(1);
+        assert_eq!(world.list("", "pods").iter().filter(|p| !p.is_deleting()).count(), 0);
+    }
+
+    #[test]
+    fn an_idle_set_costs_nothing() {
+        let world = World::new();
+        world.start(start_replica_sets);
+        world.create(set(3));
+        world.run(10);
+        let before = world.sim().trace().last_seq();
+        world.run(100_000);
+        assert_eq!(world.sim().trace().last_seq(), before);
+    }
+}
