@@ -89,7 +89,10 @@ fn blocks(text: &str) -> Vec<(String, Vec<String>)> {
             while output.last().is_some_and(String::is_empty) {
                 output.pop();
             }
-            let output = output.iter().map(|l| spaces.replace_all(l, "  ").trim_end().to_owned()).collect();
+            let output = output
+                .iter()
+                .map(|l| spaces.replace_all(l, "  ").trim_end().to_owned())
+                .collect();
             (command, output)
         })
         .collect()
@@ -163,9 +166,13 @@ impl Matcher {
 
     fn try_line(&mut self, expected: &str, actual: &str, commit: bool) -> bool {
         let (regex, names) = self.pattern(expected);
-        let Ok(Some(found)) = regex.captures(actual) else { return false };
-        let got: Vec<(String, String)> =
-            names.into_iter().filter_map(|n| found.name(&n).map(|m| (n.clone(), m.as_str().to_owned()))).collect();
+        let Ok(Some(found)) = regex.captures(actual) else {
+            return false;
+        };
+        let got: Vec<(String, String)> = names
+            .into_iter()
+            .filter_map(|n| found.name(&n).map(|m| (n.clone(), m.as_str().to_owned())))
+            .collect();
         if got.iter().any(|(k, v)| self.owner.get(v).is_some_and(|o| o != k)) {
             return false;
         }
@@ -207,7 +214,9 @@ impl Matcher {
     }
 
     fn assign(&mut self, todo: &[String], rest: &[String], depth: usize) -> bool {
-        let Some((first, later)) = todo.split_first() else { return true };
+        let Some((first, later)) = todo.split_first() else {
+            return true;
+        };
         for i in 0..rest.len() {
             let saved = self.clone();
             if self.try_line(first, &rest[i], true) {
@@ -255,7 +264,10 @@ fn compare(name: &str, expected: &str, actual: &str) -> Report {
             (command.clone(), difference)
         })
         .collect();
-    Report { name: name.to_owned(), commands }
+    Report {
+        name: name.to_owned(),
+        commands,
+    }
 }
 
 fn run(name: &str, folder: &Path) -> Report {
@@ -266,7 +278,10 @@ fn run(name: &str, folder: &Path) -> Report {
     let end = sim.now() + Duration::from_secs(366 * 86_400);
     let text: std::rc::Rc<std::cell::RefCell<String>> = Default::default();
     let sink = text.clone();
-    sim.run_future(async move { scenario.run(&world, move |t| sink.borrow_mut().push_str(t)).await }, end);
+    sim.run_future(
+        async move { scenario.run(&world, move |t| sink.borrow_mut().push_str(t)).await },
+        end,
+    );
     compare(name, &read("norm.txt"), &text.borrow())
 }
 
@@ -312,7 +327,12 @@ fn transcripts() {
         total += report.commands.len();
         for (i, (command, difference)) in report.commands.iter().enumerate() {
             if let Some(difference) = difference {
-                failing.insert(format!("{}\t{}\t{}", report.name, i + 1, command.lines().next().unwrap_or("")));
+                failing.insert(format!(
+                    "{}\t{}\t{}",
+                    report.name,
+                    i + 1,
+                    command.lines().next().unwrap_or("")
+                ));
                 if only.is_some() {
                     println!("$ {command}\n{difference}");
                 }
@@ -327,19 +347,43 @@ fn transcripts() {
         std::fs::write(KNOWN, failing.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
         return;
     }
-    let known: BTreeSet<String> = std::fs::read_to_string(KNOWN).unwrap().lines().map(str::to_owned).collect();
+    let known: BTreeSet<String> = std::fs::read_to_string(KNOWN)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
     let fresh: Vec<&String> = failing.difference(&known).collect();
     let fixed: Vec<&String> = known.difference(&failing).collect();
-    assert!(fresh.is_empty(), "these commands differ and are not known to:\n{fresh:#?}");
-    assert!(fixed.is_empty(), "these are equal now; take them off {KNOWN}:\n{fixed:#?}");
+    assert!(
+        fresh.is_empty(),
+        "these commands differ and are not known to:\n{fresh:#?}"
+    );
+    assert!(
+        fixed.is_empty(),
+        "these are equal now; take them off {KNOWN}:\n{fixed:#?}"
+    );
 }
 
 #[test]
 fn the_comparison_can_fail() {
     let expected = "$ a\nname <RAND1>  <AGE>\n$ b\n<RAND1>\n";
-    let count = |actual: &str| compare("x", expected, actual).commands.iter().filter(|(_, d)| d.is_none()).count();
+    let count = |actual: &str| {
+        compare("x", expected, actual)
+            .commands
+            .iter()
+            .filter(|(_, d)| d.is_none())
+            .count()
+    };
     assert_eq!(count("$ a\nname bcdfg   5s\n$ b\nbcdfg\n"), 2);
-    assert_eq!(count("$ a\nname bcdfg   5s\n$ b\nbcdfh\n"), 1, "the same placeholder is the same text");
-    assert_eq!(count("$ a\nname abcde   5s\n$ b\nbcdfh\n"), 1, "vowels are in no generated name");
+    assert_eq!(
+        count("$ a\nname bcdfg   5s\n$ b\nbcdfh\n"),
+        1,
+        "the same placeholder is the same text"
+    );
+    assert_eq!(
+        count("$ a\nname abcde   5s\n$ b\nbcdfh\n"),
+        1,
+        "vowels are in no generated name"
+    );
     assert_eq!(count("$ a\nname bcdfg   5s\nmore\n$ b\nbcdfg\n"), 1);
 }

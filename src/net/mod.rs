@@ -119,6 +119,7 @@ struct Attachment {
 
 struct Node {
     ip: Ipv4Addr,
+    pods: Option<Ipv4Addr>,
     proxy: Proxy,
 }
 
@@ -256,7 +257,13 @@ impl Network {
             return;
         }
         let proxy = Proxy::new(&name, self.0.default_mode);
-        self.0.nodes.borrow_mut().insert(name, Node { ip, proxy });
+        let pods = object
+            .spec()
+            .str_at(&["podCIDR"])
+            .split('/')
+            .next()
+            .and_then(|a| a.parse().ok());
+        self.0.nodes.borrow_mut().insert(name, Node { ip, pods, proxy });
         for service in self.0.services.list("") {
             self.sync_service(service.namespace(), service.name());
         }
@@ -295,6 +302,16 @@ impl Network {
     /// A node's address.
     pub fn node_ip(&self, node: &str) -> Option<Ipv4Addr> {
         self.0.nodes.borrow().get(node).map(|n| n.ip)
+    }
+
+    /// Whether a node or a pod holds the address and would answer a ping.
+    pub fn is_up(&self, ip: Ipv4Addr) -> bool {
+        self.node_at(ip).is_some() || self.0.attachments.borrow().contains_key(&ip)
+    }
+
+    /// The first address of a node's part of the pod network, which its tunnel's interface holds.
+    pub fn pod_network(&self, node: &str) -> Option<Ipv4Addr> {
+        self.0.nodes.borrow().get(node).and_then(|n| n.pods)
     }
 
     fn node_at(&self, ip: Ipv4Addr) -> Option<Rc<str>> {

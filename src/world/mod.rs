@@ -83,20 +83,15 @@ impl World {
             }
         })?;
         let network = Network::start(&api, mode);
-        let host = Host::new(
-            &sim,
-            HOST,
-            Files::with_base(&sim),
-            Commands::with_tools(),
-            Dialect::Bash,
-        );
+        let mut commands = Commands::with_tools();
+        tools::network(&mut commands, &network);
+        let host = Host::new(&sim, HOST, Files::with_base(&sim), commands, Dialect::Bash);
         let world = World(Rc::new(Inner {
             sim,
             api,
             network,
             host,
         }));
-        tools::register(&world);
         // The first lists arrive, so that the parts begin with what is there.
         world.0.sim.run_for(Duration::from_millis(10));
         Ok(world)

@@ -1,0 +1,68 @@
+//! `ping`: whether an address answers. Services' virtual addresses answer in ipvs mode only, where a
+//! node holds them on an interface of its own.
+
+use std::time::Duration;
+
+use super::super::{Mode, Network, Origin};
+use crate::shell::Context;
+
+/// Runs `ping`.
+pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i32 {
+    let mut count: Option<u64> = None;
+    let mut target = None;
+    let mut words = context.rest().iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-c" => count = words.next().and_then(|n| n.parse().ok()),
+            w if w.starts_with("-c") => count = w.get(2..).and_then(|n| n.parse().ok()),
+            "-W" | "-w" | "-i" | "-s" => {
+                words.next();
+            }
+            w if w.starts_with('-') => {}
+            w => target = Some(w.to_owned()),
+        }
+    }
+    let Some(name) = target else {
+        context.stderr.line("ping: usage error: Destination address required");
+        return 2;
+    };
+    let ip = match network
+        .resolve(&origin, &name)
+        .await
+        .ok()
+        .and_then(|ips| ips.first().copied())
+    {
+        Some(ip) => ip,
+        None => {
+            context.stderr.line(format!("ping: {name}: Name or service not known"));
+            return 2;
+        }
+    };
+    context.stdout.line(format!("PING {name} ({ip}) 56(84) bytes of data."));
+    let (mut sent, mut received) = (0u64, 0u64);
+    let started = network.sim().now();
+    while count.is_none_or(|c| sent < c) {
+        sent += 1;
+        let virtual_server = network
+            .proxy(&origin.node)
+            .is_some_and(|p| matches!(p.mode(), Mode::Ipvs(_)) && p.servers().iter().any(|s| s.ip == ip));
+        if virtual_server || network.is_up(ip) {
+            received += 1;
+            let millis = if virtual_server || ip == origin.ip { 0.05 } else { 0.4 };
+            context.stdout.line(format!(
+                "64 bytes from {ip}: icmp_seq={sent} ttl=64 time={millis:.3} ms"
+            ));
+        }
+        if count.is_none_or(|c| sent < c) {
+            network.sim().sleep(Duration::from_secs(1)).await;
+        }
+    }
+    let elapsed = network.sim().now().since(started).as_millis();
+    let loss = (sent - received) * 100 / sent.max(1);
+    context.stdout.line("");
+    context.stdout.line(format!("--- {name} ping statistics ---"));
+    context.stdout.line(format!(
+        "{sent} packets transmitted, {received} received, {loss}% packet loss, time {elapsed}ms"
+    ));
+    i32::from(received == 0)
+}

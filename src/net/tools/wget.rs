@@ -1,0 +1,175 @@
+//! `wget`, as busybox's: `-q`, `-O FILE`, `-T SECONDS`, `-S`, `--post-data`, `--header`.
+
+use std::time::Duration;
+
+use super::super::{HttpRequest, NetError, Network, Origin, Url};
+use crate::shell::Context;
+use crate::sim::timeout;
+
+/// Runs `wget`.
+pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i32 {
+    let mut quiet = false;
+    let mut output: Option<String> = None;
+    let mut seconds: Option<u64> = None;
+    let mut urls = Vec::new();
+    let mut request = HttpRequest::get("/");
+    request.headers.push(("User-Agent".into(), "Wget".into()));
+    let mut spider = false;
+    let mut words = context.rest().iter();
+    while let Some(word) = words.next() {
+        let mut value = |letter: char| -> Option<String> {
+            let rest = word.split_once(letter).map(|(_, r)| r).filter(|r| !r.is_empty());
+            rest.map(str::to_owned).or_else(|| words.next().cloned())
+        };
+        match word.as_str() {
+            "--spider" => spider = true,
+            "--no-check-certificate" | "-c" => {}
+            w if w.starts_with("--timeout=") => seconds = w.get(10..).and_then(|s| s.parse().ok()),
+            w if w.starts_with("--tries=") => {}
+            w if w.starts_with("--post-data=") => {
+                request.method = "POST".into();
+                request.body = w.as_bytes().get(12..).unwrap_or_default().to_vec();
+            }
+            w if w.starts_with("--header=") => {
+                if let Some((k, v)) = w.get(9..).and_then(|h| h.split_once(':')) {
+                    request.headers.push((k.trim().into(), v.trim().into()));
+                }
+            }
+            w if w.starts_with("--") => {
+                context.stderr.line(format!("wget: unrecognized option '{w}'"));
+                return 1;
+            }
+            w if w.starts_with('-') && w.len() > 1 => {
+                // Letters may be joined (`-qO-`); the first that takes a value ends the word.
+                let mut letters = w.chars().skip(1);
+                while let Some(c) = letters.next() {
+                    match c {
+                        'q' => quiet = true,
+                        'S' | 'c' => {}
+                        'O' | 'o' | 'T' | 'U' | 'P' | 't' => {
+                            let v = value(c).unwrap_or_default();
+                            match c {
+                                // busybox takes `-o` for a log file; the seeds' `-o-` means the output.
+                                'O' => output = Some(v),
+                                'o' if v == "-" => output = Some(v),
+                                'T' => seconds = v.parse().ok(),
+                                _ => {}
+                            }
+                            break;
+                        }
+                        other => {
+                            context.stderr.line(format!("wget: invalid option -- '{other}'"));
+                            return 1;
+                        }
+                    }
+                }
+            }
+            w => urls.push(w.to_owned()),
+        }
+    }
+    let Some(text) = urls.first() else {
+        context.stderr.line("wget: missing URL");
+        return 1;
+    };
+    // The seeds write a full stop behind some addresses.
+    let url = match Url::parse(text.trim_end_matches('.')) {
+        Ok(url) => url,
+        Err(_) => {
+            context.stderr.line(format!("wget: bad address '{text}'"));
+            return 1;
+        }
+    };
+    let say = |line: String| {
+        if !quiet {
+            context.stderr.line(line);
+        }
+    };
+    let limit = Duration::from_secs(seconds.unwrap_or(900).max(1));
+    let result = timeout(network.sim(), limit, async {
+        let ips = network.resolve(&origin, &url.host).await?;
+        let Some(ip) = ips.first().copied() else {
+            return Err(NetError::NoSuchHost(url.host.clone()));
+        };
+        say(format!("Connecting to {} ({ip}:{})", url.authority(), url.port));
+        request.host = url.authority();
+        request.path = url.path.clone();
+        network.http_to(&origin, ip, url.port, request.clone()).await
+    })
+    .await;
+    let response = match result {
+        None => {
+            context.stderr.line("wget: download timed out");
+            return 1;
+        }
+        Some(Err(NetError::NoSuchHost(host))) => {
+            context.stderr.line(format!("wget: bad address '{host}'"));
+            return 1;
+        }
+        Some(Err(NetError::BadAnswer(_))) => {
+            context.stderr.line("wget: error getting response");
+            return 1;
+        }
+        Some(Err(error)) => {
+            context
+                .stderr
+                .line(format!("wget: can't connect to remote host ({}): {error}", url.host));
+            return 1;
+        }
+        Some(Ok(response)) => response,
+    };
+    if response.status >= 400 {
+        context.stderr.line(format!(
+            "wget: server returned error: HTTP/1.1 {} {}",
+            response.status,
+            response.reason()
+        ));
+        return 1;
+    }
+    if spider {
+        say("remote file exists".into());
+        return 0;
+    }
+    let name = output.unwrap_or_else(|| {
+        let last = url
+            .path
+            .rsplit('/')
+            .next()
+            .unwrap_or("")
+            .split('?')
+            .next()
+            .unwrap_or("");
+        if last.is_empty() {
+            "index.html".into()
+        } else {
+            last.to_owned()
+        }
+    });
+    if name == "-" {
+        say("writing to stdout".into());
+        context.stdout.write(&response.body);
+        say(format!(
+            "-                    100% |********************************| {:5}  0:00:00 ETA",
+            response.body.len()
+        ));
+        say("written to stdout".into());
+        return 0;
+    }
+    say(format!("saving to '{name}'"));
+    match context.create(&name, false) {
+        Ok(sink) => {
+            sink.write(&response.body);
+            say(format!(
+                "{name:<20} 100% |********************************| {:5}  0:00:00 ETA",
+                response.body.len()
+            ));
+            say(format!("'{name}' saved"));
+            0
+        }
+        Err(_) => {
+            context
+                .stderr
+                .line(format!("wget: can't open '{name}': No such file or directory"));
+            1
+        }
+    }
+}
