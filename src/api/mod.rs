@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod names;
 pub mod object;
 pub mod patch;
+pub mod quantity;
 pub mod request;
 pub mod resource;
 pub mod schema;
@@ -21,6 +22,7 @@ pub mod store;
 pub mod strategy;
 pub mod subresource;
 pub mod table;
+pub mod views;
 pub mod watch;
 
 pub use client::{Client, ListOptions, WriteOptions};

@@ -1,9 +1,197 @@
-//! The kinds that have rules of their own, one file each.
+//! The kinds that have rules of their own, one file each, and what they share.
 
+use super::object::Object;
+use super::selector::Selector;
 use super::strategy::{Plain, Strategy};
+use super::table::age;
+use crate::sim::Time;
+use crate::value::Value;
+
+mod deployment;
+mod pod;
+pub mod pod_spec;
+mod replicaset;
+mod service;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
-    let _ = (group, resource);
-    &Plain
+    match (group, resource) {
+        ("", "pods") => &pod::PodRules,
+        ("", "services") => &service::ServiceRules,
+        ("apps", "deployments") => &deployment::DeploymentRules,
+        ("apps", "replicasets") => &replicaset::ReplicaSetRules,
+        _ => &Plain,
+    }
+}
+
+/// Sets a field that is absent. Copies nothing when it is there.
+pub(crate) fn set_default(value: &mut Value, field: &str, default: impl Into<Value>) {
+    if !value.has(field) || value.get(field).is_null() {
+        value.set(&[field], default);
+    }
+}
+
+/// Sets a field that is absent, 0 or an empty text: where Go cannot tell these apart.
+pub(crate) fn set_default_zero(value: &mut Value, field: &str, default: impl Into<Value>) {
+    if value.get(field).is_empty() {
+        value.set(&[field], default);
+    }
+}
+
+/// Edits a field in place, if it is there. Copies nothing when `edit` changes nothing.
+pub(crate) fn edit(value: &mut Value, field: &str, edit: impl FnOnce(&mut Value)) {
+    let old = value.get(field);
+    if old.is_null() {
+        return;
+    }
+    let mut new = old.clone();
+    edit(&mut new);
+    if !new.same(old) {
+        value.set(&[field], new);
+    }
+}
+
+/// Edits each item of a list in place. Copies nothing when `edit` changes nothing.
+pub(crate) fn edit_items(value: &mut Value, field: &str, mut edit: impl FnMut(&mut Value)) {
+    for i in 0..value.get(field).items().len() {
+        let Some(old) = value.get(field).items().get(i) else {
+            return;
+        };
+        let mut new = old.clone();
+        edit(&mut new);
+        if !new.same(old)
+            && let Some(place) = value.at_mut(&[field]).list_mut().get_mut(i)
+        {
+            *place = new;
+        }
+    }
+}
+
+/// The field at a path, edited in place as [`edit`] does.
+pub(crate) fn edit_at(value: &mut Value, path: &[&str], f: &mut dyn FnMut(&mut Value)) {
+    match path.split_first() {
+        None => f(value),
+        Some((first, rest)) => edit(value, first, |v| edit_at(v, rest, f)),
+    }
+}
+
+/// Sets a status that a new object begins with.
+pub(crate) fn fresh_status(object: &mut Value, status: Value) {
+    object.set(&["status"], status);
+}
+
+/// The age of an object as a cell.
+pub(crate) fn age_cell(object: &Object, now: Time) -> Value {
+    age(object.created(), now).into()
+}
+
+/// Text, or `<none>` for an empty one.
+pub(crate) fn or_none(text: impl AsRef<str> + Into<Value>) -> Value {
+    if text.as_ref().is_empty() {
+        "<none>".into()
+    } else {
+        text.into()
+    }
+}
+
+/// Names and images of a pod template's containers, joined by commas: two cells.
+pub(crate) fn container_cells(pod_spec: &Value) -> (Value, Value) {
+    let join = |field: &str| -> Value {
+        let all: Vec<&str> = pod_spec
+            .get("containers")
+            .items()
+            .iter()
+            .map(|c| c.get(field).str())
+            .collect();
+        all.join(",").into()
+    };
+    (join("name"), join("image"))
+}
+
+/// `labels.FormatLabels`: `a=b,c=d`, `<none>` for no labels.
+pub(crate) fn format_labels(labels: &Value) -> Value {
+    let all: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
+    or_none(all.join(","))
+}
+
+/// `metav1.FormatLabelSelector`: its text, `<none>` for one that selects everything.
+pub(crate) fn format_selector(selector: &Value) -> Value {
+    if selector.is_null() {
+        return "<none>".into();
+    }
+    or_none(Selector::from_label_selector(selector).to_string())
+}
+
+/// A field as an integer cell, 0 where it is absent.
+pub(crate) fn int(value: &Value, path: &[&str]) -> Value {
+    value.i64_at(path).unwrap_or(0).into()
+}
+
+/// A list of texts.
+pub(crate) fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
+    items.into_iter().map(Value::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::{ApiServer, Body, Client, Method, Request, Response, User};
+    use crate::sim::{Sim, Time};
+    use crate::value::Value;
+    use crate::{list, obj};
+
+    pub(crate) fn server() -> ApiServer {
+        let sim = Sim::new(1, Time::from_secs(1_800_000_000));
+        let api = ApiServer::new(&sim);
+        api.restore(obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "default" } })
+            .unwrap();
+        let _ = Client::new(&api, "test", User::admin());
+        api
+    }
+
+    pub(crate) fn post(api: &ApiServer, path: &str, body: Value) -> Response {
+        api.serve(Request::new(Method::Post, path).body(Body::Value(body)))
+    }
+
+    #[test]
+    fn a_pod_a_deployment_and_services() {
+        let api = server();
+        let pod = post(
+            &api,
+            "/api/v1/namespaces/default/pods",
+            obj! {
+                "metadata": obj! { "name": "web" },
+                "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx" }] },
+            },
+        );
+        assert_eq!(pod.code, 201, "{:?}", pod.value());
+        assert_eq!(pod.value().str_at(&["status", "phase"]), "Pending");
+        let table = api
+            .serve(Request::get("/api/v1/namespaces/default/pods").as_table())
+            .value();
+        expect_test::expect![[r#"["web","0/1","Pending","0","0s","<none>","<none>","<none>","<none>"]"#]]
+            .assert_eq(&table.get("rows").items()[0].get("cells").to_json());
+        let service = |name: &str, spec: Value| {
+            let made = post(
+                &api,
+                "/api/v1/namespaces/default/services",
+                obj! { "metadata": obj! { "name": name }, "spec": spec },
+            );
+            match made.code {
+                201 => made.value().get("spec").to_json(),
+                _ => made.value().str_at(&["message"]).to_owned(),
+            }
+        };
+        let np = |port: i64| obj! { "type": "NodePort", "ports": list![obj! { "port": 80, "nodePort": port }] };
+        expect_test::expect![[r#"{"clusterIP":"10.96.9.9","clusterIPs":["10.96.9.9"],"internalTrafficPolicy":"Cluster","ipFamilies":["IPv4"],"ipFamilyPolicy":"SingleStack","ports":[{"port":80,"protocol":"TCP","targetPort":80}],"sessionAffinity":"None","type":"ClusterIP"}"#]]
+            .assert_eq(&service("a", obj! { "clusterIP": "10.96.9.9", "ports": list![obj! { "port": 80 }] }));
+        expect_test::expect![[r#"Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.96.9.9"]: failed to allocate IP 10.96.9.9: provided IP is already allocated"#]]
+            .assert_eq(&service("b", obj! { "clusterIP": "10.96.9.9", "ports": list![obj! { "port": 80 }] }));
+        assert!(service("np", np(30123)).contains("30123"));
+        expect_test::expect![[r#"Service "np2" is invalid: spec.ports[0].nodePort: Invalid value: 30123: provided port is already allocated"#]]
+            .assert_eq(&service("np2", np(30123)));
+        assert!(
+            service("np3", obj! { "type": "NodePort", "ports": list![obj! { "port": 80 }] })
+                .contains(r#""nodePort":3"#)
+        );
+    }
 }

@@ -1,0 +1,59 @@
+//! Deployments.
+
+use super::{age_cell, container_cells, edit, fresh_status, int, pod_spec, set_default, set_default_zero};
+use crate::api::object::Object;
+use crate::api::selector::Selector;
+use crate::api::status::Status;
+use crate::api::strategy::{Context, Strategy};
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct DeploymentRules;
+
+impl Strategy for DeploymentRules {
+    fn defaults(&self, object: &mut Value) {
+        set_default(object, "spec", Value::map());
+        edit(object, "spec", |spec| {
+            set_default(spec, "replicas", 1);
+            set_default(spec, "strategy", Value::map());
+            edit(spec, "strategy", |strategy| {
+                set_default_zero(strategy, "type", "RollingUpdate");
+                if strategy.get("type").str() == "RollingUpdate" {
+                    set_default(strategy, "rollingUpdate", Value::map());
+                    edit(strategy, "rollingUpdate", |rolling| {
+                        set_default(rolling, "maxSurge", "25%");
+                        set_default(rolling, "maxUnavailable", "25%");
+                    });
+                }
+            });
+            set_default(spec, "revisionHistoryLimit", 10);
+            set_default(spec, "progressDeadlineSeconds", 600);
+            pod_spec::template_defaults(spec, &["template"]);
+        });
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, Value::map());
+        Ok(())
+    }
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let (spec, status) = (object.spec(), object.status());
+        let (containers, images) = container_cells(object.at(&["spec", "template", "spec"]));
+        let count = |v: &Value, field: &str| v.i64_at(&[field]).unwrap_or(0);
+        Some(vec![
+            object.name().into(),
+            format!("{}/{}", count(status, "readyReplicas"), count(spec, "replicas")).into(),
+            int(status, &["updatedReplicas"]),
+            int(status, &["availableReplicas"]),
+            age_cell(object, now),
+            containers,
+            images,
+            Selector::from_label_selector(spec.get("selector")).to_string().into(),
+        ])
+    }
+}

@@ -1,0 +1,446 @@
+//! A view of pods and their containers.
+
+use std::rc::Rc;
+
+use crate::api::Object;
+use crate::api::quantity::Quantity;
+use crate::sim::Time;
+use crate::value::{Value, intern};
+
+/// A pod.
+#[derive(Clone, Copy)]
+pub struct Pod<'a>(pub &'a Object);
+
+/// A container of a pod's spec.
+#[derive(Clone, Copy)]
+pub struct Container<'a>(pub &'a Value);
+
+/// An item of `status.containerStatuses` and its kin.
+#[derive(Clone, Copy)]
+pub struct ContainerStatus<'a>(pub &'a Value);
+
+/// Amounts of resources, in the units that the scheduler counts in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Thousandths of a processor.
+    pub milli_cpu: i64,
+    /// Bytes.
+    pub memory: i64,
+    /// Bytes.
+    pub ephemeral_storage: i64,
+    /// Every other resource by its name, sorted.
+    pub other: Vec<(Rc<str>, i64)>,
+}
+
+/// What is worked out once per version of a pod.
+struct Summary {
+    requests: Resources,
+    limits: Resources,
+}
+
+impl Resources {
+    /// Reads a `ResourceList`.
+    pub fn read(list: &Value) -> Resources {
+        let mut r = Resources::default();
+        for (name, amount) in list.entries() {
+            let q = Quantity::parse_or_zero(amount.str());
+            r.set(name, if &**name == "cpu" { q.milli_value() } else { q.value() });
+        }
+        r
+    }
+
+    /// The amount of a resource (cpu in thousandths).
+    pub fn get(&self, name: &str) -> i64 {
+        match name {
+            "cpu" => self.milli_cpu,
+            "memory" => self.memory,
+            "ephemeral-storage" => self.ephemeral_storage,
+            _ => self.other.iter().find(|(n, _)| &**n == name).map_or(0, |(_, v)| *v),
+        }
+    }
+
+    /// Sets the amount of a resource (cpu in thousandths).
+    pub fn set(&mut self, name: &str, amount: i64) {
+        match name {
+            "cpu" => self.milli_cpu = amount,
+            "memory" => self.memory = amount,
+            "ephemeral-storage" => self.ephemeral_storage = amount,
+            _ => match self.other.binary_search_by(|(n, _)| (**n).cmp(name)) {
+                Ok(i) => self.other[i].1 = amount,
+                Err(i) => self.other.insert(i, (intern(name), amount)),
+            },
+        }
+    }
+
+    /// The names and amounts that are not 0.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        [
+            ("cpu", self.milli_cpu),
+            ("memory", self.memory),
+            ("ephemeral-storage", self.ephemeral_storage),
+        ]
+        .into_iter()
+        .chain(self.other.iter().map(|(n, v)| (&**n, *v)))
+        .filter(|(_, v)| *v != 0)
+    }
+
+    pub fn add(&mut self, other: &Resources) {
+        for (name, amount) in other.iter() {
+            self.set(name, self.get(name).saturating_add(amount));
+        }
+    }
+
+    pub fn subtract(&mut self, other: &Resources) {
+        for (name, amount) in other.iter() {
+            self.set(name, self.get(name).saturating_sub(amount));
+        }
+    }
+
+    /// The larger amount of each resource.
+    pub fn raise_to(&mut self, other: &Resources) {
+        for (name, amount) in other.iter() {
+            self.set(name, self.get(name).max(amount));
+        }
+    }
+}
+
+impl<'a> Pod<'a> {
+    pub fn object(self) -> &'a Object {
+        self.0
+    }
+
+    pub fn spec(self) -> &'a Value {
+        self.0.spec()
+    }
+
+    /// Empty while the pod is not bound.
+    pub fn node_name(self) -> &'a str {
+        self.spec().get("nodeName").str()
+    }
+
+    /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`.
+    pub fn phase(self) -> &'a str {
+        self.0.status().get("phase").str()
+    }
+
+    /// Whether it ended for good: `Succeeded` or `Failed`.
+    pub fn is_terminal(self) -> bool {
+        matches!(self.phase(), "Succeeded" | "Failed")
+    }
+
+    /// Whether it neither ended nor is ending (`IsPodActive`).
+    pub fn is_active(self) -> bool {
+        !self.is_terminal() && !self.0.is_deleting()
+    }
+
+    pub fn is_ready(self) -> bool {
+        self.condition_is_true("Ready")
+    }
+
+    pub fn is_scheduled(self) -> bool {
+        !self.node_name().is_empty()
+    }
+
+    pub fn condition_is_true(self, kind: &str) -> bool {
+        self.0.condition(kind).is_some_and(|c| c.get("status").str() == "True")
+    }
+
+    /// Since when a condition is what it is.
+    pub fn condition_since(self, kind: &str) -> Option<Time> {
+        Time::parse(self.0.condition(kind)?.get("lastTransitionTime").str())
+    }
+
+    /// Whether it has been ready for at least `min_ready_seconds` (`IsPodAvailable`).
+    pub fn is_available(self, min_ready_seconds: i64, now: Time) -> bool {
+        self.is_ready()
+            && (min_ready_seconds <= 0
+                || self
+                    .condition_since("Ready")
+                    .is_some_and(|t| t.as_secs() as i64 + min_ready_seconds <= now.as_secs() as i64))
+    }
+
+    pub fn containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
+        self.spec().get("containers").items().iter().map(Container)
+    }
+
+    pub fn init_containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
+        self.spec().get("initContainers").items().iter().map(Container)
+    }
+
+    pub fn ephemeral_containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
+        self.spec().get("ephemeralContainers").items().iter().map(Container)
+    }
+
+    /// A container of any sort by its name.
+    pub fn container(self, name: &str) -> Option<Container<'a>> {
+        self.containers()
+            .chain(self.init_containers())
+            .chain(self.ephemeral_containers())
+            .find(|c| c.name() == name)
+    }
+
+    pub fn container_statuses(self) -> impl DoubleEndedIterator<Item = ContainerStatus<'a>> + ExactSizeIterator {
+        self.0
+            .status()
+            .get("containerStatuses")
+            .items()
+            .iter()
+            .map(ContainerStatus)
+    }
+
+    pub fn init_container_statuses(self) -> impl DoubleEndedIterator<Item = ContainerStatus<'a>> + ExactSizeIterator {
+        self.0
+            .status()
+            .get("initContainerStatuses")
+            .items()
+            .iter()
+            .map(ContainerStatus)
+    }
+
+    /// The status of a container of any sort by its name.
+    pub fn container_status(self, name: &str) -> Option<ContainerStatus<'a>> {
+        let ephemeral = self.0.status().get("ephemeralContainerStatuses").items();
+        self.container_statuses()
+            .chain(self.init_container_statuses())
+            .chain(ephemeral.iter().map(ContainerStatus))
+            .find(|s| s.name() == name)
+    }
+
+    /// The address that its containers share; empty while it has none.
+    pub fn ip(self) -> &'a str {
+        self.0.status().get("podIP").str()
+    }
+
+    pub fn restart_policy(self) -> &'a str {
+        self.spec().get("restartPolicy").str()
+    }
+
+    /// Seconds; 30 where the spec says nothing.
+    pub fn termination_grace_period(self) -> i64 {
+        self.spec().i64_at(&["terminationGracePeriodSeconds"]).unwrap_or(30)
+    }
+
+    pub fn priority(self) -> i64 {
+        self.spec().i64_at(&["priority"]).unwrap_or(0)
+    }
+
+    pub fn scheduler_name(self) -> &'a str {
+        self.spec().get("schedulerName").str()
+    }
+
+    pub fn tolerations(self) -> &'a [Value] {
+        self.spec().get("tolerations").items()
+    }
+
+    pub fn host_network(self) -> bool {
+        self.spec().bool_at(&["hostNetwork"])
+    }
+
+    pub fn volumes(self) -> &'a [Value] {
+        self.spec().get("volumes").items()
+    }
+
+    pub fn service_account(self) -> &'a str {
+        self.spec().get("serviceAccountName").str()
+    }
+
+    /// `Guaranteed`, `Burstable`, `BestEffort`.
+    pub fn qos_class(self) -> &'a str {
+        self.0.status().get("qosClass").str()
+    }
+
+    fn summary(self) -> Rc<Summary> {
+        self.0.memo(|object| {
+            let pod = Pod(object);
+            Summary {
+                requests: pod.total("requests"),
+                limits: pod.total("limits"),
+            }
+        })
+    }
+
+    /// What the pod asks of a node: the sum over its containers, or what its init containers need
+    /// when that is more, and its overhead.
+    pub fn requests(self) -> Resources {
+        self.summary().requests.clone()
+    }
+
+    /// Calls `f` with what [`Pod::requests`] gives, without copying it.
+    pub fn with_requests<T>(self, f: impl FnOnce(&Resources) -> T) -> T {
+        f(&self.summary().requests)
+    }
+
+    /// The sum of limits, by the same rule.
+    pub fn limits(self) -> Resources {
+        self.summary().limits.clone()
+    }
+
+    fn total(self, which: &str) -> Resources {
+        total_resources(self.spec(), which)
+    }
+}
+
+/// What a pod's spec sums up to in `requests` or `limits` (`PodRequests`, `PodLimits`).
+pub fn total_resources(spec: &Value, which: &str) -> Resources {
+    let of = |c: &Value| Resources::read(c.at(&["resources", which]));
+    let mut total = Resources::default();
+    for container in spec.get("containers").items() {
+        total.add(&of(container));
+    }
+    let mut sidecars = Resources::default();
+    let mut most = Resources::default();
+    for container in spec.get("initContainers").items() {
+        let mut needs = of(container);
+        if Container(container).is_sidecar() {
+            // It runs beside the containers, and beside every later init container.
+            total.add(&needs);
+            sidecars.add(&needs);
+            needs = sidecars.clone();
+        } else {
+            needs.add(&sidecars);
+        }
+        most.raise_to(&needs);
+    }
+    total.raise_to(&most);
+    for (name, amount) in Resources::read(spec.at(&["resources", which])).iter() {
+        total.set(name, amount);
+    }
+    let overhead = Resources::read(spec.get("overhead"));
+    if which == "requests" {
+        total.add(&overhead);
+    } else {
+        for (name, amount) in overhead.iter() {
+            let limit = total.get(name);
+            if limit != 0 {
+                total.set(name, limit + amount);
+            }
+        }
+    }
+    total
+}
+
+impl<'a> Container<'a> {
+    pub fn value(self) -> &'a Value {
+        self.0
+    }
+
+    pub fn name(self) -> &'a str {
+        self.0.get("name").str()
+    }
+
+    pub fn image(self) -> &'a str {
+        self.0.get("image").str()
+    }
+
+    /// `Always`, `IfNotPresent` or `Never`.
+    pub fn image_pull_policy(self) -> &'a str {
+        self.0.get("imagePullPolicy").str()
+    }
+
+    pub fn command(self) -> impl Iterator<Item = &'a str> {
+        self.0.get("command").items().iter().map(Value::str)
+    }
+
+    pub fn args(self) -> impl Iterator<Item = &'a str> {
+        self.0.get("args").items().iter().map(Value::str)
+    }
+
+    pub fn ports(self) -> &'a [Value] {
+        self.0.get("ports").items()
+    }
+
+    pub fn env(self) -> &'a [Value] {
+        self.0.get("env").items()
+    }
+
+    /// An init container that keeps running beside the others (`restartPolicy: Always`).
+    pub fn is_sidecar(self) -> bool {
+        self.0.get("restartPolicy").str() == "Always"
+    }
+
+    pub fn requests(self) -> Resources {
+        Resources::read(self.0.at(&["resources", "requests"]))
+    }
+
+    pub fn limits(self) -> Resources {
+        Resources::read(self.0.at(&["resources", "limits"]))
+    }
+
+    /// `livenessProbe`, `readinessProbe` or `startupProbe`; `None` where it is not set.
+    pub fn probe(self, field: &str) -> Option<&'a Value> {
+        let probe = self.0.get(field);
+        (!probe.is_null()).then_some(probe)
+    }
+}
+
+impl<'a> ContainerStatus<'a> {
+    pub fn value(self) -> &'a Value {
+        self.0
+    }
+
+    pub fn name(self) -> &'a str {
+        self.0.get("name").str()
+    }
+
+    pub fn is_ready(self) -> bool {
+        self.0.bool_at(&["ready"])
+    }
+
+    pub fn is_started(self) -> bool {
+        self.0.bool_at(&["started"])
+    }
+
+    pub fn restart_count(self) -> i64 {
+        self.0.i64_at(&["restartCount"]).unwrap_or(0)
+    }
+
+    pub fn image_id(self) -> &'a str {
+        self.0.get("imageID").str()
+    }
+
+    pub fn container_id(self) -> &'a str {
+        self.0.get("containerID").str()
+    }
+
+    /// `state.waiting`, null unless it waits.
+    pub fn waiting(self) -> &'a Value {
+        self.0.at(&["state", "waiting"])
+    }
+
+    /// `state.running`, null unless it runs.
+    pub fn running(self) -> &'a Value {
+        self.0.at(&["state", "running"])
+    }
+
+    /// `state.terminated`, null unless it ended.
+    pub fn terminated(self) -> &'a Value {
+        self.0.at(&["state", "terminated"])
+    }
+
+    /// `lastState.terminated`, null unless an earlier run ended.
+    pub fn last_terminated(self) -> &'a Value {
+        self.0.at(&["lastState", "terminated"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{list, obj};
+
+    #[test]
+    fn sums_of_requests() {
+        let c =
+            |cpu: &str, memory: &str| obj! { "resources": obj! { "requests": obj! { "cpu": cpu, "memory": memory } } };
+        let mut sidecar = c("50m", "10Mi");
+        sidecar.set(&["restartPolicy"], "Always");
+        let pod = Object::new(obj! { "spec": obj! {
+            "containers": list![c("100m", "64Mi"), c("0.2", "64Mi")],
+            "initContainers": list![sidecar, c("1", "1Mi")],
+        } });
+        let requests = Pod(&pod).requests();
+        assert_eq!(requests.milli_cpu, 1050);
+        assert_eq!(requests.memory, (64 + 64 + 10) << 20);
+        assert_eq!(Pod(&pod).limits(), Resources::default());
+    }
+}
