@@ -1,6 +1,7 @@
 //! kubectl's printers: values to text, without a request. Knows `value` and, for ages, `api::table`.
 
 pub mod columns;
+pub mod gotemplate;
 pub mod jsonpath;
 pub mod object;
 pub mod sort;
