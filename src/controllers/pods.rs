@@ -184,7 +184,6 @@ pub fn namespace_ends(status: &crate::api::Status) -> bool {
     status.code() == 403 && status.message().contains("because it is being terminated")
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
