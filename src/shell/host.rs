@@ -132,7 +132,7 @@ impl Context {
     /// Runs a shell source (an editor's command line, a script's text) in a child shell with this
     /// command's variables, directory and descriptors. `name` is its `$0`.
     pub async fn run_source(&self, name: &str, source: &str) -> i32 {
-        super::run_source_as(self, name, source).await
+        super::shell::run_source_as(self, name, source).await
     }
 
     /// Runs a command by its arguments as a child process with this command's descriptors;
@@ -262,12 +262,13 @@ pub enum Program {
 
 impl Program {
     /// Runs it in a context whose process was made for it.
-    pub async fn run(&self, context: Context) -> i32 {
+    pub fn run(&self, context: Context) -> LocalBoxFuture<'static, i32> {
         let process = context.process.clone();
-        match self {
-            Program::Command(run) => process.run(run(context)).await,
-            Program::Script(path) => process.run(super::run_script(context, path.clone())).await,
-        }
+        let future = match self {
+            Program::Command(run) => run(context),
+            Program::Script(path) => super::shell::run_script(context, path.clone()).boxed_local(),
+        };
+        async move { process.run(future).await }.boxed_local()
     }
 }
 

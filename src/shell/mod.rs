@@ -9,18 +9,30 @@
 //! - [`Context`]: what one run of a command gets: arguments, environment, directory, files, [`Input`]
 //!   and [`Output`]s, its [`Process`]. It returns its exit code; dropping its future ends it.
 //! - [`Host::exec`]: runs a program by its arguments (a container's command, `kubectl exec`).
+//! - [`Shell`]: the interpreter with its variables. `Shell::new(&host, ShellOptions { .. })`; its
+//!   `run(source, stdin, stdout, stderr)` is a `'static` future of the exit code that may be dropped
+//!   to end everything it runs (Ctrl-C).
 //!
-//! To come next: `Shell::new(&host, ShellOptions { .. })`, the interpreter with its variables, whose
-//! `run(source, stdin, stdout, stderr)` is a `'static` future of the exit code that may be dropped
-//! to end everything it runs (Ctrl-C); and `Terminal::new(shell, size, |bytes| …)` with `feed(keys)`
+//! To come next: `Terminal::new(shell, size, |bytes| …)` with `feed(keys)`
 //! and `resize(size)`, the line editor in front of a shell, whose completions come from
 //! `trait Completer { fn complete(&self, line: CompletionRequest) -> LocalBoxFuture<Vec<Candidate>> }`.
 
+mod arith;
+mod builtins;
+mod expand;
 mod files;
 mod host;
+mod interp;
 mod io;
+mod parser;
 mod process;
+mod regex;
+#[allow(clippy::module_inception)]
+mod shell;
+mod state;
+mod syntax;
 mod tools;
+mod words;
 
 pub use files::{Device, FileError, FileKind, Files, OpenFile, Stat, base_name, dir_name, join};
 pub use host::{CommandFn, Commands, Context, Dialect, Editor, Env, Fd, Host, NoProgram, Program};
@@ -29,15 +41,4 @@ pub use process::{
     Disposition, Process, Processes, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGNALS, SIGPIPE, SIGQUIT,
     SIGSTOP, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ, signal_name, signal_number,
 };
-
-/// Runs a source in a child shell of `context`'s command.
-async fn run_source_as(context: &Context, name: &str, _source: &str) -> i32 {
-    context.stderr.line(format!("{name}: the interpreter is not there yet"));
-    127
-}
-
-/// Runs a script's file as `context`'s process.
-async fn run_script(context: Context, path: String) -> i32 {
-    context.error(format!("{path}: the interpreter is not there yet"));
-    126
-}
+pub use shell::{Names, Shell, ShellOptions, default_env};

@@ -1,0 +1,670 @@
+//! A shell's state: variables, options, functions, traps, jobs, descriptors. No execution here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use super::arith::Variables;
+use super::host::{Context, Dialect, Env, Fd, Host};
+use super::io::{Input, Output};
+use super::process::{Disposition, Process};
+use super::syntax::Command;
+use crate::limits;
+use crate::sim::{Sim, TaskHandle, Time};
+
+/// Why a command list stopped early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    Break(usize),
+    Continue(usize),
+    Return(i32),
+    Exit(i32),
+    /// An error that drops the rest of the input line; a script ends.
+    Abort(i32),
+}
+
+pub(super) type Run<T> = Result<T, Flow>;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Content {
+    Text(String),
+    List(BTreeMap<i64, String>),
+    Map(BTreeMap<String, String>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Var {
+    pub content: Option<Content>,
+    pub exported: bool,
+    pub readonly: bool,
+    pub integer: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    /// `-e`
+    pub errexit: bool,
+    /// `-u`
+    pub nounset: bool,
+    /// `-x`
+    pub xtrace: bool,
+    /// `-f`
+    pub noglob: bool,
+    /// `-C`
+    pub noclobber: bool,
+    /// `-n`
+    pub noexec: bool,
+    /// `-a`
+    pub allexport: bool,
+    /// `-v`
+    pub verbose: bool,
+    pub pipefail: bool,
+    /// `shopt -s nullglob`, `dotglob`, `expand_aliases`.
+    pub nullglob: bool,
+    pub dotglob: bool,
+    pub aliases: bool,
+}
+
+pub(super) struct Function {
+    pub body: Rc<Command>,
+    pub text: String,
+}
+
+/// Set when a job has ended.
+#[derive(Default)]
+pub(super) struct Done {
+    code: Cell<Option<i32>>,
+    wakers: RefCell<Vec<Waker>>,
+}
+
+impl Done {
+    pub fn set(&self, code: i32) {
+        self.code.set(Some(code));
+        let wakers = std::mem::take(&mut *self.wakers.borrow_mut());
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    pub fn get(&self) -> Option<i32> {
+        self.code.get()
+    }
+
+    pub async fn wait(&self) -> i32 {
+        poll_fn(|cx| match self.code.get() {
+            Some(code) => Poll::Ready(code),
+            None => {
+                self.wakers.borrow_mut().push(cx.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+/// A task that ends when its owner does, unless it was let go.
+pub(super) struct Guard(Option<TaskHandle>);
+
+impl Guard {
+    pub fn new(handle: TaskHandle) -> Guard {
+        Guard(Some(handle))
+    }
+
+    /// Lets the task run on.
+    pub fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.abort();
+        }
+    }
+}
+
+/// A background job.
+pub(super) struct Job {
+    pub id: usize,
+    pub process: Process,
+    pub text: String,
+    pub done: Rc<Done>,
+    pub guard: Guard,
+}
+
+/// Counts commands at one moment of virtual time, over a shell and its subshells.
+#[derive(Default)]
+pub(super) struct Pace {
+    count: Cell<usize>,
+    at: Cell<Time>,
+}
+
+impl Pace {
+    /// Whether the shell must now let time pass.
+    fn step(&self, now: Time) -> bool {
+        if self.at.get() != now {
+            self.at.set(now);
+            self.count.set(0);
+        }
+        self.count.set(self.count.get() + 1);
+        self.count.get() >= limits::SHELL_COMMANDS_PER_MOMENT
+    }
+}
+
+pub(super) struct Frame {
+    /// Variables as they were before `local` hid them.
+    pub saved: BTreeMap<String, Option<Var>>,
+}
+
+pub(super) struct State {
+    pub host: Host,
+    pub sim: Sim,
+    pub process: Process,
+    pub dialect: Dialect,
+    pub vars: BTreeMap<String, Var>,
+    pub functions: BTreeMap<String, Rc<Function>>,
+    pub aliases: Rc<BTreeMap<String, String>>,
+    pub traps: BTreeMap<i32, String>,
+    pub options: Options,
+    /// `$0`.
+    pub name: String,
+    /// `$1`, `$2`, ….
+    pub args: Vec<String>,
+    pub cwd: String,
+    pub stdin: Input,
+    pub stdout: Output,
+    pub stderr: Output,
+    /// Descriptors from 3 up.
+    pub fds: Rc<BTreeMap<i32, Fd>>,
+    pub substitutions: Vec<Guard>,
+    pub last: i32,
+    pub pipe_status: Vec<i32>,
+    /// The status of the last `$(…)` of the present command.
+    pub substituted: Option<i32>,
+    pub last_background: Option<u32>,
+    pub jobs: Vec<Job>,
+    pub frames: Vec<Frame>,
+    pub dirs: Vec<String>,
+    pub interactive: bool,
+    /// Whether the source came with `-c`, as bash's errors of syntax tell.
+    pub from_c: bool,
+    pub line: usize,
+    /// The line number that the next source begins with.
+    pub first_line: usize,
+    pub depth: usize,
+    pub loops: usize,
+    /// Above 0 a failure does not end a shell with `-e`.
+    pub conditions: usize,
+    /// Sourced files being run, in which `return` may be used.
+    pub sources: usize,
+    pub in_trap: bool,
+    pub subshells: usize,
+    pub started: Time,
+    pub pace: Rc<Pace>,
+    pub history: Rc<RefCell<Vec<String>>>,
+    pub getopts: usize,
+    /// Whether `exec` has changed the descriptors for good: a redirection of it must stay.
+    pub keep_redirects: bool,
+    /// Whether the shell has ended by `exit` or `exec`.
+    pub exited: bool,
+}
+
+impl State {
+    pub fn new(host: &Host, process: Process, name: &str) -> State {
+        let sim = host.sim().clone();
+        State {
+            started: sim.now(),
+            sim,
+            dialect: host.dialect(),
+            host: host.clone(),
+            process,
+            vars: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            aliases: Rc::default(),
+            traps: BTreeMap::new(),
+            options: Options::default(),
+            name: name.to_owned(),
+            args: Vec::new(),
+            cwd: "/".to_owned(),
+            stdin: Input::empty(),
+            stdout: Output::null(),
+            stderr: Output::null(),
+            fds: Rc::default(),
+            substitutions: Vec::new(),
+            last: 0,
+            pipe_status: vec![0],
+            substituted: None,
+            last_background: None,
+            jobs: Vec::new(),
+            frames: Vec::new(),
+            dirs: Vec::new(),
+            interactive: false,
+            from_c: false,
+            line: 1,
+            first_line: 1,
+            depth: 0,
+            loops: 0,
+            conditions: 0,
+            sources: 0,
+            in_trap: false,
+            subshells: 0,
+            pace: Rc::default(),
+            history: Rc::default(),
+            getopts: 1,
+            keep_redirects: false,
+            exited: false,
+        }
+    }
+
+    /// A copy for a subshell, with a process of its own.
+    pub fn subshell(&self) -> Box<State> {
+        let process = self.host.start_process(&self.name, self.process.pid());
+        // Ignored signals stay ignored in a child; traps do not.
+        for (signal, action) in &self.traps {
+            if action.is_empty() {
+                process.set_disposition(*signal, Some(Disposition::Ignore));
+            }
+        }
+        Box::new(State {
+            host: self.host.clone(),
+            sim: self.sim.clone(),
+            dialect: self.dialect,
+            vars: self.vars.clone(),
+            functions: self.functions.clone(),
+            aliases: self.aliases.clone(),
+            traps: BTreeMap::new(),
+            options: self.options.clone(),
+            name: self.name.clone(),
+            args: self.args.clone(),
+            cwd: self.cwd.clone(),
+            stdin: self.stdin.clone(),
+            stdout: self.stdout.for_process(&process),
+            stderr: self.stderr.for_process(&process),
+            fds: self.fds.clone(),
+            substitutions: Vec::new(),
+            last: self.last,
+            pipe_status: self.pipe_status.clone(),
+            substituted: None,
+            last_background: self.last_background,
+            jobs: Vec::new(),
+            frames: self.frames.iter().map(|_| Frame { saved: BTreeMap::new() }).collect(),
+            dirs: self.dirs.clone(),
+            interactive: self.interactive,
+            from_c: self.from_c,
+            line: self.line,
+            first_line: 1,
+            depth: self.depth + 1,
+            loops: self.loops,
+            conditions: self.conditions,
+            sources: self.sources,
+            in_trap: false,
+            subshells: self.subshells + 1,
+            started: self.started,
+            pace: self.pace.clone(),
+            history: self.history.clone(),
+            getopts: self.getopts,
+            keep_redirects: false,
+            exited: false,
+            process,
+        })
+    }
+
+    /// Counts a command; waits a little when too many ran at one moment.
+    pub async fn pace(&self) {
+        if self.pace.step(self.sim.now()) {
+            self.sim.sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    // Messages.
+
+    /// What stands before an error message.
+    pub fn prefix(&self) -> String {
+        match self.dialect {
+            Dialect::Bash if self.interactive => format!("{}: ", self.name),
+            Dialect::Bash => format!("{}: line {}: ", self.name, self.line),
+            Dialect::Dash => format!("{}: {}: ", self.name, self.line),
+            Dialect::Busybox if self.from_c || self.interactive => format!("{}: ", self.name),
+            Dialect::Busybox => format!("{}: line {}: ", self.name, self.line),
+        }
+    }
+
+    pub fn error(&self, message: impl std::fmt::Display) {
+        self.stderr.line(format!("{}{message}", self.prefix()));
+    }
+
+    /// Prints an error, and stops the line.
+    pub fn abort<T>(&self, message: impl std::fmt::Display) -> Run<T> {
+        self.error(message);
+        Err(Flow::Abort(1))
+    }
+
+    // Variables.
+
+    pub fn get(&self, name: &str) -> Option<String> {
+        match self.vars.get(name) {
+            Some(var) => match var.content.as_ref()? {
+                Content::Text(text) => Some(text.clone()),
+                Content::List(list) => list.get(&0).cloned(),
+                Content::Map(map) => map.get("0").cloned(),
+            },
+            None => self.dynamic(name),
+        }
+    }
+
+    /// Variables that the shell computes.
+    fn dynamic(&self, name: &str) -> Option<String> {
+        if self.dialect != Dialect::Bash && name != "PPID" && name != "LINENO" {
+            return None;
+        }
+        Some(match name {
+            "RANDOM" => self.sim.random_below(32_768).to_string(),
+            "SECONDS" => self.sim.now().since(self.started).as_secs().to_string(),
+            "EPOCHSECONDS" => self.sim.now().as_secs().to_string(),
+            "EPOCHREALTIME" => format!("{}.{:06}", self.sim.now().as_secs(), self.sim.now().0 % 1_000_000),
+            "LINENO" => self.line.to_string(),
+            "BASHPID" => self.process.pid().to_string(),
+            "PPID" => self.process.parent().to_string(),
+            "HOSTNAME" => self.host.name(),
+            "UID" | "EUID" => "0".to_owned(),
+            "BASH_VERSION" => "5.2.15(1)-release".to_owned(),
+            "BASH" => "/usr/bin/bash".to_owned(),
+            "OSTYPE" => "linux-gnu".to_owned(),
+            "HOSTTYPE" => "x86_64".to_owned(),
+            "MACHTYPE" => "x86_64-pc-linux-gnu".to_owned(),
+            "SHLVL" => "1".to_owned(),
+            "BASH_SUBSHELL" => self.subshells.to_string(),
+            "IFS" => " \t\n".to_owned(),
+            "OPTIND" => self.getopts.to_string(),
+            _ => return None,
+        })
+    }
+
+    /// Sets a variable's text; keeps its other properties. The error is bash's sentence.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), String> {
+        let value = value.into();
+        if value.len() > limits::SHELL_WORD_BYTES {
+            return Err(format!(
+                "{name}: value is longer than {} bytes",
+                limits::SHELL_WORD_BYTES
+            ));
+        }
+        let integer = self.vars.get(name).is_some_and(|v| v.integer);
+        let value = if integer {
+            super::arith::evaluate(&value, self)?.to_string()
+        } else {
+            value
+        };
+        if name == "OPTIND" {
+            self.getopts = value.parse().unwrap_or(1);
+            return Ok(());
+        }
+        if name == "SECONDS" && self.dialect == Dialect::Bash {
+            let back = value.parse::<u64>().unwrap_or(0);
+            self.started = Time(self.sim.now().0.saturating_sub(back.saturating_mul(1_000_000)));
+            return Ok(());
+        }
+        let export = self.options.allexport;
+        let var = self.var_mut(name)?;
+        var.exported |= export;
+        match &mut var.content {
+            Some(Content::List(list)) => {
+                list.insert(0, value);
+            }
+            Some(Content::Map(map)) => {
+                map.insert("0".to_owned(), value);
+            }
+            slot => *slot = Some(Content::Text(value)),
+        }
+        Ok(())
+    }
+
+    /// The variable to change; the error when it is read-only.
+    pub fn var_mut(&mut self, name: &str) -> Result<&mut Var, String> {
+        let dash = self.dialect == Dialect::Dash;
+        let var = self.vars.entry(name.to_owned()).or_default();
+        if var.readonly {
+            return Err(if dash {
+                format!("{name}: is read only")
+            } else {
+                format!("{name}: readonly variable")
+            });
+        }
+        Ok(var)
+    }
+
+    /// Sets an element of an array.
+    pub fn set_element(&mut self, name: &str, index: &str, value: String) -> Result<(), String> {
+        if let Some(Content::Map(_)) = self.vars.get(name).and_then(|v| v.content.as_ref()) {
+            if let Some(Content::Map(map)) = &mut self.var_mut(name)?.content {
+                map.insert(index.to_owned(), value);
+            }
+            return Ok(());
+        }
+        let mut i = super::arith::evaluate(index, self)?;
+        let var = self.var_mut(name)?;
+        let mut list = match var.content.take() {
+            Some(Content::List(list)) => list,
+            Some(Content::Text(text)) => BTreeMap::from([(0, text)]),
+            _ => BTreeMap::new(),
+        };
+        if i < 0 {
+            i += list.last_key_value().map_or(0, |(k, _)| k + 1);
+        }
+        let result = if i < 0 {
+            Err(format!("{name}[{index}]: bad array subscript"))
+        } else if list.len() >= limits::SHELL_WORDS {
+            Err(format!("{name}: more than {} elements", limits::SHELL_WORDS))
+        } else {
+            list.insert(i, value);
+            Ok(())
+        };
+        self.var_mut(name)?.content = Some(Content::List(list));
+        result
+    }
+
+    /// An element of an array (of a plain variable: index 0).
+    pub fn element(&self, name: &str, index: i64) -> Option<String> {
+        match self.vars.get(name)?.content.as_ref()? {
+            Content::Text(text) => (index == 0 || index == -1).then(|| text.clone()),
+            Content::List(list) => {
+                let index = if index < 0 {
+                    list.last_key_value().map_or(0, |(k, _)| k + 1) + index
+                } else {
+                    index
+                };
+                list.get(&index).cloned()
+            }
+            Content::Map(map) => map.get(&index.to_string()).cloned(),
+        }
+    }
+
+    /// All elements with their keys.
+    pub fn elements(&self, name: &str) -> Vec<(String, String)> {
+        match name {
+            "PIPESTATUS" => {
+                return self
+                    .pipe_status
+                    .iter()
+                    .enumerate()
+                    .map(|(i, c)| (i.to_string(), c.to_string()))
+                    .collect();
+            }
+            "BASH_REMATCH" | "DIRSTACK" | "FUNCNAME" => {}
+            _ => {}
+        }
+        match self.vars.get(name).and_then(|v| v.content.as_ref()) {
+            None => self.get(name).map(|t| ("0".to_owned(), t)).into_iter().collect(),
+            Some(Content::Text(text)) => vec![("0".to_owned(), text.clone())],
+            Some(Content::List(list)) => list.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+            Some(Content::Map(map)) => map.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        }
+    }
+
+    pub fn is_map(&self, name: &str) -> bool {
+        matches!(
+            self.vars.get(name).and_then(|v| v.content.as_ref()),
+            Some(Content::Map(_))
+        )
+    }
+
+    pub fn unset(&mut self, name: &str) -> Result<(), String> {
+        if self.vars.get(name).is_some_and(|v| v.readonly) {
+            return Err(format!("{name}: cannot unset: readonly variable"));
+        }
+        self.vars.remove(name);
+        Ok(())
+    }
+
+    /// The exported variables.
+    pub fn env(&self) -> Env {
+        let mut env = Env::new();
+        for (name, var) in &self.vars {
+            if var.exported
+                && let Some(Content::Text(text)) = &var.content
+            {
+                env.insert(name.clone(), text.clone());
+            }
+        }
+        env
+    }
+
+    /// `$IFS`.
+    pub fn ifs(&self) -> String {
+        self.get("IFS").unwrap_or_else(|| " \t\n".to_owned())
+    }
+
+    /// Hides a variable until the function returns.
+    pub fn make_local(&mut self, name: &str) -> bool {
+        let old = self.vars.get(name).cloned();
+        let Some(frame) = self.frames.last_mut() else {
+            return false;
+        };
+        if !frame.saved.contains_key(name) {
+            frame.saved.insert(name.to_owned(), old.clone());
+            let fresh = Var {
+                exported: old.is_some_and(|v| v.exported),
+                ..Var::default()
+            };
+            self.vars.insert(name.to_owned(), fresh);
+        }
+        true
+    }
+
+    pub fn pop_frame(&mut self) {
+        if let Some(frame) = self.frames.pop() {
+            for (name, var) in frame.saved {
+                match var {
+                    Some(var) => self.vars.insert(name, var),
+                    None => self.vars.remove(&name),
+                };
+            }
+        }
+    }
+
+    /// `$-`.
+    pub fn flags(&self) -> String {
+        let o = &self.options;
+        let mut flags = String::new();
+        for (on, c) in [
+            (o.allexport, 'a'),
+            (o.errexit, 'e'),
+            (o.noglob, 'f'),
+            (true, 'h'),
+            (self.interactive, 'i'),
+            (o.nounset, 'u'),
+            (o.verbose, 'v'),
+            (o.xtrace, 'x'),
+            (true, 'B'),
+            (o.noclobber, 'C'),
+            (self.interactive, 'H'),
+            (self.from_c, 'c'),
+        ] {
+            if on {
+                flags.push(c);
+            }
+        }
+        flags
+    }
+
+    // Descriptors.
+
+    pub fn fd(&self, n: i32) -> Option<Fd> {
+        match n {
+            0 => Some(Fd::In(self.stdin.clone())),
+            1 => Some(Fd::Out(self.stdout.clone())),
+            2 => Some(Fd::Out(self.stderr.clone())),
+            n => self.fds.get(&n).cloned(),
+        }
+    }
+
+    pub fn set_fd(&mut self, n: i32, fd: Fd) {
+        match (n, fd) {
+            (0, Fd::In(input)) => self.stdin = input,
+            (0, Fd::Out(_)) => self.stdin = Input::empty(),
+            (1, Fd::Out(output)) => self.stdout = output,
+            (2, Fd::Out(output)) => self.stderr = output,
+            (1, Fd::In(_)) => self.stdout = Output::closed(),
+            (2, Fd::In(_)) => self.stderr = Output::closed(),
+            (n, fd) => {
+                Rc::make_mut(&mut self.fds).insert(n, fd);
+            }
+        }
+    }
+
+    /// The context of a child process that runs `args`.
+    pub fn context(&self, args: Vec<String>, env: Env) -> Context {
+        let process = self.host.start_process(&args.join(" "), self.process.pid());
+        for (signal, action) in &self.traps {
+            if action.is_empty() {
+                process.set_disposition(*signal, Some(Disposition::Ignore));
+            }
+        }
+        Context {
+            sim: self.sim.clone(),
+            host: self.host.clone(),
+            args,
+            env,
+            cwd: self.cwd.clone(),
+            files: self.host.files().clone(),
+            stdin: self.stdin.clone(),
+            stdout: self.stdout.for_process(&process),
+            stderr: self.stderr.for_process(&process),
+            process,
+            fds: self.fds.clone(),
+        }
+    }
+
+    /// Lets the background jobs outlive this shell.
+    pub fn release_jobs(&mut self) {
+        for job in &mut self.jobs {
+            job.guard.release();
+        }
+        for guard in &mut self.substitutions {
+            guard.release();
+        }
+    }
+}
+
+impl Variables for State {
+    fn get(&mut self, name: &str, index: Option<i64>) -> Option<String> {
+        match index {
+            Some(i) => self.element(name, i),
+            None => State::get(self, name),
+        }
+    }
+
+    fn set(&mut self, name: &str, index: Option<i64>, value: i64) -> Result<(), String> {
+        match index {
+            Some(i) => self.set_element(name, &i.to_string(), value.to_string()),
+            None => State::set(self, name, value.to_string()),
+        }
+    }
+
+    fn unset_is_error(&self) -> bool {
+        self.options.nounset
+    }
+}

@@ -1,0 +1,121 @@
+//! Runs the cases of tests/shell/*.cases through the machine's bash and through ours, and compares
+//! stdout, stderr and exit code. Cases are separated by lines `%%`. Skipped where there is no bash.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use kubetab::shell::{Commands, Dialect, Files, Host, Input, Output, Shell, ShellOptions};
+use kubetab::sim::{Sim, Time};
+
+type Result3 = (String, String, i32);
+
+fn ours(source: &str, dir: &str) -> Result3 {
+    let sim = Sim::new(7, Time::from_secs(1_795_251_319));
+    let files = Files::with_base(&sim);
+    files.make_dirs(dir).unwrap();
+    let host = Host::new(&sim, "k8s-master", files, Commands::with_tools(), Dialect::Bash);
+    let options = ShellOptions {
+        cwd: dir.to_owned(),
+        ..ShellOptions::default()
+    };
+    let shell = Shell::new(&host, options);
+    let (stdout, out) = Output::buffer();
+    let (stderr, err) = Output::buffer();
+    let run = {
+        let shell = shell.clone();
+        let source = source.to_owned();
+        async move {
+            shell.run(&source, Input::empty(), stdout.clone(), stderr.clone()).await;
+            let code = shell.finish(stdout, stderr).await;
+            shell.wait_for_jobs().await;
+            code
+        }
+    };
+    let end = sim.now() + Duration::from_secs(3_600);
+    let code = sim.run_future(run, end).unwrap_or(-1);
+    let text = |b: &std::cell::RefCell<Vec<u8>>| String::from_utf8_lossy(&b.borrow()).into_owned();
+    (text(&out), text(&err), code)
+}
+
+fn theirs(source: &str, dir: &str) -> Result3 {
+    let _ = std::fs::remove_dir_all(dir);
+    std::fs::create_dir_all(dir).unwrap();
+    let output = Command::new("timeout")
+        .args(["-k", "1", "20", "bash", "-c", source])
+        .current_dir(dir)
+        .env_clear()
+        .envs([
+            ("HOME", "/root"),
+            ("LANG", "C.UTF-8"),
+            ("LOGNAME", "root"),
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("SHELL", "/bin/bash"),
+            ("TERM", "xterm-256color"),
+            ("USER", "root"),
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+        output.status.code().unwrap_or(-1),
+    )
+}
+
+/// The prefix of `bash: line N:` may be worded alike in all but the number in nested sources.
+fn compare(file: &str) {
+    let has_bash = Command::new("bash")
+        .arg("--version")
+        .output()
+        .is_ok_and(|o| o.status.success());
+    if !has_bash {
+        println!("skipped: this machine has no bash to compare with");
+        return;
+    }
+    let text = std::fs::read_to_string(file).unwrap();
+    let only = std::env::var("CASE").ok();
+    let mut failed = String::new();
+    let (mut total, mut bad) = (0, 0);
+    let name = std::path::Path::new(file)
+        .file_stem()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned();
+    for case in text.split("\n%%\n") {
+        let case = case.trim_matches('\n');
+        if case.is_empty() || only.as_ref().is_some_and(|o| !case.contains(o.as_str())) {
+            continue;
+        }
+        total += 1;
+        let dir = std::env::temp_dir().join(format!("kubetab-shell-{}-{name}", std::process::id()));
+        let dir = dir.to_string_lossy().into_owned();
+        let want = theirs(case, &dir);
+        let got = ours(case, &dir);
+        let _ = std::fs::remove_dir_all(&dir);
+        if want != got {
+            bad += 1;
+            failed.push_str(&format!("\n=== {case}\n"));
+            for (what, w, g) in [("stdout", &want.0, &got.0), ("stderr", &want.1, &got.1)] {
+                if w != g {
+                    failed.push_str(&format!("--- {what} of bash\n{w}\n--- {what} of ours\n{g}\n"));
+                }
+            }
+            if want.2 != got.2 {
+                failed.push_str(&format!("--- exit code {} of bash, {} of ours\n", want.2, got.2));
+            }
+        }
+    }
+    assert!(bad == 0, "{bad} of {total} cases differ:{failed}");
+    println!("{total} cases agree with bash");
+}
+
+#[test]
+fn syntax_agrees_with_bash() {
+    compare("tests/shell/syntax.cases");
+}
+
+#[test]
+fn tools_agree_with_coreutils() {
+    compare("tests/shell/tools.cases");
+}
