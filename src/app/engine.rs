@@ -1,0 +1,331 @@
+//! The page's engine: one world, its pacer and its show, driven by the browser's frames. Everything
+//! that the page draws comes from here; everything that a person does goes in here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use kubetab::sim::{Time, TraceEvent};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+
+use super::host::Host;
+use super::pacer::{Advance, Pace, Pacer, Situation};
+use super::picture::model::KINDS;
+use super::picture::narration::Line;
+use super::picture::pod::Mood;
+use super::picture::show::{Show, Weight};
+
+/// Milliseconds of a frame that the world may use; the rest is the browser's.
+const BUDGET_MS: f64 = 8.0;
+
+/// Sentences that the log keeps.
+const LOG_LINES: usize = 200;
+
+/// What the page's parts are told after a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Beat {
+    /// The scene's version.
+    pub scene: u64,
+    /// Sentences said so far.
+    pub said: u64,
+    /// Virtual seconds since the epoch.
+    pub second: u64,
+    /// Counts up when the pace, or what runs, changes.
+    pub state: u64,
+    /// How many times faster than real time teaching pace skips; 1 when it does not.
+    pub skip: u32,
+}
+
+type Listener = Rc<dyn Fn(Beat)>;
+type Painter = Rc<dyn Fn(&Show)>;
+
+/// The engine. One lives as long as the page.
+pub struct Engine {
+    pub host: Host,
+    show: RefCell<Show>,
+    pacer: RefCell<Pacer>,
+    seen: Cell<u64>,
+    last: Cell<f64>,
+    log: RefCell<VecDeque<Line>>,
+    said: Cell<u64>,
+    state: Cell<u64>,
+    beat: Cell<Beat>,
+    /// Commands that run now.
+    running: Cell<u32>,
+    eventful: Cell<bool>,
+    /// The command line that began last.
+    line: RefCell<Rc<str>>,
+    listeners: RefCell<Vec<Listener>>,
+    painter: RefCell<Option<Painter>>,
+}
+
+impl Engine {
+    /// An engine over this world, with the picture of what is in it already.
+    pub fn new(host: Host) -> Rc<Engine> {
+        let mut show = Show::new();
+        for (version, kind) in KINDS {
+            for object in host.list(version, kind) {
+                show.scene.seed(kind, &object);
+            }
+        }
+        let seen = host.sim().trace().last_seq();
+        Rc::new(Engine {
+            host,
+            show: RefCell::new(show),
+            pacer: RefCell::default(),
+            seen: Cell::new(seen),
+            last: Cell::new(0.0),
+            log: RefCell::default(),
+            said: Cell::new(0),
+            state: Cell::new(0),
+            beat: Cell::default(),
+            running: Cell::new(0),
+            eventful: Cell::new(false),
+            line: RefCell::new("".into()),
+            listeners: RefCell::default(),
+            painter: RefCell::default(),
+        })
+    }
+
+    /// Calls `f` after each frame that changed something.
+    pub fn listen(&self, f: impl Fn(Beat) + 'static) {
+        self.listeners.borrow_mut().push(Rc::new(f));
+    }
+
+    /// `f` draws the dots, each frame.
+    pub fn paint_with(&self, f: impl Fn(&Show) + 'static) {
+        *self.painter.borrow_mut() = Some(Rc::new(f));
+    }
+
+    /// Reads the show.
+    pub fn with_show<T>(&self, f: impl FnOnce(&Show) -> T) -> T {
+        f(&self.show.borrow())
+    }
+
+    /// The newest sentences, oldest first.
+    pub fn log(&self, most: usize) -> Vec<Line> {
+        let log = self.log.borrow();
+        log.iter().skip(log.len().saturating_sub(most)).cloned().collect()
+    }
+
+    pub fn pacer(&self) -> Pacer {
+        *self.pacer.borrow()
+    }
+
+    fn changed(&self) {
+        self.state.set(self.state.get() + 1);
+    }
+
+    pub fn set_pace(&self, pace: Pace) {
+        self.pacer.borrow_mut().set(pace);
+        self.changed();
+    }
+
+    pub fn toggle_pause(&self) {
+        let mut pacer = self.pacer.borrow_mut();
+        if pacer.is_paused() {
+            pacer.resume();
+        } else {
+            pacer.pause();
+        }
+        self.changed();
+    }
+
+    /// A person set something going: time runs, and what waits to be shown is shown.
+    pub fn go_on(&self) {
+        self.pacer.borrow_mut().resume();
+        self.show.borrow_mut().hurry();
+        self.changed();
+    }
+
+    /// A command began (`true`) or ended.
+    pub fn command(&self, begins: bool) {
+        let n = self.running.get();
+        self.running.set(if begins { n + 1 } else { n.saturating_sub(1) });
+        self.changed();
+    }
+
+    /// The command line that began last; empty before the first.
+    pub fn command_line(&self) -> Rc<str> {
+        self.line.borrow().clone()
+    }
+
+    /// Whether a command runs.
+    pub fn is_running(&self) -> bool {
+        self.running.get() > 0
+    }
+
+    /// On to the next event of the story, with the clock paused.
+    pub fn step(&self) {
+        self.pacer.borrow_mut().pause();
+        // A stretch of quiet ends a step that has nothing to wait for.
+        let end = self.host.sim().now() + Duration::from_secs(600);
+        let started = now_ms();
+        while self.show.borrow().backlog() == 0 {
+            if !self.advance(end, true, started + 200.0) {
+                break;
+            }
+        }
+        let lines = self.show.borrow_mut().step();
+        self.say(lines);
+        self.changed();
+    }
+
+    /// Runs the world by `span` at once, and shows all that happened.
+    pub fn jump(&self, span: Duration) {
+        let sim = self.host.sim();
+        sim.run_until(sim.now() + span);
+        self.collect();
+        self.show.borrow_mut().hurry();
+    }
+
+    /// Takes new records of the trace; returns whether one belongs to the story.
+    fn collect(&self) -> bool {
+        let trace = self.host.sim().trace();
+        let seen = self.seen.get();
+        if trace.last_seq() == seen {
+            return false;
+        }
+        let mut story = false;
+        let mut show = self.show.borrow_mut();
+        trace.since(seen, |record| {
+            if let TraceEvent::Command { line, .. } = &record.event {
+                *self.line.borrow_mut() = line.clone();
+            }
+            story |= show.weight(&record.event) == Weight::Story;
+            show.take(record);
+        });
+        self.seen.set(trace.last_seq());
+        story
+    }
+
+    /// Runs the world until `end` or until the budget is spent; with `stop`, only to the next event
+    /// of the story. Returns whether it reached neither its end nor its budget.
+    fn advance(&self, end: Time, stop: bool, deadline: f64) -> bool {
+        let sim = self.host.sim();
+        loop {
+            sim.run_ready(if stop { 1 } else { 256 });
+            let story = self.collect();
+            if story {
+                self.eventful.set(true);
+                if stop {
+                    return true;
+                }
+            }
+            if now_ms() >= deadline {
+                return false;
+            }
+            if sim.has_ready() {
+                continue;
+            }
+            if !sim.fire_next_timer(end) {
+                // Nothing is due until then: only the clock moves.
+                sim.run_until(end);
+                self.collect();
+                return false;
+            }
+        }
+    }
+
+    fn say(&self, lines: Vec<Line>) {
+        let mut log = self.log.borrow_mut();
+        for line in lines {
+            self.said.set(self.said.get() + 1);
+            if log.len() >= LOG_LINES {
+                log.pop_front();
+            }
+            log.push_back(line);
+        }
+    }
+
+    fn situation(&self) -> Situation {
+        let show = self.show.borrow();
+        let unsettled = || {
+            show.scene
+                .pods
+                .values()
+                .any(|pod| pod.gone || matches!(pod.mood, Mood::Starting | Mood::Unready | Mood::Terminating))
+        };
+        Situation {
+            backlog: show.backlog() > 0,
+            dots: show.flights.is_busy(),
+            expecting: self.is_running() || unsettled(),
+            eventful: self.eventful.take(),
+        }
+    }
+
+    /// One frame, at `stamp` milliseconds of the browser's clock.
+    pub fn frame(&self, stamp: f64) {
+        let ms = Pacer::frame_ms(stamp - self.last.replace(stamp));
+        let situation = self.situation();
+        let advance = self.pacer.borrow_mut().frame(ms, situation);
+        let sim = self.host.sim();
+        let deadline = now_ms() + BUDGET_MS;
+        match advance {
+            Advance::Hold => {}
+            Advance::Span { span, stop } => {
+                self.advance(sim.now() + span, stop, deadline);
+            }
+            Advance::Free => {
+                self.advance(sim.now() + Duration::from_secs(3_600), false, deadline);
+            }
+        }
+        let pacer = self.pacer();
+        if !pacer.is_paused() {
+            let gates = pacer.pace() == Pace::Teaching;
+            let lines = self.show.borrow_mut().frame(ms, gates);
+            self.say(lines);
+        }
+        if let Some(paint) = self.painter.borrow().clone() {
+            paint(&self.show.borrow());
+        }
+        let skip = if pacer.pace() == Pace::Teaching {
+            pacer.skip().round() as u32
+        } else {
+            1
+        };
+        let beat = Beat {
+            scene: self.show.borrow().scene.version,
+            said: self.said.get(),
+            second: sim.now().as_secs(),
+            state: self.state.get(),
+            skip: skip.max(1),
+        };
+        if self.beat.replace(beat) != beat {
+            let listeners = self.listeners.borrow().clone();
+            for listener in listeners {
+                listener(beat);
+            }
+        }
+    }
+
+    /// Begins the frames.
+    pub fn start(self: &Rc<Self>) {
+        let engine = self.clone();
+        let callback: Rc<RefCell<Option<Closure<dyn FnMut(f64)>>>> = Rc::default();
+        let again = callback.clone();
+        *callback.borrow_mut() = Some(Closure::new(move |stamp: f64| {
+            engine.frame(stamp);
+            if let Some(callback) = again.borrow().as_ref() {
+                request_frame(callback);
+            }
+        }));
+        if let Some(callback) = callback.borrow().as_ref() {
+            request_frame(callback);
+        }
+    }
+}
+
+fn request_frame(callback: &Closure<dyn FnMut(f64)>) {
+    if let Some(window) = web_sys::window() {
+        // A page that cannot have frames is being torn down.
+        let _ = window.request_animation_frame(callback.as_ref().unchecked_ref());
+    }
+}
+
+/// Milliseconds of the browser's clock.
+pub fn now_ms() -> f64 {
+    web_sys::window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
+}

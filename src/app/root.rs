@@ -1,0 +1,322 @@
+//! The whole page: its state, and how its parts stand together.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DragEvent, HtmlElement, KeyboardEvent, PointerEvent};
+use yew::prelude::*;
+
+use super::caption::Caption;
+use super::editor::samples::SAMPLES;
+use super::editor::{Editor, Report, Sheet};
+use super::engine::{Beat, Engine};
+use super::help::Help;
+use super::i18n::Language;
+use super::inspector::Inspector;
+use super::picture::view::Picture;
+use super::settings;
+use super::terminal::{SessionRef, Terminal};
+use super::topbar::TopBar;
+use super::ui::{Ask, Selection, Ui};
+
+/// Bytes of a dropped file that are read; larger ones say so.
+const DROP_BYTES: f64 = 4.0 * 1024.0 * 1024.0;
+
+/// The height of the picture in percent of what the panes share.
+const SPLIT: (f64, f64, f64) = (20.0, 60.0, 85.0);
+
+#[derive(Properties)]
+pub struct RootProps {
+    pub engine: Rc<Engine>,
+    pub session: SessionRef,
+}
+
+impl PartialEq for RootProps {
+    fn eq(&self, other: &RootProps) -> bool {
+        Rc::ptr_eq(&self.engine, &other.engine)
+    }
+}
+
+pub enum Msg {
+    Beat(Beat),
+    Ask(Ask),
+    Apply(String),
+    Save(String, String),
+    Reported(Report),
+    Dropped(String, String),
+    Dragging(bool),
+    Split(f64),
+    Sizing(bool),
+}
+
+pub struct Root {
+    beat: Beat,
+    language: Language,
+    dark: bool,
+    selection: Option<Selection>,
+    system: bool,
+    log: bool,
+    help: bool,
+    editor: bool,
+    /// The editor was opened once, so that it is kept, hidden or not.
+    editor_built: bool,
+    sheet: Sheet,
+    report: Option<Report>,
+    dragging: bool,
+    split: f64,
+    sizing: bool,
+    main: NodeRef,
+}
+
+impl Component for Root {
+    type Message = Msg;
+    type Properties = RootProps;
+
+    fn create(ctx: &Context<Root>) -> Root {
+        let link = ctx.link().clone();
+        ctx.props()
+            .engine
+            .listen(move |beat| link.send_message(Msg::Beat(beat)));
+        let link = ctx.link().clone();
+        ctx.props().session.0.on_edit(move |file, text| {
+            link.send_message(Msg::Ask(Ask::Edit { file: Some(file), text }));
+        });
+        let split = settings::read("split").and_then(|s| s.parse().ok()).unwrap_or(SPLIT.1);
+        Root {
+            beat: Beat::default(),
+            language: settings::language(),
+            dark: settings::is_dark(),
+            selection: None,
+            system: false,
+            log: false,
+            help: false,
+            editor: false,
+            editor_built: false,
+            sheet: Sheet {
+                file: None,
+                text: SAMPLES.first().map_or("", |s| s.1).to_owned(),
+                version: 0,
+            },
+            report: None,
+            dragging: false,
+            split: f64::clamp(split, SPLIT.0, SPLIT.2),
+            sizing: false,
+            main: NodeRef::default(),
+        }
+    }
+
+    fn update(&mut self, ctx: &Context<Root>, msg: Msg) -> bool {
+        match msg {
+            Msg::Beat(beat) => self.beat = beat,
+            Msg::Ask(ask) => self.ask(ctx, ask),
+            Msg::Apply(text) => {
+                self.report = None;
+                let (session, link) = (ctx.props().session.0.clone(), ctx.link().clone());
+                spawn_local(async move {
+                    let (text, good) = session.apply(text).await;
+                    link.send_message(Msg::Reported(Report { good, text }));
+                });
+            }
+            Msg::Save(file, text) => {
+                let report = match ctx.props().session.0.save(&file, &text) {
+                    Ok(()) => Report {
+                        good: true,
+                        text: super::picture::narration::fill(self.language.get("editor.saved"), &[("file", file)]),
+                    },
+                    Err(text) => Report { good: false, text },
+                };
+                self.report = Some(report);
+            }
+            Msg::Reported(report) => self.report = Some(report),
+            Msg::Dragging(on) => {
+                if self.dragging == on {
+                    return false;
+                }
+                self.dragging = on;
+            }
+            Msg::Dropped(name, text) => {
+                let _ = name;
+                self.edit(None, text);
+            }
+            Msg::Split(share) => {
+                self.split = share.clamp(SPLIT.0, SPLIT.2);
+                settings::write("split", &format!("{:.1}", self.split));
+            }
+            Msg::Sizing(on) => self.sizing = on,
+        }
+        true
+    }
+
+    fn view(&self, ctx: &Context<Root>) -> Html {
+        let link = ctx.link();
+        let ui = Ui {
+            engine: ctx.props().engine.clone(),
+            language: self.language,
+            ask: link.callback(Msg::Ask),
+        };
+        let style = format!("--split:{:.1}%;", self.split);
+        let class = classes!(
+            "page",
+            self.editor.then_some("editing"),
+            self.selection.is_some().then_some("inspecting"),
+            self.sizing.then_some("sizing"),
+        );
+        html! {
+            <ContextProvider<Ui> context={ui.clone()}>
+                <div {class} {style} ondragover={link.callback(|e: DragEvent| { e.prevent_default(); Msg::Dragging(true) })}
+                    ondragleave={link.batch_callback(|e: DragEvent| e.related_target().is_none().then_some(Msg::Dragging(false)))}
+                    ondrop={self.on_drop(ctx)}>
+                    <TopBar beat={self.beat} dark={self.dark} system={self.system} editor={self.editor} />
+                    <main ref={self.main.clone()}>
+                        <div class="stage">
+                            <Picture beat={self.beat} selection={self.selection.clone()} system={self.system} />
+                            <Caption beat={self.beat} open={self.log} />
+                            if let Some(selection) = self.selection.clone() {
+                                <Inspector {selection} beat={self.beat} />
+                            }
+                        </div>
+                        { self.splitter(ctx, &ui) }
+                        <div class="bench">
+                            <div class="bench-tabs" role="tablist">
+                                <button role="tab" aria-selected={(!self.editor).to_string()} class={classes!((!self.editor).then_some("on"))}
+                                    onclick={ui.asking(Ask::ShowEditor(false))}>{ ui.t("terminal") }</button>
+                                <button role="tab" aria-selected={self.editor.to_string()} class={classes!(self.editor.then_some("on"))}
+                                    onclick={ui.asking(Ask::ShowEditor(true))}>{ ui.t("editor") }</button>
+                            </div>
+                            <Terminal beat={self.beat} hidden={false} dark={self.dark} session={ctx.props().session.clone()} />
+                            if self.editor_built {
+                                <Editor sheet={self.sheet.clone()} report={self.report.clone()} hidden={!self.editor}
+                                    on_apply={link.callback(Msg::Apply)}
+                                    on_save={link.callback(|(file, text)| Msg::Save(file, text))} />
+                            }
+                        </div>
+                    </main>
+                    if self.help {
+                        <Help />
+                    }
+                    if self.dragging {
+                        <div class="drop">{ ui.t("editor.drop") }</div>
+                    }
+                </div>
+            </ContextProvider<Ui>>
+        }
+    }
+}
+
+impl Root {
+    fn ask(&mut self, ctx: &Context<Root>, ask: Ask) {
+        match ask {
+            Ask::Select(selection) => self.selection = selection,
+            Ask::Run(line) => ctx.props().session.0.type_line(&line),
+            Ask::Edit { file, text } => self.edit(file, text),
+            Ask::ShowEditor(on) => {
+                self.editor = on;
+                self.editor_built |= on;
+            }
+            Ask::ToggleLanguage => {
+                self.language = self.language.other();
+                settings::set_language(self.language);
+            }
+            Ask::ToggleTheme => {
+                self.dark = !self.dark;
+                settings::set_dark(self.dark);
+            }
+            Ask::ToggleSystem => self.system = !self.system,
+            Ask::ToggleLog => self.log = !self.log,
+            Ask::ToggleHelp => self.help = !self.help,
+        }
+    }
+
+    fn edit(&mut self, file: Option<String>, text: String) {
+        self.sheet = Sheet {
+            file,
+            text,
+            version: self.sheet.version + 1,
+        };
+        self.report = None;
+        self.editor = true;
+        self.editor_built = true;
+        self.dragging = false;
+    }
+
+    fn on_drop(&self, ctx: &Context<Root>) -> Callback<DragEvent> {
+        let link = ctx.link().clone();
+        let large = self.language.get("editor.large");
+        Callback::from(move |event: DragEvent| {
+            event.prevent_default();
+            link.send_message(Msg::Dragging(false));
+            let Some(files) = event.data_transfer().and_then(|t| t.files()) else {
+                return;
+            };
+            let files: Vec<_> = (0..files.length()).filter_map(|i| files.get(i)).collect();
+            let link = link.clone();
+            spawn_local(async move {
+                let mut texts = Vec::new();
+                let mut name = String::new();
+                for file in files {
+                    if file.size() > DROP_BYTES {
+                        let text = super::picture::narration::fill(large, &[("file", file.name())]);
+                        link.send_message(Msg::Reported(Report { good: false, text }));
+                        continue;
+                    }
+                    if let Some(text) = JsFuture::from(file.text()).await.ok().and_then(|t| t.as_string()) {
+                        name = file.name();
+                        texts.push(text);
+                    }
+                }
+                if !texts.is_empty() {
+                    link.send_message(Msg::Dropped(name, texts.join("\n---\n")));
+                }
+            });
+        })
+    }
+
+    /// The bar between picture and terminal: dragged, or moved by the arrow keys.
+    fn splitter(&self, ctx: &Context<Root>, ui: &Ui) -> Html {
+        let link = ctx.link().clone();
+        let main = self.main.clone();
+        let on_down = Callback::from(move |event: PointerEvent| {
+            event.prevent_default();
+            let Some(main) = main.cast::<HtmlElement>() else { return };
+            let Some(bar) = event.target().and_then(|t| t.dyn_into::<HtmlElement>().ok()) else {
+                return;
+            };
+            // Without capture the drag ends at the bar's edge, no worse.
+            let _ = bar.set_pointer_capture(event.pointer_id());
+            link.send_message(Msg::Sizing(true));
+            let moved = link.clone();
+            let on_move = Closure::<dyn FnMut(PointerEvent)>::new(move |e: PointerEvent| {
+                let area = main.get_bounding_client_rect();
+                let share = (f64::from(e.client_y()) - area.top()) / area.height().max(1.0) * 100.0;
+                moved.send_message(Msg::Split(share));
+            });
+            bar.set_onpointermove(Some(on_move.as_ref().unchecked_ref()));
+            let ended = link.clone();
+            let let_go = bar.clone();
+            let on_up = Closure::once_into_js(move |_: PointerEvent| {
+                let_go.set_onpointermove(None);
+                let_go.set_onpointerup(None);
+                drop(on_move);
+                ended.send_message(Msg::Sizing(false));
+            });
+            bar.set_onpointerup(Some(on_up.unchecked_ref()));
+        });
+        let split = self.split;
+        let on_key = ctx.link().batch_callback(move |event: KeyboardEvent| {
+            let step = match event.key().as_str() {
+                "ArrowUp" => -4.0,
+                "ArrowDown" => 4.0,
+                _ => return None,
+            };
+            event.prevent_default();
+            Some(Msg::Split(split + step))
+        });
+        html! {
+            <div class="splitter" role="separator" aria-orientation="horizontal" aria-label={ui.t("split")} tabindex="0"
+                aria-valuenow={format!("{:.0}", self.split)} aria-valuemin="20" aria-valuemax="85"
+                onpointerdown={on_down} onkeydown={on_key}></div>
+        }
+    }
+}

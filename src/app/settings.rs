@@ -1,0 +1,63 @@
+//! What the page remembers of a visitor: language, theme, the panes' sizes. Storage may be refused, as
+//! in some embeds; then nothing is remembered.
+
+use super::i18n::Language;
+
+/// A remembered setting.
+pub fn read(name: &str) -> Option<String> {
+    let storage = web_sys::window()?.local_storage().ok()??;
+    storage.get_item(&format!("kubetab.{name}")).ok()?
+}
+
+/// Remembers a setting.
+pub fn write(name: &str, value: &str) {
+    if let Some(Ok(Some(storage))) = web_sys::window().map(|w| w.local_storage()) {
+        // A full or refused storage forgets, which is no harm.
+        let _ = storage.set_item(&format!("kubetab.{name}"), value);
+    }
+}
+
+fn root() -> Option<web_sys::Element> {
+    web_sys::window()?.document()?.document_element()
+}
+
+/// The page's language: www/js/theme.js has set it before the first paint.
+pub fn language() -> Language {
+    match root().and_then(|r| r.get_attribute("lang")) {
+        Some(lang) if lang.starts_with("zh") => Language::Chinese,
+        _ => Language::English,
+    }
+}
+
+pub fn set_language(language: Language) {
+    if let Some(root) = root() {
+        // An attribute of a fixed name is never refused.
+        let _ = root.set_attribute("lang", language.code());
+    }
+    write(
+        "language",
+        match language {
+            Language::English => "en",
+            Language::Chinese => "zh",
+        },
+    );
+}
+
+/// Whether the page is dark: as chosen, else as the system is.
+pub fn is_dark() -> bool {
+    match root().and_then(|r| r.get_attribute("data-theme")).as_deref() {
+        Some("dark") => true,
+        Some(_) => false,
+        None => web_sys::window()
+            .and_then(|w| w.match_media("(prefers-color-scheme: dark)").ok()?)
+            .is_some_and(|query| query.matches()),
+    }
+}
+
+pub fn set_dark(dark: bool) {
+    let theme = if dark { "dark" } else { "light" };
+    if let Some(root) = root() {
+        let _ = root.set_attribute("data-theme", theme);
+    }
+    write("theme", theme);
+}
