@@ -24,4 +24,6 @@ pub mod net;
 pub mod shell;
 pub mod sim;
 pub mod value;
+#[cfg(target_arch = "wasm32")]
+pub mod wasm;
 pub mod world;

@@ -71,3 +71,6 @@ pub const TEMPLATE_STEPS: usize = 1_000_000;
 
 /// Bytes that one run of a go-template may write.
 pub const TEMPLATE_OUTPUT: usize = 16 * 1024 * 1024;
+
+/// Inputs in a journal. A key press is one: a day's typing.
+pub const JOURNAL_ENTRIES: usize = 200_000;

@@ -81,6 +81,7 @@ struct Inner {
     rng: RefCell<fastrand::Rng>,
     trace: Trace,
     ids: Cell<u64>,
+    steps: Cell<u64>,
 }
 
 /// A world's kernel. Clones are handles to the same world.
@@ -99,6 +100,7 @@ impl Sim {
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
             trace: Trace::new(),
             ids: Cell::new(0),
+            steps: Cell::new(0),
         }))
     }
 
@@ -198,6 +200,7 @@ impl Sim {
         while polls < limit {
             let Some(id) = self.0.ready.pop() else { break };
             polls += 1;
+            self.0.steps.set(self.0.steps.get() + 1);
             // The task is taken out while it runs, so that it may spawn or abort others.
             let task = self.0.tasks.borrow_mut().get_mut(&id).and_then(Option::take);
             let Some(mut task) = task else { continue };
@@ -247,6 +250,7 @@ impl Sim {
         if when > self.now() {
             self.0.now.set(when);
         }
+        self.0.steps.set(self.0.steps.get() + 1);
         // One timer at a time: the tasks of a timer run before the next timer of the same moment.
         let waker = {
             let mut timers = self.0.timers.borrow_mut();
@@ -259,6 +263,26 @@ impl Sim {
             waker.wake();
         }
         true
+    }
+
+    /// How many steps (polls of tasks, firings of timers) the world has taken. With the virtual time
+    /// it says exactly where in its course a world is.
+    pub fn steps(&self) -> u64 {
+        self.0.steps.get()
+    }
+
+    /// Runs until the world has taken `steps` steps, then puts the clock at `time`: a replay's way to
+    /// the place where an input came. Returns whether the world got there.
+    pub fn run_to_step(&self, steps: u64, time: Time) -> bool {
+        while self.steps() < steps {
+            if self.run_ready(1) == 0 && !self.fire_next_timer(Time(u64::MAX)) {
+                return false;
+            }
+        }
+        if time > self.now() {
+            self.0.now.set(time);
+        }
+        self.now() == time
     }
 
     /// Runs the world until the virtual time `end`, and leaves the clock there.

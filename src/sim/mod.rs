@@ -6,11 +6,13 @@
 //! so that the same seed and the same inputs give the same world, natively and in wasm.
 
 mod executor;
+mod journal;
 mod queue;
 mod time;
 mod trace;
 
 pub use executor::{Sim, Sleep, TaskHandle, timeout};
+pub use journal::{Entry, Journal};
 pub use queue::{Backoff, Signal, WorkQueue};
 pub use time::Time;
 pub use trace::{

@@ -1,19 +1,22 @@
 //! A whole world: the cluster's parts around one API server, and the host that a student types on.
 
+mod input;
 mod scenario;
 mod snapshot;
 mod tools;
 
+pub use input::{Finished, Input, replay};
 pub use scenario::{Scenario, ScenarioError, Step};
 pub use snapshot::make as make_snapshot;
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::{ApiServer, Client, Status, User};
 use crate::net::{Mode, Network};
 use crate::shell::{Commands, Dialect, Files, Host};
-use crate::sim::{Sim, Time};
+use crate::sim::{Journal, Sim, Time};
 
 /// The host that terminals are on.
 pub const HOST: &str = "k8s-master";
@@ -52,6 +55,10 @@ impl Default for Options {
 }
 
 struct Inner {
+    options: Options,
+    journal: RefCell<Journal<Input>>,
+    /// Inputs that have begun and not ended.
+    commands: Cell<usize>,
     sim: Sim,
     api: ApiServer,
     network: Network,
@@ -87,6 +94,9 @@ impl World {
         tools::network(&mut commands, &network);
         let host = Host::new(&sim, HOST, Files::with_base(&sim), commands, Dialect::Bash);
         let world = World(Rc::new(Inner {
+            options: options.clone(),
+            journal: RefCell::new(Journal::new(options.seed, options.start)),
+            commands: Cell::new(0),
             sim,
             api,
             network,

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::World;
-use crate::shell::{Env, Input, Output};
+use crate::shell::{Input, Output};
 
 /// How long a command may take, as the recordings limit it.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
@@ -154,7 +154,7 @@ impl Scenario {
                 }
                 Step::Command(command) => {
                     out(&format!("$ {command}\n"));
-                    let (text, code) = run_command(world, folder, command).await;
+                    let (text, code) = run_command(world, command).await;
                     out(&text);
                     if !text.is_empty() && !text.ends_with('\n') {
                         out("\n");
@@ -169,29 +169,14 @@ impl Scenario {
 }
 
 /// Runs one command in a fresh bash, its stdout and stderr merged in order.
-async fn run_command(world: &World, folder: &str, command: &str) -> (String, i32) {
+async fn run_command(world: &World, command: &str) -> (String, i32) {
     let text: Rc<RefCell<Vec<u8>>> = Rc::default();
     let sink = text.clone();
     let output = Output::callback(move |bytes| sink.borrow_mut().extend_from_slice(bytes));
-    let mut env = Env::new();
-    for (k, v) in [
-        ("HOME", "/root"),
-        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-        ("USER", "root"),
-        ("PWD", folder),
-    ] {
-        env.insert(k.to_owned(), v.to_owned());
-    }
-    let args = ["bash", "-c", command].map(str::to_owned).to_vec();
-    let context = world
-        .host()
-        .context(args, env, folder, Input::empty(), output.clone(), output);
-    let code = match world.host().exec(context) {
-        Ok(future) => crate::sim::timeout(world.sim(), COMMAND_LIMIT, future)
-            .await
-            .unwrap_or(124),
-        Err(_) => 127,
-    };
+    let run = world.run_bash(command, Input::empty(), output.clone(), output);
+    let code = crate::sim::timeout(world.sim(), COMMAND_LIMIT, run)
+        .await
+        .unwrap_or(124);
     let bytes = text.borrow().clone();
     (String::from_utf8_lossy(&bytes).into_owned(), code)
 }

@@ -1,0 +1,375 @@
+//! The JS API: `window.kubetab` on the page, and the class that the npm package exports.
+//!
+//! In the npm package nobody turns real time into virtual time: a world stands still but for
+//! `exec`, `apply` and `advance`, which run it as fast as it goes, until `resume` or `speed` let it
+//! follow the clock. On the page the frame loop drives the world, through [`Drive`].
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use js_sys::{Array, Function, JSON, Object as JsObject, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::api::Status;
+use crate::net::{Mode, proxy::Scheduler};
+use crate::sim::{Time, TraceRecord};
+use crate::value::Value;
+use crate::world::{Finished, Input, Options, World};
+
+/// Who turns real time into virtual time.
+pub trait Drive {
+    /// Stops the world's time.
+    fn pause(&self);
+    /// Lets it go on.
+    fn resume(&self);
+    /// So many virtual seconds a real second.
+    fn speed(&self, factor: f64);
+    /// Something began that wants the world to run.
+    fn started(&self);
+    /// Runs `span` of virtual time now.
+    fn advance(&self, span: Duration);
+}
+
+type Listener = (u64, String, Function);
+
+#[derive(Default)]
+struct Listeners {
+    list: RefCell<Vec<Listener>>,
+    next: Cell<u64>,
+    /// The number of the last trace event that was delivered.
+    seen: Cell<u64>,
+}
+
+/// A cluster, as JavaScript sees it.
+#[wasm_bindgen]
+pub struct Kubetab {
+    world: World,
+    drive: Rc<dyn Drive>,
+    listeners: Rc<Listeners>,
+}
+
+impl Kubetab {
+    /// The API of a world that someone else drives.
+    pub fn with_drive(world: &World, drive: Rc<dyn Drive>) -> Kubetab {
+        Kubetab {
+            world: world.clone(),
+            drive,
+            listeners: Rc::default(),
+        }
+    }
+
+    /// What delivers the trace to the listeners: to be called after the world ran.
+    pub fn deliverer(&self) -> impl Fn() + 'static + use<> {
+        let (world, listeners) = (self.world.clone(), self.listeners.clone());
+        move || deliver(&world, &listeners)
+    }
+
+    fn begin(&self, input: Input) -> Promise {
+        let receiver: oneshot::Receiver<Finished> = self.world.input(input);
+        self.drive.started();
+        let deliver = self.deliverer();
+        deliver();
+        future_to_promise(async move {
+            let finished = receiver
+                .await
+                .map_err(|_| JsValue::from_str("the command was cancelled"))?;
+            let result = JsObject::new();
+            Reflect::set(&result, &"stdout".into(), &finished.stdout.into())?;
+            Reflect::set(&result, &"stderr".into(), &finished.stderr.into())?;
+            Reflect::set(&result, &"code".into(), &finished.code.into())?;
+            Ok(result.into())
+        })
+    }
+}
+
+fn deliver(world: &World, listeners: &Listeners) {
+    if listeners.list.borrow().is_empty() {
+        listeners.seen.set(world.sim().trace().last_seq());
+        return;
+    }
+    let mut records: Vec<TraceRecord> = Vec::new();
+    world
+        .sim()
+        .trace()
+        .since(listeners.seen.get(), |r| records.push(r.clone()));
+    for record in records {
+        listeners.seen.set(record.seq);
+        let Ok(text) = serde_json::to_string(&record) else {
+            continue;
+        };
+        let Ok(value) = JSON::parse(&text) else { continue };
+        // `{"event": {"Write": {…}}}`: the variant's name is the event's.
+        let event = Reflect::get(&value, &"event".into()).unwrap_or_default();
+        let name = JsObject::keys(event.unchecked_ref::<JsObject>())
+            .get(0)
+            .as_string()
+            .unwrap_or_default()
+            .to_lowercase();
+        let list = listeners.list.borrow().clone();
+        for (_, wanted, function) in list {
+            if wanted == "trace" || wanted == name {
+                // A listener's own error is the listener's.
+                let _ = function.call1(&JsValue::NULL, &value);
+            }
+        }
+    }
+}
+
+fn error(status: &Status) -> JsValue {
+    js_sys::Error::new(status.message()).into()
+}
+
+fn to_js(value: &Value) -> JsValue {
+    JSON::parse(&value.to_json()).unwrap_or(JsValue::NULL)
+}
+
+#[wasm_bindgen]
+impl Kubetab {
+    /// A fresh cluster. `options`: `seed` (a number), `start` (milliseconds since the Unix epoch),
+    /// `proxyMode` (`ipvs`, the default, or `iptables`).
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: JsValue) -> Result<Kubetab, JsValue> {
+        let get = |key: &str| Reflect::get(&options, &key.into()).unwrap_or(JsValue::UNDEFINED);
+        let mut chosen = Options {
+            proxy_mode: Mode::Ipvs(Scheduler::RoundRobin),
+            ..Options::default()
+        };
+        if options.is_object() {
+            if let Some(seed) = get("seed").as_f64() {
+                chosen.seed = seed as u64;
+            }
+            if let Some(millis) = get("start").as_f64() {
+                chosen.start = Time((millis.max(0.0) as u64).saturating_mul(1_000)).truncate_to_second();
+            }
+            if get("proxyMode").as_string().as_deref() == Some("iptables") {
+                chosen.proxy_mode = Mode::Iptables;
+            }
+        }
+        let world = World::new(&chosen).map_err(|s| error(&s))?;
+        let listeners: Rc<Listeners> = Rc::default();
+        let drive = Headless::new(&world, &listeners);
+        Ok(Kubetab {
+            world,
+            drive: Rc::new(drive),
+            listeners,
+        })
+    }
+
+    /// Runs a command line on k8s-master: a promise of `{stdout, stderr, code}`.
+    pub fn exec(&self, line: String) -> Promise {
+        self.begin(Input::Exec(line))
+    }
+
+    /// Applies manifests (YAML or JSON), as `kubectl apply -f -`: a promise of `{stdout, stderr, code}`.
+    pub fn apply(&self, yaml: String) -> Promise {
+        self.begin(Input::Apply(yaml))
+    }
+
+    /// Runs so many milliseconds of virtual time now.
+    pub fn advance(&self, ms: f64) {
+        if ms.is_finite() && ms > 0.0 {
+            // A year is more than anyone waits for.
+            self.drive.advance(Duration::from_secs_f64((ms / 1_000.0).min(3.2e7)));
+            self.deliverer()();
+        }
+    }
+
+    /// Stops the world's time.
+    pub fn pause(&self) {
+        self.drive.pause();
+    }
+
+    /// Lets the world's time go on.
+    pub fn resume(&self) {
+        self.drive.resume();
+    }
+
+    /// So many virtual seconds a real second.
+    pub fn speed(&self, factor: f64) {
+        if factor.is_finite() && factor > 0.0 {
+            self.drive.speed(factor);
+        }
+    }
+
+    /// The virtual time, in milliseconds since the Unix epoch.
+    pub fn now(&self) -> f64 {
+        self.world.sim().now().0 as f64 / 1_000.0
+    }
+
+    /// The objects of a kind (`Pod`, `pods`, `po`), as an array.
+    pub fn objects(&self, kind: String) -> Result<Array, JsValue> {
+        let resources = self.world.api().resources();
+        let lower = kind.to_lowercase();
+        let resource = resources
+            .iter()
+            .find(|r| {
+                !r.name.contains('/')
+                    && (r.kind.to_lowercase() == lower
+                        || *r.name == *lower
+                        || r.short_names.iter().any(|s| **s == *lower))
+            })
+            .ok_or_else(|| js_sys::Error::new(&format!("the server doesn't have a resource type {kind:?}")))?;
+        let mut found = Vec::new();
+        self.world
+            .api()
+            .store()
+            .each(&crate::api::server::shelf_name(resource), "", |o| found.push(o.clone()));
+        Ok(found.iter().map(|o| to_js(o.value())).collect())
+    }
+
+    /// Calls `f` with each trace event of a name (`write`, `request`, `verdict`, `packet`, `flowend`,
+    /// `container`, `imagepull`, `command`, …) or with all (`trace`). Returns a function that ends it.
+    pub fn on(&self, event: String, f: Function) -> Function {
+        let listeners = self.listeners.clone();
+        if listeners.list.borrow().is_empty() {
+            listeners.seen.set(self.world.sim().trace().last_seq());
+        }
+        let id = listeners.next.get();
+        listeners.next.set(id + 1);
+        listeners.list.borrow_mut().push((id, event.to_lowercase(), f));
+        Closure::<dyn FnMut()>::new(move || listeners.list.borrow_mut().retain(|(i, _, _)| *i != id))
+            .into_js_value()
+            .unchecked_into()
+    }
+
+    /// The journal of inputs so far, as JSON: with the same seed it gives the same world again.
+    pub fn journal(&self) -> String {
+        serde_json::to_string(&self.world.journal()).unwrap_or_default()
+    }
+
+    /// Begins a hash of the trace, for comparing two runs.
+    #[wasm_bindgen(js_name = startTraceHash)]
+    pub fn start_trace_hash(&self) {
+        self.world.sim().trace().start_hash();
+    }
+
+    /// The hash of the trace since it was begun, in hexadecimal; empty before.
+    #[wasm_bindgen(js_name = traceHash)]
+    pub fn trace_hash(&self) -> String {
+        self.world
+            .sim()
+            .trace()
+            .hash()
+            .map(|h| format!("{h:016x}"))
+            .unwrap_or_default()
+    }
+}
+
+/// Real milliseconds between two turns of the headless loop.
+const TURN: i32 = 20;
+
+/// Drives a world where there is no page.
+struct Headless {
+    inner: Rc<HeadlessInner>,
+}
+
+struct HeadlessInner {
+    world: World,
+    listeners: Rc<Listeners>,
+    factor: Cell<f64>,
+    timer: RefCell<Option<(JsValue, Closure<dyn FnMut()>)>>,
+    paused: Cell<bool>,
+    pumping: Cell<bool>,
+}
+
+impl Headless {
+    fn new(world: &World, listeners: &Rc<Listeners>) -> Headless {
+        Headless {
+            inner: Rc::new(HeadlessInner {
+                world: world.clone(),
+                listeners: listeners.clone(),
+                factor: Cell::new(1.0),
+                timer: RefCell::new(None),
+                paused: Cell::new(false),
+                pumping: Cell::new(false),
+            }),
+        }
+    }
+}
+
+fn global(name: &str) -> Option<Function> {
+    Reflect::get(&js_sys::global(), &name.into()).ok()?.dyn_into().ok()
+}
+
+impl HeadlessInner {
+    /// Runs the world until no command is under way, a slice at a time, so that the page or the
+    /// event loop around it stays alive.
+    fn pump(self: &Rc<Self>) {
+        if self.pumping.replace(true) {
+            return;
+        }
+        let inner = self.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            let mut polls = 0usize;
+            while inner.world.commands() > 0 && !inner.paused.get() && inner.timer.borrow().is_none() {
+                if inner.world.sim().run_ready(1) == 0 && !inner.world.sim().fire_next_timer(Time(u64::MAX)) {
+                    break;
+                }
+                polls += 1;
+                if polls % 20_000 == 0 {
+                    deliver(&inner.world, &inner.listeners);
+                    yield_now().await;
+                }
+            }
+            inner.pumping.set(false);
+            deliver(&inner.world, &inner.listeners);
+        });
+    }
+}
+
+/// Lets the event loop take a turn.
+async fn yield_now() {
+    let promise = Promise::new(&mut |resolve, _| {
+        if let Some(set_timeout) = global("setTimeout") {
+            let _ = set_timeout.call2(&JsValue::NULL, &resolve, &0.into());
+        } else {
+            let _ = resolve.call0(&JsValue::NULL);
+        }
+    });
+    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}
+
+impl Drive for Headless {
+    fn pause(&self) {
+        self.inner.paused.set(true);
+        if let Some((id, _)) = self.inner.timer.borrow_mut().take()
+            && let Some(clear) = global("clearInterval")
+        {
+            let _ = clear.call1(&JsValue::NULL, &id);
+        }
+    }
+
+    fn resume(&self) {
+        self.inner.paused.set(false);
+        if self.inner.timer.borrow().is_some() {
+            return;
+        }
+        let inner = self.inner.clone();
+        let turn = Closure::<dyn FnMut()>::new(move || {
+            let span = f64::from(TURN) / 1_000.0 * inner.factor.get();
+            inner.world.sim().run_for(Duration::from_secs_f64(span.min(1e6)));
+            deliver(&inner.world, &inner.listeners);
+        });
+        if let Some(set_interval) = global("setInterval")
+            && let Ok(id) = set_interval.call2(&JsValue::NULL, turn.as_ref(), &TURN.into())
+        {
+            *self.inner.timer.borrow_mut() = Some((id, turn));
+        }
+    }
+
+    fn speed(&self, factor: f64) {
+        self.inner.factor.set(factor);
+        self.resume();
+    }
+
+    fn started(&self) {
+        self.inner.pump();
+    }
+
+    fn advance(&self, span: Duration) {
+        self.inner.world.sim().run_for(span);
+    }
+}

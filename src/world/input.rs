@@ -1,0 +1,185 @@
+//! What reaches a world from outside, and the replay of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use serde::{Deserialize, Serialize};
+
+use super::{Options, World};
+use crate::api::Status;
+use crate::shell::{Env, Input as Stdin, Output};
+use crate::sim::{Journal, Time, TraceEvent};
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// A command line, run in a bash of its own.
+    Exec(String),
+    /// Manifests for `kubectl apply -f -`.
+    Apply(String),
+    /// A file's text: its path and content.
+    File(String, String),
+}
+
+/// A command that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
+impl World {
+    /// Every input so far.
+    pub fn journal(&self) -> Journal<Input> {
+        self.0.journal.borrow().clone()
+    }
+
+    /// The options that the world was made with.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// How many commands have begun and not ended.
+    pub fn commands(&self) -> usize {
+        self.0.commands.get()
+    }
+
+    /// Takes an input: notes it in the journal and begins it. What it ends with arrives when the
+    /// world has run that far.
+    pub fn input(&self, input: Input) -> oneshot::Receiver<Finished> {
+        let sim = self.sim();
+        self.0.journal.borrow_mut().push(sim.steps(), sim.now(), input.clone());
+        let (sender, receiver) = oneshot::channel();
+        let (line, stdin) = match input {
+            Input::Exec(line) => (line, String::new()),
+            Input::Apply(manifests) => ("kubectl apply -f -".to_owned(), manifests),
+            Input::File(path, content) => {
+                let files = self.host().files();
+                let path = crate::shell::join("/root", &path);
+                let _ = files.make_dirs(crate::shell::dir_name(&path));
+                let finished = match files.write(&path, content) {
+                    Ok(()) => Finished::default(),
+                    Err(error) => Finished {
+                        stderr: format!("{path}: {error:?}\n"),
+                        code: 1,
+                        ..Finished::default()
+                    },
+                };
+                // Nobody may wait for it.
+                let _ = sender.send(finished);
+                return receiver;
+            }
+        };
+        let world = self.clone();
+        self.0.commands.set(self.0.commands.get() + 1);
+        self.sim().spawn("command", async move {
+            let finished = world.run_line(&line, Stdin::text(stdin)).await;
+            world.0.commands.set(world.0.commands.get() - 1);
+            let _ = sender.send(finished);
+        });
+        receiver
+    }
+
+    /// Runs a line in a bash of its own, its outputs kept apart. The trace shows it.
+    async fn run_line(&self, line: &str, stdin: Stdin) -> Finished {
+        let id = self.sim().next_id();
+        self.sim().emit(TraceEvent::Command { id, line: line.into() });
+        let (stdout, out) = Output::buffer();
+        let (stderr, err) = Output::buffer();
+        let code = self.run_bash(line, stdin, stdout, stderr).await;
+        self.sim().emit(TraceEvent::CommandEnd { id, code });
+        let text = |bytes: Rc<RefCell<Vec<u8>>>| String::from_utf8_lossy(&bytes.borrow()).into_owned();
+        Finished {
+            stdout: text(out),
+            stderr: text(err),
+            code,
+        }
+    }
+
+    /// Runs a line in a bash of its own, in root's home.
+    pub(super) async fn run_bash(&self, line: &str, stdin: Stdin, stdout: Output, stderr: Output) -> i32 {
+        let home = "/root";
+        let env: Env = [
+            ("HOME", home),
+            ("HOSTNAME", super::HOST),
+            ("LANG", "C.UTF-8"),
+            ("LOGNAME", "root"),
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("PWD", home),
+            ("SHELL", "/bin/bash"),
+            ("TERM", "xterm-256color"),
+            ("USER", "root"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+        let args = ["bash", "-c", line].map(str::to_owned).to_vec();
+        let context = self.host().context(args, env, home, stdin, stdout, stderr);
+        match self.host().exec(context) {
+            Ok(future) => future.await,
+            Err(_) => 127,
+        }
+    }
+}
+
+/// Makes the world of a journal again, up to the place of its last input. `options` gives what the
+/// journal does not hold; its seed and start are the journal's.
+///
+/// # Errors
+/// When the journal is not the whole course, or another version of the simulation wrote it.
+pub fn replay(journal: &Journal<Input>, options: &Options) -> Result<World, Status> {
+    if journal.truncated {
+        return Err(Status::internal(
+            "the journal is not whole: it was longer than its limit",
+        ));
+    }
+    let options = Options {
+        seed: journal.seed,
+        start: Time(journal.start),
+        ..options.clone()
+    };
+    let world = World::new(&options)?;
+    for entry in &journal.entries {
+        if !world.sim().run_to_step(entry.steps, Time(entry.micros)) {
+            return Err(Status::internal(
+                "the journal does not fit this version of the simulation",
+            ));
+        }
+        drop(world.input(entry.input.clone()));
+    }
+    Ok(world)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_replay_gives_the_same_trace() {
+        let options = Options::default();
+        let world = World::new(&options).unwrap();
+        world.sim().trace().start_hash();
+        drop(world.input(Input::File("a.txt".into(), "hello\n".into())));
+        drop(world.input(Input::Exec("cat a.txt; sleep 3; kubectl get nodes".into())));
+        world.sim().run_for(Duration::from_millis(1_700));
+        // In the middle of what is going on.
+        world.sim().run_ready(1);
+        drop(world.input(Input::Exec(
+            "kubectl create deployment web --image=nginx --replicas=3".into(),
+        )));
+        world.sim().run_for(Duration::from_secs(30));
+        let again = World::new(&options).unwrap();
+        again.sim().trace().start_hash();
+        for entry in &world.journal().entries {
+            assert!(again.sim().run_to_step(entry.steps, Time(entry.micros)));
+            drop(again.input(entry.input.clone()));
+        }
+        again.sim().run_until(world.sim().now());
+        assert_eq!(again.sim().trace().hash(), world.sim().trace().hash());
+        assert_eq!(again.api().store().revision(), world.api().store().revision());
+        assert!(replay(&world.journal(), &options).is_ok());
+    }
+}
