@@ -21,6 +21,7 @@ pub mod controllers;
 pub mod kubectl;
 pub mod limits;
 pub mod net;
+pub mod programs;
 pub mod shell;
 pub mod sim;
 pub mod value;

@@ -74,3 +74,17 @@ pub const TEMPLATE_OUTPUT: usize = 16 * 1024 * 1024;
 
 /// Inputs in a journal. A key press is one: a day's typing.
 pub const JOURNAL_ENTRIES: usize = 200_000;
+// What runs in containers.
+
+/// Keys of one redis server, and members of one of its lists, sets and hashes.
+pub const REDIS_KEYS: usize = 100_000;
+
+/// Bytes of one value of a redis server.
+pub const REDIS_VALUE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of one container's log: the kubelet's default of `containerLogMaxSize` (10 MiB). Older
+/// lines go first.
+pub const CONTAINER_LOG_BYTES: usize = 10 * 1024 * 1024;
+
+/// Pods of one node that the kubelet admits: its default of `maxPods`.
+pub const NODE_PODS: usize = 110;

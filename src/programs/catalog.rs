@@ -1,0 +1,1469 @@
+//! The images that can be pulled, in one table. An image that is not here cannot be pulled, as one
+//! that its registry does not have.
+//!
+//! Sizes are those of the compressed layers (amd64), rounded where no recording names them. Digests
+//! of images that no recording names are stable numbers made from the name and tag.
+
+use super::{Install, Shell, agnhost, bootcamp, generic, hello, httpd, nginx, perl, redis, stable_digest, system, web};
+
+/// A repository with the tags that it has, and how its containers begin.
+pub struct Image {
+    /// With registry: `docker.io/library/nginx`.
+    pub repository: &'static str,
+    /// Patterns, separated by spaces: a word; `1.7..29`, a version whose second number lies in the
+    /// range, with any further numbers and any `-suffix`; `15..18`, the same for the first number;
+    /// `*`, any.
+    pub tags: &'static str,
+    /// Megabytes of its compressed layers.
+    pub megabytes: u64,
+    pub shell: Shell,
+    pub entrypoint: &'static [&'static str],
+    pub cmd: &'static [&'static str],
+    pub env: &'static [(&'static str, &'static str)],
+    pub workdir: &'static str,
+    /// The user that its configuration names.
+    pub uid: i64,
+    /// The TCP ports on which a program without a model listens.
+    pub ports: &'static [u16],
+    /// What makes its programs.
+    pub install: Install,
+    /// Whether its answers to probes never change by themselves and leave nothing in its log: the
+    /// kubelet then need not ask again while nothing else changes.
+    pub steady: bool,
+}
+
+const PATH: (&str, &str) = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+
+const fn image(repository: &'static str, tags: &'static str, megabytes: u64, shell: Shell, install: Install) -> Image {
+    Image {
+        repository,
+        tags,
+        megabytes,
+        shell,
+        entrypoint: &[],
+        cmd: &[],
+        env: &[],
+        workdir: "/",
+        uid: 0,
+        ports: &[],
+        install,
+        steady: false,
+    }
+}
+
+impl Image {
+    const fn entrypoint(mut self, entrypoint: &'static [&'static str]) -> Image {
+        self.entrypoint = entrypoint;
+        self
+    }
+    const fn cmd(mut self, cmd: &'static [&'static str]) -> Image {
+        self.cmd = cmd;
+        self
+    }
+    const fn env(mut self, env: &'static [(&'static str, &'static str)]) -> Image {
+        self.env = env;
+        self
+    }
+    const fn workdir(mut self, workdir: &'static str) -> Image {
+        self.workdir = workdir;
+        self
+    }
+    const fn uid(mut self, uid: i64) -> Image {
+        self.uid = uid;
+        self
+    }
+    const fn ports(mut self, ports: &'static [u16]) -> Image {
+        self.ports = ports;
+        self
+    }
+    const fn steady(mut self) -> Image {
+        self.steady = true;
+        self
+    }
+
+    /// A distribution's image: a shell, and nothing that stays.
+    const fn base(
+        repository: &'static str,
+        tags: &'static str,
+        megabytes: u64,
+        shell: Shell,
+        cmd: &'static [&'static str],
+    ) -> Image {
+        image(repository, tags, megabytes, shell, generic::install_nothing).cmd(cmd)
+    }
+
+    /// A server without a model: it stays, and listens.
+    const fn server(
+        repository: &'static str,
+        tags: &'static str,
+        megabytes: u64,
+        shell: Shell,
+        ports: &'static [u16],
+    ) -> Image {
+        image(repository, tags, megabytes, shell, generic::install).ports(ports)
+    }
+
+    /// A component of the cluster.
+    const fn system(
+        repository: &'static str,
+        tags: &'static str,
+        megabytes: u64,
+        entrypoint: &'static [&'static str],
+    ) -> Image {
+        image(repository, tags, megabytes, Shell::None, system::install)
+            .entrypoint(entrypoint)
+            .steady()
+    }
+
+    /// Bytes of a tag's compressed layers.
+    pub fn size(&self, tag: &str) -> u64 {
+        let name = format!("{}:{tag}", self.repository);
+        if let Some((_, size, _)) = EXACT.iter().find(|(n, _, _)| *n == name) {
+            return *size;
+        }
+        // Tags differ by some percents.
+        let base = self.megabytes * 1_000_000;
+        let slim = ["alpine", "slim", "scratch", "musl"].iter().any(|s| tag.contains(s));
+        let base = if slim && self.shell == Shell::Debian {
+            base * 2 / 5
+        } else {
+            base
+        };
+        base - base / 20 + super::stable_hash(&name, 7) % (base / 10).max(1)
+    }
+
+    /// The digest of a tag, without `sha256:`.
+    pub fn digest(&self, tag: &str) -> String {
+        if let Some(digest) = tag.strip_prefix("sha256:") {
+            return digest.to_owned();
+        }
+        let name = format!("{}:{tag}", self.repository);
+        match EXACT.iter().find(|(n, _, d)| *n == name && !d.is_empty()) {
+            Some((_, _, digest)) => (*digest).to_owned(),
+            None => stable_digest(&name),
+        }
+    }
+
+    /// The variables of its configuration for a tag.
+    pub fn environment(&self, tag: &str) -> Vec<(String, String)> {
+        let mut env: Vec<(String, String)> = vec![(PATH.0.into(), PATH.1.into())];
+        env.extend(self.env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        // `X_VERSION` follows the tag, where that is a full version.
+        let number = tag.split('-').next().unwrap_or("");
+        if number.split('.').count() >= 3 && number.split('.').all(|p| p.parse::<u32>().is_ok()) {
+            for (key, value) in &mut env {
+                if key.ends_with("_VERSION") && !key.contains("NJS") && !key.contains("PKG") {
+                    *value = number.to_owned();
+                }
+            }
+        }
+        env
+    }
+
+    /// The name of its program: the last part of the repository.
+    pub fn name(&self) -> &'static str {
+        self.repository.rsplit('/').next().unwrap_or(self.repository)
+    }
+}
+
+/// Bytes and digests of images that recordings name.
+const EXACT: &[(&str, u64, &str)] = &[
+    (
+        "docker.io/library/nginx:latest",
+        59_774_010,
+        "339495bd06f07997068950960031f9e6a858d588a33dd038cfd0e0644a44b616",
+    ),
+    (
+        "docker.io/library/nginx:1.27",
+        59_774_010,
+        "5301c8206bdbfdb2d2f27bb2524d67922cad3130f8b79459081aeda69fa6211a",
+    ),
+    (
+        "docker.io/library/busybox:latest",
+        2_223_686,
+        "70528c5d92232584d25be3ddfdd5b26c43ae16b12e63cc8c72fa9040868939a0",
+    ),
+    (
+        "docker.io/library/redis:7",
+        52_796_075,
+        "a5ccf751e5311c3f813a308022e801fcacfb73f610da73ddba85d7422ab28b1b",
+    ),
+    (
+        "docker.io/library/ubuntu:14.04",
+        29_936_465,
+        "7a9fa16979936c94bfa50bccee765b37f9dde8dbc2fe3656d0360c9a9a582840",
+    ),
+    (
+        "registry.k8s.io/kube-proxy:v1.36.2",
+        162_634_732,
+        "3e2907d387f9689f5e1d6e0a4c9936731598413f18e80dc279dd72b4426cd7d5",
+    ),
+    (
+        "registry.k8s.io/coredns/coredns:v1.14.2",
+        153_490_444,
+        "916598a1c5d3bbc2987ffbb5c1d1ddaef640a11600d66ff1c648059495436cc9",
+    ),
+    (
+        "registry.k8s.io/kube-controller-manager:v1.36.2",
+        145_647_535,
+        "6bbfc7c7a5fec3de29a80ba4f93e3913c9c5c8cb5ac1ac7e2779a6771777302f",
+    ),
+    (
+        "ghcr.io/flannel-io/flannel:v0.27.4",
+        143_884_983,
+        "596cc3161c0b0434cb8d78dd4583fe34da0589533e69baff219704648035e2c9",
+    ),
+    (
+        "registry.k8s.io/pause:3.10.2",
+        106_640_926,
+        "9a5a638a9a6187bb3143a36470870d5521048b6e2f27fd363e2d023930e38ab5",
+    ),
+    (
+        "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1",
+        96_809_724,
+        "68ef494099666f75f037317989c5e5145af58327d432e1d892e4712df55cf60f",
+    ),
+    (
+        "registry.k8s.io/etcd:3.6.8-0",
+        94_642_149,
+        "752d593aed3ed00ca6f7b677e926290ce32f9f11d20ac4e4c331573ed9695c5d",
+    ),
+    (
+        "registry.k8s.io/kube-scheduler:v1.36.2",
+        86_243_273,
+        "10611d6b163a63a2f2311077acbe721641d285ee27294383693011404a37b081",
+    ),
+    (
+        "registry.k8s.io/kube-apiserver:v1.36.2",
+        22_446_140,
+        "e5a89be0f2ae7a2706e6f2ee66b4b2c90d8160d5d1c9a4e60c5f33906a9b9387",
+    ),
+];
+
+const NGINX: &[(&str, &str)] = &[
+    ("NGINX_VERSION", "1.29.3"),
+    ("NJS_VERSION", "0.9.4"),
+    ("NJS_RELEASE", "1~bookworm"),
+    ("PKG_RELEASE", "1~bookworm"),
+    ("DYNPKG_RELEASE", "1~bookworm"),
+];
+
+/// Every image.
+pub static IMAGES: &[Image] = &[
+    // Web servers.
+    image(
+        "docker.io/library/nginx",
+        "latest mainline stable alpine stable-alpine mainline-alpine alpine-slim stable-perl perl alpine-perl 1.7..29",
+        60,
+        Shell::Debian,
+        nginx::install,
+    )
+    .entrypoint(&["/docker-entrypoint.sh"])
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .env(NGINX)
+    .ports(&[80]),
+    image(
+        "docker.io/nginxinc/nginx-unprivileged",
+        "latest alpine stable stable-alpine 1.16..29",
+        60,
+        Shell::Debian,
+        nginx::install,
+    )
+    .entrypoint(&["/docker-entrypoint.sh"])
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .env(NGINX)
+    .uid(101)
+    .ports(&[8080]),
+    image("docker.io/bitnami/nginx", "latest", 100, Shell::Debian, nginx::install)
+        .entrypoint(&["/docker-entrypoint.sh"])
+        .cmd(&["nginx", "-g", "daemon off;"])
+        .env(NGINX)
+        .uid(1001)
+        .ports(&[8080]),
+    image(
+        "docker.io/library/httpd",
+        "latest alpine alpine3.22 trixie bookworm 2 2.2..4",
+        46,
+        Shell::Debian,
+        httpd::install,
+    )
+    .cmd(&["httpd-foreground"])
+    .env(&[("HTTPD_PREFIX", "/usr/local/apache2"), ("HTTPD_VERSION", "2.4.65")])
+    .workdir("/usr/local/apache2")
+    .ports(&[80]),
+    image(
+        "docker.io/library/caddy",
+        "latest alpine 2 2.4..10",
+        22,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["caddy", "run"])
+    .workdir("/srv")
+    .ports(&[80]),
+    image(
+        "docker.io/library/tomcat",
+        "latest 7..11 8.0..5 9.0..0 10.0..1 11.0..0",
+        190,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["catalina.sh", "run"])
+    .workdir("/usr/local/tomcat")
+    .ports(&[8080]),
+    Image::server(
+        "docker.io/library/haproxy",
+        "latest alpine lts 2.0..9 3.0..3",
+        45,
+        Shell::Debian,
+        &[],
+    ),
+    Image::server(
+        "docker.io/library/traefik",
+        "latest 2.0..11 3.0..6 v2.0..11 v3.0..6",
+        50,
+        Shell::Alpine,
+        &[80, 8080],
+    ),
+    Image::server("docker.io/envoyproxy/envoy", "v1.20..36", 65, Shell::Debian, &[10000]),
+    // The tutorials' applications.
+    image(
+        "gcr.io/google-samples/kubernetes-bootcamp",
+        "v1 v2",
+        83,
+        Shell::Debian,
+        bootcamp::install,
+    )
+    .cmd(&["/bin/sh", "-c", "node server.js"])
+    .env(&[("NPM_CONFIG_LOGLEVEL", "info"), ("NODE_VERSION", "6.3.1")])
+    .ports(&[8080]),
+    image(
+        "docker.io/jocatalin/kubernetes-bootcamp",
+        "v1 v2 latest",
+        83,
+        Shell::Debian,
+        bootcamp::install,
+    )
+    .cmd(&["/bin/sh", "-c", "node server.js"])
+    .env(&[("NPM_CONFIG_LOGLEVEL", "info"), ("NODE_VERSION", "6.3.1")])
+    .ports(&[8080]),
+    image(
+        "gcr.io/google-samples/hello-app",
+        "1.0 2.0 latest",
+        12,
+        Shell::Alpine,
+        hello::install_hello_app,
+    )
+    .cmd(&["./hello-app"])
+    .env(&[("PORT", "8080")])
+    .ports(&[8080]),
+    image(
+        "us-docker.pkg.dev/google-samples/containers/gke/hello-app",
+        "1.0 2.0 latest",
+        12,
+        Shell::Alpine,
+        hello::install_hello_app,
+    )
+    .cmd(&["./hello-app"])
+    .env(&[("PORT", "8080")])
+    .ports(&[8080]),
+    image(
+        "gcr.io/google-samples/node-hello",
+        "1.0",
+        265,
+        Shell::Debian,
+        hello::install_node_hello,
+    )
+    .cmd(&["/bin/sh", "-c", "node server.js"])
+    .ports(&[8080]),
+    image(
+        "gcr.io/google-samples/hello-go-gke",
+        "1.0",
+        12,
+        Shell::Alpine,
+        hello::install_hello_go,
+    )
+    .cmd(&["/usr/bin/hello-go"])
+    .ports(&[80]),
+    image(
+        "gcr.io/google-samples/hello-frontend",
+        "1.0",
+        60,
+        Shell::Debian,
+        nginx::install,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .env(NGINX)
+    .ports(&[80]),
+    image(
+        "docker.io/library/hello-world",
+        "latest linux",
+        1,
+        Shell::None,
+        hello::install_hello_world,
+    )
+    .cmd(&["/hello"]),
+    image(
+        "docker.io/hashicorp/http-echo",
+        "latest 0.2..2 1.0..0",
+        3,
+        Shell::None,
+        hello::install_http_echo,
+    )
+    .entrypoint(&["/http-echo"])
+    .ports(&[5678]),
+    image(
+        "docker.io/traefik/whoami",
+        "latest v1.6..11",
+        3,
+        Shell::None,
+        hello::install_whoami,
+    )
+    .entrypoint(&["/whoami"])
+    .ports(&[80]),
+    image(
+        "docker.io/containous/whoami",
+        "latest v1.0..5",
+        3,
+        Shell::None,
+        hello::install_whoami,
+    )
+    .entrypoint(&["/whoami"])
+    .ports(&[80]),
+    image(
+        "docker.io/nginxdemos/hello",
+        "latest plain-text 0.2..4",
+        17,
+        Shell::Alpine,
+        hello::install_nginx_hello,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .ports(&[80]),
+    image(
+        "docker.io/ealen/echo-server",
+        "latest 0.5..9",
+        30,
+        Shell::Alpine,
+        hello::install_echo,
+    )
+    .cmd(&["node", "build/webserver.js"])
+    .ports(&[80]),
+    image(
+        "docker.io/mendhak/http-https-echo",
+        "latest *",
+        35,
+        Shell::Alpine,
+        hello::install_echo,
+    )
+    .cmd(&["node", "./index.js"])
+    .ports(&[8080]),
+    image(
+        "registry.k8s.io/echoserver",
+        "1.0..10",
+        43,
+        Shell::Debian,
+        hello::install_echo,
+    )
+    .cmd(&["/usr/local/bin/run.sh"])
+    .ports(&[8080]),
+    image(
+        "k8s.gcr.io/echoserver",
+        "1.0..10",
+        43,
+        Shell::Debian,
+        hello::install_echo,
+    )
+    .cmd(&["/usr/local/bin/run.sh"])
+    .ports(&[8080]),
+    image(
+        "gcr.io/google_containers/echoserver",
+        "1.0..10",
+        43,
+        Shell::Debian,
+        hello::install_echo,
+    )
+    .cmd(&["/usr/local/bin/run.sh"])
+    .ports(&[8080]),
+    image(
+        "docker.io/kicbase/echo-server",
+        "latest 1.0",
+        2,
+        Shell::None,
+        hello::install_echo,
+    )
+    .cmd(&["/bin/echo-server"])
+    .ports(&[8080]),
+    image(
+        "registry.k8s.io/hpa-example",
+        "latest",
+        180,
+        Shell::Debian,
+        hello::install_php,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "k8s.gcr.io/hpa-example",
+        "latest",
+        180,
+        Shell::Debian,
+        hello::install_php,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "gcr.io/google_containers/hpa-example",
+        "latest",
+        180,
+        Shell::Debian,
+        hello::install_php,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "registry.k8s.io/serve_hostname",
+        "v1.4 1.1",
+        3,
+        Shell::None,
+        agnhost::install_serve_hostname,
+    )
+    .cmd(&["/serve_hostname"])
+    .ports(&[9376]),
+    image(
+        "registry.k8s.io/e2e-test-images/agnhost",
+        "2.9..60",
+        52,
+        Shell::Alpine,
+        agnhost::install,
+    )
+    .entrypoint(&["/agnhost"])
+    .cmd(&["pause"]),
+    image(
+        "docker.io/kubeguide/tomcat-app",
+        "v1 v2 latest",
+        140,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["catalina.sh", "run"])
+    .workdir("/usr/local/tomcat")
+    .ports(&[8080]),
+    image(
+        "docker.io/kubeguide/guestbook-php-frontend",
+        "latest localredis",
+        180,
+        Shell::Debian,
+        hello::install_php,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "docker.io/kubeguide/redis-master",
+        "latest",
+        55,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["redis-server"])
+    .ports(&[6379]),
+    image(
+        "docker.io/kubeguide/guestbook-redis-slave",
+        "latest",
+        55,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["redis-server"])
+    .ports(&[6379]),
+    image(
+        "gcr.io/google-samples/gb-frontend",
+        "v3 v4 v5 v6",
+        180,
+        Shell::Debian,
+        hello::install_php,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "us-docker.pkg.dev/google-samples/containers/gke/gb-frontend",
+        "v5",
+        180,
+        Shell::Debian,
+        hello::install_php,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "gcr.io/google-samples/gb-redisslave",
+        "v1 v3",
+        55,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["redis-server"])
+    .ports(&[6379]),
+    image(
+        "gcr.io/google_samples/gb-redis-follower",
+        "v2",
+        55,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["redis-server"])
+    .ports(&[6379]),
+    image("registry.k8s.io/redis", "e2e", 55, Shell::Debian, redis::install)
+        .cmd(&["redis-server"])
+        .ports(&[6379]),
+    image(
+        "docker.io/stefanprodan/podinfo",
+        "latest 5.0..9 6.0..9",
+        25,
+        Shell::Alpine,
+        hello::install_echo,
+    )
+    .cmd(&["./podinfo"])
+    .ports(&[9898]),
+    image(
+        "ghcr.io/stefanprodan/podinfo",
+        "latest 5.0..9 6.0..9",
+        25,
+        Shell::Alpine,
+        hello::install_echo,
+    )
+    .cmd(&["./podinfo"])
+    .ports(&[9898]),
+    image("docker.io/polinux/stress", "latest", 4, Shell::Alpine, generic::install).cmd(&["stress"]),
+    image("docker.io/vish/stress", "latest", 2, Shell::None, generic::install).entrypoint(&["/stress"]),
+    // Distributions and languages.
+    Image::base(
+        "docker.io/library/busybox",
+        "latest glibc musl uclibc stable stable-glibc stable-musl 1 1.24..37",
+        2,
+        Shell::Busybox,
+        &["sh"],
+    ),
+    Image::base(
+        "gcr.io/google-containers/busybox",
+        "latest 1.24..27",
+        1,
+        Shell::Busybox,
+        &["sh"],
+    ),
+    Image::base("registry.k8s.io/busybox", "latest 1.24..27", 1, Shell::Busybox, &["sh"]),
+    Image::base("k8s.gcr.io/busybox", "latest 1.24..27", 1, Shell::Busybox, &["sh"]),
+    Image::base(
+        "registry.k8s.io/e2e-test-images/busybox",
+        "1.29..37",
+        1,
+        Shell::Busybox,
+        &["sh"],
+    ),
+    Image::base(
+        "docker.io/radial/busyboxplus",
+        "latest curl",
+        5,
+        Shell::Busybox,
+        &["/bin/sh"],
+    ),
+    Image::base(
+        "docker.io/library/alpine",
+        "latest edge 3 3.5..22",
+        4,
+        Shell::Alpine,
+        &["/bin/sh"],
+    ),
+    Image::base(
+        "docker.io/curlimages/curl",
+        "latest 7.60..99 8.0..17",
+        9,
+        Shell::Alpine,
+        &["curl"],
+    )
+    .uid(100),
+    Image::base(
+        "docker.io/library/ubuntu",
+        "latest rolling devel noble jammy focal bionic xenial trusty 14.04..10 16.04..10 18.04..10 20.04..10 22.04..10 24.04..10 25.04..10",
+        30,
+        Shell::Debian,
+        &["/bin/bash"],
+    ),
+    Image::base(
+        "docker.io/library/debian",
+        "latest stable stable-slim bookworm bookworm-slim bullseye bullseye-slim buster trixie trixie-slim 8..13",
+        48,
+        Shell::Debian,
+        &["bash"],
+    ),
+    Image::base(
+        "docker.io/library/centos",
+        "latest centos7 centos8 6..8",
+        76,
+        Shell::Debian,
+        &["/bin/bash"],
+    ),
+    Image::base(
+        "docker.io/library/rockylinux",
+        "8..9",
+        70,
+        Shell::Debian,
+        &["/bin/bash"],
+    ),
+    Image::base(
+        "docker.io/library/fedora",
+        "latest 33..43",
+        80,
+        Shell::Debian,
+        &["/bin/bash"],
+    ),
+    Image::base(
+        "docker.io/library/amazonlinux",
+        "latest 1..2 2023",
+        60,
+        Shell::Debian,
+        &["/bin/bash"],
+    ),
+    Image::base(
+        "docker.io/library/bash",
+        "latest 4..5 5.0..3",
+        6,
+        Shell::Alpine,
+        &["bash"],
+    ),
+    Image::base(
+        "docker.io/nicolaka/netshoot",
+        "latest v0.1..14",
+        200,
+        Shell::Alpine,
+        &["zsh"],
+    ),
+    Image::base(
+        "registry.k8s.io/e2e-test-images/jessie-dnsutils",
+        "1.3..9",
+        115,
+        Shell::Debian,
+        &["/bin/sh"],
+    ),
+    Image::base(
+        "gcr.io/kubernetes-e2e-test-images/dnsutils",
+        "1.3",
+        80,
+        Shell::Debian,
+        &["/bin/sh"],
+    ),
+    Image::base("docker.io/tutum/dnsutils", "latest", 70, Shell::Debian, &["/bin/bash"]),
+    Image::base("docker.io/tutum/curl", "latest", 80, Shell::Debian, &["/bin/bash"]),
+    Image::base(
+        "docker.io/praqma/network-multitool",
+        "latest alpine-extra",
+        30,
+        Shell::Alpine,
+        &["/bin/bash"],
+    ),
+    image(
+        "docker.io/library/perl",
+        "latest slim 5 5.20..42",
+        370,
+        Shell::Debian,
+        perl::install,
+    )
+    .cmd(&["perl", "-de0"])
+    .workdir("/usr/src/app"),
+    Image::base(
+        "docker.io/library/golang",
+        "latest alpine bookworm 1.10..25",
+        300,
+        Shell::Debian,
+        &["bash"],
+    )
+    .workdir("/go"),
+    Image::base(
+        "docker.io/library/python",
+        "latest alpine slim 2.7..7 3.5..14 3",
+        390,
+        Shell::Debian,
+        &["python3"],
+    ),
+    Image::base(
+        "docker.io/library/node",
+        "latest lts alpine lts-alpine slim 8..25 10.0..24 12.0..22 14.0..21 16.0..20 18.0..20 20.0..20 22.0..22",
+        390,
+        Shell::Debian,
+        &["node"],
+    ),
+    Image::base(
+        "docker.io/library/openjdk",
+        "latest 8..22",
+        240,
+        Shell::Debian,
+        &["jshell"],
+    ),
+    Image::base(
+        "docker.io/library/eclipse-temurin",
+        "latest 8..25",
+        200,
+        Shell::Debian,
+        &["jshell"],
+    ),
+    Image::base(
+        "docker.io/library/maven",
+        "latest 3 3.5..9",
+        270,
+        Shell::Debian,
+        &["mvn"],
+    ),
+    Image::base(
+        "docker.io/library/ruby",
+        "latest alpine slim 2.5..7 3.0..4",
+        360,
+        Shell::Debian,
+        &["irb"],
+    ),
+    Image::base(
+        "docker.io/library/rust",
+        "latest alpine slim 1 1.50..91",
+        540,
+        Shell::Debian,
+        &["bash"],
+    ),
+    Image::base("docker.io/library/gcc", "latest 8..15", 480, Shell::Debian, &["bash"]),
+    Image::base(
+        "docker.io/library/docker",
+        "latest cli dind 20..29",
+        130,
+        Shell::Alpine,
+        &["sh"],
+    ),
+    Image::base(
+        "docker.io/library/php",
+        "latest cli fpm alpine 7.0..4 8.0..4",
+        170,
+        Shell::Debian,
+        &["php", "-a"],
+    ),
+    Image::base(
+        "docker.io/bitnami/kubectl",
+        "latest 1.20..36",
+        110,
+        Shell::Debian,
+        &["kubectl"],
+    )
+    .uid(1001),
+    Image::base(
+        "registry.k8s.io/kubectl",
+        "v1.28..36",
+        20,
+        Shell::None,
+        &["/bin/kubectl"],
+    ),
+    Image::base("docker.io/alpine/git", "latest", 30, Shell::Alpine, &["git"]),
+    Image::base(
+        "docker.io/library/buildpack-deps",
+        "latest curl",
+        320,
+        Shell::Debian,
+        &["bash"],
+    ),
+    // Stores and queues.
+    image(
+        "docker.io/library/redis",
+        "latest alpine 3..8 3.0..2 4.0..0 5.0..0 6.0..2 7.0..4 8.0..4",
+        53,
+        Shell::Debian,
+        redis::install,
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["redis-server"])
+    .env(&[("REDIS_VERSION", "8.4.0")])
+    .workdir("/data")
+    .ports(&[6379]),
+    image("docker.io/bitnami/redis", "latest", 60, Shell::Debian, redis::install)
+        .cmd(&["redis-server"])
+        .uid(1001)
+        .ports(&[6379]),
+    image(
+        "docker.io/valkey/valkey",
+        "latest alpine 7..9 7.2..2 8.0..1",
+        50,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["valkey-server"])
+    .workdir("/data")
+    .ports(&[6379]),
+    Image::server(
+        "docker.io/library/mysql",
+        "latest lts innovation 5 8 9 5.5..7 8.0..4 9.0..5 debian oracle",
+        240,
+        Shell::Debian,
+        &[3306],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["mysqld"]),
+    Image::server(
+        "docker.io/library/mariadb",
+        "latest lts 5 10 11 12 10.0..11 11.0..8 12.0..1",
+        120,
+        Shell::Debian,
+        &[3306],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["mariadbd"]),
+    Image::server(
+        "docker.io/library/postgres",
+        "latest alpine 9..18 9.4..6 10.0..23 11.0..22 12.0..22 13.0..23 14.0..20 15.0..15 16.0..11 17.0..7 18.0..1",
+        160,
+        Shell::Debian,
+        &[5432],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["postgres"])
+    .env(&[("PGDATA", "/var/lib/postgresql/data")]),
+    Image::server(
+        "docker.io/library/mongo",
+        "latest 3..8 3.2..6 4.0..4 5.0..0 6.0..0 7.0..0 8.0..2",
+        280,
+        Shell::Debian,
+        &[27017],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["mongod"]),
+    Image::server(
+        "docker.io/library/memcached",
+        "latest alpine 1 1.4..6",
+        30,
+        Shell::Debian,
+        &[11211],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["memcached"]),
+    Image::server(
+        "docker.io/library/rabbitmq",
+        "latest management alpine 3 4 3.6..13 4.0..2",
+        100,
+        Shell::Debian,
+        &[5672],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["rabbitmq-server"]),
+    Image::server(
+        "docker.io/library/cassandra",
+        "latest 3..5 3.11..11 4.0..1 5.0..0",
+        150,
+        Shell::Debian,
+        &[9042],
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["cassandra", "-f"]),
+    Image::server(
+        "gcr.io/google-samples/cassandra",
+        "v11 v12 v13 v14",
+        150,
+        Shell::Debian,
+        &[9042],
+    ),
+    Image::server(
+        "docker.io/library/elasticsearch",
+        "5..9 6.0..8 7.0..17 8.0..19 9.0..2",
+        450,
+        Shell::Debian,
+        &[9200, 9300],
+    ),
+    Image::server(
+        "docker.io/library/kibana",
+        "5..9 7.0..17 8.0..19 9.0..2",
+        450,
+        Shell::Debian,
+        &[5601],
+    ),
+    Image::server(
+        "docker.io/library/logstash",
+        "5..9 7.0..17 8.0..19",
+        450,
+        Shell::Debian,
+        &[5044],
+    ),
+    Image::server(
+        "docker.io/library/influxdb",
+        "latest alpine 1..3 1.0..11 2.0..7 3.0..6",
+        160,
+        Shell::Debian,
+        &[8086],
+    )
+    .cmd(&["influxd"]),
+    Image::server(
+        "docker.io/library/zookeeper",
+        "latest 3.4..9",
+        130,
+        Shell::Debian,
+        &[2181],
+    ),
+    Image::server(
+        "registry.k8s.io/kubernetes-zookeeper",
+        "1.0-3.4.10",
+        110,
+        Shell::Debian,
+        &[2181],
+    ),
+    Image::server("docker.io/library/consul", "1.0..15 latest", 50, Shell::Alpine, &[8500]),
+    Image::server("docker.io/library/vault", "1.0..13 latest", 80, Shell::Alpine, &[8200]),
+    Image::server(
+        "docker.io/library/nats",
+        "latest alpine 2 2.0..12",
+        8,
+        Shell::None,
+        &[4222],
+    ),
+    Image::server("docker.io/minio/minio", "latest *", 60, Shell::Debian, &[9000]),
+    Image::server("quay.io/minio/minio", "latest *", 60, Shell::Debian, &[9000]),
+    Image::server(
+        "docker.io/library/registry",
+        "latest 2..3 2.0..8 3.0..0",
+        10,
+        Shell::Alpine,
+        &[5000],
+    ),
+    Image::server("docker.io/bitnami/mysql", "latest", 150, Shell::Debian, &[3306]),
+    Image::server("docker.io/bitnami/postgresql", "latest", 120, Shell::Debian, &[5432]),
+    Image::server(
+        "docker.io/confluentinc/cp-kafka",
+        "latest 5.0..5 6.0..2 7.0..9 8.0..1",
+        400,
+        Shell::Debian,
+        &[9092],
+    ),
+    Image::server(
+        "docker.io/apache/kafka",
+        "latest 3.7..9 4.0..1",
+        230,
+        Shell::Alpine,
+        &[9092],
+    ),
+    // Applications.
+    image(
+        "docker.io/library/ghost",
+        "latest alpine 1..6 2.0..38 3.0..42 4.0..48 5.0..130 6.0..10",
+        170,
+        Shell::Debian,
+        web::install,
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["node", "current/index.js"])
+    .ports(&[2368]),
+    image(
+        "docker.io/library/wordpress",
+        "latest 4..6 4.0..9 5.0..9 6.0..8 php8.2-apache apache",
+        240,
+        Shell::Debian,
+        web::install,
+    )
+    .entrypoint(&["docker-entrypoint.sh"])
+    .cmd(&["apache2-foreground"])
+    .workdir("/var/www/html")
+    .ports(&[80]),
+    image(
+        "docker.io/library/drupal",
+        "latest 8..11 9.0..5 10.0..5 11.0..2",
+        180,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "docker.io/library/nextcloud",
+        "latest 20..32",
+        400,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "docker.io/library/phpmyadmin",
+        "latest 4..5",
+        170,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["apache2-foreground"])
+    .ports(&[80]),
+    image(
+        "docker.io/library/adminer",
+        "latest 4..5",
+        50,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["php"])
+    .ports(&[8080]),
+    image(
+        "docker.io/jenkins/jenkins",
+        "latest lts lts-jdk17 lts-jdk21 2.200..540",
+        270,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["jenkins.sh"])
+    .uid(1000)
+    .ports(&[8080]),
+    image(
+        "docker.io/library/sonarqube",
+        "latest lts community 8..10",
+        350,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["sonar.sh"])
+    .ports(&[9000]),
+    image(
+        "docker.io/grafana/grafana",
+        "latest 6.0..7 7.0..5 8.0..5 9.0..5 10.0..4 11.0..6 12.0..3",
+        140,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["/run.sh"])
+    .uid(472)
+    .ports(&[3000]),
+    image(
+        "docker.io/prom/prometheus",
+        "latest v2.0..55 v3.0..7",
+        110,
+        Shell::Busybox,
+        web::install,
+    )
+    .cmd(&["/bin/prometheus"])
+    .uid(65534)
+    .ports(&[9090]),
+    image(
+        "docker.io/prom/node-exporter",
+        "latest v0.16..18 v1.0..10",
+        12,
+        Shell::Busybox,
+        web::install,
+    )
+    .cmd(&["/bin/node_exporter"])
+    .ports(&[9100]),
+    image(
+        "docker.io/prom/alertmanager",
+        "latest v0.15..29",
+        30,
+        Shell::Busybox,
+        web::install,
+    )
+    .cmd(&["/bin/alertmanager"])
+    .ports(&[9093]),
+    image(
+        "index.tenxcloud.com/google_containers/kubernetes-dashboard-amd64",
+        "v1.4.1",
+        30,
+        Shell::None,
+        web::install,
+    )
+    .cmd(&["/dashboard"])
+    .ports(&[9090]),
+    image(
+        "gcr.io/google_containers/kubernetes-dashboard-amd64",
+        "v1.0..10",
+        30,
+        Shell::None,
+        web::install,
+    )
+    .cmd(&["/dashboard"])
+    .ports(&[9090]),
+    image(
+        "k8s.gcr.io/kubernetes-dashboard-amd64",
+        "v1.8..10",
+        40,
+        Shell::None,
+        web::install,
+    )
+    .cmd(&["/dashboard"])
+    .ports(&[8443]),
+    image(
+        "docker.io/kubernetesui/dashboard",
+        "v2.0..7 latest",
+        75,
+        Shell::None,
+        web::install,
+    )
+    .cmd(&["/dashboard"])
+    .ports(&[8443]),
+    image(
+        "docker.io/kubernetesui/metrics-scraper",
+        "v1.0..0",
+        20,
+        Shell::None,
+        web::install,
+    )
+    .cmd(&["/metrics-sidecar"])
+    .ports(&[8000]),
+    image(
+        "docker.io/weaveworks/scope",
+        "latest 1.0..13",
+        30,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["/home/weave/entrypoint.sh"])
+    .ports(&[4040]),
+    image(
+        "registry.k8s.io/ingress-nginx/controller",
+        "v0.40..51 v1.0..14",
+        105,
+        Shell::Alpine,
+        generic::install,
+    )
+    .cmd(&["/nginx-ingress-controller"])
+    .uid(101)
+    .ports(&[80, 443, 10254]),
+    image(
+        "registry.k8s.io/ingress-nginx/kube-webhook-certgen",
+        "v1.0..6 v20220916-gd32f8c343 v20230407 v20231011-8b53cabe0",
+        22,
+        Shell::None,
+        generic::install_done,
+    )
+    .cmd(&["/kube-webhook-certgen"]),
+    image(
+        "docker.io/library/fluentd",
+        "latest v1.3..19",
+        40,
+        Shell::Alpine,
+        generic::install,
+    )
+    .cmd(&["fluentd"])
+    .ports(&[24224]),
+    image(
+        "docker.io/fluent/fluentd",
+        "latest v1.3..19",
+        40,
+        Shell::Alpine,
+        generic::install,
+    )
+    .cmd(&["fluentd"])
+    .ports(&[24224]),
+    image(
+        "quay.io/fluentd_elasticsearch/fluentd",
+        "v2.5..9 v3.0..4 v5.0..0",
+        90,
+        Shell::Debian,
+        generic::install,
+    )
+    .cmd(&["/entrypoint.sh"]),
+    image(
+        "docker.io/fluent/fluent-bit",
+        "latest 1.0..9 2.0..2 3.0..2 4.0..2",
+        30,
+        Shell::None,
+        generic::install,
+    )
+    .cmd(&["/fluent-bit/bin/fluent-bit"])
+    .ports(&[2020]),
+    image(
+        "docker.io/library/telegraf",
+        "latest 1.10..36",
+        150,
+        Shell::Debian,
+        generic::install,
+    )
+    .cmd(&["telegraf"]),
+    // The cluster's own.
+    Image::system("registry.k8s.io/pause", "3 3.0..10 latest", 1, &["/pause"]),
+    Image::system("k8s.gcr.io/pause", "3.0..7 latest", 1, &["/pause"]),
+    Image::system("registry.k8s.io/kube-apiserver", "v1.20..36", 28, &[]),
+    Image::system("registry.k8s.io/kube-controller-manager", "v1.20..36", 27, &[]),
+    Image::system("registry.k8s.io/kube-scheduler", "v1.20..36", 20, &[]),
+    Image::system(
+        "registry.k8s.io/kube-proxy",
+        "v1.20..36",
+        32,
+        &["/usr/local/bin/kube-proxy"],
+    ),
+    Image::system("registry.k8s.io/etcd", "3.4..6", 60, &[]),
+    Image::system("registry.k8s.io/coredns/coredns", "v1.8..14", 21, &["/coredns"]),
+    Image::system("docker.io/coredns/coredns", "latest 1.6..14", 21, &["/coredns"]),
+    Image::system(
+        "ghcr.io/flannel-io/flannel",
+        "v0.22..27 latest",
+        34,
+        &["/opt/bin/flanneld"],
+    ),
+    Image::system(
+        "docker.io/flannel/flannel",
+        "v0.22..27 latest",
+        34,
+        &["/opt/bin/flanneld"],
+    ),
+    Image::system("ghcr.io/flannel-io/flannel-cni-plugin", "v1.2..8", 5, &["/flannel"]),
+    Image::system("docker.io/flannel/flannel-cni-plugin", "v1.2..8", 5, &["/flannel"]),
+    Image::system(
+        "registry.k8s.io/metrics-server/metrics-server",
+        "v0.4..8",
+        20,
+        &["/metrics-server"],
+    ),
+    Image::system(
+        "gcr.io/k8s-staging-sig-storage/nfs-subdir-external-provisioner",
+        "v4.0..0",
+        17,
+        &["/nfs-subdir-external-provisioner"],
+    ),
+    Image::system(
+        "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner",
+        "v4.0..0",
+        17,
+        &["/nfs-subdir-external-provisioner"],
+    ),
+    Image::system(
+        "docker.io/rancher/local-path-provisioner",
+        "v0.0..0",
+        18,
+        &["local-path-provisioner"],
+    ),
+];
+
+/// What a registry says of an image.
+pub enum Lookup {
+    Found(&'static Image),
+    /// The repository exists; it has no such tag.
+    NoTag,
+    /// The registry is known, and has no such repository.
+    NoRepository,
+    /// There is no registry of this name.
+    NoRegistry,
+}
+
+/// Registries that exist, whether or not an image of theirs is in the table.
+const REGISTRIES: &[&str] = &[
+    "docker.io",
+    "gcr.io",
+    "us.gcr.io",
+    "eu.gcr.io",
+    "registry.k8s.io",
+    "k8s.gcr.io",
+    "quay.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "public.ecr.aws",
+    "us-docker.pkg.dev",
+    "registry.gitlab.com",
+    "nvcr.io",
+    "docker.elastic.co",
+    "registry.access.redhat.com",
+    "registry.cn-hangzhou.aliyuncs.com",
+    "registry.aliyuncs.com",
+    "index.tenxcloud.com",
+];
+
+/// Looks for a repository (with its registry) and a tag, or `sha256:` and a digest.
+pub fn find(repository: &str, tag: &str) -> Lookup {
+    let mut known = false;
+    for image in IMAGES.iter().filter(|i| i.repository == repository) {
+        known = true;
+        if tag.starts_with("sha256:") || image.tags.split(' ').any(|p| tag_matches(p, tag)) {
+            return Lookup::Found(image);
+        }
+    }
+    if known {
+        return Lookup::NoTag;
+    }
+    let registry = repository.split('/').next().unwrap_or("");
+    if REGISTRIES.contains(&registry) {
+        Lookup::NoRepository
+    } else {
+        Lookup::NoRegistry
+    }
+}
+
+/// Whether a tag fits a pattern of the table (see [`Image::tags`]).
+fn tag_matches(pattern: &str, tag: &str) -> bool {
+    if pattern == "*" || pattern == tag {
+        return true;
+    }
+    let Some((first, last)) = pattern.split_once("..") else {
+        // A plain version takes suffixes: `7` takes `7-alpine`; a plain word does not.
+        let is_version = pattern.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        return is_version && tag.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('-'));
+    };
+    let Ok(last) = last.parse::<u64>() else { return false };
+    let number = tag.split('-').next().unwrap_or("");
+    let (before, first) = match first.rsplit_once('.') {
+        Some((before, first)) => (before, first),
+        None => ("", first),
+    };
+    let rest = if before.is_empty() {
+        number
+    } else {
+        // `1.7..29` also takes `1`, the newest of them.
+        if number == before && tag != number {
+            return true;
+        }
+        match number.strip_prefix(before).and_then(|r| r.strip_prefix('.')) {
+            Some(rest) => rest,
+            None => return number == before && before.trim_start_matches('v').parse::<u64>().is_ok(),
+        }
+    };
+    let mut parts = rest.split('.');
+    let digits = parts.next().unwrap_or("");
+    let (Ok(n), Ok(first)) = (digits.parse::<u64>(), first.parse::<u64>()) else {
+        return false;
+    };
+    (first..=last).contains(&n) && parts.all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        for (repository, tag, found) in [
+            ("docker.io/library/nginx", "latest", true),
+            ("docker.io/library/nginx", "1", true),
+            ("docker.io/library/nginx", "1.7.9", true),
+            ("docker.io/library/nginx", "1.14.2", true),
+            ("docker.io/library/nginx", "1.10.3", true),
+            ("docker.io/library/nginx", "1.27-alpine", true),
+            ("docker.io/library/nginx", "1.161", false),
+            ("docker.io/library/nginx", "1.91", false),
+            ("docker.io/library/nginx", "doesnotexist", false),
+            ("docker.io/library/nginx", "nosuchtag", false),
+            ("docker.io/library/nginx", "latest1", false),
+            ("docker.io/library/redis", "7", true),
+            ("docker.io/library/redis", "7.0", true),
+            ("docker.io/library/redis", "7-alpine", true),
+            ("docker.io/library/redis", "9", false),
+            ("docker.io/library/httpd", "2.4.57", true),
+            ("docker.io/library/perl", "5.34.0", true),
+            ("docker.io/library/ubuntu", "14.04", true),
+            ("docker.io/library/busybox", "1.28", true),
+            ("docker.io/library/mysql", "8.0", true),
+            ("docker.io/library/node", "18-alpine", true),
+            ("registry.k8s.io/kube-proxy", "v1.36.2", true),
+            ("registry.k8s.io/pause", "3.10.2", true),
+            ("registry.k8s.io/etcd", "3.6.8-0", true),
+            ("registry.k8s.io/ingress-nginx/controller", "v1.11.2", true),
+            ("ghcr.io/flannel-io/flannel-cni-plugin", "v1.8.0-flannel1", true),
+        ] {
+            assert_eq!(
+                matches!(find(repository, tag), Lookup::Found(_)),
+                found,
+                "{repository}:{tag}"
+            );
+        }
+        assert!(matches!(find("docker.io/nosuch/thing", "1"), Lookup::NoRepository));
+        assert!(matches!(find("registry.example.com/a", "1"), Lookup::NoRegistry));
+    }
+
+    #[test]
+    fn the_table_is_in_order() {
+        for image in IMAGES {
+            assert!(
+                image.repository.contains('/') && image.megabytes > 0,
+                "{}",
+                image.repository
+            );
+        }
+    }
+}

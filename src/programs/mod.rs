@@ -1,0 +1,421 @@
+//! What runs in containers: the images that can be pulled, and a model of each program, one file
+//! each. A container is a [`Host`](crate::shell::Host) of the shell's; its image's programs are
+//! commands on it, so that `kubectl exec` finds them too. May use `net`, `shell`, `sim`; knows
+//! neither the API server nor the kubelet.
+
+mod agnhost;
+mod bootcamp;
+mod catalog;
+mod generic;
+mod hello;
+mod httpd;
+mod nginx;
+mod perl;
+mod redis;
+mod system;
+mod web;
+
+use core::net::Ipv4Addr;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+
+pub use catalog::{IMAGES, Image, Lookup, find};
+
+use crate::net::http::{HttpRequest, HttpResponse};
+use crate::net::{Listener, Network, Origin, Protocol};
+use crate::shell::{Commands, Context, Dialect, Disposition, Files, Host, Process, SIGINT, SIGQUIT, SIGTERM};
+use crate::sim::{Sim, Time};
+
+/// What answers on a port of a pod.
+pub trait Service {
+    /// Answers an HTTP request; `None` when it speaks no HTTP.
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>>;
+
+    /// Answers bytes of another protocol; `None` when it does not understand them.
+    fn exchange(&self, _bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// A [`Service`] that is an async function from request to response.
+struct HttpFn<F>(F);
+
+impl<F, R> Service for HttpFn<F>
+where
+    F: Fn(HttpRequest) -> R,
+    R: Future<Output = HttpResponse> + 'static,
+{
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+        let answer = (self.0)(request);
+        Box::pin(async move { Some(answer.await) })
+    }
+}
+
+/// A port that takes connections and understands nothing that the simulation can say.
+struct Deaf;
+
+impl Service for Deaf {
+    fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// The ports of a pod on which its processes listen.
+#[derive(Default)]
+pub struct Ports {
+    open: RefCell<BTreeMap<(Protocol, u16), Open>>,
+    next: Cell<u64>,
+}
+
+struct Open {
+    id: u64,
+    service: Rc<dyn Service>,
+}
+
+impl Listener for Ports {
+    fn accepts(&self, protocol: Protocol, port: u16) -> bool {
+        self.open.borrow().contains_key(&(protocol, port))
+    }
+
+    fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+        let service = self
+            .open
+            .borrow()
+            .get(&(Protocol::Tcp, port))
+            .map(|o| o.service.clone());
+        match service {
+            Some(service) => service.http(request),
+            None => Box::pin(std::future::ready(None)),
+        }
+    }
+
+    fn exchange(&self, port: u16, bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
+        let service = self
+            .open
+            .borrow()
+            .get(&(Protocol::Tcp, port))
+            .map(|o| o.service.clone());
+        match service {
+            Some(service) => service.exchange(bytes),
+            None => Box::pin(std::future::ready(None)),
+        }
+    }
+}
+
+/// An open port. Dropping it closes the port, as the end of a process does.
+pub struct Listening {
+    ports: Rc<Ports>,
+    key: (Protocol, u16),
+    id: u64,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let gone = {
+            let mut open = self.ports.open.borrow_mut();
+            if open.get(&self.key).is_some_and(|o| o.id == self.id) {
+                open.remove(&self.key)
+            } else {
+                None
+            }
+        };
+        // A service may own another listener: dropped outside the borrow.
+        drop(gone);
+    }
+}
+
+/// Another process of the pod listens on the port already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("address already in use")]
+pub struct AddressInUse;
+
+/// What the containers of one pod share: its name, its place in the network and its open ports.
+pub struct Sandbox {
+    pub sim: Sim,
+    pub network: Network,
+    pub origin: Origin,
+    pub node: Rc<str>,
+    pub namespace: Rc<str>,
+    pub pod: Rc<str>,
+    pub hostname: String,
+    pub ports: Rc<Ports>,
+}
+
+impl Sandbox {
+    /// Listens on a port of the pod.
+    ///
+    /// # Errors
+    /// When another process of the pod listens there.
+    pub fn listen(
+        &self,
+        protocol: Protocol,
+        port: u16,
+        service: impl Service + 'static,
+    ) -> Result<Listening, AddressInUse> {
+        let mut open = self.ports.open.borrow_mut();
+        if open.contains_key(&(protocol, port)) {
+            return Err(AddressInUse);
+        }
+        let id = self.ports.next.get();
+        self.ports.next.set(id + 1);
+        open.insert(
+            (protocol, port),
+            Open {
+                id,
+                service: Rc::new(service),
+            },
+        );
+        Ok(Listening {
+            ports: self.ports.clone(),
+            key: (protocol, port),
+            id,
+        })
+    }
+
+    /// Serves HTTP on a TCP port with an async function.
+    ///
+    /// # Errors
+    /// When another process of the pod listens there.
+    pub fn serve<F, R>(&self, port: u16, f: F) -> Result<Listening, AddressInUse>
+    where
+        F: Fn(HttpRequest) -> R + 'static,
+        R: Future<Output = HttpResponse> + 'static,
+    {
+        self.listen(Protocol::Tcp, port, HttpFn(f))
+    }
+
+    /// The pod's address.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.origin.ip
+    }
+}
+
+/// Makes a container's machine from its image: its files, its commands and its programs.
+pub fn machine(image: &Image, tag: &str, sandbox: &Rc<Sandbox>) -> Host {
+    let files = Files::with_base(&sandbox.sim);
+    let mut commands = Commands::with_tools();
+    if image.shell == Shell::None {
+        commands.retain(|_| false);
+    } else {
+        let origin = sandbox.origin.clone();
+        let from: crate::net::tools::From = Rc::new(move || origin.clone());
+        crate::net::tools::register(&mut commands, image.network_tools(), &sandbox.network, &from);
+    }
+    // A write into a fresh file system fails at its limits only; the container then lacks the file.
+    let _ = files.write("/etc/hostname", format!("{}\n", sandbox.hostname));
+    let hosts = format!(
+        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n{}\t{}\n",
+        sandbox.ip(),
+        sandbox.hostname
+    );
+    let _ = files.write("/etc/hosts", hosts);
+    let resolv = match &sandbox.origin.search {
+        Some(namespace) => format!(
+            "search {namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
+        ),
+        None => "nameserver 192.168.110.2\n".to_owned(),
+    };
+    let _ = files.write("/etc/resolv.conf", resolv);
+    let os = match image.shell {
+        Shell::Busybox => "",
+        Shell::Alpine => {
+            "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME=\"Alpine Linux v3.22\"\nHOME_URL=\"https://alpinelinux.org/\"\n"
+        }
+        _ => {
+            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL=\"https://www.debian.org/\"\n"
+        }
+    };
+    if !os.is_empty() {
+        let _ = files.write("/etc/os-release", os);
+    }
+    (image.install)(image, tag, sandbox, &mut commands, &files);
+    Host::new(&sandbox.sim, &sandbox.hostname, files, commands, image.shell.dialect())
+}
+
+/// Which shell and tools an image brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// None: an image with nothing but its program (`FROM scratch`, distroless).
+    None,
+    /// busybox, and nothing else.
+    Busybox,
+    /// Alpine Linux: busybox's tools.
+    Alpine,
+    /// Debian or Ubuntu: dash as `sh`, and bash.
+    Debian,
+}
+
+impl Shell {
+    fn dialect(self) -> Dialect {
+        match self {
+            Shell::Busybox | Shell::Alpine => Dialect::Busybox,
+            Shell::None | Shell::Debian => Dialect::Dash,
+        }
+    }
+}
+
+impl Image {
+    /// The network's tools that the image has. Debian's images get curl and wget, which most real
+    /// ones lack, since installing packages is not simulated.
+    fn network_tools(&self) -> &'static [&'static str] {
+        let name = self.name();
+        if ["netshoot", "dnsutils", "multitool"].iter().any(|n| name.contains(n)) {
+            return &["curl", "wget", "nslookup", "ping", "nc"];
+        }
+        match self.shell {
+            Shell::None => &[],
+            Shell::Debian => &["curl", "wget"],
+            Shell::Busybox | Shell::Alpine if name.contains("curl") || name.contains("busyboxplus") => {
+                &["curl", "wget", "nslookup", "ping", "nc"]
+            }
+            Shell::Busybox => &["wget", "nslookup", "ping", "nc"],
+            // nginx's and most servers' Alpine variants bring curl.
+            Shell::Alpine if self.cmd.first() == Some(&"/bin/sh") => &["wget", "nslookup", "ping", "nc"],
+            Shell::Alpine => &["curl", "wget", "nslookup", "ping", "nc"],
+        }
+    }
+}
+
+/// Adds the programs of an image's tag to its commands and files.
+pub type Install = fn(&Image, &str, &Rc<Sandbox>, &mut Commands, &Files);
+
+/// Registers a program that is given the pod's sandbox besides its context.
+fn program<F, R>(commands: &mut Commands, path: &str, sandbox: &Rc<Sandbox>, run: F)
+where
+    F: Fn(Context, Rc<Sandbox>) -> R + 'static,
+    R: Future<Output = i32> + 'static,
+{
+    let sandbox = sandbox.clone();
+    commands.add(path, move |context| run(context, sandbox.clone()));
+}
+
+/// Catches SIGTERM, SIGINT and SIGQUIT, and waits for the first of them: its number.
+async fn until_stopped(process: &Process) -> i32 {
+    for signal in [SIGTERM, SIGINT, SIGQUIT] {
+        process.set_disposition(signal, Some(Disposition::Handle));
+    }
+    process.next_signal().await
+}
+
+/// A time as HTTP's `Date` header writes it: `Sat, 21 Nov 2026 08:55:19 GMT`.
+fn http_date(time: Time) -> String {
+    time.rfc1123().replace("+0000", "GMT")
+}
+
+/// A time as access logs write it: `21/Nov/2026:08:55:19 +0000`.
+fn log_date(time: Time) -> String {
+    // RFC 1123 has the same parts in another order: `Sat, 21 Nov 2026 08:55:19 +0000`.
+    let text = time.rfc1123();
+    let parts: Vec<&str> = text.split(' ').collect();
+    match parts.as_slice() {
+        [_, day, month, year, clock, zone] => format!("{day}/{month}/{year}:{clock} {zone}"),
+        _ => text,
+    }
+}
+
+/// A time as nginx's error log and Go's `log` package write it: `2026/11/21 08:55:19`.
+fn slash_date(time: Time) -> String {
+    let c = time.civil();
+    format!(
+        "{:04}/{:02}/{:02} {:02}:{:02}:{:02}",
+        c.year, c.month, c.day, c.hour, c.minute, c.second
+    )
+}
+
+/// A time as klog writes it, with the letter of its level: `I1121 08:55:19.000042`.
+fn klog(level: char, time: Time) -> String {
+    let c = time.civil();
+    format!(
+        "{level}{:02}{:02} {:02}:{:02}:{:02}.{:06}",
+        c.month,
+        c.day,
+        c.hour,
+        c.minute,
+        c.second,
+        time.0 % 1_000_000
+    )
+}
+
+/// The client's address of a request, for logs.
+fn peer(request: &HttpRequest) -> String {
+    request
+        .client
+        .map_or_else(|| "127.0.0.1".to_owned(), |ip| ip.to_string())
+}
+
+/// The path of a request without its query.
+fn path_of(request: &HttpRequest) -> &str {
+    request.path.split(['?', '#']).next().unwrap_or("/")
+}
+
+/// A line of the common access log with referer and user agent ("combined").
+fn combined_log(request: &HttpRequest, status: u16, bytes: usize, now: Time) -> String {
+    format!(
+        "{} - - [{}] \"{} {} HTTP/1.1\" {status} {bytes} \"{}\" \"{}\"",
+        peer(request),
+        log_date(now),
+        request.method,
+        request.path,
+        request.header("Referer").unwrap_or("-"),
+        request.header("User-Agent").unwrap_or("-"),
+    )
+}
+
+/// The media type that web servers give a file by its name.
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or("") {
+        "html" | "htm" => "text/html",
+        "css" => "text/css",
+        "js" => "application/javascript",
+        "json" => "application/json",
+        "txt" | "conf" | "log" => "text/plain",
+        "xml" => "text/xml",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        _ => "application/octet-stream",
+    }
+}
+
+/// A stable pseudo-random number of a text (FNV-1a): for digests and what else must not change.
+fn stable_hash(text: &str, seed: u64) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for b in text.bytes() {
+        hash = (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3);
+    }
+    // FNV mixes its last bytes badly: finish as splitmix64 does.
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+/// 64 stable hexadecimal digits of a text.
+pub fn stable_digest(text: &str) -> String {
+    (0..4).map(|i| format!("{:016x}", stable_hash(text, i))).collect()
+}
+
+/// The last part of a path.
+fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Becomes another program, as `exec` does: the same process, descriptors and directory.
+async fn exec_as(mut context: Context, args: Vec<String>) -> i32 {
+    let name = args.first().cloned().unwrap_or_default();
+    match context.host.find(&name, &context.env, &context.cwd) {
+        Ok(program) => {
+            context.process.set_command(&args.join(" "));
+            context.args = args;
+            program.run(context).await
+        }
+        Err(_) => {
+            context
+                .stderr
+                .line(format!("{}: exec: {name}: not found", context.name()));
+            127
+        }
+    }
+}

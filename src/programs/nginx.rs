@@ -1,0 +1,789 @@
+//! nginx: serves files as its configuration says, proxies, and writes its logs.
+//!
+//! Of the configuration it knows `server`, `listen`, `server_name`, `root`, `index`, `location`
+//! (prefix and `=`), `return`, `alias`, `proxy_pass`, `add_header`, `default_type`, `try_files`,
+//! `autoindex off`, `include`, `access_log`; it says of anything else nothing, as long as it parses.
+
+use std::rc::Rc;
+
+use super::{Image, Sandbox, combined_log, http_date, media_type, path_of, program, slash_date, until_stopped};
+use crate::net::http::{HttpRequest, HttpResponse, Url};
+use crate::shell::{Commands, Context, Files, Output, SIGQUIT, SIGTERM};
+use crate::sim::Sim;
+
+const WELCOME: &str = "<!DOCTYPE html>
+<html>
+<head>
+<title>Welcome to nginx!</title>
+<style>
+html { color-scheme: light dark; }
+body { width: 35em; margin: 0 auto;
+font-family: Tahoma, Verdana, Arial, sans-serif; }
+</style>
+</head>
+<body>
+<h1>Welcome to nginx!</h1>
+<p>If you see this page, the nginx web server is successfully installed and
+working. Further configuration is required.</p>
+
+<p>For online documentation and support please refer to
+<a href=\"http://nginx.org/\">nginx.org</a>.<br/>
+Commercial support is available at
+<a href=\"http://nginx.com/\">nginx.com</a>.</p>
+
+<p><em>Thank you for using nginx.</em></p>
+</body>
+</html>
+";
+
+const ERROR_50X: &str = "<!DOCTYPE html>
+<html>
+<head>
+<title>Error</title>
+</head>
+<body>
+<h1>An error occurred.</h1>
+<p>Sorry, the page you are looking for is currently unavailable.<br/>
+Please try again later.</p>
+</body>
+</html>
+";
+
+const CONF: &str = "
+user  nginx;
+worker_processes  auto;
+
+error_log  /var/log/nginx/error.log notice;
+pid        /run/nginx.pid;
+
+events {
+    worker_connections  1024;
+}
+
+http {
+    include       /etc/nginx/mime.types;
+    default_type  application/octet-stream;
+
+    access_log  /var/log/nginx/access.log;
+
+    sendfile        on;
+    keepalive_timeout  65;
+
+    include /etc/nginx/conf.d/*.conf;
+}
+";
+
+const DEFAULT_SERVER: &str = "server {
+    listen       80;
+    listen  [::]:80;
+    server_name  localhost;
+
+    location / {
+        root   /usr/share/nginx/html;
+        index  index.html index.htm;
+    }
+
+    error_page   500 502 503 504  /50x.html;
+    location = /50x.html {
+        root   /usr/share/nginx/html;
+    }
+}
+";
+
+/// nginx's version of an image's tag.
+fn version(image: &Image, tag: &str) -> String {
+    let number = tag.split('-').next().unwrap_or("");
+    let parts = number.split('.').filter(|p| p.parse::<u32>().is_ok()).count();
+    match (parts, image.repository) {
+        (3, _) => number.to_owned(),
+        (2, _) if number.starts_with("1.") => format!("{number}.5"),
+        _ => "1.29.3".to_owned(),
+    }
+}
+
+pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
+    // Writes into a fresh file system fail at its limits only.
+    let _ = files.write("/usr/share/nginx/html/index.html", WELCOME);
+    let _ = files.write("/usr/share/nginx/html/50x.html", ERROR_50X);
+    let _ = files.write("/etc/nginx/nginx.conf", CONF);
+    let _ = files.write("/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
+    let _ = files.write("/etc/nginx/mime.types", "types {\n    text/html html htm shtml;\n}\n");
+    let _ = files.make_dirs("/var/log/nginx");
+    let _ = files.symlink("/dev/stdout", "/var/log/nginx/access.log");
+    let _ = files.symlink("/dev/stderr", "/var/log/nginx/error.log");
+    let version = version(image, tag);
+    program(commands, "/usr/sbin/nginx", sandbox, move |context, sandbox| {
+        run(context, sandbox, version.clone())
+    });
+    program(commands, "/docker-entrypoint.sh", sandbox, entrypoint);
+}
+
+async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
+    let args = context.rest().to_vec();
+    if args.first().is_some_and(|a| a == "nginx" || a == "nginx-debug") {
+        for line in [
+            "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
+            "/docker-entrypoint.sh: Looking for shell scripts in /docker-entrypoint.d/",
+            "/docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh",
+            "10-listen-on-ipv6-by-default.sh: info: Getting the checksum of /etc/nginx/conf.d/default.conf",
+            "10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf",
+            "/docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh",
+            "/docker-entrypoint.sh: Launching /docker-entrypoint.d/20-envsubst-on-templates.sh",
+            "/docker-entrypoint.sh: Launching /docker-entrypoint.d/30-tune-worker-processes.sh",
+            "/docker-entrypoint.sh: Configuration complete; ready for start up",
+        ] {
+            context.stdout.line(line);
+        }
+    }
+    super::exec_as(context, args).await
+}
+
+async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
+    let mut args = context.rest().iter();
+    let mut signal = None;
+    let mut test = false;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-v" | "-V" => {
+                context.stderr.line(format!("nginx version: nginx/{version}"));
+                return 0;
+            }
+            "-t" | "-T" => test = true,
+            "-s" => signal = args.next().cloned(),
+            "-g" | "-c" | "-p" | "-e" => {
+                args.next();
+            }
+            "-q" => {}
+            other => {
+                context.stderr.line(format!("nginx: invalid option: \"{other}\""));
+                return 1;
+            }
+        }
+    }
+    let sim = context.sim.clone();
+    if let Some(signal) = signal {
+        let number = match signal.as_str() {
+            "quit" => SIGQUIT,
+            "stop" => SIGTERM,
+            "reload" | "reopen" => {
+                context.stderr.line(format!(
+                    "{} [notice] {}#{}: signal process started",
+                    slash_date(sim.now()),
+                    context.process.pid(),
+                    context.process.pid()
+                ));
+                return 0;
+            }
+            other => {
+                context.stderr.line(format!("nginx: invalid option: \"-s {other}\""));
+                return 1;
+            }
+        };
+        let master = context
+            .host
+            .processes()
+            .list()
+            .into_iter()
+            .find(|p| p.command().starts_with("nginx: master"));
+        let pid = context.process.pid();
+        return match master {
+            Some(process) => {
+                context.stderr.line(format!(
+                    "{} [notice] {pid}#{pid}: signal process started",
+                    slash_date(sim.now())
+                ));
+                process.signal(number);
+                0
+            }
+            None => {
+                context.stderr.line(format!(
+                    "{} [error] {pid}#{pid}: open() \"/run/nginx.pid\" failed (2: No such file or directory)",
+                    slash_date(sim.now())
+                ));
+                1
+            }
+        };
+    }
+    let servers = match configuration(&context.files) {
+        Ok(servers) => servers,
+        Err(message) => {
+            let pid = context.process.pid();
+            context
+                .stderr
+                .line(format!("{} [emerg] {pid}#{pid}: {message}", slash_date(sim.now())));
+            if test {
+                context
+                    .stderr
+                    .line("nginx: configuration file /etc/nginx/nginx.conf test failed");
+            } else {
+                context.stderr.line(format!("nginx: [emerg] {message}"));
+            }
+            return 1;
+        }
+    };
+    if test {
+        context
+            .stderr
+            .line("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok");
+        context
+            .stderr
+            .line("nginx: configuration file /etc/nginx/nginx.conf test is successful");
+        return 0;
+    }
+    context
+        .process
+        .set_command("nginx: master process nginx -g daemon off;");
+    let servers = Rc::new(servers);
+    let mut listening = Vec::new();
+    let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    for port in ports {
+        let serve = Serve {
+            servers: servers.clone(),
+            port,
+            files: context.files.clone(),
+            log: context.stdout.clone(),
+            errors: context.stderr.clone(),
+            sim: sim.clone(),
+            version: version.clone(),
+            sandbox: Rc::downgrade(&sandbox),
+        };
+        let serve = Rc::new(serve);
+        match sandbox.serve(port, move |request| answer(serve.clone(), request)) {
+            Ok(open) => listening.push(open),
+            Err(error) => {
+                let message = format!("bind() to 0.0.0.0:{port} failed (98: {})", "Address already in use");
+                let _ = error;
+                context
+                    .stderr
+                    .line(format!("{} [emerg] 1#1: {message}", slash_date(sim.now())));
+                context.stderr.line(format!("nginx: [emerg] {message}"));
+                return 1;
+            }
+        }
+    }
+    let notice = |text: &str| {
+        context
+            .stderr
+            .line(format!("{} [notice] 1#1: {text}", slash_date(sim.now())));
+    };
+    notice("using the \"epoll\" event method");
+    notice(&format!("nginx/{version}"));
+    notice("built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1) ");
+    notice("OS: Linux 6.1.0-41-amd64");
+    notice("getrlimit(RLIMIT_NOFILE): 1048576:1048576");
+    notice("start worker processes");
+    for worker in [29, 30] {
+        notice(&format!("start worker process {worker}"));
+    }
+    let signal = until_stopped(&context.process).await;
+    let name = crate::shell::signal_name(signal).unwrap_or("TERM");
+    let how = if signal == SIGQUIT {
+        "gracefully shutting down"
+    } else {
+        "exiting"
+    };
+    notice(&format!("signal {signal} (SIG{name}) received, {how}"));
+    drop(listening);
+    notice("exit");
+    0
+}
+
+struct Server {
+    ports: Vec<u16>,
+    names: Vec<String>,
+    root: String,
+    index: Vec<String>,
+    headers: Vec<(String, String)>,
+    action: Option<Action>,
+    locations: Vec<Location>,
+}
+
+struct Location {
+    path: String,
+    exact: bool,
+    root: Option<String>,
+    alias: Option<String>,
+    index: Vec<String>,
+    headers: Vec<(String, String)>,
+    media: Option<String>,
+    fallback: Option<String>,
+    action: Option<Action>,
+}
+
+#[derive(Clone)]
+enum Action {
+    Return(u16, String),
+    Proxy(String),
+    Status,
+}
+
+/// One directive: its words, and the block's directives when it has one.
+struct Directive {
+    words: Vec<String>,
+    block: Option<Vec<Directive>>,
+}
+
+/// Reads the configuration from `/etc/nginx/nginx.conf` and what it includes.
+fn configuration(files: &Files) -> Result<Vec<Server>, String> {
+    let path = "/etc/nginx/nginx.conf";
+    let text = files
+        .read_text(path)
+        .map_err(|_| format!("open() \"{path}\" failed (2: No such file or directory)"))?;
+    let top = parse(&text, path)?;
+    let mut servers = Vec::new();
+    let Some(http) = top.iter().find(|d| d.words.first().is_some_and(|w| w == "http")) else {
+        return Ok(servers);
+    };
+    collect(files, http.block.as_deref().unwrap_or(&[]), &mut servers, 0)?;
+    Ok(servers)
+}
+
+fn collect(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth: usize) -> Result<(), String> {
+    for directive in block {
+        match directive.words.first().map(String::as_str) {
+            Some("server") => servers.push(server(directive.block.as_deref().unwrap_or(&[]))),
+            Some("include") if depth < 5 => {
+                let Some(pattern) = directive.words.get(1) else {
+                    continue;
+                };
+                let pattern = crate::shell::join("/etc/nginx", pattern);
+                for path in matching(files, &pattern) {
+                    let text = files.read_text(&path).unwrap_or_default();
+                    let included = parse(&text, &path)?;
+                    collect(files, &included, servers, depth + 1)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The files that a path with at most one `*` in its last part names, in order.
+fn matching(files: &Files, pattern: &str) -> Vec<String> {
+    let (dir, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
+    let Some((before, after)) = name.split_once('*') else {
+        return vec![pattern.to_owned()];
+    };
+    let names = files.list(dir).unwrap_or_default();
+    names
+        .into_iter()
+        .map(|(n, _)| n)
+        .filter(|n| n.len() >= before.len() + after.len() && n.starts_with(before) && n.ends_with(after))
+        .map(|n| format!("{dir}/{n}"))
+        .filter(|p| files.is_file(p))
+        .collect()
+}
+
+fn parse(text: &str, path: &str) -> Result<Vec<Directive>, String> {
+    let mut stack: Vec<(Vec<String>, Vec<Directive>)> = vec![(Vec::new(), Vec::new())];
+    let mut words: Vec<String> = Vec::new();
+    let mut chars = text.chars().peekable();
+    let mut line = 1;
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' => line += 1,
+            c if c.is_whitespace() => {}
+            '#' => {
+                while chars.peek().is_some_and(|c| *c != '\n') {
+                    chars.next();
+                }
+            }
+            ';' => {
+                if words.is_empty() {
+                    return Err(format!("unexpected \";\" in {path}:{line}"));
+                }
+                let directive = Directive {
+                    words: std::mem::take(&mut words),
+                    block: None,
+                };
+                if let Some((_, block)) = stack.last_mut() {
+                    block.push(directive);
+                }
+            }
+            '{' => {
+                if stack.len() > 20 {
+                    return Err(format!("too many nested blocks in {path}:{line}"));
+                }
+                stack.push((std::mem::take(&mut words), Vec::new()));
+            }
+            '}' => {
+                if !words.is_empty() {
+                    return Err(format!("unexpected \"}}\" in {path}:{line}"));
+                }
+                let Some((head, block)) = stack.pop().filter(|_| !stack.is_empty()) else {
+                    return Err(format!("unexpected \"}}\" in {path}:{line}"));
+                };
+                if let Some((_, outer)) = stack.last_mut() {
+                    outer.push(Directive {
+                        words: head,
+                        block: Some(block),
+                    });
+                }
+            }
+            quote @ ('"' | '\'') => {
+                let mut word = String::new();
+                loop {
+                    match chars.next() {
+                        None => {
+                            return Err(format!(
+                                "unexpected end of file, expecting \";\" or \"}}\" in {path}:{line}"
+                            ));
+                        }
+                        Some('\\') => word.extend(chars.next()),
+                        Some(c) if c == quote => break,
+                        Some(c) => {
+                            line += usize::from(c == '\n');
+                            word.push(c);
+                        }
+                    }
+                }
+                words.push(word);
+            }
+            c => {
+                let mut word = String::from(c);
+                while let Some(c) = chars.peek().copied() {
+                    let variable = c == '{' && word.ends_with('$');
+                    if (c.is_whitespace() || matches!(c, ';' | '{')) && !variable {
+                        break;
+                    }
+                    word.push(c);
+                    chars.next();
+                }
+                words.push(word);
+            }
+        }
+    }
+    match stack.pop() {
+        Some((_, block)) if stack.is_empty() && words.is_empty() => Ok(block),
+        _ => Err(format!(
+            "unexpected end of file, expecting \";\" or \"}}\" in {path}:{line}"
+        )),
+    }
+}
+
+fn action(words: &[String]) -> Option<Action> {
+    match words.first()?.as_str() {
+        "return" => {
+            let first = words.get(1)?;
+            match first.parse() {
+                Ok(code) => Some(Action::Return(code, words.get(2).cloned().unwrap_or_default())),
+                Err(_) => Some(Action::Return(302, first.clone())),
+            }
+        }
+        "proxy_pass" => Some(Action::Proxy(words.get(1)?.clone())),
+        "stub_status" => Some(Action::Status),
+        _ => None,
+    }
+}
+
+fn header(words: &[String]) -> Option<(String, String)> {
+    (words.first()? == "add_header").then_some(())?;
+    Some((words.get(1)?.clone(), words.get(2)?.clone()))
+}
+
+fn server(block: &[Directive]) -> Server {
+    let mut server = Server {
+        ports: Vec::new(),
+        names: Vec::new(),
+        root: "/etc/nginx/html".into(),
+        index: vec!["index.html".into()],
+        headers: Vec::new(),
+        action: None,
+        locations: Vec::new(),
+    };
+    for directive in block {
+        let words = &directive.words;
+        let rest = words.get(1..).unwrap_or(&[]);
+        match words.first().map(String::as_str) {
+            Some("listen") => {
+                let port = rest
+                    .first()
+                    .and_then(|l| l.rsplit(':').next()?.parse().ok())
+                    .unwrap_or(80);
+                server.ports.push(port);
+            }
+            Some("server_name") => server.names.extend(rest.iter().cloned()),
+            Some("root") => server.root = rest.first().cloned().unwrap_or_default(),
+            Some("index") => server.index = rest.to_vec(),
+            Some("location") => {
+                let exact = rest.first().is_some_and(|w| w == "=");
+                // Regular expressions are not simulated: such a location never matches.
+                if rest.first().is_some_and(|w| w == "~" || w == "~*") {
+                    continue;
+                }
+                let mut location = Location {
+                    path: rest.last().cloned().unwrap_or_default(),
+                    exact,
+                    root: None,
+                    alias: None,
+                    index: Vec::new(),
+                    headers: Vec::new(),
+                    media: None,
+                    fallback: None,
+                    action: None,
+                };
+                for inner in directive.block.as_deref().unwrap_or(&[]) {
+                    let words = &inner.words;
+                    let rest = words.get(1..).unwrap_or(&[]);
+                    match words.first().map(String::as_str) {
+                        Some("root") => location.root = rest.first().cloned(),
+                        Some("alias") => location.alias = rest.first().cloned(),
+                        Some("index") => location.index = rest.to_vec(),
+                        Some("default_type") => location.media = rest.first().cloned(),
+                        Some("try_files") => location.fallback = rest.last().cloned(),
+                        _ => {
+                            location.action = location.action.or_else(|| action(words));
+                            location.headers.extend(header(words));
+                        }
+                    }
+                }
+                server.locations.push(location);
+            }
+            _ => {
+                server.action = server.action.or_else(|| action(words));
+                server.headers.extend(header(words));
+            }
+        }
+    }
+    if server.ports.is_empty() {
+        server.ports.push(80);
+    }
+    server
+}
+
+struct Serve {
+    servers: Rc<Vec<Server>>,
+    port: u16,
+    files: Files,
+    log: Output,
+    errors: Output,
+    sim: Sim,
+    version: String,
+    // The sandbox's ports own this: a strong reference would keep both for ever.
+    sandbox: std::rc::Weak<Sandbox>,
+}
+
+async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
+    let mut response = respond(&serve, &request).await;
+    let now = serve.sim.now();
+    response
+        .headers
+        .insert(0, ("Server".into(), format!("nginx/{}", serve.version)));
+    response.headers.insert(1, ("Date".into(), http_date(now)));
+    if request.method == "HEAD" {
+        response.body.clear();
+    }
+    serve.log.line(format!(
+        "{} \"{}\"",
+        combined_log(&request, response.status, response.body.len(), now),
+        request.header("X-Forwarded-For").unwrap_or("-")
+    ));
+    response
+}
+
+fn page(status: u16, version: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(status, "text/html", Vec::new());
+    let title = format!("{status} {}", response.reason());
+    response.body = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx/{version}</center>\r\n</body>\r\n</html>\r\n"
+    )
+    .into_bytes();
+    response
+}
+
+/// Replaces nginx's variables in a text.
+fn expand(text: &str, request: &HttpRequest, serve: &Serve) -> String {
+    let host = request.host.split(':').next().unwrap_or("").to_owned();
+    let hostname = serve.sandbox.upgrade().map(|s| s.hostname.clone()).unwrap_or_default();
+    let local = request.local.map(|(ip, _)| ip.to_string()).unwrap_or_default();
+    let mut text = text.to_owned();
+    for (name, value) in [
+        ("$request_uri", request.path.clone()),
+        ("$request_method", request.method.clone()),
+        ("$remote_addr", super::peer(request)),
+        ("$server_addr", local),
+        ("$server_port", serve.port.to_string()),
+        ("$hostname", hostname),
+        ("$http_host", request.host.clone()),
+        ("$host", host),
+        ("$uri", path_of(request).to_owned()),
+        ("$scheme", "http".to_owned()),
+    ] {
+        if text.contains('$') {
+            text = text.replace(name, &value);
+        }
+    }
+    text
+}
+
+async fn respond(serve: &Serve, request: &HttpRequest) -> HttpResponse {
+    let name = request.host.split(':').next().unwrap_or("");
+    let on_port = || serve.servers.iter().filter(|s| s.ports.contains(&serve.port));
+    let server = on_port()
+        .find(|s| s.names.iter().any(|n| n == name))
+        .or_else(|| on_port().next());
+    let Some(server) = server else {
+        return page(404, &serve.version);
+    };
+    let path = path_of(request);
+    let exact = server.locations.iter().find(|l| l.exact && l.path == path);
+    let prefix = server
+        .locations
+        .iter()
+        .filter(|l| !l.exact && path.starts_with(&l.path))
+        .max_by_key(|l| l.path.len());
+    let location = exact.or(prefix);
+    let todo = server.action.as_ref().or(location.and_then(|l| l.action.as_ref()));
+    let mut response = match todo {
+        Some(Action::Return(code, text)) => {
+            let text = expand(text, request, serve);
+            if (300..400).contains(code) {
+                let mut response = page(*code, &serve.version);
+                response.headers.push(("Location".into(), text));
+                response
+            } else if text.is_empty() {
+                page(*code, &serve.version)
+            } else {
+                let media = location
+                    .and_then(|l| l.media.clone())
+                    .unwrap_or_else(|| "application/octet-stream".into());
+                HttpResponse::new(*code, &media, text)
+            }
+        }
+        Some(Action::Status) => HttpResponse::new(
+            200,
+            "text/plain",
+            "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n",
+        ),
+        Some(Action::Proxy(target)) => proxy(serve, request, location, target).await,
+        None => file(serve, server, location, request, path),
+    };
+    let headers = location
+        .map(|l| &l.headers)
+        .filter(|h| !h.is_empty())
+        .unwrap_or(&server.headers);
+    for (name, value) in headers {
+        response.headers.push((name.clone(), expand(value, request, serve)));
+    }
+    response
+}
+
+async fn proxy(serve: &Serve, request: &HttpRequest, location: Option<&Location>, target: &str) -> HttpResponse {
+    let failed = |why: String| {
+        serve.errors.line(format!(
+            "{} [error] 29#29: *1 {why} while connecting to upstream, client: {}, server: , request: \"{} {} HTTP/1.1\", upstream: \"{target}\", host: \"{}\"",
+            slash_date(serve.sim.now()),
+            super::peer(request),
+            request.method,
+            request.path,
+            request.host
+        ));
+        page(502, &serve.version)
+    };
+    let (Ok(mut url), Some(sandbox)) = (Url::parse(&expand(target, request, serve)), serve.sandbox.upgrade()) else {
+        return failed("invalid URL prefix".into());
+    };
+    // With a path in `proxy_pass`, that path replaces the location's prefix.
+    let has_path = target.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
+    url.path = match location {
+        Some(l) if has_path => {
+            let rest = request.path.strip_prefix(l.path.as_str()).unwrap_or(&request.path);
+            format!("{}{rest}", url.path)
+        }
+        _ => request.path.clone(),
+    };
+    let mut forwarded = request.clone();
+    forwarded.headers.push(("X-Forwarded-For".into(), super::peer(request)));
+    match sandbox.network.http(&sandbox.origin, &url, forwarded).await {
+        Ok(response) => response,
+        Err(error) => failed(format!("connect() failed ({error})")),
+    }
+}
+
+fn file(
+    serve: &Serve,
+    server: &Server,
+    location: Option<&Location>,
+    request: &HttpRequest,
+    path: &str,
+) -> HttpResponse {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        return page(405, &serve.version);
+    }
+    let root = location.and_then(|l| l.root.as_ref()).unwrap_or(&server.root);
+    let index = location
+        .map(|l| &l.index)
+        .filter(|i| !i.is_empty())
+        .unwrap_or(&server.index);
+    let find = |path: &str| -> Option<(String, Rc<Vec<u8>>)> {
+        let full = match location.and_then(|l| l.alias.as_ref().map(|a| (l, a))) {
+            Some((l, alias)) => format!("{alias}{}", path.strip_prefix(l.path.as_str()).unwrap_or(path)),
+            None => format!("{root}/{path}"),
+        };
+        let full = crate::shell::join("/", &full);
+        if serve.files.is_dir(&full) {
+            let name = index
+                .iter()
+                .map(|i| format!("{full}/{i}"))
+                .find(|p| serve.files.is_file(p))?;
+            return serve.files.read(&name).ok().map(|bytes| (name, bytes));
+        }
+        serve.files.read(&full).ok().map(|bytes| (full, bytes))
+    };
+    let fallback = location.and_then(|l| l.fallback.as_deref());
+    let found = find(path).or_else(|| {
+        let uri = fallback.filter(|f| !f.starts_with('='))?;
+        find(uri.split('?').next().unwrap_or(uri))
+    });
+    match found {
+        Some((name, bytes)) => {
+            let mut response = HttpResponse::new(200, media_type(&name), bytes.as_ref().clone());
+            response.headers.push(("Accept-Ranges".into(), "bytes".into()));
+            response
+        }
+        None => {
+            let full = crate::shell::join("/", &format!("{root}/{path}"));
+            if serve.files.is_dir(&full) {
+                serve.errors.line(format!(
+                    "{} [error] 29#29: *1 directory index of \"{full}/\" is forbidden, client: {}, server: localhost, request: \"{} {} HTTP/1.1\", host: \"{}\"",
+                    slash_date(serve.sim.now()), super::peer(request), request.method, request.path, request.host
+                ));
+                return page(403, &serve.version);
+            }
+            serve.errors.line(format!(
+                "{} [error] 29#29: *1 open() \"{full}\" failed (2: No such file or directory), client: {}, server: localhost, request: \"{} {} HTTP/1.1\", host: \"{}\"",
+                slash_date(serve.sim.now()), super::peer(request), request.method, request.path, request.host
+            ));
+            page(404, &serve.version)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configurations_parse() {
+        let text = "server { listen 8080; # comment\n location = /a { return 200 \"hi $uri;\"; } location / { proxy_pass http://web; } }";
+        let parsed = parse(text, "x.conf").unwrap();
+        let server = server(parsed[0].block.as_ref().unwrap());
+        assert_eq!(server.ports, [8080]);
+        assert_eq!(server.locations.len(), 2);
+        for (bad, message) in [
+            (
+                "server {",
+                "unexpected end of file, expecting \";\" or \"}\" in x.conf:1",
+            ),
+            ("a b\nc }", "unexpected \"}\" in x.conf:2"),
+            ("}", "unexpected \"}\" in x.conf:1"),
+            (";", "unexpected \";\" in x.conf:1"),
+            ("a 'b", "unexpected end of file, expecting \";\" or \"}\" in x.conf:1"),
+        ] {
+            assert_eq!(parse(bad, "x.conf").err().as_deref(), Some(message), "{bad}");
+        }
+    }
+}

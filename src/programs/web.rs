@@ -1,0 +1,59 @@
+//! Web applications of which only the outside is simulated: they listen, and answer `/` with a page
+//! that says what they are and that they are not simulated.
+
+use std::rc::Rc;
+
+use super::{Image, Sandbox, generic, path_of, peer, program, until_stopped};
+use crate::net::http::HttpResponse;
+use crate::shell::{Commands, Context, Files};
+
+pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
+    generic::add_entrypoint(image, sandbox, commands);
+    let (repository, name, ports) = (image.repository, image.name(), image.ports);
+    let Some(main) = image.cmd.first() else { return };
+    program(commands, main, sandbox, move |context: Context, sandbox| {
+        run(context, sandbox, repository, name, ports)
+    });
+}
+
+async fn run(
+    context: Context,
+    sandbox: Rc<Sandbox>,
+    repository: &'static str,
+    name: &'static str,
+    ports: &'static [u16],
+) -> i32 {
+    let mut listening = Vec::new();
+    for port in ports {
+        let log = context.stdout.clone();
+        let opened = sandbox.serve(*port, move |request| {
+            let path = path_of(&request);
+            let health = matches!(path, "/healthz" | "/health" | "/-/healthy" | "/-/ready" | "/api/health" | "/ready" | "/livez" | "/readyz");
+            let response = if health {
+                HttpResponse::new(200, "text/plain", "ok\n")
+            } else if path == "/" {
+                let body = format!(
+                    "<!DOCTYPE html>\n<html>\n<head><title>{name}</title></head>\n<body>\n<h1>{name}</h1>\n<p>The application of {repository} is not simulated; this page stands in for it.</p>\n</body>\n</html>\n"
+                );
+                HttpResponse::new(200, "text/html", body)
+            } else {
+                HttpResponse::new(404, "text/plain", format!("{name}: {path} is not simulated\n"))
+            };
+            log.line(format!("{} \"{} {}\" {}", peer(&request), request.method, request.path, response.status));
+            std::future::ready(response)
+        });
+        match opened {
+            Ok(open) => listening.push(open),
+            Err(error) => {
+                context.stderr.line(format!("cannot listen on port {port}: {error}"));
+                return 1;
+            }
+        }
+    }
+    let list: Vec<String> = ports.iter().map(u16::to_string).collect();
+    context.stdout.line(format!(
+        "The application of {repository} is not simulated: this container answers HTTP on port {} with a page that stands in for it.",
+        list.join(", ")
+    ));
+    128 + until_stopped(&context.process).await
+}
