@@ -1,3 +1,214 @@
-//! kubectl: one file per verb, and the printers.
+//! kubectl: a client of the API that runs as a command of the shell. One file per verb; `print` and
+//! `describe` turn objects into text.
+//!
+//! `command(client)` gives the shell's command. A verb is a [`Verb`] in a table: name, flags, help
+//! and an async function of a [`Cmd`]. Everything that it does goes through the API's `Client`.
 
+mod apply;
+mod builder;
+mod command;
+mod create;
+mod delete;
+mod error;
+mod files;
+mod flags;
+mod get;
+mod help;
+mod kubeconfig;
+mod kustomize;
+mod mapper;
+mod options;
+mod output;
 pub mod print;
+mod root;
+mod template;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures::FutureExt;
+
+use crate::api::{Client, User};
+use crate::shell::{CommandFn, Context};
+use crate::value::Value;
+
+pub use command::{Cmd, Verb};
+pub use error::Error;
+pub use flags::{Flag, Kind};
+pub use kubeconfig::admin_text as admin_kubeconfig;
+pub use root::ROOT;
+
+/// kubectl as a command of a host, for a client of the API server.
+pub fn command(client: Client) -> CommandFn {
+    Rc::new(move |cx| run(cx, client.clone()).boxed_local())
+}
+
+/// Finds the verb of a command line: the verb, its path, and the arguments without the words of
+/// the path. Flags before the verb are skipped by the tables of where they stand.
+fn find(args: &[String]) -> (&'static Verb, String, Vec<String>) {
+    let mut verb: &'static Verb = &ROOT;
+    let mut path = "kubectl".to_owned();
+    let mut rest: Vec<String> = args.to_vec();
+    while let Some(i) = first_word(verb, &rest) {
+        let word = rest.get(i).cloned().unwrap_or_default();
+        let Some(sub) = verb.subs.iter().find(|s| s.name == word || s.aliases.contains(&word.as_str())) else {
+            break;
+        };
+        verb = sub;
+        path = format!("{path} {}", sub.name);
+        rest.remove(i);
+    }
+    (verb, path, rest)
+}
+
+/// Where the first argument stands that is neither a flag nor a flag's value.
+fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
+    let flags = || verb.flags.iter().copied().chain([options::GLOBAL]).flatten();
+    let mut i = 0;
+    while let Some(arg) = args.get(i) {
+        if arg == "--" {
+            return None;
+        }
+        let takes_next = if let Some(long) = arg.strip_prefix("--") {
+            !long.contains('=') && !flags().any(|f| f.name == long && !f.no_opt.is_empty()) && long != "help"
+        } else if arg.starts_with('-') && arg.len() == 2 {
+            let c = arg.chars().nth(1).unwrap_or('-');
+            !flags().any(|f| f.short == c && !f.no_opt.is_empty()) && c != 'h'
+        } else if arg.starts_with('-') {
+            false
+        } else {
+            return Some(i);
+        };
+        i += if takes_next { 2 } else { 1 };
+    }
+    None
+}
+
+/// Runs kubectl.
+async fn run(cx: Context, client: Client) -> i32 {
+    let (verb, path, rest) = find(cx.rest());
+    let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
+    let fail = |e: &Error, path: &str| {
+        let (text, code) = e.print(path);
+        err.write(text);
+        code
+    };
+    if std::ptr::eq(verb, &ROOT) {
+        if let Some(i) = first_word(verb, &rest) {
+            let word = rest.get(i).cloned().unwrap_or_default();
+            // A program kubectl-NAME on the path is a plugin.
+            let plugin = format!("kubectl-{}", word.replace('-', "_"));
+            if cx.host.find(&plugin, &cx.env, &cx.cwd).is_ok() {
+                let mut args = vec![plugin];
+                args.extend(rest.iter().skip(i + 1).cloned());
+                return cx.run(&args).await.unwrap_or(1);
+            }
+            err.write(help::unknown(&word));
+            return 1;
+        }
+    }
+    let mut tables: Vec<&[Flag]> = verb.flags.to_vec();
+    tables.push(options::GLOBAL);
+    let parsed = match flags::parse(&rest, &tables) {
+        Ok(parsed) => parsed,
+        Err(why) => return fail(&Error::Flag(why), &path),
+    };
+    if parsed.help {
+        out.write(help::help(verb, &path));
+        return 0;
+    }
+    for notice in &parsed.notices {
+        err.line(notice);
+    }
+    let missing: Vec<String> = verb
+        .required
+        .iter()
+        .filter(|r| !parsed.values.has(r))
+        .map(|r| format!("{r:?}"))
+        .collect();
+    if !missing.is_empty() {
+        return fail(
+            &Error::plain(format!("required flag(s) {} not set", missing.join(", "))),
+            &path,
+        );
+    }
+    let Some(action) = verb.run else {
+        if parsed.args.is_empty() || std::ptr::eq(verb, &ROOT) {
+            out.write(help::help(verb, &path));
+            return i32::from(!std::ptr::eq(verb, &ROOT));
+        }
+        let words = parsed.args.join(" ");
+        return fail(&Error::usage(format!("unknown command {words:?}")), &path);
+    };
+    let config = match kubeconfig::Kubeconfig::load(&cx, parsed.values.str("kubeconfig")) {
+        Ok(config) => config,
+        Err(e) => return fail(&e, &path),
+    };
+    let chosen = parsed.values.str("context");
+    if !chosen.is_empty() && config.entry("contexts", chosen).is_none() && !path.starts_with("kubectl config") {
+        return fail(
+            &Error::plain(format!("context {chosen:?} does not exist")),
+            &path,
+        );
+    }
+    let client = match impersonate(&client, &parsed.values) {
+        Some(other) => other,
+        None => client,
+    };
+    let strict = parsed.values.bool("warnings-as-errors");
+    let cmd = Cmd {
+        cx,
+        client,
+        verb,
+        path,
+        flags: parsed.values,
+        args: parsed.args,
+        dash: parsed.dash,
+        config,
+        warned: RefCell::default(),
+    };
+    match action(&cmd).await {
+        Ok(()) => {
+            let warnings = cmd.warned.borrow().len();
+            if strict && warnings > 0 {
+                err.line(format!(
+                    "error: {warnings} warning{} received",
+                    if warnings == 1 { "" } else { "s" }
+                ));
+                return 1;
+            }
+            0
+        }
+        Err(e) => fail(&e, &cmd.path),
+    }
+}
+
+/// The client of `--as`.
+fn impersonate(client: &Client, flags: &flags::Values) -> Option<Client> {
+    let name = flags.str("as");
+    if name.is_empty() {
+        return None;
+    }
+    let mut groups: Vec<Rc<str>> = flags.all("as-group").iter().map(|g| g.as_str().into()).collect();
+    if let Some((namespace, _)) = name.strip_prefix("system:serviceaccount:").and_then(|r| r.split_once(':')) {
+        groups.push("system:serviceaccounts".into());
+        groups.push(format!("system:serviceaccounts:{namespace}").into());
+    }
+    if !groups.iter().any(|g| &**g == "system:unauthenticated") {
+        groups.push("system:authenticated".into());
+    }
+    Some(client.acting_as(User {
+        name: name.into(),
+        uid: flags.str("as-uid").into(),
+        groups,
+    }))
+}
+
+/// Labels as the LABELS column prints them.
+fn print_labels(labels: &Value) -> String {
+    if labels.is_empty() {
+        return "<none>".to_owned();
+    }
+    let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
+    pairs.join(",")
+}

@@ -1,0 +1,332 @@
+//! From a verb's arguments and files to the objects that it is about.
+
+use std::rc::Rc;
+
+use super::command::{Cmd, scope};
+use super::error::Error;
+use super::files;
+use super::mapper;
+use crate::api::Resource;
+use crate::value::Value;
+
+/// How a verb selects.
+#[derive(Clone, Debug, Default)]
+pub struct Select {
+    pub args: Vec<String>,
+    /// Reads `-f`, `-R` and `-k`.
+    pub files: bool,
+    pub labels: String,
+    pub fields: String,
+    /// `--all`: everything of the types.
+    pub all: bool,
+    pub all_namespaces: bool,
+    /// A type without names means all of it (`get pods`).
+    pub bare_type: bool,
+    pub single_type: bool,
+    /// Objects of files are checked for `apiVersion` and `kind`, and looked up in the API's types.
+    pub validate: bool,
+}
+
+impl Select {
+    /// The arguments of this run, with the flags for selecting that the verb has.
+    pub fn of(cmd: &Cmd) -> Select {
+        Select {
+            args: cmd.args.clone(),
+            files: true,
+            labels: cmd.flags.all("selector").join(","),
+            fields: cmd.flags.str("field-selector").to_owned(),
+            all: cmd.flags.knows("all") && cmd.flags.bool("all"),
+            all_namespaces: cmd.flags.bool("all-namespaces"),
+            ..Select::default()
+        }
+    }
+
+    pub fn bare_type(mut self) -> Select {
+        self.bare_type = true;
+        self
+    }
+}
+
+/// What a verb is about, before it is fetched.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Everything of a type that fits.
+    List {
+        resource: Rc<Resource>,
+        /// Empty for all namespaces.
+        namespace: String,
+    },
+    /// One object.
+    Item(Info),
+}
+
+/// One object: by name, and once it is known the object itself.
+#[derive(Clone, Debug)]
+pub struct Info {
+    pub resource: Rc<Resource>,
+    pub namespace: String,
+    pub name: String,
+    /// The file that it came from; empty for one named in the arguments.
+    pub source: String,
+    /// The object of the file or of the server; null before it is fetched.
+    pub object: Value,
+}
+
+impl Info {
+    /// `pod/web`, `deployment.apps/web`.
+    pub fn display(&self) -> String {
+        display(&self.resource, &self.name)
+    }
+
+    /// The object's present state.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn fetch(&mut self, cmd: &Cmd) -> Result<(), Error> {
+        self.object = cmd.get(&self.resource, &self.namespace, &self.name).await?;
+        Ok(())
+    }
+}
+
+/// `pod/web`, `deployment.apps/web`.
+pub fn display(resource: &Resource, name: &str) -> String {
+    let kind = resource.kind.to_lowercase();
+    if resource.group.is_empty() {
+        format!("{kind}/{name}")
+    } else {
+        format!("{kind}.{}/{name}", resource.group)
+    }
+}
+
+/// What was selected.
+#[derive(Debug, Default)]
+pub struct Targets {
+    pub list: Vec<Target>,
+    /// Files that could not be read; the others are in `list`.
+    pub errors: Vec<Error>,
+    /// Whether the words ask for one object (`get pod web`).
+    pub single: bool,
+}
+
+pub const MISSING: &str = "You must provide one or more resources by argument or filename.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'
+   '<resource> <name>'
+   '<resource>'";
+
+/// The targets that the arguments and files name.
+///
+/// # Errors
+/// What kubectl says of arguments that make no sense, and of types that the server has not.
+pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
+    let namespace = if select.all_namespaces {
+        String::new()
+    } else {
+        cmd.namespace()
+    };
+    let mut found = Targets::default();
+    if select.files && (cmd.flags.has("filename") || cmd.flags.has("kustomize")) {
+        let docs = files::read(cmd).await?;
+        if !select.args.is_empty() {
+            return Err(Error::plain(
+                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
+            ));
+        }
+        found.errors = docs.errors;
+        for doc in docs.list {
+            match files::info(cmd, doc, select.validate) {
+                Ok(info) => {
+                    if !select.labels.is_empty() {
+                        let selector = crate::api::Selector::parse(&select.labels).map_err(Error::plain)?;
+                        if !selector.matches(info.object.at(&["metadata", "labels"])) {
+                            continue;
+                        }
+                    }
+                    found.list.push(Target::Item(info));
+                }
+                Err(e) => found.errors.push(e),
+            }
+        }
+        found.single = found.list.len() == 1 && docs.single;
+        return Ok(found);
+    }
+    let slashes = select.args.iter().filter(|a| a.contains('/')).count();
+    if slashes > 0 && slashes != select.args.len() {
+        return Err(Error::plain(
+            "there is no need to specify a resource type as a separate argument when passing arguments in \
+             resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource \
+             resource/<resource_name>'",
+        ));
+    }
+    let selecting = !select.labels.is_empty() || !select.fields.is_empty() || select.all;
+    if slashes > 0 {
+        return tuples(cmd, select, &namespace, selecting);
+    }
+    let Some(first) = select.args.first() else {
+        if selecting {
+            return Err(Error::plain("at least one resource must be specified to use a selector"));
+        }
+        return Err(Error::plain(MISSING));
+    };
+    let names = select.args.get(1..).unwrap_or_default();
+    let words = mapper::expand(cmd, first);
+    if select.single_type && words.len() > 1 {
+        return Err(Error::plain("you may only specify a single resource type"));
+    }
+    if selecting && !names.is_empty() {
+        return Err(Error::plain("name cannot be provided when a selector is specified"));
+    }
+    let mut resources: Vec<Rc<Resource>> = Vec::new();
+    for word in &words {
+        let r = mapper::resource(cmd, word)?;
+        if !resources.contains(&r) {
+            resources.push(r);
+        }
+    }
+    if selecting || (names.is_empty() && select.bare_type) {
+        for resource in resources {
+            let namespace = scope(&resource, &namespace).to_owned();
+            found.list.push(Target::List { resource, namespace });
+        }
+        return Ok(found);
+    }
+    if names.is_empty() {
+        return Err(Error::plain("resource(s) were provided, but no name was specified"));
+    }
+    let [resource] = resources.as_slice() else {
+        return Err(Error::plain("you must specify only one resource"));
+    };
+    if select.all_namespaces && resource.namespaced {
+        return Err(Error::plain("a resource cannot be retrieved by name across all namespaces"));
+    }
+    found.single = names.len() == 1;
+    for name in names {
+        found.list.push(Target::Item(named(resource, &namespace, name)));
+    }
+    Ok(found)
+}
+
+fn named(resource: &Rc<Resource>, namespace: &str, name: &str) -> Info {
+    Info {
+        resource: resource.clone(),
+        namespace: scope(resource, namespace).to_owned(),
+        name: name.to_owned(),
+        source: String::new(),
+        object: Value::Null,
+    }
+}
+
+/// `TYPE/NAME TYPE/NAME`.
+fn tuples(cmd: &Cmd, select: &Select, namespace: &str, selecting: bool) -> Result<Targets, Error> {
+    let mut pairs = Vec::new();
+    for arg in &select.args {
+        if arg.matches('/').count() > 1 {
+            return Err(Error::plain(
+                "arguments in resource/name form may not have more than one slash",
+            ));
+        }
+        match arg.split_once('/') {
+            Some((t, n)) if !t.is_empty() && !n.is_empty() => pairs.push((t, n)),
+            _ => {
+                return Err(Error::plain(
+                    "arguments in resource/name form must have a single resource and name",
+                ));
+            }
+        }
+    }
+    if selecting {
+        return Err(Error::plain(
+            "selectors and the all flag cannot be used when passing resource/name arguments",
+        ));
+    }
+    let mut found = Targets {
+        single: pairs.len() == 1,
+        ..Targets::default()
+    };
+    for (word, name) in pairs {
+        let resource = mapper::resource(cmd, word)?;
+        if select.all_namespaces && resource.namespaced {
+            return Err(Error::plain("a resource cannot be retrieved by name across all namespaces"));
+        }
+        found.list.push(Target::Item(named(&resource, namespace, name)));
+    }
+    Ok(found)
+}
+
+/// The objects themselves: lists are fetched and taken apart, named ones fetched when `latest`.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub infos: Vec<Info>,
+    pub errors: Vec<Error>,
+    pub single: bool,
+}
+
+/// Fetches what the arguments and files name. Objects of files stay as the files have them unless
+/// `latest`.
+///
+/// # Errors
+/// As [`targets`]; failures of single objects are in [`Found::errors`].
+pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Error> {
+    let targets = targets(cmd, select).await?;
+    let mut found = Found {
+        single: targets.single,
+        ..Found::default()
+    };
+    for target in targets.list {
+        match target {
+            Target::List { resource, namespace } => {
+                match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
+                    Ok(list) => found.infos.extend(items(&resource, &list)),
+                    Err(e) => found.errors.push(selector_error(e, &resource, select)),
+                }
+            }
+            Target::Item(mut info) => {
+                if latest || info.source.is_empty() {
+                    if let Err(e) = info.fetch(cmd).await {
+                        found.errors.push(e);
+                        continue;
+                    }
+                }
+                found.infos.push(info);
+            }
+        }
+    }
+    found.errors.extend(targets.errors);
+    Ok(found)
+}
+
+/// The objects of a list.
+pub fn items(resource: &Rc<Resource>, list: &Value) -> Vec<Info> {
+    let mut infos = Vec::new();
+    for object in list.get("items").items() {
+        infos.push(Info {
+            resource: resource.clone(),
+            namespace: object.str_at(&["metadata", "namespace"]).to_owned(),
+            name: object.str_at(&["metadata", "name"]).to_owned(),
+            source: String::new(),
+            object: object.clone(),
+        });
+    }
+    infos
+}
+
+/// What the client adds to a failure of listing with a selector.
+pub fn selector_error(e: Error, resource: &Resource, select: &Select) -> Error {
+    match &e {
+        Error::Status(s) if matches!(s.reason(), "BadRequest" | "NotFound") && (!select.labels.is_empty() || !select.fields.is_empty()) => {
+            let group_version = if resource.group.is_empty() {
+                format!("/{}", resource.version)
+            } else {
+                resource.api_version()
+            };
+            e.when(&format!(
+                "Unable to find {:?} that match label selector {:?}, field selector {:?}",
+                format!("{group_version}, Resource={}", resource.name),
+                select.labels,
+                select.fields
+            ))
+        }
+        _ => e,
+    }
+}

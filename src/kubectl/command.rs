@@ -1,0 +1,340 @@
+//! A run of a verb: what it is given, how it talks to the API server, how it prints.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+
+use super::error::Error;
+use super::flags::{Flag, Values};
+use super::kubeconfig::Kubeconfig;
+use crate::api::client::item;
+use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response, Status};
+use crate::shell::Context;
+use crate::sim::Sim;
+use crate::value::Value;
+
+/// What a verb does: `Ok` is exit code 0.
+pub type Run = for<'a> fn(&'a Cmd) -> LocalBoxFuture<'a, Result<(), Error>>;
+
+/// A verb or one of its subcommands, with its flags and help.
+#[derive(Clone, Copy)]
+pub struct Verb {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    /// Words that suggest this verb when they are typed instead of it.
+    pub suggest_for: &'static [&'static str],
+    /// The group of commands that the root's help lists it under.
+    pub group: &'static str,
+    pub short: &'static str,
+    /// More than `short`; empty for nothing more.
+    pub long: &'static str,
+    pub examples: &'static str,
+    /// What follows `Usage:`.
+    pub usage: &'static str,
+    pub flags: &'static [&'static [Flag]],
+    pub required: &'static [&'static str],
+    pub subs: &'static [&'static Verb],
+    pub run: Option<Run>,
+    /// What of it is not simulated; empty when all is.
+    pub missing: &'static str,
+}
+
+/// A verb with nothing in it, to start from.
+pub const VERB: Verb = Verb {
+    name: "",
+    aliases: &[],
+    suggest_for: &[],
+    group: "",
+    short: "",
+    long: "",
+    examples: "",
+    usage: "",
+    flags: &[],
+    required: &[],
+    subs: &[],
+    run: None,
+    missing: "",
+};
+
+/// How `--dry-run` was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DryRun {
+    None,
+    Client,
+    Server,
+}
+
+/// One run of a verb.
+pub struct Cmd {
+    pub cx: Context,
+    pub client: Client,
+    pub verb: &'static Verb,
+    /// `kubectl create deployment`.
+    pub path: String,
+    pub flags: Values,
+    pub args: Vec<String>,
+    /// How many of `args` stood before `--`.
+    pub dash: Option<usize>,
+    pub config: Kubeconfig,
+    pub warned: RefCell<BTreeSet<String>>,
+}
+
+impl Cmd {
+    pub fn sim(&self) -> &Sim {
+        self.client.sim()
+    }
+
+    /// Prints to stdout, as it is.
+    pub fn out(&self, text: impl AsRef<str>) {
+        self.cx.stdout.write(text.as_ref());
+    }
+
+    /// Prints a line to stdout.
+    pub fn say(&self, text: impl AsRef<str>) {
+        self.cx.stdout.line(text);
+    }
+
+    /// Prints a line to stderr.
+    pub fn err(&self, text: impl AsRef<str>) {
+        self.cx.stderr.line(text);
+    }
+
+    pub fn arg(&self, i: usize) -> &str {
+        self.args.get(i).map_or("", String::as_str)
+    }
+
+    /// Prints a warning, once in a run.
+    pub fn warn(&self, text: &str) {
+        if self.warned.borrow_mut().insert(text.to_owned()) {
+            self.err(format!("Warning: {text}"));
+        }
+    }
+
+    /// The namespace of this run: the flag's, the context's, or `default`.
+    pub fn namespace(&self) -> String {
+        match self.flags.str("namespace") {
+            "" => self.config.namespace(self.flags.str("context")),
+            given => given.to_owned(),
+        }
+    }
+
+    /// Whether the namespace was named with a flag, so that files may not disagree with it.
+    pub fn namespace_given(&self) -> bool {
+        !self.flags.str("namespace").is_empty()
+    }
+
+    /// Reads `--dry-run`.
+    ///
+    /// # Errors
+    /// When its value is none of those allowed.
+    pub fn dry_run(&self) -> Result<DryRun, Error> {
+        match self.flags.str("dry-run") {
+            "" | "none" | "false" => Ok(DryRun::None),
+            "client" => Ok(DryRun::Client),
+            "server" => Ok(DryRun::Server),
+            "unchanged" => {
+                self.err("W1121 00:00:00.000000    1 helpers.go:702] --dry-run is deprecated and can be replaced with --dry-run=client.");
+                Ok(DryRun::Client)
+            }
+            "true" => Ok(DryRun::Client),
+            other => Err(Error::plain(format!(
+                "Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."
+            ))),
+        }
+    }
+
+    /// Reads `--validate` as the API's `fieldValidation`.
+    ///
+    /// # Errors
+    /// When its value is none of those allowed.
+    pub fn validation(&self) -> Result<&'static str, Error> {
+        match self.flags.str("validate") {
+            "true" | "strict" | "" => Ok("Strict"),
+            "warn" => Ok("Warn"),
+            "false" | "ignore" => Ok("Ignore"),
+            other => Err(Error::plain(format!(
+                "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
+            ))),
+        }
+    }
+
+    /// Sends a request and prints the warnings that come with the answer.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        let response = self.client.send(request).await;
+        for w in &response.warnings {
+            self.warn(w);
+        }
+        Ok(response.ok()?)
+    }
+
+    /// One object.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Error> {
+        let path = item(resource, scope(resource, namespace), name);
+        Ok(self.send(Request::get(path)).await?.value())
+    }
+
+    /// A list, as one object.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn list(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        labels: &str,
+        fields: &str,
+    ) -> Result<Value, Error> {
+        let request = Request::get(resource.path(scope(resource, namespace)))
+            .with("labelSelector", labels)
+            .with("fieldSelector", fields);
+        Ok(self.send(request).await?.value())
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn create(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: &Value,
+        write: &Write,
+    ) -> Result<Value, Error> {
+        let request =
+            Request::new(Method::Post, resource.path(scope(resource, namespace))).body(Body::Value(object.clone()));
+        Ok(self.send(write.on(request)).await?.value())
+    }
+
+    /// Replaces an object.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn replace(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        object: &Value,
+        write: &Write,
+    ) -> Result<Value, Error> {
+        let path = sub(item(resource, scope(resource, namespace), name), subresource);
+        let request = Request::new(Method::Put, path).body(Body::Value(object.clone()));
+        Ok(self.send(write.on(request)).await?.value())
+    }
+
+    /// Patches an object or a subresource of it.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    #[allow(clippy::too_many_arguments)]
+    pub async fn patch(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        kind: PatchType,
+        patch: &Value,
+        write: &Write,
+    ) -> Result<Value, Error> {
+        let path = sub(item(resource, scope(resource, namespace), name), subresource);
+        let mut request = Request::new(Method::Patch, path).body(Body::Value(patch.clone()));
+        request.content_type = kind.media_type().into();
+        Ok(self.send(write.on(request)).await?.value())
+    }
+
+    /// Deletes an object with these `DeleteOptions`.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn remove(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        options: &Value,
+    ) -> Result<Value, Error> {
+        let path = item(resource, scope(resource, namespace), name);
+        let request = Request::new(Method::Delete, path).body(Body::Value(options.clone()));
+        Ok(self.send(request).await?.value())
+    }
+
+    /// Every resource that the server has, without subresources.
+    pub fn resources(&self) -> Rc<Vec<Rc<Resource>>> {
+        self.client.api().resources()
+    }
+}
+
+/// How a write is made.
+#[derive(Clone, Debug, Default)]
+pub struct Write {
+    pub dry_run: bool,
+    pub manager: String,
+    pub validation: &'static str,
+    pub force: bool,
+}
+
+impl Write {
+    /// As a verb with this default field manager writes.
+    ///
+    /// # Errors
+    /// When `--dry-run` or `--validate` has a wrong value.
+    pub fn of(cmd: &Cmd, manager: &str) -> Result<Write, Error> {
+        let manager = match cmd.flags.str("field-manager") {
+            "" => manager,
+            given => given,
+        };
+        Ok(Write {
+            dry_run: cmd.dry_run()? == DryRun::Server,
+            manager: manager.to_owned(),
+            validation: if cmd.flags.knows("validate") {
+                cmd.validation()?
+            } else {
+                ""
+            },
+            force: false,
+        })
+    }
+
+    /// The request with this write's parameters.
+    pub fn on(&self, request: Request) -> Request {
+        request
+            .with("dryRun", if self.dry_run { "All" } else { "" })
+            .with("fieldManager", self.manager.as_str())
+            .with("fieldValidation", self.validation)
+            .with("force", if self.force { "true" } else { "" })
+    }
+}
+
+fn sub(path: String, subresource: &str) -> String {
+    if subresource.is_empty() {
+        path
+    } else {
+        format!("{path}/{subresource}")
+    }
+}
+
+/// The namespace, or nothing for a resource that has none.
+pub fn scope<'a>(resource: &Resource, namespace: &'a str) -> &'a str {
+    if resource.namespaced { namespace } else { "" }
+}
+
+/// Whether a failure is the API's 404.
+pub fn not_found(e: &Error) -> bool {
+    e.is_not_found()
+}
+
+/// A failure of the API as an error.
+pub fn status(s: Status) -> Error {
+    Error::Status(s)
+}

@@ -1,0 +1,135 @@
+//! `kubectl create`: from files, and the generators, one file per family.
+
+mod deployment;
+
+use super::builder::{self, Select, Target};
+use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::get::{raw_request, raw_text};
+use super::mapper;
+use super::options::{DRY_RUN, FIELD_MANAGER, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE};
+use super::output::{PRINT, Report};
+use crate::api::{Body, Method};
+use crate::value::Value;
+
+const FLAGS: &[Flag] = &[
+    flag("edit", '\0', Kind::Bool, "false", "Edit the object before it is created."),
+    flag("raw", '\0', Kind::Str, "", "Send the file in a POST to this path."),
+    flag("windows-line-endings", '\0', Kind::Bool, "false", "Line endings of --edit.").but("nothing here has another line ending"),
+];
+
+/// The flags that every generator has.
+pub(super) const GENERATOR: &[&[Flag]] = &[PRINT, DRY_RUN, SAVE_CONFIG, VALIDATE, FIELD_MANAGER];
+
+pub static CREATE: Verb = Verb {
+    name: "create",
+    group: "Basic Commands (Beginner):",
+    short: "Create a resource from a file or from stdin",
+    long: "Creates what files describe, or one object of the kinds below from flags.",
+    examples: "  # From a file\n  kubectl create -f web.yaml\n\n  # A deployment of three pods\n  kubectl create deployment web --image=nginx --replicas=3",
+    usage: "kubectl create -f FILENAME [options]",
+    flags: &[FLAGS, FILES, SELECTOR, PRINT, DRY_RUN, SAVE_CONFIG, VALIDATE, FIELD_MANAGER, RECORD],
+    subs: &[&deployment::DEPLOYMENT],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let raw = cmd.flags.str("raw");
+    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        if cmd.args.is_empty() || raw.is_empty() {
+            return Err(Error::plain("must specify one of -f and -k"));
+        }
+        return Err(Error::plain("must specify one of -f and -k"));
+    }
+    if !cmd.args.is_empty() {
+        let words = cmd.args.join(" ");
+        return Err(Error::usage(format!("Unexpected args: [{words}]")));
+    }
+    if !raw.is_empty() {
+        let docs = super::files::read(cmd).await?;
+        Error::all(docs.errors)?;
+        let body = docs.list.into_iter().next().map_or(Value::Null, |d| d.value);
+        let request = raw_request(Method::Post, raw).body(Body::Value(body));
+        cmd.out(raw_text(cmd.send(request).await?));
+        return Ok(());
+    }
+    let mut report = Report::new(cmd, "created")?;
+    let write = Write::of(cmd, "kubectl-create")?;
+    let mut select = Select::of(cmd);
+    select.validate = true;
+    let targets = builder::targets(cmd, &select).await?;
+    let mut errors = Vec::new();
+    let mut count = 0;
+    for target in targets.list {
+        let Target::Item(mut info) = target else { continue };
+        count += 1;
+        if cmd.flags.bool("save-config") {
+            super::apply::annotate(&mut info.object);
+        }
+        if cmd.dry_run()? != DryRun::Client {
+            let made = cmd.create(&info.resource, &info.namespace, &info.object, &write).await;
+            match made {
+                Ok(made) => info.object = made,
+                Err(e) => {
+                    errors.push(e.when(&format!("error when creating {:?}", info.source)));
+                    continue;
+                }
+            }
+        }
+        if let Err(e) = report.print(cmd, &info.object) {
+            errors.push(e);
+        }
+    }
+    errors.extend(targets.errors);
+    if count == 0 && errors.is_empty() {
+        return Err(Error::plain("no objects passed to create"));
+    }
+    Error::all(errors)
+}
+
+/// The one NAME of a generator.
+///
+/// # Errors
+/// `exactly one NAME is required, got 2`.
+pub(super) fn one_name(cmd: &Cmd) -> Result<String, Error> {
+    let given = cmd.dash.unwrap_or(cmd.args.len());
+    match cmd.args.first() {
+        Some(name) if given == 1 => Ok(name.clone()),
+        _ => Err(Error::usage(format!("exactly one NAME is required, got {given}"))),
+    }
+}
+
+/// Creates the object that a generator made, and reports it.
+///
+/// # Errors
+/// The API server's failure; `failed` goes in front of it (`failed to create deployment`).
+pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Result<(), Error> {
+    let mut report = Report::new(cmd, "created")?;
+    let resource = mapper::of_kind(
+        &cmd.resources(),
+        object.str_at(&["apiVersion"]),
+        object.str_at(&["kind"]),
+    )
+    .ok_or_else(|| Error::plain("the server could not find the requested resource"))?;
+    let namespace = cmd.namespace();
+    if resource.namespaced && cmd.namespace_given() {
+        object.set(&["metadata", "namespace"], namespace.as_str());
+    }
+    if cmd.flags.bool("save-config") {
+        super::apply::annotate(&mut object);
+    }
+    if cmd.dry_run()? != DryRun::Client {
+        let mut write = Write::of(cmd, "kubectl-create")?;
+        if write.validation.is_empty() {
+            write.validation = "Strict";
+        }
+        let made = cmd.create(&resource, scope(&resource, &namespace), &object, &write).await;
+        object = made.map_err(|e| match failed {
+            "" => e,
+            failed => Error::plain(format!("{failed}: {}", e.message())),
+        })?;
+    }
+    report.print(cmd, &object)
+}

@@ -1,0 +1,315 @@
+//! `kubectl delete`: asks for deletions, then waits until the objects are gone.
+
+use super::builder::{self, Info, Select};
+use super::command::{Cmd, DryRun, VERB, Verb};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::get::{raw_request, raw_text};
+use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR};
+use crate::api::{Body, Method, Payload, Request, WatchEvent};
+use crate::sim::timeout;
+use crate::value::Value;
+use crate::{list, obj};
+use std::time::Duration;
+
+const FLAGS: &[Flag] = &[
+    flag("cascade", '\0', Kind::Str, "background", "What becomes of the objects that it owns: background, orphan or foreground.").or("background"),
+    flag("force", '\0', Kind::Bool, "false", "Delete at once, without waiting for a graceful end."),
+    flag("grace-period", '\0', Kind::Int, "-1", "Seconds for a graceful end; -1 for the object's own."),
+    flag("ignore-not-found", '\0', Kind::Bool, "false", "Objects that are not there are no failure."),
+    flag("interactive", 'i', Kind::Bool, "false", "Ask before deleting."),
+    flag("now", '\0', Kind::Bool, "false", "As --grace-period=1."),
+    flag("output", 'o', Kind::Str, "", "name prints names only."),
+    flag("raw", '\0', Kind::Str, "", "Send a DELETE of this path."),
+    flag("timeout", '\0', Kind::Duration, "0s", "How long to wait; 0 for as long as it takes."),
+    flag("wait", '\0', Kind::Bool, "true", "Wait until the objects are gone."),
+];
+
+pub static DELETE: Verb = Verb {
+    name: "delete",
+    suggest_for: &["rm"],
+    group: "Basic Commands (Intermediate):",
+    short: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
+    long: "Pods and some others end gracefully first: their grace period can be changed with --grace-period, or skipped with --force. The command returns when the objects are gone, unless --wait=false.",
+    examples: "  # One pod\n  kubectl delete pod web\n\n  # What a file describes\n  kubectl delete -f web.yaml\n\n  # Everything with a label\n  kubectl delete pods,services -l app=web\n\n  # At once\n  kubectl delete pod web --force",
+    usage: "kubectl delete ([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)]) [options]",
+    flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, DRY_RUN],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+const FORCED: &str = "Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.";
+
+/// How objects are deleted.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    pub cascade: &'static str,
+    /// Seconds; negative for the object's own.
+    pub grace: i64,
+    pub dry_run: DryRun,
+    pub wait: bool,
+    pub timeout: Duration,
+    pub ignore_not_found: bool,
+    pub force: bool,
+    /// `-o name`.
+    pub name_only: bool,
+    pub quiet: bool,
+}
+
+impl Deletion {
+    fn of(cmd: &Cmd) -> Result<Deletion, Error> {
+        let mut grace = cmd.flags.int("grace-period");
+        let force = cmd.flags.bool("force");
+        let now = cmd.flags.bool("now");
+        let output = cmd.flags.str("output");
+        if !output.is_empty() && output != "name" {
+            return Err(Error::plain(format!(
+                "unexpected -o output mode: {output}. We only support '-o name'"
+            )));
+        }
+        let selecting = !cmd.flags.all("selector").is_empty();
+        if cmd.flags.bool("all") && selecting {
+            return Err(Error::plain("cannot set --all and --selector at the same time"));
+        }
+        if cmd.flags.bool("all") && cmd.flags.has("field-selector") {
+            return Err(Error::plain("cannot set --all and --field-selector at the same time"));
+        }
+        if now {
+            if cmd.flags.has("grace-period") && grace != -1 {
+                return Err(Error::plain("--now and --grace-period cannot be specified together"));
+            }
+            grace = 1;
+        }
+        if force && grace > 0 {
+            return Err(Error::plain(
+                "--force and --grace-period greater than 0 cannot be specified together",
+            ));
+        }
+        if force && grace < 0 {
+            grace = 0;
+        }
+        // Without --force nobody means to lose data: zero seconds become one.
+        if grace == 0 && !force {
+            grace = 1;
+        }
+        let cascade = match cmd.flags.str("cascade") {
+            "background" => "Background",
+            "foreground" => "Foreground",
+            "orphan" => "Orphan",
+            "true" => {
+                cmd.err("warning: --cascade=true is deprecated (boolean value) and can be replaced with --cascade=background.");
+                "Background"
+            }
+            "false" => {
+                cmd.err("warning: --cascade=false is deprecated (boolean value) and can be replaced with --cascade=orphan.");
+                "Orphan"
+            }
+            other => {
+                return Err(Error::plain(format!(
+                    "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+                )));
+            }
+        };
+        Ok(Deletion {
+            cascade,
+            grace,
+            dry_run: cmd.dry_run()?,
+            wait: cmd.flags.bool("wait"),
+            timeout: cmd.flags.duration("timeout"),
+            ignore_not_found: cmd.flags.bool("ignore-not-found") || selecting || cmd.flags.bool("all"),
+            force,
+            name_only: output == "name",
+            quiet: false,
+        })
+    }
+
+    /// The `DeleteOptions` of a request.
+    fn options(&self) -> Value {
+        let mut options = obj! { "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": self.cascade };
+        if self.grace >= 0 {
+            options.set(&["gracePeriodSeconds"], self.grace);
+        }
+        if self.dry_run == DryRun::Server {
+            options.set(&["dryRun"], list!["All"]);
+        }
+        options
+    }
+}
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let raw = cmd.flags.str("raw");
+    if !raw.is_empty() {
+        let mut request: Request = raw_request(Method::Delete, raw);
+        request.body = Body::None;
+        cmd.out(raw_text(cmd.send(request).await?));
+        return Ok(());
+    }
+    let deletion = Deletion::of(cmd)?;
+    let select = Select::of(cmd);
+    let targets = builder::targets(cmd, &select).await?;
+    let mut infos = Vec::new();
+    let mut errors = Vec::new();
+    for target in targets.list {
+        match target {
+            builder::Target::List { resource, namespace } => {
+                match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
+                    Ok(list) => infos.extend(builder::items(&resource, &list)),
+                    // `delete all --all` meets types that cannot be listed.
+                    Err(e) => errors.push(builder::selector_error(e, &resource, &select)),
+                }
+            }
+            builder::Target::Item(info) => infos.push(info),
+        }
+    }
+    errors.extend(targets.errors);
+    if cmd.flags.bool("interactive") && deletion.dry_run == DryRun::None && !infos.is_empty() {
+        cmd.say(format!("You are about to delete the following {} resource(s):", infos.len()));
+        for info in &infos {
+            cmd.say(info.display());
+        }
+        cmd.out("Do you want to continue? (y/N): ");
+        let answer = cmd.cx.stdin.read_line().await.unwrap_or_default();
+        if !matches!(answer.trim(), "y" | "Y") {
+            cmd.say("deletion is cancelled");
+            return Ok(());
+        }
+    }
+    delete(cmd, infos, errors, &deletion).await
+}
+
+/// Deletes these objects, says so, and waits for their end.
+///
+/// # Errors
+/// The failures of single deletions, together.
+pub async fn delete(cmd: &Cmd, infos: Vec<Info>, mut errors: Vec<Error>, deletion: &Deletion) -> Result<(), Error> {
+    if deletion.force && deletion.grace == 0 && !infos.is_empty() && !deletion.quiet {
+        cmd.warn(FORCED);
+    }
+    let mut waits: Vec<(Info, String)> = Vec::new();
+    let mut found = 0;
+    let options = deletion.options();
+    if cmd.namespace_given() && infos.iter().any(|i| !i.resource.namespaced && i.source.is_empty()) {
+        cmd.warn("deleting cluster-scoped resources, not scoped to the provided namespace");
+    }
+    for info in infos {
+        if deletion.dry_run == DryRun::Client {
+            // A dry run looks whether the object is there.
+            let exists = cmd.get(&info.resource, &info.namespace, &info.name).await;
+            match exists {
+                Err(e) if e.is_not_found() && deletion.ignore_not_found => continue,
+                Err(e) => {
+                    errors.push(e);
+                    continue;
+                }
+                Ok(_) => {}
+            }
+            found += 1;
+            say(cmd, &info, deletion);
+            continue;
+        }
+        match cmd.remove(&info.resource, &info.namespace, &info.name, &options).await {
+            Ok(answer) => {
+                found += 1;
+                say(cmd, &info, deletion);
+                let uid = match answer.str_at(&["metadata", "uid"]) {
+                    "" => answer.str_at(&["details", "uid"]).to_owned(),
+                    uid => uid.to_owned(),
+                };
+                waits.push((info, uid));
+            }
+            Err(e) if e.is_not_found() && deletion.ignore_not_found => {}
+            Err(e) => errors.push(e),
+        }
+    }
+    if !errors.is_empty() {
+        return Error::all(errors);
+    }
+    if found == 0 {
+        if !deletion.ignore_not_found || cmd.flags.bool("all") || cmd.flags.has("selector") {
+            cmd.say("No resources found");
+        }
+        return Ok(());
+    }
+    if !deletion.wait || deletion.dry_run != DryRun::None {
+        return Ok(());
+    }
+    let mut late = Vec::new();
+    for (info, uid) in waits {
+        let gone = wait_gone(cmd, &info, &uid);
+        let in_time = if deletion.timeout.is_zero() {
+            gone.await;
+            true
+        } else {
+            timeout(cmd.sim(), deletion.timeout, gone).await.is_some()
+        };
+        if !in_time {
+            late.push(Error::plain(format!(
+                "timed out waiting for the condition on {}/{}",
+                info.resource.name, info.name
+            )));
+        }
+    }
+    Error::all(late)
+}
+
+fn say(cmd: &Cmd, info: &Info, deletion: &Deletion) {
+    if deletion.name_only {
+        cmd.say(info.display());
+        return;
+    }
+    let kind = info.display();
+    let kind = kind.split('/').next().unwrap_or("");
+    let operation = if deletion.grace == 0 { "force deleted" } else { "deleted" };
+    let dry = match deletion.dry_run {
+        DryRun::None => "",
+        DryRun::Client => " (dry run)",
+        DryRun::Server => " (server dry run)",
+    };
+    let place = if info.resource.namespaced && !info.namespace.is_empty() {
+        format!(" from {} namespace", info.namespace)
+    } else {
+        String::new()
+    };
+    cmd.say(format!("{kind} {:?} {operation}{place}{dry}", info.name));
+}
+
+/// Waits until the object of this uid is gone.
+pub async fn wait_gone(cmd: &Cmd, info: &Info, uid: &str) {
+    loop {
+        let Ok(object) = cmd.get(&info.resource, &info.namespace, &info.name).await else {
+            return;
+        };
+        if !uid.is_empty() && object.str_at(&["metadata", "uid"]) != uid {
+            return;
+        }
+        let request = Request::get(info.resource.path(super::command::scope(&info.resource, &info.namespace)))
+            .with("fieldSelector", format!("metadata.name={}", info.name))
+            .with("resourceVersion", object.str_at(&["metadata", "resourceVersion"]))
+            .with("watch", "true");
+        let Ok(response) = cmd.send(request).await else { return };
+        let Payload::Watch(mut watch) = response.payload else { return };
+        loop {
+            match watch.next().await {
+                Some(WatchEvent::Deleted(_)) => return,
+                Some(WatchEvent::Error(_)) | None => break,
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl Default for Deletion {
+    fn default() -> Deletion {
+        Deletion {
+            cascade: "Background",
+            grace: -1,
+            dry_run: DryRun::None,
+            wait: true,
+            timeout: Duration::ZERO,
+            ignore_not_found: false,
+            force: false,
+            name_only: false,
+            quiet: false,
+        }
+    }
+}

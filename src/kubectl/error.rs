@@ -1,0 +1,166 @@
+//! What a verb fails with, and how kubectl prints it.
+
+use crate::api::Status;
+use crate::value::Value;
+
+/// A failure of a command.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// `error: …`
+    Plain(String),
+    /// A wrong use: `error: …`, and where to find help and examples.
+    Usage(String),
+    /// A wrong flag: `error: …`, and where to find the usage.
+    Flag(String),
+    /// The API server's answer.
+    Status(Status),
+    /// Several, each on its own lines.
+    Many(Vec<Error>),
+    /// A text that is printed as it is.
+    Text(String),
+    /// Everything is said; only the exit code is left.
+    Exit(i32),
+}
+
+impl Error {
+    pub fn plain(message: impl Into<String>) -> Error {
+        Error::Plain(message.into())
+    }
+
+    pub fn usage(message: impl Into<String>) -> Error {
+        Error::Usage(message.into())
+    }
+
+    /// These errors as one; `Ok` when there are none.
+    ///
+    /// # Errors
+    /// When there is any.
+    pub fn all(mut errors: Vec<Error>) -> Result<(), Error> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Error::Many(errors)),
+        }
+    }
+
+    /// `error when creating "web.yaml": …` in front of the message.
+    pub fn when(self, what: &str) -> Error {
+        match self {
+            Error::Status(s) => {
+                let mut value = s.to_value();
+                value.set(&["message"], format!("{what}: {}", s.message()));
+                Error::Status(Status::from_value(&value))
+            }
+            Error::Plain(m) => Error::Plain(format!("{what}: {m}")),
+            other => other,
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::Status(s) if s.is_not_found())
+    }
+
+    /// What a failure says inside a longer sentence.
+    pub fn message(&self) -> String {
+        match self {
+            Error::Plain(m) | Error::Usage(m) | Error::Flag(m) | Error::Text(m) => m.clone(),
+            Error::Status(s) => s.message().to_owned(),
+            Error::Many(all) => {
+                let all: Vec<String> = all.iter().map(Error::message).collect();
+                format!("[{}]", all.join(", "))
+            }
+            Error::Exit(_) => String::new(),
+        }
+    }
+
+    /// What kubectl prints, and its exit code. `path` is the command's (`kubectl create deployment`).
+    pub fn print(&self, path: &str) -> (String, i32) {
+        match self {
+            Error::Plain(m) if m.starts_with("error: ") => (line(m), 1),
+            Error::Plain(m) => (line(&format!("error: {m}")), 1),
+            Error::Usage(m) => (
+                format!("error: {m}\nSee '{path} -h' for help and examples\n"),
+                1,
+            ),
+            Error::Flag(m) => (format!("error: {m}\nSee '{path} --help' for usage.\n"), 1),
+            Error::Text(m) => (line(m), 1),
+            Error::Exit(code) => (String::new(), *code),
+            Error::Status(s) if s.reason() == "Invalid" => (invalid(s), 1),
+            Error::Status(s) => (from_server(s) + "\n", 1),
+            Error::Many(all) => {
+                let mut text = String::new();
+                for e in all {
+                    match e {
+                        Error::Status(s) => text.push_str(&line(&from_server(s))),
+                        other => text.push_str(&line(&other.message())),
+                    }
+                }
+                (text, 1)
+            }
+        }
+    }
+}
+
+fn line(text: &str) -> String {
+    if text.ends_with('\n') {
+        text.to_owned()
+    } else {
+        format!("{text}\n")
+    }
+}
+
+/// `Error from server (NotFound): …`
+pub fn from_server(s: &Status) -> String {
+    match s.reason() {
+        "" => format!("Error from server: {}", s.message()),
+        "Unauthorized" => format!("error: You must be logged in to the server ({})", s.message()),
+        reason => format!("Error from server ({reason}): {}", s.message()),
+    }
+}
+
+/// `The Pod "x" is invalid: …`, one cause in the line, several below it.
+fn invalid(s: &Status) -> String {
+    let details = s.details();
+    if details.is_null() {
+        return format!("The request is invalid: {}\n", s.message());
+    }
+    let (kind, name) = (details.str_at(&["kind"]), details.str_at(&["name"]));
+    let causes = details.get("causes").items();
+    let mut text = "The request is invalid".to_owned();
+    if !kind.is_empty() || !name.is_empty() {
+        text = format!("The {kind} {name:?} is invalid");
+    } else if causes.is_empty() {
+        text = format!("{text}: {}", s.message());
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for c in causes {
+        let said = format!("{}: {}", c.str_at(&["field"]), c.str_at(&["message"]));
+        if !lines.contains(&said) {
+            lines.push(said);
+        }
+    }
+    match lines.as_slice() {
+        [] => text + "\n",
+        [one] => format!("{text}: {one}\n"),
+        many => {
+            text.push_str(": \n");
+            for l in many {
+                text.push_str(&format!("* {l}\n"));
+            }
+            text
+        }
+    }
+}
+
+impl From<Status> for Error {
+    fn from(s: Status) -> Error {
+        Error::Status(s)
+    }
+}
+
+/// The failure of a `Status` object inside another answer.
+impl From<&Value> for Error {
+    fn from(v: &Value) -> Error {
+        Error::Status(Status::from_value(v))
+    }
+}

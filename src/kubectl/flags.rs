@@ -1,0 +1,371 @@
+//! Flags as kubectl reads them: the tables of each verb, the parser with pflag's rules and errors.
+//! Knows nothing of the API.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Bool,
+    Str,
+    Int,
+    Duration,
+    /// Values separated by commas, given once or many times.
+    Slice,
+    /// Given once or many times; commas belong to the value.
+    Array,
+}
+
+/// One flag of a verb.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    pub name: &'static str,
+    /// The single letter; `\0` for none.
+    pub short: char,
+    pub kind: Kind,
+    /// As help prints it.
+    pub default: &'static str,
+    /// What a flag without a value means; empty when it needs one.
+    pub no_opt: &'static str,
+    pub help: &'static str,
+    /// Why it is deprecated; empty when it is not.
+    pub deprecated: &'static str,
+    /// What of it is not simulated; empty when all is.
+    pub missing: &'static str,
+}
+
+/// A flag of this name, type, default and description.
+pub const fn flag(name: &'static str, short: char, kind: Kind, default: &'static str, help: &'static str) -> Flag {
+    Flag {
+        name,
+        short,
+        kind,
+        default,
+        no_opt: match kind {
+            Kind::Bool => "true",
+            _ => "",
+        },
+        help,
+        deprecated: "",
+        missing: "",
+    }
+}
+
+/// What the parts of the simulation that a flag would need are called in help and in the table.
+pub const NOT_SIMULATED: &str = "not simulated";
+
+impl Flag {
+    /// What the flag means without a value.
+    pub const fn or(mut self, no_opt: &'static str) -> Flag {
+        self.no_opt = no_opt;
+        self
+    }
+
+    /// Marks a flag as accepted without effect, or with less effect than the real one.
+    pub const fn but(mut self, missing: &'static str) -> Flag {
+        self.missing = missing;
+        self
+    }
+
+    /// Marks a flag as deprecated, in the words that kubectl prints.
+    pub const fn gone(mut self, why: &'static str) -> Flag {
+        self.deprecated = why;
+        self
+    }
+}
+
+/// The values that a command line gave.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    given: BTreeMap<&'static str, Vec<String>>,
+    defaults: BTreeMap<&'static str, &'static str>,
+}
+
+impl Values {
+    /// Whether the flag was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// The last value given, or the default.
+    pub fn str(&self, name: &str) -> &str {
+        match self.given.get(name).and_then(|v| v.last()) {
+            Some(v) => v,
+            None => self.defaults.get(name).copied().unwrap_or(""),
+        }
+    }
+
+    pub fn bool(&self, name: &str) -> bool {
+        parse_bool(self.str(name)).unwrap_or(false)
+    }
+
+    pub fn int(&self, name: &str) -> i64 {
+        self.str(name).parse().unwrap_or(0)
+    }
+
+    pub fn duration(&self, name: &str) -> Duration {
+        parse_duration(self.str(name)).map_or(Duration::ZERO, |(d, _)| d)
+    }
+
+    /// Whether a duration is below zero (`--timeout=-1s` waits for long).
+    pub fn negative(&self, name: &str) -> bool {
+        self.str(name).starts_with('-')
+    }
+
+    /// All values given, in order.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.given.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Sets a value, as if it had been given.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.given.insert(name, vec![value.into()]);
+    }
+
+    /// Whether the verb has the flag at all.
+    pub fn knows(&self, name: &str) -> bool {
+        self.defaults.contains_key(name)
+    }
+}
+
+/// What [`parse`] found.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    pub values: Values,
+    pub args: Vec<String>,
+    /// How many of `args` came before `--`, when there was one.
+    pub dash: Option<usize>,
+    /// `Flag --record has been deprecated, …`.
+    pub notices: Vec<String>,
+    pub help: bool,
+}
+
+/// Reads arguments by these tables.
+///
+/// # Errors
+/// pflag's sentence.
+pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
+    let mut parsed = Parsed::default();
+    for f in tables.iter().copied().flatten() {
+        parsed.values.defaults.entry(f.name).or_insert(f.default);
+    }
+    let by_name = |name: &str| tables.iter().copied().flatten().find(|f| f.name == name);
+    let by_short = |c: char| tables.iter().copied().flatten().find(|f| f.short == c);
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        if arg == "--" {
+            parsed.dash = Some(parsed.args.len());
+            parsed.args.extend(rest.by_ref().cloned());
+            break;
+        }
+        if let Some(long) = arg.strip_prefix("--") {
+            if long.starts_with('-') || long.starts_with('=') {
+                return Err(format!("bad flag syntax: {arg}"));
+            }
+            let (name, value) = match long.split_once('=') {
+                Some((n, v)) => (n, Some(v.to_owned())),
+                None => (long, None),
+            };
+            let Some(f) = by_name(name) else {
+                if name == "help" {
+                    parsed.help = true;
+                    return Ok(parsed);
+                }
+                return Err(format!("unknown flag: --{name}"));
+            };
+            let value = match value {
+                Some(v) => v,
+                None if !f.no_opt.is_empty() => f.no_opt.to_owned(),
+                None => match rest.next() {
+                    Some(v) => v.clone(),
+                    None => return Err(format!("flag needs an argument: --{name}")),
+                },
+            };
+            parsed.take(f, value)?;
+        } else if arg.len() > 1 && arg.starts_with('-') {
+            let mut letters = arg.get(1..).unwrap_or_default();
+            while let Some(c) = letters.chars().next() {
+                let after = letters.get(c.len_utf8()..).unwrap_or_default();
+                let Some(f) = by_short(c) else {
+                    if c == 'h' {
+                        parsed.help = true;
+                        return Ok(parsed);
+                    }
+                    return Err(format!("unknown shorthand flag: {c:?} in -{letters}"));
+                };
+                let value = if let Some(v) = after.strip_prefix('=') {
+                    letters = "";
+                    v.to_owned()
+                } else if !f.no_opt.is_empty() {
+                    letters = after;
+                    f.no_opt.to_owned()
+                } else if !after.is_empty() {
+                    letters = "";
+                    after.to_owned()
+                } else {
+                    let Some(v) = rest.next() else {
+                        return Err(format!("flag needs an argument: {c:?} in -{letters}"));
+                    };
+                    letters = "";
+                    v.clone()
+                };
+                parsed.take(f, value)?;
+            }
+        } else {
+            parsed.args.push(arg.clone());
+        }
+    }
+    Ok(parsed)
+}
+
+impl Parsed {
+    fn take(&mut self, f: &Flag, value: String) -> Result<(), String> {
+        if let Err(why) = check(f, &value) {
+            let shown = if f.short == '\0' {
+                format!("--{}", f.name)
+            } else {
+                format!("-{}, --{}", f.short, f.name)
+            };
+            return Err(format!("invalid argument {value:?} for {shown:?} flag: {why}"));
+        }
+        if !f.deprecated.is_empty() {
+            let notice = format!("Flag --{} has been deprecated, {}", f.name, f.deprecated);
+            if !self.notices.contains(&notice) {
+                self.notices.push(notice);
+            }
+        }
+        let all = self.values.given.entry(f.name).or_default();
+        match f.kind {
+            Kind::Slice => all.extend(value.split(',').filter(|v| !v.is_empty()).map(str::to_owned)),
+            Kind::Array => all.push(value),
+            _ => *all = vec![value],
+        }
+        Ok(())
+    }
+}
+
+fn check(f: &Flag, value: &str) -> Result<(), String> {
+    match f.kind {
+        Kind::Bool => parse_bool(value)
+            .map(|_| ())
+            .ok_or_else(|| format!("strconv.ParseBool: parsing {value:?}: invalid syntax")),
+        Kind::Int => match value.parse::<i64>() {
+            Ok(n) if i32::try_from(n).is_ok() => Ok(()),
+            Ok(_) => Err(format!("strconv.ParseInt: parsing {value:?}: value out of range")),
+            Err(_) => Err(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")),
+        },
+        Kind::Duration => parse_duration(value).map(|_| ()),
+        Kind::Str | Kind::Slice | Kind::Array => Ok(()),
+    }
+}
+
+/// Go's `strconv.ParseBool`.
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// Go's `time.ParseDuration`: the amount, and whether it is negative.
+///
+/// # Errors
+/// Go's sentence.
+pub fn parse_duration(text: &str) -> Result<(Duration, bool), String> {
+    let bad = || format!("time: invalid duration {text:?}");
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(r) => (true, r),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Ok((Duration::ZERO, negative));
+    }
+    if rest.is_empty() {
+        return Err(bad());
+    }
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (number, after) = rest.split_at(end);
+        let amount: f64 = number.parse().map_err(|_| bad())?;
+        let end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        let scale = match unit {
+            "h" => 3_600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" => 1e-6,
+            "ns" => 1e-9,
+            "" => return Err(format!("time: missing unit in duration {text:?}")),
+            _ => return Err(format!("time: unknown unit {unit:?} in duration {text:?}")),
+        };
+        seconds += amount * scale;
+        rest = after;
+    }
+    // Beyond some 290 years Go overflows too.
+    if !(0.0..9.2e9).contains(&seconds) {
+        return Err(bad());
+    }
+    Ok((Duration::from_secs_f64(seconds), negative))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: &[Flag] = &[
+        flag("namespace", 'n', Kind::Str, "", ""),
+        flag("all", 'A', Kind::Bool, "false", ""),
+        flag("watch", 'w', Kind::Bool, "false", ""),
+        flag("replicas", '\0', Kind::Int, "1", ""),
+        flag("dry-run", '\0', Kind::Str, "none", "").or("unchanged"),
+        flag("columns", 'L', Kind::Slice, "", ""),
+        flag("timeout", '\0', Kind::Duration, "0s", ""),
+    ];
+
+    fn run(line: &str) -> String {
+        let args: Vec<String> = line.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
+        match parse(&args, &[T]) {
+            Ok(p) => format!("{:?} {:?} {:?}", p.values.given, p.args, p.dash),
+            Err(e) => e,
+        }
+    }
+
+    #[test]
+    fn pflag() {
+        for (line, want) in [
+            ("a -n x b", r#"{"namespace": ["x"]} ["a", "b"] None"#),
+            ("-nx -Aw", r#"{"all": ["true"], "namespace": ["x"], "watch": ["true"]} [] None"#),
+            ("-An=x", r#"{"all": ["true"], "namespace": ["x"]} [] None"#),
+            ("--dry-run --dry-run=client", r#"{"dry-run": ["client"]} [] None"#),
+            ("-L a,b -L c", r#"{"columns": ["a", "b", "c"]} [] None"#),
+            ("a -- b -c", r#"{} ["a", "b", "-c"] Some(1)"#),
+            ("-z", "unknown shorthand flag: 'z' in -z"),
+            ("--foo=1", "unknown flag: --foo"),
+            ("-n", "flag needs an argument: 'n' in -n"),
+            ("--replicas", "flag needs an argument: --replicas"),
+            (
+                "--replicas=x",
+                r#"invalid argument "x" for "--replicas" flag: strconv.ParseInt: parsing "x": invalid syntax"#,
+            ),
+            (
+                "--all=maybe",
+                r#"invalid argument "maybe" for "-A, --all" flag: strconv.ParseBool: parsing "maybe": invalid syntax"#,
+            ),
+            (
+                "--timeout=5",
+                r#"invalid argument "5" for "--timeout" flag: time: missing unit in duration "5""#,
+            ),
+        ] {
+            assert_eq!(run(line), want, "{line}");
+        }
+        assert_eq!(parse_duration("1h2m3.5s").unwrap().0, Duration::from_millis(3_723_500));
+    }
+}

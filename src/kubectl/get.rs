@@ -1,0 +1,519 @@
+//! `kubectl get`: tables, other formats, watches, raw paths.
+
+use std::rc::Rc;
+
+use super::builder::{self, Info, Select, Target, Targets};
+use super::command::{Cmd, VERB, Verb, scope};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{CHUNK, FILES, FIELD_SELECTOR, SELECTOR, ALL_NAMESPACES, SUBRESOURCE};
+use super::output::{self, PRINT, Printer};
+use super::print::TabWriter;
+use super::print::sort;
+use crate::api::client::item;
+use crate::api::{Object, Payload, Request, Resource, WatchEvent, table};
+use crate::obj;
+use crate::value::{Value, gofmt, gojson};
+
+const FLAGS: &[Flag] = &[
+    flag("ignore-not-found", '\0', Kind::Bool, "false", "Say nothing of objects that are not there, and succeed."),
+    flag("label-columns", 'L', Kind::Slice, "[]", "Labels to show as columns, separated by commas."),
+    flag("no-headers", '\0', Kind::Bool, "false", "Leave out the row of column names."),
+    flag("output-watch-events", '\0', Kind::Bool, "false", "Show the events of a watch (ADDED, MODIFIED, DELETED) too."),
+    flag("raw", '\0', Kind::Str, "", "Send this path to the API server and print its answer as it is."),
+    flag("server-print", '\0', Kind::Bool, "true", "Let the API server choose the columns."),
+    flag("show-kind", '\0', Kind::Bool, "false", "Put the kind before each name."),
+    flag("show-labels", '\0', Kind::Bool, "false", "Show all labels as the last column."),
+    flag("sort-by", '\0', Kind::Str, "", "Sort by the field at this JSONPath, such as {.metadata.name}."),
+    flag("watch", 'w', Kind::Bool, "false", "List, then go on showing changes."),
+    flag("watch-only", '\0', Kind::Bool, "false", "Show changes only."),
+];
+
+pub static GET: Verb = Verb {
+    name: "get",
+    suggest_for: &["list", "ps"],
+    group: "Basic Commands (Intermediate):",
+    short: "Display one or many resources",
+    long: "Shows what the cluster has of one or several types, as a table or in another format.",
+    examples: "  # All pods of the namespace\n  kubectl get pods\n\n  # With their addresses and nodes\n  kubectl get pods -o wide\n\n  # One deployment as YAML\n  kubectl get deployment web -o yaml\n\n  # Follow what happens\n  kubectl get pods -w",
+    usage: "kubectl get [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags] [options]",
+    flags: &[FLAGS, PRINT, FILES, SELECTOR, FIELD_SELECTOR, ALL_NAMESPACES, CHUNK, SUBRESOURCE],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let raw = cmd.flags.str("raw");
+    if !raw.is_empty() {
+        return get_raw(cmd, raw).await;
+    }
+    let printer = output::printer(cmd, output::GET_FORMATS)?;
+    let watching = cmd.flags.bool("watch") || cmd.flags.bool("watch-only");
+    if cmd.flags.bool("output-watch-events") && !watching {
+        return Err(Error::usage("--output-watch-events option can only be used with --watch or --watch-only"));
+    }
+    if cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        cmd.err("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n");
+        return Err(Error::usage(
+            "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that \
+             resource (e.g. kubectl explain pods).",
+        ));
+    }
+    let mut select = Select::of(cmd).bare_type();
+    select.single_type = watching;
+    let targets = builder::targets(cmd, &select).await?;
+    let subresource = cmd.flags.str("subresource");
+    if !subresource.is_empty() && targets.list.iter().any(|t| matches!(t, Target::List { .. })) {
+        return Err(Error::plain("subresource cannot be used when bulk resources are specified"));
+    }
+    if watching {
+        return watch(cmd, &select, targets, printer).await;
+    }
+    match printer {
+        Some(p) => generic(cmd, &select, targets, p).await,
+        None => tables(cmd, &select, targets).await,
+    }
+}
+
+async fn get_raw(cmd: &Cmd, raw: &str) -> Result<(), Error> {
+    if cmd.flags.has("output") {
+        return Err(Error::plain("--raw and --output are mutually exclusive"));
+    }
+    if !cmd.args.is_empty() {
+        return Err(Error::plain("arguments may not be passed when --raw is specified"));
+    }
+    if cmd.flags.bool("watch") {
+        return Err(Error::plain("--raw may not be specified with other flags that filter the server request or alter the output"));
+    }
+    let text = raw_text(cmd.send(raw_request(crate::api::Method::Get, raw)).await?);
+    cmd.out(text);
+    Ok(())
+}
+
+/// A request of a path that a user typed, with its query.
+pub fn raw_request(method: crate::api::Method, raw: &str) -> Request {
+    let (path, query) = raw.split_once('?').unwrap_or((raw, ""));
+    let mut request = Request::new(method, path);
+    for part in query.split('&').filter(|p| !p.is_empty()) {
+        let (k, v) = part.split_once('=').unwrap_or((part, "true"));
+        request.query.push((decode(k), decode(v)));
+    }
+    request
+}
+
+/// Percent-decoding of a query.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(b) = rest.next() {
+        match b {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let hex: String = rest.by_ref().take(2).map(char::from).collect();
+                match u8::from_str_radix(&hex, 16) {
+                    Ok(b) => bytes.push(b),
+                    Err(_) => bytes.extend(format!("%{hex}").bytes()),
+                }
+            }
+            b => bytes.push(b),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// An answer as it comes over the wire.
+pub fn raw_text(response: crate::api::Response) -> String {
+    match response.payload {
+        Payload::Text(text) => text,
+        // The version document is the one that the server indents.
+        Payload::Value(v) if v.has("gitVersion") => gojson::indented(&v, "  ", true),
+        _ => gojson::compact(&response.value(), true) + "\n",
+    }
+}
+
+/// The request of one object, or of its subresource.
+fn item_request(cmd: &Cmd, info: &Info) -> Request {
+    let mut path = item(&info.resource, scope(&info.resource, &info.namespace), &info.name);
+    let subresource = cmd.flags.str("subresource");
+    if !subresource.is_empty() {
+        path = format!("{path}/{subresource}");
+    }
+    Request::get(path)
+}
+
+fn list_request(select: &Select, resource: &Resource, namespace: &str) -> Request {
+    Request::get(resource.path(namespace))
+        .with("labelSelector", select.labels.as_str())
+        .with("fieldSelector", select.fields.as_str())
+}
+
+/// What is not found may lack its namespace too, which is the better news.
+async fn explain_missing(cmd: &Cmd, info: &Info, e: Error) -> Error {
+    if !e.is_not_found() || info.namespace.is_empty() || !cmd.flags.str("subresource").is_empty() {
+        return e;
+    }
+    let Ok(namespaces) = cmd.client.resource("", "v1", "namespaces") else {
+        return e;
+    };
+    match cmd.get(&namespaces, "", &info.namespace).await {
+        Err(missing) if missing.is_not_found() => missing,
+        _ => e,
+    }
+}
+
+fn ignore_missing(cmd: &Cmd, errors: &mut Vec<Error>) {
+    if cmd.flags.bool("ignore-not-found") {
+        errors.retain(|e| !e.is_not_found());
+    }
+}
+
+/// Formats other than tables: one object, or a List of all.
+async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Printer) -> Result<(), Error> {
+    let mut objects: Vec<Value> = Vec::new();
+    let mut errors = targets.errors;
+    let single = targets.single;
+    for target in targets.list {
+        match target {
+            Target::List { resource, namespace } => {
+                match cmd.send(list_request(select, &resource, &namespace)).await {
+                    Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
+                    Err(e) => errors.push(builder::selector_error(e, &resource, select)),
+                }
+            }
+            Target::Item(info) => match cmd.send(item_request(cmd, &info)).await {
+                Ok(r) => objects.push(r.value()),
+                Err(e) => errors.push(explain_missing(cmd, &info, e).await),
+            },
+        }
+    }
+    ignore_missing(cmd, &mut errors);
+    if single && !errors.is_empty() {
+        return Error::all(errors);
+    }
+    if objects.is_empty() && (cmd.flags.bool("ignore-not-found") || !errors.is_empty()) {
+        return Error::all(errors);
+    }
+    let sort_by = cmd.flags.str("sort-by");
+    if !sort_by.is_empty() {
+        match sort::order(&objects, sort_by) {
+            Ok(order) => objects = order.into_iter().filter_map(|i| objects.get(i).cloned()).collect(),
+            Err(e) => errors.push(Error::plain(e.0)),
+        }
+    }
+    let printed = match objects.as_slice() {
+        [one] if single => printer.print(cmd, one),
+        _ => printer.print(cmd, &super::print::object::list(objects)),
+    };
+    if let Err(e) = printed {
+        errors.push(e);
+    }
+    Error::all(errors)
+}
+
+/// How tables are printed in one run.
+struct Layout {
+    wide: bool,
+    namespace: bool,
+    kind: bool,
+    headers: bool,
+    labels: Vec<String>,
+    show_labels: bool,
+    events: bool,
+}
+
+impl Layout {
+    fn of(cmd: &Cmd) -> Layout {
+        Layout {
+            wide: cmd.flags.str("output") == "wide",
+            namespace: cmd.flags.bool("all-namespaces"),
+            kind: cmd.flags.bool("show-kind"),
+            headers: !cmd.flags.bool("no-headers"),
+            labels: cmd.flags.all("label-columns").to_vec(),
+            show_labels: cmd.flags.bool("show-labels"),
+            events: cmd.flags.bool("output-watch-events"),
+        }
+    }
+
+    fn header(&self, resource: &Resource, table: &Value) -> Vec<String> {
+        let mut cells = Vec::new();
+        if self.events {
+            cells.push("EVENT".to_owned());
+        }
+        if self.namespace && resource.namespaced {
+            cells.push("NAMESPACE".to_owned());
+        }
+        for column in self.columns(table) {
+            cells.push(column.1.to_uppercase());
+        }
+        for label in &self.labels {
+            cells.push(label.rsplit('/').next().unwrap_or(label).to_uppercase());
+        }
+        if self.show_labels {
+            cells.push("LABELS".to_owned());
+        }
+        cells
+    }
+
+    /// The columns that are shown: index and name.
+    fn columns<'t>(&self, table: &'t Value) -> Vec<(usize, &'t str)> {
+        let all = table.get("columnDefinitions").items().iter().enumerate();
+        all.filter(|(_, c)| self.wide || c.i64_at(&["priority"]).unwrap_or(0) == 0)
+            .map(|(i, c)| (i, c.str_at(&["name"])))
+            .collect()
+    }
+
+    fn row(&self, resource: &Resource, table: &Value, row: &Value, event: &str) -> Vec<String> {
+        let metadata = row.at(&["object", "metadata"]);
+        let mut cells = Vec::new();
+        if self.events {
+            cells.push(event.to_owned());
+        }
+        if self.namespace && resource.namespaced {
+            cells.push(metadata.str_at(&["namespace"]).to_owned());
+        }
+        let values = row.get("cells").items();
+        for (i, name) in self.columns(table) {
+            let mut text = cell(values.get(i).unwrap_or(&Value::Null));
+            let is_name = table
+                .get("columnDefinitions")
+                .items()
+                .get(i)
+                .is_some_and(|c| c.str_at(&["format"]) == "name" || (name == "Name" && i == 0));
+            if is_name && self.kind {
+                text = builder::display(resource, &text);
+            }
+            cells.push(text);
+        }
+        let labels = metadata.get("labels");
+        for label in &self.labels {
+            cells.push(labels.str_at(&[label]).to_owned());
+        }
+        if self.show_labels {
+            cells.push(super::print_labels(labels));
+        }
+        cells
+    }
+}
+
+/// A cell's text: its first line, without what a terminal would obey.
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Str(s) => s.to_string(),
+        other => gofmt::display(other),
+    };
+    let shown = match text.find(['\n', '\r', '\u{c}']) {
+        Some(i) => format!("{}...", text.get(..i).unwrap_or("")),
+        None => text,
+    };
+    super::print::escape_terminal(&shown)
+}
+
+/// The table of one request.
+async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
+    let include = if cmd.flags.str("sort-by").is_empty() { "" } else { "Object" };
+    let value = cmd.send(request.as_table().with("includeObject", include)).await?.value();
+    if cmd.flags.bool("server-print") || value.str_at(&["kind"]) != "Table" {
+        return Ok(value);
+    }
+    // Without the server's columns kubectl knows names and ages only.
+    let mut plain = value.clone();
+    let definitions = value.get("columnDefinitions").items();
+    let pick = |name: &str| definitions.iter().position(|c| c.str_at(&["name"]) == name);
+    let kept: Vec<usize> = [pick("Name"), pick("Age")].into_iter().flatten().collect();
+    let columns: Value = kept.iter().filter_map(|i| definitions.get(*i).cloned()).collect();
+    let rows: Value = value
+        .get("rows")
+        .items()
+        .iter()
+        .map(|row| {
+            let cells: Value = kept.iter().filter_map(|i| row.get("cells").items().get(*i).cloned()).collect();
+            obj! { "cells": cells, "object": row.get("object") }
+        })
+        .collect();
+    plain.set(&["columnDefinitions"], columns);
+    plain.set(&["rows"], rows);
+    Ok(plain)
+}
+
+/// What a request answered, to be printed: a table of this resource.
+struct Answer {
+    resource: Rc<Resource>,
+    table: Value,
+}
+
+async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error> {
+    let mut errors = targets.errors;
+    let mut answers = Vec::new();
+    let mut namespaced = true;
+    for target in targets.list {
+        let (resource, result) = match target {
+            Target::List { resource, namespace } => {
+                let result = fetch_table(cmd, list_request(select, &resource, &namespace)).await;
+                let result = result.map_err(|e| builder::selector_error(e, &resource, select));
+                (resource, result)
+            }
+            Target::Item(info) => {
+                let result = match fetch_table(cmd, item_request(cmd, &info)).await {
+                    Err(e) => Err(explain_missing(cmd, &info, e).await),
+                    ok => ok,
+                };
+                (info.resource, result)
+            }
+        };
+        namespaced &= resource.namespaced;
+        match result {
+            Ok(table) => answers.push(Answer { resource, table }),
+            Err(e) => errors.push(e),
+        }
+    }
+    ignore_missing(cmd, &mut errors);
+    let mut layout = Layout::of(cmd);
+    layout.kind |= answers.iter().any(|a| Some(&a.resource) != answers.first().map(|f| &f.resource));
+    let mut writer = TabWriter::table();
+    let mut last: Option<Rc<Resource>> = None;
+    let mut printed = false;
+    for answer in &answers {
+        let mut rows: Vec<Value> = answer.table.get("rows").items().to_vec();
+        let sort_by = cmd.flags.str("sort-by");
+        if !sort_by.is_empty() {
+            let objects: Vec<Value> = rows.iter().map(|r| r.get("object").clone()).collect();
+            // A field that no object has leaves nothing to print.
+            let order = sort::order(&objects, sort_by).unwrap_or_default();
+            rows = order.into_iter().filter_map(|i| rows.get(i).cloned()).collect();
+        }
+        if rows.is_empty() {
+            continue;
+        }
+        if last.as_ref() != Some(&answer.resource) {
+            cmd.out(writer.flush());
+            writer = TabWriter::table();
+            if printed {
+                cmd.out("\n");
+            }
+            if layout.headers {
+                writer.row(&layout.header(&answer.resource, &answer.table));
+            }
+            last = Some(answer.resource.clone());
+        }
+        printed = true;
+        for row in &rows {
+            writer.row(&layout.row(&answer.resource, &answer.table, row, ""));
+        }
+    }
+    cmd.out(writer.flush());
+    if !printed && errors.is_empty() && !cmd.flags.bool("ignore-not-found") {
+        nothing(cmd, select, namespaced);
+    }
+    Error::all(errors)
+}
+
+fn nothing(cmd: &Cmd, select: &Select, namespaced: bool) {
+    if namespaced && !select.all_namespaces {
+        cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
+    } else {
+        cmd.err("No resources found");
+    }
+}
+
+/// `-w` and `--watch-only`.
+async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option<Printer>) -> Result<(), Error> {
+    Error::all(targets.errors)?;
+    let mut list = targets.list.into_iter();
+    let (Some(target), None) = (list.next(), list.next()) else {
+        return Err(Error::plain(
+            "watch is only supported on individual resources and resource collections - more than 1 resource was found",
+        ));
+    };
+    let layout = Layout::of(cmd);
+    let mut writer = TabWriter::table();
+    let mut headers = layout.headers;
+    let (resource, namespace, first, name) = match target {
+        Target::List { resource, namespace } => {
+            let first = cmd.send(list_request(select, &resource, &namespace)).await;
+            let first = first.map_err(|e| builder::selector_error(e, &resource, select))?;
+            (resource, namespace, first, String::new())
+        }
+        Target::Item(info) => {
+            let first = match cmd.send(item_request(cmd, &info)).await {
+                Ok(first) => first,
+                Err(e) => return Err(explain_missing(cmd, &info, e).await),
+            };
+            (info.resource, info.namespace, first, info.name)
+        }
+    };
+    let (objects, revision): (Vec<Object>, u64) = match first.payload {
+        Payload::List(l) => (l.items, l.revision),
+        Payload::Object(o) => {
+            let revision = o.revision();
+            (vec![o], revision)
+        }
+        other => {
+            let value = crate::api::Response::new(200, other).value();
+            let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
+            (vec![Object::new(value)], revision)
+        }
+    };
+    let mut show = |event: &str, objects: &[Object]| -> Result<(), Error> {
+        if let Some(p) = &mut printer {
+            for o in objects {
+                if layout.events {
+                    let event = obj! { "type": event, "object": o.value() };
+                    match p {
+                        Printer::Name(_) => p.print(cmd, o.value())?,
+                        _ => p.print(cmd, &event)?,
+                    }
+                } else {
+                    p.print(cmd, o.value())?;
+                }
+            }
+            return Ok(());
+        }
+        let table = table::render(cmd.client.api(), &resource, objects, None, "");
+        if objects.is_empty() {
+            return Ok(());
+        }
+        if std::mem::take(&mut headers) {
+            writer.row(&layout.header(&resource, &table));
+        }
+        for row in table.get("rows").items() {
+            writer.row(&layout.row(&resource, &table, row, event));
+        }
+        cmd.out(writer.flush());
+        Ok(())
+    };
+    if !cmd.flags.bool("watch-only") {
+        show("ADDED", &objects)?;
+    }
+    let fields = match (name.is_empty(), select.fields.is_empty()) {
+        (true, _) => select.fields.clone(),
+        (false, true) => format!("metadata.name={name}"),
+        (false, false) => format!("{},metadata.name={name}", select.fields),
+    };
+    let mut request = Request::get(resource.path(&namespace))
+        .with("labelSelector", select.labels.as_str())
+        .with("fieldSelector", fields)
+        .with("resourceVersion", revision.to_string());
+    let limit = cmd.flags.duration("request-timeout");
+    if !limit.is_zero() {
+        request = request.with("timeoutSeconds", limit.as_secs().max(1).to_string());
+    }
+    request.query.push(("watch".into(), "true".into()));
+    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
+        return Err(Error::plain("the API server did not answer with a watch"));
+    };
+    while let Some(event) = watch.next().await {
+        if cmd.cx.stdout.is_closed() {
+            return Ok(());
+        }
+        match &event {
+            WatchEvent::Error(s) => return Err(Error::Status(s.clone())),
+            e => {
+                if let Some(o) = e.object() {
+                    show(e.name(), std::slice::from_ref(o))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Help in our own words, the suggestions for misspelt commands, and the table of what is simulated.
+
+use super::command::Verb;
+use super::flags::{Flag, Kind};
+use super::options::GLOBAL;
+use super::root::ROOT;
+
+/// The groups of commands, as the root's help lists them.
+const GROUPS: &[&str] = &[
+    "Basic Commands (Beginner):",
+    "Basic Commands (Intermediate):",
+    "Deploy Commands:",
+    "Cluster Management Commands:",
+    "Troubleshooting and Debugging Commands:",
+    "Advanced Commands:",
+    "Settings Commands:",
+    "Other Commands:",
+];
+
+/// `error: unknown command "gt" for "kubectl"`, with what may have been meant.
+pub fn unknown(word: &str) -> String {
+    let mut text = format!("error: unknown command {word:?} for \"kubectl\"\n");
+    let lower = word.to_lowercase();
+    let meant: Vec<&str> = ROOT
+        .subs
+        .iter()
+        .filter(|v| {
+            distance(&lower, v.name) <= 2
+                || v.name.starts_with(&lower)
+                || v.suggest_for.iter().any(|s| s.eq_ignore_ascii_case(word))
+        })
+        .map(|v| v.name)
+        .collect();
+    if !meant.is_empty() {
+        text.push_str("\nDid you mean this?\n");
+        for m in meant {
+            text.push_str(&format!("\t{m}\n"));
+        }
+    }
+    text
+}
+
+/// The Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut before = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.iter().enumerate() {
+            let old = row.get(j + 1).copied().unwrap_or(0);
+            let left = row.get(j).copied().unwrap_or(0);
+            let best = (before + usize::from(x != *y)).min(old + 1).min(left + 1);
+            before = old;
+            if let Some(slot) = row.get_mut(j + 1) {
+                *slot = best;
+            }
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Lines of names and short descriptions, the names padded to one width.
+fn commands(list: &[&Verb], least: usize) -> String {
+    let width = list.iter().map(|v| v.name.len()).max().unwrap_or(0).max(least);
+    let mut text = String::new();
+    for v in list {
+        text.push_str(&format!("  {:width$} {}\n", v.name, v.short));
+    }
+    text
+}
+
+/// The help of a command.
+pub fn help(verb: &Verb, path: &str) -> String {
+    if std::ptr::eq(verb, &ROOT) {
+        return root();
+    }
+    let mut text = format!("{}.\n", verb.short.trim_end_matches('.'));
+    if !verb.long.is_empty() {
+        text.push_str(&format!("\n {}\n", verb.long));
+    }
+    if !verb.missing.is_empty() {
+        text.push_str(&format!("\nNot simulated: {}.\n", verb.missing));
+    }
+    if !verb.aliases.is_empty() {
+        text.push_str(&format!("\nAliases:\n{}, {}\n", verb.name, verb.aliases.join(", ")));
+    }
+    if !verb.examples.is_empty() {
+        text.push_str(&format!("\nExamples:\n{}\n", verb.examples));
+    }
+    if !verb.subs.is_empty() {
+        let mut subs: Vec<&Verb> = verb.subs.to_vec();
+        subs.sort_by_key(|v| v.name);
+        text.push_str(&format!("\nAvailable Commands:\n{}", commands(&subs, 13)));
+    }
+    let own: Vec<&Flag> = own_flags(verb);
+    if !own.is_empty() {
+        text.push_str("\nOptions:\n");
+        let shown: Vec<String> = own.iter().map(|f| option(f)).collect();
+        text.push_str(&shown.join("\n"));
+    }
+    let usage = match (verb.usage, verb.subs.is_empty()) {
+        ("", false) => format!("{path} SUBCOMMAND [options]"),
+        ("", true) => format!("{path} [options]"),
+        (usage, _) => usage.to_owned(),
+    };
+    text.push_str(&format!("\nUsage:\n  {usage}\n\n"));
+    if !verb.subs.is_empty() {
+        text.push_str(&format!(
+            "Use \"{path} <command> --help\" for more information about a given command.\n"
+        ));
+    }
+    text.push_str("Use \"kubectl options\" for a list of global command-line options (applies to all commands).\n");
+    text
+}
+
+/// A verb's own flags, sorted by name.
+fn own_flags(verb: &Verb) -> Vec<&'static Flag> {
+    let mut own: Vec<&'static Flag> = verb.flags.iter().copied().flatten().collect();
+    own.sort_by_key(|f| f.name);
+    own.dedup_by_key(|f| f.name);
+    own.retain(|f| f.deprecated.is_empty());
+    own
+}
+
+fn option(f: &Flag) -> String {
+    let default = match f.kind {
+        Kind::Str => format!("'{}'", f.default),
+        _ => f.default.to_owned(),
+    };
+    let name = if f.short == '\0' {
+        format!("    --{}={default}", f.name)
+    } else {
+        format!("    -{}, --{}={default}", f.short, f.name)
+    };
+    let missing = if f.missing.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", f.missing)
+    };
+    format!("{name}:\n\t{}{missing}\n", f.help)
+}
+
+/// The list of global flags, as `kubectl options` prints it.
+pub fn global_options() -> String {
+    let shown: Vec<String> = GLOBAL.iter().map(option).collect();
+    format!(
+        "The following options can be passed to any command:\n\n{}",
+        shown.join("\n")
+    )
+}
+
+fn root() -> String {
+    let mut text = "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: https://kubernetes.io/docs/reference/kubectl/\n".to_owned();
+    text.push_str(&groups());
+    text.push_str("\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n");
+    text
+}
+
+fn groups() -> String {
+    let mut text = String::new();
+    for group in GROUPS {
+        let list: Vec<&Verb> = ROOT.subs.iter().copied().filter(|v| v.group == *group).collect();
+        if !list.is_empty() {
+            text.push_str(&format!("\n{group}\n{}", commands(&list, 15)));
+        }
+    }
+    text
+}
+
+/// What `kubectl help WORDS` says of words that are no command.
+pub fn unknown_topic(words: &[String]) -> String {
+    format!(
+        "Unknown help topic [`{}`]\n\n{}\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n",
+        words.join(" "),
+        groups()
+    )
+}
+
+/// Every verb and flag, with what of it is not simulated, as a Markdown table.
+pub fn markdown() -> String {
+    let mut text = "| Command | Flags | Not simulated |\n|---|---|---|\n".to_owned();
+    let mut walk: Vec<(&Verb, String)> = ROOT.subs.iter().rev().map(|v| (*v, format!("kubectl {}", v.name))).collect();
+    while let Some((verb, path)) = walk.pop() {
+        for sub in verb.subs.iter().rev() {
+            walk.push((sub, format!("{path} {}", sub.name)));
+        }
+        let own = own_flags(verb);
+        let flags: Vec<String> = own.iter().map(|f| format!("`--{}`", f.name)).collect();
+        let mut missing: Vec<String> = Vec::new();
+        if !verb.missing.is_empty() {
+            missing.push(verb.missing.to_owned());
+        }
+        for f in own.iter().filter(|f| !f.missing.is_empty()) {
+            missing.push(format!("`--{}`: {}", f.name, f.missing));
+        }
+        let cell = |list: Vec<String>, by: &str| list.join(by).replace('|', "\\|");
+        text.push_str(&format!("| `{path}` | {} | {} |\n", cell(flags, " "), cell(missing, "; ")));
+    }
+    text.push_str("\nFlags of every command:\n\n| Flag | Not simulated |\n|---|---|\n");
+    for f in GLOBAL {
+        text.push_str(&format!("| `--{}` | {} |\n", f.name, f.missing));
+    }
+    text
+}

@@ -1,0 +1,236 @@
+//! `-o`: chooses the printer, and prints objects with it. The printers themselves are in `print/`.
+
+use super::command::{Cmd, DryRun};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::print::columns::CustomColumns;
+use super::print::jsonpath::JsonPathPrinter;
+use super::print::object;
+use crate::value::{Value, gofmt, gojson};
+
+/// The flags of verbs that print what they changed.
+pub const PRINT: &[Flag] = &[
+    flag(
+        "allow-missing-template-keys",
+        '\0',
+        Kind::Bool,
+        "true",
+        "Print nothing for a field or key that a template names and the object lacks.",
+    ),
+    flag("output", 'o', Kind::Str, "", "Output format: json, yaml, kyaml, name, go-template, jsonpath and their -file forms."),
+    flag("show-managed-fields", '\0', Kind::Bool, "false", "Keep metadata.managedFields in JSON and YAML."),
+    flag("template", '\0', Kind::Str, "", "The template, or its file, of -o go-template and -o go-template-file."),
+];
+
+/// A format that was chosen, with what it keeps between objects.
+pub enum Printer {
+    Json,
+    Yaml(object::YamlPrinter),
+    Kyaml(bool),
+    /// With what is said after each name: `created (dry run)`; nothing for `-o name`.
+    Name(String),
+    JsonPath(JsonPathPrinter),
+    Columns(Box<CustomColumns>),
+    Template(super::template::GoTemplate),
+}
+
+impl std::fmt::Debug for Printer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Printer")
+    }
+}
+
+/// The formats of verbs that print what they changed, and those that `get` has besides.
+pub const FORMATS: &str = "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,yaml";
+pub const GET_FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
+
+/// The printer that `-o` asks for; `None` without one (and for `wide`).
+///
+/// # Errors
+/// An unknown format, a template that is none, a file that is not there.
+pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
+    let mut wanted = cmd.flags.str("output").to_owned();
+    let template_flag = cmd.flags.str("template");
+    if wanted.is_empty() && !template_flag.is_empty() {
+        wanted = "go-template".into();
+    }
+    let (format, given) = wanted.split_once('=').unwrap_or((&wanted, ""));
+    let template = if given.is_empty() { template_flag } else { given };
+    let known = format.is_empty() || formats.split(',').any(|f| f == format);
+    if !known {
+        return Err(Error::plain(format!(
+            "unable to match a printer suitable for the output format {wanted:?}, allowed formats are: {formats}"
+        )));
+    }
+    let missing = cmd.flags.bool("allow-missing-template-keys");
+    let file = |what: &str| {
+        cmd.cx.files.read_text(&cmd.cx.path(template)).map_err(|e| {
+            Error::plain(format!(
+                "error reading {what}{template}, open {template}: {}",
+                e.to_string().to_lowercase()
+            ))
+        })
+    };
+    let needs = |what: &str| {
+        if template.is_empty() {
+            Err(Error::plain(format!("{what} format specified but no {what} given")))
+        } else {
+            Ok(())
+        }
+    };
+    Ok(Some(match format {
+        "" | "wide" => return Ok(None),
+        "json" => Printer::Json,
+        "yaml" => Printer::Yaml(object::YamlPrinter::default()),
+        "kyaml" => Printer::Kyaml(false),
+        "name" => Printer::Name(String::new()),
+        "jsonpath" | "jsonpath-as-json" => {
+            if template.is_empty() {
+                return Err(Error::plain("template format specified but no template given"));
+            }
+            let path = JsonPathPrinter::new(template, format == "jsonpath-as-json", missing);
+            Printer::JsonPath(path.map_err(|e| Error::plain(e.0))?)
+        }
+        "jsonpath-file" => {
+            let text = file("template ")?;
+            let path = JsonPathPrinter::new(&text, false, missing);
+            Printer::JsonPath(path.map_err(|e| Error::plain(e.0))?)
+        }
+        "custom-columns" => {
+            let columns = CustomColumns::from_spec(template, cmd.flags.bool("no-headers"));
+            Printer::Columns(Box::new(columns.map_err(|e| Error::plain(e.0))?))
+        }
+        "custom-columns-file" => {
+            let columns = CustomColumns::from_template(&file("template ")?, cmd.flags.bool("no-headers"));
+            Printer::Columns(Box::new(columns.map_err(|e| Error::plain(e.0))?))
+        }
+        "go-template-file" | "templatefile" => {
+            Printer::Template(super::template::GoTemplate::parse(&file("template ")?, missing)?)
+        }
+        _ => {
+            needs("template")?;
+            Printer::Template(super::template::GoTemplate::parse(template, missing)?)
+        }
+    }))
+}
+
+impl Printer {
+    /// An object's text; what was printed before an error comes with it.
+    pub fn print(&mut self, cmd: &Cmd, object: &Value) -> Result<(), Error> {
+        let shown = if cmd.flags.bool("show-managed-fields") {
+            object.clone()
+        } else {
+            object::omit_managed_fields(object)
+        };
+        match self {
+            Printer::Json => cmd.out(object::json(&shown)),
+            Printer::Yaml(p) => cmd.out(p.print(&shown)),
+            Printer::Kyaml(printed) => {
+                *printed = true;
+                cmd.out(format!("---\n{}\n", kyaml(&shown, 0)));
+            }
+            Printer::Name(operation) => cmd.out(object::names(object, operation).map_err(Error::plain)?),
+            Printer::JsonPath(p) => cmd.out(p.print(object).map_err(|e| Error::plain(e.0))?),
+            Printer::Columns(c) => {
+                let (text, result) = c.print(object);
+                cmd.out(text);
+                result.map_err(|e| Error::plain(e.0))?;
+            }
+            Printer::Template(t) => {
+                let (text, result) = t.execute(object);
+                cmd.out(text);
+                result?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Prints what a verb did to an object: `pod/web created`, or the object in the format asked for.
+pub struct Report {
+    operation: String,
+    printer: Printer,
+    asked: bool,
+}
+
+impl Report {
+    /// A report of this operation (`created`).
+    ///
+    /// # Errors
+    /// As [`printer`].
+    pub fn new(cmd: &Cmd, operation: &str) -> Result<Report, Error> {
+        let dry = match cmd.dry_run()? {
+            DryRun::None => "",
+            DryRun::Client => " (dry run)",
+            DryRun::Server => " (server dry run)",
+        };
+        let operation = format!("{operation}{dry}");
+        let printer = printer(cmd, FORMATS)?;
+        Ok(Report {
+            asked: printer.is_some(),
+            printer: printer.unwrap_or(Printer::Name(operation.clone())),
+            operation,
+        })
+    }
+
+    /// Whether `-o` was given.
+    pub fn has_format(&self) -> bool {
+        self.asked
+    }
+
+    /// Reports one object.
+    ///
+    /// # Errors
+    /// A template that does not fit the object.
+    pub fn print(&mut self, cmd: &Cmd, object: &Value) -> Result<(), Error> {
+        self.printer.print(cmd, object)
+    }
+
+    /// Reports one object with another operation (`unchanged`).
+    ///
+    /// # Errors
+    /// A template that does not fit the object.
+    pub fn print_as(&mut self, cmd: &Cmd, object: &Value, operation: &str) -> Result<(), Error> {
+        if self.asked {
+            return self.printer.print(cmd, object);
+        }
+        let dry = self.operation.find(" (").and_then(|i| self.operation.get(i..)).unwrap_or("");
+        cmd.out(object::names(object, &format!("{operation}{dry}")).map_err(Error::plain)?);
+        Ok(())
+    }
+}
+
+/// The KYAML form: braces and brackets, texts in quotes, a comma after each.
+pub fn kyaml(value: &Value, depth: usize) -> String {
+    let (pad, inner) = ("  ".repeat(depth), "  ".repeat(depth + 1));
+    let key = |k: &str| {
+        let plain = !k.is_empty()
+            && k.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+            && k.starts_with(|c: char| c.is_ascii_alphabetic())
+            && !matches!(k.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
+        if plain { k.to_owned() } else { gofmt::quote(k) }
+    };
+    match value {
+        Value::Map(m) if !m.is_empty() => {
+            let mut out = "{\n".to_owned();
+            for (k, v) in m.iter() {
+                out.push_str(&format!("{inner}{}: {},\n", key(k.as_str()), kyaml(v, depth + 1)));
+            }
+            out + &pad + "}"
+        }
+        Value::List(l) if !l.is_empty() => {
+            // Items that are maps or lists open on the bracket's line.
+            let nested = l.iter().all(|v| matches!(v, Value::Map(m) if !m.is_empty()));
+            if nested {
+                let items: Vec<String> = l.iter().map(|v| kyaml(v, depth)).collect();
+                return format!("[{}]", items.join(", "));
+            }
+            let mut out = "[\n".to_owned();
+            for v in l.iter() {
+                out.push_str(&format!("{inner}{},\n", kyaml(v, depth + 1)));
+            }
+            out + &pad + "]"
+        }
+        other => gojson::compact(other, false),
+    }
+}
