@@ -13,17 +13,80 @@ use crate::value::{Map, Value, gojson};
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 const FLAGS: &[Flag] = &[
-    flag("cascade", '\0', Kind::Str, "background", "As of kubectl delete, for --prune and --force.").or("background"),
-    flag("force", '\0', Kind::Bool, "false", "Delete and create anew what cannot be patched."),
-    flag("force-conflicts", '\0', Kind::Bool, "false", "Take fields over from other managers in a server-side apply."),
-    flag("grace-period", '\0', Kind::Int, "-1", "As of kubectl delete, for --prune and --force."),
-    flag("openapi-patch", '\0', Kind::Bool, "true", "Use the API's schema to compute patches.").but(NOT_SIMULATED),
-    flag("overwrite", '\0', Kind::Bool, "true", "Resolve conflicts by what is applied.").but(NOT_SIMULATED),
-    flag("prune", '\0', Kind::Bool, "false", "Delete what was applied before with the same labels and is in the files no longer."),
-    flag("prune-allowlist", '\0', Kind::Array, "[]", "Types to prune: group/version/Kind."),
+    flag(
+        "cascade",
+        '\0',
+        Kind::Str,
+        "background",
+        "As of kubectl delete, for --prune and --force.",
+    )
+    .or("background"),
+    flag(
+        "force",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Delete and create anew what cannot be patched.",
+    ),
+    flag(
+        "force-conflicts",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Take fields over from other managers in a server-side apply.",
+    ),
+    flag(
+        "grace-period",
+        '\0',
+        Kind::Int,
+        "-1",
+        "As of kubectl delete, for --prune and --force.",
+    ),
+    flag(
+        "openapi-patch",
+        '\0',
+        Kind::Bool,
+        "true",
+        "Use the API's schema to compute patches.",
+    )
+    .but(NOT_SIMULATED),
+    flag(
+        "overwrite",
+        '\0',
+        Kind::Bool,
+        "true",
+        "Resolve conflicts by what is applied.",
+    )
+    .but(NOT_SIMULATED),
+    flag(
+        "prune",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Delete what was applied before with the same labels and is in the files no longer.",
+    ),
+    flag(
+        "prune-allowlist",
+        '\0',
+        Kind::Array,
+        "[]",
+        "Types to prune: group/version/Kind.",
+    ),
     flag("server-side", '\0', Kind::Bool, "false", "Let the API server merge."),
-    flag("timeout", '\0', Kind::Duration, "0s", "As of kubectl delete, for --prune and --force."),
-    flag("wait", '\0', Kind::Bool, "false", "As of kubectl delete, for --prune and --force."),
+    flag(
+        "timeout",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "As of kubectl delete, for --prune and --force.",
+    ),
+    flag(
+        "wait",
+        '\0',
+        Kind::Bool,
+        "false",
+        "As of kubectl delete, for --prune and --force.",
+    ),
 ];
 
 pub static APPLY: Verb = Verb {
@@ -33,7 +96,17 @@ pub static APPLY: Verb = Verb {
     long: "Creates the objects of the files that are not there yet and changes those that are, so that each field the files name has the value they give, fields that the files named before and no longer name are gone, and all others stay.",
     examples: "  # What a file describes\n  kubectl apply -f web.yaml\n\n  # From standard input\n  cat web.yaml | kubectl apply -f -",
     usage: "kubectl apply (-f FILENAME | -k DIRECTORY) [options]",
-    flags: &[FLAGS, FILES, SELECTOR, ALL, PRINT, DRY_RUN, VALIDATE, FIELD_MANAGER, RECORD],
+    flags: &[
+        FLAGS,
+        FILES,
+        SELECTOR,
+        ALL,
+        PRINT,
+        DRY_RUN,
+        VALIDATE,
+        FIELD_MANAGER,
+        RECORD,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -82,9 +155,17 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
     let generate_name = info.object.str_at(&["metadata", "generateName"]);
     if info.name.is_empty() && !generate_name.is_empty() {
-        return Err(Error::plain(format!("from {generate_name}: cannot use generate name with apply")));
+        return Err(Error::plain(format!(
+            "from {generate_name}: cannot use generate name with apply"
+        )));
     }
-    let Info { resource, namespace, name, source, .. } = info;
+    let Info {
+        resource,
+        namespace,
+        name,
+        source,
+        ..
+    } = info;
     let dry = cmd.dry_run()?;
     let write = Write::of(cmd, "kubectl-client-side-apply")?;
     let about = |what: &str| {
@@ -125,7 +206,10 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
             )));
         }
     };
-    let last = current.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]).to_owned();
+    let last = current
+        .at(&["metadata", "annotations"])
+        .str_at(&[LAST_APPLIED])
+        .to_owned();
     if last.is_empty() && dry != DryRun::Client {
         cmd.warn(&format!(
             "resource {}/{name} is missing the {LAST_APPLIED} annotation which is required by kubectl apply. kubectl \
@@ -164,7 +248,10 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
 pub fn annotate(object: &mut Value) {
     let mut plain = object.clone();
     if !plain.at(&["metadata", "annotations"]).is_null() {
-        plain.at_mut(&["metadata", "annotations"]).map_mut().remove(LAST_APPLIED);
+        plain
+            .at_mut(&["metadata", "annotations"])
+            .map_mut()
+            .remove(LAST_APPLIED);
     } else {
         plain.set(&["metadata", "annotations"], Value::map());
     }
@@ -211,7 +298,11 @@ fn merge(object: &Value, patch: &Value) -> Value {
     let Value::Map(changes) = patch else {
         return patch.clone();
     };
-    let mut result = if matches!(object, Value::Map(_)) { object.clone() } else { Value::map() };
+    let mut result = if matches!(object, Value::Map(_)) {
+        object.clone()
+    } else {
+        Value::map()
+    };
     for (k, v) in changes.iter() {
         if v.is_null() {
             result.map_mut().remove(k.as_str());

@@ -165,7 +165,9 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
     }
     let Some(first) = select.args.first() else {
         if selecting {
-            return Err(Error::plain("at least one resource must be specified to use a selector"));
+            return Err(Error::plain(
+                "at least one resource must be specified to use a selector",
+            ));
         }
         return Err(Error::plain(MISSING));
     };
@@ -198,7 +200,9 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         return Err(Error::plain("you must specify only one resource"));
     };
     if select.all_namespaces && resource.namespaced {
-        return Err(Error::plain("a resource cannot be retrieved by name across all namespaces"));
+        return Err(Error::plain(
+            "a resource cannot be retrieved by name across all namespaces",
+        ));
     }
     found.single = names.len() == 1;
     for name in names {
@@ -247,7 +251,9 @@ fn tuples(cmd: &Cmd, select: &Select, namespace: &str, selecting: bool) -> Resul
     for (word, name) in pairs {
         let resource = mapper::resource(cmd, word)?;
         if select.all_namespaces && resource.namespaced {
-            return Err(Error::plain("a resource cannot be retrieved by name across all namespaces"));
+            return Err(Error::plain(
+                "a resource cannot be retrieved by name across all namespaces",
+            ));
         }
         found.list.push(Target::Item(named(&resource, namespace, name)));
     }
@@ -314,7 +320,10 @@ pub fn items(resource: &Rc<Resource>, list: &Value) -> Vec<Info> {
 /// What the client adds to a failure of listing with a selector.
 pub fn selector_error(e: Error, resource: &Resource, select: &Select) -> Error {
     match &e {
-        Error::Status(s) if matches!(s.reason(), "BadRequest" | "NotFound") && (!select.labels.is_empty() || !select.fields.is_empty()) => {
+        Error::Status(s)
+            if matches!(s.reason(), "BadRequest" | "NotFound")
+                && (!select.labels.is_empty() || !select.fields.is_empty()) =>
+        {
             let group_version = if resource.group.is_empty() {
                 format!("/{}", resource.version)
             } else {

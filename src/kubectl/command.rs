@@ -185,13 +185,7 @@ impl Cmd {
     ///
     /// # Errors
     /// The API server's failure.
-    pub async fn list(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        labels: &str,
-        fields: &str,
-    ) -> Result<Value, Error> {
+    pub async fn list(&self, resource: &Resource, namespace: &str, labels: &str, fields: &str) -> Result<Value, Error> {
         let request = Request::get(resource.path(scope(resource, namespace)))
             .with("labelSelector", labels)
             .with("fieldSelector", fields);

@@ -13,15 +13,46 @@ use crate::{list, obj};
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
-    flag("cascade", '\0', Kind::Str, "background", "What becomes of the objects that it owns: background, orphan or foreground.").or("background"),
-    flag("force", '\0', Kind::Bool, "false", "Delete at once, without waiting for a graceful end."),
-    flag("grace-period", '\0', Kind::Int, "-1", "Seconds for a graceful end; -1 for the object's own."),
-    flag("ignore-not-found", '\0', Kind::Bool, "false", "Objects that are not there are no failure."),
+    flag(
+        "cascade",
+        '\0',
+        Kind::Str,
+        "background",
+        "What becomes of the objects that it owns: background, orphan or foreground.",
+    )
+    .or("background"),
+    flag(
+        "force",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Delete at once, without waiting for a graceful end.",
+    ),
+    flag(
+        "grace-period",
+        '\0',
+        Kind::Int,
+        "-1",
+        "Seconds for a graceful end; -1 for the object's own.",
+    ),
+    flag(
+        "ignore-not-found",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Objects that are not there are no failure.",
+    ),
     flag("interactive", 'i', Kind::Bool, "false", "Ask before deleting."),
     flag("now", '\0', Kind::Bool, "false", "As --grace-period=1."),
     flag("output", 'o', Kind::Str, "", "name prints names only."),
     flag("raw", '\0', Kind::Str, "", "Send a DELETE of this path."),
-    flag("timeout", '\0', Kind::Duration, "0s", "How long to wait; 0 for as long as it takes."),
+    flag(
+        "timeout",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "How long to wait; 0 for as long as it takes.",
+    ),
     flag("wait", '\0', Kind::Bool, "true", "Wait until the objects are gone."),
 ];
 
@@ -101,7 +132,9 @@ impl Deletion {
                 "Background"
             }
             "false" => {
-                cmd.err("warning: --cascade=false is deprecated (boolean value) and can be replaced with --cascade=orphan.");
+                cmd.err(
+                    "warning: --cascade=false is deprecated (boolean value) and can be replaced with --cascade=orphan.",
+                );
                 "Orphan"
             }
             other => {
@@ -163,7 +196,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     errors.extend(targets.errors);
     if cmd.flags.bool("interactive") && deletion.dry_run == DryRun::None && !infos.is_empty() {
-        cmd.say(format!("You are about to delete the following {} resource(s):", infos.len()));
+        cmd.say(format!(
+            "You are about to delete the following {} resource(s):",
+            infos.len()
+        ));
         for info in &infos {
             cmd.say(info.display());
         }
@@ -259,7 +295,11 @@ fn say(cmd: &Cmd, info: &Info, deletion: &Deletion) {
     }
     let kind = info.display();
     let kind = kind.split('/').next().unwrap_or("");
-    let operation = if deletion.grace == 0 { "force deleted" } else { "deleted" };
+    let operation = if deletion.grace == 0 {
+        "force deleted"
+    } else {
+        "deleted"
+    };
     let dry = match deletion.dry_run {
         DryRun::None => "",
         DryRun::Client => " (dry run)",
@@ -282,12 +322,17 @@ pub async fn wait_gone(cmd: &Cmd, info: &Info, uid: &str) {
         if !uid.is_empty() && object.str_at(&["metadata", "uid"]) != uid {
             return;
         }
-        let request = Request::get(info.resource.path(super::command::scope(&info.resource, &info.namespace)))
-            .with("fieldSelector", format!("metadata.name={}", info.name))
-            .with("resourceVersion", object.str_at(&["metadata", "resourceVersion"]))
-            .with("watch", "true");
+        let request = Request::get(
+            info.resource
+                .path(super::command::scope(&info.resource, &info.namespace)),
+        )
+        .with("fieldSelector", format!("metadata.name={}", info.name))
+        .with("resourceVersion", object.str_at(&["metadata", "resourceVersion"]))
+        .with("watch", "true");
         let Ok(response) = cmd.send(request).await else { return };
-        let Payload::Watch(mut watch) = response.payload else { return };
+        let Payload::Watch(mut watch) = response.payload else {
+            return;
+        };
         loop {
             match watch.next().await {
                 Some(WatchEvent::Deleted(_)) => return,

@@ -78,10 +78,7 @@ impl Error {
         match self {
             Error::Plain(m) if m.starts_with("error: ") => (line(m), 1),
             Error::Plain(m) => (line(&format!("error: {m}")), 1),
-            Error::Usage(m) => (
-                format!("error: {m}\nSee '{path} -h' for help and examples\n"),
-                1,
-            ),
+            Error::Usage(m) => (format!("error: {m}\nSee '{path} -h' for help and examples\n"), 1),
             Error::Flag(m) => (format!("error: {m}\nSee '{path} --help' for usage.\n"), 1),
             Error::Text(m) => (line(m), 1),
             Error::Exit(code) => (String::new(), *code),

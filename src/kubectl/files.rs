@@ -33,7 +33,9 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     let paths = cmd.flags.all("filename");
     if !cmd.flags.str("kustomize").is_empty() {
         if !paths.is_empty() {
-            return Err(Error::plain("only one of '--filename' or '--kustomize' can be specified"));
+            return Err(Error::plain(
+                "only one of '--filename' or '--kustomize' can be specified",
+            ));
         }
         return super::kustomize::read(cmd).await;
     }
@@ -64,7 +66,8 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
             match cmd.cx.files.read_text(&cmd.cx.path(&source)) {
                 Ok(text) => (source, text),
                 Err(e) => {
-                    docs.errors.push(Error::plain(format!("open {source}: {}", e.to_string().to_lowercase())));
+                    docs.errors
+                        .push(Error::plain(format!("open {source}: {}", e.to_string().to_lowercase())));
                     continue;
                 }
             }
@@ -167,8 +170,7 @@ pub fn documents(source: &str, text: &str, docs: &mut Docs) {
         let value = match document.and_then(|d| d.value()) {
             Ok(value) => value,
             Err(e) => {
-                docs.errors
-                    .push(Error::plain(format!("error parsing {source}: {e}")));
+                docs.errors.push(Error::plain(format!("error parsing {source}: {e}")));
                 return;
             }
         };
@@ -199,8 +201,14 @@ pub fn documents(source: &str, text: &str, docs: &mut Docs) {
 /// kubectl's sentences for an object without kind, of an unknown kind, or of another namespace than
 /// the one asked for.
 pub fn info(cmd: &Cmd, doc: Doc, validate: bool) -> Result<Info, Error> {
-    let Doc { source, value: mut object } = doc;
-    let (api_version, kind) = (object.str_at(&["apiVersion"]).to_owned(), object.str_at(&["kind"]).to_owned());
+    let Doc {
+        source,
+        value: mut object,
+    } = doc;
+    let (api_version, kind) = (
+        object.str_at(&["apiVersion"]).to_owned(),
+        object.str_at(&["kind"]).to_owned(),
+    );
     let unset = if object.as_map().is_none() {
         "invalid object to validate"
     } else if kind.is_empty() {

@@ -342,7 +342,10 @@ mod tests {
     fn pflag() {
         for (line, want) in [
             ("a -n x b", r#"{"namespace": ["x"]} ["a", "b"] None"#),
-            ("-nx -Aw", r#"{"all": ["true"], "namespace": ["x"], "watch": ["true"]} [] None"#),
+            (
+                "-nx -Aw",
+                r#"{"all": ["true"], "namespace": ["x"], "watch": ["true"]} [] None"#,
+            ),
             ("-An=x", r#"{"all": ["true"], "namespace": ["x"]} [] None"#),
             ("--dry-run --dry-run=client", r#"{"dry-run": ["client"]} [] None"#),
             ("-L a,b -L c", r#"{"columns": ["a", "b", "c"]} [] None"#),

@@ -6,7 +6,7 @@ use super::builder::{self, Info, Select, Target, Targets};
 use super::command::{Cmd, VERB, Verb, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{CHUNK, FILES, FIELD_SELECTOR, SELECTOR, ALL_NAMESPACES, SUBRESOURCE};
+use super::options::{ALL_NAMESPACES, CHUNK, FIELD_SELECTOR, FILES, SELECTOR, SUBRESOURCE};
 use super::output::{self, PRINT, Printer};
 use super::print::TabWriter;
 use super::print::sort;
@@ -16,15 +16,63 @@ use crate::obj;
 use crate::value::{Value, gofmt, gojson};
 
 const FLAGS: &[Flag] = &[
-    flag("ignore-not-found", '\0', Kind::Bool, "false", "Say nothing of objects that are not there, and succeed."),
-    flag("label-columns", 'L', Kind::Slice, "[]", "Labels to show as columns, separated by commas."),
-    flag("no-headers", '\0', Kind::Bool, "false", "Leave out the row of column names."),
-    flag("output-watch-events", '\0', Kind::Bool, "false", "Show the events of a watch (ADDED, MODIFIED, DELETED) too."),
-    flag("raw", '\0', Kind::Str, "", "Send this path to the API server and print its answer as it is."),
-    flag("server-print", '\0', Kind::Bool, "true", "Let the API server choose the columns."),
+    flag(
+        "ignore-not-found",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Say nothing of objects that are not there, and succeed.",
+    ),
+    flag(
+        "label-columns",
+        'L',
+        Kind::Slice,
+        "[]",
+        "Labels to show as columns, separated by commas.",
+    ),
+    flag(
+        "no-headers",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Leave out the row of column names.",
+    ),
+    flag(
+        "output-watch-events",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Show the events of a watch (ADDED, MODIFIED, DELETED) too.",
+    ),
+    flag(
+        "raw",
+        '\0',
+        Kind::Str,
+        "",
+        "Send this path to the API server and print its answer as it is.",
+    ),
+    flag(
+        "server-print",
+        '\0',
+        Kind::Bool,
+        "true",
+        "Let the API server choose the columns.",
+    ),
     flag("show-kind", '\0', Kind::Bool, "false", "Put the kind before each name."),
-    flag("show-labels", '\0', Kind::Bool, "false", "Show all labels as the last column."),
-    flag("sort-by", '\0', Kind::Str, "", "Sort by the field at this JSONPath, such as {.metadata.name}."),
+    flag(
+        "show-labels",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Show all labels as the last column.",
+    ),
+    flag(
+        "sort-by",
+        '\0',
+        Kind::Str,
+        "",
+        "Sort by the field at this JSONPath, such as {.metadata.name}.",
+    ),
     flag("watch", 'w', Kind::Bool, "false", "List, then go on showing changes."),
     flag("watch-only", '\0', Kind::Bool, "false", "Show changes only."),
 ];
@@ -37,7 +85,16 @@ pub static GET: Verb = Verb {
     long: "Shows what the cluster has of one or several types, as a table or in another format.",
     examples: "  # All pods of the namespace\n  kubectl get pods\n\n  # With their addresses and nodes\n  kubectl get pods -o wide\n\n  # One deployment as YAML\n  kubectl get deployment web -o yaml\n\n  # Follow what happens\n  kubectl get pods -w",
     usage: "kubectl get [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags] [options]",
-    flags: &[FLAGS, PRINT, FILES, SELECTOR, FIELD_SELECTOR, ALL_NAMESPACES, CHUNK, SUBRESOURCE],
+    flags: &[
+        FLAGS,
+        PRINT,
+        FILES,
+        SELECTOR,
+        FIELD_SELECTOR,
+        ALL_NAMESPACES,
+        CHUNK,
+        SUBRESOURCE,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -50,7 +107,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let printer = output::printer(cmd, output::GET_FORMATS)?;
     let watching = cmd.flags.bool("watch") || cmd.flags.bool("watch-only");
     if cmd.flags.bool("output-watch-events") && !watching {
-        return Err(Error::usage("--output-watch-events option can only be used with --watch or --watch-only"));
+        return Err(Error::usage(
+            "--output-watch-events option can only be used with --watch or --watch-only",
+        ));
     }
     if cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
         cmd.err("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n");
@@ -64,7 +123,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let targets = builder::targets(cmd, &select).await?;
     let subresource = cmd.flags.str("subresource");
     if !subresource.is_empty() && targets.list.iter().any(|t| matches!(t, Target::List { .. })) {
-        return Err(Error::plain("subresource cannot be used when bulk resources are specified"));
+        return Err(Error::plain(
+            "subresource cannot be used when bulk resources are specified",
+        ));
     }
     if watching {
         return watch(cmd, &select, targets, printer).await;
@@ -83,7 +144,9 @@ async fn get_raw(cmd: &Cmd, raw: &str) -> Result<(), Error> {
         return Err(Error::plain("arguments may not be passed when --raw is specified"));
     }
     if cmd.flags.bool("watch") {
-        return Err(Error::plain("--raw may not be specified with other flags that filter the server request or alter the output"));
+        return Err(Error::plain(
+            "--raw may not be specified with other flags that filter the server request or alter the output",
+        ));
     }
     let text = raw_text(cmd.send(raw_request(crate::api::Method::Get, raw)).await?);
     cmd.out(text);
@@ -174,12 +237,10 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Prin
     let single = targets.single;
     for target in targets.list {
         match target {
-            Target::List { resource, namespace } => {
-                match cmd.send(list_request(select, &resource, &namespace)).await {
-                    Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
-                    Err(e) => errors.push(builder::selector_error(e, &resource, select)),
-                }
-            }
+            Target::List { resource, namespace } => match cmd.send(list_request(select, &resource, &namespace)).await {
+                Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
+                Err(e) => errors.push(builder::selector_error(e, &resource, select)),
+            },
             Target::Item(info) => match cmd.send(item_request(cmd, &info)).await {
                 Ok(r) => objects.push(r.value()),
                 Err(e) => errors.push(explain_missing(cmd, &info, e).await),
@@ -311,8 +372,15 @@ fn cell(value: &Value) -> String {
 
 /// The table of one request.
 async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
-    let include = if cmd.flags.str("sort-by").is_empty() { "" } else { "Object" };
-    let value = cmd.send(request.as_table().with("includeObject", include)).await?.value();
+    let include = if cmd.flags.str("sort-by").is_empty() {
+        ""
+    } else {
+        "Object"
+    };
+    let value = cmd
+        .send(request.as_table().with("includeObject", include))
+        .await?
+        .value();
     if cmd.flags.bool("server-print") || value.str_at(&["kind"]) != "Table" {
         return Ok(value);
     }
@@ -327,7 +395,10 @@ async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
         .items()
         .iter()
         .map(|row| {
-            let cells: Value = kept.iter().filter_map(|i| row.get("cells").items().get(*i).cloned()).collect();
+            let cells: Value = kept
+                .iter()
+                .filter_map(|i| row.get("cells").items().get(*i).cloned())
+                .collect();
             obj! { "cells": cells, "object": row.get("object") }
         })
         .collect();
@@ -369,7 +440,9 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     }
     ignore_missing(cmd, &mut errors);
     let mut layout = Layout::of(cmd);
-    layout.kind |= answers.iter().any(|a| Some(&a.resource) != answers.first().map(|f| &f.resource));
+    layout.kind |= answers
+        .iter()
+        .any(|a| Some(&a.resource) != answers.first().map(|f| &f.resource));
     let mut writer = TabWriter::table();
     let mut last: Option<Rc<Resource>> = None;
     let mut printed = false;

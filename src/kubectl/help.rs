@@ -182,7 +182,12 @@ pub fn unknown_topic(words: &[String]) -> String {
 /// Every verb and flag, with what of it is not simulated, as a Markdown table.
 pub fn markdown() -> String {
     let mut text = "| Command | Flags | Not simulated |\n|---|---|---|\n".to_owned();
-    let mut walk: Vec<(&Verb, String)> = ROOT.subs.iter().rev().map(|v| (*v, format!("kubectl {}", v.name))).collect();
+    let mut walk: Vec<(&Verb, String)> = ROOT
+        .subs
+        .iter()
+        .rev()
+        .map(|v| (*v, format!("kubectl {}", v.name)))
+        .collect();
     while let Some((verb, path)) = walk.pop() {
         for sub in verb.subs.iter().rev() {
             walk.push((sub, format!("{path} {}", sub.name)));
@@ -197,7 +202,11 @@ pub fn markdown() -> String {
             missing.push(format!("`--{}`: {}", f.name, f.missing));
         }
         let cell = |list: Vec<String>, by: &str| list.join(by).replace('|', "\\|");
-        text.push_str(&format!("| `{path}` | {} | {} |\n", cell(flags, " "), cell(missing, "; ")));
+        text.push_str(&format!(
+            "| `{path}` | {} | {} |\n",
+            cell(flags, " "),
+            cell(missing, "; ")
+        ));
     }
     text.push_str("\nFlags of every command:\n\n| Flag | Not simulated |\n|---|---|\n");
     for f in GLOBAL {

@@ -65,8 +65,9 @@ impl Kubeconfig {
             }
         };
         let value = match cx.files.read_text(&path) {
-            Ok(text) => yaml::decode(&text)
-                .map_err(|e| Error::plain(format!("error loading config file \"{path}\": {e}")))?,
+            Ok(text) => {
+                yaml::decode(&text).map_err(|e| Error::plain(format!("error loading config file \"{path}\": {e}")))?
+            }
             Err(_) => admin(),
         };
         Ok(Kubeconfig { path, value })

@@ -51,7 +51,11 @@ fn find(args: &[String]) -> (&'static Verb, String, Vec<String>) {
     let mut rest: Vec<String> = args.to_vec();
     while let Some(i) = first_word(verb, &rest) {
         let word = rest.get(i).cloned().unwrap_or_default();
-        let Some(sub) = verb.subs.iter().find(|s| s.name == word || s.aliases.contains(&word.as_str())) else {
+        let Some(sub) = verb
+            .subs
+            .iter()
+            .find(|s| s.name == word || s.aliases.contains(&word.as_str()))
+        else {
             break;
         };
         verb = sub;
@@ -146,10 +150,7 @@ async fn run(cx: Context, client: Client) -> i32 {
     };
     let chosen = parsed.values.str("context");
     if !chosen.is_empty() && config.entry("contexts", chosen).is_none() && !path.starts_with("kubectl config") {
-        return fail(
-            &Error::plain(format!("context {chosen:?} does not exist")),
-            &path,
-        );
+        return fail(&Error::plain(format!("context {chosen:?} does not exist")), &path);
     }
     let client = match impersonate(&client, &parsed.values) {
         Some(other) => other,
@@ -190,7 +191,10 @@ fn impersonate(client: &Client, flags: &flags::Values) -> Option<Client> {
         return None;
     }
     let mut groups: Vec<Rc<str>> = flags.all("as-group").iter().map(|g| g.as_str().into()).collect();
-    if let Some((namespace, _)) = name.strip_prefix("system:serviceaccount:").and_then(|r| r.split_once(':')) {
+    if let Some((namespace, _)) = name
+        .strip_prefix("system:serviceaccount:")
+        .and_then(|r| r.split_once(':'))
+    {
         groups.push("system:serviceaccounts".into());
         groups.push(format!("system:serviceaccounts:{namespace}").into());
     }

@@ -3,9 +3,21 @@
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 
 pub const FILES: &[Flag] = &[
-    flag("filename", 'f', Kind::Slice, "[]", "Files, directories or - (standard input) with manifests."),
+    flag(
+        "filename",
+        'f',
+        Kind::Slice,
+        "[]",
+        "Files, directories or - (standard input) with manifests.",
+    ),
     flag("kustomize", 'k', Kind::Str, "", "A directory with a kustomization."),
-    flag("recursive", 'R', Kind::Bool, "false", "Read the directories below those of -f too."),
+    flag(
+        "recursive",
+        'R',
+        Kind::Bool,
+        "false",
+        "Read the directories below those of -f too.",
+    ),
 ];
 
 pub const SELECTOR: &[Flag] = &[flag(
@@ -32,10 +44,22 @@ pub const ALL_NAMESPACES: &[Flag] = &[flag(
     "Look into every namespace, whatever -n says.",
 )];
 
-pub const ALL: &[Flag] = &[flag("all", '\0', Kind::Bool, "false", "Every object of the types, in the namespace.")];
+pub const ALL: &[Flag] = &[flag(
+    "all",
+    '\0',
+    Kind::Bool,
+    "false",
+    "Every object of the types, in the namespace.",
+)];
 
-pub const CHUNK: &[Flag] =
-    &[flag("chunk-size", '\0', Kind::Int, "500", "Objects of one page of a long list.").but("lists come whole")];
+pub const CHUNK: &[Flag] = &[flag(
+    "chunk-size",
+    '\0',
+    Kind::Int,
+    "500",
+    "Objects of one page of a long list.",
+)
+.but("lists come whole")];
 
 pub const SUBRESOURCE: &[Flag] = &[flag(
     "subresource",
@@ -90,34 +114,121 @@ pub const SAVE_CONFIG: &[Flag] = &[flag(
 
 /// The flags that every command has.
 pub const GLOBAL: &[Flag] = &[
-    flag("as", '\0', Kind::Str, "", "User to act as: a name, or system:serviceaccount:NAMESPACE:NAME."),
-    flag("as-group", '\0', Kind::Array, "[]", "Group to act as; may be given many times."),
+    flag(
+        "as",
+        '\0',
+        Kind::Str,
+        "",
+        "User to act as: a name, or system:serviceaccount:NAMESPACE:NAME.",
+    ),
+    flag(
+        "as-group",
+        '\0',
+        Kind::Array,
+        "[]",
+        "Group to act as; may be given many times.",
+    ),
     flag("as-uid", '\0', Kind::Str, "", "UID to act as."),
-    flag("as-user-extra", '\0', Kind::Array, "[]", "Extra attributes of the user to act as.").but(NOT_SIMULATED),
+    flag(
+        "as-user-extra",
+        '\0',
+        Kind::Array,
+        "[]",
+        "Extra attributes of the user to act as.",
+    )
+    .but(NOT_SIMULATED),
     flag("cache-dir", '\0', Kind::Str, "", "Directory of the discovery cache.").but(NOT_SIMULATED),
-    flag("certificate-authority", '\0', Kind::Str, "", "File of the certificate authority.").but(NOT_SIMULATED),
-    flag("client-certificate", '\0', Kind::Str, "", "File of the client's certificate.").but(NOT_SIMULATED),
+    flag(
+        "certificate-authority",
+        '\0',
+        Kind::Str,
+        "",
+        "File of the certificate authority.",
+    )
+    .but(NOT_SIMULATED),
+    flag(
+        "client-certificate",
+        '\0',
+        Kind::Str,
+        "",
+        "File of the client's certificate.",
+    )
+    .but(NOT_SIMULATED),
     flag("client-key", '\0', Kind::Str, "", "File of the client's key.").but(NOT_SIMULATED),
     flag("cluster", '\0', Kind::Str, "", "Cluster of the kubeconfig to use.").but(NOT_SIMULATED),
     flag("context", '\0', Kind::Str, "", "Context of the kubeconfig to use."),
-    flag("disable-compression", '\0', Kind::Bool, "false", "No compressed answers.").but(NOT_SIMULATED),
-    flag("insecure-skip-tls-verify", '\0', Kind::Bool, "false", "Do not check the server's certificate.").but(NOT_SIMULATED),
+    flag(
+        "disable-compression",
+        '\0',
+        Kind::Bool,
+        "false",
+        "No compressed answers.",
+    )
+    .but(NOT_SIMULATED),
+    flag(
+        "insecure-skip-tls-verify",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Do not check the server's certificate.",
+    )
+    .but(NOT_SIMULATED),
     flag("kubeconfig", '\0', Kind::Str, "", "The kubeconfig to use."),
     flag("kuberc", '\0', Kind::Str, "", "The kuberc file of preferences.").but(NOT_SIMULATED),
-    flag("log-flush-frequency", '\0', Kind::Duration, "5s", "How often logs are flushed.").but(NOT_SIMULATED),
-    flag("match-server-version", '\0', Kind::Bool, "false", "Demand that client and server have one version.").but(NOT_SIMULATED),
+    flag(
+        "log-flush-frequency",
+        '\0',
+        Kind::Duration,
+        "5s",
+        "How often logs are flushed.",
+    )
+    .but(NOT_SIMULATED),
+    flag(
+        "match-server-version",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Demand that client and server have one version.",
+    )
+    .but(NOT_SIMULATED),
     flag("namespace", 'n', Kind::Str, "", "Namespace of this request."),
     flag("password", '\0', Kind::Str, "", "Password for basic authentication.").but(NOT_SIMULATED),
     flag("profile", '\0', Kind::Str, "none", "Profile to record.").but(NOT_SIMULATED),
-    flag("profile-output", '\0', Kind::Str, "profile.pprof", "File of the profile.").but(NOT_SIMULATED),
-    flag("request-timeout", '\0', Kind::Str, "0", "How long to wait for one request, such as 5s; 0 waits for ever.")
-        .but("ends watches only: nothing else takes long here"),
+    flag(
+        "profile-output",
+        '\0',
+        Kind::Str,
+        "profile.pprof",
+        "File of the profile.",
+    )
+    .but(NOT_SIMULATED),
+    flag(
+        "request-timeout",
+        '\0',
+        Kind::Str,
+        "0",
+        "How long to wait for one request, such as 5s; 0 waits for ever.",
+    )
+    .but("ends watches only: nothing else takes long here"),
     flag("server", 's', Kind::Str, "", "Address of the API server.").but(NOT_SIMULATED),
-    flag("tls-server-name", '\0', Kind::Str, "", "Server name of the certificate.").but(NOT_SIMULATED),
+    flag(
+        "tls-server-name",
+        '\0',
+        Kind::Str,
+        "",
+        "Server name of the certificate.",
+    )
+    .but(NOT_SIMULATED),
     flag("token", '\0', Kind::Str, "", "Bearer token of the request.").but(NOT_SIMULATED),
     flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as.").but(NOT_SIMULATED),
     flag("username", '\0', Kind::Str, "", "User name for basic authentication.").but(NOT_SIMULATED),
     flag("v", 'v', Kind::Int, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
     flag("vmodule", '\0', Kind::Str, "", "How much to log by source file.").but(NOT_SIMULATED),
-    flag("warnings-as-errors", '\0', Kind::Bool, "false", "End with an exit code after warnings of the server."),
+    flag(
+        "warnings-as-errors",
+        '\0',
+        Kind::Bool,
+        "false",
+        "End with an exit code after warnings of the server.",
+    ),
 ];

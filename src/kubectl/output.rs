@@ -17,9 +17,27 @@ pub const PRINT: &[Flag] = &[
         "true",
         "Print nothing for a field or key that a template names and the object lacks.",
     ),
-    flag("output", 'o', Kind::Str, "", "Output format: json, yaml, kyaml, name, go-template, jsonpath and their -file forms."),
-    flag("show-managed-fields", '\0', Kind::Bool, "false", "Keep metadata.managedFields in JSON and YAML."),
-    flag("template", '\0', Kind::Str, "", "The template, or its file, of -o go-template and -o go-template-file."),
+    flag(
+        "output",
+        'o',
+        Kind::Str,
+        "",
+        "Output format: json, yaml, kyaml, name, go-template, jsonpath and their -file forms.",
+    ),
+    flag(
+        "show-managed-fields",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Keep metadata.managedFields in JSON and YAML.",
+    ),
+    flag(
+        "template",
+        '\0',
+        Kind::Str,
+        "",
+        "The template, or its file, of -o go-template and -o go-template-file.",
+    ),
 ];
 
 /// A format that was chosen, with what it keeps between objects.
@@ -41,7 +59,8 @@ impl std::fmt::Debug for Printer {
 }
 
 /// The formats of verbs that print what they changed, and those that `get` has besides.
-pub const FORMATS: &str = "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,yaml";
+pub const FORMATS: &str =
+    "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,yaml";
 pub const GET_FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
 
 /// The printer that `-o` asks for; `None` without one (and for `wide`).
@@ -194,7 +213,11 @@ impl Report {
         if self.asked {
             return self.printer.print(cmd, object);
         }
-        let dry = self.operation.find(" (").and_then(|i| self.operation.get(i..)).unwrap_or("");
+        let dry = self
+            .operation
+            .find(" (")
+            .and_then(|i| self.operation.get(i..))
+            .unwrap_or("");
         cmd.out(object::names(object, &format!("{operation}{dry}")).map_err(Error::plain)?);
         Ok(())
     }
@@ -205,9 +228,13 @@ pub fn kyaml(value: &Value, depth: usize) -> String {
     let (pad, inner) = ("  ".repeat(depth), "  ".repeat(depth + 1));
     let key = |k: &str| {
         let plain = !k.is_empty()
-            && k.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+            && k.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
             && k.starts_with(|c: char| c.is_ascii_alphabetic())
-            && !matches!(k.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
+            && !matches!(
+                k.to_ascii_lowercase().as_str(),
+                "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
+            );
         if plain { k.to_owned() } else { gofmt::quote(k) }
     };
     match value {

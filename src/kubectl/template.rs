@@ -15,7 +15,9 @@ impl GoTemplate {
     /// # Errors
     /// A plain sentence: Go templates are not simulated yet.
     pub fn parse(_text: &str, _allow_missing_keys: bool) -> Result<GoTemplate, Error> {
-        Err(Error::plain("Go templates are not simulated yet; use -o jsonpath or -o custom-columns"))
+        Err(Error::plain(
+            "Go templates are not simulated yet; use -o jsonpath or -o custom-columns",
+        ))
     }
 
     /// What the template prints of an object, and the error that ended it.

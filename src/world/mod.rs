@@ -92,7 +92,12 @@ impl World {
         let network = Network::start(&api, mode);
         let mut commands = Commands::with_tools();
         tools::network(&mut commands, &network);
-        let host = Host::new(&sim, HOST, Files::with_base(&sim), commands, Dialect::Bash);
+        tools::kubectl(&mut commands, &api);
+        let files = Files::with_base(&sim);
+        // A fresh file system has room for it.
+        let _ = files.make_dirs("/root/.kube");
+        let _ = files.write("/root/.kube/config", crate::kubectl::admin_kubeconfig());
+        let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         let world = World(Rc::new(Inner {
             options: options.clone(),
             journal: RefCell::new(Journal::new(options.seed, options.start)),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::HOST;
+use crate::api::{ApiServer, Client, User};
 use crate::net::{Network, tools};
 use crate::shell::Commands;
 
@@ -18,4 +19,10 @@ pub(super) fn network(commands: &mut Commands, network: &Network) {
         network,
         &from,
     );
+}
+
+/// kubectl, as the cluster's administrator.
+pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer) {
+    let client = Client::new(api, "kubectl", User::admin());
+    commands.add_boxed("/usr/local/bin/kubectl", crate::kubectl::command(client));
 }

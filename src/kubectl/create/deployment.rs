@@ -8,7 +8,13 @@ use crate::value::Value;
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
-    flag("image", '\0', Kind::Slice, "[]", "Image of the container; give it again for more containers."),
+    flag(
+        "image",
+        '\0',
+        Kind::Slice,
+        "[]",
+        "Image of the container; give it again for more containers.",
+    ),
     flag("port", '\0', Kind::Int, "-1", "Port that the container exposes."),
     flag("replicas", 'r', Kind::Int, "1", "How many pods."),
 ];
@@ -19,7 +25,14 @@ pub static DEPLOYMENT: Verb = Verb {
     short: "Create a deployment with the specified name",
     examples: "  # Three pods of nginx\n  kubectl create deployment web --image=nginx --replicas=3\n\n  # With a command\n  kubectl create deployment job --image=busybox -- sleep 3600",
     usage: "kubectl create deployment NAME --image=image -- [COMMAND] [args...] [options]",
-    flags: &[FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     required: &["image"],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
@@ -56,7 +69,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         .map(|image| {
             let mut c = obj! { "image": image.as_str(), "name": container_name(image), "resources": obj! {} };
             if !command.is_empty() {
-                c.set(&["command"], command.iter().map(|w| Value::from(w.as_str())).collect::<Value>());
+                c.set(
+                    &["command"],
+                    command.iter().map(|w| Value::from(w.as_str())).collect::<Value>(),
+                );
             }
             c
         })

@@ -14,9 +14,22 @@ use crate::api::{Body, Method};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("edit", '\0', Kind::Bool, "false", "Edit the object before it is created."),
+    flag(
+        "edit",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Edit the object before it is created.",
+    ),
     flag("raw", '\0', Kind::Str, "", "Send the file in a POST to this path."),
-    flag("windows-line-endings", '\0', Kind::Bool, "false", "Line endings of --edit.").but("nothing here has another line ending"),
+    flag(
+        "windows-line-endings",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Line endings of --edit.",
+    )
+    .but("nothing here has another line ending"),
 ];
 
 /// The flags that every generator has.
@@ -29,7 +42,17 @@ pub static CREATE: Verb = Verb {
     long: "Creates what files describe, or one object of the kinds below from flags.",
     examples: "  # From a file\n  kubectl create -f web.yaml\n\n  # A deployment of three pods\n  kubectl create deployment web --image=nginx --replicas=3",
     usage: "kubectl create -f FILENAME [options]",
-    flags: &[FLAGS, FILES, SELECTOR, PRINT, DRY_RUN, SAVE_CONFIG, VALIDATE, FIELD_MANAGER, RECORD],
+    flags: &[
+        FLAGS,
+        FILES,
+        SELECTOR,
+        PRINT,
+        DRY_RUN,
+        SAVE_CONFIG,
+        VALIDATE,
+        FIELD_MANAGER,
+        RECORD,
+    ],
     subs: &[&deployment::DEPLOYMENT],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
@@ -125,7 +148,9 @@ pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Resu
         if write.validation.is_empty() {
             write.validation = "Strict";
         }
-        let made = cmd.create(&resource, scope(&resource, &namespace), &object, &write).await;
+        let made = cmd
+            .create(&resource, scope(&resource, &namespace), &object, &write)
+            .await;
         object = made.map_err(|e| match failed {
             "" => e,
             failed => Error::plain(format!("{failed}: {}", e.message())),
