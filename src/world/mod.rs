@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::{ApiServer, Client, Status, User};
+use crate::controllers;
 use crate::net::{Mode, Network};
 use crate::shell::{Commands, Dialect, Files, Host};
 use crate::sim::{Journal, Sim, Time};
@@ -63,6 +64,7 @@ struct Inner {
     api: ApiServer,
     network: Network,
     host: Host,
+    controllers: Option<controllers::Controllers>,
 }
 
 /// A world. Clones are handles.
@@ -90,6 +92,9 @@ impl World {
             }
         })?;
         let network = Network::start(&api, mode);
+        let controllers = options
+            .controllers
+            .then(|| controllers::start(&api, controllers::Options::default()));
         let mut commands = Commands::with_tools();
         tools::network(&mut commands, &network);
         tools::kubectl(&mut commands, &api);
@@ -106,6 +111,7 @@ impl World {
             api,
             network,
             host,
+            controllers,
         }));
         // The first lists arrive, so that the parts begin with what is there.
         world.0.sim.run_for(Duration::from_millis(10));
@@ -122,6 +128,11 @@ impl World {
 
     pub fn network(&self) -> &Network {
         &self.0.network
+    }
+
+    /// The controllers, when they run.
+    pub fn controllers(&self) -> Option<&controllers::Controllers> {
+        self.0.controllers.as_ref()
     }
 
     /// The host that the student's terminals are on.

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn problems_have_places() {
-        expect!["4:1 yaml: line 4: found character that cannot start any token"].assert_eq(&shown("apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n"));
+        expect!["4:1 yaml: line 4: found character that cannot start any token"]
+            .assert_eq(&shown("apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n"));
         expect![[r#"4:4 line 2: key "b" already set in map"#]].assert_eq(&shown("a: 1\n---\nb: 1\nb: 2\n"));
         assert_eq!(problems("a: 1\n"), []);
     }
