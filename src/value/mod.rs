@@ -8,7 +8,6 @@ pub mod gofmt;
 pub mod gojson;
 mod json;
 mod key;
-pub mod quantity;
 pub mod yaml;
 
 pub use json::JsonError;

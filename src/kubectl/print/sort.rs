@@ -1,10 +1,10 @@
-//! `--sort-by`: objects ordered by a JSONPath field with kubectl's rules. Knows only `value`.
+//! `--sort-by`: objects ordered by a JSONPath field with kubectl's rules. Knows `value` and quantities.
 
 use std::cmp::Ordering;
 
 use super::jsonpath::{JsonPath, JsonPathError, go_type, relaxed};
 use crate::value::Value;
-use crate::value::quantity::Quantity;
+use crate::api::quantity::Quantity;
 
 /// The order of the objects by a field, as indexes into them. Objects without the field come first.
 /// The error is the sentence of the sorter; `kubectl get` of a Table answers it with no rows.
