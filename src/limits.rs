@@ -19,6 +19,9 @@ pub const YAML_ALIAS_NODES: usize = 100_000;
 /// Events of one resource that a watch can start from. Older ones answer 410 Gone.
 pub const WATCH_HISTORY: usize = 10_000;
 
+/// Bytes of a log, or of a program's output, that a client was sent and has not read yet.
+pub const STREAM_BYTES: usize = 16 * 1024 * 1024;
+
 /// Objects in the store, over all kinds: 150,000 pods and what belongs to them.
 pub const OBJECTS: usize = 1_000_000;
 

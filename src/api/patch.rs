@@ -1,23 +1,30 @@
-//! The four kinds of patches.
+//! The four kinds of patches: strategic merge, JSON merge, JSON patch, server-side apply.
+
+pub mod diff;
+pub mod json;
+pub mod strategic;
 
 use super::object::Object;
 use super::request::{PatchType, Request};
 use super::schema::Type;
 use super::server::Target;
-use super::status::Status;
+use super::status::{FieldErrors, Status};
 use crate::value::Value;
+use crate::value::gofmt;
+
+pub use diff::{create_merge, create_three_way, create_three_way_merge, create_two_way};
 
 /// The patched tree.
 ///
 /// # Errors
-/// 400 or 422 when the patch is none or does not fit.
+/// 400, 415 or 422 when the patch is none or does not fit.
 pub fn apply(
     patch_type: PatchType,
     old: &Object,
     patch: &Value,
-    _ty: Option<&Type>,
-    _request: &Request,
-    _target: &Target,
+    ty: Option<&Type>,
+    request: &Request,
+    target: &Target,
 ) -> Result<Value, Status> {
     match patch_type {
         PatchType::Merge => {
@@ -25,8 +32,53 @@ pub fn apply(
             merge(&mut value, patch);
             Ok(value)
         }
-        _ => Err(Status::unsupported_media_type("this kind of patch is not served yet")),
+        PatchType::Json => json::apply(old.value(), patch),
+        PatchType::Strategic => {
+            let Some(ty) = ty else {
+                // Custom resources have no merge keys.
+                return Err(Status::unsupported_media_type(
+                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+                ));
+            };
+            strategic::merge(old.value(), patch, ty).map_err(|why| match why {
+                strategic::Error::Patch(why) => Status::bad_request(why),
+                strategic::Error::NoMap => Status::bad_request(format!(
+                    "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+                    strategic::json_kind(patch)
+                )),
+            })
+        }
+        PatchType::Apply => {
+            let _ = (request, target);
+            Err(Status::unsupported_media_type(
+                "server-side apply is not simulated yet: use client-side apply",
+            ))
+        }
     }
+}
+
+/// The failure of a strategic patch whose outcome is not of the kind's type.
+pub(super) fn mismatch(patch: &Value, why: &str) -> Status {
+    // `json: cannot unmarshal string into Go struct field X.y of type int32`: what was found, and
+    // what was wanted.
+    let found = why.split(' ').nth(3).unwrap_or("");
+    let found = match found {
+        "object" => "map",
+        "array" => "slice",
+        "number" => "int64",
+        other => other,
+    };
+    let wanted = why.rsplit_once(" of type ").map_or("", |(_, t)| t);
+    let sentence = match wanted {
+        "" => why.to_owned(),
+        "string" | "bool" | "int32" | "int64" | "float64" => format!("unrecognized type: {wanted}"),
+        _ if wanted.starts_with("[]") => format!("cannot restore slice from {found}"),
+        _ if wanted.starts_with("map[") => format!("cannot restore map from {found}"),
+        _ => format!("cannot restore struct from: {found}"),
+    };
+    let mut errors = FieldErrors::default();
+    errors.invalid("patch", &Value::from(gofmt::display(patch)), sentence);
+    Status::invalid("", "", "", &errors)
 }
 
 /// RFC 7396.

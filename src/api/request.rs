@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::object::Object;
 use super::status::Status;
+use super::stream::{ByteStream, Session};
 use super::watch::Watch;
 use crate::obj;
 use crate::sim::RequestId;
@@ -222,6 +223,10 @@ pub enum Payload {
     /// Plain text (`/healthz`, logs).
     Text(String),
     Watch(Box<Watch>),
+    /// A log.
+    Stream(ByteStream),
+    /// A program in a container (`exec`, `attach`).
+    Session(Session),
 }
 
 /// A response of the API server.
@@ -250,7 +255,7 @@ impl Response {
             Payload::List(l) => l.to_value(),
             Payload::Value(v) => v.clone(),
             Payload::Text(t) => Value::from(t.as_str()),
-            Payload::Watch(_) => Value::Null,
+            Payload::Watch(_) | Payload::Stream(_) | Payload::Session(_) => Value::Null,
         }
     }
 

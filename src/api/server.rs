@@ -18,7 +18,7 @@ use super::watch::{Filter, Watch, field_value};
 use super::{admission, discovery, kinds, metadata, patch, schema, subresource, table};
 use crate::limits;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
-use crate::value::{Value, intern};
+use crate::value::{Value, gojson, intern, yaml};
 
 /// The API server of one world. Clones are handles.
 #[derive(Clone)]
@@ -127,7 +127,7 @@ impl ApiServer {
             .cloned()
     }
 
-    fn context<'a>(&'a self, namespace: &'a str, dry_run: bool) -> Context<'a> {
+    pub(super) fn context<'a>(&'a self, namespace: &'a str, dry_run: bool) -> Context<'a> {
         Context {
             api: self,
             now: self.sim().now(),
@@ -150,7 +150,7 @@ impl ApiServer {
 
     fn handle(&self, request: &mut Request, warnings: &mut Vec<String>) -> Result<Response, Status> {
         if let Body::Bytes(bytes) = &request.body {
-            let value = self.parse_body(bytes, &request.content_type)?;
+            let value = self.parse_body(bytes, &request.content_type, request.method == Method::Patch)?;
             request.body = Body::Value(value);
         }
         let Some(target) = self.target(&request.path)? else {
@@ -158,7 +158,10 @@ impl ApiServer {
         };
         admission::authorize(self, request, &target)?;
         if !target.subresource.is_empty() && target.subresource != "status" {
-            return subresource::serve(self, request, &target);
+            return subresource::serve(self, request, &target, warnings);
+        }
+        if let Some(answer) = subresource::review(self, request, &target)? {
+            return Ok(answer);
         }
         match (request.method, target.name.is_empty()) {
             (Method::Get, false) if !request.flag("watch") => {
@@ -183,7 +186,7 @@ impl ApiServer {
         }
     }
 
-    fn parse_body(&self, bytes: &[u8], content_type: &str) -> Result<Value, Status> {
+    fn parse_body(&self, bytes: &[u8], content_type: &str, is_patch: bool) -> Result<Value, Status> {
         if bytes.len() > limits::REQUEST_BYTES {
             return Err(Status::failure(
                 413,
@@ -198,7 +201,18 @@ impl ApiServer {
                 "protobuf bodies are not understood by this API server",
             ));
         }
-        Value::from_json(text).map_err(|e| Status::bad_request(format!("the object provided is unrecognized: {e}")))
+        if content_type.contains("yaml") {
+            let decoded =
+                yaml::decode(text).map_err(|e| Status::bad_request(format!("error converting YAML to JSON: {e}")))?;
+            return Ok(decoded);
+        }
+        gojson::parse(text).map_err(|e| {
+            Status::bad_request(if is_patch {
+                e.to_string()
+            } else {
+                format!("the object provided is unrecognized: {e}")
+            })
+        })
     }
 
     /// What a path names; `None` for paths outside the resources (discovery, `/version`, `/healthz`).
@@ -255,7 +269,7 @@ impl ApiServer {
         Ok(in_version(object, &target.resource))
     }
 
-    fn represent(&self, request: &Request, target: &Target, object: Object) -> Response {
+    pub(super) fn represent(&self, request: &Request, target: &Target, object: Object) -> Response {
         if table::wanted(&request.accept) {
             let value = table::render(self, &target.resource, &[object], None, request.param("includeObject"));
             return Response::from(value);
@@ -493,7 +507,8 @@ impl ApiServer {
         self.put(request, target, value)
     }
 
-    fn put(&self, request: &Request, target: &Target, value: Value) -> Result<Object, Status> {
+    /// Stores a version of an object that has passed every rule.
+    pub(super) fn put(&self, request: &Request, target: &Target, value: Value) -> Result<Object, Status> {
         let (object, op) = self.store().put(&target.shelf(), value)?;
         self.wrote(request.id, &request.client, &target.resource, &object, op);
         Ok(object)
@@ -571,7 +586,8 @@ impl ApiServer {
         }
         let finished = value.get("metadata").has("deletionTimestamp")
             && value.at(&["metadata", "finalizers"]).is_empty()
-            && value.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0;
+            && value.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0
+            && !strategy.holds(&value);
         if finished && !old.at(&["metadata", "finalizers"]).is_empty() {
             // Its last finalizer went: the update is its deletion.
             self.put(request, target, value)?;
@@ -580,7 +596,7 @@ impl ApiServer {
         self.put(request, target, value)
     }
 
-    fn remove(&self, request: &Request, target: &Target) -> Option<Object> {
+    pub(super) fn remove(&self, request: &Request, target: &Target) -> Option<Object> {
         let object = self.store().remove(&target.shelf(), &target.key())?;
         target
             .strategy()
@@ -618,7 +634,14 @@ impl ApiServer {
         };
         let ty = schema::by_kind(&target.resource.api_version(), &target.resource.kind);
         let patched = patch::apply(patch_type, &old, &patch, ty.as_deref(), request, target)?;
-        let value = self.decode(&patched, request, target, warnings)?;
+        let value = match self.decode(&patched, request, target, warnings) {
+            // A strategic patch is turned into the kind's type by another way, with its own words.
+            Err(status) if patch_type == PatchType::Strategic => {
+                let why = ty.as_deref().and_then(|ty| decode(&patched, ty).err());
+                return Err(why.map_or(status, |why| patch::mismatch(&patch, &why)));
+            }
+            other => other?,
+        };
         let object = self.update_object(request, target, &old, value, warnings)?;
         Ok(self.represent(request, target, object))
     }
@@ -699,16 +722,20 @@ impl ApiServer {
             Grace::None => 0,
             Grace::Seconds(s) => s.max(0),
         };
-        if grace == 0 && finalizers.is_empty() {
+        let held = target.strategy().holds(&value);
+        if grace == 0 && finalizers.is_empty() && !held {
             self.remove(request, target);
             return Ok(None);
         }
         // A deletion that is under way can only be hastened.
         let earlier = object.metadata().i64_at(&["deletionGracePeriodSeconds"]);
-        if !(object.is_deleting() && earlier.is_some_and(|e| e <= grace)) {
+        if !(object.is_deleting() && (held || earlier.is_some_and(|e| e <= grace))) {
             let when = self.sim().now() + std::time::Duration::from_secs(grace as u64);
             value.set(&["metadata", "deletionTimestamp"], when);
-            value.set(&["metadata", "deletionGracePeriodSeconds"], grace);
+            if !held {
+                value.set(&["metadata", "deletionGracePeriodSeconds"], grace);
+            }
+            target.strategy().mark_deleting(&mut value);
             if target.strategy().has_generation() && !object.is_deleting() {
                 value.set(&["metadata", "generation"], object.generation() + 1);
             }

@@ -103,6 +103,14 @@ pub trait Strategy: Sync {
         Grace::None
     }
 
+    /// Whether an object whose deletion was asked for stays for a reason besides its finalizers.
+    fn holds(&self, _object: &Value) -> bool {
+        false
+    }
+
+    /// Marks an object whose deletion begins and which stays for now.
+    fn mark_deleting(&self, _object: &mut Value) {}
+
     /// The value of a field that field selectors may name.
     fn field(&self, _object: &Object, _field: &str) -> Option<String> {
         None

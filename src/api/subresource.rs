@@ -1,23 +1,17 @@
-//! Subresources other than `/status`: scale, binding, eviction, logs, exec and their kin.
-
-use std::rc::Rc;
+//! Subresources other than `/status`: scale, binding, eviction, finalize, token, logs, exec and their
+//! kin; and the reviews, which are answered and never stored.
 
 use super::object::Object;
-use super::request::{Request, Response};
+use super::patch;
+use super::request::{Body, Method, PatchType, Payload, Request, Response};
+use super::schema;
+use super::selector::Selector;
 use super::server::{ApiServer, Target};
-use super::status::Status;
-use crate::sim::Signal;
+use super::status::{FieldErrors, Status};
+use crate::value::{Value, base64};
+use crate::{list, obj};
 
-/// A stream of bytes from a container: what was written so far, and a signal for more.
-#[derive(Clone, Default)]
-pub struct ByteStream(pub Rc<std::cell::RefCell<StreamState>>, pub Signal);
-
-/// What a [`ByteStream`] holds.
-#[derive(Default)]
-pub struct StreamState {
-    pub bytes: Vec<u8>,
-    pub closed: bool,
-}
+pub use super::stream::{ByteStream, Session};
 
 /// What `kubectl logs` asks.
 #[derive(Clone, Debug, Default)]
@@ -31,19 +25,705 @@ pub struct LogOptions {
     pub limit_bytes: Option<usize>,
 }
 
-/// How the API server reaches the kubelets of its nodes.
+/// What `kubectl exec` and `kubectl attach` ask.
+#[derive(Clone, Debug, Default)]
+pub struct ExecOptions {
+    pub container: String,
+    /// The program and its arguments; empty for `attach`.
+    pub command: Vec<String>,
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+    pub tty: bool,
+}
+
+/// How the API server reaches the kubelets of its nodes. The container is named and exists in the
+/// pod's spec; the pod is on a node.
 pub trait NodeConnections {
     /// A container's log, and with `follow` what it writes from now on.
     ///
     /// # Errors
     /// 400 as the kubelet answers for containers that have no log.
     fn logs(&self, pod: &Object, options: &LogOptions) -> Result<ByteStream, Status>;
+
+    /// Runs a program in a container. The kubelet reads the session's `stdin`, writes its outputs
+    /// and finishes it.
+    ///
+    /// # Errors
+    /// As the kubelet answers for containers that do not run.
+    fn exec(&self, _pod: &Object, _options: &ExecOptions) -> Result<Session, Status> {
+        Err(Status::bad_request("exec is not simulated by this node"))
+    }
+
+    /// Connects to a container's own program.
+    ///
+    /// # Errors
+    /// As the kubelet answers for containers that do not run.
+    fn attach(&self, _pod: &Object, _options: &ExecOptions) -> Result<Session, Status> {
+        Err(Status::bad_request("attach is not simulated by this node"))
+    }
 }
 
 /// Serves a request to a subresource.
 ///
 /// # Errors
 /// The failure that the subresource answers.
-pub fn serve(_api: &ApiServer, _request: &mut Request, _target: &Target) -> Result<Response, Status> {
-    Err(Status::no_such_path())
+pub fn serve(
+    api: &ApiServer,
+    request: &mut Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
+    match (&*target.resource.name, target.subresource.as_str()) {
+        (_, "scale") => scale(api, request, target, warnings),
+        ("pods", "binding") => bind(api, request, target),
+        ("pods", "eviction") => evict(api, request, target),
+        ("pods", "log") => logs(api, request, target),
+        ("pods", "exec") => connect(api, request, target, false),
+        ("pods", "attach") => connect(api, request, target, true),
+        ("pods", "ephemeralcontainers" | "resize") => part_of_pod(api, request, target, warnings),
+        ("namespaces", "finalize") => finalize(api, request, target),
+        ("serviceaccounts", "token") => token(api, request, target),
+        (_, other) => Err(Status::failure(
+            501,
+            "",
+            format!("the subresource {}/{other} is not simulated", target.resource.name),
+        )),
+    }
+}
+
+/// The body of a request that needs one.
+fn body(request: &mut Request) -> Result<Value, Status> {
+    match std::mem::take(&mut request.body) {
+        Body::Value(v) | Body::Typed(v) => Ok(v),
+        _ => Err(Status::bad_request("no body was sent")),
+    }
+}
+
+fn created() -> Response {
+    let value = obj! { "apiVersion": "v1", "code": 201, "kind": "Status", "metadata": obj! {}, "status": "Success" };
+    Response::new(201, Payload::Value(value))
+}
+
+/// The target of the object itself.
+fn whole(target: &Target) -> Target {
+    Target {
+        subresource: String::new(),
+        ..target.clone()
+    }
+}
+
+/// `autoscaling/v1.Scale` of an object.
+fn scale_of(object: &Object) -> Value {
+    let selector = match object.kind() {
+        "ReplicationController" => Selector::from_map(object.spec().get("selector")),
+        _ => Selector::from_label_selector(object.spec().get("selector")),
+    };
+    let mut metadata = Value::map();
+    for field in ["creationTimestamp", "name", "namespace", "resourceVersion", "uid"] {
+        metadata.set_or_remove(&[field], object.metadata().get(field).clone());
+    }
+    let mut spec = Value::map();
+    spec.set_or_remove(&["replicas"], object.spec().i64_at(&["replicas"]).unwrap_or(0));
+    obj! {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": metadata,
+        "spec": spec,
+        "status": obj! {
+            "replicas": object.status().i64_at(&["replicas"]).unwrap_or(0),
+            "selector": selector.to_string(),
+        },
+    }
+}
+
+fn scale(
+    api: &ApiServer,
+    request: &mut Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
+    let target = whole(target);
+    let old = api.find(&target)?;
+    let present = scale_of(&old);
+    let wanted = match request.method {
+        Method::Get => return Ok(Response::from(present)),
+        Method::Put => body(request)?,
+        Method::Patch => {
+            let change = body(request)?;
+            let mut wanted = present.clone();
+            match PatchType::from_media_type(&request.content_type) {
+                Some(PatchType::Json) => wanted = patch::json::apply(&present, &change)?,
+                Some(PatchType::Merge | PatchType::Strategic) => patch::merge(&mut wanted, &change),
+                _ => {
+                    return Err(Status::unsupported_media_type(
+                        "this kind of patch is not simulated for /scale",
+                    ));
+                }
+            }
+            wanted
+        }
+        _ => return Err(Status::method_not_allowed()),
+    };
+    let replicas = wanted.at(&["spec", "replicas"]);
+    let count = match replicas {
+        Value::Null => 0,
+        other => other.as_i64().ok_or_else(|| {
+            Status::bad_request(format!(
+                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32",
+                patch::strategic::json_kind(other)
+            ))
+        })?,
+    };
+    if count < 0 {
+        let mut errors = FieldErrors::default();
+        errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+        return Err(Status::invalid("autoscaling", "Scale", old.name(), &errors));
+    }
+    let version = wanted.str_at(&["metadata", "resourceVersion"]);
+    if !version.is_empty() && version != old.metadata().str_at(&["resourceVersion"]) {
+        return Err(Status::modified(
+            &target.resource.group,
+            &target.resource.name,
+            old.name(),
+        ));
+    }
+    let mut value = old.value().clone();
+    value.set(&["spec", "replicas"], count);
+    let object = api.update_object(request, &target, &old, value, warnings)?;
+    Ok(Response::from(scale_of(&object)))
+}
+
+/// Puts a pod on a node, as the scheduler decided.
+fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    if request.method != Method::Post {
+        return Err(Status::method_not_allowed());
+    }
+    let binding = body(request)?;
+    let target = whole(target);
+    let pod = api.find(&target)?;
+    let name = pod.name();
+    let node = binding.str_at(&["target", "name"]);
+    let mut errors = FieldErrors::default();
+    if !matches!(binding.str_at(&["target", "kind"]), "" | "Node") {
+        errors.not_supported("target.kind", binding.at(&["target", "kind"]), &["Node", "<empty>"]);
+    }
+    if node.is_empty() {
+        errors.required("target.name", "");
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "Binding", name, &errors));
+    }
+    let conflict = |why: String| Err(Status::conflict("", "pods/binding", name, &why));
+    let uid = binding.str_at(&["metadata", "uid"]);
+    if !uid.is_empty() && uid != pod.uid() {
+        return conflict(format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            pod.uid()
+        ));
+    }
+    if pod.is_deleting() {
+        return conflict(format!("pod {name} is being deleted, cannot be assigned to a host"));
+    }
+    let bound = pod.spec().get("nodeName").str();
+    if !bound.is_empty() {
+        return conflict(format!("pod {name} is already assigned to node {bound:?}"));
+    }
+    if !pod.spec().get("schedulingGates").is_empty() {
+        return conflict(format!("pod {name} has non-empty .spec.schedulingGates"));
+    }
+    let mut value = pod.value().clone();
+    value.set(&["spec", "nodeName"], node);
+    for field in ["annotations", "labels"] {
+        for (key, v) in binding.at(&["metadata", field]).entries() {
+            value.set(&["metadata", field, key], v.clone());
+        }
+    }
+    let condition = obj! { "status": "True", "type": "PodScheduled" };
+    set_condition(&mut value, condition, api);
+    if !request.dry_run() {
+        api.put(request, &target, value)?;
+    }
+    Ok(created())
+}
+
+/// Sets a pod's condition; its time moves when its status does.
+fn set_condition(pod: &mut Value, mut condition: Value, api: &ApiServer) {
+    let kind = condition.get("type").str().to_owned();
+    let generation = pod.at(&["metadata", "generation"]).clone();
+    let conditions = pod.at_mut(&["status", "conditions"]).list_mut();
+    let place = conditions.iter_mut().find(|c| c.get("type").str() == kind);
+    let since = match &place {
+        Some(old) if old.get("status") == condition.get("status") => old.get("lastTransitionTime").clone(),
+        _ => api.sim().now().into(),
+    };
+    condition.set(&["lastTransitionTime"], since);
+    condition.set(&["lastProbeTime"], Value::Null);
+    if !generation.is_null() {
+        condition.set(&["observedGeneration"], generation);
+    }
+    match place {
+        Some(old) => *old = condition,
+        None => conditions.push(condition),
+    }
+}
+
+/// Deletes a pod where its disruption budget allows that.
+fn evict(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    if request.method != Method::Post {
+        return Err(Status::method_not_allowed());
+    }
+    let eviction = body(request)?;
+    let target = whole(target);
+    let pod = api.find(&target)?;
+    let named = eviction.str_at(&["metadata", "name"]);
+    if !named.is_empty() && named != pod.name() {
+        return Err(Status::bad_request(format!(
+            "name in URL does not match name in Eviction object: {} != {named}",
+            pod.name()
+        )));
+    }
+    let options = eviction.get("deleteOptions").clone();
+    let dry_run = request.dry_run() || options.get("dryRun").items().iter().any(|v| v.str() == "All");
+    // What does not run, or ends already, breaks no budget.
+    let unprotected =
+        matches!(pod.status().get("phase").str(), "Pending" | "Succeeded" | "Failed") || pod.is_deleting();
+    if !unprotected {
+        spend_budget(api, request, &pod, dry_run)?;
+    }
+    if dry_run {
+        return Ok(created());
+    }
+    if !pod.is_deleting() {
+        let mut value = pod.value().clone();
+        let condition = obj! {
+            "message": "Eviction API: evicting",
+            "reason": "EvictionByEvictionAPI",
+            "status": "True",
+            "type": "DisruptionTarget",
+        };
+        set_condition(&mut value, condition, api);
+        let marked = api.put(request, &target, value)?;
+        api.delete_object(request, &target, &marked, &options)?;
+    }
+    Ok(created())
+}
+
+/// Takes one disruption from the pod's budget, if it has one.
+fn spend_budget(api: &ApiServer, request: &Request, pod: &Object, dry_run: bool) -> Result<(), Status> {
+    let shelf = "poddisruptionbudgets.policy";
+    let budgets: Vec<Object> = api
+        .store()
+        .list(shelf, pod.namespace())
+        .into_iter()
+        .filter(|b| Selector::from_label_selector(b.spec().get("selector")).matches(pod.labels()))
+        .collect();
+    let budget = match budgets.as_slice() {
+        [] => return Ok(()),
+        [one] => one,
+        _ => {
+            return Err(Status::internal(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+            ));
+        }
+    };
+    let status = budget.status();
+    let count = |field: &str| status.i64_at(&[field]).unwrap_or(0);
+    let refuse = |message: String| {
+        Err(Status::too_many_requests(
+            "Cannot evict pod as it would violate the pod's disruption budget.",
+            list![obj! { "message": message, "reason": "DisruptionBudget" }],
+        ))
+    };
+    // A pod that is not ready may go where the budget says so, or where enough others are healthy.
+    let ready = pod.condition("Ready").is_some_and(|c| c.get("status").str() == "True");
+    let always = budget.spec().get("unhealthyPodEvictionPolicy").str() == "AlwaysAllow";
+    if !ready && (always || (count("currentHealthy") >= count("desiredHealthy") && count("desiredHealthy") > 0)) {
+        return Ok(());
+    }
+    if status.i64_at(&["observedGeneration"]).unwrap_or(0) < budget.generation() {
+        return refuse(format!(
+            "The disruption budget {} is still being processed by the server.",
+            budget.name()
+        ));
+    }
+    if count("disruptionsAllowed") <= 0 {
+        return refuse(format!(
+            "The disruption budget {} needs {} healthy pods and has {} currently",
+            budget.name(),
+            count("desiredHealthy"),
+            count("currentHealthy")
+        ));
+    }
+    if dry_run {
+        return Ok(());
+    }
+    let mut value = budget.value().clone();
+    value.set(&["status", "disruptionsAllowed"], count("disruptionsAllowed") - 1);
+    value.set(&["status", "disruptedPods", pod.name()], api.sim().now());
+    if let Some(resource) = api.resource("policy", "v1", "poddisruptionbudgets") {
+        let target = Target {
+            resource,
+            namespace: budget.namespace().to_owned(),
+            name: budget.name().to_owned(),
+            subresource: String::new(),
+        };
+        api.put(request, &target, value)?;
+    }
+    Ok(())
+}
+
+/// The container that a request to a pod means.
+fn container_of(pod: &Object, asked: &str) -> Result<String, Status> {
+    let names = |field: &str| -> Vec<String> {
+        pod.spec()
+            .get(field)
+            .items()
+            .iter()
+            .map(|c| c.get("name").str().to_owned())
+            .collect()
+    };
+    let (containers, inits) = (names("containers"), names("initContainers"));
+    let ephemerals = names("ephemeralContainers");
+    if !asked.is_empty() {
+        if containers.iter().chain(&inits).chain(&ephemerals).any(|n| n == asked) {
+            return Ok(asked.to_owned());
+        }
+        return Err(Status::bad_request(format!(
+            "container {asked} is not valid for pod {}",
+            pod.name()
+        )));
+    }
+    match containers.as_slice() {
+        [one] => Ok(one.clone()),
+        many => {
+            let mut why = format!(
+                "a container name must be specified for pod {}, choose one of: [{}]",
+                pod.name(),
+                many.join(" ")
+            );
+            for (what, list) in [("init", &inits), ("ephemeral", &ephemerals)] {
+                if !list.is_empty() {
+                    why.push_str(&format!(" or one of the {what} containers: [{}]", list.join(" ")));
+                }
+            }
+            Err(Status::bad_request(why))
+        }
+    }
+}
+
+fn logs(api: &ApiServer, request: &Request, target: &Target) -> Result<Response, Status> {
+    if request.method != Method::Get {
+        return Err(Status::method_not_allowed());
+    }
+    let pod = api.find(&whole(target))?;
+    let mut errors = FieldErrors::default();
+    let mut number = |name: &str, least: i64, rule: &str| {
+        let n = request.param(name).parse::<i64>().ok();
+        if let Some(n) = n.filter(|n| *n < least) {
+            errors.invalid(name, &n.into(), rule);
+        }
+        n
+    };
+    let tail = number("tailLines", 0, "must be greater than or equal to 0");
+    let limit = number("limitBytes", 1, "must be greater than 0");
+    let since = number("sinceSeconds", 1, "must be greater than 0");
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "PodLogOptions", pod.name(), &errors));
+    }
+    let options = LogOptions {
+        container: container_of(&pod, request.param("container"))?,
+        follow: request.flag("follow"),
+        previous: request.flag("previous"),
+        timestamps: request.flag("timestamps"),
+        tail_lines: tail.and_then(|n| usize::try_from(n).ok()),
+        since_seconds: since,
+        limit_bytes: limit.and_then(|n| usize::try_from(n).ok()),
+    };
+    if pod.spec().get("nodeName").is_empty() {
+        return Ok(Response::new(200, Payload::Stream(ByteStream::finished(""))));
+    }
+    let nodes = api.node_connections().ok_or_else(|| no_kubelet(&pod))?;
+    Ok(Response::new(200, Payload::Stream(nodes.logs(&pod, &options)?)))
+}
+
+fn no_kubelet(pod: &Object) -> Status {
+    Status::internal(format!(
+        "the kubelet of node {} cannot be reached",
+        pod.spec().get("nodeName").str()
+    ))
+}
+
+fn connect(api: &ApiServer, request: &Request, target: &Target, attach: bool) -> Result<Response, Status> {
+    let pod = api.find(&whole(target))?;
+    let options = ExecOptions {
+        container: container_of(&pod, request.param("container"))?,
+        command: request
+            .query
+            .iter()
+            .filter(|(k, _)| k == "command")
+            .map(|(_, v)| v.clone())
+            .collect(),
+        stdin: request.flag("stdin"),
+        stdout: request.flag("stdout"),
+        stderr: request.flag("stderr"),
+        tty: request.flag("tty"),
+    };
+    if !attach && options.command.is_empty() {
+        return Err(Status::bad_request(
+            "you must specify at least 1 command for the container",
+        ));
+    }
+    if pod.spec().get("nodeName").is_empty() {
+        return Err(Status::bad_request(format!(
+            "pod {} does not have a host assigned",
+            pod.name()
+        )));
+    }
+    let nodes = api.node_connections().ok_or_else(|| no_kubelet(&pod))?;
+    let session = if attach {
+        nodes.attach(&pod, &options)?
+    } else {
+        nodes.exec(&pod, &options)?
+    };
+    Ok(Response::new(101, Payload::Session(session)))
+}
+
+/// `/ephemeralcontainers` and `/resize`: a pod's update that may change that one part.
+fn part_of_pod(
+    api: &ApiServer,
+    request: &mut Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
+    let part = target.subresource.clone();
+    let target = whole(target);
+    let old = api.find(&target)?;
+    let wanted = match request.method {
+        Method::Get => return Ok(api.represent(request, &target, old)),
+        Method::Put => body(request)?,
+        Method::Patch => {
+            let change = body(request)?;
+            let kind = PatchType::from_media_type(&request.content_type)
+                .ok_or_else(|| Status::unsupported_media_type("the body of the request was in an unknown format"))?;
+            let ty = schema::by_kind("v1", "Pod");
+            patch::apply(kind, &old, &change, ty.as_deref(), request, &target)?
+        }
+        _ => return Err(Status::method_not_allowed()),
+    };
+    let mut wanted = api.decode(&wanted, request, &target, warnings)?;
+    target.strategy().defaults(&mut wanted);
+    super::metadata::check_precondition(&wanted, &old, &target.resource)?;
+    let mut value = old.value().clone();
+    let mut errors = FieldErrors::default();
+    if part == "ephemeralcontainers" {
+        let field = "spec.ephemeralContainers";
+        let new = wanted.at(&["spec", "ephemeralContainers"]);
+        for had in old.spec().get("ephemeralContainers").items() {
+            let same = new.items().iter().find(|c| c.get("name") == had.get("name"));
+            if same.is_none() {
+                errors.forbidden(
+                    field,
+                    format!(
+                        "existing ephemeral containers {:?} may not be removed\n",
+                        had.get("name").str()
+                    ),
+                );
+            } else if same != Some(had) {
+                errors.forbidden(
+                    field,
+                    format!(
+                        "existing ephemeral containers {:?} may not be changed\n",
+                        had.get("name").str()
+                    ),
+                );
+            }
+        }
+        value.set(&["spec", "ephemeralContainers"], new.clone());
+    } else {
+        let containers = wanted.at(&["spec", "containers"]).items().to_vec();
+        for container in value.at_mut(&["spec", "containers"]).list_mut() {
+            let same = containers.iter().find(|c| c.get("name") == container.get("name"));
+            if let Some(wanted) = same {
+                container.set(&["resources"], wanted.get("resources").clone());
+            }
+        }
+    }
+    if value.get("spec") != old.spec() {
+        value.set(&["metadata", "generation"], old.generation() + 1);
+    }
+    target.strategy().validate(&value, &mut errors);
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "Pod", old.name(), &errors));
+    }
+    if value.share_with(old.value()) || request.dry_run() {
+        return Ok(api.represent(request, &target, Object::new(value)));
+    }
+    let object = api.put(request, &target, value)?;
+    Ok(api.represent(request, &target, object))
+}
+
+/// Sets a namespace's own finalizers; one that is being deleted goes with its last.
+fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    if request.method != Method::Put {
+        return Err(Status::method_not_allowed());
+    }
+    let wanted = body(request)?;
+    let target = whole(target);
+    let old = api.find(&target)?;
+    super::metadata::check_precondition(&wanted, &old, &target.resource)?;
+    let mut value = old.value().clone();
+    let finalizers = wanted.at(&["spec", "finalizers"]).clone();
+    if finalizers.is_empty() {
+        value.set(&["spec"], Value::map());
+    } else {
+        value.set(&["spec", "finalizers"], finalizers);
+    }
+    let object = api.put(request, &target, value)?;
+    let done =
+        object.is_deleting() && object.finalizers().next().is_none() && object.at(&["spec", "finalizers"]).is_empty();
+    if done {
+        api.remove(request, &target);
+    }
+    Ok(api.represent(request, &target, object))
+}
+
+/// Base64 as JSON web tokens have it.
+fn base64_url(bytes: impl AsRef<[u8]>) -> String {
+    base64::encode(bytes)
+        .replace('+', "-")
+        .replace('/', "_")
+        .trim_end_matches('=')
+        .to_owned()
+}
+
+/// A token of a service account. Its signature is random: nothing in the world checks it.
+fn token(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    if request.method != Method::Post {
+        return Err(Status::method_not_allowed());
+    }
+    let asked = body(request)?;
+    let account = api.find(&whole(target))?;
+    let seconds = asked.i64_at(&["spec", "expirationSeconds"]).unwrap_or(3_600);
+    let mut errors = FieldErrors::default();
+    if seconds < 600 {
+        errors.invalid(
+            "spec.expirationSeconds",
+            &seconds.into(),
+            "may not specify a duration less than 10 minutes",
+        );
+    } else if seconds > 1 << 32 {
+        errors.invalid(
+            "spec.expirationSeconds",
+            &seconds.into(),
+            "may not specify a duration larger than 2^32 seconds",
+        );
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", &errors));
+    }
+    let now = api.sim().now();
+    let end = now + std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let issuer = "https://kubernetes.default.svc.cluster.local";
+    let mut audiences = asked.at(&["spec", "audiences"]).clone();
+    if audiences.is_empty() {
+        audiences = list![issuer];
+    }
+    let bound = asked.at(&["spec", "boundObjectRef"]).clone();
+    let mut own = obj! {
+        "namespace": account.namespace(),
+        "serviceaccount": obj! { "name": account.name(), "uid": account.uid() },
+    };
+    if !bound.is_null() {
+        let kind = bound.get("kind").str().to_lowercase();
+        own.set(
+            &[&kind],
+            obj! { "name": bound.get("name").clone(), "uid": bound.get("uid").clone() },
+        );
+    }
+    let claims = obj! {
+        "aud": audiences.clone(),
+        "exp": end.as_secs() as i64,
+        "iat": now.as_secs() as i64,
+        "iss": issuer,
+        "jti": api.sim().random_uuid(),
+        "kubernetes.io": own,
+        "nbf": now.as_secs() as i64,
+        "sub": format!("system:serviceaccount:{}:{}", account.namespace(), account.name()),
+    };
+    let header = obj! { "alg": "RS256", "kid": "kubetab" };
+    let signature: Vec<u8> = (0..256).map(|_| api.sim().random_below(256) as u8).collect();
+    let text = format!(
+        "{}.{}.{}",
+        base64_url(header.to_json()),
+        base64_url(claims.to_json()),
+        base64_url(signature)
+    );
+    let value = obj! {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "metadata": obj! {
+            "creationTimestamp": now,
+            "name": account.name(),
+            "namespace": account.namespace(),
+        },
+        "spec": obj! { "audiences": audiences, "boundObjectRef": bound, "expirationSeconds": seconds },
+        "status": obj! { "expirationTimestamp": end, "token": text },
+    };
+    Ok(Response::new(201, Payload::Value(value)))
+}
+
+/// Answers what is asked by creating an object that is never stored: reviews of access and
+/// authentication, and bindings. `None` for any other resource.
+///
+/// # Errors
+/// The failure of the binding or the review.
+pub fn review(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Option<Response>, Status> {
+    if request.method != Method::Post {
+        return Ok(None);
+    }
+    let group = &*target.resource.group;
+    if group.is_empty() && &*target.resource.name == "bindings" {
+        let (Body::Value(value) | Body::Typed(value)) = &request.body else {
+            return Err(Status::bad_request("no body was sent"));
+        };
+        let pod = Target {
+            resource: api.resource("", "v1", "pods").ok_or_else(Status::no_such_path)?,
+            name: value.str_at(&["metadata", "name"]).to_owned(),
+            ..target.clone()
+        };
+        return bind(api, request, &pod).map(Some);
+    }
+    if !matches!(group, "authorization.k8s.io" | "authentication.k8s.io") {
+        return Ok(None);
+    }
+    let mut value = body(request)?;
+    let user = &request.user;
+    let status = match &*target.resource.kind {
+        "SelfSubjectReview" => obj! { "userInfo": user_info(request) },
+        "SelfSubjectAccessReview" | "SubjectAccessReview" | "LocalSubjectAccessReview" => {
+            // Authorization lets everything pass: see `admission::authorize`.
+            obj! { "allowed": true }
+        }
+        "SelfSubjectRulesReview" => obj! {
+            "incomplete": false,
+            "nonResourceRules": list![obj! { "nonResourceURLs": list!["*"], "verbs": list!["*"] }],
+            "resourceRules": list![obj! { "apiGroups": list!["*"], "resources": list!["*"], "verbs": list!["*"] }],
+        },
+        _ => obj! { "error": format!("tokens are not checked here, {} asked", user.name) },
+    };
+    value.set(&["apiVersion"], target.resource.api_version());
+    value.set(&["kind"], target.resource.kind.clone());
+    if !value.has("metadata") {
+        value.set(&["metadata"], Value::map());
+    }
+    value.set(&["status"], status);
+    Ok(Some(Response::new(201, Payload::Value(value))))
+}
+
+fn user_info(request: &Request) -> Value {
+    let groups: Value = request.user.groups.iter().map(Value::from).collect();
+    let mut info = obj! { "groups": groups, "username": request.user.name.clone() };
+    info.set_or_remove(&["uid"], request.user.uid.clone());
+    info
 }

@@ -1,0 +1,223 @@
+//! JSON patch (RFC 6902), with the answers of the API server when it does not fit.
+
+use super::strategic::json_kind;
+use crate::api::status::Status;
+use crate::value::Value;
+
+/// How many operations a patch may have (`maxJSONPatchOperations`).
+const OPERATIONS: usize = 10_000;
+
+/// The sentence of a patch that is well formed and cannot be applied.
+fn rejected() -> Status {
+    Status::failure(
+        422,
+        "Invalid",
+        "the server rejected our request due to an error in our request",
+    )
+}
+
+/// Applies a patch.
+///
+/// # Errors
+/// 400 for what is no patch, 413 for too many operations, 422 for operations that do not fit.
+pub fn apply(old: &Value, patch: &Value) -> Result<Value, Status> {
+    let Some(operations) = patch.as_list() else {
+        return Err(Status::bad_request(format!(
+            "error decoding patch: json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp",
+            json_kind(patch)
+        )));
+    };
+    if operations.len() > OPERATIONS {
+        return Err(Status::failure(
+            413,
+            "RequestEntityTooLarge",
+            format!(
+                "The allowed maximum operations in a JSON patch is {OPERATIONS}, got {}",
+                operations.len()
+            ),
+        ));
+    }
+    let mut value = old.clone();
+    for operation in operations {
+        if operation.as_map().is_none() {
+            return Err(Status::bad_request(format!(
+                "error decoding patch: json: cannot unmarshal {} into Go value of type handlers.jsonPatchOp",
+                json_kind(operation)
+            )));
+        }
+        one(&mut value, operation).ok_or_else(rejected)?;
+    }
+    Ok(value)
+}
+
+fn pointer(text: &str) -> Option<Vec<String>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let rest = text.strip_prefix('/')?;
+    Some(
+        rest.split('/')
+            .map(|p| p.replace("~1", "/").replace("~0", "~"))
+            .collect(),
+    )
+}
+
+fn one(value: &mut Value, operation: &Value) -> Option<()> {
+    let path = pointer(operation.get("path").as_str()?)?;
+    match operation.get("op").str() {
+        "add" => add(value, &path, operation.get("value").clone()),
+        "remove" => remove(value, &path).map(|_| ()),
+        "replace" => {
+            if path.is_empty() {
+                *value = operation.get("value").clone();
+                return Some(());
+            }
+            *find_mut(value, &path)? = operation.get("value").clone();
+            Some(())
+        }
+        "move" => {
+            let from = pointer(operation.get("from").as_str()?)?;
+            let moved = remove(value, &from)?;
+            add(value, &path, moved)
+        }
+        "copy" => {
+            let from = pointer(operation.get("from").as_str()?)?;
+            let copied = find(value, &from)?.clone();
+            add(value, &path, copied)
+        }
+        "test" => {
+            let wanted = operation.get("value");
+            match find(value, &path) {
+                Some(got) => (got == wanted).then_some(()),
+                None => wanted.is_null().then_some(()),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The place of an index in a list; a negative one counts from the end, as the server's library does.
+fn index(text: &str, len: usize) -> Option<usize> {
+    if text.starts_with('+') || (text.len() > 1 && text.starts_with('0')) {
+        return None;
+    }
+    let n: i64 = text.parse().ok()?;
+    let n = if n < 0 { n + i64::try_from(len).ok()? } else { n };
+    usize::try_from(n).ok()
+}
+
+fn find<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |v, part| match v {
+        Value::Map(map) => map.get(part),
+        Value::List(list) => list.get(index(part, list.len())?),
+        _ => None,
+    })
+}
+
+fn find_mut<'a>(value: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+    find(value, path)?;
+    path.iter().try_fold(value, |v, part| match v {
+        Value::Map(_) => v.map_mut().get_mut(part),
+        Value::List(_) => {
+            let list = v.list_mut();
+            let i = index(part, list.len())?;
+            list.get_mut(i)
+        }
+        _ => None,
+    })
+}
+
+fn add(value: &mut Value, path: &[String], new: Value) -> Option<()> {
+    let Some((last, parents)) = path.split_last() else {
+        *value = new;
+        return Some(());
+    };
+    let parent = find_mut(value, parents)?;
+    match parent {
+        Value::Map(_) => {
+            parent.map_mut().insert(last.as_str(), new);
+            Some(())
+        }
+        Value::List(_) => {
+            let list = parent.list_mut();
+            let i = if last == "-" {
+                list.len()
+            } else {
+                index(last, list.len())?
+            };
+            if i > list.len() {
+                return None;
+            }
+            list.insert(i, new);
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+fn remove(value: &mut Value, path: &[String]) -> Option<Value> {
+    let (last, parents) = path.split_last()?;
+    let parent = find_mut(value, parents)?;
+    match parent {
+        Value::Map(_) => parent.map_mut().remove(last),
+        Value::List(_) => {
+            let list = parent.list_mut();
+            let i = index(last, list.len())?;
+            (i < list.len()).then(|| list.remove(i))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations() {
+        let json = |s: &str| Value::from_json(s).unwrap();
+        let doc = json(r#"{"a":{"b/c":1},"l":[1,2]}"#);
+        for (patch, want) in [
+            (
+                r#"[{"op":"replace","path":"/a/b~1c","value":2}]"#,
+                r#"{"a":{"b/c":2},"l":[1,2]}"#,
+            ),
+            (
+                r#"[{"op":"add","path":"/l/-","value":3}]"#,
+                r#"{"a":{"b/c":1},"l":[1,2,3]}"#,
+            ),
+            (
+                r#"[{"op":"add","path":"/l/0","value":0}]"#,
+                r#"{"a":{"b/c":1},"l":[0,1,2]}"#,
+            ),
+            (
+                r#"[{"op":"move","from":"/l","path":"/m"}]"#,
+                r#"{"a":{"b/c":1},"m":[1,2]}"#,
+            ),
+            (
+                r#"[{"op":"copy","from":"/l/1","path":"/a/x"}]"#,
+                r#"{"a":{"b/c":1,"x":2},"l":[1,2]}"#,
+            ),
+            (
+                r#"[{"op":"test","path":"/l/1","value":2},{"op":"remove","path":"/l/0"}]"#,
+                r#"{"a":{"b/c":1},"l":[2]}"#,
+            ),
+        ] {
+            assert_eq!(apply(&doc, &json(patch)).unwrap().to_json(), want, "{patch}");
+        }
+        for bad in [
+            r#"[{"op":"remove","path":"/x"}]"#,
+            r#"[{"op":"replace","path":"/x/y","value":1}]"#,
+            r#"[{"op":"add","path":"/l/9","value":1}]"#,
+            r#"[{"op":"add","path":"l","value":1}]"#,
+            r#"[{"op":"sing","path":"/l","value":1}]"#,
+            r#"[{"op":"test","path":"/l/1","value":7}]"#,
+        ] {
+            assert_eq!(apply(&doc, &json(bad)).unwrap_err().code(), 422, "{bad}");
+        }
+        assert_eq!(
+            apply(&doc, &json("{}")).unwrap_err().message(),
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        );
+    }
+}
