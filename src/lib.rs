@@ -22,6 +22,7 @@ pub mod kubectl;
 pub mod limits;
 pub mod net;
 pub mod programs;
+pub mod scheduler;
 pub mod shell;
 pub mod sim;
 pub mod value;

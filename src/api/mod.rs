@@ -12,6 +12,7 @@ pub mod names;
 pub mod object;
 pub mod patch;
 pub mod quantity;
+pub mod placement;
 pub mod request;
 pub mod resource;
 pub mod schema;

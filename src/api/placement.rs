@@ -1,0 +1,172 @@
+//! Which nodes a pod may stand on: taints and tolerations, node selectors and node affinity.
+//! The scheduler, the DaemonSet controller and the kubelet ask alike. Pure functions over trees.
+
+use super::object::Object;
+use super::selector::{Op, Requirement};
+use crate::value::Value;
+
+/// Whether one toleration of a pod tolerates a taint.
+pub fn toleration_fits(toleration: &Value, taint: &Value) -> bool {
+    let effect = toleration.str_at(&["effect"]);
+    if !effect.is_empty() && effect != taint.str_at(&["effect"]) {
+        return false;
+    }
+    let key = toleration.str_at(&["key"]);
+    if !key.is_empty() && key != taint.str_at(&["key"]) {
+        return false;
+    }
+    match toleration.str_at(&["operator"]) {
+        "Exists" => true,
+        "" | "Equal" => !key.is_empty() && toleration.str_at(&["value"]) == taint.str_at(&["value"]),
+        _ => false,
+    }
+}
+
+/// Whether any of these tolerations tolerates a taint.
+pub fn tolerated(tolerations: &[Value], taint: &Value) -> bool {
+    tolerations.iter().any(|t| toleration_fits(t, taint))
+}
+
+/// The first taint of a node with one of these effects that is not tolerated.
+pub fn untolerated<'a>(taints: &'a [Value], tolerations: &[Value], effects: &[&str]) -> Option<&'a Value> {
+    taints
+        .iter()
+        .filter(|t| effects.contains(&t.str_at(&["effect"])))
+        .find(|t| !tolerated(tolerations, t))
+}
+
+fn requirement(expression: &Value) -> Option<Requirement> {
+    let op = match expression.str_at(&["operator"]) {
+        "In" => Op::In,
+        "NotIn" => Op::NotIn,
+        "Exists" => Op::Exists,
+        "DoesNotExist" => Op::DoesNotExist,
+        "Gt" => Op::GreaterThan,
+        "Lt" => Op::LessThan,
+        _ => return None,
+    };
+    Some(Requirement {
+        key: expression.str_at(&["key"]).to_owned(),
+        op,
+        values: expression
+            .get("values")
+            .items()
+            .iter()
+            .map(|v| v.str().to_owned())
+            .collect(),
+    })
+}
+
+/// Whether a node fits one term of a node selector. An empty term fits none.
+pub fn term_fits(term: &Value, node: &Object) -> bool {
+    let (expressions, fields) = (term.get("matchExpressions").items(), term.get("matchFields").items());
+    if expressions.is_empty() && fields.is_empty() {
+        return false;
+    }
+    let labels = expressions
+        .iter()
+        .all(|e| requirement(e).is_some_and(|r| r.matches(node.label(&r.key))));
+    labels
+        && fields.iter().all(|e| {
+            // The name is the only field there is.
+            requirement(e).is_some_and(|r| r.key == "metadata.name" && r.matches(Some(node.name())))
+        })
+}
+
+/// Whether a node fits a node selector: any one of its terms.
+pub fn node_selector_fits(selector: &Value, node: &Object) -> bool {
+    selector
+        .get("nodeSelectorTerms")
+        .items()
+        .iter()
+        .any(|term| term_fits(term, node))
+}
+
+const REQUIRED: [&str; 3] = ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
+
+/// Whether a node fits a pod's `nodeSelector` and its required node affinity.
+pub fn node_affinity_fits(pod_spec: &Value, node: &Object) -> bool {
+    let labels = pod_spec
+        .get("nodeSelector")
+        .entries()
+        .all(|(k, v)| node.label(k) == Some(v.str()));
+    let required = pod_spec.at(&REQUIRED);
+    labels && (required.is_null() || node_selector_fits(required, node))
+}
+
+/// The names of the only nodes that required node affinity allows by `matchFields`; `None` when it
+/// allows others too.
+pub fn named_nodes(pod_spec: &Value) -> Option<Vec<&str>> {
+    let terms = pod_spec.at(&REQUIRED).get("nodeSelectorTerms").items();
+    if terms.is_empty() {
+        return None;
+    }
+    let mut names = Vec::new();
+    for term in terms {
+        let field = term
+            .get("matchFields")
+            .items()
+            .iter()
+            .find(|f| f.str_at(&["key"]) == "metadata.name" && f.str_at(&["operator"]) == "In")?;
+        names.extend(field.get("values").items().iter().map(Value::str));
+    }
+    Some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{list, obj};
+
+    #[test]
+    fn tolerations() {
+        let taint = obj! { "key": "dedicated", "value": "gpu", "effect": "NoSchedule" };
+        for (toleration, fits) in [
+            (obj! { "operator": "Exists" }, true),
+            (obj! { "key": "dedicated", "operator": "Exists" }, true),
+            (obj! { "key": "dedicated", "value": "gpu" }, true),
+            (obj! { "key": "dedicated", "value": "cpu" }, false),
+            (obj! { "key": "dedicated", "operator": "Exists", "effect": "NoExecute" }, false),
+            (obj! { "key": "other", "operator": "Exists" }, false),
+        ] {
+            assert_eq!(toleration_fits(&toleration, &taint), fits, "{toleration:?}");
+        }
+    }
+
+    #[test]
+    fn affinity() {
+        let node = Object::new(obj! { "metadata": obj! { "name": "n1", "labels": obj! { "disk": "ssd", "cores": "8" } } });
+        let spec = |terms: Value| {
+            let mut spec = Value::map();
+            spec.set(&REQUIRED, obj! { "nodeSelectorTerms": terms });
+            spec
+        };
+        for (terms, fits) in [
+            (list![], false),
+            (list![obj! {}], false),
+            (
+                list![obj! { "matchExpressions": list![obj! { "key": "cores", "operator": "Gt", "values": list!["4"] }] }],
+                true,
+            ),
+            (
+                list![obj! { "matchFields": list![obj! { "key": "metadata.name", "operator": "In", "values": list!["n2"] }] }],
+                false,
+            ),
+            (
+                list![
+                    obj! { "matchExpressions": list![obj! { "key": "disk", "operator": "DoesNotExist" }] },
+                    obj! { "matchFields": list![obj! { "key": "metadata.name", "operator": "In", "values": list!["n1"] }] },
+                ],
+                true,
+            ),
+        ] {
+            assert_eq!(node_affinity_fits(&spec(terms.clone()), &node), fits, "{terms:?}");
+        }
+        assert!(!node_affinity_fits(&obj! { "nodeSelector": obj! { "disk": "hdd" } }, &node));
+        let terms = list![
+            obj! { "matchFields": list![obj! { "key": "metadata.name", "operator": "In", "values": list!["n1"] }] },
+        ];
+        assert_eq!(named_nodes(&spec(terms)), Some(vec!["n1"]));
+        assert_eq!(named_nodes(&obj! {}), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! The scheduler's plugins, one file each, in the order of the default profile.
+
+pub mod balanced_allocation;
+pub mod default_preemption;
+pub mod image_locality;
+pub mod inter_pod_affinity;
+pub mod node_affinity;
+pub mod node_name;
+pub mod node_ports;
+pub mod node_resources_fit;
+pub mod node_unschedulable;
+pub mod pod_topology_spread;
+pub mod taint_toleration;
+pub mod volume_binding;
+
+use super::framework::{Filter, Score};
+
+/// The filters, in the order in which they are asked; the first refusal counts.
+pub const FILTERS: &[Filter] = &[
+    node_unschedulable::filter,
+    node_name::filter,
+    taint_toleration::filter,
+    node_affinity::filter,
+    node_ports::filter,
+    node_resources_fit::filter,
+    volume_binding::filter,
+    pod_topology_spread::filter,
+    inter_pod_affinity::filter,
+];
+
+/// The scores with their weights.
+pub const SCORES: &[(&str, i64, Score)] = &[
+    (taint_toleration::NAME, 3, taint_toleration::score),
+    (node_affinity::NAME, 2, node_affinity::score),
+    (node_resources_fit::NAME, 1, node_resources_fit::score),
+    (pod_topology_spread::NAME, 2, pod_topology_spread::score),
+    (inter_pod_affinity::NAME, 2, inter_pod_affinity::score),
+    (balanced_allocation::NAME, 1, balanced_allocation::score),
+    (image_locality::NAME, 1, image_locality::score),
+];

@@ -1,0 +1,215 @@
+//! The scheduler against an API server with three nodes, as kubeadm makes them.
+
+use super::*;
+use crate::sim::{Time, Verdict};
+
+struct World {
+    sim: Sim,
+    api: ApiServer,
+    client: Client,
+}
+
+fn node(name: &str, master: bool) -> Value {
+    let mut labels = obj! { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
+    let mut spec = obj! {};
+    if master {
+        labels.set(&["node-role.kubernetes.io/control-plane"], "");
+        spec.set(
+            &["taints"],
+            list![obj! { "key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule" }],
+        );
+    }
+    obj! {
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": obj! { "name": name, "uid": name, "labels": labels },
+        "spec": spec,
+        "status": obj! { "allocatable": obj! { "cpu": "2", "memory": "3809356Ki", "pods": "110" } },
+    }
+}
+
+impl World {
+    fn new() -> World {
+        let sim = Sim::new(7, Time::from_secs(1_800_000_000));
+        let api = ApiServer::new(&sim);
+        let namespace = obj! {
+            "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "default" },
+        };
+        api.restore(namespace).unwrap();
+        for (name, master) in [("k8s-master", true), ("k8s-node-01", false), ("k8s-node-02", false)] {
+            api.restore(node(name, master)).unwrap();
+        }
+        start(&api, Options::default());
+        let client = Client::new(&api, "test", User::admin());
+        sim.run_for(Duration::from_secs(1));
+        World { sim, api, client }
+    }
+
+    fn pod(&self, name: &str, labels: Value, spec: Value) {
+        let mut full = obj! {
+            "containers": list![obj! { "name": "c", "image": "nginx" }],
+            "schedulerName": "default-scheduler",
+            "terminationGracePeriodSeconds": 0,
+        };
+        for (key, value) in spec.entries() {
+            full.set(&[key], value.clone());
+        }
+        let pod = obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! { "name": name, "namespace": "default", "uid": name, "labels": labels },
+            "spec": full,
+            "status": obj! { "phase": "Pending" },
+        };
+        self.api.restore(pod).unwrap();
+        self.sim.run_for(Duration::from_secs(2));
+    }
+
+    fn get(&self, name: &str) -> Object {
+        self.api.store().get("pods", &ObjectKey::new("default", name)).unwrap()
+    }
+
+    fn node_of(&self, name: &str) -> String {
+        self.get(name).spec().str_at(&["nodeName"]).to_owned()
+    }
+
+    fn why(&self, name: &str) -> String {
+        self.get(name)
+            .condition("PodScheduled")
+            .map(|c| c.str_at(&["message"]).to_owned())
+            .unwrap_or_default()
+    }
+
+    fn verdicts(&self) -> Vec<Rc<Verdict>> {
+        let mut found = Vec::new();
+        self.sim.trace().since(0, |r| {
+            if let TraceEvent::Verdict(v) = &r.event {
+                found.push(v.clone());
+            }
+        });
+        found
+    }
+}
+
+fn cpu(amount: &str) -> Value {
+    let requests = obj! { "requests": obj! { "cpu": amount } };
+    obj! { "containers": list![obj! { "name": "c", "image": "nginx", "resources": requests }] }
+}
+
+#[test]
+fn binds_and_says_so() {
+    let world = World::new();
+    for i in 0..6 {
+        world.pod(&format!("even-{i}"), obj! { "app": "even" }, obj! {});
+    }
+    let on_01 = (0..6).filter(|i| world.node_of(&format!("even-{i}")) == "k8s-node-01").count();
+    assert_eq!(on_01, 3);
+    let verdicts = world.verdicts();
+    assert_eq!(verdicts.len(), 6);
+    let first = &verdicts[0];
+    assert_eq!(first.nodes.len(), 3);
+    assert_eq!(
+        first.nodes[0].refused,
+        Some(("TaintToleration", "node(s) had untolerated taint(s)".into()))
+    );
+    assert!(first.nodes[1].total > 0);
+    assert_eq!(first.nodes[1].scores[0], ("TaintToleration", 100, 3));
+    let events: Vec<Object> = {
+        let mut found = Vec::new();
+        world.api.store().each("events", "", |o| found.push(o.clone()));
+        found
+    };
+    let messages: Vec<&str> = events.iter().map(|e| e.value().str_at(&["message"])).collect();
+    let node = world.node_of("even-0");
+    assert!(messages.contains(&format!("Successfully assigned default/even-0 to {node}").as_str()));
+}
+
+#[test]
+fn says_why_not() {
+    let world = World::new();
+    let hostname = obj! { "kubernetes.io/hostname": "k8s-node-01" };
+    world.pod("too-big", obj! {}, cpu("5"));
+    world.pod("wants-ssd", obj! {}, obj! { "nodeSelector": obj! { "disktype": "ssd" } });
+    world.pod("fill-1", obj! {}, cpu("1500m"));
+    world.pod("fill-2", obj! {}, cpu("1500m"));
+    world.pod("fill-3", obj! {}, cpu("1500m"));
+    let mut patient = cpu("1500m");
+    patient.set(&["priority"], 900);
+    patient.set(&["preemptionPolicy"], "Never");
+    patient.set(&["nodeSelector"], hostname);
+    world.pod("patient", obj! {}, patient);
+    let claim = obj! { "name": "v", "persistentVolumeClaim": obj! { "claimName": "nosuchclaim" } };
+    world.pod("lost", obj! {}, obj! { "volumes": list![claim] });
+    let table: Vec<String> = ["too-big", "wants-ssd", "fill-3", "patient", "lost"]
+        .iter()
+        .map(|name| format!("{name}: {}", world.why(name)))
+        .collect();
+    expect_test::expect![[r#"
+        too-big: 0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.
+        wants-ssd: 0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.
+        fill-3: 0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.
+        patient: 0/3 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.
+        lost: 0/3 nodes are available: persistentvolumeclaim "nosuchclaim" not found. not found
+    "#]]
+    .assert_eq(&(table.join("\n") + "\n"));
+    // What helps wakes it: the node gets the label.
+    let mut node = node("k8s-node-02", false);
+    node.set(&["metadata", "labels", "disktype"], "ssd");
+    world.api.restore(node).unwrap();
+    world.sim.run_for(Duration::from_secs(15));
+    assert_eq!(world.node_of("wants-ssd"), "k8s-node-02");
+}
+
+#[test]
+fn preempts_the_lower() {
+    let world = World::new();
+    for name in ["low-1", "low-2"] {
+        world.pod(name, obj! {}, cpu("1500m"));
+    }
+    let mut high = cpu("1500m");
+    high.set(&["priority"], 1000);
+    world.pod("high", obj! {}, high);
+    world.sim.run_for(Duration::from_secs(20));
+    assert!(!world.node_of("high").is_empty());
+    let mut left = 0;
+    world.api.store().each("pods", "", |_| left += 1);
+    assert_eq!(left, 2, "one of the lower two is gone");
+}
+
+#[test]
+fn anti_affinity_and_spread() {
+    let world = World::new();
+    let term = obj! {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": obj! { "matchLabels": obj! { "app": "cache" } },
+    };
+    let mut apart = obj! {};
+    apart.set(
+        &["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"],
+        list![term.clone()],
+    );
+    for i in 0..3 {
+        world.pod(&format!("cache-{i}"), obj! { "app": "cache" }, apart.clone());
+    }
+    assert_ne!(world.node_of("cache-0"), world.node_of("cache-1"));
+    let why = world.why("cache-2");
+    assert!(why.contains("2 node(s) didn't match pod anti-affinity rules. no new"), "{why}");
+    let spread = obj! {
+        "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": obj! { "matchLabels": obj! { "app": "spread" } },
+    };
+    for i in 0..3 {
+        let spec = obj! { "topologySpreadConstraints": list![spread.clone()] };
+        world.pod(&format!("spread-{i}"), obj! { "app": "spread" }, spec);
+    }
+    let why = world.why("spread-2");
+    // The tainted master is a domain with none.
+    assert!(why.contains("2 node(s) didn't match pod topology spread constraints."), "{why}");
+}
+
+#[test]
+fn an_idle_scheduler_costs_nothing_but_its_flush() {
+    let world = World::new();
+    world.pod("ok", obj! {}, obj! {});
+    let before = world.sim.trace().last_seq();
+    world.sim.run_for(Duration::from_secs(86_400));
+    assert_eq!(world.sim.trace().last_seq(), before);
+}
