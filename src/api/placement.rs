@@ -82,7 +82,11 @@ pub fn node_selector_fits(selector: &Value, node: &Object) -> bool {
         .any(|term| term_fits(term, node))
 }
 
-const REQUIRED: [&str; 3] = ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
+const REQUIRED: [&str; 3] = [
+    "affinity",
+    "nodeAffinity",
+    "requiredDuringSchedulingIgnoredDuringExecution",
+];
 
 /// Whether a node fits a pod's `nodeSelector` and its required node affinity.
 pub fn node_affinity_fits(pod_spec: &Value, node: &Object) -> bool {
@@ -126,7 +130,10 @@ mod tests {
             (obj! { "key": "dedicated", "operator": "Exists" }, true),
             (obj! { "key": "dedicated", "value": "gpu" }, true),
             (obj! { "key": "dedicated", "value": "cpu" }, false),
-            (obj! { "key": "dedicated", "operator": "Exists", "effect": "NoExecute" }, false),
+            (
+                obj! { "key": "dedicated", "operator": "Exists", "effect": "NoExecute" },
+                false,
+            ),
             (obj! { "key": "other", "operator": "Exists" }, false),
         ] {
             assert_eq!(toleration_fits(&toleration, &taint), fits, "{toleration:?}");
@@ -135,7 +142,8 @@ mod tests {
 
     #[test]
     fn affinity() {
-        let node = Object::new(obj! { "metadata": obj! { "name": "n1", "labels": obj! { "disk": "ssd", "cores": "8" } } });
+        let node =
+            Object::new(obj! { "metadata": obj! { "name": "n1", "labels": obj! { "disk": "ssd", "cores": "8" } } });
         let spec = |terms: Value| {
             let mut spec = Value::map();
             spec.set(&REQUIRED, obj! { "nodeSelectorTerms": terms });
@@ -145,11 +153,15 @@ mod tests {
             (list![], false),
             (list![obj! {}], false),
             (
-                list![obj! { "matchExpressions": list![obj! { "key": "cores", "operator": "Gt", "values": list!["4"] }] }],
+                list![
+                    obj! { "matchExpressions": list![obj! { "key": "cores", "operator": "Gt", "values": list!["4"] }] }
+                ],
                 true,
             ),
             (
-                list![obj! { "matchFields": list![obj! { "key": "metadata.name", "operator": "In", "values": list!["n2"] }] }],
+                list![
+                    obj! { "matchFields": list![obj! { "key": "metadata.name", "operator": "In", "values": list!["n2"] }] }
+                ],
                 false,
             ),
             (
@@ -162,7 +174,10 @@ mod tests {
         ] {
             assert_eq!(node_affinity_fits(&spec(terms.clone()), &node), fits, "{terms:?}");
         }
-        assert!(!node_affinity_fits(&obj! { "nodeSelector": obj! { "disk": "hdd" } }, &node));
+        assert!(!node_affinity_fits(
+            &obj! { "nodeSelector": obj! { "disk": "hdd" } },
+            &node
+        ));
         let terms = list![
             obj! { "matchFields": list![obj! { "key": "metadata.name", "operator": "In", "values": list!["n1"] }] },
         ];

@@ -229,12 +229,23 @@ mod tests {
     #[test]
     fn sentences() {
         let reasons: Vec<Rc<str>> = vec!["Insufficient cpu".into(), "x".into(), "Insufficient cpu".into()];
-        assert_eq!(unavailable(3, &reasons), "0/3 nodes are available: 1 x, 2 Insufficient cpu.");
+        assert_eq!(
+            unavailable(3, &reasons),
+            "0/3 nodes are available: 1 x, 2 Insufficient cpu."
+        );
     }
 
     #[test]
     fn enough_nodes() {
-        let table = [(3, 3), (99, 99), (100, 100), (200, 100), (1000, 420), (5000, 500), (10_000, 500)];
+        let table = [
+            (3, 3),
+            (99, 99),
+            (100, 100),
+            (200, 100),
+            (1000, 420),
+            (5000, 500),
+            (10_000, 500),
+        ];
         for (nodes, want) in table {
             assert_eq!(enough(nodes), want, "{nodes}");
         }

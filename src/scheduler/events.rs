@@ -46,7 +46,15 @@ impl Recorder {
     }
 
     /// Records an event about `object`; `related` is the other object that it is about, if any.
-    pub fn event(&self, object: &Object, related: Option<&Object>, kind: EventType, reason: &str, action: &str, note: String) {
+    pub fn event(
+        &self,
+        object: &Object,
+        related: Option<&Object>,
+        kind: EventType,
+        reason: &str,
+        action: &str,
+        note: String,
+    ) {
         let now = self.client.sim().now();
         let kind = match kind {
             EventType::Normal => "Normal",

@@ -21,7 +21,7 @@ use queue::{Happening, Queue, Queued};
 use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::pod::Pod;
-use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, PatchType, Resource, User, WriteOptions};
+use crate::api::{ApiServer, Client, Informer, ListOptions, Object, PatchType, Resource, User, WriteOptions};
 use crate::sim::{Signal, Sim, TaskHandle, TraceEvent};
 use crate::value::Value;
 use crate::{list, obj};
@@ -209,9 +209,7 @@ impl Scheduler {
                             o.spec().same(pod.spec()) && !relabelled && o.is_deleting() == pod.is_deleting()
                         });
                         if !(was_bound && same && state.cache.holds(&key)) {
-                            state
-                                .cache
-                                .set_pod(Pod(pod).node_name(), Rc::new(PodInfo::new(pod)));
+                            state.cache.set_pod(Pod(pod).node_name(), Rc::new(PodInfo::new(pod)));
                         }
                         if !was_bound || relabelled {
                             happening = Some(Happening::PodPlaced);
@@ -309,7 +307,14 @@ impl Scheduler {
             let mut state = inner.state.borrow_mut();
             let state = &mut *state;
             let view = View::new(state.cache.nodes());
-            decide(&inner.sim, &pod, view, &inner.listers, &state.nominated, &mut state.start)
+            decide(
+                &inner.sim,
+                &pod,
+                view,
+                &inner.listers,
+                &state.nominated,
+                &mut state.start,
+            )
         };
         let Decision {
             verdict,
@@ -370,6 +375,20 @@ impl Scheduler {
             .client
             .post(&inner.pods_resource, pod.namespace(), pod.name(), "binding", binding)
             .await;
+        // Until the binding subresource is served, the pod's own path serves.
+        let bound = match bound {
+            Err(status) if status.message() == "the server could not find the requested resource" => {
+                let patch = obj! { "spec": obj! { "nodeName": node } };
+                let none = WriteOptions::default();
+                let pods = &inner.pods_resource;
+                inner
+                    .client
+                    .patch(pods, pod.namespace(), pod.name(), "", PatchType::Merge, patch, &none)
+                    .await
+                    .map(|o| o.value().clone())
+            }
+            other => other,
+        };
         match bound {
             Ok(_) => inner.recorder.event(
                 &pod,
@@ -386,7 +405,10 @@ impl Scheduler {
                 if status.is_not_found() {
                     return;
                 }
-                let why = format!("binding rejected: running Bind plugin \"DefaultBinder\": {}", status.message());
+                let why = format!(
+                    "binding rejected: running Bind plugin \"DefaultBinder\": {}",
+                    status.message()
+                );
                 let note = why.clone();
                 inner
                     .recorder
@@ -428,7 +450,10 @@ impl Scheduler {
         };
         let mut status = obj! { "conditions": list![condition.clone()] };
         let others = pod.status().get("conditions").items().iter();
-        let mut conditions: Vec<Value> = others.filter(|c| c.str_at(&["type"]) != "PodScheduled").cloned().collect();
+        let mut conditions: Vec<Value> = others
+            .filter(|c| c.str_at(&["type"]) != "PodScheduled")
+            .cloned()
+            .collect();
         conditions.push(condition);
         status.set(&["conditions"], conditions);
         status.set_or_remove(&["nominatedNodeName"], node);

@@ -25,8 +25,12 @@ pub struct AffinityTerm {
 
 impl AffinityTerm {
     fn read(term: &Value, owner: &Object, weight: i64) -> AffinityTerm {
-        let mut namespaces: BTreeSet<String> =
-            term.get("namespaces").items().iter().map(|n| n.str().to_owned()).collect();
+        let mut namespaces: BTreeSet<String> = term
+            .get("namespaces")
+            .items()
+            .iter()
+            .map(|n| n.str().to_owned())
+            .collect();
         let namespace_selector = term
             .has("namespaceSelector")
             .then(|| Selector::from_label_selector(term.get("namespaceSelector")));

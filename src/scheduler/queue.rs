@@ -115,7 +115,8 @@ pub struct Queue {
 impl Queue {
     fn take(&mut self, key: &ObjectKey) -> Option<(Place, Queued)> {
         let (place, queued) = self.pods.remove(key)?;
-        self.active.remove(&(Reverse(queued.priority()), queued.since, key.clone()));
+        self.active
+            .remove(&(Reverse(queued.priority()), queued.since, key.clone()));
         self.backoff.remove(&(queued.since + queued.backoff(), key.clone()));
         self.unschedulable.remove(&(queued.since, key.clone()));
         Some((place, queued))

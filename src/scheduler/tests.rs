@@ -1,6 +1,7 @@
 //! The scheduler against an API server with three nodes, as kubeadm makes them.
 
 use super::*;
+use crate::api::ObjectKey;
 use crate::sim::{Time, Verdict};
 
 struct World {
@@ -100,7 +101,9 @@ fn binds_and_says_so() {
     for i in 0..6 {
         world.pod(&format!("even-{i}"), obj! { "app": "even" }, obj! {});
     }
-    let on_01 = (0..6).filter(|i| world.node_of(&format!("even-{i}")) == "k8s-node-01").count();
+    let on_01 = (0..6)
+        .filter(|i| world.node_of(&format!("even-{i}")) == "k8s-node-01")
+        .count();
     assert_eq!(on_01, 3);
     let verdicts = world.verdicts();
     assert_eq!(verdicts.len(), 6);
@@ -127,7 +130,11 @@ fn says_why_not() {
     let world = World::new();
     let hostname = obj! { "kubernetes.io/hostname": "k8s-node-01" };
     world.pod("too-big", obj! {}, cpu("5"));
-    world.pod("wants-ssd", obj! {}, obj! { "nodeSelector": obj! { "disktype": "ssd" } });
+    world.pod(
+        "wants-ssd",
+        obj! {},
+        obj! { "nodeSelector": obj! { "disktype": "ssd" } },
+    );
     world.pod("fill-1", obj! {}, cpu("1500m"));
     world.pod("fill-2", obj! {}, cpu("1500m"));
     world.pod("fill-3", obj! {}, cpu("1500m"));
@@ -183,7 +190,11 @@ fn anti_affinity_and_spread() {
     };
     let mut apart = obj! {};
     apart.set(
-        &["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"],
+        &[
+            "affinity",
+            "podAntiAffinity",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+        ],
         list![term.clone()],
     );
     for i in 0..3 {
@@ -191,7 +202,10 @@ fn anti_affinity_and_spread() {
     }
     assert_ne!(world.node_of("cache-0"), world.node_of("cache-1"));
     let why = world.why("cache-2");
-    assert!(why.contains("2 node(s) didn't match pod anti-affinity rules. no new"), "{why}");
+    assert!(
+        why.contains("2 node(s) didn't match pod anti-affinity rules. no new"),
+        "{why}"
+    );
     let spread = obj! {
         "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
         "labelSelector": obj! { "matchLabels": obj! { "app": "spread" } },
@@ -202,7 +216,10 @@ fn anti_affinity_and_spread() {
     }
     let why = world.why("spread-2");
     // The tainted master is a domain with none.
-    assert!(why.contains("2 node(s) didn't match pod topology spread constraints."), "{why}");
+    assert!(
+        why.contains("2 node(s) didn't match pod topology spread constraints."),
+        "{why}"
+    );
 }
 
 #[test]

@@ -80,7 +80,9 @@ pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Result<(), Refusal> {
     let Some(state) = &cycle.affinity else { return Ok(()) };
     let affinity = &cycle.pod.affinity.required;
     let labelled = affinity.iter().all(|t| node.label(&t.topology_key).is_some());
-    let near = affinity.iter().all(|t| counted(&state.affinity, node, &t.topology_key) > 0);
+    let near = affinity
+        .iter()
+        .all(|t| counted(&state.affinity, node, &t.topology_key) > 0);
     // The first of a group that wants to stand together may stand anywhere.
     let first = state.affinity.is_empty() && state.selects_itself;
     if !affinity.is_empty() && !(labelled && (near || first)) {
@@ -131,7 +133,8 @@ pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
             node.pods.values().for_each(|other| weigh(node, other));
         } else {
             let keys = node.with_affinity.iter();
-            keys.filter_map(|k| node.pods.get(k)).for_each(|other| weigh(node, other));
+            keys.filter_map(|k| node.pods.get(k))
+                .for_each(|other| weigh(node, other));
         }
     }
     if counts.is_empty() {

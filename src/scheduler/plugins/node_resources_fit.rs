@@ -79,7 +79,11 @@ mod tests {
             ((1000, 1000), (0, 2000), 50),
         ];
         for (requested, capacity, score) in table {
-            assert_eq!(least_allocated(requested, capacity), score, "{requested:?} of {capacity:?}");
+            assert_eq!(
+                least_allocated(requested, capacity),
+                score,
+                "{requested:?} of {capacity:?}"
+            );
         }
     }
 }

@@ -185,7 +185,10 @@ pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Result<(), Refusal> {
         let itself = i64::from(constraint.selector.matches(pod.labels()));
         let skew = counts.get(value).copied().unwrap_or(0) + itself - min;
         if skew > constraint.max_skew {
-            return Err(Refusal::new(NAME, "node(s) didn't match pod topology spread constraints"));
+            return Err(Refusal::new(
+                NAME,
+                "node(s) didn't match pod topology spread constraints",
+            ));
         }
     }
     Ok(())
@@ -229,7 +232,9 @@ pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
         }
         let mut score = 0.0;
         for (constraint, counts) in constraints.iter().zip(&counts) {
-            let Some(value) = node.label(&constraint.key) else { continue };
+            let Some(value) = node.label(&constraint.key) else {
+                continue;
+            };
             let host = &*constraint.key == HOSTNAME;
             let count = if host {
                 matching(node, &constraint.selector, pod.namespace())

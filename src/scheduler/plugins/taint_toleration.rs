@@ -28,7 +28,10 @@ pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
     let mut scores: Vec<i64> = nodes
         .iter()
         .map(|node| {
-            let soft = node.taints().iter().filter(|t| t.str_at(&["effect"]) == "PreferNoSchedule");
+            let soft = node
+                .taints()
+                .iter()
+                .filter(|t| t.str_at(&["effect"]) == "PreferNoSchedule");
             soft.filter(|t| !tolerated(&tolerations, t)).count() as i64
         })
         .collect();
