@@ -1,5 +1,7 @@
 //! The native command: runs scenarios, and makes the snapshot that worlds begin from.
 
+mod bench;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +14,7 @@ kubetab: a Kubernetes cluster in one deterministic world
 
   kubetab run FILE [--seed N]    runs a scenario in a fresh world and prints its transcript
                                  (FILE may be - for standard input)
+  kubetab bench                  prints figures of the simulation on this machine
   kubetab snapshot DIR           prints the boot snapshot made from a folder of YAML lists
 ";
 
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
             Ok(seed) => run(file, seed),
             Err(_) => Err(format!("--seed takes a number, not {seed:?}")),
         },
+        ["bench"] => bench::run(),
         ["snapshot", dir] => snapshot(dir),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
