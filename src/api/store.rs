@@ -9,7 +9,7 @@ use super::object::{Object, ObjectKey};
 use super::status::Status;
 use crate::limits;
 use crate::sim::{Signal, WriteKind};
-use crate::value::Value;
+use crate::value::{Pool, Value};
 
 /// One change, as a watch delivers it.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ pub struct Store {
     shelves: RefCell<BTreeMap<ShelfName, Shelf>>,
     revision: Cell<u64>,
     count: Cell<usize>,
+    pool: RefCell<Pool>,
 }
 
 impl Default for Store {
@@ -48,6 +49,7 @@ impl Default for Store {
             shelves: RefCell::default(),
             revision: Cell::new(1),
             count: Cell::new(0),
+            pool: RefCell::default(),
         }
     }
 }
@@ -150,6 +152,7 @@ impl Store {
         let revision = self.revision.get() + 1;
         self.revision.set(revision);
         value.set(&["metadata", "resourceVersion"], revision.to_string());
+        self.pool.borrow_mut().share(&mut value);
         let object = Object::new(value);
         let op = if old.is_some() {
             WriteKind::Modified

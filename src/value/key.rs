@@ -1,7 +1,7 @@
-//! Field names. Equal names of Kubernetes' own fields share one allocation.
+//! Field names, and the shapes of maps. Equal names share one allocation, and maps with the same
+//! names share one list of them.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
@@ -10,8 +10,78 @@ use std::rc::Rc;
 const LONGEST: usize = 40;
 const MOST: usize = 8_192;
 
+/// The most keys of a shape that is shared, and how many shapes are: some thousand serve every type.
+const WIDEST: usize = 64;
+const SHAPES: usize = 8_192;
+
+/// Slots of each table: twice what it holds, so that a search ends soon.
+const SLOTS: usize = 16_384;
+
 thread_local! {
-    static NAMES: RefCell<BTreeSet<Rc<str>>> = const { RefCell::new(BTreeSet::new()) };
+    static NAMES: RefCell<Table<Rc<str>>> = const { RefCell::new(Table { slots: Vec::new(), used: 0 }) };
+    static KNOWN_SHAPES: RefCell<Table<Shape>> = const { RefCell::new(Table { slots: Vec::new(), used: 0 }) };
+}
+
+/// A map's keys, sorted.
+pub(super) type Shape = Rc<[Key]>;
+
+/// A hash table that only grows, up to a limit, and is never iterated.
+struct Table<T> {
+    slots: Vec<Option<T>>,
+    used: usize,
+}
+
+impl<T: Clone> Table<T> {
+    /// The entry of this hash that `is` it, or what `make` gives, kept when there is room.
+    fn find_or(&mut self, hash: u64, most: usize, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> T {
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || None);
+        }
+        let mut at = hash as usize % SLOTS;
+        // The table is never full, so the search ends.
+        while let Some(Some(entry)) = self.slots.get(at) {
+            if is(entry) {
+                return entry.clone();
+            }
+            at = (at + 1) % SLOTS;
+        }
+        let entry = make();
+        if self.used < most
+            && let Some(slot) = self.slots.get_mut(at)
+        {
+            self.used += 1;
+            *slot = Some(entry.clone());
+        }
+        entry
+    }
+}
+
+/// FNV-1a, with a last mix so that the low bits depend on all.
+pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
+        (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash ^ (hash >> 32)
+}
+
+/// The shared list of these keys, which are sorted.
+pub(super) fn shape(keys: Vec<Key>) -> Shape {
+    if keys.len() > WIDEST {
+        return keys.into();
+    }
+    let hash = keys.iter().fold(keys.len() as u64, |h, k| {
+        (h ^ hash_bytes(k.as_bytes()))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(23)
+    });
+    KNOWN_SHAPES.with_borrow_mut(|shapes| {
+        shapes.find_or(
+            hash ^ (hash >> 32),
+            SHAPES,
+            |s| **s == *keys,
+            || Rc::from(keys.as_slice()),
+        )
+    })
 }
 
 /// A field's name.
@@ -34,16 +104,7 @@ pub fn intern(text: &str) -> Rc<str> {
     if text.len() > LONGEST {
         return text.into();
     }
-    NAMES.with_borrow_mut(|names| {
-        if let Some(name) = names.get(text) {
-            return name.clone();
-        }
-        let name: Rc<str> = text.into();
-        if names.len() < MOST {
-            names.insert(name.clone());
-        }
-        name
-    })
+    NAMES.with_borrow_mut(|names| names.find_or(hash_bytes(text.as_bytes()), MOST, |n| **n == *text, || text.into()))
 }
 
 impl From<&str> for Key {

@@ -8,13 +8,17 @@ pub mod gofmt;
 pub mod gojson;
 mod json;
 mod key;
+mod pool;
 pub mod yaml;
 
 pub use json::JsonError;
 pub use key::{Key, intern};
+pub use pool::Pool;
 
 use std::fmt;
 use std::rc::Rc;
+
+use key::Shape;
 
 /// A JSON-like value. Maps keep their keys sorted by bytes, as Kubernetes prints them.
 #[derive(Clone, Default)]
@@ -33,13 +37,26 @@ pub enum Value {
 /// constant lives as long as the program.
 const NULL: &Value = &Value::Null;
 
-/// A map's entries, sorted by key.
-#[derive(Clone, Default)]
-pub struct Map(Vec<(Key, Value)>);
+/// A map. Its keys are sorted, and shared with the other maps that have the same.
+#[derive(Clone)]
+pub struct Map {
+    shape: Shape,
+    /// In the order of the keys.
+    values: Vec<Value>,
+}
+
+impl Default for Map {
+    fn default() -> Map {
+        Map {
+            shape: key::shape(Vec::new()),
+            values: Vec::new(),
+        }
+    }
+}
 
 impl Map {
-    pub const fn new() -> Map {
-        Map(Vec::new())
+    pub fn new() -> Map {
+        Map::default()
     }
 
     /// A map of these entries. A later entry of the same key wins.
@@ -53,39 +70,52 @@ impl Map {
             }
             same
         });
-        Map(entries)
+        let (keys, values) = entries.into_iter().unzip();
+        Map {
+            shape: key::shape(keys),
+            values,
+        }
     }
 
     fn find(&self, key: &str) -> Result<usize, usize> {
         // Most maps are small: a scan that mostly compares lengths beats a binary search there.
-        if self.0.len() <= 8 {
-            if let Some(i) = self.0.iter().position(|(k, _)| k.as_str() == key) {
-                return Ok(i);
-            }
+        if self.shape.len() <= 8
+            && let Some(i) = self.shape.iter().position(|k| k.as_str() == key)
+        {
+            return Ok(i);
         }
-        self.0.binary_search_by(|(k, _)| k.as_str().cmp(key))
+        self.shape.binary_search_by(|k| k.as_str().cmp(key))
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.find(key).ok().and_then(|i| self.0.get(i)).map(|(_, v)| v)
+        self.find(key).ok().and_then(|i| self.values.get(i))
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         let i = self.find(key).ok()?;
-        self.0.get_mut(i).map(|(_, v)| v)
+        self.values.get_mut(i)
     }
 
     pub fn contains_key(&self, key: &str) -> bool {
         self.find(key).is_ok()
     }
 
+    /// Adds a key that is not there, at its place.
+    fn add(&mut self, at: usize, key: Key, value: Value) {
+        let mut keys = Vec::with_capacity(self.shape.len() + 1);
+        keys.extend_from_slice(&self.shape);
+        keys.insert(at, key);
+        self.shape = key::shape(keys);
+        self.values.insert(at, value);
+    }
+
     /// Sets a key, and returns what it held.
     pub fn insert(&mut self, key: impl Into<Key>, value: Value) -> Option<Value> {
         let key = key.into();
         match self.find(key.as_str()) {
-            Ok(i) => self.0.get_mut(i).map(|(_, v)| std::mem::replace(v, value)),
+            Ok(i) => self.values.get_mut(i).map(|v| std::mem::replace(v, value)),
             Err(i) => {
-                self.0.insert(i, (key, value));
+                self.add(i, key, value);
                 None
             }
         }
@@ -93,7 +123,10 @@ impl Map {
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let i = self.find(key).ok()?;
-        Some(self.0.remove(i).1)
+        let mut keys = self.shape.to_vec();
+        keys.remove(i);
+        self.shape = key::shape(keys);
+        Some(self.values.remove(i))
     }
 
     /// The value at `key`, set to null first where there is none.
@@ -101,41 +134,54 @@ impl Map {
         let i = match self.find(key) {
             Ok(i) => i,
             Err(i) => {
-                self.0.insert(i, (Key::from(key), Value::Null));
+                self.add(i, Key::from(key), Value::Null);
                 i
             }
         };
-        &mut self.0[i].1
+        &mut self.values[i]
     }
 
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
-        self.0.retain(|(k, v)| keep(k.as_str(), v));
+        if self.iter().all(|(k, v)| keep(k, v)) {
+            return;
+        }
+        let kept = self
+            .iter()
+            .filter(|(k, v)| keep(k, v))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        *self = Map::from_entries(kept);
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Key, &Value)> + ExactSizeIterator + Clone {
-        self.0.iter().map(|(k, v)| (k, v))
+        self.shape.iter().zip(&self.values)
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
-        self.0.iter_mut().map(|(k, v)| (&*k, v))
+        self.shape.iter().zip(&mut self.values)
     }
 
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator + Clone {
-        self.0.iter().map(|(k, _)| k.as_str())
+        self.shape.iter().map(Key::as_str)
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+
+    /// Gives back what the map holds for values to come.
+    fn shrink(&mut self) {
+        self.values.shrink_to_fit();
     }
 }
 
 impl PartialEq for Map {
     fn eq(&self, other: &Map) -> bool {
-        self.0 == other.0
+        (Rc::ptr_eq(&self.shape, &other.shape) || self.shape == other.shape) && self.values == other.values
     }
 }
 
@@ -265,7 +311,7 @@ impl Value {
 
     /// The entries of a map; nothing for anything else.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = (&Key, &Value)> + Clone {
-        self.as_map().into_iter().flat_map(|m| m.0.iter().map(|(k, v)| (k, v)))
+        self.as_map().into_iter().flat_map(Map::iter)
     }
 
     /// This value as a map to edit; anything that is no map is replaced by an empty one.

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::jsonpath::{JsonPath, JsonPathError, go_type, relaxed};
-use crate::value::Value;
 use crate::api::quantity::Quantity;
+use crate::value::Value;
 
 /// The order of the objects by a field, as indexes into them. Objects without the field come first.
 /// The error is the sentence of the sorter; `kubectl get` of a Table answers it with no rows.
