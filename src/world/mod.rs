@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::api::{ApiServer, Client, Status, User};
 use crate::controllers;
 use crate::net::{Mode, Network};
+use crate::scheduler;
 use crate::shell::{Commands, Dialect, Files, Host};
 use crate::sim::{Journal, Sim, Time};
 
@@ -65,6 +66,7 @@ struct Inner {
     network: Network,
     host: Host,
     controllers: Option<controllers::Controllers>,
+    scheduler: Option<scheduler::Scheduler>,
 }
 
 /// A world. Clones are handles.
@@ -95,6 +97,9 @@ impl World {
         let controllers = options
             .controllers
             .then(|| controllers::start(&api, controllers::Options::default()));
+        let scheduler = options
+            .scheduler
+            .then(|| scheduler::start(&api, scheduler::Options::default()));
         let mut commands = Commands::with_tools();
         tools::network(&mut commands, &network);
         tools::kubectl(&mut commands, &api);
@@ -112,6 +117,7 @@ impl World {
             network,
             host,
             controllers,
+            scheduler,
         }));
         // The first lists arrive, so that the parts begin with what is there.
         world.0.sim.run_for(Duration::from_millis(10));
@@ -133,6 +139,11 @@ impl World {
     /// The controllers, when they run.
     pub fn controllers(&self) -> Option<&controllers::Controllers> {
         self.0.controllers.as_ref()
+    }
+
+    /// The scheduler, when it runs.
+    pub fn scheduler(&self) -> Option<&scheduler::Scheduler> {
+        self.0.scheduler.as_ref()
     }
 
     /// The host that the student's terminals are on.
