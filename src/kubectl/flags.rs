@@ -123,6 +123,13 @@ impl Values {
         self.given.insert(name, vec![value.into()]);
     }
 
+    /// The flags given, by name, with their last values.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.given
+            .iter()
+            .map(|(k, v)| (*k, v.last().map_or("", String::as_str)))
+    }
+
     /// Whether the verb has the flag at all.
     pub fn knows(&self, name: &str) -> bool {
         self.defaults.contains_key(name)

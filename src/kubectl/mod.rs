@@ -5,22 +5,31 @@
 //! and an async function of a [`Cmd`]. Everything that it does goes through the API's `Client`.
 
 mod apply;
+mod attach;
 mod builder;
+mod change;
 mod command;
 mod create;
 mod delete;
 mod error;
+mod expose;
 mod files;
 mod flags;
 mod get;
 mod help;
+mod info;
 mod kubeconfig;
 mod kustomize;
+mod label;
 mod mapper;
 mod options;
 mod output;
 pub mod print;
+mod rollout;
 mod root;
+mod run;
+mod scale;
+mod set;
 mod template;
 
 use std::cell::RefCell;
@@ -215,4 +224,9 @@ fn print_labels(labels: &Value) -> String {
     }
     let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
     pairs.join(",")
+}
+
+/// A pod template as `rollout history --revision` shows it.
+fn describe_template(template: &Value) -> String {
+    crate::value::yaml::to_yaml(template)
 }

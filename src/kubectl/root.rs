@@ -8,14 +8,122 @@ pub static ROOT: Verb = Verb {
     name: "kubectl",
     subs: &[
         &super::create::CREATE,
+        &super::expose::EXPOSE,
+        &super::run::RUN,
+        &super::set::SET,
+        &EXPLAIN,
         &super::get::GET,
+        &EDIT,
         &super::delete::DELETE,
+        &super::rollout::ROLLOUT,
+        &super::scale::SCALE,
+        &AUTOSCALE,
+        &CERTIFICATE,
+        &super::info::CLUSTER_INFO,
+        &super::info::TOP,
+        &CORDON,
+        &UNCORDON,
+        &DRAIN,
+        &TAINT,
+        &DESCRIBE,
+        &LOGS,
+        &ATTACH,
+        &EXEC,
+        &PORT_FORWARD,
+        &PROXY,
+        &CP,
+        &AUTH,
+        &DEBUG,
+        &EVENTS,
+        &DIFF,
         &super::apply::APPLY,
+        &PATCH,
+        &REPLACE,
+        &WAIT,
+        &KUSTOMIZE,
+        &super::label::LABEL,
+        &super::label::ANNOTATE,
+        &super::info::COMPLETION,
+        &super::info::API_RESOURCES,
+        &super::info::API_VERSIONS,
+        &CONFIG,
+        &KUBERC,
+        &super::info::PLUGIN,
+        &super::info::VERSION,
         &HELP,
         &OPTIONS,
     ],
     ..VERB
 };
+
+/// A command that is not simulated yet.
+const fn later(name: &'static str, group: &'static str, short: &'static str) -> Verb {
+    Verb {
+        name,
+        group,
+        short,
+        missing: "the whole command, for now",
+        run: Some(|c| Box::pin(super::info::not_simulated(c))),
+        ..VERB
+    }
+}
+
+const INTERMEDIATE: &str = "Basic Commands (Intermediate):";
+const DEPLOY: &str = "Deploy Commands:";
+const MANAGE: &str = "Cluster Management Commands:";
+const DEBUGGING: &str = "Troubleshooting and Debugging Commands:";
+const ADVANCED: &str = "Advanced Commands:";
+const OTHER: &str = "Other Commands:";
+
+static EXPLAIN: Verb = later("explain", INTERMEDIATE, "Get documentation for a resource");
+static EDIT: Verb = later("edit", INTERMEDIATE, "Edit a resource on the server");
+static AUTOSCALE: Verb = later(
+    "autoscale",
+    DEPLOY,
+    "Auto-scale a deployment, replica set, stateful set, or replication controller",
+);
+static CERTIFICATE: Verb = later("certificate", MANAGE, "Modify certificate resources");
+static CORDON: Verb = later("cordon", MANAGE, "Mark node as unschedulable");
+static UNCORDON: Verb = later("uncordon", MANAGE, "Mark node as schedulable");
+static DRAIN: Verb = later("drain", MANAGE, "Drain node in preparation for maintenance");
+static TAINT: Verb = later("taint", MANAGE, "Update the taints on one or more nodes");
+static DESCRIBE: Verb = later(
+    "describe",
+    DEBUGGING,
+    "Show details of a specific resource or group of resources",
+);
+static LOGS: Verb = later("logs", DEBUGGING, "Print the logs for a container in a pod");
+static ATTACH: Verb = later("attach", DEBUGGING, "Attach to a running container");
+static EXEC: Verb = later("exec", DEBUGGING, "Execute a command in a container");
+static PORT_FORWARD: Verb = later("port-forward", DEBUGGING, "Forward one or more local ports to a pod");
+static PROXY: Verb = later("proxy", DEBUGGING, "Run a proxy to the Kubernetes API server");
+static CP: Verb = later("cp", DEBUGGING, "Copy files and directories to and from containers");
+static AUTH: Verb = later("auth", DEBUGGING, "Inspect authorization");
+static DEBUG: Verb = later(
+    "debug",
+    DEBUGGING,
+    "Create debugging sessions for troubleshooting workloads and nodes",
+);
+static EVENTS: Verb = later("events", DEBUGGING, "List events");
+static DIFF: Verb = later(
+    "diff",
+    ADVANCED,
+    "Diff the live version against a would-be applied version",
+);
+static PATCH: Verb = later("patch", ADVANCED, "Update fields of a resource");
+static REPLACE: Verb = later("replace", ADVANCED, "Replace a resource by file name or stdin");
+static WAIT: Verb = later(
+    "wait",
+    ADVANCED,
+    "Wait for a specific condition on one or many resources",
+);
+static KUSTOMIZE: Verb = later(
+    "kustomize",
+    ADVANCED,
+    "Build a kustomization target from a directory or URL",
+);
+static CONFIG: Verb = later("config", OTHER, "Modify kubeconfig files");
+static KUBERC: Verb = later("kuberc", OTHER, "Manage kuberc configuration files");
 
 static HELP: Verb = Verb {
     name: "help",

@@ -1,0 +1,108 @@
+//! What the verbs that change a field of an object share: pod templates, patches, records.
+
+use super::builder::Info;
+use super::command::{Cmd, DryRun, Write};
+use super::error::Error;
+use super::output::Report;
+use crate::api::PatchType;
+use crate::value::{Map, Value};
+
+/// The annotation of `--record` and of rollout histories.
+pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+
+/// Where an object of this kind keeps its pod spec.
+pub fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
+    Some(match kind {
+        "Pod" => &["spec"],
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => {
+            &["spec", "template", "spec"]
+        }
+        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
+        _ => return None,
+    })
+}
+
+/// The JSON merge patch from one tree to another.
+pub fn merge_diff(old: &Value, new: &Value) -> Value {
+    let mut patch = Map::new();
+    for (k, v) in new.entries() {
+        match (old.get(k.as_str()), v) {
+            (Value::Map(_), Value::Map(_)) => {
+                let inner = merge_diff(old.get(k.as_str()), v);
+                if !inner.is_empty() {
+                    patch.insert(k.clone(), inner);
+                }
+            }
+            (a, b) if a == b => {}
+            _ => {
+                patch.insert(k.clone(), v.clone());
+            }
+        }
+    }
+    for (k, _) in old.entries() {
+        if !new.has(k.as_str()) {
+            patch.insert(k.clone(), Value::Null);
+        }
+    }
+    Value::from(patch)
+}
+
+/// The command line as `--record` keeps it.
+pub fn command_line(cmd: &Cmd) -> String {
+    let mut words = vec![cmd.path.clone()];
+    words.extend(cmd.args.iter().cloned());
+    words.extend(cmd.flags.given().map(|(k, v)| format!("--{k}={v}")));
+    words.join(" ")
+}
+
+/// Writes the change of an object to the server, unless the run is dry, and reports it.
+/// Without any change nothing is said.
+///
+/// # Errors
+/// The API server's failure.
+pub async fn store(cmd: &Cmd, info: &Info, mut new: Value, report: &mut Report, manager: &str) -> Result<(), Error> {
+    let local = cmd.flags.knows("local") && cmd.flags.bool("local");
+    if cmd.flags.knows("record") && cmd.flags.bool("record") {
+        new.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
+    }
+    let patch = merge_diff(&info.object, &new);
+    if patch.is_empty() {
+        return Ok(());
+    }
+    if local || cmd.dry_run()? == DryRun::Client {
+        return report.print(cmd, &new);
+    }
+    let write = Write::of(cmd, manager)?;
+    let stored = cmd
+        .patch(
+            &info.resource,
+            &info.namespace,
+            &info.name,
+            "",
+            PatchType::Merge,
+            &patch,
+            &write,
+        )
+        .await?;
+    report.print(cmd, &stored)
+}
+
+/// Splits arguments into what names resources and the `KEY=VALUE` or `KEY-` after it.
+///
+/// # Errors
+/// When a resource comes after a pair.
+pub fn pairs(args: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), Error> {
+    let (mut resources, mut pairs) = (Vec::new(), Vec::new());
+    for arg in args {
+        if arg.contains('=') || arg.ends_with('-') {
+            pairs.push(arg.clone());
+        } else if pairs.is_empty() {
+            resources.push(arg.clone());
+        } else {
+            return Err(Error::plain(format!(
+                "all resources must be specified before {what} changes: {arg}"
+            )));
+        }
+    }
+    Ok((resources, pairs))
+}

@@ -1,0 +1,272 @@
+//! `kubectl expose`: a service for what an object selects.
+
+use super::builder::{self, Select};
+use super::change::pod_spec;
+use super::command::{Cmd, DryRun, VERB, Verb, Write};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{DRY_RUN, FIELD_MANAGER, FILES, RECORD, SAVE_CONFIG};
+use super::output::{PRINT, Report};
+use super::run::parse_labels;
+use crate::list;
+use crate::obj;
+use crate::value::{Value, gojson};
+
+const FLAGS: &[Flag] = &[
+    flag(
+        "cluster-ip",
+        '\0',
+        Kind::Str,
+        "",
+        "The service's ClusterIP; None for a headless service.",
+    ),
+    flag(
+        "external-ip",
+        '\0',
+        Kind::Str,
+        "",
+        "An external address that the service listens on.",
+    ),
+    flag(
+        "labels",
+        'l',
+        Kind::Str,
+        "",
+        "Labels of the service: KEY=VALUE,KEY=VALUE.",
+    ),
+    flag(
+        "load-balancer-ip",
+        '\0',
+        Kind::Str,
+        "",
+        "The address to ask a load balancer for.",
+    ),
+    flag(
+        "name",
+        '\0',
+        Kind::Str,
+        "",
+        "The service's name; the object's own by default.",
+    ),
+    flag(
+        "override-type",
+        '\0',
+        Kind::Str,
+        "merge",
+        "How --overrides are merged: json, merge or strategic.",
+    ),
+    flag(
+        "overrides",
+        '\0',
+        Kind::Str,
+        "",
+        "JSON that changes the generated object.",
+    ),
+    flag(
+        "port",
+        '\0',
+        Kind::Str,
+        "",
+        "The service's port; the object's ports by default.",
+    ),
+    flag("protocol", '\0', Kind::Str, "", "TCP, UDP or SCTP."),
+    flag(
+        "selector",
+        '\0',
+        Kind::Str,
+        "",
+        "Labels that the service selects; the object's selector by default.",
+    ),
+    flag("session-affinity", '\0', Kind::Str, "", "None or ClientIP."),
+    flag(
+        "target-port",
+        '\0',
+        Kind::Str,
+        "",
+        "Number or name of the containers' port; the service's port by default.",
+    ),
+    flag(
+        "type",
+        '\0',
+        Kind::Str,
+        "",
+        "ClusterIP, NodePort, LoadBalancer or ExternalName.",
+    ),
+];
+
+pub static EXPOSE: Verb = Verb {
+    name: "expose",
+    group: "Basic Commands (Beginner):",
+    short: "Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service",
+    long: "Pods, services, replication controllers, deployments and replica sets can be exposed.",
+    examples: "  # A service for a deployment\n  kubectl expose deployment web --port=80 --target-port=8080\n\n  # Reachable on every node\n  kubectl expose deployment web --type=NodePort --port=80",
+    usage: "kubectl expose (-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type] [options]",
+    flags: &[FLAGS, FILES, PRINT, DRY_RUN, SAVE_CONFIG, FIELD_MANAGER, RECORD],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let select = Select {
+        args: cmd.args.clone(),
+        files: true,
+        ..Select::default()
+    };
+    let found = builder::find(cmd, &select, true).await?;
+    let mut errors = found.errors;
+    let mut report = Report::new(cmd, "exposed")?;
+    for info in &found.infos {
+        if let Err(e) = one(cmd, info, &mut report).await {
+            errors.push(e);
+        }
+    }
+    Error::all(errors)
+}
+
+async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report) -> Result<(), Error> {
+    let kind = &*info.resource.kind;
+    let object = &info.object;
+    let cannot = || Error::plain(format!("cannot expose a {kind}"));
+    let own_selector = match kind {
+        "Service" | "ReplicationController" => object.at(&["spec", "selector"]).clone(),
+        "Pod" => object.at(&["metadata", "labels"]).clone(),
+        "Deployment" | "ReplicaSet" => {
+            if !object.at(&["spec", "selector", "matchExpressions"]).is_empty() {
+                let what = gojson::compact(object.at(&["spec", "selector", "matchExpressions"]), false);
+                return Err(Error::plain(format!(
+                    "couldn't convert expressions - \"{what}\" to map-based selector format"
+                )));
+            }
+            object.at(&["spec", "selector", "matchLabels"]).clone()
+        }
+        _ => return Err(cannot()),
+    };
+    let mut name = cmd.flags.str("name").to_owned();
+    if name.is_empty() {
+        name = info.name.chars().take(63).collect();
+    }
+    let selector = match cmd.flags.str("selector") {
+        "" if own_selector.is_empty() && kind == "Pod" => {
+            return Err(Error::plain(format!(
+                "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed"
+            )));
+        }
+        "" => own_selector,
+        given => parse_labels(given)?,
+    };
+    let ports = ports(cmd, kind, object)?;
+    let labels = match cmd.flags.str("labels") {
+        "" => object.at(&["metadata", "labels"]).clone(),
+        given => parse_labels(given)?,
+    };
+    let mut service = obj! {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": obj! { "name": name.as_str() },
+        "spec": obj! { "ports": ports, "selector": selector },
+        "status": obj! { "loadBalancer": obj! {} },
+    };
+    service.set_or_remove(&["metadata", "labels"], labels);
+    for (flag, field) in [
+        ("type", "type"),
+        ("load-balancer-ip", "loadBalancerIP"),
+        ("session-affinity", "sessionAffinity"),
+    ] {
+        service.set_or_remove(&["spec", field], cmd.flags.str(flag));
+    }
+    let ip = cmd.flags.str("cluster-ip");
+    if ip == "None" {
+        service.set(&["spec", "clusterIP"], "None");
+    } else {
+        service.set_or_remove(&["spec", "clusterIP"], ip);
+    }
+    let external = cmd.flags.str("external-ip");
+    if !external.is_empty() {
+        service.set(&["spec", "externalIPs"], list![external]);
+    }
+    let overrides = cmd.flags.str("overrides");
+    if !overrides.is_empty() {
+        let patch = Value::from_json(overrides).map_err(|_| Error::plain("Invalid JSON Patch"))?;
+        service = match cmd.flags.str("override-type") {
+            "merge" => super::apply::merge(&service, &patch),
+            "strategic" => super::apply::strategic(&service, &patch)?,
+            "json" => super::apply::json_patch(&service, &patch)?,
+            other => return Err(Error::plain(format!("invalid override type: {other}"))),
+        };
+    }
+    if cmd.namespace_given() && cmd.dry_run()? == DryRun::Client {
+        service.set(&["metadata", "namespace"], cmd.namespace());
+    }
+    if cmd.flags.bool("save-config") {
+        super::apply::annotate_typed(&mut service);
+    }
+    if cmd.dry_run()? != DryRun::Client {
+        let resource = cmd.client.resource("", "v1", "services")?;
+        let write = Write::of(cmd, "kubectl-expose")?;
+        service = cmd.create(&resource, &info.namespace, &service, &write).await?;
+    }
+    report.print(cmd, &service)
+}
+
+/// The service's ports: those of the flags, or those that the object has.
+fn ports(cmd: &Cmd, kind: &str, object: &Value) -> Result<Value, Error> {
+    let mut own: Vec<(i64, String)> = Vec::new();
+    if kind == "Service" {
+        for p in object.at(&["spec", "ports"]).items() {
+            own.push((p.i64_at(&["port"]).unwrap_or(0), p.str_at(&["protocol"]).to_owned()));
+        }
+    } else {
+        let spec = pod_spec(kind).map_or(&Value::Null, |path| object.at(path));
+        for c in spec.get("containers").items() {
+            for p in c.get("ports").items() {
+                let protocol = match p.str_at(&["protocol"]) {
+                    "" => "TCP",
+                    p => p,
+                };
+                own.push((p.i64_at(&["containerPort"]).unwrap_or(0), protocol.to_owned()));
+            }
+        }
+    }
+    let port = cmd.flags.str("port");
+    let wanted: Vec<i64> = if port.is_empty() {
+        own.iter().map(|(p, _)| *p).collect()
+    } else {
+        let mut list = Vec::new();
+        for p in port.split(',') {
+            let n = p.parse::<i64>();
+            list.push(n.map_err(|_| Error::plain(format!("strconv.Atoi: parsing {p:?}: invalid syntax")))?);
+        }
+        list
+    };
+    if wanted.is_empty() {
+        let headless = cmd.flags.str("cluster-ip") == "None";
+        if headless {
+            return Ok(Value::Null);
+        }
+        return Err(Error::plain("couldn't find port via --port flag or introspection"));
+    }
+    let many = wanted.len() > 1;
+    let target = cmd.flags.str("target-port");
+    let mut ports = Vec::new();
+    for (i, number) in wanted.into_iter().enumerate() {
+        let protocol = match cmd.flags.str("protocol") {
+            "" => own
+                .iter()
+                .find(|(p, _)| *p == number)
+                .map_or("TCP", |(_, protocol)| protocol.as_str())
+                .to_owned(),
+            given => given.to_owned(),
+        };
+        let mut entry = obj! { "port": number, "protocol": protocol };
+        if many {
+            entry.set(&["name"], format!("port-{}", i + 1));
+        }
+        match target.parse::<i64>() {
+            Ok(n) => entry.set(&["targetPort"], n),
+            Err(_) if target.is_empty() => entry.set(&["targetPort"], number),
+            Err(_) => entry.set(&["targetPort"], target),
+        }
+        ports.push(entry);
+    }
+    Ok(Value::from(ports))
+}

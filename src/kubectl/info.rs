@@ -1,0 +1,430 @@
+//! `kubectl version`, `cluster-info`, `api-resources`, `api-versions`, `plugin`, `completion`, `top`.
+
+use std::rc::Rc;
+
+use super::command::{Cmd, VERB, Verb};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::print::{TabWriter, object};
+use crate::api::{Request, Resource};
+use crate::obj;
+use crate::value::yaml;
+
+pub static VERSION: Verb = Verb {
+    name: "version",
+    group: "Other Commands:",
+    short: "Print the client and server version information",
+    usage: "kubectl version [flags] [options]",
+    flags: &[&[
+        flag("client", '\0', Kind::Bool, "false", "Only the client's version."),
+        flag("output", 'o', Kind::Str, "", "yaml or json."),
+    ]],
+    run: Some(|c| Box::pin(version(c))),
+    ..VERB
+};
+
+const KUSTOMIZE: &str = "v5.8.1";
+
+async fn version(cmd: &Cmd) -> Result<(), Error> {
+    let output = cmd.flags.str("output");
+    if !matches!(output, "" | "yaml" | "json") {
+        return Err(Error::plain("--output must be 'yaml' or 'json'"));
+    }
+    let server = cmd.send(Request::get("/version")).await?.value();
+    // Client and server are of one build here; the client knows nothing of emulation.
+    let mut client = server.clone();
+    for field in [
+        "emulationMajor",
+        "emulationMinor",
+        "minCompatibilityMajor",
+        "minCompatibilityMinor",
+    ] {
+        client.remove(&[field]);
+    }
+    let mut all = obj! { "clientVersion": client.clone(), "kustomizeVersion": KUSTOMIZE };
+    if !cmd.flags.bool("client") {
+        all.set(&["serverVersion"], server.clone());
+    }
+    match output {
+        "yaml" => cmd.say(yaml::to_yaml(&all)),
+        "json" => {
+            let text = crate::value::gojson::indented(&all, "  ", true);
+            cmd.say(text);
+        }
+        _ => {
+            cmd.say(format!("Client Version: {}", client.str_at(&["gitVersion"])));
+            cmd.say(format!("Kustomize Version: {KUSTOMIZE}"));
+            if !cmd.flags.bool("client") {
+                cmd.say(format!("Server Version: {}", server.str_at(&["gitVersion"])));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub static CLUSTER_INFO: Verb = Verb {
+    name: "cluster-info",
+    group: "Cluster Management Commands:",
+    short: "Display cluster information",
+    long: "Shows the addresses of the control plane and of services with the label kubernetes.io/cluster-service=true.",
+    usage: "kubectl cluster-info [flags] [options]",
+    subs: &[&DUMP],
+    run: Some(|c| Box::pin(cluster_info(c))),
+    ..VERB
+};
+
+static DUMP: Verb = Verb {
+    name: "dump",
+    short: "Dump relevant information for debugging and diagnosis",
+    missing: "the dump; use kubectl get -A -o yaml",
+    run: Some(|c| Box::pin(not_simulated(c))),
+    ..VERB
+};
+
+/// The server's address in the kubeconfig.
+fn server(cmd: &Cmd) -> String {
+    let context = cmd
+        .config
+        .entry("contexts", cmd.config.current(cmd.flags.str("context")));
+    let cluster = context.map_or("", |c| c.str_at(&["context", "cluster"]));
+    cmd.config
+        .entry("clusters", cluster)
+        .map_or("", |c| c.str_at(&["cluster", "server"]))
+        .to_owned()
+}
+
+async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
+    let server = server(cmd);
+    // Colours are for terminals only.
+    let paint = |text: &str, code: &str| {
+        if cmd.cx.stdout.is_terminal() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    };
+    cmd.say(format!(
+        "{} is running at {}",
+        paint("Kubernetes control plane", "0;32"),
+        paint(&server, "0;33")
+    ));
+    let services = cmd.client.resource("", "v1", "services")?;
+    let list = cmd
+        .list(&services, "kube-system", "kubernetes.io/cluster-service=true", "")
+        .await?;
+    for s in list.get("items").items() {
+        let name = s.str_at(&["metadata", "name"]);
+        let label = match s.at(&["metadata", "labels"]).str_at(&["kubernetes.io/name"]) {
+            "" => name,
+            l => l,
+        };
+        let port = s.at(&["spec", "ports"]).items().first().cloned().unwrap_or_default();
+        let port_name = match port.str_at(&["name"]) {
+            "" => String::new(),
+            n => format!(":{n}"),
+        };
+        let secure = port.i64_at(&["port"]) == Some(443) || port.str_at(&["name"]) == "https";
+        let scheme = if secure { "https:" } else { "" };
+        let link = format!("{server}/api/v1/namespaces/kube-system/services/{scheme}{name}{port_name}/proxy");
+        cmd.say(format!(
+            "{} is running at {}",
+            paint(label, "0;32"),
+            paint(&link, "0;33")
+        ));
+    }
+    cmd.say("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.");
+    Ok(())
+}
+
+pub static API_RESOURCES: Verb = Verb {
+    name: "api-resources",
+    group: "Other Commands:",
+    short: "Print the supported API resources on the server",
+    usage: "kubectl api-resources [flags] [options]",
+    flags: &[&[
+        flag("api-group", '\0', Kind::Str, "", "Only those of this API group."),
+        flag("cached", '\0', Kind::Bool, "false", "Use what is cached.").but("nothing is cached"),
+        flag("categories", '\0', Kind::Slice, "[]", "Only those of these categories."),
+        flag(
+            "namespaced",
+            '\0',
+            Kind::Bool,
+            "true",
+            "Only those in namespaces, or with false those that are not.",
+        ),
+        flag(
+            "no-headers",
+            '\0',
+            Kind::Bool,
+            "false",
+            "Leave out the row of column names.",
+        ),
+        flag("output", 'o', Kind::Str, "", "wide, name, json or yaml."),
+        flag(
+            "show-managed-fields",
+            '\0',
+            Kind::Bool,
+            "false",
+            "Keep metadata.managedFields in JSON and YAML.",
+        ),
+        flag("sort-by", '\0', Kind::Str, "", "name or kind."),
+        flag("verbs", '\0', Kind::Slice, "[]", "Only those with all of these verbs."),
+    ]],
+    run: Some(|c| Box::pin(api_resources(c))),
+    ..VERB
+};
+
+async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
+    if !cmd.args.is_empty() {
+        return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
+    }
+    let output = cmd.flags.str("output");
+    if !matches!(output, "" | "wide" | "name" | "json" | "yaml" | "kyaml") {
+        return Err(Error::plain(format!(
+            "unable to match a printer suitable for the output format {output:?}, allowed formats are: json,kyaml,name,wide,yaml"
+        )));
+    }
+    let sort = cmd.flags.str("sort-by");
+    if !matches!(sort, "" | "name" | "kind") {
+        return Err(Error::plain("--sort-by accepts only name or kind"));
+    }
+    let group = cmd.flags.has("api-group").then(|| cmd.flags.str("api-group"));
+    let namespaced = cmd.flags.has("namespaced").then(|| cmd.flags.bool("namespaced"));
+    let all = cmd.resources();
+    let mut list: Vec<Rc<Resource>> = Vec::new();
+    for r in all.iter() {
+        let fits = !r.name.contains('/')
+            && !r.verbs.is_empty()
+            && group.is_none_or(|g| &*r.group == g)
+            && namespaced.is_none_or(|n| r.namespaced == n)
+            && cmd.flags.all("verbs").iter().all(|v| r.can(v))
+            && cmd
+                .flags
+                .all("categories")
+                .iter()
+                .all(|c| r.categories.iter().any(|x| &**x == c));
+        // Only the preferred version of a group is shown: the first.
+        let preferred = !all
+            .iter()
+            .take_while(|o| !Rc::ptr_eq(o, r))
+            .any(|o| o.group == r.group && o.version != r.version);
+        if fits && preferred {
+            list.push(r.clone());
+        }
+    }
+    match sort {
+        "kind" => list.sort_by(|a, b| a.kind.cmp(&b.kind)),
+        "name" => list.sort_by(|a, b| a.name.cmp(&b.name)),
+        _ => list.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name))),
+    }
+    let join = |words: &[Rc<str>]| words.iter().map(|w| w.to_string()).collect::<Vec<_>>().join(",");
+    if matches!(output, "json" | "yaml" | "kyaml") {
+        let resources: Vec<_> = list
+            .iter()
+            .map(|r| {
+                let mut v = obj! {
+                    "kind": r.kind.clone(), "name": r.name.clone(), "namespaced": r.namespaced,
+                    "singularName": r.singular.clone(), "version": r.version.clone(),
+                    "verbs": r.verbs.iter().map(|w| crate::value::Value::from(w.clone())).collect::<crate::value::Value>(),
+                };
+                v.set_or_remove(&["group"], r.group.clone());
+                v.set_or_remove(&["storageVersionHash"], r.storage_version_hash.clone());
+                let words = |l: &[Rc<str>]| l.iter().map(|w| crate::value::Value::from(w.clone())).collect::<crate::value::Value>();
+                v.set_or_remove(&["shortNames"], words(&r.short_names));
+                v.set_or_remove(&["categories"], words(&r.categories));
+                v
+            })
+            .collect();
+        let v = obj! { "apiVersion": "v1", "groupVersion": "", "kind": "APIResourceList", "resources": resources };
+        match output {
+            "json" => cmd.out(object::json(&v)),
+            "yaml" => cmd.out(yaml::to_yaml(&v)),
+            _ => cmd.out(format!("---\n{}\n", super::output::kyaml(&v, 0))),
+        }
+        return Ok(());
+    }
+    let mut writer = TabWriter::table();
+    if !cmd.flags.bool("no-headers") && output != "name" {
+        let mut header = vec!["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"];
+        if output == "wide" {
+            header.extend(["VERBS", "CATEGORIES"]);
+        }
+        writer.row(&header);
+    }
+    for r in &list {
+        if output == "name" {
+            writer.row(&[r.qualified()]);
+            continue;
+        }
+        let mut row = vec![
+            r.name.to_string(),
+            join(&r.short_names),
+            r.api_version(),
+            r.namespaced.to_string(),
+            r.kind.to_string(),
+        ];
+        if output == "wide" {
+            row.extend([join(&r.verbs), join(&r.categories)]);
+        }
+        writer.row(&row);
+    }
+    cmd.out(writer.flush());
+    Ok(())
+}
+
+pub static API_VERSIONS: Verb = Verb {
+    name: "api-versions",
+    group: "Other Commands:",
+    short: "Print the supported API versions on the server, in the form of \"group/version\"",
+    usage: "kubectl api-versions [options]",
+    run: Some(|c| Box::pin(api_versions(c))),
+    ..VERB
+};
+
+async fn api_versions(cmd: &Cmd) -> Result<(), Error> {
+    if !cmd.args.is_empty() {
+        return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
+    }
+    let mut list: Vec<String> = cmd.resources().iter().map(|r| r.api_version()).collect();
+    list.sort();
+    list.dedup();
+    for v in list {
+        cmd.say(v);
+    }
+    Ok(())
+}
+
+pub static PLUGIN: Verb = Verb {
+    name: "plugin",
+    group: "Other Commands:",
+    short: "Provides utilities for interacting with plugins",
+    long: "A command kubectl-NAME on the path is run as kubectl NAME.",
+    usage: "kubectl plugin [flags] [options]",
+    subs: &[&PLUGIN_LIST],
+    ..VERB
+};
+
+static PLUGIN_LIST: Verb = Verb {
+    name: "list",
+    short: "List all visible plugin executables on a user's PATH",
+    usage: "kubectl plugin list [flags] [options]",
+    flags: &[&[flag("name-only", '\0', Kind::Bool, "false", "Names instead of paths.")]],
+    run: Some(|c| Box::pin(plugins(c))),
+    ..VERB
+};
+
+async fn plugins(cmd: &Cmd) -> Result<(), Error> {
+    let path = cmd.cx.env.get("PATH").cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    for dir in path.split(':').filter(|d| !d.is_empty()) {
+        for (name, _) in cmd.cx.files.list(dir).unwrap_or_default() {
+            if name.starts_with("kubectl-") {
+                found.push(if cmd.flags.bool("name-only") {
+                    name
+                } else {
+                    format!("{dir}/{name}")
+                });
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::plain("unable to find any kubectl plugins in your PATH"));
+    }
+    cmd.say("The following compatible plugins are available:\n");
+    for f in found {
+        cmd.say(f);
+    }
+    Ok(())
+}
+
+const TOP_FLAGS: &[Flag] = &[
+    flag("all-namespaces", 'A', Kind::Bool, "false", "Of every namespace."),
+    flag("containers", '\0', Kind::Bool, "false", "By container."),
+    flag("field-selector", '\0', Kind::Str, "", "Field selector."),
+    flag(
+        "no-headers",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Leave out the row of column names.",
+    ),
+    flag("selector", 'l', Kind::Str, "", "Label selector."),
+    flag(
+        "show-capacity",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Of the capacity instead of what can be allocated.",
+    ),
+    flag("show-swap", '\0', Kind::Bool, "false", "Swap too."),
+    flag("sort-by", '\0', Kind::Str, "", "cpu or memory."),
+    flag("sum", '\0', Kind::Bool, "false", "The sum."),
+    flag("use-protocol-buffers", '\0', Kind::Bool, "true", "Protocol buffers."),
+];
+
+pub static TOP: Verb = Verb {
+    name: "top",
+    group: "Cluster Management Commands:",
+    short: "Display resource (CPU/memory) usage",
+    long: "Usage comes from a metrics server, which this cluster does not have.",
+    usage: "kubectl top [flags] [options]",
+    subs: &[&TOP_NODE, &TOP_POD],
+    ..VERB
+};
+
+static TOP_NODE: Verb = Verb {
+    name: "node",
+    aliases: &["nodes", "no"],
+    short: "Display resource (CPU/memory) usage of nodes",
+    usage: "kubectl top node [NAME | -l label] [options]",
+    flags: &[TOP_FLAGS],
+    missing: "a metrics server: the command answers as without one",
+    run: Some(|c| Box::pin(no_metrics(c))),
+    ..VERB
+};
+
+static TOP_POD: Verb = Verb {
+    name: "pod",
+    aliases: &["pods", "po"],
+    short: "Display resource (CPU/memory) usage of pods",
+    usage: "kubectl top pod [NAME | -l label] [options]",
+    flags: &[TOP_FLAGS],
+    missing: "a metrics server: the command answers as without one",
+    run: Some(|c| Box::pin(no_metrics(c))),
+    ..VERB
+};
+
+async fn no_metrics(_cmd: &Cmd) -> Result<(), Error> {
+    Err(Error::plain("Metrics API not available"))
+}
+
+pub static COMPLETION: Verb = Verb {
+    name: "completion",
+    group: "Settings Commands:",
+    short: "Output shell completion code for the specified shell (bash, zsh, fish, or powershell)",
+    usage: "kubectl completion SHELL [options]",
+    missing: "completion scripts: the terminal here completes kubectl by itself",
+    run: Some(|c| Box::pin(completion(c))),
+    ..VERB
+};
+
+async fn completion(cmd: &Cmd) -> Result<(), Error> {
+    match cmd.args.as_slice() {
+        [] => Err(Error::usage("Shell not specified.")),
+        [shell] if matches!(shell.as_str(), "bash" | "zsh" | "fish" | "powershell") => {
+            // Sourcing a comment is harmless, so that `source <(kubectl completion bash)` works.
+            cmd.say("# The terminal completes kubectl by itself: no script is needed here.");
+            Ok(())
+        }
+        [shell] => Err(Error::usage(format!("Unsupported shell type {shell:?}."))),
+        _ => Err(Error::usage("Too many arguments. Expected only the shell type.")),
+    }
+}
+
+/// What a verb answers that is not simulated.
+///
+/// # Errors
+/// Always: a plain sentence.
+pub async fn not_simulated(cmd: &Cmd) -> Result<(), Error> {
+    Err(Error::plain(format!("{} is not simulated yet", cmd.path)))
+}

@@ -1,0 +1,645 @@
+//! `kubectl rollout`: status, history, undo, pause, resume, restart.
+
+use super::builder::{self, Info, Select};
+use super::change::CHANGE_CAUSE;
+use super::command::{Cmd, DryRun, VERB, Verb, Write};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{DRY_RUN, FIELD_MANAGER, FILES, SELECTOR};
+use super::output::{PRINT, Report};
+use super::print::TabWriter;
+use crate::api::{PatchType, Payload, Request, WatchEvent};
+use crate::obj;
+use crate::sim::timeout;
+use crate::value::Value;
+
+pub static ROLLOUT: Verb = Verb {
+    name: "rollout",
+    group: "Deploy Commands:",
+    short: "Manage the rollout of a resource",
+    long: "Deployments, daemon sets and stateful sets have rollouts.",
+    examples: "  # Back to the version before\n  kubectl rollout undo deployment/web\n\n  # Wait until it is done\n  kubectl rollout status deployment/web",
+    usage: "kubectl rollout SUBCOMMAND [options]",
+    subs: &[&HISTORY, &PAUSE, &RESUME, &UNDO, &STATUS, &RESTART],
+    ..VERB
+};
+
+const REVISION: &[Flag] = &[flag(
+    "revision",
+    '\0',
+    Kind::Int,
+    "0",
+    "Show or wait for this revision; 0 for all, or the last.",
+)];
+const STATUS_FLAGS: &[Flag] = &[
+    flag(
+        "timeout",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "How long to wait; 0 for as long as it takes.",
+    ),
+    flag("watch", 'w', Kind::Bool, "true", "Wait until the rollout is done."),
+];
+const UNDO_FLAGS: &[Flag] = &[flag(
+    "to-revision",
+    '\0',
+    Kind::Int,
+    "0",
+    "The revision to go back to; 0 for the one before.",
+)];
+
+static HISTORY: Verb = Verb {
+    name: "history",
+    short: "View rollout history",
+    usage: "kubectl rollout history (TYPE NAME | TYPE/NAME) [flags] [options]",
+    flags: &[REVISION, FILES, SELECTOR, PRINT],
+    run: Some(|c| Box::pin(history(c))),
+    ..VERB
+};
+static PAUSE: Verb = Verb {
+    name: "pause",
+    short: "Mark the provided resource as paused",
+    usage: "kubectl rollout pause RESOURCE [options]",
+    flags: &[FILES, SELECTOR, PRINT, FIELD_MANAGER],
+    run: Some(|c| Box::pin(pause(c))),
+    ..VERB
+};
+static RESUME: Verb = Verb {
+    name: "resume",
+    short: "Resume a paused resource",
+    usage: "kubectl rollout resume RESOURCE [options]",
+    flags: &[FILES, SELECTOR, PRINT, FIELD_MANAGER],
+    run: Some(|c| Box::pin(pause(c))),
+    ..VERB
+};
+static UNDO: Verb = Verb {
+    name: "undo",
+    short: "Undo a previous rollout",
+    usage: "kubectl rollout undo (TYPE NAME | TYPE/NAME) [flags] [options]",
+    flags: &[UNDO_FLAGS, FILES, SELECTOR, PRINT, DRY_RUN],
+    run: Some(|c| Box::pin(undo(c))),
+    ..VERB
+};
+static STATUS: Verb = Verb {
+    name: "status",
+    short: "Show the status of the rollout",
+    usage: "kubectl rollout status (TYPE NAME | TYPE/NAME) [flags] [options]",
+    flags: &[STATUS_FLAGS, REVISION, FILES, SELECTOR],
+    run: Some(|c| Box::pin(status(c))),
+    ..VERB
+};
+static RESTART: Verb = Verb {
+    name: "restart",
+    short: "Restart a resource",
+    usage: "kubectl rollout restart RESOURCE [options]",
+    flags: &[FILES, SELECTOR, PRINT, FIELD_MANAGER],
+    run: Some(|c| Box::pin(restart(c))),
+    ..VERB
+};
+
+const NO_RESOURCE: &str = "required resource not specified";
+
+/// The workloads that the arguments name.
+async fn find(cmd: &Cmd) -> Result<builder::Found, Error> {
+    if cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        return Err(Error::plain(NO_RESOURCE));
+    }
+    let select = Select::of(cmd).bare_type();
+    builder::find(cmd, &select, true).await
+}
+
+/// A deployment's or another workload's state in a sentence, and whether it is done.
+fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool), Error> {
+    let name = info.name.as_str();
+    let n = |path: &[&str]| object.i64_at(path).unwrap_or(0);
+    let observed = n(&["metadata", "generation"]) <= n(&["status", "observedGeneration"]);
+    let replicas = object.i64_at(&["spec", "replicas"]);
+    match &*info.resource.kind {
+        "Deployment" => {
+            if revision > 0 {
+                let at: i64 = object
+                    .at(&["metadata", "annotations"])
+                    .str_at(&["deployment.kubernetes.io/revision"])
+                    .parse()
+                    .unwrap_or(0);
+                if at != revision {
+                    return Err(Error::plain(format!(
+                        "desired revision ({revision}) is different from the running revision ({at})"
+                    )));
+                }
+            }
+            if !observed {
+                return Ok(("Waiting for deployment spec update to be observed...\n".into(), false));
+            }
+            let conditions = object.at(&["status", "conditions"]).items();
+            let late = conditions
+                .iter()
+                .any(|c| c.str_at(&["type"]) == "Progressing" && c.str_at(&["reason"]) == "ProgressDeadlineExceeded");
+            if late {
+                return Err(Error::plain(format!(
+                    "deployment {name:?} exceeded its progress deadline"
+                )));
+            }
+            let (updated, all, available) = (
+                n(&["status", "updatedReplicas"]),
+                n(&["status", "replicas"]),
+                n(&["status", "availableReplicas"]),
+            );
+            let waiting = format!("Waiting for deployment {name:?} rollout to finish: ");
+            if let Some(wanted) = replicas.filter(|r| updated < *r) {
+                return Ok((
+                    format!("{waiting}{updated} out of {wanted} new replicas have been updated...\n"),
+                    false,
+                ));
+            }
+            if all > updated {
+                return Ok((
+                    format!("{waiting}{} old replicas are pending termination...\n", all - updated),
+                    false,
+                ));
+            }
+            if available < updated {
+                return Ok((
+                    format!("{waiting}{available} of {updated} updated replicas are available...\n"),
+                    false,
+                ));
+            }
+            Ok((format!("deployment {name:?} successfully rolled out\n"), true))
+        }
+        "DaemonSet" => {
+            if object.str_at(&["spec", "updateStrategy", "type"]) != "RollingUpdate" {
+                return Err(Error::plain(
+                    "rollout status is only available for RollingUpdate strategy type",
+                ));
+            }
+            if !observed {
+                return Ok(("Waiting for daemon set spec update to be observed...\n".into(), false));
+            }
+            let (updated, wanted, available) = (
+                n(&["status", "updatedNumberScheduled"]),
+                n(&["status", "desiredNumberScheduled"]),
+                n(&["status", "numberAvailable"]),
+            );
+            let waiting = format!("Waiting for daemon set {name:?} rollout to finish: ");
+            if updated < wanted {
+                return Ok((
+                    format!("{waiting}{updated} out of {wanted} new pods have been updated...\n"),
+                    false,
+                ));
+            }
+            if available < wanted {
+                return Ok((
+                    format!("{waiting}{available} of {wanted} updated pods are available...\n"),
+                    false,
+                ));
+            }
+            Ok((format!("daemon set {name:?} successfully rolled out\n"), true))
+        }
+        "StatefulSet" => {
+            if object.str_at(&["spec", "updateStrategy", "type"]) != "RollingUpdate" {
+                return Err(Error::plain(
+                    "rollout status is only available for RollingUpdate strategy type",
+                ));
+            }
+            if n(&["status", "observedGeneration"]) == 0 || !observed {
+                return Ok(("Waiting for statefulset spec update to be observed...\n".into(), false));
+            }
+            let ready = n(&["status", "readyReplicas"]);
+            if let Some(wanted) = replicas.filter(|r| ready < *r) {
+                return Ok((format!("Waiting for {} pods to be ready...\n", wanted - ready), false));
+            }
+            let updated = n(&["status", "updatedReplicas"]);
+            if let Some(partition) = object.i64_at(&["spec", "updateStrategy", "rollingUpdate", "partition"])
+                && partition > 0
+            {
+                let wanted = replicas.unwrap_or(1) - partition;
+                if updated < wanted {
+                    return Ok((
+                        format!(
+                            "Waiting for partitioned roll out to finish: {updated} out of {wanted} new pods have been updated...\n"
+                        ),
+                        false,
+                    ));
+                }
+                return Ok((
+                    format!("partitioned roll out complete: {updated} new pods have been updated...\n"),
+                    true,
+                ));
+            }
+            let (update, current) = (
+                object.str_at(&["status", "updateRevision"]),
+                object.str_at(&["status", "currentRevision"]),
+            );
+            if update != current {
+                return Ok((
+                    format!(
+                        "waiting for statefulset rolling update to complete {updated} pods at revision {update}...\n"
+                    ),
+                    false,
+                ));
+            }
+            Ok((
+                format!(
+                    "statefulset rolling update complete {} pods at revision {current}...\n",
+                    n(&["status", "currentReplicas"])
+                ),
+                true,
+            ))
+        }
+        kind => Err(Error::plain(format!(
+            "no status viewer has been implemented for {kind}"
+        ))),
+    }
+}
+
+async fn status(cmd: &Cmd) -> Result<(), Error> {
+    let found = find(cmd).await?;
+    if found.infos.is_empty() && found.errors.is_empty() {
+        cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
+        return Ok(());
+    }
+    let limit = cmd.flags.duration("timeout");
+    let revision = cmd.flags.int("revision");
+    let mut errors = found.errors;
+    for info in &found.infos {
+        let (text, done) = progress(info, &info.object, revision)?;
+        if !cmd.flags.bool("watch") || done {
+            cmd.out(text);
+            continue;
+        }
+        let wait = follow(cmd, info, revision);
+        let result = if limit.is_zero() {
+            wait.await
+        } else {
+            timeout(cmd.sim(), limit, wait)
+                .await
+                .unwrap_or_else(|| Err(Error::plain("timed out waiting for the condition")))
+        };
+        if let Err(e) = result {
+            errors.push(e);
+        }
+    }
+    Error::all(errors)
+}
+
+/// Prints the state at each change until the rollout is done.
+async fn follow(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
+    let request = Request::get(info.resource.path(&info.namespace))
+        .with("fieldSelector", format!("metadata.name={}", info.name))
+        .with("watch", "true");
+    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
+        return Err(Error::plain("the API server did not answer with a watch"));
+    };
+    while let Some(event) = watch.next().await {
+        match event {
+            WatchEvent::Added(o) | WatchEvent::Modified(o) => {
+                let (text, done) = progress(info, o.value(), revision)?;
+                cmd.out(text);
+                if done {
+                    return Ok(());
+                }
+            }
+            WatchEvent::Deleted(_) => return Err(Error::plain("object has been deleted")),
+            WatchEvent::Error(s) => return Err(Error::Status(s)),
+            WatchEvent::Bookmark(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// One version of a workload: its number, why it came to be, its pod template.
+struct Version {
+    number: i64,
+    cause: String,
+    template: Value,
+    annotations: Value,
+}
+
+const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// The versions that are kept of a workload, oldest first.
+async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
+    let uid = info.object.str_at(&["metadata", "uid"]);
+    let owned = |o: &Value| {
+        o.at(&["metadata", "ownerReferences"])
+            .items()
+            .iter()
+            .any(|r| r.bool_at(&["controller"]) && r.str_at(&["uid"]) == uid)
+    };
+    let mut list = Vec::new();
+    match &*info.resource.kind {
+        "Deployment" => {
+            let resource = cmd.client.resource("apps", "v1", "replicasets")?;
+            let sets = cmd.list(&resource, &info.namespace, "", "").await?;
+            for rs in sets.get("items").items().iter().filter(|o| owned(o)) {
+                let annotations = rs.at(&["metadata", "annotations"]);
+                let Ok(number) = annotations.str_at(&[DEPLOYMENT_REVISION]).parse() else {
+                    continue;
+                };
+                list.push(Version {
+                    number,
+                    cause: annotations.str_at(&[CHANGE_CAUSE]).to_owned(),
+                    template: rs.at(&["spec", "template"]).clone(),
+                    annotations: annotations.clone(),
+                });
+            }
+        }
+        "DaemonSet" | "StatefulSet" => {
+            let resource = cmd.client.resource("apps", "v1", "controllerrevisions")?;
+            let revisions = cmd.list(&resource, &info.namespace, "", "").await?;
+            for r in revisions.get("items").items().iter().filter(|o| owned(o)) {
+                list.push(Version {
+                    number: r.i64_at(&["revision"]).unwrap_or(0),
+                    cause: r.at(&["metadata", "annotations"]).str_at(&[CHANGE_CAUSE]).to_owned(),
+                    template: r.at(&["data", "spec", "template"]).clone(),
+                    annotations: Value::Null,
+                });
+            }
+        }
+        kind => {
+            return Err(Error::plain(format!(
+                "no history viewer has been implemented for {kind:?}"
+            )));
+        }
+    }
+    list.sort_by_key(|v| v.number);
+    Ok(list)
+}
+
+async fn history(cmd: &Cmd) -> Result<(), Error> {
+    let found = find(cmd).await?;
+    let mut errors = found.errors;
+    let revision = cmd.flags.int("revision");
+    if revision < 0 {
+        return Err(Error::plain(format!("revision must be a positive integer: {revision}")));
+    }
+    for info in &found.infos {
+        let versions = match versions(cmd, info).await {
+            Ok(v) => v,
+            Err(e) => {
+                errors.push(e);
+                continue;
+            }
+        };
+        if revision > 0 {
+            let Some(version) = versions.iter().find(|v| v.number == revision) else {
+                errors.push(Error::plain("unable to find the specified revision"));
+                continue;
+            };
+            if let Some(mut printer) = super::output::printer(cmd, super::output::FORMATS)? {
+                let mut object = info.object.clone();
+                object.set(&["spec", "template"], version.template.clone());
+                printer.print(cmd, &object)?;
+                continue;
+            }
+            let mut template = version.template.clone();
+            if !version.cause.is_empty() {
+                template.set(&["metadata", "annotations", CHANGE_CAUSE], version.cause.as_str());
+            }
+            cmd.say(format!("{} with revision #{revision}", info.display()));
+            cmd.out(super::describe_template(&template));
+            cmd.out("\n");
+            continue;
+        }
+        cmd.say(format!("{} ", info.display()));
+        if versions.is_empty() {
+            cmd.say("No rollout history found.");
+            continue;
+        }
+        let mut writer = TabWriter::describe();
+        writer.row(&["REVISION", "CHANGE-CAUSE"]);
+        for v in &versions {
+            let cause = if v.cause.is_empty() { "<none>" } else { &v.cause };
+            writer.row(&[v.number.to_string().as_str(), cause]);
+        }
+        cmd.out(writer.flush());
+        cmd.out("\n");
+    }
+    Error::all(errors)
+}
+
+async fn undo(cmd: &Cmd) -> Result<(), Error> {
+    let to = cmd.flags.int("to-revision");
+    if to < 0 {
+        return Err(Error::plain(format!(
+            "--to-revision must be greater than or equal to 0: {to}"
+        )));
+    }
+    let found = find(cmd).await?;
+    let mut errors = found.errors;
+    for info in &found.infos {
+        if let Err(e) = undo_one(cmd, info, to).await {
+            errors.push(e);
+        }
+    }
+    Error::all(errors)
+}
+
+async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
+    let kind = info.resource.kind.to_lowercase();
+    let object = &info.object;
+    if object.bool_at(&["spec", "paused"]) {
+        return Err(Error::plain(format!(
+            "you cannot rollback a paused {kind}; resume it first with 'kubectl rollout resume' and try again"
+        )));
+    }
+    let versions = versions(cmd, info).await?;
+    let version = if to == 0 {
+        let before = versions.len().checked_sub(2).and_then(|i| versions.get(i));
+        before.ok_or_else(|| Error::plain(format!("no rollout history found for {kind} {:?}", info.name)))?
+    } else {
+        versions
+            .iter()
+            .find(|v| v.number == to)
+            .ok_or_else(|| Error::plain(format!("unable to find specified revision {to} in history")))?
+    };
+    let mut template = version.template.clone();
+    template.remove(&["metadata", "labels", "pod-template-hash"]);
+    if cmd.dry_run()? == DryRun::Client {
+        cmd.out(super::describe_template(&template));
+        return Ok(());
+    }
+    let mut now = object.at(&["spec", "template"]).clone();
+    now.remove(&["metadata", "labels", "pod-template-hash"]);
+    let mut plain = template.clone();
+    plain.remove(&["metadata", "creationTimestamp"]);
+    now.remove(&["metadata", "creationTimestamp"]);
+    if now == plain {
+        let said = format!(
+            "skipped rollback (current template already matches revision {})",
+            version.number
+        );
+        return Report::new(cmd, &said)?.print(cmd, object);
+    }
+    // A deployment takes over the version's annotations, but for those that are the cluster's own.
+    let mut patch = vec![obj! { "op": "replace", "path": "/spec/template", "value": template }];
+    if kind == "deployment" {
+        const KEPT: [&str; 6] = [
+            super::apply::LAST_APPLIED,
+            DEPLOYMENT_REVISION,
+            "deployment.kubernetes.io/revision-history",
+            "deployment.kubernetes.io/desired-replicas",
+            "deployment.kubernetes.io/max-replicas",
+            "deprecated.deployment.rollback.to",
+        ];
+        let mut annotations = Value::map();
+        for k in KEPT {
+            if let Some(v) = object.at(&["metadata", "annotations"]).get(k).as_str() {
+                annotations.map_mut().insert(k, v.into());
+            }
+        }
+        for (k, v) in version.annotations.entries() {
+            if !KEPT.contains(&k.as_str()) {
+                annotations.map_mut().insert(k.clone(), v.clone());
+            }
+        }
+        patch.push(obj! { "op": "replace", "path": "/metadata/annotations", "value": annotations });
+    }
+    let write = Write::of(cmd, "kubectl-rollout")?;
+    let stored = cmd
+        .patch(
+            &info.resource,
+            &info.namespace,
+            &info.name,
+            "",
+            PatchType::Json,
+            &Value::from(patch),
+            &write,
+        )
+        .await?;
+    Report::new(cmd, "rolled back")?.print(cmd, &stored)
+}
+
+async fn pause(cmd: &Cmd) -> Result<(), Error> {
+    let pausing = cmd.verb.name == "pause";
+    let found = find(cmd).await?;
+    let mut errors = found.errors;
+    let write = Write::of(cmd, "kubectl-rollout")?;
+    for info in &found.infos {
+        if &*info.resource.kind != "Deployment" {
+            errors.push(Error::plain(format!(
+                "{} {:?} {} is not supported",
+                info.resource.qualified(),
+                info.name,
+                if pausing { "pausing" } else { "resuming" }
+            )));
+            continue;
+        }
+        if info.object.bool_at(&["spec", "paused"]) == pausing {
+            errors.push(Error::plain(format!(
+                "{} {:?} is {} paused",
+                info.resource.qualified(),
+                info.name,
+                if pausing { "already" } else { "not" }
+            )));
+            continue;
+        }
+        let patch = obj! { "spec": obj! { "paused": if pausing { Value::Bool(true) } else { Value::Null } } };
+        let stored = cmd.patch(
+            &info.resource,
+            &info.namespace,
+            &info.name,
+            "",
+            PatchType::Merge,
+            &patch,
+            &write,
+        );
+        match stored.await {
+            Ok(stored) => Report::new(cmd, if pausing { "paused" } else { "resumed" })?.print(cmd, &stored)?,
+            Err(e) => errors.push(e),
+        }
+    }
+    Error::all(errors)
+}
+
+async fn restart(cmd: &Cmd) -> Result<(), Error> {
+    let found = find(cmd).await?;
+    let mut errors = found.errors;
+    let write = Write::of(cmd, "kubectl-rollout")?;
+    for info in &found.infos {
+        let what = format!("{} {:?}", info.resource.qualified(), info.name);
+        if !matches!(&*info.resource.kind, "Deployment" | "DaemonSet" | "StatefulSet") {
+            errors.push(Error::plain(format!("{what} restarting is not supported")));
+            continue;
+        }
+        if info.object.bool_at(&["spec", "paused"]) {
+            errors.push(Error::plain(format!(
+                "{what} can't restart paused deployment (run rollout resume first)"
+            )));
+            continue;
+        }
+        let mut patch = obj! {};
+        patch.set(
+            &[
+                "spec",
+                "template",
+                "metadata",
+                "annotations",
+                "kubectl.kubernetes.io/restartedAt",
+            ],
+            cmd.sim().now().to_string(),
+        );
+        let stored = cmd.patch(
+            &info.resource,
+            &info.namespace,
+            &info.name,
+            "",
+            PatchType::Merge,
+            &patch,
+            &write,
+        );
+        match stored.await {
+            Ok(stored) => Report::new(cmd, "restarted")?.print(cmd, &stored)?,
+            Err(e) => errors.push(e),
+        }
+    }
+    Error::all(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deployment_progress() {
+        let resource = crate::api::resource::built_in()
+            .iter()
+            .find(|r| &*r.name == "deployments")
+            .unwrap()
+            .clone();
+        let info = Info {
+            resource,
+            namespace: "default".into(),
+            name: "web".into(),
+            source: String::new(),
+            object: Value::Null,
+        };
+        let state = |updated: i64, all: i64, available: i64| {
+            obj! {
+                "metadata": obj! { "generation": 2 },
+                "spec": obj! { "replicas": 3 },
+                "status": obj! {
+                    "observedGeneration": 2, "updatedReplicas": updated, "replicas": all, "availableReplicas": available,
+                },
+            }
+        };
+        for (state, said) in [
+            (
+                state(1, 4, 3),
+                "Waiting for deployment \"web\" rollout to finish: 1 out of 3 new replicas have been updated...\n",
+            ),
+            (
+                state(3, 4, 3),
+                "Waiting for deployment \"web\" rollout to finish: 1 old replicas are pending termination...\n",
+            ),
+            (
+                state(3, 3, 2),
+                "Waiting for deployment \"web\" rollout to finish: 2 of 3 updated replicas are available...\n",
+            ),
+            (state(3, 3, 3), "deployment \"web\" successfully rolled out\n"),
+        ] {
+            assert_eq!(progress(&info, &state, 0).unwrap().0, said);
+        }
+    }
+}

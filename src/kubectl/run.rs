@@ -1,0 +1,384 @@
+//! `kubectl run`: one pod, and with `--expose` its service.
+
+use super::builder::Info;
+use super::change::{CHANGE_CAUSE, command_line};
+use super::command::{Cmd, DryRun, VERB, Verb, Write};
+use super::delete::{self, Deletion};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{DRY_RUN, FIELD_MANAGER, RECORD, SAVE_CONFIG};
+use super::output::{PRINT, Report};
+use crate::value::{Value, yaml};
+use crate::{list, obj};
+
+const FLAGS: &[Flag] = &[
+    flag(
+        "annotations",
+        '\0',
+        Kind::Array,
+        "[]",
+        "Annotations of the pod: KEY=VALUE.",
+    ),
+    flag(
+        "attach",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Wait for the pod, then show what it prints.",
+    ),
+    flag(
+        "cascade",
+        '\0',
+        Kind::Str,
+        "background",
+        "As of kubectl delete, for --rm.",
+    )
+    .or("background"),
+    flag(
+        "command",
+        '\0',
+        Kind::Bool,
+        "false",
+        "The words after -- are the command, not its arguments.",
+    ),
+    flag("env", '\0', Kind::Array, "[]", "Environment variables: NAME=VALUE."),
+    flag(
+        "expose",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Create a ClusterIP service for the port too.",
+    ),
+    flag("force", '\0', Kind::Bool, "false", "As of kubectl delete, for --rm."),
+    flag("grace-period", '\0', Kind::Int, "-1", "As of kubectl delete, for --rm."),
+    flag("image", '\0', Kind::Str, "", "Image of the container."),
+    flag(
+        "image-pull-policy",
+        '\0',
+        Kind::Str,
+        "",
+        "Always, IfNotPresent or Never.",
+    ),
+    flag("labels", 'l', Kind::Str, "", "Labels of the pod: KEY=VALUE,KEY=VALUE."),
+    flag(
+        "leave-stdin-open",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Keep standard input open after the first attachment.",
+    )
+    .but("not simulated"),
+    flag(
+        "override-type",
+        '\0',
+        Kind::Str,
+        "merge",
+        "How --overrides are merged: json, merge or strategic.",
+    ),
+    flag(
+        "overrides",
+        '\0',
+        Kind::Str,
+        "",
+        "JSON that changes the generated object.",
+    ),
+    flag(
+        "pod-running-timeout",
+        '\0',
+        Kind::Duration,
+        "1m0s",
+        "How long to wait until the pod runs.",
+    ),
+    flag("port", '\0', Kind::Str, "", "Port that the container exposes."),
+    flag(
+        "privileged",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Run the container in privileged mode.",
+    ),
+    flag("quiet", 'q', Kind::Bool, "false", "Suppress prompts."),
+    flag("restart", '\0', Kind::Str, "Always", "Always, OnFailure or Never."),
+    flag("rm", '\0', Kind::Bool, "false", "Delete the pod after an attached run."),
+    flag("stdin", 'i', Kind::Bool, "false", "Keep standard input open."),
+    flag("timeout", '\0', Kind::Duration, "0s", "As of kubectl delete, for --rm."),
+    flag("tty", 't', Kind::Bool, "false", "Give the container a terminal."),
+    flag("wait", '\0', Kind::Bool, "false", "As of kubectl delete, for --rm."),
+];
+
+pub static RUN: Verb = Verb {
+    name: "run",
+    group: "Basic Commands (Beginner):",
+    short: "Create and run a particular image in a pod",
+    examples: "  # A pod of nginx\n  kubectl run web --image=nginx\n\n  # Its port, labels and a service\n  kubectl run web --image=nginx --port=80 --labels=app=web --expose\n\n  # A command, once\n  kubectl run once --image=busybox --restart=Never -- echo hello",
+    usage: "kubectl run NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...] [options]",
+    flags: &[FLAGS, PRINT, DRY_RUN, SAVE_CONFIG, FIELD_MANAGER, RECORD],
+    required: &["image"],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+/// Whether a text can be an image's name: Docker's reference grammar, roughly.
+pub fn valid_image(image: &str) -> bool {
+    let (name, digest) = image.split_once('@').unwrap_or((image, ""));
+    if image.contains('@') && !digest.contains(':') {
+        return false;
+    }
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let tag = last.split_once(':').map_or("", |(_, t)| t);
+    let path = name.strip_suffix(tag).unwrap_or(name).trim_end_matches(':');
+    let mut parts = path.split('/').peekable();
+    let mut first = true;
+    while let Some(part) = parts.next() {
+        // The first part may be a registry's host and port.
+        let host = first && parts.peek().is_some();
+        let allowed = |c: char| {
+            c.is_ascii_lowercase()
+                || c.is_ascii_digit()
+                || matches!(c, '.' | '_' | '-')
+                || (host && (c == ':' || c.is_ascii_uppercase()))
+        };
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        if part.is_empty() || !part.chars().all(allowed) || !ends(part.chars().next()) || !ends(part.chars().last()) {
+            return false;
+        }
+        first = false;
+    }
+    tag.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && !name.ends_with(':')
+}
+
+/// `KEY=VALUE,KEY=VALUE` as a map.
+///
+/// # Errors
+/// `unexpected label spec: front`.
+pub fn parse_labels(text: &str) -> Result<Value, Error> {
+    let mut labels = Value::map();
+    for spec in text.split(',') {
+        match spec.split_once('=') {
+            Some((k, v)) if !k.is_empty() && !v.contains('=') => labels.map_mut().insert(k, v.into()),
+            _ => return Err(Error::plain(format!("unexpected label spec: {spec}"))),
+        };
+    }
+    Ok(labels)
+}
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let (name, words) = match (cmd.args.split_first(), cmd.dash) {
+        (Some((name, words)), dash) if dash != Some(0) => (name.as_str(), words),
+        _ => return Err(Error::usage("NAME is required for run")),
+    };
+    let attach =
+        cmd.flags.bool("attach") || ((cmd.flags.bool("stdin") || cmd.flags.bool("tty")) && !cmd.flags.has("attach"));
+    let dry = cmd.dry_run()?;
+    if cmd.flags.bool("tty") && !cmd.flags.bool("stdin") {
+        return Err(Error::usage("-i/--stdin is required for containers with -t/--tty=true"));
+    }
+    if cmd.flags.bool("expose") && cmd.flags.str("port").is_empty() {
+        return Err(Error::usage("--port must be set when exposing a service"));
+    }
+    let image = cmd.flags.str("image");
+    if !valid_image(image) {
+        return Err(Error::plain(format!(
+            "Invalid image name {image:?}: invalid reference format"
+        )));
+    }
+    if cmd.flags.bool("rm") && !attach {
+        return Err(Error::usage("--rm should only be used for attached containers"));
+    }
+    if attach && dry != DryRun::None {
+        return Err(Error::usage(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+        ));
+    }
+    let restart = cmd.flags.str("restart");
+    if !matches!(restart, "Always" | "OnFailure" | "Never") {
+        return Err(Error::usage(format!("invalid restart policy: {restart}")));
+    }
+    let pod = pod(cmd, name, words)?;
+    let pod = overridden(cmd, pod)?;
+    let mut report = Report::new(cmd, "created")?;
+    let mut service = None;
+    if cmd.flags.bool("expose") {
+        let labels = pod.at(&["metadata", "labels"]).clone();
+        let port = cmd.flags.str("port").parse::<i64>().unwrap_or(0);
+        let mut object = obj! {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": obj! { "name": name },
+            "spec": obj! {
+                "ports": list![obj! { "port": port, "protocol": "TCP", "targetPort": port }],
+                "selector": labels.clone(),
+            },
+            "status": obj! { "loadBalancer": obj! {} },
+        };
+        if cmd.flags.has("labels") {
+            object.set(&["metadata", "labels"], labels);
+        }
+        service = Some(send(cmd, object).await?);
+    }
+    if let Some(service) = service {
+        report.print(cmd, &service)?;
+        if matches!(cmd.flags.str("output"), "yaml" | "kyaml") {
+            cmd.out("---\n");
+        }
+    }
+    let pod = send(cmd, pod).await?;
+    if attach {
+        let result = super::attach::wait_and_attach(cmd, &pod).await;
+        if cmd.flags.bool("rm") {
+            let resource = cmd.client.resource("", "v1", "pods")?;
+            let info = Info {
+                resource,
+                namespace: cmd.namespace(),
+                name: name.to_owned(),
+                source: String::new(),
+                object: pod,
+            };
+            let deletion = Deletion {
+                grace: cmd.flags.int("grace-period"),
+                wait: cmd.flags.bool("wait"),
+                ignore_not_found: true,
+                ..Deletion::default()
+            };
+            delete::delete(cmd, vec![info], Vec::new(), &deletion).await?;
+        }
+        return result;
+    }
+    report.print(cmd, &pod)
+}
+
+/// Creates an object, unless the run is dry.
+async fn send(cmd: &Cmd, mut object: Value) -> Result<Value, Error> {
+    let resource = super::mapper::of_kind(
+        &cmd.resources(),
+        object.str_at(&["apiVersion"]),
+        object.str_at(&["kind"]),
+    )
+    .ok_or_else(|| Error::plain("the server could not find the requested resource"))?;
+    if cmd.flags.bool("record") {
+        object.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
+    }
+    if cmd.namespace_given() && cmd.dry_run()? == DryRun::Client {
+        object.set(&["metadata", "namespace"], cmd.namespace());
+    }
+    if cmd.flags.bool("save-config") {
+        super::apply::annotate_typed(&mut object);
+    }
+    if cmd.dry_run()? == DryRun::Client {
+        return Ok(object);
+    }
+    let write = Write::of(cmd, "kubectl-run")?;
+    cmd.create(&resource, &cmd.namespace(), &object, &write).await
+}
+
+fn pod(cmd: &Cmd, name: &str, words: &[String]) -> Result<Value, Error> {
+    let mut container = obj! { "image": cmd.flags.str("image"), "name": name, "resources": obj! {} };
+    let words: Value = words.iter().map(|w| Value::from(w.as_str())).collect();
+    if !words.is_empty() {
+        let field = if cmd.flags.bool("command") { "command" } else { "args" };
+        container.set(&[field], words);
+    }
+    let env: Value = environment(cmd.flags.all("env"))?;
+    container.set_or_remove(&["env"], env);
+    let port = cmd.flags.str("port");
+    if !port.is_empty() {
+        let port = port
+            .parse::<i64>()
+            .map_err(|_| Error::plain(format!("strconv.Atoi: parsing {port:?}: invalid syntax")))?;
+        container.set(&["ports"], list![obj! { "containerPort": port }]);
+    }
+    container.set_or_remove(&["imagePullPolicy"], cmd.flags.str("image-pull-policy"));
+    if cmd.flags.bool("privileged") {
+        container.set(&["securityContext", "privileged"], true);
+    }
+    if cmd.flags.bool("stdin") {
+        container.set(&["stdin"], true);
+        container.set(&["stdinOnce"], !cmd.flags.bool("leave-stdin-open"));
+    }
+    if cmd.flags.bool("tty") {
+        container.set(&["tty"], true);
+    }
+    let labels = match cmd.flags.str("labels") {
+        "" => obj! { "run": name },
+        given => parse_labels(given)?,
+    };
+    let mut pod = obj! {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": obj! { "labels": labels, "name": name },
+        "spec": obj! {
+            "containers": list![container],
+            "dnsPolicy": "ClusterFirst",
+            "restartPolicy": cmd.flags.str("restart"),
+        },
+        "status": obj! {},
+    };
+    for a in cmd.flags.all("annotations") {
+        match a.split_once('=') {
+            Some((k, v)) => pod.set(&["metadata", "annotations", k], v),
+            None => return Err(Error::plain(format!("unexpected annotation spec: {a}"))),
+        }
+    }
+    Ok(pod)
+}
+
+/// `NAME=VALUE` as a container's `env`.
+///
+/// # Errors
+/// `invalid env: COLOR`.
+pub fn environment(given: &[String]) -> Result<Value, Error> {
+    given
+        .iter()
+        .map(|e| match e.split_once('=') {
+            Some((k, v)) if !k.is_empty() => Ok(obj! { "name": k, "value": v }),
+            _ => Err(Error::plain(format!("invalid env: {e}"))),
+        })
+        .collect::<Result<Vec<Value>, Error>>()
+        .map(Value::from)
+}
+
+/// The object with `--overrides` merged into it.
+fn overridden(cmd: &Cmd, object: Value) -> Result<Value, Error> {
+    let text = cmd.flags.str("overrides");
+    if text.is_empty() {
+        return Ok(object);
+    }
+    let patch = Value::from_json(text)
+        .ok()
+        .or_else(|| {
+            yaml::decode(text)
+                .ok()
+                .filter(|v| matches!(v, Value::Map(_) | Value::List(_)))
+        })
+        .ok_or_else(|| Error::plain("Invalid JSON Patch"))?;
+    match cmd.flags.str("override-type") {
+        "merge" => Ok(super::apply::merge(&object, &patch)),
+        "strategic" => super::apply::strategic(&object, &patch),
+        "json" => super::apply::json_patch(&object, &patch),
+        other => Err(Error::plain(format!("invalid override type: {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::valid_image;
+
+    #[test]
+    fn images() {
+        for (image, good) in [
+            ("nginx", true),
+            ("nginx:1.27", true),
+            ("docker.io/library/nginx:1.27-alpine", true),
+            ("localhost:5000/a/b@sha256:00", true),
+            ("nginx latest", false),
+            ("Nginx", false),
+            ("", false),
+            ("a//b", false),
+            ("nginx:", false),
+        ] {
+            assert_eq!(valid_image(image), good, "{image}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `kubectl scale`.
+
+use super::builder::{self, Select};
+use super::change::{CHANGE_CAUSE, command_line};
+use super::command::{Cmd, DryRun, VERB, Verb, Write};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{ALL, DRY_RUN, FILES, RECORD, SELECTOR};
+use super::output::{PRINT, Report};
+use crate::api::PatchType;
+use crate::obj;
+use std::time::Duration;
+
+const FLAGS: &[Flag] = &[
+    flag(
+        "current-replicas",
+        '\0',
+        Kind::Int,
+        "-1",
+        "Scale only if it has so many now.",
+    ),
+    flag("replicas", '\0', Kind::Int, "0", "How many there are to be."),
+    flag(
+        "resource-version",
+        '\0',
+        Kind::Str,
+        "",
+        "Scale only if it is still at this version.",
+    ),
+    flag(
+        "timeout",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "How long to wait until it has so many; 0 does not wait.",
+    ),
+];
+
+pub static SCALE: Verb = Verb {
+    name: "scale",
+    group: "Deploy Commands:",
+    short: "Set a new size for a deployment, replica set, or replication controller",
+    long: "Stateful sets and custom resources with a scale can be scaled too.",
+    examples: "  # Three pods\n  kubectl scale --replicas=3 deployment/web\n\n  # If there are two now\n  kubectl scale --current-replicas=2 --replicas=3 deployment/web",
+    usage: "kubectl scale [--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME) [options]",
+    flags: &[FLAGS, FILES, SELECTOR, ALL, PRINT, DRY_RUN, RECORD],
+    required: &["replicas"],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let replicas = cmd.flags.int("replicas");
+    if replicas < 0 {
+        return Err(Error::plain(
+            "The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0",
+        ));
+    }
+    let expected = cmd.flags.int("current-replicas");
+    if cmd.flags.has("current-replicas") && expected < -1 {
+        return Err(Error::plain(
+            "The --current-replicas must specify an integer of -1 or greater",
+        ));
+    }
+    let found = builder::find(cmd, &Select::of(cmd), true).await?;
+    let version = cmd.flags.str("resource-version");
+    if !version.is_empty() && found.infos.len() > 1 {
+        return Err(Error::plain("cannot use --resource-version with multiple resources"));
+    }
+    let mut errors = found.errors;
+    let mut report = Report::new(cmd, "scaled")?;
+    let write = Write::of(cmd, "kubectl-scale")?;
+    for info in &found.infos {
+        if cmd.dry_run()? == DryRun::Client {
+            report.print(cmd, &info.object)?;
+            continue;
+        }
+        match one(cmd, info, replicas, expected, version, &write).await {
+            Ok(()) => report.print(cmd, &info.object)?,
+            Err(e) => errors.push(e),
+        }
+    }
+    Error::all(errors)
+}
+
+async fn one(
+    cmd: &Cmd,
+    info: &builder::Info,
+    replicas: i64,
+    expected: i64,
+    version: &str,
+    write: &Write,
+) -> Result<(), Error> {
+    if cmd.flags.has("current-replicas") && expected >= 0 || !version.is_empty() {
+        let path = format!(
+            "{}/scale",
+            crate::api::client::item(&info.resource, &info.namespace, &info.name)
+        );
+        let scale = cmd.send(crate::api::Request::get(path)).await?.value();
+        let now = scale.i64_at(&["spec", "replicas"]).unwrap_or(0);
+        if expected >= 0 && now != expected {
+            return Err(Error::plain(format!("Expected replicas to be {expected}, was {now}")));
+        }
+        let at = scale.str_at(&["metadata", "resourceVersion"]);
+        if !version.is_empty() && at != version {
+            return Err(Error::plain(format!(
+                "Expected resource version to be {version}, was {at}"
+            )));
+        }
+    }
+    let patch = obj! { "spec": obj! { "replicas": replicas } };
+    cmd.patch(
+        &info.resource,
+        &info.namespace,
+        &info.name,
+        "scale",
+        PatchType::Merge,
+        &patch,
+        write,
+    )
+    .await?;
+    if cmd.flags.bool("record") {
+        let mut cause = obj! {};
+        cause.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
+        cmd.patch(
+            &info.resource,
+            &info.namespace,
+            &info.name,
+            "",
+            PatchType::Merge,
+            &cause,
+            write,
+        )
+        .await?;
+    }
+    let limit = cmd.flags.duration("timeout");
+    if !limit.is_zero() && !write.dry_run {
+        let end = cmd.sim().now() + limit;
+        loop {
+            let object = cmd.get(&info.resource, &info.namespace, &info.name).await?;
+            let there = object.i64_at(&["status", "replicas"]).unwrap_or(0) == replicas
+                && object.i64_at(&["status", "observedGeneration"]).unwrap_or(0)
+                    >= object.i64_at(&["metadata", "generation"]).unwrap_or(0);
+            if there {
+                break;
+            }
+            if cmd.sim().now() >= end {
+                return Err(Error::plain("timed out waiting for the condition"));
+            }
+            cmd.sim().sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(())
+}
