@@ -44,6 +44,8 @@ impl Rect {
 /// How large pods are drawn, and so how much they say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TileSize {
+    /// Name, phase, age, restarts, image and address.
+    Large,
     /// Name, phase, age, restarts.
     Full,
     /// The name's own part.
@@ -57,6 +59,7 @@ pub enum TileSize {
 impl TileSize {
     pub fn word(self) -> &'static str {
         match self {
+            TileSize::Large => "full large",
             TileSize::Full => "full",
             TileSize::Short => "short",
             TileSize::Small => "small",
@@ -67,6 +70,7 @@ impl TileSize {
     /// Least width, height, gap.
     fn measures(self) -> (f64, f64, f64) {
         match self {
+            TileSize::Large => (172.0, 76.0, 10.0),
             TileSize::Full => (132.0, 50.0, 8.0),
             TileSize::Short => (64.0, 36.0, 6.0),
             TileSize::Small => (24.0, 24.0, 5.0),
@@ -224,8 +228,8 @@ fn wide_band(l: &mut Layout) -> (f64, f64) {
     let way = (l.width * 0.05).clamp(44.0, 120.0);
     l.student = Rect::new(PAD, PAD, left, 122.0);
     let x = PAD + left + way;
-    l.api = Rect::new(x, PAD, 158.0, 62.0);
-    l.etcd = Rect::new(x + 22.0, PAD + 84.0, 114.0, 38.0);
+    l.api = Rect::new(x, PAD, 158.0, 66.0);
+    l.etcd = Rect::new(x + 14.0, PAD + 82.0, 130.0, 40.0);
     let x = x + 158.0 + way;
     let w = l.width - x - PAD;
     l.manager = Rect::new(x, PAD, w, 54.0);
@@ -331,7 +335,7 @@ fn nodes(l: &mut Layout, scene: &Scene, area: Rect, options: Options) -> f64 {
         let columns = (((w - 20.0) / (SYSTEM_TILE + SPECK_GAP)).floor() as usize).max(1);
         system.div_ceil(columns) as f64 * (SYSTEM_TILE + SPECK_GAP) + if system > 0 { 20.0 } else { 0.0 }
     };
-    let size = [TileSize::Full, TileSize::Short, TileSize::Small]
+    let size = [TileSize::Large, TileSize::Full, TileSize::Short, TileSize::Small]
         .into_iter()
         .find(|size| {
             members.iter().enumerate().all(|(i, (_, (own, system)))| {
@@ -343,6 +347,7 @@ fn nodes(l: &mut Layout, scene: &Scene, area: Rect, options: Options) -> f64 {
                     // A narrow pane scrolls: there the number decides.
                     own.len()
                         <= match size {
+                            TileSize::Large => 0,
                             TileSize::Full => 16,
                             TileSize::Short => 48,
                             _ => 150,
@@ -412,9 +417,9 @@ fn place_grid<'a>(
     let (least, h, gap) = size.measures();
     let columns = (((area.w + gap) / (least + gap)).floor() as usize).max(1);
     let w = match size {
-        TileSize::Full | TileSize::Short => {
-            ((area.w + gap) / columns as f64 - gap).min(if size == TileSize::Full { 210.0 } else { 110.0 })
-        }
+        TileSize::Large => ((area.w + gap) / columns as f64 - gap).min(230.0),
+        TileSize::Full => ((area.w + gap) / columns as f64 - gap).min(210.0),
+        TileSize::Short => ((area.w + gap) / columns as f64 - gap).min(110.0),
         TileSize::Small | TileSize::Speck => least,
     };
     for (i, key) in keys.enumerate() {
@@ -487,9 +492,13 @@ impl Layout {
                     r.centre()
                 })
             }
-            Place::ApiServer => Some(self.api.centre()),
-            Place::Etcd => Some(self.etcd.centre()),
-            Place::Scheduler => Some(self.scheduler.centre()),
+            // Below or beside the names, so that a dot covers none.
+            Place::ApiServer => Some((
+                self.api.centre().0,
+                self.api.bottom() - if self.wide { 17.0 } else { 11.0 },
+            )),
+            Place::Etcd => Some((self.etcd.right() - 16.0, self.etcd.centre().1)),
+            Place::Scheduler => Some((self.scheduler.right() - 18.0, self.scheduler.centre().1)),
             Place::Controller(name) => {
                 let i = CONTROLLERS
                     .iter()
@@ -503,7 +512,10 @@ impl Layout {
                 let r = self.services.get(key)?;
                 Some((r.right() - 22.0, r.y + 22.0))
             }
-            Place::Pod(key) => self.pods.get(key).map(|t| t.rect.centre()),
+            Place::Pod(key) => self.pods.get(key).map(|t| match t.size {
+                TileSize::Speck | TileSize::Small => t.rect.centre(),
+                _ => (t.rect.centre().0, t.rect.bottom() - 3.0),
+            }),
             Place::Outside => Some((4.0, self.student.bottom() + 10.0)),
         }
     }

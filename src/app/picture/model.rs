@@ -202,6 +202,11 @@ impl Scene {
         }
     }
 
+    /// The service whose rule a flow passed, until the flow ends.
+    pub fn service_of_flow(&self, flow: u64) -> Option<Rc<str>> {
+        self.chosen.get(&flow).map(|(service, _)| service.clone())
+    }
+
     /// Takes in an object that was there before the trace began.
     pub fn seed(&mut self, kind: &str, object: &Value) {
         let meta = object.get("metadata");

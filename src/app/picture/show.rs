@@ -70,11 +70,36 @@ pub struct Show {
     /// Stage time: real milliseconds that the stage was not paused.
     clock: f64,
     fading: BTreeMap<Rc<str>, f64>,
-    /// Until the backlog is empty, nothing waits: someone typed a command.
-    hurry: bool,
+    /// How quickly what waits is shown until nothing waits any more.
+    haste: Haste,
+    /// How many of a sort came in quick succession, and when the last one came.
+    streaks: BTreeMap<Sort, (u32, f64)>,
     /// Draw dots at all.
     pub dots: bool,
 }
+
+/// How quickly the backlog is worked off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Haste {
+    #[default]
+    None,
+    /// Someone typed the next command: the rest of the last one's story goes quickly.
+    Brisk,
+    /// Nothing waits.
+    Rush,
+}
+
+/// What is shown ever quicker when much of it comes in succession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Request,
+    Verdict,
+    Watch,
+    Flow,
+}
+
+/// Milliseconds of the stage after which the next of a sort is at full length again.
+const STREAK_MS: f64 = 2_500.0;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -125,9 +150,16 @@ impl Show {
         self.backlog.len()
     }
 
-    /// Shows all that waits without further waiting.
+    /// Someone did the next thing: the rest of the story so far goes quickly.
     pub fn hurry(&mut self) {
-        self.hurry = true;
+        if self.haste == Haste::None && !self.backlog.is_empty() {
+            self.haste = Haste::Brisk;
+        }
+    }
+
+    /// Shows all that waits without further waiting.
+    pub fn rush(&mut self) {
+        self.haste = Haste::Rush;
     }
 
     /// Whether something moves, so that another frame is needed soon.
@@ -143,7 +175,7 @@ impl Show {
         for arrival in self.flights.advance(ms) {
             self.scene.arrive(&arrival);
         }
-        let gates = gates && !self.hurry;
+        let gates = gates && self.haste != Haste::Rush;
         while let Some(record) = self.backlog.front().cloned() {
             if gates && self.must_wait(&record.event) {
                 break;
@@ -152,7 +184,7 @@ impl Show {
             self.show(&record, &mut said);
         }
         if self.backlog.is_empty() {
-            self.hurry = false;
+            self.haste = Haste::None;
         }
         self.sweep();
         said
@@ -207,13 +239,31 @@ impl Show {
         }
     }
 
-    /// Screen time shrinks when much waits, so that a busy cluster does not fall far behind.
-    fn pace(&self) -> f64 {
-        match self.backlog.len() {
+    /// By how much the screen time of this one of its sort shrinks: the first few are shown at
+    /// length, the twentieth pod or request quickly; and all are when much waits.
+    fn pace(&mut self, sort: Sort) -> f64 {
+        let clock = self.clock;
+        let (count, last) = self.streaks.entry(sort).or_insert((0, clock));
+        if clock - *last > STREAK_MS {
+            *count = 0;
+        }
+        *count += 1;
+        *last = clock;
+        let streak = 0.86f64.powi(count.saturating_sub(4).min(40) as i32).max(0.1);
+        let backlog = match self.backlog.len() {
             0..=80 => 1.0,
             81..=300 => 0.6,
             _ => 0.25,
-        }
+        };
+        let haste = if self.haste == Haste::Brisk { 0.25 } else { 1.0 };
+        streak * backlog * haste
+    }
+
+    /// The pace of the last one of a sort.
+    fn last_pace(&self, sort: Sort) -> f64 {
+        let count = self.streaks.get(&sort).map_or(0, |(count, _)| *count);
+        let haste = if self.haste == Haste::Brisk { 0.25 } else { 1.0 };
+        0.86f64.powi(count.saturating_sub(4).min(40) as i32).max(0.1) * haste
     }
 
     fn hold(&mut self, key: Key, ms: f64) {
@@ -224,15 +274,15 @@ impl Show {
 
     fn show(&mut self, record: &TraceRecord, said: &mut Vec<Line>) {
         let weight = self.weight(&record.event);
-        let pace = self.pace();
         let arrival = self.scene.apply(record, said);
         let mut arrival = Some(arrival);
         match &record.event {
             TraceEvent::Request { id, client, verb, .. } if weight > Weight::Silent => {
                 let asked = Asked { weight, wrote: false };
                 self.requests.insert(*id, asked);
+                let story = weight == Weight::Story || matches!(Place::of_client(client), Place::Student);
+                let pace = if story { self.pace(Sort::Request) } else { 1.0 };
                 let kind = if is_read(verb) { DotKind::Read } else { DotKind::Write };
-                let story = weight == Weight::Story;
                 if self.dots && self.flights.begin(*id, kind, story, Place::of_client(client)).is_some() {
                     self.flights
                         .go(*id, Place::ApiServer, REQUEST_MS * pace, Arrival::Nothing);
@@ -242,6 +292,7 @@ impl Show {
                 }
             }
             TraceEvent::Write { request, .. } => {
+                let pace = self.last_pace(Sort::Request);
                 if let Some(asked) = self.requests.get_mut(request) {
                     asked.wrote = true;
                     let story = asked.weight == Weight::Story;
@@ -254,6 +305,7 @@ impl Show {
                 }
             }
             TraceEvent::Response { id, client, code, .. } => {
+                let pace = self.last_pace(Sort::Request);
                 if let Some(asked) = self.requests.remove(id) {
                     if asked.wrote {
                         self.flights
@@ -268,12 +320,16 @@ impl Show {
             }
             TraceEvent::Watch { client, .. } if weight > Weight::Silent && self.dots => {
                 let to = Place::of_client(client);
+                let pace = self.pace(Sort::Watch);
                 if let Some(dot) = self.flights.begin(record.seq, DotKind::Watch, true, Place::ApiServer) {
                     self.flights.go_and_end(dot, to, WATCH_MS * pace);
                     self.hold(Key::Client(client.clone()), WATCH_MS * pace);
                 }
             }
-            TraceEvent::Verdict(_) => self.hold(Key::Client("kube-scheduler".into()), VERDICT_MS * pace),
+            TraceEvent::Verdict(_) => {
+                let pace = self.pace(Sort::Verdict);
+                self.hold(Key::Client("kube-scheduler".into()), VERDICT_MS * pace);
+            }
             TraceEvent::Packet {
                 flow,
                 hop,
@@ -282,13 +338,19 @@ impl Show {
             } => {
                 let place = Place::of_hop(hop, &self.scene.master());
                 if matches!(hop, Hop::Client { .. }) && !back {
+                    self.pace(Sort::Flow);
                     if self.dots {
                         self.flights.begin(*flow, DotKind::Packet, true, place);
                     }
                 } else if self.flights.end_of(*flow).is_some_and(|at| at != place) {
-                    let span = (latency.as_secs_f64() * 1e3 * HOP_PER_MS).clamp(HOP_LEAST, HOP_MOST) * pace;
+                    let span = (latency.as_secs_f64() * 1e3 * HOP_PER_MS).clamp(HOP_LEAST, HOP_MOST)
+                        * self.last_pace(Sort::Flow);
                     if *back {
                         self.flights.colour(*flow, self.fate_ahead(*flow));
+                        // The answer passes the rule that the request passed: its address is put back.
+                        if let (Hop::Client { .. }, Some(service)) = (hop, self.scene.service_of_flow(*flow)) {
+                            self.flights.go(*flow, Place::Service(service), span, Arrival::Nothing);
+                        }
                     }
                     arrival = self
                         .flights
@@ -329,7 +391,7 @@ fn fate(outcome: Outcome) -> Fate {
 }
 
 fn is_read(verb: &str) -> bool {
-    matches!(verb, "get" | "list" | "watch" | "GET" | "HEAD")
+    matches!(verb, "get" | "list" | "watch" | "GET" | "HEAD" | "WATCH")
 }
 
 fn request_weight(client: &str, verb: &str, path: &str) -> Weight {
@@ -338,8 +400,12 @@ fn request_weight(client: &str, verb: &str, path: &str) -> Weight {
         .any(|part| path.contains(part));
     match Place::of_client(client) {
         // What kubectl asks about the server itself is not the student's request.
-        Place::Student if is_read(verb) && is_discovery(path) => Weight::Ambient,
+        Place::Student if is_read(verb) && is_discovery(path) => Weight::Silent,
+        // An answer must not wait for its picture: reading is quick.
+        Place::Student if is_read(verb) => Weight::Ambient,
         Place::Student => Weight::Story,
+        // The kubelets' heartbeats.
+        Place::Kubelet(_) if path.contains("/leases/") && !is_read(verb) => Weight::Ambient,
         _ if upkeep || is_read(verb) => Weight::Silent,
         _ if path.ends_with("/status") => Weight::Ambient,
         _ => Weight::Story,

@@ -105,11 +105,12 @@ pub fn Picture(props: &PictureProps) -> Html {
     html! {
         <div class="picture" ref={frame} role="region" aria-label={ui.t("picture.label")} tabindex="-1">
             <div {class} style={canvas}>
-                <wires::Wires layout={layout.clone()} scene={scene.clone()} />
+                <wires::Wires layout={layout.clone()} scene={scene.clone()} traffic={false} />
                 <stations::Stations layout={layout.clone()} scene={scene.clone()} beat={props.beat}
                     selection={props.selection.clone()} />
                 <wanted::Wanted layout={layout.clone()} scene={scene.clone()} selection={props.selection.clone()} />
                 <nodes::Nodes layout={layout.clone()} scene={scene.clone()} selection={props.selection.clone()} />
+                <wires::Wires layout={layout.clone()} scene={scene.clone()} traffic={true} />
                 <pods::Pods layout={layout.clone()} {scene} selection={props.selection.clone()}
                     second={props.beat.second} />
                 <dots::Dots {layout} />

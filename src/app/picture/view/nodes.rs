@@ -82,7 +82,7 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
     let badge = view.as_ref().map(|(verdict, n)| match &n.refused {
         Some((plugin, reason)) => html! {
             <span class="badge refused" title={reason.to_string()}>
-                { ui.fill("verdict.filtered", &[("plugin", (*plugin).to_owned())]) }
+                { format!("✕ {plugin}") }
             </span>
         },
         None => {
@@ -109,7 +109,7 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
                 onclick={ui.asking(Ask::Select(Some(Selection::object("Node", &name))))}>
                 <i class="lamp" aria-hidden="true"></i>
                 <b>{ &*node.name }</b>
-                <small>{ if node.control_plane { ui.t("node.master") } else { ui.t("node.worker") } }</small>
+                <small class="role">{ if node.control_plane { ui.t("node.master") } else { ui.t("node.worker") } }</small>
                 if !node.ready {
                     <small class="flag">{ ui.t("node.down") }</small>
                 }

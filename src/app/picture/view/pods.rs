@@ -35,7 +35,7 @@ pub fn Pods(props: &PodsProps) -> Html {
         <div class="pods">
             { for props.layout.pods.iter().filter_map(|(key, tile)| {
                 let pod = props.scene.pods.get(key)?.clone();
-                let age = if tile.size == TileSize::Full {
+                let age = if matches!(tile.size, TileSize::Full | TileSize::Large) {
                     AttrValue::from(age(props.second.saturating_sub(pod.created.as_secs())))
                 } else {
                     AttrValue::default()
@@ -89,7 +89,8 @@ fn PodTile(props: &PodTileProps) -> Html {
         Mood::Failing => "!",
         Mood::Terminating => "×",
     };
-    let full = props.tile.size == TileSize::Full;
+    let large = props.tile.size == TileSize::Large;
+    let full = large || props.tile.size == TileSize::Full;
     let class = classes!(
         "pod",
         props.tile.size.word(),
@@ -125,6 +126,12 @@ fn PodTile(props: &PodTileProps) -> Html {
                                 if pod.restarts > 0 {
                                     <span class="restarts">{ format!("↻{}", pod.restarts) }</span>
                                 }
+                            </span>
+                        }
+                        if large {
+                            <span class="line where">
+                                <span class="image">{ &*pod.image }</span>
+                                <span class="ip">{ &*pod.ip }</span>
                             </span>
                         }
                     </span>

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use super::family;
 use crate::app::picture::layout::Layout;
 use crate::app::picture::model::Scene;
 use crate::app::picture::place::Place;
@@ -16,6 +15,8 @@ const MAX_ENDPOINT_LINES: usize = 60;
 pub struct WiresProps {
     pub layout: Rc<Layout>,
     pub scene: Rc<Scene>,
+    /// The lines of traffic, which lie over the nodes; else those of the control plane.
+    pub traffic: bool,
 }
 
 impl PartialEq for WiresProps {
@@ -34,6 +35,32 @@ pub fn Wires(props: &WiresProps) -> Html {
         let n = |x: f64| format!("{x:.1}");
         html! { <line x1={n(a.0)} y1={n(a.1)} x2={n(b.0)} y2={n(b.1)} {class} /> }
     };
+    if !props.traffic {
+        return control_lines(props, line);
+    }
+    let mut left = MAX_ENDPOINT_LINES;
+    let mut traffic = Vec::new();
+    for key in l.services.keys() {
+        let Some(service) = props.scene.services.get(key) else {
+            continue;
+        };
+        let place = Place::Service(key.clone());
+        traffic.push(line(&Place::Student, &place, "wire traffic".to_owned()));
+        for e in service.endpoints.iter().filter(|e| e.ready && !e.pod.is_empty()) {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            let next = if e.next { " next" } else { "" };
+            traffic.push(line(&place, &Place::Pod(e.pod.clone()), format!("wire endpoint{next}")));
+        }
+    }
+    html! {
+        <svg class="wires" aria-hidden="true">{ for traffic }</svg>
+    }
+}
+
+fn control_lines(props: &WiresProps, line: impl Fn(&Place, &Place, String) -> Html) -> Html {
     let control = [
         (Place::Student, Place::ApiServer),
         (Place::ApiServer, Place::Etcd),
@@ -57,31 +84,9 @@ pub fn Wires(props: &WiresProps) -> Html {
             .keys()
             .map(|n| (Place::ApiServer, Place::Kubelet(n.clone()))),
     );
-    let mut left = MAX_ENDPOINT_LINES;
-    let mut traffic = Vec::new();
-    for key in l.services.keys() {
-        let Some(service) = props.scene.services.get(key) else {
-            continue;
-        };
-        let place = Place::Service(key.clone());
-        traffic.push(line(&Place::Student, &place, "wire traffic".to_owned()));
-        for e in service.endpoints.iter().filter(|e| e.ready && !e.pod.is_empty()) {
-            if left == 0 {
-                break;
-            }
-            left -= 1;
-            let next = if e.next { " next" } else { "" };
-            traffic.push(line(
-                &place,
-                &Place::Pod(e.pod.clone()),
-                format!("wire endpoint fam-{}{next}", family(&service.name)),
-            ));
-        }
-    }
     html! {
         <svg class="wires" aria-hidden="true">
             { for control.map(|(a, b)| line(&a, &b, "wire control".to_owned())) }
-            { for traffic }
         </svg>
     }
 }
