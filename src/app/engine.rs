@@ -20,6 +20,9 @@ use super::picture::show::{Show, Weight};
 /// Milliseconds of a frame that the world may use; the rest is the browser's.
 const BUDGET_MS: f64 = 8.0;
 
+/// Virtual time within which a command's answer does not wait for the picture.
+const URGENT: Duration = Duration::from_millis(400);
+
 /// Sentences that the log keeps.
 const LOG_LINES: usize = 200;
 
@@ -55,6 +58,11 @@ pub struct Engine {
     /// Commands that run now.
     running: Cell<u32>,
     eventful: Cell<bool>,
+    /// Until when the world runs without regard to the picture, so that an answer comes at once.
+    urgent: Cell<Option<Time>>,
+    /// A packet was seen since this was last asked.
+    travelling: Cell<bool>,
+    after: RefCell<Vec<Rc<dyn Fn()>>>,
     /// The command line that began last.
     line: RefCell<Rc<str>>,
     listeners: RefCell<Vec<Listener>>,
@@ -83,6 +91,9 @@ impl Engine {
             beat: Cell::default(),
             running: Cell::new(0),
             eventful: Cell::new(false),
+            urgent: Cell::new(None),
+            travelling: Cell::new(false),
+            after: RefCell::default(),
             line: RefCell::new("".into()),
             listeners: RefCell::default(),
             painter: RefCell::default(),
@@ -92,6 +103,11 @@ impl Engine {
     /// Calls `f` after each frame that changed something.
     pub fn listen(&self, f: impl Fn(Beat) + 'static) {
         self.listeners.borrow_mut().push(Rc::new(f));
+    }
+
+    /// Calls `f` after each frame.
+    pub fn after_frame(&self, f: impl Fn() + 'static) {
+        self.after.borrow_mut().push(Rc::new(f));
     }
 
     /// `f` draws the dots, each frame.
@@ -123,21 +139,60 @@ impl Engine {
         self.changed();
     }
 
-    pub fn toggle_pause(&self) {
-        let mut pacer = self.pacer.borrow_mut();
-        if pacer.is_paused() {
-            pacer.resume();
-        } else {
-            pacer.pause();
-        }
+    pub fn pause(&self) {
+        self.pacer.borrow_mut().pause();
         self.changed();
     }
 
-    /// A person set something going: time runs, and what waits to be shown is shown.
+    pub fn resume(&self) {
+        self.pacer.borrow_mut().resume();
+        self.changed();
+    }
+
+    pub fn toggle_pause(&self) {
+        if self.pacer().is_paused() {
+            self.resume();
+        } else {
+            self.pause();
+        }
+    }
+
+    /// A person set something going: time runs, its first answer does not wait for the picture, and
+    /// the rest of the story so far goes quickly.
     pub fn go_on(&self) {
         self.pacer.borrow_mut().resume();
         self.show.borrow_mut().hurry();
+        self.urgent.set(Some(self.host.sim().now() + URGENT));
         self.changed();
+    }
+
+    /// A script set something going: as [`Engine::go_on`], but a paused cluster stays paused and only
+    /// runs until the answer is there.
+    pub fn serve(&self) {
+        self.show.borrow_mut().hurry();
+        self.urgent.set(Some(self.host.sim().now() + URGENT));
+    }
+
+    /// Runs what is urgent. Ends when no command runs any more, when time is up, or (but for a paused
+    /// cluster, where nothing else would run them) when packets travel: those are to be watched.
+    fn advance_urgent(&self, deadline: f64) {
+        let Some(end) = self.urgent.get() else { return };
+        let sim = self.host.sim();
+        let paused = self.pacer.borrow().is_paused();
+        loop {
+            sim.run_ready(1);
+            self.collect();
+            if !self.is_running() || (self.travelling.take() && !paused) {
+                break;
+            }
+            if now_ms() >= deadline {
+                return;
+            }
+            if !sim.has_ready() && !sim.fire_next_timer(end) {
+                break;
+            }
+        }
+        self.urgent.set(None);
     }
 
     /// A command began (`true`) or ended.
@@ -154,7 +209,7 @@ impl Engine {
 
     /// Whether a command runs.
     pub fn is_running(&self) -> bool {
-        self.running.get() > 0
+        self.running.get() > 0 || self.host.world().commands() > 0
     }
 
     /// On to the next event of the story, with the clock paused.
@@ -178,7 +233,7 @@ impl Engine {
         let sim = self.host.sim();
         sim.run_until(sim.now() + span);
         self.collect();
-        self.show.borrow_mut().hurry();
+        self.show.borrow_mut().rush();
     }
 
     /// Takes new records of the trace; returns whether one belongs to the story.
@@ -191,8 +246,10 @@ impl Engine {
         let mut story = false;
         let mut show = self.show.borrow_mut();
         trace.since(seen, |record| {
-            if let TraceEvent::Command { line, .. } = &record.event {
-                *self.line.borrow_mut() = line.clone();
+            match &record.event {
+                TraceEvent::Command { line, .. } => *self.line.borrow_mut() = line.clone(),
+                TraceEvent::Packet { .. } => self.travelling.set(true),
+                _ => {}
             }
             story |= show.weight(&record.event) == Weight::Story;
             show.take(record);
@@ -263,6 +320,7 @@ impl Engine {
         let advance = self.pacer.borrow_mut().frame(ms, situation);
         let sim = self.host.sim();
         let deadline = now_ms() + BUDGET_MS;
+        self.advance_urgent(deadline);
         match advance {
             Advance::Hold => {}
             Advance::Span { span, stop } => {
@@ -286,6 +344,10 @@ impl Engine {
         } else {
             1
         };
+        let after = self.after.borrow().clone();
+        for f in after {
+            f();
+        }
         let beat = Beat {
             scene: self.show.borrow().scene.version,
             said: self.said.get(),

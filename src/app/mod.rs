@@ -10,6 +10,8 @@ pub mod picture;
 pub mod terminal;
 
 #[cfg(target_arch = "wasm32")]
+mod api;
+#[cfg(target_arch = "wasm32")]
 mod caption;
 #[cfg(target_arch = "wasm32")]
 mod engine;
@@ -56,6 +58,7 @@ mod start {
             }
         };
         let engine = Engine::new(host);
+        super::api::install(&engine);
         let session = SessionRef(Session::new(engine.clone()));
         if let Some(boot) = boot {
             boot.remove();

@@ -26,7 +26,7 @@ window.kubetabTerminal = {
   open(element, label, onData, onResize) {
     term = new Terminal({
       allowProposedApi: true,
-      convertEol: false,
+      convertEol: true,
       cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
       cursorStyle: "bar",
       cursorWidth: 2,
@@ -57,15 +57,20 @@ window.kubetabTerminal = {
       }
       // Pasting is left to the browser, which raises the paste event that xterm.js reads.
       if (event.type === "keydown" && event.ctrlKey && key === "v") return false;
-      // Escape followed by Tab leaves the terminal, so that nobody is caught in it.
+      // Tab completes here, so another key must lead out for those who have no mouse.
+      if (event.type === "keydown" && event.shiftKey && event.key === "Escape") {
+        document.querySelector(".topbar button")?.focus();
+        return false;
+      }
       return true;
     });
     new ResizeObserver(() => this.fit()).observe(element);
     this.fit();
     return term.cols;
   },
-  write(text) {
-    term?.write(text);
+  /** Bytes of UTF-8. They are copied: they lie in the module's memory, which may move. */
+  write(bytes) {
+    term?.write(bytes.slice());
   },
   fit() {
     // A hidden pane has no size, and fitting to it would leave two columns.

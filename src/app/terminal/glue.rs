@@ -12,7 +12,7 @@ extern "C" {
         on_resize: &Closure<dyn FnMut(u32, u32)>,
     ) -> u32;
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
-    pub fn write(text: &str);
+    pub fn write(bytes: &[u8]);
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
     pub fn fit();
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
