@@ -8,9 +8,9 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{ALL, DRY_RUN, FIELD_MANAGER, FILES, RECORD, SELECTOR};
 use super::output::{PRINT, Report};
 use crate::api::names;
+use crate::api::quantity::Quantity;
 use crate::obj;
 use crate::value::Value;
-use crate::value::quantity::Quantity;
 
 pub static SET: Verb = Verb {
     name: "set",
