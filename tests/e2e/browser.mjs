@@ -98,9 +98,9 @@ export class Kubetab {
     await this.page.keyboard.press("Control+V");
   }
 
-  /** What the picture shows of a kind: names, phases and nodes, sorted by name. */
+  /** What the picture shows of a kind: names, phases and nodes, sorted by name. Fading ghosts don't count. */
   async shown(kind, prefix = "") {
-    const all = await this.page.locator(`[data-kind="${kind}"]`).evaluateAll((elements) =>
+    const all = await this.page.locator(`[data-kind="${kind}"]:not([data-gone])`).evaluateAll((elements) =>
       elements.map(({ dataset }) => ({ name: dataset.name, phase: dataset.phase, node: dataset.node })),
     );
     return all.filter(({ name }) => name?.startsWith(prefix)).sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -132,6 +132,17 @@ fn native(counts: &mut Counts) -> Result<()> {
 }
 
 fn wasm(wasm_pack: &mut Command, browser: &Browser, counts: &mut Counts) -> Result<()> {
+    // What a world came to natively, for wasm to compare itself with.
+    let mut fingerprint = None;
+    run_and_read(
+        shell::command("cargo").args(["test", "--quiet", "--test", "determinism", "--", "--nocapture"]),
+        |line| {
+            if let Some(found) = line.split_once("fingerprint of seed 7: ") {
+                fingerprint = Some(found.1.to_string());
+            }
+        },
+    )?;
+    let fingerprint = fingerprint.ok_or("tests/determinism.rs printed no fingerprint.")?;
     wasm_pack
         .args([
             "test",
@@ -143,6 +154,7 @@ fn wasm(wasm_pack: &mut Command, browser: &Browser, counts: &mut Counts) -> Resu
         ])
         .arg(&browser.driver)
         .arg("npm")
+        .env("KUBETAB_FINGERPRINT", fingerprint)
         // The default of 20 s is short for a browser's first start on a busy machine.
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
     run_and_read(wasm_pack, |line| counts.read(line))
