@@ -20,17 +20,6 @@ const INPUTS: [&str; 9] = [
     ".cargo",
 ];
 
-/// What rustc's target wasm32 may use. The module does not say so itself (Cargo.toml, `strip`). The page's
-/// flags stand in www/index.html.
-const WASM_FEATURES: [&str; 6] = [
-    "--enable-bulk-memory",
-    "--enable-multivalue",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-];
-
 /// The hash of the inputs that dist/ was built from.
 const STAMP: &str = "dist/.inputs";
 
@@ -93,15 +82,9 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     let text = std::fs::read_to_string(&manifest).map_err(|error| format!("Cannot read pkg/package.json: {error}."))?;
     write(&manifest, &text.replacen("\"kubetab-npm\"", "\"kubetab\"", 1))?;
     std::fs::copy(root().join("README.md"), root().join("pkg/README.md")).ok();
-    step("wasm-opt -Oz", "a minute", || {
+    step("wasm-opt -Oz", "half a minute", || {
         let module = root().join("pkg/kubetab_bg.wasm");
-        run(rust
-            .command("wasm-opt")
-            .arg("-Oz")
-            .args(WASM_FEATURES)
-            .arg(&module)
-            .arg("-o")
-            .arg(&module))
+        run(rust.command("wasm-opt").arg("-Oz").arg(&module).arg("-o").arg(&module))
     })
 }
 
