@@ -1,0 +1,194 @@
+//! `describe` of persistent volumes, their claims and storage classes.
+
+use super::Related;
+use super::pod_parts::{flag, volume_source};
+use super::writer::{Out, format_labels, join, or, quantity};
+use crate::api::ListOptions;
+use crate::value::Value;
+
+/// The fields of a persistent volume's spec that are no source.
+const NOT_SOURCES: [&str; 9] = [
+    "accessModes",
+    "capacity",
+    "claimRef",
+    "mountOptions",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeAttributesClassName",
+    "volumeMode",
+];
+
+/// `RWO,ROX`
+fn access_modes(modes: &Value) -> String {
+    let short = |mode: &Value| match mode.str() {
+        "ReadWriteOnce" => "RWO",
+        "ReadOnlyMany" => "ROX",
+        "ReadWriteMany" => "RWX",
+        "ReadWriteOncePod" => "RWOP",
+        _ => "",
+    };
+    // kubectl prints them in this order, however they are written.
+    const ORDER: [&str; 4] = ["RWO", "ROX", "RWX", "RWOP"];
+    let given: Vec<&str> = modes.items().iter().map(short).collect();
+    ORDER.into_iter().filter(|m| given.contains(m)).collect::<Vec<_>>().join(",")
+}
+
+fn phase(out: &Out, object: &Value) -> String {
+    match object.at(&["metadata", "deletionTimestamp"]) {
+        Value::Null => object.str_at(&["status", "phase"]).to_owned(),
+        deleted => format!("Terminating (lasts {})", out.since(deleted)),
+    }
+}
+
+fn finalizers(object: &Value) -> String {
+    format!("[{}]", join(object.at(&["metadata", "finalizers"]), " "))
+}
+
+pub(super) async fn volume(related: &Related<'_>, out: &mut Out, volume: &Value) {
+    let (spec, status) = (volume.get("spec"), volume.get("status"));
+    out.field(0, "Name", volume.str_at(&["metadata", "name"]));
+    out.metadata(volume);
+    out.field(0, "Finalizers", finalizers(volume));
+    out.field(0, "StorageClass", spec.get("storageClassName").str());
+    out.field_if(0, "VolumeAttributesClass", spec.get("volumeAttributesClassName").str());
+    out.field(0, "Status", phase(out, volume));
+    let claim = spec.get("claimRef");
+    let claim = match claim {
+        Value::Null => String::new(),
+        claim => format!("{}/{}", claim.get("namespace").str(), claim.get("name").str()),
+    };
+    out.field(0, "Claim", claim);
+    out.field(0, "Reclaim Policy", spec.get("persistentVolumeReclaimPolicy").str());
+    out.field(0, "Access Modes", access_modes(spec.get("accessModes")));
+    out.field_if(0, "VolumeMode", spec.get("volumeMode").str());
+    out.field(0, "Capacity", quantity(spec.at(&["capacity", "storage"])));
+    node_affinity(out, spec.at(&["nodeAffinity", "required"]));
+    out.field(0, "Message", status.get("message").str());
+    out.line(0, "Source:");
+    if let Some((kind, source)) = spec.entries().find(|(k, _)| !NOT_SOURCES.contains(&k.as_str())) {
+        volume_source(out, kind, source);
+    } else {
+        out.line(1, "<unknown>");
+    }
+    out.events(related.events(volume).await);
+}
+
+fn node_affinity(out: &mut Out, required: &Value) {
+    out.put(0, "Node Affinity:\t");
+    if required.is_null() {
+        return out.line(0, "<none>");
+    }
+    out.line(0, "");
+    out.put(1, "Required Terms:\t");
+    let terms = required.get("nodeSelectorTerms").items();
+    out.line(0, if terms.is_empty() { "<none>" } else { "" });
+    for (i, term) in terms.iter().enumerate() {
+        out.put(2, format!("Term {i}:\t"));
+        let expressions = term.get("matchExpressions").items();
+        if expressions.is_empty() {
+            out.line(0, "<none>");
+        }
+        for (j, expression) in expressions.iter().enumerate() {
+            let mut text =
+                format!("{} {}", expression.get("key").str(), expression.get("operator").str().to_lowercase());
+            if !expression.get("values").is_empty() {
+                text.push_str(&format!(" [{}]", join(expression.get("values"), ", ")));
+            }
+            if j > 0 {
+                out.put(2, "\t");
+            }
+            out.line(0, text);
+        }
+    }
+}
+
+pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
+    let (spec, status) = (claim.get("spec"), claim.get("status"));
+    out.name(claim);
+    out.field(0, "StorageClass", spec.get("storageClassName").str());
+    out.field_if(0, "VolumeAttributesClass", spec.get("volumeAttributesClassName").str());
+    out.field(0, "Status", phase(out, claim));
+    out.field(0, "Volume", spec.get("volumeName").str());
+    out.metadata(claim);
+    out.field(0, "Finalizers", finalizers(claim));
+    let bound = !spec.get("volumeName").str().is_empty();
+    let capacity = if bound { quantity(status.at(&["capacity", "storage"])).to_string() } else { String::new() };
+    let modes = if bound { access_modes(status.get("accessModes")) } else { String::new() };
+    out.field(0, "Capacity", capacity);
+    out.field(0, "Access Modes", modes);
+    out.field_if(0, "VolumeMode", spec.get("volumeMode").str());
+    let source = spec.get("dataSource");
+    if !source.is_null() {
+        out.line(0, "DataSource:");
+        out.field_if(1, "APIGroup", source.get("apiGroup").str());
+        out.field(1, "Kind", source.get("kind").str());
+        out.field(1, "Name", source.get("name").str());
+    }
+    let (namespace, name) = (claim.str_at(&["metadata", "namespace"]), claim.str_at(&["metadata", "name"]));
+    let mut pods = related.list(("", "v1", "pods"), namespace, ListOptions::default()).await;
+    pods.retain(|pod| {
+        let volumes = pod.at(&["spec", "volumes"]).items();
+        volumes.iter().any(|v| v.str_at(&["persistentVolumeClaim", "claimName"]) == name)
+    });
+    let names: Vec<&str> = pods.iter().map(|p| p.str_at(&["metadata", "name"])).collect();
+    out.field(0, "Used By", names.first().unwrap_or(&"<none>"));
+    for name in names.iter().skip(1) {
+        out.line(0, format!("\t{name}"));
+    }
+    let conditions = status.get("conditions");
+    if !conditions.is_empty() {
+        out.line(0, "Conditions:\n  Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage");
+        out.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+        for condition in conditions.items() {
+            let text = |field: &str| condition.get(field).str();
+            let moment = |field: &str| super::writer::rfc1123(condition.get(field));
+            out.line(
+                1,
+                format!(
+                    "{} \t{} \t{} \t{} \t{} \t{}",
+                    text("type"),
+                    text("status"),
+                    moment("lastProbeTime"),
+                    moment("lastTransitionTime"),
+                    text("reason"),
+                    text("message")
+                ),
+            );
+        }
+    }
+    out.events(related.events(claim).await);
+}
+
+pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
+    const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    let annotations = class.at(&["metadata", "annotations"]);
+    out.field(0, "Name", class.str_at(&["metadata", "name"]));
+    out.field(0, "IsDefaultClass", if annotations.get(DEFAULT).str() == "true" { "Yes" } else { "No" });
+    out.field(0, "Annotations", format_labels(annotations));
+    out.field(0, "Provisioner", class.get("provisioner").str());
+    out.field(0, "Parameters", format_labels(class.get("parameters")));
+    out.field(0, "AllowVolumeExpansion", flag(class.get("allowVolumeExpansion")));
+    let options = class.get("mountOptions");
+    out.line(0, if options.is_empty() { "MountOptions:\t<none>" } else { "MountOptions:" });
+    for option in options.items() {
+        out.line(1, option.str());
+    }
+    out.field(0, "ReclaimPolicy", or(class.get("reclaimPolicy").str(), "Delete"));
+    out.field(0, "VolumeBindingMode", or(class.get("volumeBindingMode").str(), "Immediate"));
+    let topologies = class.get("allowedTopologies").items();
+    if !topologies.is_empty() {
+        out.line(0, "AllowedTopologies:\t");
+        for (i, term) in topologies.iter().enumerate() {
+            out.put(1, format!("Term {i}:\t"));
+            let labels: Vec<String> = term
+                .get("matchLabelExpressions")
+                .items()
+                .iter()
+                .map(|e| format!("{} in [{}]", e.get("key").str(), join(e.get("values"), ", ")))
+                .collect();
+            out.line(0, or(&labels.join("\n\t\t"), "<none>"));
+        }
+    }
+    out.events(related.events(class).await);
+}
