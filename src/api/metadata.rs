@@ -169,7 +169,8 @@ pub fn labels(labels: &Value, field: &str, errors: &mut FieldErrors) {
 /// Total bytes of an object's annotations (`TotalAnnotationSizeLimitB`).
 const ANNOTATION_BYTES: usize = 256 * 1024;
 
-fn annotations(annotations: &Value, field: &str, errors: &mut FieldErrors) {
+/// Checks a map of annotations at a path.
+pub fn annotations(annotations: &Value, field: &str, errors: &mut FieldErrors) {
     let mut total = 0;
     for (key, value) in annotations.entries() {
         // Annotation keys may be upper case in their prefix.

@@ -387,6 +387,11 @@ impl FieldErrors {
         self.push(FieldErrorKind::Duplicate, field, show(bad), "");
     }
 
+    /// Like [`FieldErrors::duplicate`] with a value whose Go text differs from its JSON.
+    pub fn duplicate_as(&mut self, field: impl fmt::Display, bad: impl Into<String>) {
+        self.push(FieldErrorKind::Duplicate, field, bad.into(), "");
+    }
+
     pub fn not_found(&mut self, field: impl fmt::Display, bad: &Value) {
         self.push(FieldErrorKind::NotFound, field, show(bad), "");
     }

@@ -1,9 +1,9 @@
 //! Deployments.
 
-use super::{age_cell, container_cells, edit, fresh_status, int, pod_spec, set_default, set_default_zero};
+use super::{age_cell, container_cells, edit, fresh_status, int, pod_spec, set_default, set_default_zero, workload};
 use crate::api::object::Object;
 use crate::api::selector::Selector;
-use crate::api::status::Status;
+use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
@@ -35,6 +35,28 @@ impl Strategy for DeploymentRules {
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, Value::map());
         Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let spec = object.get("spec");
+        workload::non_negative(spec.get("replicas"), "spec.replicas", errors);
+        workload::validate_selector_and_template(object, errors, &["Always"]);
+        workload::validate_update_strategy(object, "strategy", &["Recreate", "RollingUpdate"], errors);
+        for name in ["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"] {
+            workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
+        }
+        let (deadline, ready) = (spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds"));
+        if deadline.as_i64().is_some_and(|d| d <= ready.as_i64().unwrap_or(0)) {
+            errors.invalid(
+                "spec.progressDeadlineSeconds",
+                deadline,
+                "must be greater than minReadySeconds",
+            );
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        workload::immutable_selector(new, old, errors);
     }
 
     fn has_generation(&self) -> bool {

@@ -7,19 +7,41 @@ use super::table::age;
 use crate::sim::Time;
 use crate::value::Value;
 
+mod configmap;
+mod daemonset;
 mod deployment;
-mod pod;
+mod endpoints;
+mod endpointslice;
+mod event;
+mod lease;
+mod namespace;
+mod node;
+pub mod pod;
 pub mod pod_spec;
+mod pod_validation;
 mod replicaset;
-mod service;
+mod secret;
+pub mod service;
+mod serviceaccount;
+mod workload;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
     match (group, resource) {
+        ("", "configmaps") => &configmap::ConfigMapRules,
+        ("", "endpoints") => &endpoints::EndpointsRules,
+        ("", "events") => &event::EventRules,
+        ("", "namespaces") => &namespace::NamespaceRules,
+        ("", "nodes") => &node::NodeRules,
         ("", "pods") => &pod::PodRules,
+        ("", "secrets") => &secret::SecretRules,
+        ("", "serviceaccounts") => &serviceaccount::ServiceAccountRules,
         ("", "services") => &service::ServiceRules,
+        ("apps", "daemonsets") => &daemonset::DaemonSetRules,
         ("apps", "deployments") => &deployment::DeploymentRules,
         ("apps", "replicasets") => &replicaset::ReplicaSetRules,
+        ("coordination.k8s.io", "leases") => &lease::LeaseRules,
+        ("discovery.k8s.io", "endpointslices") => &endpointslice::EndpointSliceRules,
         _ => &Plain,
     }
 }

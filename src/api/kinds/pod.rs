@@ -1,8 +1,8 @@
 //! Pods: defaults, the status they begin with, graceful deletion, their row.
 
-use super::{age_cell, edit, edit_items, or_none, pod_spec, set_default};
+use super::{age_cell, edit, edit_items, or_none, pod_spec, pod_validation, set_default};
 use crate::api::object::Object;
-use crate::api::status::Status;
+use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Grace, Strategy};
 use crate::api::table::age;
 use crate::api::views::pod::{Container, ContainerStatus, Pod};
@@ -46,6 +46,14 @@ impl Strategy for PodRules {
         }
         object.set(&["status"], status);
         Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        pod_validation::spec(object.get("spec"), "spec", errors);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        validate_update(new, old, errors);
     }
 
     fn has_generation(&self) -> bool {
@@ -215,4 +223,103 @@ fn end_reason(ended: &Value) -> String {
         0 => format!("ExitCode:{}", ended.i64_at(&["exitCode"]).unwrap_or(0)),
         signal => format!("Signal:{signal}"),
     }
+}
+
+/// What of a pod's spec may change (`ValidatePodUpdate`).
+fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
+    let (spec, before) = (new.get("spec"), old.spec());
+    if spec == before {
+        return;
+    }
+    let count = |v: &Value, list: &str| v.get(list).items().len();
+    for list in ["containers", "initContainers"] {
+        if count(spec, list) != count(before, list) {
+            errors.forbidden(format!("spec.{list}"), "pod updates may not add or remove containers");
+            return;
+        }
+    }
+    let (deadline, had) = (spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"));
+    if !had.is_null() {
+        match (deadline.as_i64(), had.as_i64()) {
+            (None, _) => errors.invalid(
+                "spec.activeDeadlineSeconds",
+                deadline,
+                "must not update from a positive integer to nil value",
+            ),
+            (Some(n), Some(o)) if n > o => errors.invalid(
+                "spec.activeDeadlineSeconds",
+                deadline,
+                format!("must be less than or equal to previous value {o}"),
+            ),
+            _ => {}
+        }
+    }
+    let kept = |t: &Value| spec.get("tolerations").items().iter().any(|n| same_toleration(n, t));
+    if !before.get("tolerations").items().iter().all(kept) {
+        errors.forbidden(
+            "spec.tolerations",
+            "existing toleration can not be modified except its tolerationSeconds",
+        );
+    }
+    for (i, gate) in spec.get("schedulingGates").items().iter().enumerate() {
+        if !before.get("schedulingGates").items().contains(gate) {
+            errors.forbidden(
+                format!("spec.schedulingGates[{i}].name"),
+                format!(
+                    "only deletion is allowed, but found new scheduling gate '{}'",
+                    gate.get("name").str()
+                ),
+            );
+        }
+    }
+    if !errors.is_empty() {
+        return;
+    }
+    // With what may change put back, nothing may differ.
+    let mut munged = spec.clone();
+    for list in ["containers", "initContainers"] {
+        let images: Vec<Value> = before
+            .get(list)
+            .items()
+            .iter()
+            .map(|c| c.get("image").clone())
+            .collect();
+        let mut images = images.into_iter();
+        edit_items(&mut munged, list, |c| {
+            if let Some(image) = images.next() {
+                c.set(&["image"], image);
+            }
+        });
+    }
+    let gated = !before.get("schedulingGates").is_empty();
+    let mut restored = vec!["activeDeadlineSeconds", "tolerations", "schedulingGates"];
+    if gated {
+        // A gated pod may narrow where it can go.
+        restored.extend(["nodeSelector", "affinity"]);
+    }
+    if before.i64_at(&["terminationGracePeriodSeconds"]).is_some_and(|n| n < 0)
+        && spec.i64_at(&["terminationGracePeriodSeconds"]) == Some(1)
+    {
+        restored.push("terminationGracePeriodSeconds");
+    }
+    for field in restored {
+        match before.get(field) {
+            Value::Null => {
+                munged.remove(&[field]);
+            }
+            v => munged.set(&[field], v.clone()),
+        }
+    }
+    if &munged != before {
+        errors.forbidden(
+            "spec",
+            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+        );
+    }
+}
+
+fn same_toleration(a: &Value, b: &Value) -> bool {
+    ["key", "operator", "value", "effect"]
+        .iter()
+        .all(|f| a.get(f) == b.get(f))
 }

@@ -1,8 +1,8 @@
 //! ReplicaSets.
 
-use super::{age_cell, container_cells, edit, format_selector, fresh_status, int, pod_spec, set_default};
+use super::{age_cell, container_cells, edit, format_selector, fresh_status, int, pod_spec, set_default, workload};
 use crate::api::object::Object;
-use crate::api::status::Status;
+use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::obj;
 use crate::sim::Time;
@@ -22,6 +22,16 @@ impl Strategy for ReplicaSetRules {
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "replicas": 0 });
         Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        workload::non_negative(object.at(&["spec", "replicas"]), "spec.replicas", errors);
+        workload::non_negative(object.at(&["spec", "minReadySeconds"]), "spec.minReadySeconds", errors);
+        workload::validate_selector_and_template(object, errors, &["Always"]);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        workload::immutable_selector(new, old, errors);
     }
 
     fn has_generation(&self) -> bool {

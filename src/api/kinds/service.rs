@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::pod_validation;
 use super::{age_cell, edit, edit_items, format_labels, fresh_status, or_none, set_default, set_default_zero, texts};
 use crate::api::names;
 use crate::api::object::Object;
@@ -117,6 +118,18 @@ impl Strategy for ServiceRules {
             self.allocate(new, Some(old), cx)?;
         }
         Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        validate(object, errors);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let (ip, had) = (new.at(&["spec", "clusterIPs"]), old.spec().get("clusterIPs"));
+        let same_kind = takes_cluster_ip(new) && takes_cluster_ip(old.value());
+        if same_kind && !had.is_empty() && ip.items().first() != had.items().first() {
+            errors.invalid("spec.clusterIPs[0]", ip, "may not change once set");
+        }
     }
 
     fn check_name(&self, name: &str) -> Result<(), String> {
@@ -425,6 +438,155 @@ fn ports(object: &mut Value, taken: &mut Taken, errors: &mut FieldErrors, cx: &C
                 &Value::from(0),
                 "failed to allocate a nodePort: range is full",
             ),
+        }
+    }
+}
+
+/// Checks an address of an endpoint: no loopback, no link-local one.
+pub(crate) fn endpoint_address(value: &Value, field: &str, errors: &mut FieldErrors) {
+    let Ok(ip) = value.str().parse::<std::net::IpAddr>() else {
+        errors.invalid(
+            field,
+            value,
+            "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+        );
+        return;
+    };
+    let why = if ip.is_unspecified() {
+        "may not be unspecified (0.0.0.0 or ::)"
+    } else if ip.is_loopback() {
+        "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+    } else if matches!(ip, std::net::IpAddr::V4(v4) if v4.is_link_local()) {
+        "may not be in the link-local range (169.254.0.0/16, fe80::/10)"
+    } else if matches!(ip, std::net::IpAddr::V4(v4) if v4.octets().starts_with(&[224, 0, 0])) {
+        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
+    } else {
+        return;
+    };
+    errors.invalid(field, value, why);
+}
+
+/// `ValidateService`.
+fn validate(object: &Value, errors: &mut FieldErrors) {
+    let spec = object.get("spec");
+    let kind = kind(object);
+    let ports = spec.get("ports").items();
+    let ip = spec.get("clusterIP");
+    if ports.is_empty() && ip.str() != "None" && kind != "ExternalName" {
+        errors.required("spec.ports", "");
+    }
+    match kind {
+        "LoadBalancer" if ip.str() == "None" => errors.invalid(
+            "spec.clusterIPs[0]",
+            ip,
+            "may not be set to 'None' for LoadBalancer services",
+        ),
+        "NodePort" if ip.str() == "None" => errors.invalid(
+            "spec.clusterIPs[0]",
+            ip,
+            "may not be set to 'None' for NodePort services",
+        ),
+        "ExternalName" => {
+            let name = spec.get("externalName");
+            if name.is_empty() {
+                errors.required("spec.externalName", "");
+            } else if let Err(why) = names::dns1123_subdomain(name.str().trim_end_matches('.')) {
+                errors.invalid("spec.externalName", name, why);
+            }
+        }
+        _ => {}
+    }
+    let mut port_names = BTreeSet::new();
+    for (i, port) in ports.iter().enumerate() {
+        let at = format!("spec.ports[{i}]");
+        let name = port.get("name");
+        if name.is_empty() && ports.len() > 1 {
+            errors.required(format!("{at}.name"), "");
+        } else if !name.is_empty() {
+            if let Err(why) = names::dns1123_label(name.str()) {
+                errors.invalid(format!("{at}.name"), name, why);
+            }
+            if !port_names.insert(name.str()) {
+                errors.duplicate(format!("{at}.name"), name);
+            }
+        }
+        pod_validation::port_number(port.get("port"), &format!("{at}.port"), errors);
+        pod_validation::protocol(port.get("protocol"), &format!("{at}.protocol"), errors);
+        pod_validation::port_number_or_name(port.get("targetPort"), &format!("{at}.targetPort"), errors);
+    }
+    crate::api::metadata::labels(spec.get("selector"), "spec.selector", errors);
+    let affinity = spec.get("sessionAffinity");
+    if affinity.is_empty() {
+        errors.required("spec.sessionAffinity", "");
+    } else if !["ClientIP", "None"].contains(&affinity.str()) {
+        errors.not_supported("spec.sessionAffinity", affinity, &["ClientIP", "None"]);
+    }
+    let timeout = spec.at(&["sessionAffinityConfig", "clientIP", "timeoutSeconds"]);
+    if affinity.str() == "ClientIP" && timeout.as_i64().is_some_and(|n| n <= 0 || n > 86_400) {
+        errors.invalid(
+            "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+            timeout,
+            "must be greater than 0 and less than 86400",
+        );
+    }
+    for (i, ip) in spec.get("clusterIPs").items().iter().enumerate() {
+        if ip.str() != "None" && ip.str().parse::<std::net::IpAddr>().is_err() {
+            errors.invalid(
+                format!("spec.clusterIPs[{i}]"),
+                ip,
+                "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+            );
+        }
+    }
+    if kind == "ExternalName" && !ip.is_empty() && ip.str() != "None" {
+        errors.forbidden("spec.clusterIPs", "may not be set for ExternalName services");
+    }
+    for (i, ip) in spec.get("externalIPs").items().iter().enumerate() {
+        endpoint_address(ip, &format!("spec.externalIPs[{i}]"), errors);
+    }
+    let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+    if kind.is_empty() {
+        errors.required("spec.type", "");
+    } else if !types.contains(&kind) {
+        errors.not_supported("spec.type", spec.get("type"), &types);
+    }
+    if kind == "ClusterIP" {
+        for (i, port) in ports.iter().enumerate() {
+            if !port.get("nodePort").is_empty() {
+                errors.forbidden(
+                    format!("spec.ports[{i}].nodePort"),
+                    "may not be used when `type` is 'ClusterIP'",
+                );
+            }
+        }
+    }
+    // Two ports must differ in their number or protocol.
+    let mut seen = BTreeSet::new();
+    for (i, port) in ports.iter().enumerate() {
+        if !seen.insert((port.get("protocol").str(), port.i64_at(&["port"]))) {
+            // Printed as the key of Go's map: every other field is empty.
+            let text = format!(
+                r#"{{"Name":"","Protocol":"{}","AppProtocol":null,"Port":{},"TargetPort":0,"NodePort":0}}"#,
+                port.get("protocol").str(),
+                port.i64_at(&["port"]).unwrap_or(0)
+            );
+            errors.duplicate_as(format!("spec.ports[{i}]"), text);
+        }
+    }
+    let mut node_ports = BTreeSet::new();
+    for (i, port) in ports.iter().enumerate() {
+        let number = port.i64_at(&["nodePort"]).unwrap_or(0);
+        if number != 0 && !node_ports.insert((port.get("protocol").str(), number)) {
+            errors.duplicate(format!("spec.ports[{i}].nodePort"), &number.into());
+        }
+    }
+    for (name, allowed) in [
+        ("externalTrafficPolicy", ["Cluster", "Local"]),
+        ("internalTrafficPolicy", ["Cluster", "Local"]),
+    ] {
+        let policy = spec.get(name);
+        if !policy.is_empty() && !allowed.contains(&policy.str()) {
+            errors.not_supported(format!("spec.{name}"), policy, &allowed);
         }
     }
 }

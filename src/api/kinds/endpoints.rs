@@ -1,0 +1,84 @@
+//! Endpoints.
+
+use super::{age_cell, edit_items, set_default_zero};
+use crate::api::object::Object;
+use crate::api::status::{FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct EndpointsRules;
+
+impl Strategy for EndpointsRules {
+    fn defaults(&self, object: &mut Value) {
+        edit_items(object, "subsets", |subset| {
+            edit_items(subset, "ports", |port| set_default_zero(port, "protocol", "TCP"));
+        });
+    }
+
+    fn prepare_create(&self, _object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn prepare_update(&self, _new: &mut Value, _old: &Object, _cx: &Context) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        for (i, subset) in object.get("subsets").items().iter().enumerate() {
+            let at = format!("subsets[{i}]");
+            if subset.get("addresses").is_empty() && subset.get("notReadyAddresses").is_empty() {
+                errors.required(&at, "must specify `addresses` or `notReadyAddresses`");
+            }
+            for list in ["addresses", "notReadyAddresses"] {
+                for (j, address) in subset.get(list).items().iter().enumerate() {
+                    super::service::endpoint_address(address.get("ip"), &format!("{at}.{list}[{j}].ip"), errors);
+                }
+            }
+            let ports = subset.get("ports").items();
+            for (j, port) in ports.iter().enumerate() {
+                let at = format!("{at}.ports[{j}]");
+                if port.get("name").is_empty() && ports.len() > 1 {
+                    errors.required(format!("{at}.name"), "");
+                } else if !port.get("name").is_empty()
+                    && let Err(why) = crate::api::names::dns1123_label(port.get("name").str())
+                {
+                    errors.invalid(format!("{at}.name"), port.get("name"), why);
+                }
+                super::pod_validation::port_number(port.get("port"), &format!("{at}.port"), errors);
+                super::pod_validation::protocol(port.get("protocol"), &format!("{at}.protocol"), errors);
+            }
+        }
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        Some(vec![
+            object.name().into(),
+            format_endpoints(object.value()).into(),
+            age_cell(object, now),
+        ])
+    }
+}
+
+/// At most three `address:port`, and how many more there are.
+fn format_endpoints(endpoints: &Value) -> String {
+    const MOST: usize = 3;
+    let mut all = Vec::new();
+    for subset in endpoints.get("subsets").items() {
+        let addresses = subset.get("addresses").items();
+        let ports = subset.get("ports").items();
+        if ports.is_empty() {
+            all.extend(addresses.iter().map(|a| a.get("ip").str().to_owned()));
+        }
+        for port in ports {
+            let number = port.i64_at(&["port"]).unwrap_or(0);
+            all.extend(addresses.iter().map(|a| format!("{}:{number}", a.get("ip").str())));
+        }
+    }
+    let shown: Vec<&str> = all.iter().take(MOST).map(String::as_str).collect();
+    match all.len() {
+        0 => "<none>".into(),
+        n if n > MOST => format!("{} + {} more...", shown.join(","), n - MOST),
+        _ => shown.join(","),
+    }
+}

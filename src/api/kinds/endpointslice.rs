@@ -1,0 +1,102 @@
+//! EndpointSlices.
+
+use super::{age_cell, edit_items, set_default, set_default_zero};
+use crate::api::object::Object;
+use crate::api::status::{FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct EndpointSliceRules;
+
+impl Strategy for EndpointSliceRules {
+    fn defaults(&self, object: &mut Value) {
+        edit_items(object, "ports", |port| {
+            set_default(port, "name", "");
+            set_default_zero(port, "protocol", "TCP");
+        });
+    }
+
+    fn prepare_create(&self, _object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn prepare_update(&self, _new: &mut Value, _old: &Object, _cx: &Context) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let kind = object.get("addressType");
+        let kinds = ["FQDN", "IPv4", "IPv6"];
+        if kind.is_empty() {
+            errors.required("addressType", "");
+        } else if !kinds.contains(&kind.str()) {
+            errors.not_supported("addressType", kind, &kinds);
+        }
+        let endpoints = object.get("endpoints").items();
+        if endpoints.len() > 1_000 {
+            errors.too_many("endpoints", endpoints.len(), 1_000);
+        }
+        for (i, endpoint) in endpoints.iter().enumerate() {
+            let addresses = endpoint.get("addresses").items();
+            if addresses.is_empty() {
+                errors.required(format!("endpoints[{i}].addresses"), "must contain at least 1 address");
+            }
+            for (j, address) in addresses.iter().enumerate() {
+                if kind.str() == "IPv4" {
+                    super::service::endpoint_address(address, &format!("endpoints[{i}].addresses[{j}]"), errors);
+                }
+            }
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for (i, port) in object.get("ports").items().iter().enumerate() {
+            if !names.insert(port.get("name").str()) {
+                errors.duplicate(format!("ports[{i}].name"), port.get("name"));
+            }
+            super::pod_validation::protocol(port.get("protocol"), &format!("ports[{i}].protocol"), errors);
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        if new.get("addressType") != old.value().get("addressType") {
+            errors.invalid("addressType", new.get("addressType"), "field is immutable");
+        }
+    }
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let ports = object.value().get("ports").items().iter().map(|p| {
+            let name = p.get("name").str();
+            match p.i64_at(&["port"]) {
+                Some(n) => n.to_string(),
+                None if name.is_empty() => "*".into(),
+                None => name.to_owned(),
+            }
+        });
+        let addresses = object.value().get("endpoints").items().iter().flat_map(|e| {
+            let all: Vec<String> = e.get("addresses").items().iter().map(|a| a.str().to_owned()).collect();
+            all
+        });
+        Some(vec![
+            object.name().into(),
+            object.value().get("addressType").str().into(),
+            with_more(ports.collect()).into(),
+            with_more(addresses.collect()).into(),
+            age_cell(object, now),
+        ])
+    }
+}
+
+/// At most three of a list, and how many more there are; `<unset>` for none.
+fn with_more(all: Vec<String>) -> String {
+    const MOST: usize = 3;
+    let shown: Vec<&str> = all.iter().take(MOST).map(String::as_str).collect();
+    match all.len() {
+        0 => "<unset>".into(),
+        n if n > MOST => format!("{} + {} more...", shown.join(","), n - MOST),
+        _ => shown.join(","),
+    }
+}

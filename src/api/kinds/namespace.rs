@@ -1,0 +1,70 @@
+//! Namespaces: their own finalizer, which holds them until their contents are gone.
+
+use super::{age_cell, fresh_status, set_default};
+use crate::api::names;
+use crate::api::object::Object;
+use crate::api::status::Status;
+use crate::api::strategy::{Context, Strategy};
+use crate::obj;
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct NamespaceRules;
+
+const FINALIZER: &str = "kubernetes";
+
+impl Strategy for NamespaceRules {
+    fn defaults(&self, object: &mut Value) {
+        let name = object.at(&["metadata", "name"]).clone();
+        let label = "kubernetes.io/metadata.name";
+        if !name.is_empty() && object.at(&["metadata", "labels", label]) != &name {
+            object.set(&["metadata", "labels", label], name);
+        }
+        set_default(object, "spec", Value::map());
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        // A generated name is known only now.
+        self.defaults(object);
+        fresh_status(object, obj! { "phase": "Active" });
+        let finalizers = object.at_mut(&["spec", "finalizers"]).list_mut();
+        if !finalizers.iter().any(|f| f.str() == FINALIZER) {
+            finalizers.push(FINALIZER.into());
+        }
+        Ok(())
+    }
+
+    fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
+        new.set(&["status"], old.status().clone());
+        new.set(&["spec"], old.spec().clone());
+        Ok(())
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), String> {
+        names::dns1123_label(name)
+    }
+
+    fn holds(&self, object: &Value) -> bool {
+        !object.at(&["spec", "finalizers"]).is_empty()
+    }
+
+    fn mark_deleting(&self, object: &mut Value) {
+        object.set(&["status", "phase"], "Terminating");
+    }
+
+    fn field(&self, object: &Object, field: &str) -> Option<String> {
+        match field {
+            "status.phase" => Some(object.status().get("phase").str().to_owned()),
+            "name" => Some(object.name().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        Some(vec![
+            object.name().into(),
+            object.status().get("phase").str().into(),
+            age_cell(object, now),
+        ])
+    }
+}

@@ -1,0 +1,138 @@
+//! Nodes.
+
+use std::collections::BTreeSet;
+
+use super::{age_cell, or_none, set_default};
+use crate::api::object::Object;
+use crate::api::status::{FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct NodeRules;
+
+impl Strategy for NodeRules {
+    fn defaults(&self, object: &mut Value) {
+        set_default(object, "spec", Value::map());
+        set_default(object, "status", Value::map());
+        // What a node has, it can give, unless it says otherwise.
+        if object.at(&["status", "allocatable"]).is_null() && !object.at(&["status", "capacity"]).is_null() {
+            let capacity = object.at(&["status", "capacity"]).clone();
+            object.set(&["status", "allocatable"], capacity);
+        }
+        if object.at(&["spec", "podCIDRs"]).is_empty() && !object.at(&["spec", "podCIDR"]).is_empty() {
+            let cidr = object.at(&["spec", "podCIDR"]).clone();
+            object.set(&["spec", "podCIDRs"], crate::list![cidr]);
+        }
+    }
+
+    /// A kubelet registers its node with its status.
+    fn prepare_create(&self, _object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let mut seen = BTreeSet::new();
+        for (i, taint) in object.at(&["spec", "taints"]).items().iter().enumerate() {
+            let field = format!("spec.taints[{i}]");
+            let (key, value, effect) = (taint.get("key"), taint.get("value"), taint.get("effect"));
+            if let Err(why) = crate::api::names::label_key(key.str()) {
+                errors.invalid(format!("{field}.key"), key, why);
+            }
+            if let Err(why) = crate::api::names::label_value(value.str()) {
+                errors.invalid(format!("{field}.value"), value, why);
+            }
+            match effect.str() {
+                "NoSchedule" | "PreferNoSchedule" | "NoExecute" => {}
+                "" => errors.required(format!("{field}.effect"), ""),
+                _ => errors.not_supported(
+                    format!("{field}.effect"),
+                    effect,
+                    &["NoSchedule", "PreferNoSchedule", "NoExecute"],
+                ),
+            }
+            if !seen.insert((key.str(), effect.str())) {
+                errors.duplicate(&field, taint);
+            }
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let old_cidr = old.spec().get("podCIDR");
+        if !old_cidr.is_empty() && new.at(&["spec", "podCIDR"]) != old_cidr {
+            errors.forbidden(
+                "spec.podCIDRs",
+                "node updates may not change podCIDR except from \"\" to valid",
+            );
+        }
+        let old_id = old.spec().get("providerID");
+        if !old_id.is_empty() && new.at(&["spec", "providerID"]) != old_id {
+            errors.forbidden(
+                "spec.providerID",
+                "node updates may not change providerID except from \"\" to valid",
+            );
+        }
+    }
+
+    fn field(&self, object: &Object, field: &str) -> Option<String> {
+        (field == "spec.unschedulable").then(|| object.spec().bool_at(&["unschedulable"]).to_string())
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let info = object.status().get("nodeInfo");
+        let known = |field: &str| -> Value {
+            match info.get(field).str() {
+                "" => "<unknown>".into(),
+                text => text.into(),
+            }
+        };
+        let address = |kind: &str| -> Value {
+            let all = object.status().get("addresses").items();
+            or_none(
+                all.iter()
+                    .find(|a| a.get("type").str() == kind)
+                    .map_or("", |a| a.get("address").str()),
+            )
+        };
+        Some(vec![
+            object.name().into(),
+            status_text(object).into(),
+            or_none(roles(object).join(",")),
+            age_cell(object, now),
+            info.get("kubeletVersion").str().into(),
+            address("InternalIP"),
+            address("ExternalIP"),
+            known("osImage"),
+            known("kernelVersion"),
+            known("containerRuntimeVersion"),
+        ])
+    }
+}
+
+/// `Ready`, `NotReady`, `Unknown`, with `,SchedulingDisabled` on a cordoned node.
+fn status_text(node: &Object) -> String {
+    let mut text = match node.condition("Ready").map(|c| c.get("status").str()) {
+        Some("True") => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    }
+    .to_owned();
+    if node.spec().bool_at(&["unschedulable"]) {
+        text.push_str(",SchedulingDisabled");
+    }
+    text
+}
+
+/// The roles that a node's labels say, sorted.
+fn roles(node: &Object) -> Vec<&str> {
+    let roles: BTreeSet<&str> = node
+        .labels()
+        .entries()
+        .filter_map(|(k, v)| match k.strip_prefix("node-role.kubernetes.io/") {
+            Some(role) => Some(role),
+            None => (&**k == "kubernetes.io/role").then(|| v.str()),
+        })
+        .filter(|r| !r.is_empty())
+        .collect();
+    roles.into_iter().collect()
+}
