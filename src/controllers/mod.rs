@@ -2,6 +2,7 @@
 //! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
 
 pub mod context;
+pub mod deployment;
 pub mod expectations;
 pub mod hash;
 pub mod ownership;
@@ -23,7 +24,8 @@ pub struct Controllers {
 pub fn start(api: &ApiServer, options: Options) -> Controllers {
     let context = Context::new(api, options);
     type Start = fn(&Context);
-    let all: [(&str, Start); 2] = [
+    let all: &[(&str, Start)] = &[
+        ("deployment-controller", deployment::start),
         ("replicaset-controller", replica_set::start_replica_sets),
         (
             "replicationcontroller-controller",
@@ -31,7 +33,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ),
     ];
     for (name, start) in all {
-        if !context.options().disabled.contains(name) {
+        if !context.options().disabled.contains(*name) {
             start(&context);
         }
     }

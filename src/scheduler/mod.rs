@@ -375,20 +375,6 @@ impl Scheduler {
             .client
             .post(&inner.pods_resource, pod.namespace(), pod.name(), "binding", binding)
             .await;
-        // Until the binding subresource is served, the pod's own path serves.
-        let bound = match bound {
-            Err(status) if status.message() == "the server could not find the requested resource" => {
-                let patch = obj! { "spec": obj! { "nodeName": node } };
-                let none = WriteOptions::default();
-                let pods = &inner.pods_resource;
-                inner
-                    .client
-                    .patch(pods, pod.namespace(), pod.name(), "", PatchType::Merge, patch, &none)
-                    .await
-                    .map(|o| o.value().clone())
-            }
-            other => other,
-        };
         match bound {
             Ok(_) => inner.recorder.event(
                 &pod,
