@@ -1,6 +1,7 @@
 //! Tests of the library as wasm, in a headless browser. Run by `cargo xtask test`.
 #![cfg(target_arch = "wasm32")]
 
+mod api;
 mod story;
 
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
