@@ -9,12 +9,14 @@ use web_sys::{DragEvent, HtmlElement, KeyboardEvent, PointerEvent};
 use yew::prelude::*;
 
 use super::caption::Caption;
+use super::editor::answers::places;
 use super::editor::samples::SAMPLES;
 use super::editor::{Editor, Report, Sheet};
 use super::engine::{Beat, Engine};
 use super::help::Help;
 use super::i18n::Language;
 use super::inspector::Inspector;
+use super::picture::narration::fill;
 use super::picture::view::Picture;
 use super::settings;
 use super::terminal::{SessionRef, Terminal};
@@ -115,17 +117,27 @@ impl Component for Root {
                 self.report = None;
                 let (session, link) = (ctx.props().session.0.clone(), ctx.link().clone());
                 spawn_local(async move {
-                    let (text, good) = session.apply(text).await;
-                    link.send_message(Msg::Reported(Report { good, text }));
+                    let (answer, good) = session.apply(text.clone()).await;
+                    let places = if good { Vec::new() } else { places(&text, &answer) };
+                    link.send_message(Msg::Reported(Report {
+                        good,
+                        text: answer,
+                        places,
+                    }));
                 });
             }
             Msg::Save(file, text) => {
                 let report = match ctx.props().session.0.save(&file, &text) {
                     Ok(()) => Report {
                         good: true,
-                        text: super::picture::narration::fill(self.language.get("editor.saved"), &[("file", file)]),
+                        text: fill(self.language.get("editor.saved"), &[("file", file)]),
+                        places: Vec::new(),
                     },
-                    Err(text) => Report { good: false, text },
+                    Err(text) => Report {
+                        good: false,
+                        text,
+                        places: Vec::new(),
+                    },
                 };
                 self.report = Some(report);
             }
@@ -257,8 +269,12 @@ impl Root {
                 let mut name = String::new();
                 for file in files {
                     if file.size() > DROP_BYTES {
-                        let text = super::picture::narration::fill(large, &[("file", file.name())]);
-                        link.send_message(Msg::Reported(Report { good: false, text }));
+                        let text = fill(large, &[("file", file.name())]);
+                        link.send_message(Msg::Reported(Report {
+                            good: false,
+                            text,
+                            places: Vec::new(),
+                        }));
                         continue;
                     }
                     if let Some(text) = JsFuture::from(file.text()).await.ok().and_then(|t| t.as_string()) {

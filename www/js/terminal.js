@@ -31,7 +31,7 @@ window.kubetabTerminal = {
       cursorStyle: "bar",
       cursorWidth: 2,
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono").trim(),
-      fontSize: innerWidth < 600 ? 12 : 13,
+      fontSize: innerWidth < 600 ? 12 : innerWidth > 2800 ? 18 : innerWidth > 2100 ? 15 : 13,
       lineHeight: 1.2,
       scrollback: 5000,
       // Every line is also text for screen readers.

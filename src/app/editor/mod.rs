@@ -1,8 +1,9 @@
 //! The YAML pane: an editor with samples, Apply, and errors at their places.
 
+pub mod answers;
 #[cfg(target_arch = "wasm32")]
 mod glue;
-mod problems;
+pub mod problems;
 pub mod samples;
 #[cfg(target_arch = "wasm32")]
 mod view;

@@ -26,6 +26,8 @@ pub struct Sheet {
 pub struct Report {
     pub good: bool,
     pub text: String,
+    /// The places of what the answer complains about.
+    pub places: Vec<Problem>,
 }
 
 #[derive(Properties, PartialEq)]
@@ -43,6 +45,8 @@ pub fn Editor(props: &EditorProps) -> Html {
     let frame = use_node_ref();
     let loaded = use_state(|| false);
     let found = use_state(Vec::<Problem>::new);
+    // Whether the text is no more what the report is about.
+    let edited = use_state(|| false);
     let apply = {
         let on_apply = props.on_apply.clone();
         Callback::from(move |()| on_apply.emit(glue::text()))
@@ -58,11 +62,14 @@ pub fn Editor(props: &EditorProps) -> Html {
     let newest = use_mut_ref(|| (apply.clone(), save.clone()));
     *newest.borrow_mut() = (apply.clone(), save.clone());
     {
-        let (frame, loaded, found) = (frame.clone(), loaded.clone(), found.clone());
+        let (frame, loaded, found, edited) = (frame.clone(), loaded.clone(), found.clone(), edited.clone());
         let label = ui.t("editor.label").to_owned();
         let text = props.sheet.text.clone();
         use_effect_with((), move |()| {
-            let on_change = Closure::new(move |text: String| found.set(problems(&text)));
+            let on_change = Closure::new(move |text: String| {
+                edited.set(true);
+                found.set(problems(&text));
+            });
             let (first, second) = (newest.clone(), newest);
             let on_apply = Closure::new(move || {
                 let apply = first.borrow().0.clone();
@@ -94,9 +101,17 @@ pub fn Editor(props: &EditorProps) -> Html {
         });
     }
     {
-        use_effect_with(((*found).clone(), *loaded), move |(found, loaded)| {
+        let edited = edited.clone();
+        use_effect_with(props.report.clone(), move |_| edited.set(false));
+    }
+    {
+        let mut shown = (*found).clone();
+        if let Some(report) = props.report.as_ref().filter(|_| !*edited) {
+            shown.extend(report.places.iter().cloned());
+        }
+        use_effect_with((shown, *loaded), move |(shown, loaded)| {
             if *loaded {
-                glue::diagnostics(&found.iter().flat_map(triple).collect());
+                glue::diagnostics(&shown.iter().flat_map(triple).collect());
             }
         });
     }

@@ -162,7 +162,7 @@ pub fn lay_out(scene: &Scene, width: f64, height: f64, options: Options) -> Layo
     } else {
         Rect::new(PAD, band, width - 2.0 * PAD, 0.0)
     };
-    let mut y = column.y + 26.0;
+    let mut y = column.y + if wide { 26.0 } else { 20.0 };
     let shown = |namespace: &str| options.system || !super::pod::is_system(namespace);
     let columns = if wide || column.w < 520.0 { 1 } else { 2 };
     let cell = (column.w - 10.0 * (columns - 1) as f64) / columns as f64;
@@ -200,7 +200,7 @@ pub fn lay_out(scene: &Scene, width: f64, height: f64, options: Options) -> Layo
     y += row;
     let empty = l.workloads.is_empty() && l.services.is_empty();
     if empty {
-        y += if wide { 120.0 } else { 34.0 };
+        y += if wide { 120.0 } else { 20.0 };
     }
     l.wanted = Rect {
         h: y - column.y,
@@ -243,14 +243,14 @@ fn narrow_band(l: &mut Layout) -> (f64, f64) {
     let w = l.width - 2.0 * PAD;
     let gap = 22.0;
     let third = (w - 2.0 * gap) / 3.0;
-    l.student = Rect::new(PAD, 10.0, third, 56.0);
-    l.api = Rect::new(PAD + third + gap, 10.0, third, 56.0);
-    l.etcd = Rect::new(PAD + 2.0 * (third + gap), 16.0, third, 44.0);
-    l.manager = Rect::new(PAD, 86.0, w, 50.0);
-    chips(l, 20.0);
-    l.scheduler = Rect::new(PAD, 148.0, 96.0, 54.0);
-    l.shelf = Rect::new(PAD + 104.0, 148.0, w - 104.0, 54.0);
-    (212.0, 0.0)
+    l.student = Rect::new(PAD, 8.0, third, 48.0);
+    l.api = Rect::new(PAD + third + gap, 8.0, third, 48.0);
+    l.etcd = Rect::new(PAD + 2.0 * (third + gap), 12.0, third, 40.0);
+    l.manager = Rect::new(PAD, 66.0, w, 34.0);
+    chips(l, 5.0);
+    l.scheduler = Rect::new(PAD, 108.0, 92.0, 50.0);
+    l.shelf = Rect::new(PAD + 100.0, 108.0, w - 100.0, 50.0);
+    (168.0, 0.0)
 }
 
 fn chips(l: &mut Layout, head: f64) {
@@ -365,7 +365,7 @@ fn nodes(l: &mut Layout, scene: &Scene, area: Rect, options: Options) -> f64 {
                 let w = width_of(i);
                 let own = if l.crowded { 0 } else { own.len() };
                 let need = NODE_HEAD + grid_height(size, w - 20.0, own) + tray(system.len(), w) + 10.0;
-                height = height.max(need).max(if l.wide { 150.0 } else { 96.0 });
+                height = height.max(need).max(if l.wide { 150.0 } else { 88.0 });
             }
         }
         let mut x = area.x;

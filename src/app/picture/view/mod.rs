@@ -35,6 +35,15 @@ pub fn family(name: &str) -> u32 {
     (hash >> 7) % 8
 }
 
+/// How much larger everything is drawn in a very wide pane, which is looked at from farther away.
+fn scale(width: f64) -> f64 {
+    match width {
+        w if w >= 3_000.0 => 1.7,
+        w if w >= 2_100.0 => 1.3,
+        _ => 1.0,
+    }
+}
+
 /// A duration as kubectl prints ages.
 pub fn age(seconds: u64) -> String {
     match seconds {
@@ -93,10 +102,15 @@ pub fn Picture(props: &PictureProps) -> Html {
         memo
     };
     let options = Options { system: props.system };
+    let scale = scale(size.0);
     let layout: Rc<Layout> = use_memo((props.beat.scene, *size, props.system), |(_, (w, h), _)| {
-        lay_out(&scene, *w, *h, options)
+        lay_out(&scene, *w / scale, *h / scale, options)
     });
-    let canvas = format!("height:{:.0}px;", layout.height);
+    let canvas = format!(
+        "width:{:.1}px;height:{:.1}px;transform:scale({scale});",
+        layout.width, layout.height
+    );
+    let space = format!("height:{:.1}px;", layout.height * scale);
     let class = classes!(
         "scene",
         layout.wide.then_some("wide"),
@@ -104,6 +118,7 @@ pub fn Picture(props: &PictureProps) -> Html {
     );
     html! {
         <div class="picture" ref={frame} role="region" aria-label={ui.t("picture.label")} tabindex="-1">
+            <div class="space" style={space}>
             <div {class} style={canvas}>
                 <wires::Wires layout={layout.clone()} scene={scene.clone()} traffic={false} />
                 <stations::Stations layout={layout.clone()} scene={scene.clone()} beat={props.beat}
@@ -114,6 +129,7 @@ pub fn Picture(props: &PictureProps) -> Html {
                 <pods::Pods layout={layout.clone()} {scene} selection={props.selection.clone()}
                     second={props.beat.second} />
                 <dots::Dots {layout} />
+            </div>
             </div>
         </div>
     }
