@@ -3,11 +3,15 @@
 
 pub mod context;
 pub mod deployment;
+pub mod endpoint_slice;
+pub mod endpoint_slice_mirroring;
+pub mod endpoints;
 pub mod expectations;
 pub mod hash;
 pub mod ownership;
 pub mod pods;
 pub mod replica_set;
+pub mod service_pods;
 #[cfg(test)]
 pub mod testing;
 
@@ -26,6 +30,9 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
     type Start = fn(&Context);
     let all: &[(&str, Start)] = &[
         ("deployment-controller", deployment::start),
+        ("endpointslice-controller", endpoint_slice::start),
+        ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
+        ("endpoints-controller", endpoints::start),
         ("replicaset-controller", replica_set::start_replica_sets),
         (
             "replicationcontroller-controller",

@@ -1,0 +1,372 @@
+//! The EndpointSlice controller: the addresses of each service's pods, at most 100 to a slice, with
+//! whether they are ready, serving and terminating.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::context::{Context, OwnerIndex, resource};
+use super::pods;
+use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, Triggers};
+use crate::api::client::delete_uid;
+use crate::api::views::Pod;
+use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::sim::WorkQueue;
+use crate::value::Value;
+use crate::{list, obj};
+
+/// Endpoints of one slice (`--max-endpoints-per-slice`).
+const MAX_ENDPOINTS: usize = 100;
+
+const NAME: &str = "endpoint-slice-controller";
+const MANAGER: &str = "endpointslice-controller.k8s.io";
+
+#[derive(Clone)]
+struct Controller(Rc<Inner>);
+
+struct Inner {
+    client: Client,
+    services: Informer,
+    pods: Informer,
+    nodes: Informer,
+    slices: OwnerIndex,
+    slice_resource: Rc<Resource>,
+    queue: WorkQueue<ObjectKey>,
+    triggers: Triggers,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let informers = context.informers();
+    let slice_resource = resource(api, "discovery.k8s.io", "endpointslices");
+    let controller = Controller(Rc::new(Inner {
+        client: context.client(NAME),
+        services: informers.of(&resource(api, "", "services")),
+        pods: informers.of(&resource(api, "", "pods")),
+        nodes: informers.of(&resource(api, "", "nodes")),
+        slices: informers.by_owner(&slice_resource),
+        slice_resource,
+        queue: WorkQueue::new(context.sim()),
+        triggers: Triggers::default(),
+    }));
+    let c = controller.clone();
+    controller.0.services.on_change(move |old, new| {
+        if let Some(service) = new.or(old) {
+            c.0.queue.add(service.key());
+        }
+    });
+    let c = controller.clone();
+    controller
+        .0
+        .pods
+        .on_change(move |old, new| service_pods::pod_changed(&c.0.services, &c.0.queue, old, new));
+    let c = controller.clone();
+    controller.0.slices.informer().on_change(move |old, new| {
+        // Somebody else's edit or deletion of a slice is put right.
+        if let Some(slice) = new.or(old).filter(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER))
+            && let Some(service) = slice.label(SERVICE_NAME)
+        {
+            c.0.queue.add(ObjectKey::new(slice.namespace(), service));
+        }
+    });
+    let c = controller.clone();
+    let synced = vec![
+        controller.0.services.clone(),
+        controller.0.pods.clone(),
+        controller.0.nodes.clone(),
+        controller.0.slices.informer().clone(),
+    ];
+    let workers = context.options().concurrent_syncs;
+    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
+        let c = c.clone();
+        async move { c.sync(&key).await }
+    });
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let Some(service) = inner.services.get(key) else {
+            inner.triggers.forget(key);
+            return Ok(());
+        };
+        if service.spec().str_at(&["type"]) == "ExternalName" || !service_pods::has_selector(&service) {
+            return Ok(());
+        }
+        if service.is_deleting() {
+            return Ok(());
+        }
+        let found = service_pods::of_service(&inner.pods, &service, true);
+        let trigger = inner.triggers.since_last(&service, &found);
+        let mut existing: Vec<Object> = inner.slices.owned(service.uid());
+        existing.retain(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER) && !s.is_deleting());
+        // Pods whose ports have the same numbers share slices.
+        let mut groups: BTreeMap<String, (Vec<Value>, Vec<Value>)> = BTreeMap::new();
+        for pod in &found {
+            let ports = service_pods::ports_on(pod, &service);
+            let id = Value::list(ports.clone()).to_json();
+            let group = groups.entry(id).or_insert_with(|| (ports, Vec::new()));
+            group.1.push(self.endpoint(&service, pod));
+        }
+        let family = match service.spec().get("ipFamilies").items().first().map(Value::str) {
+            Some("IPv6") => "IPv6",
+            _ => "IPv4",
+        };
+        let mut plan = Plan::default();
+        let mut unused: Vec<Object> = Vec::new();
+        let mut by_ports: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+        for slice in existing {
+            let id = slice.value().get("ports").to_json();
+            if groups.contains_key(&id) {
+                by_ports.entry(id).or_default().push(slice);
+            } else {
+                unused.push(slice);
+            }
+        }
+        for (id, (ports, endpoints)) in groups {
+            let slices = by_ports.remove(&id).unwrap_or_default();
+            fill(&mut plan, &mut unused, slices, ports, endpoints);
+        }
+        if found.is_empty() {
+            // One slice stays, to show that the service is known and has none.
+            match unused.pop() {
+                Some(slice) => plan.keep.push((slice, Value::Null, Vec::new())),
+                None => plan.create.push((Value::Null, Vec::new())),
+            }
+        }
+        plan.delete.extend(unused);
+        self.carry_out(&service, family, plan, trigger.as_deref()).await
+    }
+
+    fn endpoint(&self, service: &Object, pod: &Object) -> Value {
+        let serving = pods::is_ready(pod);
+        let terminating = pod.is_deleting();
+        let ready = service_pods::publishes_not_ready(service) || (serving && !terminating);
+        let mut endpoint = obj! {
+            "addresses": list![Pod(pod).ip()],
+            "conditions": obj! { "ready": ready, "serving": serving, "terminating": terminating },
+            "targetRef": service_pods::target_ref(pod),
+        };
+        let node = pods::node_name(pod);
+        endpoint.set_or_remove(&["nodeName"], node);
+        endpoint.set_or_remove(&["hostname"], service_pods::hostname(pod, service));
+        let node = self.0.nodes.get(&ObjectKey::new("", node));
+        if let Some(zone) = node.as_ref().and_then(|n| n.label("topology.kubernetes.io/zone")) {
+            endpoint.set(&["zone"], zone);
+        }
+        endpoint
+    }
+
+    async fn carry_out(&self, service: &Object, family: &str, plan: Plan, trigger: Option<&str>) -> Result<(), Status> {
+        let inner = &self.0;
+        let labels = slice_labels(service);
+        for (slice, ports, endpoints) in plan.keep {
+            let mut value = slice.value().clone();
+            value.set(&["metadata", "labels"], labels.clone());
+            set_content(&mut value, ports, endpoints);
+            if &value == slice.value() {
+                continue;
+            }
+            service_pods::annotate(&mut value, trigger);
+            inner.client.update(&inner.slice_resource, value).await?;
+        }
+        for (ports, endpoints) in plan.create {
+            let mut value = obj! {
+                "addressType": family,
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": obj! {
+                    "generateName": format!("{}-", service.name()),
+                    "labels": labels.clone(),
+                    "namespace": service.namespace(),
+                    "ownerReferences": list![service.controller_reference()],
+                },
+            };
+            set_content(&mut value, ports, endpoints);
+            service_pods::annotate(&mut value, trigger);
+            let made = inner
+                .client
+                .create(
+                    &inner.slice_resource,
+                    service.namespace(),
+                    Body::Typed(value),
+                    &WriteOptions::default(),
+                )
+                .await;
+            match made {
+                Err(status) if pods::namespace_ends(&status) => return Ok(()),
+                other => other.map(|_| ())?,
+            }
+        }
+        for slice in plan.delete {
+            let options = delete_uid(slice.uid());
+            let deleted = inner
+                .client
+                .delete(&inner.slice_resource, slice.namespace(), slice.name(), options)
+                .await;
+            match deleted {
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is to become of the slices of one service: ports and endpoints each.
+#[derive(Default)]
+struct Plan {
+    keep: Vec<(Object, Value, Vec<Value>)>,
+    create: Vec<(Value, Vec<Value>)>,
+    delete: Vec<Object>,
+}
+
+/// Distributes endpoints over the slices of their ports: what is there stays where it is, what is
+/// new fills up slices that change anyway, then a slice with room, then new ones.
+fn fill(plan: &mut Plan, unused: &mut Vec<Object>, slices: Vec<Object>, ports: Vec<Value>, endpoints: Vec<Value>) {
+    let id = |e: &Value| e.str_at(&["targetRef", "uid"]).to_owned();
+    let mut wanted: BTreeMap<String, Value> = endpoints.iter().map(|e| (id(e), e.clone())).collect();
+    let ports = Value::list(ports);
+    let mut kept: Vec<(Object, Vec<Value>)> = Vec::new();
+    for slice in slices {
+        let present = slice.value().get("endpoints").items();
+        let stays: Vec<Value> = present.iter().filter_map(|e| wanted.remove(&id(e))).collect();
+        kept.push((slice, stays));
+    }
+    let mut new: Vec<Value> = endpoints.into_iter().filter(|e| wanted.contains_key(&id(e))).collect();
+    for pass in 0..2 {
+        for (slice, list) in &mut kept {
+            let changes = slice.value().get("endpoints").items() != list.as_slice();
+            if pass == 0 && !changes {
+                continue;
+            }
+            let room = MAX_ENDPOINTS.saturating_sub(list.len()).min(new.len());
+            list.extend(new.drain(..room));
+        }
+    }
+    for (slice, list) in kept {
+        if list.is_empty() {
+            unused.push(slice);
+        } else {
+            plan.keep.push((slice, ports.clone(), list));
+        }
+    }
+    while !new.is_empty() {
+        let batch: Vec<Value> = new.drain(..new.len().min(MAX_ENDPOINTS)).collect();
+        // An empty slice that nobody needs is turned into one of these ports.
+        match unused.pop() {
+            Some(slice) => plan.keep.push((slice, ports.clone(), batch)),
+            None => plan.create.push((ports.clone(), batch)),
+        }
+    }
+}
+
+fn set_content(value: &mut Value, ports: Value, endpoints: Vec<Value>) {
+    value.set(&["ports"], ports);
+    let endpoints = if endpoints.is_empty() {
+        Value::Null
+    } else {
+        Value::list(endpoints)
+    };
+    value.set(&["endpoints"], endpoints);
+}
+
+/// The service's labels and those that mark the slice.
+fn slice_labels(service: &Object) -> Value {
+    let mut labels = Value::map();
+    for (key, value) in service.labels().entries() {
+        if key.as_str() != HEADLESS {
+            labels.set(&[key], value.clone());
+        }
+    }
+    labels.set(&[SERVICE_NAME], service.name());
+    labels.set(&[SLICE_MANAGED_BY], MANAGER);
+    if service_pods::is_headless(service) {
+        labels.set(&[HEADLESS], "");
+    }
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    fn pod(name: &str, port: i64) -> Value {
+        let ports = list![obj! { "name": "web", "containerPort": port }];
+        obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! { "name": name, "namespace": "default", "labels": obj! { "app": "web" } },
+            "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx", "ports": ports }] },
+        }
+    }
+
+    fn service(target: Value) -> Value {
+        obj! {
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": obj! { "name": "web", "namespace": "default", "labels": obj! { "tier": "front" } },
+            "spec": obj! { "selector": obj! { "app": "web" }, "ports": list![obj! { "port": 80, "targetPort": target }] },
+        }
+    }
+
+    #[test]
+    fn follows_pods_and_their_readiness() {
+        let world = World::new();
+        world.start(start);
+        world.create(service("web".into()));
+        world.run(1);
+        let slices = world.list("discovery.k8s.io", "endpointslices");
+        assert_eq!(slices.len(), 1);
+        assert!(slices[0].value().get("endpoints").is_null());
+        assert!(slices[0].name().starts_with("web-"));
+        assert_eq!(slices[0].label("tier"), Some("front"));
+        world.create(pod("p1", 80));
+        world.create(pod("p2", 8080));
+        world.all_ready();
+        world.run(1);
+        let slices = world.list("discovery.k8s.io", "endpointslices");
+        let mut ports: Vec<String> = slices
+            .iter()
+            .map(|s| s.value().get("ports").to_json().to_string())
+            .collect();
+        ports.sort();
+        assert_eq!(
+            ports,
+            [
+                r#"[{"name":"","port":80,"protocol":"TCP"}]"#,
+                r#"[{"name":"","port":8080,"protocol":"TCP"}]"#
+            ]
+        );
+        let conditions = slices[0].value().get("endpoints").items()[0]
+            .get("conditions")
+            .to_json();
+        assert_eq!(conditions, r#"{"ready":true,"serving":true,"terminating":false}"#);
+        assert!(slices[0].annotation(service_pods::LAST_CHANGE).is_some());
+        world.patch(
+            "",
+            "pods",
+            "p1",
+            obj! { "metadata": obj! { "labels": obj! { "app": Value::Null } } },
+        );
+        world.run(1);
+        assert_eq!(world.list("discovery.k8s.io", "endpointslices").len(), 1);
+    }
+
+    #[test]
+    fn a_hundred_to_a_slice() {
+        let world = World::new();
+        world.create(service(80.into()));
+        for i in 0..250 {
+            world.create(pod(&format!("p{i}"), 80));
+        }
+        world.all_ready();
+        world.start(start);
+        let mut counts: Vec<usize> = world
+            .list("discovery.k8s.io", "endpointslices")
+            .iter()
+            .map(|s| s.value().get("endpoints").items().len())
+            .collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [50, 100, 100]);
+    }
+}
