@@ -19,6 +19,7 @@
 pub mod api;
 pub mod controllers;
 pub mod kubectl;
+pub mod kubelet;
 pub mod limits;
 pub mod net;
 pub mod programs;

@@ -1,0 +1,219 @@
+//! What the API server asks of kubelets for its users: logs, `exec` and `attach`.
+
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
+
+use super::Inner;
+use super::container::{Run, start_error};
+use super::worker::Worker;
+use crate::api::subresource::{ByteStream, ExecOptions, LogOptions, NodeConnections, Session};
+use crate::api::views::Pod;
+use crate::api::{Object, Status};
+use crate::shell::{Input, Output, SIGKILL, TerminalSize};
+
+/// The way from the API server to the kubelets.
+pub struct Connections(pub(super) Weak<Inner>);
+
+impl Connections {
+    fn worker(&self, pod: &Object) -> Result<Rc<Worker>, Status> {
+        let node = Pod(pod).node_name();
+        let kubelet = self
+            .0
+            .upgrade()
+            .and_then(|inner| inner.nodes.borrow().get(node).cloned());
+        let Some(kubelet) = kubelet else {
+            let ip = pod.status().get("hostIP").str();
+            return Err(Status::internal(format!(
+                "Get \"https://{ip}:10250/\": dial tcp {ip}:10250: connect: no route to host"
+            )));
+        };
+        let worker = kubelet.workers.borrow().get(pod.uid()).cloned();
+        worker.ok_or_else(|| Status::not_found("", "pods", pod.name()))
+    }
+
+    fn running(&self, pod: &Object, container: &str) -> Result<Rc<Run>, Status> {
+        let run = self.worker(pod)?.run_of(container, false);
+        run.filter(|r| r.is_running())
+            .ok_or_else(|| Status::bad_request(format!("container not found (\"{container}\")")))
+    }
+}
+
+impl NodeConnections for Connections {
+    fn logs(&self, pod: &Object, options: &LogOptions) -> Result<ByteStream, Status> {
+        let worker = self.worker(pod)?;
+        let name = &options.container;
+        let run = worker.run_of(name, options.previous);
+        let Some(run) = run else {
+            if options.previous {
+                return Err(Status::bad_request(format!(
+                    "previous terminated container \"{name}\" in pod \"{}\" not found",
+                    pod.name()
+                )));
+            }
+            return match worker.waiting_message(pod, name) {
+                Some(status) => Err(status),
+                None => Err(Status::bad_request(format!(
+                    "container \"{name}\" in pod \"{}\" is waiting to start: ContainerCreating",
+                    pod.name()
+                ))),
+            };
+        };
+        let sim = worker.sim().clone();
+        let bytes = run.log.read(options, sim.now());
+        if !options.follow || run.log.is_closed() {
+            return Ok(ByteStream::finished(bytes));
+        }
+        let stream = ByteStream::new();
+        let mut left = options.limit_bytes.map(|l| l.saturating_sub(bytes.len()));
+        stream.write(&bytes);
+        let (out, timestamps) = (stream.clone(), options.timestamps);
+        let mut position = run.log.position();
+        sim.spawn("log follower", async move {
+            loop {
+                let generation = run.log.changed().generation();
+                let mut more = run.log.after(position, timestamps);
+                position = run.log.position();
+                if let Some(left) = &mut left {
+                    more.truncate(*left);
+                    *left -= more.len();
+                }
+                if !more.is_empty() {
+                    out.write(&more);
+                }
+                if run.log.is_closed() || out.is_closed() || left == Some(0) {
+                    break;
+                }
+                run.log.changed().after(generation).await;
+            }
+            out.close();
+        });
+        Ok(stream)
+    }
+
+    fn exec(&self, pod: &Object, options: &ExecOptions) -> Result<Session, Status> {
+        let worker = self.worker(pod)?;
+        let run = self.running(pod, &options.container)?;
+        let session = Session::new();
+        let (stdin, feed) = input(options.stdin, options.tty);
+        let (stdout, stderr) = outputs(&session, options.tty);
+        let context = run.context(options.command.clone(), stdin, stdout, stderr);
+        let process = context.process.clone();
+        let name = options.command.first().cloned().unwrap_or_default();
+        let sim = worker.sim().clone();
+        match run.host.exec(context) {
+            Err(why) => {
+                let message = format!(
+                    "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec \"{}\": OCI runtime exec failed: exec failed: unable to start container process: {}",
+                    worker.random_id(),
+                    start_error(&name, why)
+                );
+                session.finish(Err(Status::internal(message)));
+            }
+            Ok(future) => {
+                let (done, of) = (session.clone(), run.clone());
+                sim.spawn("exec", async move {
+                    let ended = std::pin::pin!(of.wait());
+                    match futures::future::select(future, ended).await {
+                        futures::future::Either::Left((code, _)) => done.finish(Ok(code)),
+                        // The container's end takes every process of it along.
+                        futures::future::Either::Right(_) => done.finish(Ok(137)),
+                    }
+                });
+                if let Some(feed) = feed {
+                    pump(&sim, &session, feed);
+                }
+                let gone = session.clone();
+                sim.spawn("exec hang-up", async move {
+                    let hung_up = std::pin::pin!(gone.hung_up());
+                    let ended = std::pin::pin!(gone.exit());
+                    if let futures::future::Either::Left(_) = futures::future::select(hung_up, ended).await {
+                        process.signal(SIGKILL);
+                    }
+                });
+            }
+        }
+        Ok(session)
+    }
+
+    fn attach(&self, pod: &Object, options: &ExecOptions) -> Result<Session, Status> {
+        let worker = self.worker(pod)?;
+        let run = self.running(pod, &options.container)?;
+        let session = Session::new();
+        let out = session.clone();
+        run.attach(Output::callback(move |bytes| {
+            out.stdout.write(bytes);
+        }));
+        let sim = worker.sim().clone();
+        if options.stdin {
+            if let Some(feed) = run.keyboard() {
+                let (from, of) = (session.clone(), run.clone());
+                let once = Pod(pod)
+                    .container(&options.container)
+                    .is_some_and(|c| c.value().bool_at(&["stdinOnce"]));
+                sim.spawn("attach input", async move {
+                    while let Some(bytes) = from.stdin.read().await {
+                        if !feed.write(bytes) {
+                            break;
+                        }
+                    }
+                    if once {
+                        of.close_stdin();
+                    }
+                });
+            }
+        }
+        let done = session.clone();
+        sim.spawn("attach", async move {
+            let ended = std::pin::pin!(run.wait());
+            let gone = std::pin::pin!(done.hung_up());
+            futures::future::select(ended, gone).await;
+            done.finish(Ok(0));
+        });
+        Ok(session)
+    }
+}
+
+/// A command's standard input, and where its bytes are put.
+fn input(stdin: bool, tty: bool) -> (Input, Option<Output>) {
+    match (stdin, tty) {
+        (false, _) => (Input::empty(), None),
+        (true, true) => {
+            let (feed, input) = crate::shell::keyboard();
+            (input, Some(feed))
+        }
+        (true, false) => {
+            let (feed, input) = crate::shell::pipe();
+            (input, Some(feed))
+        }
+    }
+}
+
+fn outputs(session: &Session, tty: bool) -> (Output, Output) {
+    let to = |stream: ByteStream| {
+        move |bytes: &[u8]| {
+            stream.write(bytes);
+        }
+    };
+    if tty {
+        let (columns, rows) = session.size.get().unwrap_or((80, 24));
+        let size = Rc::new(Cell::new(TerminalSize { columns, rows }));
+        let output = Output::terminal(size, to(session.stdout.clone()));
+        return (output.clone(), output);
+    }
+    (
+        Output::callback(to(session.stdout.clone())),
+        Output::callback(to(session.stderr.clone())),
+    )
+}
+
+fn pump(sim: &crate::sim::Sim, session: &Session, feed: Output) {
+    let from = session.clone();
+    sim.spawn("exec input", async move {
+        while let Some(bytes) = from.stdin.read().await {
+            feed.ready().await;
+            if !feed.write(bytes) {
+                break;
+            }
+        }
+    });
+}

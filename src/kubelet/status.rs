@@ -1,0 +1,448 @@
+//! The status that a kubelet writes of a pod: phase, conditions, and each container's state.
+
+use super::container::Run;
+use super::worker::{Slot, Worker};
+use crate::api::Object;
+use crate::api::views::pod::total_resources;
+use crate::api::views::{Container, Pod};
+use crate::obj;
+use crate::sim::Time;
+use crate::value::Value;
+
+/// The conditions that the kubelet owns, in the order in which it writes them.
+const OWNED: [&str; 5] = [
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+];
+
+/// What a container does now, as far as phases care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It never ran.
+    Waiting,
+    Running,
+    /// It ended, or waits for its restart, after this exit code.
+    Ended(i32),
+}
+
+fn state(slot: Option<&Slot>) -> State {
+    let Some(slot) = slot else { return State::Waiting };
+    match &slot.run {
+        Some(run) => match run.ended() {
+            Some(ended) => State::Ended(ended.code),
+            None => State::Running,
+        },
+        None => match slot.last_code {
+            Some(code) => State::Ended(code),
+            None => State::Waiting,
+        },
+    }
+}
+
+/// A pod's phase. `terminal` says that nothing of it will be started again.
+pub fn phase(worker: &Worker, pod: &Object, terminal: bool) -> &'static str {
+    if worker.failure().is_some() {
+        return "Failed";
+    }
+    let slots = worker.slots.borrow();
+    let policy = Pod(pod).restart_policy();
+    let mut sidecar_runs = false;
+    let mut pending = false;
+    for container in Pod(pod).init_containers() {
+        let slot = slots.get(container.name());
+        let state = state(slot);
+        if container.is_sidecar() {
+            sidecar_runs |= state == State::Running;
+            pending |= !slot.is_some_and(|s| s.was_started);
+            continue;
+        }
+        match state {
+            State::Ended(0) => {}
+            State::Ended(_) if policy == "Never" => return "Failed",
+            _ => pending = true,
+        }
+    }
+    let states: Vec<State> = Pod(pod).containers().map(|c| state(slots.get(c.name()))).collect();
+    let begun = states.iter().any(|s| *s != State::Waiting);
+    if pending && !begun {
+        return if terminal { "Failed" } else { "Pending" };
+    }
+    let waiting = states.contains(&State::Waiting);
+    let running = states.contains(&State::Running);
+    let all_well = states.iter().all(|s| *s == State::Ended(0));
+    if waiting {
+        return if terminal { "Failed" } else { "Pending" };
+    }
+    if running || (sidecar_runs && !terminal) {
+        return "Running";
+    }
+    if terminal {
+        return if all_well { "Succeeded" } else { "Failed" };
+    }
+    match policy {
+        "Always" => "Running",
+        _ if all_well => "Succeeded",
+        "Never" => "Failed",
+        _ => "Running",
+    }
+}
+
+/// Whether every init container did what the containers wait for.
+fn incomplete(worker: &Worker, pod: &Object) -> Vec<String> {
+    let slots = worker.slots.borrow();
+    Pod(pod)
+        .init_containers()
+        .filter(|c| {
+            let slot = slots.get(c.name());
+            if c.is_sidecar() {
+                !slot.is_some_and(|s| s.was_started)
+            } else {
+                state(slot) != State::Ended(0)
+            }
+        })
+        .map(|c| c.name().to_owned())
+        .collect()
+}
+
+/// The status as it is now, made from what the API shows and what runs.
+pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
+    let mut status = pod.status().clone();
+    let generation = if worker.is_mirror() { 0 } else { pod.generation() };
+    let phase = phase(worker, pod, terminal);
+    let ended = matches!(phase, "Succeeded" | "Failed");
+    status.set(&["phase"], phase);
+    if generation > 0 {
+        status.set(&["observedGeneration"], generation);
+    }
+    if let Some((reason, message)) = worker.failure() {
+        status.set(&["reason"], reason);
+        status.set_or_remove(&["message"], message);
+    }
+    if let Some(started) = worker.started() {
+        status.set(&["startTime"], started);
+    }
+    status.set(&["hostIP"], worker.node_ip());
+    status.set(&["hostIPs"], crate::list![obj! { "ip": worker.node_ip() }]);
+    if let Some(ip) = worker.pod_ip() {
+        status.set(&["podIP"], ip.as_str());
+        status.set(&["podIPs"], crate::list![obj! { "ip": ip.as_str() }]);
+    }
+    let total = |which: &str| amounts(pod, which);
+    let (requests, limits) = (total("requests"), total("limits"));
+    let mut resources = Value::map();
+    resources.set_or_remove(&["requests"], requests.clone());
+    resources.set_or_remove(&["limits"], limits);
+    status.set(&["resources"], resources);
+    status.set_or_remove(&["allocatedResources"], requests);
+    let uninitialized = !incomplete(worker, pod).is_empty();
+    let has_init = !pod.spec().get("initContainers").is_empty();
+    let statuses: Vec<Value> = Pod(pod)
+        .containers()
+        .map(|c| {
+            let waiting = if has_init && uninitialized {
+                "PodInitializing"
+            } else {
+                "ContainerCreating"
+            };
+            container_status(worker, pod, c, waiting)
+        })
+        .collect();
+    status.set(&["containerStatuses"], statuses);
+    if has_init {
+        let statuses: Vec<Value> = Pod(pod)
+            .init_containers()
+            .map(|c| container_status(worker, pod, c, "PodInitializing"))
+            .collect();
+        status.set(&["initContainerStatuses"], statuses);
+    }
+    let ephemeral: Vec<Value> = Pod(pod)
+        .ephemeral_containers()
+        .map(|c| container_status(worker, pod, c, "ContainerCreating"))
+        .collect();
+    status.set_or_remove(&["ephemeralContainerStatuses"], ephemeral);
+    let conditions = conditions(worker, pod, phase, ended, generation, now);
+    status.set(&["conditions"], conditions);
+    status
+}
+
+/// The sum of the containers' `requests` or `limits`, in the texts that the spec has where one
+/// container alone sets them.
+fn amounts(pod: &Object, which: &str) -> Value {
+    let total = total_resources(pod.spec(), which);
+    total
+        .iter()
+        .map(|(name, amount)| {
+            let of = |c: Container| c.value().at(&["resources", which, name]).str().to_owned();
+            let texts: Vec<String> = Pod(pod)
+                .containers()
+                .chain(Pod(pod).init_containers())
+                .map(of)
+                .filter(|t| !t.is_empty())
+                .collect();
+            let text = match texts.as_slice() {
+                [only] => only.clone(),
+                _ if name == "cpu" => crate::api::quantity::Quantity::milli(amount).to_string(),
+                _ => crate::api::quantity::Quantity::bytes(amount).to_string(),
+            };
+            (name, Value::from(text))
+        })
+        .collect()
+}
+
+fn terminated(run: &Run) -> Value {
+    let Some(ended) = run.ended() else { return Value::Null };
+    let mut value = obj! {
+        "containerID": format!("containerd://{}", run.id),
+        "exitCode": ended.code,
+        "finishedAt": ended.at,
+        "reason": ended.reason,
+        // The kubelet gives the epoch as the start of what never started.
+        "startedAt": if ended.reason == "StartError" { Time::default() } else { run.started },
+    };
+    value.set_or_remove(&["message"], ended.message);
+    value
+}
+
+fn container_status(worker: &Worker, pod: &Object, container: Container, waiting: &str) -> Value {
+    let slots = worker.slots.borrow();
+    let slot = slots.get(container.name());
+    let is_init = Pod(pod).init_containers().any(|c| c.name() == container.name());
+    let mut value = obj! {
+        "image": container.image(),
+        "imageID": "",
+        "lastState": Value::map(),
+        "name": container.name(),
+        "ready": false,
+        "restartCount": slot.map_or(0, |s| s.restarts),
+        "started": false,
+    };
+    let run = slot.and_then(|s| s.run.as_ref());
+    let cause = slot.and_then(|s| s.cause.as_ref());
+    let last = slot
+        .and_then(|s| s.previous.as_ref())
+        .map_or(Value::Null, |p| terminated(p));
+    let last = if last.is_null() {
+        slot.map_or(Value::Null, |s| s.last_state.clone())
+    } else {
+        last
+    };
+    match run {
+        None => {
+            let (reason, message) = match cause {
+                Some((reason, message)) => (reason.as_str(), message.as_str()),
+                None => (waiting, ""),
+            };
+            let mut state = obj! { "reason": reason };
+            state.set_or_remove(&["message"], message);
+            value.set(&["state", "waiting"], state);
+            if !last.is_null() {
+                value.set(&["lastState", "terminated"], last);
+            }
+        }
+        Some(run) => {
+            value.set(&["containerID"], format!("containerd://{}", run.id));
+            value.set(&["image"], run.image.name.as_str());
+            value.set(&["imageID"], run.image.id.as_str());
+            if run.is_running() {
+                value.set(&["state"], obj! { "running": obj! { "startedAt": run.started } });
+                if !last.is_null() {
+                    value.set(&["lastState", "terminated"], last);
+                }
+                let started = slot.is_some_and(|s| s.started);
+                value.set(&["started"], started);
+                let sidecar_or_main = !is_init || container.is_sidecar();
+                value.set(&["ready"], sidecar_or_main && started && slot.is_some_and(|s| s.ready));
+            } else {
+                let ended = terminated(run);
+                if is_init && !container.is_sidecar() {
+                    value.set(&["ready"], ended.i64_at(&["exitCode"]) == Some(0));
+                }
+                match cause {
+                    Some((reason, message)) => {
+                        let mut state = obj! { "reason": reason.as_str() };
+                        state.set_or_remove(&["message"], message.as_str());
+                        value.set(&["state", "waiting"], state);
+                        value.set(&["lastState", "terminated"], ended);
+                    }
+                    None => {
+                        value.set(&["state", "terminated"], ended);
+                        if !last.is_null() {
+                            value.set(&["lastState", "terminated"], last);
+                        }
+                    }
+                }
+            }
+            let spec = container.value();
+            let resources = spec.get("resources");
+            value.set(
+                &["resources"],
+                if resources.is_null() {
+                    Value::map()
+                } else {
+                    resources.clone()
+                },
+            );
+            value.set_or_remove(&["allocatedResources"], resources.get("requests"));
+            value.set(&["user"], user(pod, spec, run));
+        }
+    }
+    let mounts: Vec<Value> = container
+        .value()
+        .get("volumeMounts")
+        .items()
+        .iter()
+        .map(|m| {
+            let mut mount = obj! { "mountPath": m.get("mountPath"), "name": m.get("name") };
+            if m.bool_at(&["readOnly"]) {
+                mount.set(&["readOnly"], true);
+                mount.set(&["recursiveReadOnly"], "Disabled");
+            }
+            mount
+        })
+        .collect();
+    value.set_or_remove(&["volumeMounts"], mounts);
+    value
+}
+
+/// The user that the container's first process runs as.
+fn user(pod: &Object, container: &Value, run: &Run) -> Value {
+    let set = |field: &str| {
+        container
+            .i64_at(&["securityContext", field])
+            .or_else(|| pod.spec().i64_at(&["securityContext", field]))
+    };
+    let uid = set("runAsUser").unwrap_or(run.image.image.uid);
+    let gid = set("runAsGroup").unwrap_or(if uid == run.image.image.uid { uid } else { 0 });
+    let mut groups = vec![gid];
+    groups.extend(pod.spec().i64_at(&["securityContext", "fsGroup"]));
+    for group in pod.spec().at(&["securityContext", "supplementalGroups"]).items() {
+        groups.extend(group.as_i64());
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    let groups: Value = groups.into_iter().map(Value::from).collect();
+    obj! { "linux": obj! { "gid": gid, "supplementalGroups": groups, "uid": uid } }
+}
+
+struct Finding {
+    holds: bool,
+    reason: String,
+    message: String,
+}
+
+impl Finding {
+    fn yes() -> Finding {
+        Finding {
+            holds: true,
+            reason: String::new(),
+            message: String::new(),
+        }
+    }
+    fn no(reason: &str, message: impl Into<String>) -> Finding {
+        Finding {
+            holds: false,
+            reason: reason.into(),
+            message: message.into(),
+        }
+    }
+}
+
+fn conditions(worker: &Worker, pod: &Object, phase: &str, ended: bool, generation: i64, now: Time) -> Value {
+    let list = |names: &[String]| format!("[{}]", names.join(" "));
+    let missing = incomplete(worker, pod);
+    let initialized = if phase == "Succeeded" {
+        Finding {
+            reason: "PodCompleted".into(),
+            ..Finding::yes()
+        }
+    } else if missing.is_empty() {
+        Finding::yes()
+    } else {
+        Finding::no(
+            "ContainersNotInitialized",
+            format!("containers with incomplete status: {}", list(&missing)),
+        )
+    };
+    let unready: Vec<String> = {
+        let slots = worker.slots.borrow();
+        Pod(pod)
+            .init_containers()
+            .filter(|c| c.is_sidecar())
+            .chain(Pod(pod).containers())
+            .filter(|c| {
+                !slots
+                    .get(c.name())
+                    .is_some_and(|s| s.started && s.ready && s.run.as_ref().is_some_and(|r| r.is_running()))
+            })
+            .map(|c| c.name().to_owned())
+            .collect()
+    };
+    let containers = || match phase {
+        "Succeeded" => Finding::no("PodCompleted", ""),
+        "Failed" => Finding::no("PodFailed", ""),
+        _ if unready.is_empty() => Finding::yes(),
+        _ => Finding::no(
+            "ContainersNotReady",
+            format!("containers with unready status: {}", list(&unready)),
+        ),
+    };
+    let mut ready = containers();
+    if ready.holds {
+        let mut problems = Vec::new();
+        for gate in pod.spec().get("readinessGates").items() {
+            let kind = gate.get("conditionType").str();
+            match pod.condition(kind) {
+                None => problems.push(format!(
+                    "corresponding condition of pod readiness gate \"{kind}\" does not exist."
+                )),
+                Some(c) if c.get("status").str() != "True" => problems.push(format!(
+                    "the status of pod readiness gate \"{kind}\" is not \"True\", but {}",
+                    c.get("status").str()
+                )),
+                Some(_) => {}
+            }
+        }
+        if !problems.is_empty() {
+            ready = Finding::no("ReadinessGatesNotReady", problems.join(", "));
+        }
+    }
+    let sandbox = Finding {
+        holds: worker.has_sandbox() && !ended,
+        ..Finding::yes()
+    };
+    let mut conditions: Vec<Value> = pod
+        .status()
+        .get("conditions")
+        .items()
+        .iter()
+        .filter(|c| !OWNED.contains(&c.get("type").str()))
+        .cloned()
+        .collect();
+    for (kind, finding) in OWNED
+        .iter()
+        .zip([sandbox, initialized, ready, containers(), Finding::yes()])
+    {
+        let old = pod.condition(kind);
+        let status = if finding.holds { "True" } else { "False" };
+        let since = match old {
+            Some(old) if old.get("status").str() == status => old.get("lastTransitionTime").clone(),
+            _ => now.into(),
+        };
+        let mut condition = obj! {
+            "lastProbeTime": Value::Null,
+            "lastTransitionTime": since,
+            "status": status,
+            "type": *kind,
+        };
+        condition.set_or_remove(&["reason"], finding.reason);
+        condition.set_or_remove(&["message"], finding.message);
+        if generation > 0 {
+            condition.set(&["observedGeneration"], generation);
+        }
+        conditions.push(condition);
+    }
+    Value::from(conditions)
+}

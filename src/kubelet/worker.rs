@@ -1,0 +1,1405 @@
+//! A pod's worker: brings one pod to what its spec says, step by step, and writes its status.
+//!
+//! It is one task on virtual time that sleeps until something of its pod changes: the spec, a
+//! container's end, a probe's answer, a time to try again. As the real kubelet does, it writes the
+//! status at the beginning of a step, so that what a step finds is shown by the next.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::future::{Either, join_all, select};
+
+use super::container::{Plan, Run};
+use super::images::{Local, Reference};
+use super::probes::{self, Answer, Kind};
+use super::volumes::{self, Volumes};
+use super::{Node, env, status};
+use crate::api::events::EventType;
+use crate::api::views::{Container, Pod};
+use crate::api::{Object, ObjectKey, Status};
+use crate::net::{Attached, Origin};
+use crate::programs::{self, Sandbox};
+use crate::shell::{Env, SIGKILL, SIGQUIT, SIGTERM};
+use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
+use crate::value::Value;
+
+/// The first delay of a restart and of a pull's repetition, and the longest.
+const BACKOFF: Duration = Duration::from_secs(10);
+const BACKOFF_MOST: Duration = Duration::from_secs(300);
+/// A run of this length ends a series of back-offs.
+const BACKOFF_RESET: Duration = Duration::from_secs(600);
+/// Between two looks of the kubelet at its containers (PLEG).
+const RELIST: Duration = Duration::from_secs(1);
+/// Until a step that failed is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// A delay that doubles, as client-go's `flowcontrol.Backoff`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Series {
+    delay: Duration,
+    last: Time,
+}
+
+impl Series {
+    /// When the event at `event` may be tried again; `None` when at once.
+    fn until(self, event: Time, now: Time) -> Option<Time> {
+        if self.delay.is_zero() || event.since(self.last) > BACKOFF_RESET {
+            return None;
+        }
+        let end = event + self.delay;
+        (now < end).then_some(end)
+    }
+
+    /// Counts one more try.
+    fn next(&mut self, event: Time, now: Time) {
+        let fresh = self.delay.is_zero() || event.since(self.last) > BACKOFF_RESET;
+        self.delay = if fresh {
+            BACKOFF
+        } else {
+            (self.delay * 2).min(BACKOFF_MOST)
+        };
+        self.last = now;
+    }
+}
+
+/// What the worker knows of one container.
+#[derive(Default)]
+pub struct Slot {
+    pub run: Option<Rc<Run>>,
+    /// The run before, for its log and last state.
+    pub previous: Option<Rc<Run>>,
+    pub restarts: i64,
+    /// Why it waits, and what the status says of it.
+    pub cause: Option<(String, String)>,
+    /// The last state of a container that ran before this kubelet began.
+    pub last_state: Value,
+    /// The exit code of such a container.
+    pub last_code: Option<i32>,
+    pub started: bool,
+    /// Whether any run of it was started: what later init containers wait for.
+    pub was_started: bool,
+    pub ready: bool,
+    /// A probe failed: why it is to be killed.
+    kill: Option<String>,
+    restart_series: Series,
+    pull_series: Series,
+    /// The image that the last pull's failure was of, and what it said.
+    pull_error: Option<(String, String)>,
+    tasks: Vec<TaskHandle>,
+}
+
+struct Place {
+    sandbox: Rc<Sandbox>,
+    /// Detaches the pod from the network when it ends.
+    _attached: Attached,
+    host_network: bool,
+}
+
+/// The worker of one pod.
+pub struct Worker {
+    node: Rc<Node>,
+    pub key: ObjectKey,
+    name: Rc<str>,
+    pod: RefCell<Object>,
+    pub slots: RefCell<BTreeMap<String, Slot>>,
+    place: RefCell<Option<Place>>,
+    ip: RefCell<Option<String>>,
+    volumes: RefCell<Option<Rc<Volumes>>>,
+    pub signal: Signal,
+    started: Cell<Option<Time>>,
+    failure: RefCell<Option<(String, String)>>,
+    /// The object is gone from the API.
+    gone: Cell<bool>,
+    /// Nothing is started any more.
+    terminating: Cell<bool>,
+    mount_tries: Cell<u32>,
+    relist_set: Cell<bool>,
+}
+
+/// What a step wants next.
+enum Next {
+    /// To be called at a change, or at this time.
+    Wait(Option<Time>),
+    /// Nothing more: the pod ended by itself.
+    Ended,
+}
+
+impl Worker {
+    pub fn new(node: &Rc<Node>, pod: &Object) -> Rc<Worker> {
+        Rc::new(Worker {
+            node: node.clone(),
+            key: pod.key(),
+            name: pod.full_name(),
+            pod: RefCell::new(pod.clone()),
+            slots: RefCell::default(),
+            place: RefCell::default(),
+            ip: RefCell::default(),
+            volumes: RefCell::default(),
+            signal: Signal::default(),
+            started: Cell::new(None),
+            failure: RefCell::default(),
+            gone: Cell::new(false),
+            terminating: Cell::new(false),
+            mount_tries: Cell::new(0),
+            relist_set: Cell::new(false),
+        })
+    }
+
+    pub fn sim(&self) -> &Sim {
+        &self.node.sim
+    }
+
+    /// The pod as the API last showed it.
+    pub fn pod(&self) -> Object {
+        self.pod.borrow().clone()
+    }
+
+    /// Takes a newer version of the pod.
+    pub fn update(&self, pod: &Object) {
+        if pod.revision() < self.pod.borrow().revision() && pod.uid() == self.pod.borrow().uid() {
+            return;
+        }
+        let old = self.pod.replace(pod.clone());
+        // Its own writes of the status need no answer; others' conditions (readiness gates) do.
+        let spec_same =
+            old.spec() == pod.spec() && old.metadata().get("generation") == pod.metadata().get("generation");
+        let same = spec_same && old.is_deleting() == pod.is_deleting() && old.uid() == pod.uid();
+        let gates = pod.spec().get("readinessGates").items();
+        let gates_same = gates.iter().all(|g| {
+            let kind = g.get("conditionType").str();
+            old.condition(kind) == pod.condition(kind)
+        });
+        if !same || !gates_same {
+            self.signal.notify();
+        }
+    }
+
+    /// Says that the object is gone from the API.
+    pub fn remove(&self) {
+        self.gone.set(true);
+        self.signal.notify();
+    }
+
+    pub fn is_mirror(&self) -> bool {
+        self.pod.borrow().annotation("kubernetes.io/config.mirror").is_some()
+    }
+
+    pub fn started(&self) -> Option<Time> {
+        self.started.get()
+    }
+
+    pub fn failure(&self) -> Option<(String, String)> {
+        self.failure.borrow().clone()
+    }
+
+    pub fn node_ip(&self) -> String {
+        self.node.ip().to_string()
+    }
+
+    pub fn pod_ip(&self) -> Option<String> {
+        self.ip.borrow().clone()
+    }
+
+    pub fn has_sandbox(&self) -> bool {
+        self.place.borrow().is_some()
+    }
+
+    pub fn sandbox(&self) -> Option<Rc<Sandbox>> {
+        self.place.borrow().as_ref().map(|p| p.sandbox.clone())
+    }
+
+    /// Where the node's own packets to its pods come from.
+    pub fn gateway(&self) -> core::net::Ipv4Addr {
+        self.node.gateway()
+    }
+
+    /// 64 random hexadecimal digits: a container's id.
+    pub fn random_id(&self) -> String {
+        self.sim()
+            .rng(|r| (0..4).map(|_| format!("{:016x}", r.u64(..))).collect())
+    }
+
+    /// The run of a container: the one now, or the one before it.
+    pub fn run_of(&self, container: &str, previous: bool) -> Option<Rc<Run>> {
+        let slots = self.slots.borrow();
+        let slot = slots.get(container)?;
+        if previous {
+            slot.previous.clone()
+        } else {
+            slot.run.clone()
+        }
+    }
+
+    // Events and the trace.
+
+    fn path_of(&self, container: &str) -> String {
+        let pod = self.pod();
+        let list = if Pod(&pod).init_containers().any(|c| c.name() == container) {
+            "initContainers"
+        } else if Pod(&pod).ephemeral_containers().any(|c| c.name() == container) {
+            "ephemeralContainers"
+        } else {
+            "containers"
+        };
+        format!("spec.{list}{{{container}}}")
+    }
+
+    /// Records an event about a container.
+    pub fn container_event(&self, container: &str, kind: EventType, reason: &str, message: impl Into<String>) {
+        let mut reference = self.pod.borrow().reference();
+        reference.set(&["fieldPath"], self.path_of(container));
+        // Versions of the pod come and go; the event is about the pod.
+        self.node.recorder.about(reference, kind, reason, message);
+    }
+
+    fn event(&self, kind: EventType, reason: &str, message: impl Into<String>) {
+        let pod = self.pod();
+        self.node.recorder.event(&pod, kind, reason, message);
+    }
+
+    fn trace(&self, container: &str, change: ContainerChange) {
+        self.sim().emit(TraceEvent::Container {
+            node: self.node.name.clone(),
+            pod: self.name.clone(),
+            container: container.into(),
+            change,
+        });
+    }
+
+    /// Looks again when the kubelet next relists its containers.
+    fn relist(self: &Rc<Self>) {
+        if self.relist_set.replace(true) {
+            return;
+        }
+        let phase = self.node.relist_phase.0;
+        let step = RELIST.as_micros() as u64;
+        let now = self.sim().now().0;
+        let next = Time(now + step - (now + step - phase % step) % step);
+        let worker = self.clone();
+        self.sim().spawn("relist", async move {
+            worker.sim().clone().sleep_until(next).await;
+            worker.relist_set.set(false);
+            worker.signal.notify();
+        });
+    }
+
+    // The task.
+
+    /// Runs the pod until it is gone.
+    pub async fn work(self: Rc<Self>) {
+        let sim = self.sim().clone();
+        let mut ended = false;
+        loop {
+            let generation = self.signal.generation();
+            if self.is_mirror() && self.pod.borrow().is_deleting() {
+                // A static pod does not end with its mirror: the mirror is removed, and made anew.
+                self.node.delete(&self.pod()).await;
+                self.signal.after(generation).await;
+                continue;
+            }
+            if self.gone.get() || self.pod.borrow().is_deleting() {
+                break;
+            }
+            let mut next = None;
+            if !ended {
+                // A deletion ends a step wherever it waits (a pull, a hook).
+                let step = std::pin::pin!(self.step());
+                let leave = std::pin::pin!(self.until_leaving());
+                match select(step, leave).await {
+                    Either::Left((Next::Wait(when), _)) => next = when,
+                    Either::Left((Next::Ended, _)) => ended = true,
+                    Either::Right(_) => continue,
+                }
+            } else {
+                // Ended pods only keep their status (conditions of others may change).
+                self.write_status(true).await;
+            }
+            match next {
+                Some(when) => first_of(self.signal.after(generation), sim.sleep_until(when)).await,
+                None => self.signal.after(generation).await,
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn until_leaving(&self) {
+        loop {
+            let generation = self.signal.generation();
+            if self.gone.get() || self.pod.borrow().is_deleting() {
+                return;
+            }
+            self.signal.after(generation).await;
+        }
+    }
+
+    /// Ends everything of a pod that is being deleted, and removes it from the API.
+    async fn leave(self: &Rc<Self>) {
+        self.terminating.set(true);
+        let was_running = self
+            .slots
+            .borrow()
+            .values()
+            .any(|s| s.run.as_ref().is_some_and(|r| r.is_running()));
+        if !self.gone.get() && self.started.get().is_some() {
+            self.write_status(false).await;
+        }
+        self.kill_all().await;
+        if self.gone.get() {
+            self.release();
+            self.node.forget(self);
+            return;
+        }
+        if self.started.get().is_some() {
+            if was_running {
+                self.write_status(true).await;
+            }
+            self.release();
+            self.write_status(true).await;
+        }
+        self.release();
+        self.node.delete(&self.pod()).await;
+        self.node.forget(self);
+    }
+
+    /// Gives back the pod's address and its place in the network.
+    fn release(&self) {
+        let place = self.place.borrow_mut().take();
+        if let Some(place) = place
+            && !place.host_network
+        {
+            self.node.release_ip(place.sandbox.ip());
+        }
+        for slot in self.slots.borrow_mut().values_mut() {
+            slot.tasks.drain(..).for_each(|t| t.abort());
+        }
+    }
+
+    // The status.
+
+    async fn write_status(&self, terminal: bool) {
+        for _ in 0..5 {
+            let pod = self.pod();
+            if self.gone.get() {
+                return;
+            }
+            let status = status::make(self, &pod, terminal, self.sim().now());
+            if &status == pod.status() {
+                return;
+            }
+            let mut value = pod.value().clone();
+            value.set(&["status"], status);
+            match self.node.client.update_status(&self.node.kinds.pods, value).await {
+                Ok(object) => {
+                    let newer = object.revision() > self.pod.borrow().revision();
+                    if newer && object.uid() == self.pod.borrow().uid() {
+                        *self.pod.borrow_mut() = object;
+                    }
+                    return;
+                }
+                Err(error) if error.is_conflict() => {
+                    let got = self
+                        .node
+                        .client
+                        .get(&self.node.kinds.pods, &self.key.namespace, &self.key.name)
+                        .await;
+                    match got {
+                        Ok(object) if object.uid() == pod.uid() => self.update(&object),
+                        _ => return,
+                    }
+                }
+                // Gone, or refused: the next step tries again with what it then knows.
+                Err(_) => return,
+            }
+        }
+    }
+
+    // A step.
+
+    async fn step(self: &Rc<Self>) -> Next {
+        let pod = self.pod();
+        let now = self.sim().now();
+        if self.started.get().is_none() {
+            self.started.set(Some(now));
+            if matches!(Pod(&pod).phase(), "Succeeded" | "Failed") {
+                return Next::Ended;
+            }
+            if let Some((reason, message)) = self.node.refuses(&pod) {
+                self.event(EventType::Warning, &reason, message.clone());
+                *self.failure.borrow_mut() = Some((reason, format!("Pod was rejected: {message}")));
+                self.write_status(true).await;
+                return Next::Ended;
+            }
+        }
+        let deadline = pod
+            .spec()
+            .i64_at(&["activeDeadlineSeconds"])
+            .and_then(|s| u64::try_from(s).ok())
+            .and_then(|s| self.started.get().map(|t| t + Duration::from_secs(s)));
+        if deadline.is_some_and(|d| now >= d) {
+            let message = "Pod was active on the node longer than the specified deadline";
+            self.event(EventType::Normal, "DeadlineExceeded", message);
+            *self.failure.borrow_mut() = Some(("DeadlineExceeded".into(), message.into()));
+            self.terminating.set(true);
+            self.kill_all().await;
+            self.release();
+            self.write_status(true).await;
+            return Next::Ended;
+        }
+        self.write_status(false).await;
+        if self.volumes.borrow().is_none() {
+            match self.make_volumes(&pod).await {
+                Ok(volumes) => *self.volumes.borrow_mut() = Some(Rc::new(volumes)),
+                Err(failures) => {
+                    for failure in failures {
+                        self.event(EventType::Warning, "FailedMount", failure);
+                    }
+                    // 500 ms, doubling, up to 2 min 2 s.
+                    let tries = self.mount_tries.get();
+                    self.mount_tries.set(tries + 1);
+                    let delay = Duration::from_millis(500 << tries.min(8)).min(Duration::from_secs(122));
+                    return wait(Some(self.sim().now() + delay), deadline);
+                }
+            }
+        }
+        if !self.has_sandbox() {
+            self.make_sandbox(&pod).await;
+            self.write_status(false).await;
+            // The runtime's first event of the pod asks for another step after this one.
+            self.relist();
+        }
+        let mut next = deadline;
+        self.kill_marked(&pod).await;
+        if !self.init(&pod, &mut next).await {
+            if status::phase(self, &pod, false) == "Failed" {
+                return self.end().await;
+            }
+            return Next::Wait(next);
+        }
+        for container in Pod(&pod).containers().chain(Pod(&pod).ephemeral_containers()) {
+            self.run_container(&pod, container, &mut next).await;
+        }
+        if matches!(status::phase(self, &pod, false), "Succeeded" | "Failed") || self.only_sidecars_left(&pod) {
+            return self.end().await;
+        }
+        Next::Wait(next)
+    }
+
+    /// Whether every container ended for good while sidecars still run.
+    fn only_sidecars_left(&self, pod: &Object) -> bool {
+        let slots = self.slots.borrow();
+        Pod(pod).containers().all(|c| {
+            slots.get(c.name()).is_some_and(|s| {
+                s.run
+                    .as_ref()
+                    .is_some_and(|r| r.ended().is_some_and(|e| !restarts(pod, c, e.code)))
+            })
+        })
+    }
+
+    async fn end(self: &Rc<Self>) -> Next {
+        self.terminating.set(true);
+        self.kill_all().await;
+        self.release();
+        self.write_status(true).await;
+        Next::Ended
+    }
+
+    /// Brings the init containers along. Returns whether the containers may start.
+    async fn init(self: &Rc<Self>, pod: &Object, next: &mut Option<Time>) -> bool {
+        // Once containers have run, only sidecars are kept running.
+        let begun = {
+            let slots = self.slots.borrow();
+            Pod(pod)
+                .containers()
+                .any(|c| slots.get(c.name()).is_some_and(|s| s.run.is_some() || s.restarts > 0))
+        };
+        for container in Pod(pod).init_containers() {
+            if container.is_sidecar() {
+                self.run_container(pod, container, next).await;
+                if !begun && !self.slots.borrow().get(container.name()).is_some_and(|s| s.was_started) {
+                    return false;
+                }
+                continue;
+            }
+            if begun {
+                continue;
+            }
+            let done = |worker: &Worker| {
+                let slots = worker.slots.borrow();
+                let run = slots.get(container.name()).and_then(|s| s.run.clone());
+                run.and_then(|r| r.ended()).map(|e| e.code)
+            };
+            if done(self) != Some(0) {
+                self.run_container(pod, container, next).await;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Kills what a probe condemned, and what runs another image than the spec now says.
+    async fn kill_marked(self: &Rc<Self>, pod: &Object) {
+        let mut marked = Vec::new();
+        {
+            let mut slots = self.slots.borrow_mut();
+            for container in Pod(pod).init_containers().chain(Pod(pod).containers()) {
+                let Some(slot) = slots.get_mut(container.name()) else {
+                    continue;
+                };
+                let running = slot.run.as_ref().filter(|r| r.is_running());
+                let changed = running.is_some_and(|r| r.spec_image != container.image());
+                let why = slot
+                    .kill
+                    .take()
+                    .filter(|_| slot.run.as_ref().is_some_and(|r| r.is_running()));
+                let why = why.or_else(|| {
+                    changed.then(|| format!("Container {} definition changed, will be restarted", container.name()))
+                });
+                if let Some(why) = why {
+                    marked.push((container.name().to_owned(), why));
+                }
+            }
+        }
+        for (name, why) in marked {
+            let grace = Pod(pod).termination_grace_period().max(0) as u64;
+            self.kill(&name, Duration::from_secs(grace), &why).await;
+            // A change of the image is no crash.
+            if why.contains("definition changed")
+                && let Some(slot) = self.slots.borrow_mut().get_mut(&name)
+            {
+                slot.restart_series = Series::default();
+            }
+        }
+    }
+
+    /// Starts a container that should run and does not.
+    async fn run_container(self: &Rc<Self>, pod: &Object, container: Container<'_>, next: &mut Option<Time>) {
+        let name = container.name().to_owned();
+        let now = self.sim().now();
+        let run = {
+            let mut slots = self.slots.borrow_mut();
+            slots.entry(name.clone()).or_default().run.clone()
+        };
+        if let Some(run) = &run {
+            let Some(ended) = run.ended() else { return };
+            if !restarts(pod, container, ended.code) {
+                return;
+            }
+            let series = self
+                .slots
+                .borrow()
+                .get(&name)
+                .map(|s| s.restart_series)
+                .unwrap_or_default();
+            if let Some(until) = series.until(ended.at, now) {
+                earliest(next, until);
+                let uid = pod.uid();
+                let of = format!("{}_{}({uid})", pod.name(), pod.namespace());
+                let known = self
+                    .cause(&name)
+                    .is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
+                if !known {
+                    self.set_cause(
+                        &name,
+                        "CrashLoopBackOff",
+                        format!(
+                            "back-off {} restarting failed container={name} pod={of}",
+                            go_seconds(series.delay)
+                        ),
+                    );
+                    self.trace(&name, ContainerChange::BackOff);
+                    self.relist();
+                }
+                self.container_event(
+                    &name,
+                    EventType::Warning,
+                    "BackOff",
+                    format!("Back-off restarting failed container {name} in pod {of}"),
+                );
+                return;
+            }
+        }
+        let first_try = self.cause(&name).is_none();
+        match self.start(pod, container).await {
+            Ok(()) => {
+                if let Some(slot) = self.slots.borrow_mut().get_mut(&name) {
+                    slot.cause = None;
+                }
+                self.relist();
+            }
+            Err((reason, message)) => {
+                self.set_cause(&name, &reason, message);
+                // What the pod's start found is shown by the step that the runtime's event asks for.
+                if first_try {
+                    self.relist();
+                }
+                let jitter = Duration::from_millis(self.sim().random_below(2_000));
+                earliest(next, self.sim().now() + RETRY + jitter);
+            }
+        }
+    }
+
+    fn cause(&self, name: &str) -> Option<(String, String)> {
+        self.slots.borrow().get(name).and_then(|s| s.cause.clone())
+    }
+
+    fn set_cause(&self, name: &str, reason: &str, message: impl Into<String>) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(name) {
+            slot.cause = Some((reason.to_owned(), message.into()));
+        }
+    }
+
+    /// Makes sure of the image. The error is a waiting reason and its message.
+    async fn image(&self, pod: &Object, container: Container<'_>) -> Result<Local, (String, String)> {
+        let name = container.name();
+        let image = container.image().trim();
+        let failed = |reason: &str| {
+            self.container_event(name, EventType::Warning, "Failed", format!("Error: {reason}"));
+        };
+        let reference = match Reference::parse(image) {
+            Ok(reference) => reference,
+            Err(why) => {
+                let message = format!(
+                    "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": {why}"
+                );
+                self.container_event(name, EventType::Warning, "InspectFailed", message.clone());
+                failed("InvalidImageName");
+                return Err(("InvalidImageName".into(), message));
+            }
+        };
+        let local = self.node.images.get(&reference);
+        match (container.image_pull_policy(), local) {
+            ("Never", None) => {
+                let message = format!("Container image \"{image}\" is not present with pull policy of Never");
+                self.container_event(name, EventType::Warning, "ErrImageNeverPull", message.clone());
+                failed("ErrImageNeverPull");
+                return Err(("ErrImageNeverPull".into(), message));
+            }
+            ("Never" | "IfNotPresent", Some(local)) => {
+                self.container_event(
+                    name,
+                    EventType::Normal,
+                    "Pulled",
+                    format!("Container image \"{image}\" already present on machine and can be accessed by the pod"),
+                );
+                return Ok(local);
+            }
+            _ => {}
+        }
+        let now = self.sim().now();
+        let (series, error) = {
+            let slots = self.slots.borrow();
+            let slot = slots.get(name);
+            let error = slot.and_then(|s| s.pull_error.clone()).filter(|(of, _)| of == image);
+            (slot.map(|s| s.pull_series).unwrap_or_default(), error)
+        };
+        if let Some((_, error)) = &error
+            && series.until(series.last, now).is_some()
+        {
+            let message = format!("Back-off pulling image \"{image}\"");
+            self.container_event(name, EventType::Normal, "BackOff", message.clone());
+            failed("ImagePullBackOff");
+            return Err(("ImagePullBackOff".into(), format!("{message}: ErrImagePull: {error}")));
+        }
+        self.container_event(name, EventType::Normal, "Pulling", format!("Pulling image \"{image}\""));
+        match self.node.images.pull(&reference, &pod.full_name()).await {
+            Ok(pulled) => {
+                self.container_event(
+                    name,
+                    EventType::Normal,
+                    "Pulled",
+                    format!(
+                        "Successfully pulled image \"{image}\" in {} ({} including waiting). Image size: {} bytes.",
+                        go_millis(pulled.took),
+                        go_millis(pulled.with_waiting),
+                        pulled.local.size
+                    ),
+                );
+                if let Some(slot) = self.slots.borrow_mut().get_mut(name) {
+                    slot.pull_error = None;
+                    slot.pull_series = Series::default();
+                }
+                Ok(pulled.local)
+            }
+            Err(why) => {
+                self.container_event(
+                    name,
+                    EventType::Warning,
+                    "Failed",
+                    format!("Failed to pull image \"{image}\": {why}"),
+                );
+                failed("ErrImagePull");
+                if let Some(slot) = self.slots.borrow_mut().get_mut(name) {
+                    let now = self.sim().now();
+                    if error.is_none() {
+                        slot.pull_series = Series::default();
+                    }
+                    slot.pull_series.next(now, now);
+                    slot.pull_error = Some((image.to_owned(), why.clone()));
+                }
+                Err(("ErrImagePull".into(), why))
+            }
+        }
+    }
+
+    async fn start(self: &Rc<Self>, pod: &Object, container: Container<'_>) -> Result<(), (String, String)> {
+        let name = container.name().to_owned();
+        let image = self.image(pod, container).await?;
+        let config = |message: String| {
+            self.container_event(&name, EventType::Warning, "Failed", format!("Error: {message}"));
+            ("CreateContainerConfigError".to_owned(), message)
+        };
+        let env = self.environment(pod, container, &image).map_err(config)?;
+        if container.value().bool_at(&["securityContext", "runAsNonRoot"])
+            || (pod.spec().bool_at(&["securityContext", "runAsNonRoot"])
+                && !container.value().at(&["securityContext"]).has("runAsNonRoot"))
+        {
+            let set = container.value().i64_at(&["securityContext", "runAsUser"]);
+            let uid = set
+                .or(pod.spec().i64_at(&["securityContext", "runAsUser"]))
+                .unwrap_or(image.image.uid);
+            if uid == 0 {
+                let (of, uid) = (format!("{}_{}", pod.name(), pod.namespace()), pod.uid());
+                return Err(config(format!(
+                    "container has runAsNonRoot and image will run as root (pod: \"{of}({uid})\", container: {name})"
+                )));
+            }
+        }
+        let Some(sandbox) = self.sandbox() else {
+            return Err(("ContainerCreating".into(), String::new()));
+        };
+        let host = programs::machine(image.image, &image.tag, &sandbox);
+        if let Some(volumes) = self.volumes.borrow().clone() {
+            volumes::mount(&volumes, container.value(), &env, host.files()).map_err(config)?;
+        }
+        if container
+            .value()
+            .bool_at(&["securityContext", "readOnlyRootFilesystem"])
+        {
+            host.files().set_read_only(true);
+        }
+        self.sim().sleep(Duration::from_millis(40)).await;
+        let restart = self
+            .slots
+            .borrow()
+            .get(&name)
+            .is_some_and(|s| s.run.is_some() || s.restarts > 0);
+        self.container_event(&name, EventType::Normal, "Created", "Container created");
+        self.trace(&name, ContainerChange::Created);
+        self.sim().sleep(Duration::from_millis(60)).await;
+        let plan = self.plan(container, &image, env, self.random_id());
+        let result = self.launch(container, host, plan, self.sim().now());
+        if let Some(slot) = self.slots.borrow_mut().get_mut(&name)
+            && restart
+        {
+            slot.restarts += 1;
+            let now = self.sim().now();
+            let event = slot.previous.as_ref().and_then(|p| p.ended()).map_or(now, |e| e.at);
+            slot.restart_series.next(event, now);
+        }
+        if let Err(message) = result {
+            self.container_event(&name, EventType::Warning, "Failed", format!("Error: {message}"));
+            self.trace(&name, ContainerChange::Exited(128));
+            return Err(("RunContainerError".into(), message));
+        }
+        self.container_event(&name, EventType::Normal, "Started", "Container started");
+        self.post_start(pod, container).await;
+        Ok(())
+    }
+
+    /// What a container runs.
+    fn plan(&self, container: Container, image: &Local, env: Env, id: String) -> Plan {
+        let value = container.value();
+        let words = |field: &str| -> Vec<String> {
+            value
+                .get(field)
+                .items()
+                .iter()
+                .map(|w| env::expand(w.str(), &env))
+                .collect()
+        };
+        let own = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let (command, args) = (words("command"), words("args"));
+        let mut argv = if command.is_empty() {
+            own(image.image.entrypoint)
+        } else {
+            command.clone()
+        };
+        if args.is_empty() && command.is_empty() {
+            argv.extend(own(image.image.cmd));
+        } else {
+            argv.extend(args);
+        }
+        let cwd = match value.get("workingDir").str() {
+            "" => image.image.workdir,
+            dir => dir,
+        };
+        Plan {
+            id,
+            image: image.clone(),
+            spec_image: container.image().to_owned(),
+            args: argv,
+            env,
+            cwd: cwd.to_owned(),
+            stdin: value.bool_at(&["stdin"]),
+            tty: value.bool_at(&["tty"]),
+            message_path: value.get("terminationMessagePath").str().to_owned(),
+            message_from_log: value.get("terminationMessagePolicy").str() == "FallbackToLogsOnError",
+        }
+    }
+
+    /// Starts a run and puts it into its slot, with its probes.
+    fn launch(
+        self: &Rc<Self>,
+        container: Container,
+        host: crate::shell::Host,
+        plan: Plan,
+        started: Time,
+    ) -> Result<(), String> {
+        let name = container.name().to_owned();
+        let (weak, of) = (Rc::downgrade(self), name.clone());
+        let (run, result) = Run::start(self.sim(), host, plan, started, move || {
+            if let Some(worker) = weak.upgrade() {
+                worker.ended(&of);
+            }
+        });
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.entry(name.clone()).or_default();
+        slot.tasks.drain(..).for_each(|t| t.abort());
+        if slot.run.is_some() {
+            slot.previous = slot.run.take();
+        }
+        slot.run = Some(run.clone());
+        slot.kill = None;
+        slot.started = container.probe("startupProbe").is_none();
+        slot.was_started |= slot.started;
+        slot.ready = container.probe("readinessProbe").is_none();
+        if result.is_ok() {
+            for kind in Kind::ALL {
+                if let Some(probe) = container.probe(kind.field()) {
+                    let future = probes::watch(self.clone(), name.clone(), run.clone(), kind, probe.clone());
+                    slot.tasks.push(self.sim().spawn("probe", future));
+                }
+            }
+        }
+        let ready = slot.started && slot.ready && result.is_ok();
+        drop(slots);
+        if result.is_ok() {
+            self.trace(&name, ContainerChange::Started);
+            if ready {
+                self.trace(&name, ContainerChange::Ready);
+            }
+        }
+        result
+    }
+
+    /// A container ended.
+    fn ended(self: &Rc<Self>, name: &str) {
+        let code = self.run_of(name, false).and_then(|r| r.ended()).map_or(0, |e| e.code);
+        let tasks: Vec<TaskHandle> = match self.slots.borrow_mut().get_mut(name) {
+            Some(slot) => slot.tasks.drain(..).collect(),
+            None => Vec::new(),
+        };
+        tasks.iter().for_each(TaskHandle::abort);
+        self.trace(name, ContainerChange::Exited(code));
+        self.relist();
+    }
+
+    async fn post_start(self: &Rc<Self>, pod: &Object, container: Container<'_>) {
+        let hook = container.value().at(&["lifecycle", "postStart"]).clone();
+        let name = container.name();
+        let Some(run) = self.run_of(name, false).filter(|_| !hook.is_null()) else {
+            return;
+        };
+        if let Err(why) = self.hook(name, &run, &hook).await {
+            self.container_event(
+                name,
+                EventType::Warning,
+                "FailedPostStartHook",
+                format!("PostStartHook failed: {why}"),
+            );
+            let grace = Pod(pod).termination_grace_period().max(0) as u64;
+            self.kill(name, Duration::from_secs(grace), "FailedPostStartHook").await;
+        }
+    }
+
+    async fn hook(&self, name: &str, run: &Run, hook: &Value) -> Result<(), String> {
+        if let Some(seconds) = hook.i64_at(&["sleep", "seconds"]) {
+            let seconds = u64::try_from(seconds).unwrap_or(0);
+            self.sim().sleep(Duration::from_secs(seconds)).await;
+            return Ok(());
+        }
+        if hook.has("exec") {
+            let args: Vec<String> = hook
+                .at(&["exec", "command"])
+                .items()
+                .iter()
+                .map(|a| a.str().to_owned())
+                .collect();
+            let line = args.join(" ");
+            return match probes::command(run, args).await {
+                Ok((_, 0)) => Ok(()),
+                Ok((text, code)) => Err(format!("command '{line}' exited with {code}: {text}")),
+                Err(why) => Err(format!("command '{line}': {why}")),
+            };
+        }
+        match probes::ask(self, name, run, hook).await {
+            Answer::Success => Ok(()),
+            Answer::Failure(why) | Answer::Unknown(why) => Err(why),
+        }
+    }
+
+    /// A container's environment.
+    fn environment(&self, pod: &Object, container: Container, image: &Local) -> Result<Env, String> {
+        let links = pod.spec().get("enableServiceLinks").as_bool().unwrap_or(true);
+        let mut env = env::services(pod.namespace(), links, |f| {
+            self.node.shared.services.each("", |s| f(s));
+        });
+        env.extend(image.image.environment(&image.tag));
+        env.insert(
+            "HOSTNAME".into(),
+            self.sandbox().map(|s| s.hostname.clone()).unwrap_or_default(),
+        );
+        env.insert("HOME".into(), "/root".into());
+        let sources = self.node.sources(pod.namespace());
+        // fieldRefs read the addresses that the status will show.
+        let mut value = pod.value().clone();
+        value.set(&["status", "hostIP"], self.node_ip());
+        if let Some(ip) = self.pod_ip() {
+            value.set(&["status", "podIP"], ip);
+        }
+        let shown = Object::new(value);
+        env::of_spec(&shown, container, &self.node.object(), &sources, &mut env)?;
+        Ok(env)
+    }
+
+    async fn make_volumes(&self, pod: &Object) -> Result<Volumes, Vec<String>> {
+        let claims = self.node.claims(pod).await;
+        let sources = self.node.sources(pod.namespace());
+        let node = self.node.object();
+        let origin = volumes::Origin {
+            sim: self.sim(),
+            pod,
+            node: &node,
+            sources: &sources,
+            host: &self.node.files,
+            claim: &|name| claims.get(name).cloned(),
+        };
+        volumes::make(&origin)
+    }
+
+    /// Writes the content of ConfigMaps and Secrets anew into the volumes that show it.
+    pub fn refresh_volumes(&self, kind: &str, name: &str) {
+        let pod = self.pod();
+        let Some(volumes) = self.volumes.borrow().clone() else {
+            return;
+        };
+        let sources = self.node.sources(pod.namespace());
+        let node = self.node.object();
+        let origin = volumes::Origin {
+            sim: self.sim(),
+            pod: &pod,
+            node: &node,
+            sources: &sources,
+            host: &self.node.files,
+            claim: &|_| None,
+        };
+        for volume in Pod(&pod).volumes() {
+            let direct = match kind {
+                "Secret" => volume.str_at(&["secret", "secretName"]) == name,
+                _ => volume.str_at(&["configMap", "name"]) == name,
+            };
+            let field = if kind == "Secret" { "secret" } else { "configMap" };
+            let projected = volume
+                .at(&["projected", "sources"])
+                .items()
+                .iter()
+                .any(|s| s.str_at(&[field, "name"]) == name);
+            if (direct || projected)
+                && let Some((files, _)) = volumes.get(volume.get("name").str())
+            {
+                // A volume whose source is gone keeps what it had.
+                let _ = volumes::refresh(&origin, volume, files);
+            }
+        }
+    }
+
+    async fn make_sandbox(self: &Rc<Self>, pod: &Object) {
+        let jitter = self.sim().random_below(60);
+        self.sim().sleep(Duration::from_millis(120 + jitter)).await;
+        self.place_sandbox(pod, None);
+    }
+
+    /// Gives the pod its address and its place in the network.
+    fn place_sandbox(self: &Rc<Self>, pod: &Object, ip: Option<core::net::Ipv4Addr>) {
+        let host_network = Pod(pod).host_network();
+        let ip = match ip {
+            _ if host_network => self.node.ip(),
+            Some(ip) => {
+                self.node.take_ip(ip);
+                ip
+            }
+            None => self.node.next_ip(),
+        };
+        let hostname = match pod.spec().get("hostname").str() {
+            _ if host_network => self.node.name.to_string(),
+            "" => pod.name().chars().take(63).collect(),
+            name => name.to_owned(),
+        };
+        let policy = pod.spec().get("dnsPolicy").str();
+        let in_cluster = match policy {
+            "ClusterFirstWithHostNet" => true,
+            "Default" | "None" => false,
+            _ => !host_network,
+        };
+        let origin = Origin {
+            node: self.node.name.clone(),
+            pod: self.name.clone(),
+            ip,
+            search: in_cluster.then(|| pod.namespace().into()),
+        };
+        let ports = Rc::new(programs::Ports::default());
+        let network = &self.node.network;
+        let attached = network.attach(ip, &self.node.name, &self.name, ports.clone());
+        let sandbox = Rc::new(Sandbox {
+            sim: self.sim().clone(),
+            network: network.clone(),
+            origin,
+            node: self.node.name.clone(),
+            namespace: pod.namespace().into(),
+            pod: pod.name().into(),
+            hostname,
+            ports,
+        });
+        *self.ip.borrow_mut() = Some(ip.to_string());
+        *self.place.borrow_mut() = Some(Place {
+            sandbox,
+            _attached: attached,
+            host_network,
+        });
+    }
+
+    // Killing.
+
+    /// The time that a pod's end may take from now on.
+    fn grace(&self) -> Duration {
+        let pod = self.pod();
+        let asked = pod.metadata().i64_at(&["deletionGracePeriodSeconds"]);
+        let seconds = match asked {
+            Some(s) => s,
+            None if self.gone.get() => 1,
+            None => Pod(&pod).termination_grace_period(),
+        };
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
+    }
+
+    /// Stops every container: first the ones that did the work, then sidecars from the last.
+    async fn kill_all(self: &Rc<Self>) {
+        let pod = self.pod();
+        let begun = self.sim().now();
+        let grace = self.grace();
+        let left = |now: Time| (begun + grace).since(now);
+        let message = |name: &str| format!("Stopping container {name}");
+        let running = |name: &str| self.run_of(name, false).is_some_and(|r| r.is_running());
+        let main: Vec<String> = Pod(&pod)
+            .containers()
+            .chain(Pod(&pod).ephemeral_containers())
+            .chain(Pod(&pod).init_containers().filter(|c| !c.is_sidecar()))
+            .map(|c| c.name().to_owned())
+            .filter(|n| running(n))
+            .collect();
+        join_all(
+            main.iter()
+                .map(|name| async move { self.kill(name, grace, &message(name)).await }),
+        )
+        .await;
+        let sidecars: Vec<String> = Pod(&pod)
+            .init_containers()
+            .rev()
+            .filter(|c| c.is_sidecar())
+            .map(|c| c.name().to_owned())
+            .filter(|n| running(n))
+            .collect();
+        for name in sidecars {
+            self.kill(
+                &name,
+                left(self.sim().now()).max(Duration::from_secs(1)),
+                &message(&name),
+            )
+            .await;
+        }
+    }
+
+    /// Stops a container: its hook, then a signal, and SIGKILL when the time is over.
+    async fn kill(self: &Rc<Self>, name: &str, grace: Duration, message: &str) {
+        let Some(run) = self.run_of(name, false).filter(|r| r.is_running()) else {
+            return;
+        };
+        if message != "FailedPostStartHook" {
+            self.container_event(name, EventType::Normal, "Killing", message);
+        }
+        self.trace(name, ContainerChange::Stopping);
+        let sim = self.sim().clone();
+        let deadline = sim.now() + grace;
+        let pod = self.pod();
+        let hook = Pod(&pod)
+            .container(name)
+            .map(|c| c.value().at(&["lifecycle", "preStop"]).clone())
+            .unwrap_or_default();
+        if !hook.is_null() && !grace.is_zero() {
+            let asked = {
+                let hook = std::pin::pin!(self.hook(name, &run, &hook));
+                let over = std::pin::pin!(first_of(sim.sleep_until(deadline), run.wait()));
+                match select(hook, over).await {
+                    Either::Left((result, _)) => result,
+                    Either::Right(_) => Ok(()),
+                }
+            };
+            if let Err(why) = asked {
+                self.container_event(
+                    name,
+                    EventType::Warning,
+                    "FailedPreStopHook",
+                    format!("PreStopHook failed: {why}"),
+                );
+            }
+        }
+        // At least two seconds are left for the container itself.
+        let least = if hook.is_null() {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(2)
+        };
+        let mut end = deadline.max(sim.now() + least);
+        // nginx's and httpd's images name their own signals.
+        let stop = match run.image.image.name() {
+            "nginx" => SIGQUIT,
+            _ => SIGTERM,
+        };
+        run.kill(stop);
+        loop {
+            if !run.is_running() {
+                return;
+            }
+            // A second deletion may shorten the time.
+            if let (true, Some(when)) = (self.terminating.get(), self.pod.borrow().deletion_timestamp())
+                && when < end
+            {
+                end = when.max(sim.now());
+            }
+            if self.gone.get() || sim.now() >= end {
+                break;
+            }
+            first_of(self.signal.wait(), first_of(sim.sleep_until(end), run.wait())).await;
+        }
+        run.kill(SIGKILL);
+        run.wait().await;
+    }
+
+    // Probes.
+
+    /// Waits until a run's startup probe has succeeded.
+    pub async fn until_started(&self, name: &str, run: &Rc<Run>) {
+        loop {
+            let generation = self.signal.generation();
+            let started = self.slots.borrow().get(name).is_some_and(|s| s.started);
+            if started || !run.is_running() {
+                return;
+            }
+            self.signal.after(generation).await;
+        }
+    }
+
+    /// A probe's answer changed what is known of a container.
+    pub fn probed(self: &Rc<Self>, name: &str, run: &Rc<Run>, kind: Kind, well: bool) {
+        let change = {
+            let mut slots = self.slots.borrow_mut();
+            let Some(slot) = slots.get_mut(name) else { return };
+            if !slot.run.as_ref().is_some_and(|r| Rc::ptr_eq(r, run)) {
+                return;
+            }
+            let was = slot.ready && slot.started;
+            match (kind, well) {
+                (Kind::Readiness, ready) => slot.ready = ready,
+                (Kind::Startup, true) => {
+                    slot.started = true;
+                    slot.was_started = true;
+                }
+                (Kind::Liveness, true) => return,
+                (Kind::Startup, false) => {
+                    slot.kill = Some(format!("Container {name} failed startup probe, will be restarted"));
+                }
+                (Kind::Liveness, false) => {
+                    slot.kill = Some(format!("Container {name} failed liveness probe, will be restarted"));
+                }
+            }
+            (was, slot.ready && slot.started)
+        };
+        match change {
+            (false, true) => self.trace(name, ContainerChange::Ready),
+            (true, false) => self.trace(name, ContainerChange::Unready),
+            _ => {}
+        }
+        self.signal.notify();
+    }
+
+    // A cluster that was running when the kubelet began.
+
+    /// Takes over a pod that ran before this kubelet began, from its status.
+    pub fn adopt(self: &Rc<Self>) {
+        let pod = self.pod();
+        let status = pod.status();
+        self.started.set(Time::parse(status.get("startTime").str()));
+        let view = Pod(&pod);
+        if view.is_terminal() {
+            return;
+        }
+        let origin = self.node.sources(pod.namespace());
+        let node = self.node.object();
+        let volumes = volumes::make(&volumes::Origin {
+            sim: self.sim(),
+            pod: &pod,
+            node: &node,
+            sources: &origin,
+            host: &self.node.files,
+            claim: &|_| None,
+        });
+        *self.volumes.borrow_mut() = Some(Rc::new(volumes.unwrap_or_default()));
+        self.place_sandbox(&pod, view.ip().parse().ok());
+        for container in view.init_containers().chain(view.containers()) {
+            let Some(known) = view.container_status(container.name()) else {
+                continue;
+            };
+            let Ok(reference) = Reference::parse(container.image()) else {
+                continue;
+            };
+            let Some(image) = self.node.images.get(&reference) else {
+                continue;
+            };
+            let Some(sandbox) = self.sandbox() else { continue };
+            let id = known.container_id().trim_start_matches("containerd://").to_owned();
+            let env = self.environment(&pod, container, &image).unwrap_or_default();
+            let ended = known.terminated();
+            let started = |state: &Value| Time::parse(state.get("startedAt").str()).unwrap_or_default();
+            if !ended.is_null() {
+                let code = ended
+                    .i64_at(&["exitCode"])
+                    .and_then(|c| i32::try_from(c).ok())
+                    .unwrap_or(0);
+                let host = programs::machine(image.image, &image.tag, &sandbox);
+                let plan = self.plan(container, &image, env, id);
+                let at = Time::parse(ended.get("finishedAt").str()).unwrap_or_default();
+                let run = Run::ended_before(host, plan, started(ended), at, code);
+                let mut slots = self.slots.borrow_mut();
+                let slot = slots.entry(container.name().to_owned()).or_default();
+                slot.run = Some(run);
+                slot.restarts = known.restart_count();
+                slot.was_started = true;
+                continue;
+            }
+            if known.running().is_null() {
+                continue;
+            }
+            let host = programs::machine(image.image, &image.tag, &sandbox);
+            if let Some(volumes) = self.volumes.borrow().clone() {
+                let _ = volumes::mount(&volumes, container.value(), &env, host.files());
+            }
+            let plan = self.plan(container, &image, env, id);
+            // A program that cannot be started shows in the status like any other.
+            let _ = self.launch(container, host, plan, started(known.running()));
+            if let Some(slot) = self.slots.borrow_mut().get_mut(container.name()) {
+                slot.restarts = known.restart_count();
+                slot.last_state = known.last_terminated().clone();
+                slot.started = known.is_started();
+                slot.was_started = true;
+                slot.ready = known.is_ready();
+            }
+        }
+    }
+
+    /// Ends everything without a word, as a power cut does.
+    pub fn discard(&self) {
+        for slot in self.slots.borrow_mut().values_mut() {
+            slot.tasks.drain(..).for_each(|t| t.abort());
+            for run in slot.run.iter().chain(&slot.previous) {
+                run.discard();
+            }
+        }
+        *self.place.borrow_mut() = None;
+    }
+
+    /// How the API's failure of a log reads for a container that has none.
+    pub fn waiting_message(&self, pod: &Object, container: &str) -> Option<Status> {
+        let status = Pod(pod).container_status(container)?;
+        let waiting = status.waiting();
+        let reason = match waiting.get("reason").str() {
+            "" => return None,
+            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" => "trying and failing to pull image",
+            "InvalidImageName" => "InvalidImageName",
+            other => other,
+        };
+        Some(Status::bad_request(format!(
+            "container \"{container}\" in pod \"{}\" is waiting to start: {reason}",
+            pod.name()
+        )))
+    }
+}
+
+/// Whether a container is started again after it ended with this code.
+fn restarts(pod: &Object, container: Container, code: i32) -> bool {
+    let is_init = Pod(pod).init_containers().any(|c| c.name() == container.name());
+    if Pod(pod).ephemeral_containers().any(|c| c.name() == container.name()) {
+        return false;
+    }
+    let own = container.value().get("restartPolicy").str();
+    let policy = if own.is_empty() { Pod(pod).restart_policy() } else { own };
+    match policy {
+        "Never" => false,
+        "OnFailure" => code != 0,
+        // An init container that did its work is done.
+        _ if is_init && !container.is_sidecar() => code != 0,
+        _ => true,
+    }
+}
+
+/// Waits for the first of two.
+async fn first_of(a: impl Future<Output = ()>, b: impl Future<Output = ()>) {
+    let (a, b) = (std::pin::pin!(a), std::pin::pin!(b));
+    select(a, b).await;
+}
+
+fn earliest(next: &mut Option<Time>, when: Time) {
+    *next = Some(next.map_or(when, |n| n.min(when)));
+}
+
+fn wait(a: Option<Time>, b: Option<Time>) -> Next {
+    Next::Wait(match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    })
+}
+
+/// A duration in Go's notation, cut to milliseconds: `1.129s`, `964ms`.
+fn go_millis(d: Duration) -> String {
+    let ms = d.as_millis();
+    if ms < 1_000 {
+        return format!("{ms}ms");
+    }
+    let (minutes, ms) = (ms / 60_000, ms % 60_000);
+    let mut text = format!("{}.{:03}", ms / 1_000, ms % 1_000);
+    text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    match minutes {
+        0 => format!("{text}s"),
+        m => format!("{m}m{text}s"),
+    }
+}
+
+/// Whole seconds in Go's notation: `10s`, `1m20s`, `5m0s`.
+fn go_seconds(d: Duration) -> String {
+    match (d.as_secs() / 60, d.as_secs() % 60) {
+        (0, s) => format!("{s}s"),
+        (m, s) => format!("{m}m{s}s"),
+    }
+}
