@@ -11,6 +11,7 @@ mod change;
 mod command;
 mod create;
 mod delete;
+pub mod describe;
 mod error;
 mod expose;
 mod files;

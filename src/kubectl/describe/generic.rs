@@ -5,8 +5,13 @@ use super::writer::Out;
 use crate::value::{Value, gofmt};
 
 /// Fields that stand above, or are left out.
-const SKIPPED: [&str; 5] =
-    [".metadata.managedFields", ".metadata.name", ".metadata.namespace", ".metadata.labels", ".metadata.annotations"];
+const SKIPPED: [&str; 5] = [
+    ".metadata.managedFields",
+    ".metadata.name",
+    ".metadata.namespace",
+    ".metadata.labels",
+    ".metadata.annotations",
+];
 
 /// Words that are written in capitals.
 const ACRONYMS: [&str; 5] = ["API", "URL", "UID", "OSB", "GUID"];
@@ -58,7 +63,9 @@ fn label(field: &str) -> String {
                 return upper;
             }
             let mut chars = word.chars();
-            chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
+            chars
+                .next()
+                .map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
         })
         .collect();
     words.join(" ")
@@ -88,7 +95,10 @@ fn words(field: &str) -> Vec<String> {
             lower.insert(0, last);
         }
     }
-    runs.into_iter().map(|(_, run)| run).filter(|run| !run.is_empty()).collect()
+    runs.into_iter()
+        .map(|(_, run)| run)
+        .filter(|run| !run.is_empty())
+        .collect()
 }
 
 #[cfg(test)]

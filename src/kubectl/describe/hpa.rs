@@ -8,7 +8,11 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, hpa: &Value) 
     let (spec, status) = (hpa.get("spec"), hpa.get("status"));
     out.name(hpa);
     out.metadata(hpa);
-    out.field(0, "CreationTimestamp", rfc1123(hpa.at(&["metadata", "creationTimestamp"])));
+    out.field(
+        0,
+        "CreationTimestamp",
+        rfc1123(hpa.at(&["metadata", "creationTimestamp"])),
+    );
     let target = spec.get("scaleTargetRef");
     let kind = target.get("kind").str();
     out.field(0, "Reference", format!("{kind}/{}", target.get("name").str()));
@@ -29,7 +33,11 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, hpa: &Value) 
     out.field(
         0,
         &format!("{kind} pods"),
-        format!("{} current / {} desired", number("currentReplicas"), number("desiredReplicas")),
+        format!(
+            "{} current / {} desired",
+            number("currentReplicas"),
+            number("desiredReplicas")
+        ),
     );
     let conditions = status.get("conditions");
     if !conditions.is_empty() {
@@ -38,14 +46,27 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, hpa: &Value) 
         out.line(1, "----\t------\t------\t-------");
         for condition in conditions.items() {
             let text = |field: &str| condition.get(field).str();
-            out.line(1, format!("{}\t{}\t{}\t{}", text("type"), text("status"), text("reason"), text("message")));
+            out.line(
+                1,
+                format!(
+                    "{}\t{}\t{}\t{}",
+                    text("type"),
+                    text("status"),
+                    text("reason"),
+                    text("message")
+                ),
+            );
         }
     }
     out.events(related.events(hpa).await);
 }
 
 fn amount(value: &Value) -> String {
-    if value.is_null() { "<unknown>".to_owned() } else { quantity(value).to_string() }
+    if value.is_null() {
+        "<unknown>".to_owned()
+    } else {
+        quantity(value).to_string()
+    }
 }
 
 fn line(out: &mut Out, metric: &Value, current: &Value) {
@@ -61,10 +82,18 @@ fn line(out: &mut Out, metric: &Value, current: &Value) {
     let source = metric.get(field);
     let target = source.get("target");
     // A current metric counts only when it is of the same type.
-    let now = if current.get("type").str() == kind { current.at(&[field, "current"]) } else { &Value::Null };
+    let now = if current.get("type").str() == kind {
+        current.at(&[field, "current"])
+    } else {
+        &Value::Null
+    };
     let name = gofmt::quote(source.str_at(&["metric", "name"]));
     let average = !target.get("averageValue").is_null();
-    let (of, wanted) = if average { ("averageValue", "target average value") } else { ("value", "target value") };
+    let (of, wanted) = if average {
+        ("averageValue", "target average value")
+    } else {
+        ("value", "target value")
+    };
     let figures = format!("{} / {}", amount(now.get(of)), amount(target.get(of)));
     let by_resource = |what: String| {
         if average {
@@ -72,8 +101,10 @@ fn line(out: &mut Out, metric: &Value, current: &Value) {
         }
         let unset = |v: &Value| v.as_i64().map(|n| format!("{n}%"));
         let wanted = unset(target.get("averageUtilization")).unwrap_or_else(|| "<auto>".to_owned());
-        let have = unset(now.get("averageUtilization"))
-            .map_or_else(|| "<unknown>".to_owned(), |n| format!("{n} ({})", amount(now.get("averageValue"))));
+        let have = unset(now.get("averageUtilization")).map_or_else(
+            || "<unknown>".to_owned(),
+            |n| format!("{n} ({})", amount(now.get("averageValue"))),
+        );
         format!("{what}  (as a percentage of request):\t{have} / {wanted}")
     };
     let text = match kind {
@@ -81,7 +112,11 @@ fn line(out: &mut Out, metric: &Value, current: &Value) {
         "Pods" => format!("{name} on pods:\t{figures}"),
         "Object" => {
             let object = source.get("describedObject");
-            format!("{name} on {}/{} ({wanted}):\t{figures}", object.get("kind").str(), object.get("name").str())
+            format!(
+                "{name} on {}/{} ({wanted}):\t{figures}",
+                object.get("kind").str(),
+                object.get("name").str()
+            )
         }
         "Resource" => by_resource(format!("resource {} on pods", source.get("name").str())),
         _ => by_resource(format!(
@@ -103,7 +138,10 @@ fn direction(out: &mut Out, label: &str, rules: &Value) {
     }
     let policies = rules.get("policies");
     if !policies.is_empty() {
-        out.line(2, format!("Select Policy: {}", or(rules.get("selectPolicy").str(), "Max")));
+        out.line(
+            2,
+            format!("Select Policy: {}", or(rules.get("selectPolicy").str(), "Max")),
+        );
         out.line(2, "Policies:");
         for policy in policies.items() {
             let number = |field: &str| policy.i64_at(&[field]).unwrap_or(0);

@@ -58,7 +58,11 @@ async fn backend(related: &Related<'_>, namespace: &str, backend: &Value) -> Str
     if service.is_null() {
         let resource = backend.get("resource");
         let group = or(resource.get("apiGroup").str(), "<none>");
-        return format!("APIGroup: {group}, Kind: {}, Name: {}", resource.get("kind").str(), resource.get("name").str());
+        return format!(
+            "APIGroup: {group}, Kind: {}, Name: {}",
+            resource.get("kind").str(),
+            resource.get("name").str()
+        );
     }
     let (name, port) = (service.get("name").str(), service.get("port"));
     let wanted = match port.i64_at(&["number"]) {
@@ -76,8 +80,13 @@ async fn backend(related: &Related<'_>, namespace: &str, backend: &Value) -> Str
                     None => p.get("name").str() == wanted,
                 }
             };
-            let names: Vec<&str> =
-                object.at(&["spec", "ports"]).items().iter().filter(same).map(|p| p.get("name").str()).collect();
+            let names: Vec<&str> = object
+                .at(&["spec", "ports"])
+                .items()
+                .iter()
+                .filter(same)
+                .map(|p| p.get("name").str())
+                .collect();
             endpoint_list(&slices(related, namespace, name).await, &names)
         }
     };

@@ -71,8 +71,11 @@ const RULE: &str = "----\t--------\t---\t---\t---------------\t-------------\t--
 fn rows(out: &mut Out, prefix: &str, range: &Value) {
     const FIELDS: [&str; 5] = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"];
     for item in range.at(&["spec", "limits"]).items() {
-        let names: BTreeSet<String> =
-            FIELDS.iter().flat_map(|f| item.get(f).entries()).map(|(k, _)| k.to_string()).collect();
+        let names: BTreeSet<String> = FIELDS
+            .iter()
+            .flat_map(|f| item.get(f).entries())
+            .map(|(k, _)| k.to_string())
+            .collect();
         for name in names {
             let cells: Vec<String> = FIELDS
                 .iter()
@@ -81,7 +84,10 @@ fn rows(out: &mut Out, prefix: &str, range: &Value) {
                     amount => quantity(amount).to_string(),
                 })
                 .collect();
-            out.line(0, format!("{prefix}{}\t{name}\t{}", item.get("type").str(), cells.join("\t")));
+            out.line(
+                0,
+                format!("{prefix}{}\t{name}\t{}", item.get("type").str(), cells.join("\t")),
+            );
         }
     }
 }

@@ -33,7 +33,11 @@ use writer::Out;
 /// The API's failure, where a part cannot be left out.
 pub async fn describe(client: &Client, object: &Object, show_events: bool) -> Result<String, Status> {
     let now = client.sim().now();
-    let related = Related { source: Source::Client(client), show_events, now };
+    let related = Related {
+        source: Source::Client(client),
+        show_events,
+        now,
+    };
     Ok(related.describe(object.value()).await)
 }
 
@@ -95,7 +99,9 @@ impl Related<'_> {
         let (group, version, plural) = resource;
         match &self.source {
             Source::Client(client) => {
-                let Ok(resource) = client.resource(group, version, plural) else { return Vec::new() };
+                let Ok(resource) = client.resource(group, version, plural) else {
+                    return Vec::new();
+                };
                 match client.list(&resource, namespace, &options).await {
                     Ok(list) => list.items.iter().map(|o| o.value().clone()).collect(),
                     Err(_) => Vec::new(),
@@ -153,7 +159,9 @@ impl Related<'_> {
             selector.push_str(&format!(",involvedObject.kind={kind}"));
         }
         selector.push_str(&format!(",involvedObject.uid={uid}"));
-        let events = self.list(("", "v1", "events"), namespace, ListOptions::fields(selector)).await;
+        let events = self
+            .list(("", "v1", "events"), namespace, ListOptions::fields(selector))
+            .await;
         let about = |event: &Value| {
             let involved = event.get("involvedObject");
             involved.get("name").str() == name && involved.get("uid").str() == uid
@@ -168,7 +176,9 @@ impl Related<'_> {
         let pods = self.list(("", "v1", "pods"), namespace, labels(selector)).await;
         let controlled = |pod: &Value| {
             let owners = pod.at(&["metadata", "ownerReferences"]).items();
-            owners.iter().any(|o| o.bool_at(&["controller"]) && o.get("uid").str() == uid)
+            owners
+                .iter()
+                .any(|o| o.bool_at(&["controller"]) && o.get("uid").str() == uid)
         };
         pods.into_iter().filter(controlled).collect()
     }

@@ -19,11 +19,30 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, namespace: &V
         for condition in conditions.items() {
             let text = |field: &str| condition.get(field).str();
             let since = time(condition.get("lastTransitionTime")).map_or_else(String::new, |t| t.rfc1123());
-            out.line(1, format!("{}\t{}\t{since}\t{}\t{}", text("type"), text("status"), text("reason"), text("message")));
+            out.line(
+                1,
+                format!(
+                    "{}\t{}\t{since}\t{}\t{}",
+                    text("type"),
+                    text("status"),
+                    text("reason"),
+                    text("message")
+                ),
+            );
         }
     }
     out.line(0, "");
-    quotas(out, related.list(("", "v1", "resourcequotas"), name, ListOptions::default()).await);
+    quotas(
+        out,
+        related
+            .list(("", "v1", "resourcequotas"), name, ListOptions::default())
+            .await,
+    );
     out.line(0, "");
-    limit_ranges(out, related.list(("", "v1", "limitranges"), name, ListOptions::default()).await);
+    limit_ranges(
+        out,
+        related
+            .list(("", "v1", "limitranges"), name, ListOptions::default())
+            .await,
+    );
 }

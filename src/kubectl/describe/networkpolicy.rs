@@ -37,7 +37,10 @@ pub(super) fn describe(out: &mut Out, policy: &Value) {
 fn rules(out: &mut Out, rules: &Value, field: &str, peers: &str, peer: &str, aim: &str) {
     let rules = rules.items();
     if rules.is_empty() {
-        return out.line(2, format!("<none> (Selected pods are isolated for {field} connectivity)"));
+        return out.line(
+            2,
+            format!("<none> (Selected pods are isolated for {field} connectivity)"),
+        );
     }
     for (i, rule) in rules.iter().enumerate() {
         if rule.get("ports").is_empty() {
@@ -60,7 +63,10 @@ fn rules(out: &mut Out, rules: &Value, field: &str, peers: &str, peer: &str, aim
         for one in rule.get(peers).items() {
             out.line(2, format!("{peer}:"));
             let block = one.get("ipBlock");
-            for (label, field) in [("NamespaceSelector", "namespaceSelector"), ("PodSelector", "podSelector")] {
+            for (label, field) in [
+                ("NamespaceSelector", "namespaceSelector"),
+                ("PodSelector", "podSelector"),
+            ] {
                 if one.has(field) {
                     out.line(3, format!("{label}: {}", format_selector(one.get(field))));
                 }

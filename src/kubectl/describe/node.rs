@@ -15,10 +15,17 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value)
     out.field(0, "Name", name);
     out.field(0, "Roles", roles(node));
     out.metadata(node);
-    out.field(0, "CreationTimestamp", rfc1123(node.at(&["metadata", "creationTimestamp"])));
+    out.field(
+        0,
+        "CreationTimestamp",
+        rfc1123(node.at(&["metadata", "creationTimestamp"])),
+    );
     taints(out, spec.get("taints"));
     out.field(0, "Unschedulable", spec.bool_at(&["unschedulable"]));
-    match related.get(("coordination.k8s.io", "v1", "leases"), "kube-node-lease", name).await {
+    match related
+        .get(("coordination.k8s.io", "v1", "leases"), "kube-node-lease", name)
+        .await
+    {
         Err(status) => out.field(0, "Lease", format!("Failed to get lease: {}", status.message())),
         Ok(lease) => {
             let spec = lease.get("spec");
@@ -34,8 +41,14 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value)
     }
     let conditions = status.get("conditions");
     if !conditions.is_empty() {
-        out.line(0, "Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage");
-        out.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+        out.line(
+            0,
+            "Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage",
+        );
+        out.line(
+            1,
+            "----\t------\t-----------------\t------------------\t------\t-------",
+        );
         for condition in conditions.items() {
             let text = |field: &str| condition.get(field).str();
             out.line(
@@ -112,7 +125,11 @@ fn taints(out: &mut Out, taints: &Value) {
         .items()
         .iter()
         .map(|taint| {
-            let (key, value, effect) = (taint.get("key").str(), taint.get("value").str(), taint.get("effect").str());
+            let (key, value, effect) = (
+                taint.get("key").str(),
+                taint.get("value").str(),
+                taint.get("effect").str(),
+            );
             match (value, effect) {
                 ("", "") => key.to_owned(),
                 ("", effect) => format!("{key}:{effect}"),
@@ -153,7 +170,11 @@ fn amount(pod: &Value, which: &str, name: &str) -> Quantity {
         total = quantity(spec.at(&["resources", which, name]));
     }
     let overhead = quantity(spec.at(&["overhead", name]));
-    if which == "requests" || !total.is_zero() { total.plus(overhead) } else { total }
+    if which == "requests" || !total.is_zero() {
+        total.plus(overhead)
+    } else {
+        total
+    }
 }
 
 /// `100m (5%)`
@@ -168,15 +189,26 @@ fn share(part: Quantity, whole: Quantity) -> String {
 async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
     let name = node.str_at(&["metadata", "name"]);
     let selector = format!("spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed");
-    let mut pods = related.list(("", "v1", "pods"), "", ListOptions::fields(selector)).await;
+    let mut pods = related
+        .list(("", "v1", "pods"), "", ListOptions::fields(selector))
+        .await;
     pods.retain(|p| p.str_at(&["spec", "nodeName"]) == name);
     let status = node.get("status");
-    let allocatable =
-        if status.get("allocatable").is_empty() { status.get("capacity") } else { status.get("allocatable") };
+    let allocatable = if status.get("allocatable").is_empty() {
+        status.get("capacity")
+    } else {
+        status.get("allocatable")
+    };
     let (cpu, memory) = (quantity(allocatable.get("cpu")), quantity(allocatable.get("memory")));
     out.field(0, "Non-terminated Pods", format!("({} in total)", pods.len()));
-    out.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
-    out.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
+    out.line(
+        1,
+        "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
+    );
+    out.line(
+        1,
+        "---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
+    );
     for pod in &pods {
         let text = |field: &str| pod.str_at(&["metadata", field]).to_owned();
         let age = out.since(pod.at(&["metadata", "creationTimestamp"]));
@@ -193,22 +225,35 @@ async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
             ),
         );
     }
-    out.line(0, "Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)");
+    out.line(
+        0,
+        "Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)",
+    );
     out.line(1, "Resource\tRequests\tLimits");
     out.line(1, "--------\t--------\t------");
     let total = |which: &str, name: &str| {
-        pods.iter().fold(Quantity::ZERO, |sum, pod| sum.plus(amount(pod, which, name)))
+        pods.iter()
+            .fold(Quantity::ZERO, |sum, pod| sum.plus(amount(pod, which, name)))
     };
     for name in ["cpu", "memory", "ephemeral-storage"] {
         let whole = quantity(allocatable.get(name));
         let (requests, limits) = (total("requests", name), total("limits", name));
-        out.line(1, format!("{name}\t{}\t{}", share(requests, whole), share(limits, whole)));
+        out.line(
+            1,
+            format!("{name}\t{}\t{}", share(requests, whole), share(limits, whole)),
+        );
     }
-    for name in resource_names(allocatable).into_iter().filter(|n| !STANDARD.contains(&n.as_str())) {
+    for name in resource_names(allocatable)
+        .into_iter()
+        .filter(|n| !STANDARD.contains(&n.as_str()))
+    {
         let (requests, limits) = (total("requests", &name), total("limits", &name));
         if name.starts_with("hugepages-") {
             let whole = quantity(allocatable.get(&name));
-            out.line(1, format!("{name}\t{}\t{}", share(requests, whole), share(limits, whole)));
+            out.line(
+                1,
+                format!("{name}\t{}\t{}", share(requests, whole), share(limits, whole)),
+            );
         } else {
             out.line(1, format!("{name}\t{requests}\t{limits}"));
         }

@@ -12,7 +12,11 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, budget: &Valu
     } else if spec.has("maxUnavailable") {
         out.field(0, "Max unavailable", int_or_text(spec.get("maxUnavailable")));
     }
-    let selector = if spec.has("selector") { format_selector(spec.get("selector")) } else { "<unset>".to_owned() };
+    let selector = if spec.has("selector") {
+        format_selector(spec.get("selector"))
+    } else {
+        "<unset>".to_owned()
+    };
     out.field(0, "Selector", selector);
     out.line(0, "Status:");
     for (label, field) in [

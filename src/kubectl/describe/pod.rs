@@ -52,7 +52,11 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, pod: &Value) 
     for (label, field, statuses) in [
         ("Init Containers", "initContainers", "initContainerStatuses"),
         ("Containers", "containers", "containerStatuses"),
-        ("Ephemeral Containers", "ephemeralContainers", "ephemeralContainerStatuses"),
+        (
+            "Ephemeral Containers",
+            "ephemeralContainers",
+            "ephemeralContainerStatuses",
+        ),
     ] {
         if field == "containers" || !spec.get(field).is_empty() {
             containers(out, label, spec.get(field), status.get(statuses), Some(pod), "");
@@ -72,7 +76,10 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, pod: &Value) 
     if !conditions.is_empty() {
         out.line(0, "Conditions:\n  Type\tStatus");
         for condition in conditions.items() {
-            out.line(1, format!("{} \t{} ", condition.get("type").str(), condition.get("status").str()));
+            out.line(
+                1,
+                format!("{} \t{} ", condition.get("type").str(), condition.get("status").str()),
+            );
         }
     }
     volumes(out, spec.get("volumes"), "");

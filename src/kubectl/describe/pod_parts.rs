@@ -14,7 +14,14 @@ pub(super) fn template(out: &mut Out, template: &Value) {
     }
     out.field_if(0, "  Service Account", spec.get("serviceAccountName").str());
     if !spec.get("initContainers").is_empty() {
-        containers(out, "Init Containers", spec.get("initContainers"), &Value::Null, None, "  ");
+        containers(
+            out,
+            "Init Containers",
+            spec.get("initContainers"),
+            &Value::Null,
+            None,
+            "  ",
+        );
     }
     containers(out, "Containers", spec.get("containers"), &Value::Null, None, "  ");
     volumes(out, spec.get("volumes"), "  ");
@@ -52,7 +59,11 @@ pub(super) fn containers(
             out.field(2, "Restart Count", status.i64_at(&["restartCount"]).unwrap_or(0));
         }
         resources(out, container.get("resources"), 2);
-        for (label, field) in [("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")] {
+        for (label, field) in [
+            ("Liveness", "livenessProbe"),
+            ("Readiness", "readinessProbe"),
+            ("Startup", "startupProbe"),
+        ] {
             if container.has(field) {
                 out.field(2, label, probe(container.get(field)));
             }
@@ -70,14 +81,21 @@ fn basics(out: &mut Out, container: &Value, status: Option<&Value>) {
     if let Some(status) = status {
         out.field(2, "Image ID", status.get("imageID").str());
     }
-    for (one, many, field) in [("Port", "Ports", "containerPort"), ("Host Port", "Host Ports", "hostPort")] {
+    for (one, many, field) in [
+        ("Port", "Ports", "containerPort"),
+        ("Host Port", "Host Ports", "hostPort"),
+    ] {
         let ports: Vec<String> = container
             .get("ports")
             .items()
             .iter()
             .map(|port| {
                 let name = port.get("name").str();
-                let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+                let name = if name.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({name})")
+                };
                 let protocol = or(port.get("protocol").str(), "TCP");
                 format!("{}/{protocol}{name}", port.i64_at(&[field]).unwrap_or(0))
             })
@@ -163,18 +181,35 @@ fn probe(probe: &Value) -> String {
         number("successThreshold"),
         number("failureThreshold")
     );
-    let (exec, http, tcp, grpc) = (probe.get("exec"), probe.get("httpGet"), probe.get("tcpSocket"), probe.get("grpc"));
+    let (exec, http, tcp, grpc) = (
+        probe.get("exec"),
+        probe.get("httpGet"),
+        probe.get("tcpSocket"),
+        probe.get("grpc"),
+    );
     if !exec.is_null() {
         format!("exec [{}] {attributes}", join(exec.get("command"), " "))
     } else if !http.is_null() {
         let path = http.get("path").str();
-        let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
+        let slash = if path.is_empty() || path.starts_with('/') {
+            ""
+        } else {
+            "/"
+        };
         let scheme = http.get("scheme").str().to_lowercase();
         let (host, port) = (http.get("host").str(), int_or_text(http.get("port")));
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
         format!("http-get {scheme}://{host}:{port}{slash}{path} {attributes}")
     } else if !tcp.is_null() {
-        format!("tcp-socket {}:{} {attributes}", tcp.get("host").str(), int_or_text(tcp.get("port")))
+        format!(
+            "tcp-socket {}:{} {attributes}",
+            tcp.get("host").str(),
+            int_or_text(tcp.get("port"))
+        )
     } else if !grpc.is_null() {
         let port = grpc.i64_at(&["port"]).unwrap_or(0);
         format!("grpc <pod>:{port} {} {attributes}", grpc.get("service").str())
@@ -188,17 +223,31 @@ fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
     if !from.is_empty() {
         out.line(2, "Environment Variables from:");
         for source in from.items() {
-            let (kind, source_ref) =
-                if source.has("configMapRef") { ("ConfigMap", "configMapRef") } else { ("Secret", "secretRef") };
+            let (kind, source_ref) = if source.has("configMapRef") {
+                ("ConfigMap", "configMapRef")
+            } else {
+                ("Secret", "secretRef")
+            };
             let name = source.str_at(&[source_ref, "name"]);
             let optional = source.bool_at(&[source_ref, "optional"]);
             let prefix = source.get("prefix").str();
-            let with = if prefix.is_empty() { String::new() } else { format!(" with prefix '{prefix}'") };
+            let with = if prefix.is_empty() {
+                String::new()
+            } else {
+                format!(" with prefix '{prefix}'")
+            };
             out.line(3, format!("{name}\t{kind}{with}\tOptional: {optional}"));
         }
     }
     let env = container.get("env");
-    out.line(2, if env.is_empty() { "Environment:\t<none>" } else { "Environment:" });
+    out.line(
+        2,
+        if env.is_empty() {
+            "Environment:\t<none>"
+        } else {
+            "Environment:"
+        },
+    );
     for variable in env.items() {
         let name = variable.get("name").str();
         let source = variable.get("valueFrom");
@@ -207,12 +256,22 @@ fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
         let file = source.get("fileKeyRef");
         if source.is_null() {
             for (i, line) in variable.get("value").str().split('\n').enumerate() {
-                out.line(3, if i == 0 { format!("{name}:\t{line}") } else { format!("\t{line}") });
+                out.line(
+                    3,
+                    if i == 0 {
+                        format!("{name}:\t{line}")
+                    } else {
+                        format!("\t{line}")
+                    },
+                );
             }
         } else if !field.is_null() {
             let path = field.get("fieldPath").str();
             let value = pod.map_or_else(String::new, |pod| field_value(pod, path));
-            out.line(3, format!("{name}:\t{value} ({}:{path})", field.get("apiVersion").str()));
+            out.line(
+                3,
+                format!("{name}:\t{value} ({}:{path})", field.get("apiVersion").str()),
+            );
         } else if !resource.is_null() {
             let wanted = resource.get("resource").str();
             let value = resource_value(container, resource);
@@ -224,23 +283,39 @@ fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
             out.line(3, format!("{name}:\t{value} ({wanted})"));
         } else if !secret.is_null() {
             let (key, of, optional) = key_of(secret);
-            out.line(3, format!("{name}:\t<set to the key '{key}' in secret '{of}'>\tOptional: {optional}"));
+            out.line(
+                3,
+                format!("{name}:\t<set to the key '{key}' in secret '{of}'>\tOptional: {optional}"),
+            );
         } else if !config.is_null() {
             let (key, of, optional) = key_of(config);
-            out.line(3, format!("{name}:\t<set to the key '{key}' of config map '{of}'>\tOptional: {optional}"));
+            out.line(
+                3,
+                format!("{name}:\t<set to the key '{key}' of config map '{of}'>\tOptional: {optional}"),
+            );
         } else if !file.is_null() {
-            let (key, volume, path) = (file.get("key").str(), file.get("volumeName").str(), file.get("path").str());
+            let (key, volume, path) = (
+                file.get("key").str(),
+                file.get("volumeName").str(),
+                file.get("path").str(),
+            );
             let optional = file.bool_at(&["optional"]);
             out.line(
                 3,
-                format!("{name}:\t<set to the key '{key}' in the file '{path}' of volume '{volume}'>\tOptional: {optional}"),
+                format!(
+                    "{name}:\t<set to the key '{key}' in the file '{path}' of volume '{volume}'>\tOptional: {optional}"
+                ),
             );
         }
     }
 }
 
 fn key_of(reference: &Value) -> (&str, &str, bool) {
-    (reference.get("key").str(), reference.get("name").str(), reference.bool_at(&["optional"]))
+    (
+        reference.get("key").str(),
+        reference.get("name").str(),
+        reference.bool_at(&["optional"]),
+    )
 }
 
 /// What describe knows of a field reference: the fields of the metadata; others are left empty.
@@ -262,7 +337,9 @@ fn field_value(pod: &Value, path: &str) -> String {
 
 /// The amount of a container's resource in units of the divisor, rounded up.
 fn resource_value(container: &Value, reference: &Value) -> String {
-    let Some((list, name)) = reference.get("resource").str().split_once('.') else { return String::new() };
+    let Some((list, name)) = reference.get("resource").str().split_once('.') else {
+        return String::new();
+    };
     let amount = quantity(container.at(&["resources", list, name]));
     let divisor = match quantity(reference.get("divisor")) {
         zero if zero.is_zero() => crate::api::quantity::Quantity::milli(1000),
@@ -278,7 +355,14 @@ fn resource_value(container: &Value, reference: &Value) -> String {
 
 fn mounts(out: &mut Out, container: &Value) {
     let mut mounts: Vec<&Value> = container.get("volumeMounts").items().iter().collect();
-    out.line(2, if mounts.is_empty() { "Mounts:\t<none>" } else { "Mounts:" });
+    out.line(
+        2,
+        if mounts.is_empty() {
+            "Mounts:\t<none>"
+        } else {
+            "Mounts:"
+        },
+    );
     mounts.sort_by_key(|m| m.get("mountPath").str());
     for mount in mounts {
         let mut flags = if mount.bool_at(&["readOnly"]) { "ro" } else { "rw" }.to_owned();
@@ -286,13 +370,23 @@ fn mounts(out: &mut Out, container: &Value) {
         if !sub_path.is_empty() {
             flags.push_str(&format!(",path={}", gofmt::quote(sub_path)));
         }
-        out.line(3, format!("{} from {} ({flags})", mount.get("mountPath").str(), mount.get("name").str()));
+        out.line(
+            3,
+            format!(
+                "{} from {} ({flags})",
+                mount.get("mountPath").str(),
+                mount.get("name").str()
+            ),
+        );
     }
     let devices = container.get("volumeDevices");
     if !devices.is_empty() {
         out.line(2, "Devices:");
         for device in devices.items() {
-            out.line(3, format!("{} from {}", device.get("devicePath").str(), device.get("name").str()));
+            out.line(
+                3,
+                format!("{} from {}", device.get("devicePath").str(), device.get("name").str()),
+            );
         }
     }
 }
@@ -331,7 +425,11 @@ pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
                 limit if quantity(limit).is_zero() => "<unset>".to_owned(),
                 limit => quantity(limit).to_string(),
             };
-            out.field(2, "Type", "EmptyDir (a temporary directory that shares a pod's lifetime)");
+            out.field(
+                2,
+                "Type",
+                "EmptyDir (a temporary directory that shares a pod's lifetime)",
+            );
             out.field(2, "Medium", text("medium"));
             out.field(2, "SizeLimit", limit);
         }
@@ -371,13 +469,21 @@ pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
             out.field(2, "StorageClass", spec.get("storageClassName").str());
             out.field(2, "Volume", spec.get("volumeName").str());
             out.labels_indented("    ", "Labels", template.at(&["metadata", "labels"]));
-            out.field(2, "Annotations", format_labels(template.at(&["metadata", "annotations"])));
+            out.field(
+                2,
+                "Annotations",
+                format_labels(template.at(&["metadata", "annotations"])),
+            );
             out.field(2, "Capacity", "");
             out.field(2, "Access Modes", "");
             out.field_if(2, "VolumeMode", spec.get("volumeMode").str());
         }
         "downwardAPI" => {
-            out.field(2, "Type", "DownwardAPI (a volume populated by information about the pod)");
+            out.field(
+                2,
+                "Type",
+                "DownwardAPI (a volume populated by information about the pod)",
+            );
             out.line(2, "Items:");
             for item in source.get("items").items() {
                 let from = match item.str_at(&["fieldRef", "fieldPath"]) {
@@ -388,7 +494,11 @@ pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
             }
         }
         "projected" => {
-            out.field(2, "Type", "Projected (a volume that contains injected data from multiple sources)");
+            out.field(
+                2,
+                "Type",
+                "Projected (a volume that contains injected data from multiple sources)",
+            );
             for part in source.get("sources").items() {
                 if part.has("secret") {
                     out.field(2, "SecretName", part.str_at(&["secret", "name"]));
@@ -422,7 +532,11 @@ pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
             }
         }
         "local" => {
-            out.field(2, "Type", "LocalVolume (a persistent volume backed by local storage on a node)");
+            out.field(
+                2,
+                "Type",
+                "LocalVolume (a persistent volume backed by local storage on a node)",
+            );
             out.field(2, "Path", text("path"));
         }
         "image" => {
@@ -453,7 +567,10 @@ pub(super) fn spread(out: &mut Out, constraints: &Value, space: &str) {
             constraint.i64_at(&["maxSkew"]).unwrap_or(0)
         );
         if constraint.has("labelSelector") {
-            line.push_str(&format!(" for selector {}", format_selector(constraint.get("labelSelector"))));
+            line.push_str(&format!(
+                " for selector {}",
+                format_selector(constraint.get("labelSelector"))
+            ));
         }
         out.line(0, line);
     }
@@ -472,9 +589,17 @@ pub(super) fn claim_templates(out: &mut Out, templates: &Value) {
         out.labels_indented("  ", "Labels", claim.at(&["metadata", "labels"]));
         out.labels_indented("  ", "Annotations", claim.at(&["metadata", "annotations"]));
         let storage = claim.at(&["spec", "resources", "requests", "storage"]);
-        let storage = if storage.is_null() { "<default>".to_owned() } else { quantity(storage).to_string() };
+        let storage = if storage.is_null() {
+            "<default>".to_owned()
+        } else {
+            quantity(storage).to_string()
+        };
         out.field(1, "Capacity", storage);
-        out.field(1, "Access Modes", format!("[{}]", join(claim.at(&["spec", "accessModes"]), " ")));
+        out.field(
+            1,
+            "Access Modes",
+            format!("[{}]", join(claim.at(&["spec", "accessModes"]), " ")),
+        );
     }
 }
 
@@ -509,7 +634,9 @@ pub(super) fn controlled_by(object: &Value) -> String {
     owners
         .iter()
         .find(|o| o.bool_at(&["controller"]))
-        .map_or_else(String::new, |o| format!("{}/{}", o.get("kind").str(), o.get("name").str()))
+        .map_or_else(String::new, |o| {
+            format!("{}/{}", o.get("kind").str(), o.get("name").str())
+        })
 }
 
 /// A flag that may be unset, in kubectl's words.

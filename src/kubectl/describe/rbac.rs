@@ -32,7 +32,11 @@ impl Rule {
             Some((resource, sub)) => (resource, format!("/{sub}")),
             None => (self.resource.as_str(), String::new()),
         };
-        let group = if self.group.is_empty() || resource.is_empty() { String::new() } else { format!(".{}", self.group) };
+        let group = if self.group.is_empty() || resource.is_empty() {
+            String::new()
+        } else {
+            format!(".{}", self.group)
+        };
         format!("{resource}{group}{sub}")
     }
 }
@@ -47,7 +51,11 @@ fn rows(rules: &Value) -> Vec<Rule> {
     for rule in rules.items() {
         let verbs = texts(rule.get("verbs"));
         for path in texts(rule.get("nonResourceURLs")) {
-            rows.push(Rule { paths: vec![path], verbs: verbs.clone(), ..Rule::default() });
+            rows.push(Rule {
+                paths: vec![path],
+                verbs: verbs.clone(),
+                ..Rule::default()
+            });
         }
         let names = texts(rule.get("resourceNames"));
         for group in texts(rule.get("apiGroups")) {
@@ -69,7 +77,11 @@ fn rows(rules: &Value) -> Vec<Rule> {
     let mut compact: Vec<Rule> = Vec::new();
     for row in rows {
         let same = |c: &&mut Rule| {
-            row.paths.is_empty() && c.paths.is_empty() && c.group == row.group && c.resource == row.resource && c.names == row.names
+            row.paths.is_empty()
+                && c.paths.is_empty()
+                && c.group == row.group
+                && c.resource == row.resource
+                && c.names == row.names
         };
         match compact.iter_mut().find(same) {
             Some(kept) => kept.verbs.extend(row.verbs),
@@ -114,4 +126,3 @@ pub(super) fn binding(out: &mut Out, binding: &Value) {
         out.line(1, format!("{}\t{}\t{}", text("kind"), text("name"), text("namespace")));
     }
 }
-

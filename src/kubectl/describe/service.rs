@@ -11,7 +11,9 @@ const SHOWN: usize = 3;
 /// The slices of a service.
 pub(super) async fn slices(related: &Related<'_>, namespace: &str, service: &str) -> Vec<Value> {
     let options = ListOptions::labels(format!("kubernetes.io/service-name={service}"));
-    let all = related.list(("discovery.k8s.io", "v1", "endpointslices"), namespace, options).await;
+    let all = related
+        .list(("discovery.k8s.io", "v1", "endpointslices"), namespace, options)
+        .await;
     let of = |s: &Value| s.at(&["metadata", "labels", "kubernetes.io/service-name"]).str() == service;
     all.into_iter().filter(of).collect()
 }
@@ -50,7 +52,11 @@ pub(super) fn endpoint_list(slices: &[Value], ports: &[&str]) -> String {
         }
     }
     let list = shown.join(",");
-    if count > SHOWN { format!("{list} + {} more...", count - SHOWN) } else { list }
+    if count > SHOWN {
+        format!("{list} + {} more...", count - SHOWN)
+    } else {
+        list
+    }
 }
 
 pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Value) {
@@ -80,14 +86,21 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Val
         })
         .collect();
     out.field_if(0, "LoadBalancer Ingress", &ingress.join(", "));
-    let (namespace, name) = (service.str_at(&["metadata", "namespace"]), service.str_at(&["metadata", "name"]));
+    let (namespace, name) = (
+        service.str_at(&["metadata", "namespace"]),
+        service.str_at(&["metadata", "name"]),
+    );
     let slices = slices(related, namespace, name).await;
     for port in spec.get("ports").items() {
         let name = or(port.get("name").str(), "<unset>");
         let protocol = port.get("protocol").str();
         let number = |field: &str| port.i64_at(&[field]).unwrap_or(0);
         out.field(0, "Port", format!("{name}\t{}/{protocol}", number("port")));
-        out.field(0, "TargetPort", format!("{}/{protocol}", int_or_text(port.get("targetPort"))));
+        out.field(
+            0,
+            "TargetPort",
+            format!("{}/{protocol}", int_or_text(port.get("targetPort"))),
+        );
         if number("nodePort") != 0 {
             out.field(0, "NodePort", format!("{name}\t{}/{protocol}", number("nodePort")));
         }
@@ -100,7 +113,11 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Val
     if let Some(port) = spec.i64_at(&["healthCheckNodePort"]).filter(|p| *p != 0) {
         out.field(0, "HealthCheck NodePort", port);
     }
-    out.field_if(0, "LoadBalancer Source Ranges", &join(spec.get("loadBalancerSourceRanges"), ","));
+    out.field_if(
+        0,
+        "LoadBalancer Source Ranges",
+        &join(spec.get("loadBalancerSourceRanges"), ","),
+    );
     out.events(related.events(service).await);
 }
 
@@ -150,7 +167,10 @@ pub(super) async fn slice(related: &Related<'_>, out: &mut Out, slice: &Value) {
         out.line(0, "Endpoints:");
         for endpoint in slice.get("endpoints").items() {
             let text = |field: &str| or(endpoint.get(field).str(), "<unset>").to_owned();
-            out.line(1, format!("- Addresses:\t{}", or(&join(endpoint.get("addresses"), ","), "<none>")));
+            out.line(
+                1,
+                format!("- Addresses:\t{}", or(&join(endpoint.get("addresses"), ","), "<none>")),
+            );
             out.line(2, "Conditions:");
             let ready = match endpoint.at(&["conditions", "ready"]).as_bool() {
                 Some(true) => "true",
@@ -161,7 +181,11 @@ pub(super) async fn slice(related: &Related<'_>, out: &mut Out, slice: &Value) {
             out.field(2, "Hostname", text("hostname"));
             let target = endpoint.get("targetRef");
             if !target.is_null() {
-                out.field(2, "TargetRef", format!("{}/{}", target.get("kind").str(), target.get("name").str()));
+                out.field(
+                    2,
+                    "TargetRef",
+                    format!("{}/{}", target.get("kind").str(), target.get("name").str()),
+                );
             }
             out.field(2, "NodeName", text("nodeName"));
             out.field(2, "Zone", text("zone"));

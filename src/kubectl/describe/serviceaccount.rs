@@ -8,7 +8,10 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, account: &Val
     out.name(account);
     out.metadata(account);
     let namespace = account.str_at(&["metadata", "namespace"]);
-    for (label, field) in [("Image pull secrets:", "imagePullSecrets"), ("Mountable secrets: ", "secrets")] {
+    for (label, field) in [
+        ("Image pull secrets:", "imagePullSecrets"),
+        ("Mountable secrets: ", "secrets"),
+    ] {
         let secrets = account.get(field).items();
         if secrets.is_empty() && field == "imagePullSecrets" {
             out.line(0, format!("{label}\t<none>"));

@@ -31,7 +31,11 @@ fn access_modes(modes: &Value) -> String {
     // kubectl prints them in this order, however they are written.
     const ORDER: [&str; 4] = ["RWO", "ROX", "RWX", "RWOP"];
     let given: Vec<&str> = modes.items().iter().map(short).collect();
-    ORDER.into_iter().filter(|m| given.contains(m)).collect::<Vec<_>>().join(",")
+    ORDER
+        .into_iter()
+        .filter(|m| given.contains(m))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn phase(out: &Out, object: &Value) -> String {
@@ -90,8 +94,11 @@ fn node_affinity(out: &mut Out, required: &Value) {
             out.line(0, "<none>");
         }
         for (j, expression) in expressions.iter().enumerate() {
-            let mut text =
-                format!("{} {}", expression.get("key").str(), expression.get("operator").str().to_lowercase());
+            let mut text = format!(
+                "{} {}",
+                expression.get("key").str(),
+                expression.get("operator").str().to_lowercase()
+            );
             if !expression.get("values").is_empty() {
                 text.push_str(&format!(" [{}]", join(expression.get("values"), ", ")));
             }
@@ -113,8 +120,16 @@ pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
     out.metadata(claim);
     out.field(0, "Finalizers", finalizers(claim));
     let bound = !spec.get("volumeName").str().is_empty();
-    let capacity = if bound { quantity(status.at(&["capacity", "storage"])).to_string() } else { String::new() };
-    let modes = if bound { access_modes(status.get("accessModes")) } else { String::new() };
+    let capacity = if bound {
+        quantity(status.at(&["capacity", "storage"])).to_string()
+    } else {
+        String::new()
+    };
+    let modes = if bound {
+        access_modes(status.get("accessModes"))
+    } else {
+        String::new()
+    };
     out.field(0, "Capacity", capacity);
     out.field(0, "Access Modes", modes);
     out.field_if(0, "VolumeMode", spec.get("volumeMode").str());
@@ -125,11 +140,18 @@ pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
         out.field(1, "Kind", source.get("kind").str());
         out.field(1, "Name", source.get("name").str());
     }
-    let (namespace, name) = (claim.str_at(&["metadata", "namespace"]), claim.str_at(&["metadata", "name"]));
-    let mut pods = related.list(("", "v1", "pods"), namespace, ListOptions::default()).await;
+    let (namespace, name) = (
+        claim.str_at(&["metadata", "namespace"]),
+        claim.str_at(&["metadata", "name"]),
+    );
+    let mut pods = related
+        .list(("", "v1", "pods"), namespace, ListOptions::default())
+        .await;
     pods.retain(|pod| {
         let volumes = pod.at(&["spec", "volumes"]).items();
-        volumes.iter().any(|v| v.str_at(&["persistentVolumeClaim", "claimName"]) == name)
+        volumes
+            .iter()
+            .any(|v| v.str_at(&["persistentVolumeClaim", "claimName"]) == name)
     });
     let names: Vec<&str> = pods.iter().map(|p| p.str_at(&["metadata", "name"])).collect();
     out.field(0, "Used By", names.first().unwrap_or(&"<none>"));
@@ -138,8 +160,14 @@ pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
     }
     let conditions = status.get("conditions");
     if !conditions.is_empty() {
-        out.line(0, "Conditions:\n  Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage");
-        out.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+        out.line(
+            0,
+            "Conditions:\n  Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage",
+        );
+        out.line(
+            1,
+            "----\t------\t-----------------\t------------------\t------\t-------",
+        );
         for condition in conditions.items() {
             let text = |field: &str| condition.get(field).str();
             let moment = |field: &str| super::writer::rfc1123(condition.get(field));
@@ -164,18 +192,37 @@ pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
     const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
     let annotations = class.at(&["metadata", "annotations"]);
     out.field(0, "Name", class.str_at(&["metadata", "name"]));
-    out.field(0, "IsDefaultClass", if annotations.get(DEFAULT).str() == "true" { "Yes" } else { "No" });
+    out.field(
+        0,
+        "IsDefaultClass",
+        if annotations.get(DEFAULT).str() == "true" {
+            "Yes"
+        } else {
+            "No"
+        },
+    );
     out.field(0, "Annotations", format_labels(annotations));
     out.field(0, "Provisioner", class.get("provisioner").str());
     out.field(0, "Parameters", format_labels(class.get("parameters")));
     out.field(0, "AllowVolumeExpansion", flag(class.get("allowVolumeExpansion")));
     let options = class.get("mountOptions");
-    out.line(0, if options.is_empty() { "MountOptions:\t<none>" } else { "MountOptions:" });
+    out.line(
+        0,
+        if options.is_empty() {
+            "MountOptions:\t<none>"
+        } else {
+            "MountOptions:"
+        },
+    );
     for option in options.items() {
         out.line(1, option.str());
     }
     out.field(0, "ReclaimPolicy", or(class.get("reclaimPolicy").str(), "Delete"));
-    out.field(0, "VolumeBindingMode", or(class.get("volumeBindingMode").str(), "Immediate"));
+    out.field(
+        0,
+        "VolumeBindingMode",
+        or(class.get("volumeBindingMode").str(), "Immediate"),
+    );
     let topologies = class.get("allowedTopologies").items();
     if !topologies.is_empty() {
         out.line(0, "AllowedTopologies:\t");

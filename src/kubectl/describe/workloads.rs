@@ -1,9 +1,9 @@
 //! `describe` of the controllers of pods: ReplicationController, ReplicaSet, Deployment, DaemonSet,
 //! StatefulSet, Job, CronJob.
 
-use super::{Related, labels};
 use super::pod_parts::{claim_templates, conditions, controlled_by, flag, pods_status, template};
 use super::writer::{Out, format_labels, format_selector, int_or_text, number_or_unset, or, rfc1123, time};
+use super::{Related, labels};
 use crate::api::table::human_duration;
 use crate::value::Value;
 
@@ -30,7 +30,10 @@ pub(super) async fn replica_set(related: &Related<'_>, out: &mut Out, rs: &Value
 }
 
 async fn replicas(related: &Related<'_>, out: &mut Out, object: &Value, selector: String) {
-    let (current, desired) = (number(object.get("status"), "replicas"), number(object.get("spec"), "replicas"));
+    let (current, desired) = (
+        number(object.get("status"), "replicas"),
+        number(object.get("spec"), "replicas"),
+    );
     out.field(0, "Replicas", format!("{current} current / {desired} desired"));
     pods_status(out, &related.pods_of(object, &selector).await);
     template(out, object.at(&["spec", "template"]));
@@ -42,7 +45,11 @@ pub(super) async fn deployment(related: &Related<'_>, out: &mut Out, deployment:
     let (spec, status) = (deployment.get("spec"), deployment.get("status"));
     let selector = format_selector(spec.get("selector"));
     out.name(deployment);
-    out.field(0, "CreationTimestamp", rfc1123(deployment.at(&["metadata", "creationTimestamp"])));
+    out.field(
+        0,
+        "CreationTimestamp",
+        rfc1123(deployment.at(&["metadata", "creationTimestamp"])),
+    );
     out.metadata(deployment);
     out.field(0, "Selector", &selector);
     out.field(
@@ -61,8 +68,15 @@ pub(super) async fn deployment(related: &Related<'_>, out: &mut Out, deployment:
     out.field(0, "MinReadySeconds", number(spec, "minReadySeconds"));
     let rolling = spec.at(&["strategy", "rollingUpdate"]);
     if !rolling.is_null() {
-        let (unavailable, surge) = (int_or_text(rolling.get("maxUnavailable")), int_or_text(rolling.get("maxSurge")));
-        out.field(0, "RollingUpdateStrategy", format!("{unavailable} max unavailable, {surge} max surge"));
+        let (unavailable, surge) = (
+            int_or_text(rolling.get("maxUnavailable")),
+            int_or_text(rolling.get("maxSurge")),
+        );
+        out.field(
+            0,
+            "RollingUpdateStrategy",
+            format!("{unavailable} max unavailable, {surge} max surge"),
+        );
     }
     template(out, spec.get("template"));
     conditions(out, status.get("conditions"));
@@ -76,13 +90,20 @@ pub(super) async fn deployment(related: &Related<'_>, out: &mut Out, deployment:
 async fn replica_sets(related: &Related<'_>, deployment: &Value, selector: String) -> (Vec<Value>, Vec<Value>) {
     let namespace = deployment.str_at(&["metadata", "namespace"]);
     let uid = deployment.str_at(&["metadata", "uid"]);
-    let mut sets = related.list(("apps", "v1", "replicasets"), namespace, labels(&selector)).await;
+    let mut sets = related
+        .list(("apps", "v1", "replicasets"), namespace, labels(&selector))
+        .await;
     sets.retain(|rs| {
         let owners = rs.at(&["metadata", "ownerReferences"]).items();
-        owners.iter().any(|o| o.bool_at(&["controller"]) && o.get("uid").str() == uid)
+        owners
+            .iter()
+            .any(|o| o.bool_at(&["controller"]) && o.get("uid").str() == uid)
     });
     let created = |rs: &Value| {
-        (rs.str_at(&["metadata", "creationTimestamp"]).to_owned(), rs.str_at(&["metadata", "name"]).to_owned())
+        (
+            rs.str_at(&["metadata", "creationTimestamp"]).to_owned(),
+            rs.str_at(&["metadata", "name"]).to_owned(),
+        )
     };
     sets.sort_by_key(created);
     let bare = |template: &Value| {
@@ -105,7 +126,10 @@ fn replica_set_list(sets: &[Value]) -> String {
         .iter()
         .map(|rs| {
             let (current, desired) = (number(rs.get("status"), "replicas"), number(rs.get("spec"), "replicas"));
-            format!("{} ({current}/{desired} replicas created)", rs.str_at(&["metadata", "name"]))
+            format!(
+                "{} ({current}/{desired} replicas created)",
+                rs.str_at(&["metadata", "name"])
+            )
         })
         .collect();
     or(&list.join(", "), "<none>").to_owned()
@@ -116,12 +140,19 @@ pub(super) async fn daemon_set(related: &Related<'_>, out: &mut Out, set: &Value
     let selector = format_selector(spec.get("selector"));
     out.name(set);
     out.field(0, "Selector", &selector);
-    out.field(0, "Node-Selector", format_labels(spec.at(&["template", "spec", "nodeSelector"])));
+    out.field(
+        0,
+        "Node-Selector",
+        format_labels(spec.at(&["template", "spec", "nodeSelector"])),
+    );
     out.metadata(set);
     for (label, field) in [
         ("Desired Number of Nodes Scheduled", "desiredNumberScheduled"),
         ("Current Number of Nodes Scheduled", "currentNumberScheduled"),
-        ("Number of Nodes Scheduled with Up-to-date Pods", "updatedNumberScheduled"),
+        (
+            "Number of Nodes Scheduled with Up-to-date Pods",
+            "updatedNumberScheduled",
+        ),
         ("Number of Nodes Scheduled with Available Pods", "numberAvailable"),
         ("Number of Nodes Misscheduled", "numberMisscheduled"),
     ] {
@@ -136,7 +167,11 @@ pub(super) async fn stateful_set(related: &Related<'_>, out: &mut Out, set: &Val
     let (spec, status) = (set.get("spec"), set.get("status"));
     let selector = format_selector(spec.get("selector"));
     out.name(set);
-    out.field(0, "CreationTimestamp", rfc1123(set.at(&["metadata", "creationTimestamp"])));
+    out.field(
+        0,
+        "CreationTimestamp",
+        rfc1123(set.at(&["metadata", "creationTimestamp"])),
+    );
     out.field(0, "Selector", &selector);
     out.metadata(set);
     let (desired, total) = (number(spec, "replicas"), number(status, "replicas"));
@@ -169,9 +204,10 @@ pub(super) async fn job(related: &Related<'_>, out: &mut Out, job: &Value) {
     if let Some(suspend) = spec.get("suspend").as_bool() {
         out.field(0, "Suspend", suspend);
     }
-    for (label, field) in
-        [("Backoff Limit", "backoffLimit"), ("TTL Seconds After Finished", "ttlSecondsAfterFinished")]
-    {
+    for (label, field) in [
+        ("Backoff Limit", "backoffLimit"),
+        ("TTL Seconds After Finished", "ttlSecondsAfterFinished"),
+    ] {
         if let Some(n) = spec.i64_at(&[field]) {
             out.field(0, label, n);
         }
@@ -189,7 +225,9 @@ pub(super) async fn job(related: &Related<'_>, out: &mut Out, job: &Value) {
     if let Some(seconds) = spec.i64_at(&["activeDeadlineSeconds"]) {
         out.field(0, "Active Deadline Seconds", format!("{seconds}s"));
     }
-    let ready = status.i64_at(&["ready"]).map_or_else(String::new, |n| format!(" ({n} Ready)"));
+    let ready = status
+        .i64_at(&["ready"])
+        .map_or_else(String::new, |n| format!(" ({n} Ready)"));
     out.field(
         0,
         "Pods Statuses",
@@ -228,11 +266,27 @@ pub(super) async fn cron_job(related: &Related<'_>, out: &mut Out, cron: &Value)
     out.field(0, "Concurrency Policy", spec.get("concurrencyPolicy").str());
     out.field(0, "Suspend", flag(spec.get("suspend")));
     out.field(0, "Time Zone", or(spec.get("timeZone").str(), "<unset>"));
-    out.field(0, "Successful Job History Limit", number_or_unset(spec.get("successfulJobsHistoryLimit")));
-    out.field(0, "Failed Job History Limit", number_or_unset(spec.get("failedJobsHistoryLimit")));
+    out.field(
+        0,
+        "Successful Job History Limit",
+        number_or_unset(spec.get("successfulJobsHistoryLimit")),
+    );
+    out.field(
+        0,
+        "Failed Job History Limit",
+        number_or_unset(spec.get("failedJobsHistoryLimit")),
+    );
     let deadline = spec.i64_at(&["startingDeadlineSeconds"]);
-    out.field(0, "Starting Deadline Seconds", deadline.map_or_else(|| "<unset>".to_owned(), |s| format!("{s}s")));
-    let selector = if job.has("selector") { format_selector(job.get("selector")) } else { "<unset>".to_owned() };
+    out.field(
+        0,
+        "Starting Deadline Seconds",
+        deadline.map_or_else(|| "<unset>".to_owned(), |s| format!("{s}s")),
+    );
+    let selector = if job.has("selector") {
+        format_selector(job.get("selector"))
+    } else {
+        "<unset>".to_owned()
+    };
     out.field(0, "Selector", selector);
     out.field(0, "Parallelism", number_or_unset(job.get("parallelism")));
     out.field(0, "Completions", number_or_unset(job.get("completions")));
@@ -241,8 +295,21 @@ pub(super) async fn cron_job(related: &Related<'_>, out: &mut Out, cron: &Value)
     }
     template(out, job.get("template"));
     let last = status.get("lastScheduleTime");
-    out.field(0, "Last Schedule Time", if last.is_null() { "<unset>".to_owned() } else { rfc1123(last) });
-    let active: Vec<&str> = status.get("active").items().iter().map(|j| j.get("name").str()).collect();
+    out.field(
+        0,
+        "Last Schedule Time",
+        if last.is_null() {
+            "<unset>".to_owned()
+        } else {
+            rfc1123(last)
+        },
+    );
+    let active: Vec<&str> = status
+        .get("active")
+        .items()
+        .iter()
+        .map(|j| j.get("name").str())
+        .collect();
     out.field(0, "Active Jobs", or(&active.join(", "), "<none>"));
     out.events(related.events(cron).await);
 }

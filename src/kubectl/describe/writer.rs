@@ -21,7 +21,11 @@ pub(super) struct Out {
 
 impl Out {
     pub fn new(now: Time) -> Out {
-        Out { writer: TabWriter::describe(), done: String::new(), now }
+        Out {
+            writer: TabWriter::describe(),
+            done: String::new(),
+            now,
+        }
     }
 
     /// Everything written, aligned.
@@ -212,7 +216,11 @@ pub(super) fn rfc1123(timestamp: &Value) -> String {
 /// `a=b,c=d`, or `<none>`.
 pub(super) fn format_labels(labels: &Value) -> String {
     let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
-    if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") }
+    if pairs.is_empty() {
+        "<none>".to_owned()
+    } else {
+        pairs.join(",")
+    }
 }
 
 /// A label selector as one text (`a=b,c in (x,y),!d`); `<none>` when it selects everything.
@@ -236,7 +244,11 @@ pub(super) fn format_selector(selector: &Value) -> String {
     }
     parts.sort_by(|a, b| a.0.cmp(&b.0));
     let parts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
-    if parts.is_empty() { "<none>".to_owned() } else { parts.join(",") }
+    if parts.is_empty() {
+        "<none>".to_owned()
+    } else {
+        parts.join(",")
+    }
 }
 
 /// The texts of a list with a separator between.
