@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::object::Object;
 use super::selector::{FieldTerm, Selector};
@@ -10,7 +11,7 @@ use super::server::ApiServer;
 use super::status::Status;
 use super::store::{Change, ShelfName};
 use super::strategy::Strategy;
-use crate::sim::{Signal, Time, WriteKind};
+use crate::sim::{Signal, Time, WriteKind, timeout};
 
 /// What a watch delivers.
 #[derive(Clone, Debug)]
@@ -99,6 +100,9 @@ impl fmt::Debug for Watch {
 /// Changes read from the store in one go.
 const BATCH: usize = 256;
 
+/// How often a watch that asked for bookmarks gets one (`bookmarkFrequency` of the watch cache).
+const BOOKMARKS: Duration = Duration::from_secs(60);
+
 impl Watch {
     pub(super) fn new(
         api: &ApiServer,
@@ -181,20 +185,56 @@ impl Watch {
                 return None;
             }
             let changed = self.signal.after(generation);
-            match self.deadline {
-                None => changed.await,
-                Some(deadline) => {
-                    let sim = self.api.sim().clone();
-                    let left = deadline.since(sim.now());
-                    if crate::sim::timeout(&sim, left, changed).await.is_none() {
-                        self.ended = true;
-                        if self.bookmarks {
-                            return Some(WatchEvent::Bookmark(self.api.store().revision()));
-                        }
-                        return None;
-                    }
-                }
+            let sim = self.api.sim().clone();
+            let bookmark = self.bookmarks.then(|| sim.now() + BOOKMARKS);
+            let Some(until) = [self.deadline, bookmark].into_iter().flatten().min() else {
+                changed.await;
+                continue;
+            };
+            if timeout(&sim, until.since(sim.now()), changed).await.is_some() {
+                continue;
+            }
+            self.ended = self.deadline.is_some_and(|d| d <= sim.now());
+            if self.bookmarks {
+                // Everything up to the store's present revision was looked at.
+                self.revision = self.revision.max(self.api.store().revision());
+                return Some(WatchEvent::Bookmark(self.revision));
+            }
+            if self.ended {
+                return None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Payload, Request};
+    use crate::sim::Sim;
+
+    #[test]
+    fn bookmarks_come_each_minute_until_the_end() {
+        let sim = Sim::new(1, Time::from_secs(1_800_000_000));
+        let api = ApiServer::new(&sim);
+        let request = Request::get("/api/v1/configmaps")
+            .with("watch", "true")
+            .with("allowWatchBookmarks", "true")
+            .with("timeoutSeconds", "90");
+        let Payload::Watch(mut watch) = api.serve(request).payload else {
+            panic!("no watch")
+        };
+        let s = sim.clone();
+        let seen = sim.run_future(
+            async move {
+                let mut seen = Vec::new();
+                while let Some(event) = watch.next().await {
+                    seen.push((event.name(), s.now().as_secs() - 1_800_000_000));
+                }
+                seen
+            },
+            sim.now() + Duration::from_secs(1_000),
+        );
+        assert_eq!(seen, Some(vec![("BOOKMARK", 60), ("BOOKMARK", 90)]));
     }
 }
