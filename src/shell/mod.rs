@@ -19,6 +19,7 @@
 
 mod arith;
 mod builtins;
+mod editor;
 mod expand;
 mod files;
 mod host;

@@ -210,10 +210,7 @@ pub(super) async fn printf(state: &mut State, args: &[String]) -> Run<i32> {
         rest = rest.get(1..).unwrap_or_default();
     }
     let Some((format, values)) = rest.split_first() else {
-        state.stderr.line(format!(
-            "{}printf: usage: printf [-v var] format [arguments]",
-            state.prefix().trim_end_matches(' ').to_owned() + " "
-        ));
+        state.stderr.line("printf: usage: printf [-v var] format [arguments]");
         return Ok(2);
     };
     let now = state.sim.now();

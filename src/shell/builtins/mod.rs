@@ -7,6 +7,8 @@ mod misc;
 mod read;
 pub(super) mod test;
 
+pub(super) use misc::echo_bytes;
+
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 

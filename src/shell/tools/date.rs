@@ -212,7 +212,7 @@ pub(super) async fn run(c: Context) -> i32 {
                     format = Some("%Y-%m-%d %H:%M:%S%:z".to_owned());
                     continue;
                 } else {
-                    c.error(format!("invalid date '{other}'"));
+                    c.error(format!("invalid date ‘{other}’"));
                     return 1;
                 }
             }
@@ -220,7 +220,7 @@ pub(super) async fn run(c: Context) -> i32 {
         match parse(&given, c.sim.now()) {
             Some(t) => when = t,
             None => {
-                c.error(format!("invalid date '{given}'"));
+                c.error(format!("invalid date ‘{given}’"));
                 return 1;
             }
         }

@@ -1,0 +1,1113 @@
+//! Tools that change or list files.
+
+use super::super::files::{self, FileError, FileKind, Stat};
+use super::super::host::{Context, Dialect};
+use super::super::words::Glob;
+use super::date::{short_month, strftime};
+use super::options;
+
+pub(super) async fn mkdir(c: Context) -> i32 {
+    let o = match options::parse(&c, "pvm:", &[("parents", 'p'), ("verbose", 'v'), ("mode", 'm')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return options::usage(&c, "missing operand");
+    }
+    let mut code = 0;
+    for path in &o.rest {
+        let full = files::join(&c.cwd, path);
+        let made = if o.has('p') {
+            c.files.make_dirs(&full)
+        } else {
+            c.files.make_dir(&full)
+        };
+        match made {
+            Ok(()) => {
+                if let Some(mode) = o.value('m').and_then(|m| u32::from_str_radix(m, 8).ok()) {
+                    let _ = c.files.set_mode(&full, mode);
+                }
+                if o.has('v') {
+                    c.stdout.line(format!("mkdir: created directory '{path}'"));
+                }
+            }
+            Err(error) => {
+                match c.host.dialect() {
+                    Dialect::Busybox => c.error(format!("can't create directory '{path}': {error}")),
+                    _ => c.error(format!("cannot create directory ‘{path}’: {error}")),
+                }
+                code = 1;
+            }
+        }
+    }
+    code
+}
+
+pub(super) async fn rmdir(c: Context) -> i32 {
+    let o = match options::parse(&c, "pv", &[("parents", 'p')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return options::usage(&c, "missing operand");
+    }
+    let mut code = 0;
+    for path in &o.rest {
+        if let Err(error) = c.files.remove_dir(&files::join(&c.cwd, path)) {
+            c.error(format!("failed to remove '{path}': {error}"));
+            code = 1;
+        }
+    }
+    code
+}
+
+pub(super) async fn rm(c: Context) -> i32 {
+    let o = match options::parse(
+        &c,
+        "rRfivd",
+        &[("recursive", 'r'), ("force", 'f'), ("verbose", 'v'), ("dir", 'd')],
+    ) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return if o.has('f') {
+            0
+        } else {
+            options::usage(&c, "missing operand")
+        };
+    }
+    let recursive = o.has('r') || o.has('R');
+    let mut code = 0;
+    for path in &o.rest {
+        let full = c.path(path);
+        let name = files::base_name(path);
+        if name == "." || name == ".." {
+            c.error(format!("refusing to remove '.' or '..' directory: skipping '{path}'"));
+            code = 1;
+            continue;
+        }
+        if files::join(&c.cwd, path) == "/" && recursive {
+            c.error("it is dangerous to operate recursively on '/'");
+            c.error("use --no-preserve-root to override this failsafe");
+            code = 1;
+            continue;
+        }
+        let stat = c.files.stat(&full, false);
+        let result = match &stat {
+            Err(FileError::NotFound) if o.has('f') => continue,
+            Err(error) => Err(*error),
+            Ok(s) if s.kind == FileKind::Directory && !recursive => {
+                if o.has('d') {
+                    c.files.remove_dir(&full)
+                } else {
+                    Err(FileError::IsDirectory)
+                }
+            }
+            Ok(_) => c.files.remove_all(&full),
+        };
+        match result {
+            Ok(()) => {
+                if o.has('v') {
+                    c.stdout.line(format!("removed '{path}'"));
+                }
+            }
+            Err(error) => {
+                match c.host.dialect() {
+                    Dialect::Busybox => c.error(format!("can't remove '{path}': {error}")),
+                    _ => c.error(format!("cannot remove '{path}': {error}")),
+                }
+                code = 1;
+            }
+        }
+    }
+    code
+}
+
+/// Copies a file or, with `recursive`, a directory.
+fn copy(c: &Context, from: &str, to: &str, recursive: bool, depth: usize) -> Result<(), String> {
+    let full = files::join(&c.cwd, from);
+    let target = files::join(&c.cwd, to);
+    let stat = c
+        .files
+        .stat(&full, depth == 0 || !recursive)
+        .map_err(|e| format!("cannot stat '{from}': {e}"))?;
+    match stat.kind {
+        FileKind::Directory => {
+            if !recursive {
+                return Err(format!("-r not specified; omitting directory '{from}'"));
+            }
+            if target == full || target.starts_with(&format!("{full}/")) {
+                return Err(format!("cannot copy a directory, '{from}', into itself, '{to}'"));
+            }
+            if depth > crate::limits::SHELL_DEPTH {
+                return Err(format!("{from}: directories are nested too deeply"));
+            }
+            if !c.files.is_dir(&target) {
+                c.files
+                    .make_dir(&target)
+                    .map_err(|e| format!("cannot create directory '{to}': {e}"))?;
+            }
+            for (name, _) in c
+                .files
+                .list(&full)
+                .map_err(|e| format!("cannot access '{from}': {e}"))?
+            {
+                copy(
+                    c,
+                    &format!("{from}/{name}"),
+                    &format!("{to}/{name}"),
+                    recursive,
+                    depth + 1,
+                )?;
+            }
+            Ok(())
+        }
+        FileKind::Symlink => {
+            let link = stat.target.unwrap_or_default();
+            let _ = c.files.remove_file(&target);
+            c.files
+                .symlink(&link, &target)
+                .map_err(|e| format!("cannot create symbolic link '{to}': {e}"))
+        }
+        _ => {
+            if c.files.stat(&target, true).is_ok_and(|t| t.inode == stat.inode) {
+                return Err(format!("'{from}' and '{to}' are the same file"));
+            }
+            let bytes = c
+                .files
+                .read(&full)
+                .map_err(|e| format!("cannot open '{from}' for reading: {e}"))?;
+            let is_new = !c.files.exists(&target);
+            c.files
+                .write(&target, bytes.as_ref().clone())
+                .map_err(|e| format!("cannot create regular file '{to}': {e}"))?;
+            if is_new {
+                let _ = c.files.set_mode(&target, stat.mode);
+            }
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn cp(c: Context) -> i32 {
+    let long = [
+        ("recursive", 'r'),
+        ("archive", 'a'),
+        ("force", 'f'),
+        ("verbose", 'v'),
+        ("no-clobber", 'n'),
+        ("target-directory", 't'),
+    ];
+    let o = match options::parse(&c, "rRafvnpiuLPdTt:", &long) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    transfer(&c, &o, |from, to| {
+        let recursive = o.has('r') || o.has('R') || o.has('a');
+        copy(&c, from, to, recursive, 0)
+    })
+}
+
+pub(super) async fn mv(c: Context) -> i32 {
+    let long = [
+        ("force", 'f'),
+        ("verbose", 'v'),
+        ("no-clobber", 'n'),
+        ("target-directory", 't'),
+    ];
+    let o = match options::parse(&c, "fvniuTt:", &long) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    transfer(&c, &o, |from, to| {
+        let (source, target) = (files::join(&c.cwd, from), files::join(&c.cwd, to));
+        if c.files.stat(&source, false).is_err() {
+            return Err(format!("cannot stat '{from}': {}", FileError::NotFound));
+        }
+        if source == target {
+            return Err(format!("'{from}' and '{to}' are the same file"));
+        }
+        c.files.rename(&source, &target).map_err(|error| match error {
+            FileError::Invalid => format!("cannot move '{from}' to a subdirectory of itself, '{to}'"),
+            error => format!("cannot move '{from}' to '{to}': {error}"),
+        })
+    })
+}
+
+/// The common part of `cp` and `mv`: where each source goes.
+fn transfer(c: &Context, o: &options::Options, act: impl Fn(&str, &str) -> Result<(), String>) -> i32 {
+    let mut sources = o.rest.clone();
+    let target = match o.value('t') {
+        Some(dir) => dir.to_owned(),
+        None => {
+            if sources.is_empty() {
+                return options::usage(c, "missing file operand");
+            }
+            if sources.len() == 1 {
+                let only = sources.first().cloned().unwrap_or_default();
+                return options::usage(c, &format!("missing destination file operand after '{only}'"));
+            }
+            sources.pop().unwrap_or_default()
+        }
+    };
+    let full = files::join(&c.cwd, &target);
+    let into_dir = c.files.is_dir(&full) && !o.has('T');
+    if !into_dir && (sources.len() > 1 || o.has('t')) {
+        let error = if c.files.exists(&full) {
+            FileError::NotDirectory
+        } else {
+            FileError::NotFound
+        };
+        c.error(format!("target '{target}': {error}"));
+        return 1;
+    }
+    if !into_dir && target.ends_with('/') && !sources.iter().any(|s| c.files.is_dir(&files::join(&c.cwd, s))) {
+        if let Some(first) = sources.first() {
+            let name = files::base_name(c.name());
+            let verb = if name == "mv" {
+                format!("cannot move '{first}' to '{target}'")
+            } else {
+                format!("cannot create regular file '{target}'")
+            };
+            c.error(format!("{verb}: {}", FileError::NotDirectory));
+        }
+        return 1;
+    }
+    let mut code = 0;
+    for source in &sources {
+        let to = if into_dir {
+            format!("{}/{}", target.trim_end_matches('/'), files::base_name(source))
+        } else {
+            target.clone()
+        };
+        if o.has('n') && c.files.exists(&files::join(&c.cwd, &to)) {
+            continue;
+        }
+        match act(source, &to) {
+            Ok(()) => {
+                if o.has('v') {
+                    let verb = if files::base_name(c.name()) == "mv" {
+                        "renamed "
+                    } else {
+                        ""
+                    };
+                    c.stdout.line(format!("{verb}'{source}' -> '{to}'"));
+                }
+            }
+            Err(message) => {
+                c.error(message);
+                code = 1;
+            }
+        }
+    }
+    code
+}
+
+pub(super) async fn ln(c: Context) -> i32 {
+    let o = match options::parse(&c, "sfnvr", &[("symbolic", 's'), ("force", 'f')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    let Some(target) = o.rest.first().cloned() else {
+        return options::usage(&c, "missing file operand");
+    };
+    let mut link = o
+        .rest
+        .get(1)
+        .cloned()
+        .unwrap_or_else(|| files::base_name(&target).to_owned());
+    if c.files.is_dir(&files::join(&c.cwd, &link)) && !o.has('n') {
+        link = format!("{}/{}", link.trim_end_matches('/'), files::base_name(&target));
+    }
+    let full = files::join(&c.cwd, &link);
+    if o.has('f') {
+        let _ = c.files.remove_file(&full);
+    }
+    if !o.has('s') {
+        c.error("hard links are not simulated; use -s");
+        return 1;
+    }
+    match c.files.symlink(&target, &full) {
+        Ok(()) => 0,
+        Err(error) => {
+            c.error(format!("failed to create symbolic link '{link}': {error}"));
+            1
+        }
+    }
+}
+
+pub(super) async fn touch(c: Context) -> i32 {
+    let o = match options::parse(&c, "acmd:t:r:", &[("no-create", 'c'), ("date", 'd')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return options::usage(&c, "missing file operand");
+    }
+    let mut code = 0;
+    for path in &o.rest {
+        let full = c.path(path);
+        let result = if c.files.exists(&full) {
+            c.files.set_modified(&full, c.sim.now())
+        } else if o.has('c') {
+            Ok(())
+        } else {
+            c.files.write(&full, "")
+        };
+        if let Err(error) = result {
+            let error = if error == FileError::IsDirectory {
+                FileError::NotFound
+            } else {
+                error
+            };
+            match c.host.dialect() {
+                Dialect::Busybox => c.error(format!("{path}: {error}")),
+                _ => c.error(format!("cannot touch '{path}': {error}")),
+            }
+            code = 1;
+        }
+    }
+    code
+}
+
+/// A mode such as `755`, `+x` or `u=rw,go-w` applied to another.
+fn new_mode(text: &str, old: u32, is_dir: bool) -> Option<u32> {
+    if text.chars().all(|c| c.is_digit(8)) {
+        return u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o7777);
+    }
+    let mut mode = old;
+    for clause in text.split(',') {
+        let at = clause.find(['+', '-', '='])?;
+        let (who, rest) = clause.split_at(at);
+        let mut mask = 0;
+        for c in who.chars() {
+            mask |= match c {
+                'u' => 0o700,
+                'g' => 0o070,
+                'o' => 0o007,
+                'a' => 0o777,
+                _ => return None,
+            };
+        }
+        if who.is_empty() {
+            mask = 0o777;
+        }
+        let mut chars = rest.chars();
+        let op = chars.next()?;
+        let mut bits = 0;
+        for c in chars {
+            bits |= match c {
+                'r' => 0o444,
+                'w' => {
+                    if who.is_empty() {
+                        0o200
+                    } else {
+                        0o222
+                    }
+                }
+                'x' => 0o111,
+                'X' if is_dir || old & 0o111 != 0 => 0o111,
+                'X' | 's' | 't' => 0,
+                _ => return None,
+            };
+        }
+        match op {
+            '+' => mode |= bits & mask,
+            '-' => mode &= !(bits & mask),
+            _ => mode = (mode & !mask) | (bits & mask),
+        }
+    }
+    Some(mode)
+}
+
+pub(super) async fn chmod(c: Context) -> i32 {
+    let mut args: Vec<String> = c.rest().to_vec();
+    let mut recursive = false;
+    args.retain(|a| {
+        let option = matches!(a.as_str(), "-R" | "-v" | "-f" | "--recursive");
+        recursive |= a == "-R" || a == "--recursive";
+        !option
+    });
+    let Some((mode, paths)) = args.split_first() else {
+        return options::usage(&c, "missing operand");
+    };
+    if paths.is_empty() {
+        return options::usage(&c, &format!("missing operand after ‘{mode}’"));
+    }
+    let mut code = 0;
+    let mut queue: Vec<String> = paths.to_vec();
+    while let Some(path) = queue.pop() {
+        let full = files::join(&c.cwd, &path);
+        match c.files.stat(&full, true) {
+            Ok(stat) => {
+                let is_dir = stat.kind == FileKind::Directory;
+                let Some(new) = new_mode(mode, stat.mode, is_dir) else {
+                    return options::usage(&c, &format!("invalid mode: ‘{mode}’"));
+                };
+                if let Err(error) = c.files.set_mode(&full, new) {
+                    c.error(format!("changing permissions of '{path}': {error}"));
+                    code = 1;
+                }
+                if recursive && is_dir {
+                    for (name, _) in c.files.list(&full).unwrap_or_default() {
+                        queue.push(format!("{path}/{name}"));
+                    }
+                }
+            }
+            Err(error) => {
+                c.error(format!("cannot access '{path}': {error}"));
+                code = 1;
+            }
+        }
+    }
+    code
+}
+
+/// `chown` and `chgrp`: every file here is root's, and stays so.
+pub(super) async fn chown(c: Context) -> i32 {
+    let mut code = 0;
+    for path in c.rest().iter().filter(|a| !a.starts_with('-')).skip(1) {
+        if !c.files.exists(&files::join(&c.cwd, path)) {
+            c.error(format!("cannot access '{path}': {}", FileError::NotFound));
+            code = 1;
+        }
+    }
+    code
+}
+
+fn mode_text(stat: &Stat) -> String {
+    let mut text = String::new();
+    text.push(match stat.kind {
+        FileKind::Directory => 'd',
+        FileKind::Symlink => 'l',
+        FileKind::Device => 'c',
+        FileKind::File => '-',
+    });
+    for shift in [6, 3, 0] {
+        let bits = stat.mode >> shift & 7;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        let sticky = shift == 0 && stat.mode & 0o1000 != 0;
+        text.push(match (bits & 1 != 0, sticky) {
+            (true, true) => 't',
+            (false, true) => 'T',
+            (true, false) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+/// A size as `ls -h` and `du -h` print it.
+fn human(size: u64) -> String {
+    if size < 1024 {
+        return size.to_string();
+    }
+    let mut value = size as f64 / 1024.0;
+    for unit in ["K", "M", "G"] {
+        if value < 1024.0 {
+            return if value < 10.0 {
+                format!("{:.1}{unit}", (value * 10.0).ceil() / 10.0)
+            } else {
+                format!("{:.0}{unit}", value.ceil())
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.0}T")
+}
+
+pub(super) async fn ls(c: Context) -> i32 {
+    let long = [
+        ("all", 'a'),
+        ("almost-all", 'A'),
+        ("recursive", 'R'),
+        ("human-readable", 'h'),
+        ("directory", 'd'),
+        ("reverse", 'r'),
+        ("color", 'K'),
+        ("classify", 'F'),
+        ("inode", 'i'),
+    ];
+    let o = match options::parse(&c, "lahrtRdA1SFpiK?ngoXCxUk", &long) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    let paths = if o.rest.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        o.rest.clone()
+    };
+    let color = match o.value('K') {
+        Some("always") => true,
+        Some("never") => false,
+        // Distributions alias `ls` to `ls --color=auto`.
+        _ => c.stdout.is_terminal(),
+    };
+    let order = |list: &mut Vec<(String, Stat)>| {
+        if o.has('S') {
+            list.sort_by(|a, b| b.1.size.cmp(&a.1.size).then(a.0.cmp(&b.0)));
+        } else if o.has('t') {
+            list.sort_by(|a, b| b.1.modified.cmp(&a.1.modified).then(a.0.cmp(&b.0)));
+        } else {
+            list.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        if o.has('r') {
+            list.reverse();
+        }
+    };
+    let now = c.sim.now();
+    let show = |list: &[(String, Stat)]| {
+        let decorate = |name: &str, stat: &Stat, long: bool| {
+            let mark = match stat.kind {
+                FileKind::Directory if o.has('F') || o.has('p') => "/",
+                FileKind::Symlink if o.has('F') && !long => "@",
+                FileKind::File if o.has('F') && stat.mode & 0o111 != 0 => "*",
+                _ => "",
+            };
+            let code = match stat.kind {
+                FileKind::Directory => "01;34",
+                FileKind::Symlink => "01;36",
+                FileKind::Device => "40;33;01",
+                FileKind::File if stat.mode & 0o111 != 0 => "01;32",
+                FileKind::File => "",
+            };
+            if color && !code.is_empty() {
+                format!("\x1b[{code}m{name}\x1b[0m{mark}")
+            } else {
+                format!("{name}{mark}")
+            }
+        };
+        if o.has('l') || o.has('n') || o.has('g') || o.has('o') {
+            let sizes: Vec<String> = list
+                .iter()
+                .map(|(_, s)| if o.has('h') { human(s.size) } else { s.size.to_string() })
+                .collect();
+            let width = sizes.iter().map(String::len).max().unwrap_or(0);
+            for ((name, stat), size) in list.iter().zip(&sizes) {
+                let civil = stat.modified.civil();
+                let recent = stat.modified <= now && now.since(stat.modified).as_secs() < 15_778_476;
+                let time = if recent {
+                    strftime("%H:%M", stat.modified)
+                } else {
+                    format!(" {}", civil.year)
+                };
+                let links = if stat.kind == FileKind::Directory { 2 } else { 1 };
+                let target = stat.target.as_ref().map(|t| format!(" -> {t}")).unwrap_or_default();
+                let inode = if o.has('i') {
+                    format!("{} ", stat.inode)
+                } else {
+                    String::new()
+                };
+                c.stdout.line(format!(
+                    "{inode}{} {links} root root {size:>width$} {} {:>2} {time} {}{target}",
+                    mode_text(stat),
+                    short_month(civil.month),
+                    civil.day,
+                    decorate(name, stat, true),
+                ));
+            }
+            return;
+        }
+        let names: Vec<String> = list.iter().map(|(n, s)| decorate(n, s, false)).collect();
+        let columns = c.stdout.terminal_size().map(|s| usize::from(s.columns));
+        match columns {
+            Some(columns) if !o.has('1') && !names.is_empty() => {
+                let widths: Vec<usize> = list.iter().map(|(n, _)| super::super::editor::width(n)).collect();
+                for line in super::super::editor::columns(&names, &widths, columns) {
+                    c.stdout.line(line);
+                }
+            }
+            _ => {
+                for name in names {
+                    c.stdout.line(name);
+                }
+            }
+        }
+    };
+    let mut code = 0;
+    let mut plain = Vec::new();
+    let mut dirs = Vec::new();
+    for path in &paths {
+        let full = c.path(path);
+        let follow = !(o.has('l') || o.has('d') || o.has('F'));
+        match c.files.stat(&full, follow).or_else(|_| c.files.stat(&full, false)) {
+            Ok(stat) if stat.kind == FileKind::Directory && !o.has('d') => dirs.push(path.clone()),
+            Ok(stat) => plain.push((path.clone(), stat)),
+            Err(error) => {
+                match c.host.dialect() {
+                    Dialect::Busybox => c.error(format!("{path}: {error}")),
+                    _ => c.error(format!("cannot access '{path}': {error}")),
+                }
+                code = if c.host.dialect() == Dialect::Busybox { 1 } else { 2 };
+            }
+        }
+    }
+    order(&mut plain);
+    show(&plain);
+    let titles = paths.len() > 1 || o.has('R');
+    dirs.sort();
+    dirs.reverse();
+    let mut first = plain.is_empty();
+    while let Some(dir) = dirs.pop() {
+        let full = c.path(&dir);
+        let mut list: Vec<(String, Stat)> = match c.files.list(&full) {
+            Ok(list) => list,
+            Err(error) => {
+                c.error(format!("cannot open directory '{dir}': {error}"));
+                code = 2;
+                continue;
+            }
+        };
+        if !(o.has('a') || o.has('A')) {
+            list.retain(|(n, _)| !n.starts_with('.'));
+        }
+        order(&mut list);
+        if o.has('R') {
+            for (name, stat) in list.iter().rev() {
+                if stat.kind == FileKind::Directory {
+                    dirs.push(format!("{}/{name}", dir.trim_end_matches('/')));
+                }
+            }
+        }
+        if o.has('a') {
+            for (i, name) in [".", ".."].into_iter().enumerate() {
+                if let Ok(stat) = c.files.stat(&files::join(&full, name), true) {
+                    list.insert(i, (name.to_owned(), stat));
+                }
+            }
+        }
+        if titles {
+            if !first {
+                c.stdout.line("");
+            }
+            c.stdout.line(format!("{dir}:"));
+        }
+        first = false;
+        if o.has('l') {
+            let blocks: u64 = list
+                .iter()
+                .map(|(_, s)| {
+                    if s.kind == FileKind::Symlink {
+                        0
+                    } else {
+                        s.size.div_ceil(4096) * 4
+                    }
+                })
+                .sum();
+            let total = if o.has('h') {
+                human(blocks * 1024)
+            } else {
+                blocks.to_string()
+            };
+            c.stdout.line(format!("total {total}"));
+        }
+        show(&list);
+    }
+    code
+}
+
+pub(super) async fn stat(c: Context) -> i32 {
+    let o = match options::parse(&c, "c:Lf", &[("format", 'c')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return options::usage(&c, "missing operand");
+    }
+    let mut code = 0;
+    for path in &o.rest {
+        let stat = match c.files.stat(&c.path(path), o.has('L')) {
+            Ok(stat) => stat,
+            Err(error) => {
+                c.error(format!("cannot statx '{path}': {error}"));
+                code = 1;
+                continue;
+            }
+        };
+        let kind = match stat.kind {
+            FileKind::Directory => "directory",
+            FileKind::Symlink => "symbolic link",
+            FileKind::Device => "character special file",
+            FileKind::File if stat.size == 0 => "regular empty file",
+            FileKind::File => "regular file",
+        };
+        let time = strftime("%Y-%m-%d %H:%M:%S.%N +0000", stat.modified);
+        match o.value('c') {
+            Some(format) => {
+                let mut out = String::new();
+                let mut chars = format.chars();
+                while let Some(ch) = chars.next() {
+                    if ch != '%' {
+                        out.push(ch);
+                        continue;
+                    }
+                    match chars.next() {
+                        Some('n') => out.push_str(path),
+                        Some('s') => out.push_str(&stat.size.to_string()),
+                        Some('a') => out.push_str(&format!("{:o}", stat.mode)),
+                        Some('A') => out.push_str(&mode_text(&stat)),
+                        Some('F') => out.push_str(kind),
+                        Some('U' | 'G') => out.push_str("root"),
+                        Some('u' | 'g') => out.push('0'),
+                        Some('Y') => out.push_str(&stat.modified.as_secs().to_string()),
+                        Some('y') => out.push_str(&time),
+                        Some('i') => out.push_str(&stat.inode.to_string()),
+                        Some('%') => out.push('%'),
+                        Some(other) => {
+                            out.push('%');
+                            out.push(other);
+                        }
+                        None => out.push('%'),
+                    }
+                }
+                c.stdout.line(out);
+            }
+            None => {
+                writeln!(
+                    c.stdout,
+                    "  File: {path}\n  Size: {:<15} Blocks: {:<10} IO Block: 4096   {kind}\nAccess: ({:04o}/{})  Uid: (    0/    root)   Gid: (    0/    root)\nModify: {time}",
+                    stat.size,
+                    stat.size.div_ceil(4096) * 8,
+                    stat.mode,
+                    mode_text(&stat),
+                );
+            }
+        }
+    }
+    code
+}
+
+pub(super) async fn find(c: Context) -> i32 {
+    let mut roots: Vec<String> = Vec::new();
+    let mut args = c.rest().iter().peekable();
+    while let Some(arg) = args.peek() {
+        if arg.starts_with('-') || *arg == "!" || *arg == "(" {
+            break;
+        }
+        roots.push((*arg).clone());
+        args.next();
+    }
+    if roots.is_empty() {
+        roots.push(".".to_owned());
+    }
+    enum Test {
+        Name(Glob, bool),
+        Path(Glob),
+        Kind(FileKind),
+        Empty,
+        Not,
+    }
+    let mut tests = Vec::new();
+    let (mut max, mut min) = (usize::MAX, 0);
+    let (mut delete, mut zero) = (false, false);
+    let mut exec: Option<(Vec<String>, bool)> = None;
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().cloned().unwrap_or_default();
+        match arg.as_str() {
+            "-name" => tests.push(Test::Name(Glob::new(&value()), false)),
+            "-iname" => tests.push(Test::Name(Glob::new(&value().to_lowercase()), true)),
+            "-path" => tests.push(Test::Path(Glob::new(&value()))),
+            "-type" => {
+                let kind = value();
+                tests.push(Test::Kind(match kind.as_str() {
+                    "f" => FileKind::File,
+                    "d" => FileKind::Directory,
+                    "l" => FileKind::Symlink,
+                    "c" => FileKind::Device,
+                    _ => {
+                        c.error(format!("Unknown argument to -type: {kind}"));
+                        return 1;
+                    }
+                }));
+            }
+            "-empty" => tests.push(Test::Empty),
+            "!" | "-not" => tests.push(Test::Not),
+            "-maxdepth" => max = value().parse().unwrap_or(usize::MAX),
+            "-mindepth" => min = value().parse().unwrap_or(0),
+            "-print" | "-a" | "-and" => {}
+            "-print0" => zero = true,
+            "-delete" => delete = true,
+            "-exec" => {
+                let mut command = Vec::new();
+                let mut plus = false;
+                for word in args.by_ref() {
+                    if word == ";" {
+                        break;
+                    }
+                    if word == "+" && command.last().is_some_and(|w| w == "{}") {
+                        plus = true;
+                        break;
+                    }
+                    command.push(word.clone());
+                }
+                exec = Some((command, plus));
+            }
+            other => {
+                c.error(format!("unknown predicate `{other}'"));
+                return 1;
+            }
+        }
+    }
+    let mut code = 0;
+    let mut found: Vec<String> = Vec::new();
+    let mut queue: Vec<(String, usize)> = roots.into_iter().rev().map(|r| (r, 0)).collect();
+    while let Some((path, depth)) = queue.pop() {
+        let full = files::join(&c.cwd, &path);
+        let stat = match c.files.stat(&full, false) {
+            Ok(stat) => stat,
+            Err(error) => {
+                c.error(format!("‘{path}’: {error}"));
+                code = 1;
+                continue;
+            }
+        };
+        let mut fits = true;
+        let mut negate = false;
+        for test in &tests {
+            let yes = match test {
+                Test::Not => {
+                    negate = !negate;
+                    continue;
+                }
+                Test::Name(glob, false) => glob.matches(files::base_name(&path)),
+                Test::Name(glob, true) => glob.matches(&files::base_name(&path).to_lowercase()),
+                Test::Path(glob) => glob.matches(&path),
+                Test::Kind(kind) => stat.kind == *kind,
+                Test::Empty => match stat.kind {
+                    FileKind::Directory => c.files.list(&full).is_ok_and(|l| l.is_empty()),
+                    _ => stat.size == 0,
+                },
+            };
+            fits &= yes != negate;
+            negate = false;
+        }
+        if fits && depth >= min {
+            found.push(path.clone());
+        }
+        if stat.kind == FileKind::Directory && depth < max {
+            for (name, _) in c.files.list(&full).unwrap_or_default().into_iter().rev() {
+                queue.push((format!("{}/{name}", path.trim_end_matches('/')), depth + 1));
+            }
+        }
+    }
+    if let Some((command, plus)) = exec {
+        let batches: Vec<Vec<String>> = if plus {
+            vec![found.clone()]
+        } else {
+            found.iter().map(|f| vec![f.clone()]).collect()
+        };
+        for batch in batches {
+            let mut words: Vec<String> = Vec::new();
+            for word in &command {
+                if word == "{}" {
+                    words.extend(batch.iter().cloned());
+                } else {
+                    words.push(word.replace("{}", batch.first().map_or("", |b| b)));
+                }
+            }
+            if c.run(&words).await.is_none() {
+                let name = words.first().cloned().unwrap_or_default();
+                c.error(format!("‘{name}’: {}", FileError::NotFound));
+                code = 1;
+            }
+        }
+        return code;
+    }
+    if delete {
+        for path in found.iter().rev() {
+            let full = files::join(&c.cwd, path);
+            let result = if c.files.is_dir(&full) {
+                c.files.remove_dir(&full)
+            } else {
+                c.files.remove_file(&full)
+            };
+            if let Err(error) = result {
+                c.error(format!("cannot delete ‘{path}’: {error}"));
+                code = 1;
+            }
+        }
+        return code;
+    }
+    for path in found {
+        c.stdout.write(path + if zero { "\0" } else { "\n" });
+    }
+    code
+}
+
+pub(super) async fn du(c: Context) -> i32 {
+    let o = match options::parse(
+        &c,
+        "shcakm",
+        &[("summarize", 's'), ("human-readable", 'h'), ("all", 'a')],
+    ) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    let roots = if o.rest.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        o.rest.clone()
+    };
+    fn size(c: &Context, path: &str, rows: &mut Vec<(u64, String)>, all: bool, depth: usize) -> u64 {
+        let full = files::join(&c.cwd, path);
+        let Ok(stat) = c.files.stat(&full, false) else { return 0 };
+        let own = stat.size.div_ceil(4096) * 4;
+        if stat.kind != FileKind::Directory || depth > crate::limits::SHELL_DEPTH {
+            if all || depth == 0 {
+                rows.push((own, path.to_owned()));
+            }
+            return own;
+        }
+        let mut total = own;
+        for (name, _) in c.files.list(&full).unwrap_or_default() {
+            total += size(
+                c,
+                &format!("{}/{name}", path.trim_end_matches('/')),
+                rows,
+                all,
+                depth + 1,
+            );
+        }
+        rows.push((total, path.to_owned()));
+        total
+    }
+    for root in roots {
+        if !c.files.exists(&files::join(&c.cwd, &root)) {
+            c.error(format!("cannot access '{root}': {}", FileError::NotFound));
+            return 1;
+        }
+        let mut rows = Vec::new();
+        size(&c, &root, &mut rows, o.has('a'), 0);
+        if o.has('s') {
+            rows = rows.pop().into_iter().collect();
+        }
+        for (kib, path) in rows {
+            let shown = if o.has('h') { human(kib * 1024) } else { kib.to_string() };
+            c.stdout.line(format!("{shown}\t{path}"));
+        }
+    }
+    0
+}
+
+pub(super) async fn df(c: Context) -> i32 {
+    let (used, _) = c.files.usage();
+    let total = crate::limits::FILE_SYSTEM_BYTES / 1024;
+    let used = used.div_ceil(1024);
+    c.stdout
+        .line("Filesystem     1K-blocks  Used Available Use% Mounted on");
+    c.stdout.line(format!(
+        "overlay        {total:>9} {used:>5} {:>9} {:>3}% /",
+        total.saturating_sub(used),
+        (used * 100).div_ceil(total.max(1))
+    ));
+    0
+}
+
+pub(super) async fn basename(c: Context) -> i32 {
+    let o = match options::parse(&c, "as:z", &[("multiple", 'a'), ("suffix", 's')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return options::usage(&c, "missing operand");
+    }
+    let many = o.has('a') || o.has('s');
+    let suffix = o
+        .value('s')
+        .or(if many { None } else { o.rest.get(1).map(String::as_str) });
+    for path in o.rest.iter().take(if many { usize::MAX } else { 1 }) {
+        let name = files::base_name(path);
+        let name = match suffix {
+            Some(s) if name != s => name.strip_suffix(s).unwrap_or(name),
+            _ => name,
+        };
+        c.stdout.line(name);
+    }
+    0
+}
+
+pub(super) async fn dirname(c: Context) -> i32 {
+    if c.rest().is_empty() {
+        return options::usage(&c, "missing operand");
+    }
+    for path in c.rest() {
+        c.stdout.line(files::dir_name(path));
+    }
+    0
+}
+
+pub(super) async fn realpath(c: Context) -> i32 {
+    let readlink = files::base_name(c.name()) == "readlink";
+    let o = match options::parse(&c, "fems", &[]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if o.rest.is_empty() {
+        return options::usage(&c, "missing operand");
+    }
+    let mut code = 0;
+    for path in &o.rest {
+        let full = c.path(path);
+        if readlink && !o.has('f') && !o.has('e') && !o.has('m') {
+            match c.files.stat(&full, false).ok().and_then(|s| s.target) {
+                Some(target) => {
+                    c.stdout.line(target);
+                }
+                None => code = 1,
+            }
+            continue;
+        }
+        match c.files.real_path(&full) {
+            Ok(real) => {
+                c.stdout.line(real);
+            }
+            Err(error) => {
+                if !readlink {
+                    c.error(format!("{path}: {error}"));
+                }
+                code = 1;
+            }
+        }
+    }
+    code
+}
+
+pub(super) async fn mktemp(c: Context) -> i32 {
+    let o = match options::parse(&c, "dp:tqu", &[("directory", 'd'), ("tmpdir", 'p')]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    let template = o.rest.first().cloned().unwrap_or_else(|| "tmp.XXXXXXXXXX".to_owned());
+    let count = template.chars().rev().take_while(|ch| *ch == 'X').count();
+    if count < 3 {
+        c.error(format!("too few X's in template ‘{template}’"));
+        return 1;
+    }
+    let stem = template.get(..template.len() - count).unwrap_or_default();
+    let name = format!("{stem}{}", c.sim.random_suffix(count));
+    let path = if o.rest.is_empty() || o.has('p') || o.has('t') {
+        format!("{}/{name}", o.value('p').filter(|p| !p.is_empty()).unwrap_or("/tmp"))
+    } else {
+        name
+    };
+    let full = files::join(&c.cwd, &path);
+    let made = if o.has('d') {
+        c.files.make_dir(&full)
+    } else {
+        c.files.write(&full, "")
+    };
+    if let Err(error) = made {
+        c.error(format!("failed to create file via template ‘{template}’: {error}"));
+        return 1;
+    }
+    let _ = c.files.set_mode(&full, if o.has('d') { 0o700 } else { 0o600 });
+    c.stdout.line(path);
+    0
+}
+
+pub(super) async fn pwd(c: Context) -> i32 {
+    c.stdout.line(&c.cwd);
+    0
+}
