@@ -1,7 +1,9 @@
 //! The page's hold on the world: what it needs of it, and nothing more.
 
-use kubetab::api::ObjectKey;
+use futures::FutureExt;
 use kubetab::api::server::shelf_name;
+use kubetab::api::{Client, Object, ObjectKey};
+use kubetab::kubectl::describe::describe;
 use kubetab::net::Mode;
 use kubetab::sim::{Sim, Time};
 use kubetab::value::{Value, yaml};
@@ -48,20 +50,19 @@ impl Host {
     }
 
     /// One object; `name` is `namespace/name`, `/name` without a namespace.
-    pub fn object(&self, kind: &str, name: &str) -> Option<Value> {
+    fn stored(&self, kind: &str, name: &str) -> Option<Object> {
         let api = self.world.api();
         let (namespace, name) = name.split_once('/').unwrap_or(("", name));
         let resource = api.resources().iter().find(|r| *r.kind == *kind).cloned()?;
-        let object = api
-            .store()
-            .get(&shelf_name(&resource), &ObjectKey::new(namespace, name))?;
-        Some(object.value().clone())
+        api.store()
+            .get(&shelf_name(&resource), &ObjectKey::new(namespace, name))
     }
 
     /// An object as `kubectl get -o yaml` prints it; empty when it is gone.
     pub fn yaml(&self, kind: &str, name: &str) -> String {
-        match self.object(kind, name) {
-            Some(mut object) => {
+        match self.stored(kind, name) {
+            Some(object) => {
+                let mut object = object.value().clone();
                 object.remove(&["metadata", "managedFields"]);
                 yaml::to_yaml(&object)
             }
@@ -69,8 +70,17 @@ impl Host {
         }
     }
 
-    /// An object as `kubectl describe` prints it; empty when it is gone.
+    /// An object as `kubectl describe` prints it; empty when it is gone. Looking does not change the
+    /// world's course: the requests of an observer take no time.
     pub fn describe(&self, kind: &str, name: &str) -> String {
-        self.yaml(kind, name)
+        let Some(object) = self.stored(kind, name) else {
+            return String::new();
+        };
+        let client = Client::observer(self.world.api());
+        match describe(&client, &object, true).now_or_never() {
+            Some(Ok(text)) => text,
+            Some(Err(status)) => status.message().to_string(),
+            None => String::new(),
+        }
     }
 }
