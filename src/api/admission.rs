@@ -1,5 +1,10 @@
 //! Authorization and the admission plugins, in the order of a real API server.
 
+pub mod classes;
+pub mod limit_ranger;
+pub mod pods;
+pub mod quota;
+
 use super::object::{Object, ObjectKey};
 use super::request::{Method, Request};
 use super::server::{ApiServer, Target};
@@ -14,6 +19,35 @@ pub fn authorize(_api: &ApiServer, _request: &Request, _target: &Target) -> Resu
     Ok(())
 }
 
+/// What a plugin looks at.
+pub struct Attributes<'a> {
+    pub api: &'a ApiServer,
+    pub request: &'a Request,
+    pub target: &'a Target,
+    /// The present version, for updates.
+    pub old: Option<&'a Object>,
+}
+
+impl Attributes<'_> {
+    /// Whether an object of this resource is being created.
+    pub fn creates(&self, group: &str, resource: &str) -> bool {
+        self.old.is_none() && self.is(group, resource)
+    }
+
+    pub fn is(&self, group: &str, resource: &str) -> bool {
+        &*self.target.resource.group == group && &*self.target.resource.name == resource
+    }
+
+    /// 403 about the object of the request.
+    pub fn forbidden(&self, value: &Value, why: impl std::fmt::Display) -> Status {
+        let name = match value.str_at(&["metadata", "name"]) {
+            "" => self.target.name.as_str(),
+            name => name,
+        };
+        Status::forbidden(&self.target.resource.group, &self.target.resource.name, name, why)
+    }
+}
+
 /// The mutating plugins. `old` is the present version, for updates.
 ///
 /// # Errors
@@ -22,10 +56,24 @@ pub fn mutate(
     api: &ApiServer,
     request: &Request,
     target: &Target,
-    _value: &mut Value,
-    _old: Option<&Object>,
+    value: &mut Value,
+    old: Option<&Object>,
 ) -> Result<(), Status> {
-    namespace_lifecycle(api, request, target)
+    namespace_lifecycle(api, request, target)?;
+    let a = Attributes {
+        api,
+        request,
+        target,
+        old,
+    };
+    if a.creates("", "pods") {
+        limit_ranger::mutate(&a, value);
+        pods::service_account(&a, value)?;
+        pods::priority(&a, value)?;
+        pods::default_tolerations(value);
+    }
+    classes::mutate(&a, value);
+    Ok(())
 }
 
 /// The validating plugins.
@@ -33,12 +81,23 @@ pub fn mutate(
 /// # Errors
 /// What a plugin refuses.
 pub fn validate(
-    _api: &ApiServer,
-    _request: &Request,
-    _target: &Target,
-    _value: &Value,
-    _old: Option<&Object>,
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    value: &Value,
+    old: Option<&Object>,
 ) -> Result<(), Status> {
+    let a = Attributes {
+        api,
+        request,
+        target,
+        old,
+    };
+    if target.subresource.is_empty() {
+        limit_ranger::validate(&a, value)?;
+        classes::validate(&a, value)?;
+        quota::validate(&a, value)?;
+    }
     Ok(())
 }
 

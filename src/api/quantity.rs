@@ -206,10 +206,6 @@ impl Quantity {
             format: if self.is_zero() { other.format } else { self.format },
         }
     }
-
-    pub fn max(self, other: Quantity) -> Quantity {
-        if other > self { other } else { self }
-    }
 }
 
 fn ceil(nanos: i128, unit: i128) -> i64 {

@@ -1,0 +1,178 @@
+//! What admission adds to new pods: `ServiceAccount`, `Priority`, `DefaultTolerationSeconds`.
+
+use super::Attributes;
+use crate::api::object::ObjectKey;
+use crate::api::status::Status;
+use crate::value::Value;
+use crate::{list, obj};
+
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// `ServiceAccount`: names the account, and mounts its token, the cluster's root certificate and the
+/// namespace's name.
+///
+/// # Errors
+/// 403 when there is no such account.
+pub fn service_account(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
+    // A kubelet's mirror of a static pod brings all it has.
+    if pod.at(&["metadata", "annotations"]).has("kubernetes.io/config.mirror") {
+        return Ok(());
+    }
+    if pod.at(&["spec", "serviceAccountName"]).is_empty() {
+        pod.set(&["spec", "serviceAccountName"], "default");
+        pod.set(&["spec", "serviceAccount"], "default");
+    }
+    let name = pod.str_at(&["spec", "serviceAccountName"]).to_owned();
+    let namespace = &a.target.namespace;
+    let account = a.api.store().get("serviceaccounts", &ObjectKey::new(namespace, &name));
+    // A namespace's default account is made a moment after it: a real server waits for it here.
+    if account.is_none() && name != "default" {
+        let why = format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found");
+        return Err(a.forbidden(pod, why));
+    }
+    let account = account.map(|o| o.value().clone()).unwrap_or_default();
+    if pod.at(&["spec", "imagePullSecrets"]).is_empty() && !account.get("imagePullSecrets").is_empty() {
+        pod.set(&["spec", "imagePullSecrets"], account.get("imagePullSecrets").clone());
+    }
+    let automount = pod
+        .at(&["spec", "automountServiceAccountToken"])
+        .as_bool()
+        .or_else(|| account.get("automountServiceAccountToken").as_bool())
+        .unwrap_or(true);
+    if automount {
+        mount_token(a, pod);
+    }
+    Ok(())
+}
+
+fn mount_token(a: &Attributes, pod: &mut Value) {
+    let present = pod
+        .at(&["spec", "volumes"])
+        .items()
+        .iter()
+        .map(|v| v.get("name").str())
+        .find(|n| n.starts_with("kube-api-access-"))
+        .map(str::to_owned);
+    let volume = present
+        .clone()
+        .unwrap_or_else(|| format!("kube-api-access-{}", a.api.sim().random_suffix(5)));
+    let mount = obj! { "mountPath": TOKEN_PATH, "name": volume.as_str(), "readOnly": true };
+    let mut needed = false;
+    let Some(spec) = pod.map_mut().get_mut("spec") else {
+        return;
+    };
+    for list in ["initContainers", "containers"] {
+        if spec.get(list).is_empty() {
+            continue;
+        }
+        for container in spec.at_mut(&[list]).list_mut() {
+            let mounts = container.get("volumeMounts").items();
+            if !mounts.iter().any(|m| m.get("mountPath").str() == TOKEN_PATH) {
+                container.at_mut(&["volumeMounts"]).list_mut().push(mount.clone());
+                needed = true;
+            }
+        }
+    }
+    if needed && present.is_none() {
+        spec.at_mut(&["volumes"]).list_mut().push(token_volume(&volume));
+    }
+}
+
+fn token_volume(name: &str) -> Value {
+    obj! {
+        "name": name,
+        "projected": obj! {
+            "defaultMode": 420,
+            "sources": list![
+                obj! { "serviceAccountToken": obj! { "expirationSeconds": 3607, "path": "token" } },
+                obj! { "configMap": obj! {
+                    "items": list![obj! { "key": "ca.crt", "path": "ca.crt" }],
+                    "name": "kube-root-ca.crt",
+                } },
+                obj! { "downwardAPI": obj! {
+                    "items": list![obj! {
+                        "fieldRef": obj! { "apiVersion": "v1", "fieldPath": "metadata.namespace" },
+                        "path": "namespace",
+                    }],
+                } },
+            ],
+        },
+    }
+}
+
+/// `Priority`: the number and the preemption policy of the pod's class.
+///
+/// # Errors
+/// 403 when there is no such class, or the pod says another number.
+pub fn priority(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
+    const SHELF: &str = "priorityclasses.scheduling.k8s.io";
+    let name = pod.str_at(&["spec", "priorityClassName"]).to_owned();
+    let class = if name.is_empty() {
+        a.api
+            .store()
+            .list(SHELF, "")
+            .into_iter()
+            .filter(|c| c.value().bool_at(&["globalDefault"]))
+            .min_by_key(|c| c.value().i64_at(&["value"]).unwrap_or(0))
+    } else {
+        match a.api.store().get(SHELF, &ObjectKey::new("", &name)) {
+            Some(class) => Some(class),
+            None => return Err(a.forbidden(pod, format!("no PriorityClass with name {name} was found"))),
+        }
+    };
+    let (value, policy) = match &class {
+        Some(class) => {
+            if name.is_empty() {
+                pod.set(&["spec", "priorityClassName"], class.name());
+            }
+            (
+                class.value().i64_at(&["value"]).unwrap_or(0),
+                class.value().get("preemptionPolicy").clone(),
+            )
+        }
+        None => (0, Value::Null),
+    };
+    let policy = if policy.is_empty() {
+        Value::from("PreemptLowerPriority")
+    } else {
+        policy
+    };
+    if let Some(given) = pod.i64_at(&["spec", "priority"])
+        && given != value
+    {
+        let why = format!(
+            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+        );
+        return Err(a.forbidden(pod, why));
+    }
+    let given = pod.at(&["spec", "preemptionPolicy"]);
+    if !given.is_null() && given != &policy {
+        let why = format!(
+            "the string value of PreemptionPolicy ({}) must not be provided in pod spec; priority admission controller computed {} from the given PriorityClass name",
+            given.str(),
+            policy.str()
+        );
+        return Err(a.forbidden(pod, why));
+    }
+    pod.set(&["spec", "priority"], value);
+    pod.set(&["spec", "preemptionPolicy"], policy);
+    Ok(())
+}
+
+/// `DefaultTolerationSeconds`: a pod outlives its node's silence by 300 s, unless it says otherwise.
+pub fn default_tolerations(pod: &mut Value) {
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let tolerated = pod.at(&["spec", "tolerations"]).items().iter().any(|t| {
+            let (k, effect) = (t.get("key").str(), t.get("effect").str());
+            (k == key || k.is_empty()) && (effect == "NoExecute" || effect.is_empty())
+        });
+        if !tolerated {
+            pod.at_mut(&["spec", "tolerations"]).list_mut().push(obj! {
+                "effect": "NoExecute",
+                "key": key,
+                "operator": "Exists",
+                "tolerationSeconds": 300,
+            });
+        }
+    }
+}
