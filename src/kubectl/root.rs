@@ -25,7 +25,7 @@ pub static ROOT: Verb = Verb {
         &UNCORDON,
         &DRAIN,
         &TAINT,
-        &DESCRIBE,
+        &super::describe::DESCRIBE,
         &LOGS,
         &ATTACH,
         &EXEC,
@@ -87,11 +87,6 @@ static CORDON: Verb = later("cordon", MANAGE, "Mark node as unschedulable");
 static UNCORDON: Verb = later("uncordon", MANAGE, "Mark node as schedulable");
 static DRAIN: Verb = later("drain", MANAGE, "Drain node in preparation for maintenance");
 static TAINT: Verb = later("taint", MANAGE, "Update the taints on one or more nodes");
-static DESCRIBE: Verb = later(
-    "describe",
-    DEBUGGING,
-    "Show details of a specific resource or group of resources",
-);
 static LOGS: Verb = later("logs", DEBUGGING, "Print the logs for a container in a pod");
 static ATTACH: Verb = later("attach", DEBUGGING, "Attach to a running container");
 static EXEC: Verb = later("exec", DEBUGGING, "Execute a command in a container");

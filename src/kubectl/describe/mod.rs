@@ -17,6 +17,7 @@ mod rbac;
 mod service;
 mod serviceaccount;
 mod storage;
+mod verb;
 mod workloads;
 mod writer;
 
@@ -25,6 +26,7 @@ use crate::api::{Client, ListOptions, Object, Status};
 use crate::sim::Time;
 use crate::value::Value;
 
+pub use verb::DESCRIBE;
 use writer::Out;
 
 /// Describes an object. Events are left out when they are not wanted.

@@ -1,0 +1,90 @@
+//! `kubectl describe`, the verb: from its arguments to the objects to describe.
+
+use std::rc::Rc;
+
+use super::describe;
+use crate::api::{Object, Resource};
+use crate::kubectl::builder::{self, Found, Info, Select};
+use crate::kubectl::command::{Cmd, VERB, Verb};
+use crate::kubectl::error::Error;
+use crate::kubectl::flags::{Flag, Kind, flag};
+use crate::kubectl::mapper;
+use crate::kubectl::options::{ALL_NAMESPACES, CHUNK, FILES, SELECTOR};
+
+const FLAGS: &[Flag] = &[flag(
+    "show-events",
+    '\0',
+    Kind::Bool,
+    "true",
+    "Show the events about the object.",
+)];
+
+pub static DESCRIBE: Verb = Verb {
+    name: "describe",
+    group: "Troubleshooting and Debugging Commands:",
+    short: "Show details of a specific resource or group of resources",
+    long: "Prints an object with what belongs to it, such as events and controllers. A name that no object has stands for all objects whose names begin with it.",
+    examples: "  # A node\n  kubectl describe nodes k8s-node-01\n\n  # A pod\n  kubectl describe pods/web\n\n  # What a file describes\n  kubectl describe -f pod.yaml\n\n  # All pods with a label\n  kubectl describe pods -l app=web",
+    usage: "kubectl describe (-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME) [options]",
+    flags: &[FLAGS, FILES, SELECTOR, ALL_NAMESPACES, CHUNK],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    if cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        return Err(Error::plain(
+            "You must specify the type of resource to describe. Use \"kubectl api-resources\" for a complete list of supported resources.",
+        ));
+    }
+    let select = Select::of(cmd).bare_type();
+    let Found { infos, mut errors, .. } = builder::find(cmd, &select, true).await?;
+    if let [kind, prefix] = cmd.args.as_slice()
+        && errors.first().is_some_and(Error::is_not_found)
+    {
+        return matching(cmd, kind, prefix, errors).await;
+    }
+    let events = cmd.flags.bool("show-events");
+    let mut first = true;
+    for info in &infos {
+        match text(cmd, info, events).await {
+            Ok(text) => {
+                let space = if std::mem::take(&mut first) { "" } else { "\n\n" };
+                cmd.out(format!("{space}{text}"));
+            }
+            Err(e) => errors.push(e),
+        }
+    }
+    if infos.is_empty() && errors.is_empty() {
+        if cmd.flags.bool("all-namespaces") {
+            cmd.err("No resources found");
+        } else {
+            cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
+        }
+    }
+    Error::all(errors)
+}
+
+async fn text(cmd: &Cmd, info: &Info, events: bool) -> Result<String, Error> {
+    Ok(describe(&cmd.client, &Object::new(info.object.clone()), events).await?)
+}
+
+/// Describes the objects whose names begin with a prefix; without their events, as kubectl does it.
+async fn matching(cmd: &Cmd, kind: &str, prefix: &str, errors: Vec<Error>) -> Result<(), Error> {
+    let resource: Rc<Resource> = mapper::resource(cmd, kind)?;
+    let namespace = if cmd.flags.bool("all-namespaces") {
+        String::new()
+    } else {
+        cmd.namespace()
+    };
+    let list = cmd.list(&resource, &namespace, "", "").await?;
+    let mut found = false;
+    for info in builder::items(&resource, &list)
+        .iter()
+        .filter(|i| i.name.starts_with(prefix))
+    {
+        found = true;
+        cmd.say(text(cmd, info, false).await?);
+    }
+    if found { Ok(()) } else { Error::all(errors) }
+}
