@@ -6,11 +6,17 @@ pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
+pub mod event_ttl;
 pub mod expectations;
+pub mod garbage_collector;
 pub mod hash;
+pub mod namespace;
 pub mod ownership;
+pub mod pod_gc;
 pub mod pods;
 pub mod replica_set;
+pub mod root_ca;
+pub mod service_account;
 pub mod service_pods;
 #[cfg(test)]
 pub mod testing;
@@ -33,6 +39,12 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("endpointslice-controller", endpoint_slice::start),
         ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
         ("endpoints-controller", endpoints::start),
+        ("event-ttl", event_ttl::start),
+        ("garbage-collector-controller", garbage_collector::start),
+        ("namespace-controller", namespace::start),
+        ("pod-garbage-collector-controller", pod_gc::start),
+        ("root-ca-certificate-publisher-controller", root_ca::start),
+        ("serviceaccount-controller", service_account::start),
         ("replicaset-controller", replica_set::start_replica_sets),
         (
             "replicationcontroller-controller",

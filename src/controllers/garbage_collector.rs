@@ -1,0 +1,502 @@
+//! The garbage collector: follows owner references over all resources. What loses its last owner is
+//! deleted; a foreground deletion waits for its dependents; an orphaning one frees them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::context::{Context, Informers, resource};
+use crate::api::client::delete_uid;
+use crate::api::object::Owner;
+use crate::api::{ApiServer, Client, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
+use crate::obj;
+use crate::sim::WorkQueue;
+use crate::value::Value;
+
+const NAME: &str = "generic-garbage-collector";
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
+
+/// Objects that are looked at at the same time (`--concurrent-gc-syncs`).
+const WORKERS: usize = 20;
+
+/// After a definition of a custom resource, until its objects are watched.
+const DISCOVERY: Duration = Duration::from_secs(1);
+
+type Uid = Rc<str>;
+
+struct Node {
+    resource: Rc<Resource>,
+    key: ObjectKey,
+    owners: Vec<Uid>,
+    /// Being deleted, and waiting for its dependents.
+    foreground: bool,
+    deleting: bool,
+    /// Owners whose foreground deletion this object blocks.
+    blocks: BTreeSet<Uid>,
+}
+
+#[derive(Default)]
+struct Graph {
+    nodes: BTreeMap<Uid, Node>,
+    dependents: BTreeMap<Uid, BTreeSet<Uid>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    Delete(Uid),
+    Orphan(Uid),
+}
+
+#[derive(Clone)]
+struct Collector(Rc<Inner>);
+
+struct Inner {
+    api: ApiServer,
+    client: Client,
+    informers: Informers,
+    graph: RefCell<Graph>,
+    queue: WorkQueue<Work>,
+    /// Resources that are watched, by group and plural.
+    watched: RefCell<BTreeSet<(Rc<str>, Rc<str>)>>,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let collector = Collector(Rc::new(Inner {
+        api: context.api().clone(),
+        client: context.client(NAME),
+        informers: context.informers().clone(),
+        graph: RefCell::default(),
+        queue: WorkQueue::new(context.sim()),
+        watched: RefCell::default(),
+    }));
+    collector.watch_all();
+    let c = collector.clone();
+    context.run(NAME, &collector.0.queue, WORKERS, Vec::new(), move |work| {
+        let c = c.clone();
+        async move {
+            match work {
+                Work::Delete(uid) => c.attempt_to_delete(&uid).await,
+                Work::Orphan(uid) => c.attempt_to_orphan(&uid).await,
+            }
+        }
+    });
+    // Custom resources come and go.
+    let definitions = resource(context.api(), "apiextensions.k8s.io", "customresourcedefinitions");
+    let (c, cx) = (collector, context.clone());
+    context.informers().of(&definitions).on_change(move |_, _| {
+        let (c, sim) = (c.clone(), cx.sim().clone());
+        cx.spawn("discovery", async move {
+            sim.sleep(DISCOVERY).await;
+            c.watch_all();
+        });
+    });
+}
+
+/// Whether the collector follows a resource: events own nothing and are owned by nobody.
+fn followed(resource: &Resource) -> bool {
+    !resource.name.contains('/')
+        && ["list", "watch", "delete"].iter().all(|v| resource.can(v))
+        && &*resource.name != "events"
+}
+
+impl Collector {
+    fn watch_all(&self) {
+        for resource in self.0.api.resources().iter().filter(|r| followed(r)) {
+            let key = (resource.group.clone(), resource.name.clone());
+            if !self.0.watched.borrow_mut().insert(key) {
+                continue;
+            }
+            let (c, r) = (self.clone(), resource.clone());
+            self.0
+                .informers
+                .of(resource)
+                .on_change(move |old, new| c.changed(&r, old, new));
+        }
+    }
+
+    fn changed(&self, resource: &Rc<Resource>, old: Option<&Object>, new: Option<&Object>) {
+        let Some(object) = new else {
+            if let Some(old) = old {
+                self.gone(old);
+            }
+            return;
+        };
+        // A version that changed neither of these is no news here.
+        let same = |o: &Object| {
+            o.metadata().get("ownerReferences") == object.metadata().get("ownerReferences")
+                && o.metadata().get("finalizers") == object.metadata().get("finalizers")
+                && o.is_deleting() == object.is_deleting()
+        };
+        if old.is_some_and(same) {
+            return;
+        }
+        let uid: Uid = object.uid().into();
+        let owners: Vec<Uid> = object
+            .owner_references()
+            .iter()
+            .map(|o| o.str_at(&["uid"]).into())
+            .collect();
+        let blocks = object
+            .owner_references()
+            .iter()
+            .filter(|o| o.bool_at(&["blockOwnerDeletion"]))
+            .map(|o| o.str_at(&["uid"]).into())
+            .collect();
+        let has = |finalizer: &str| object.finalizers().any(|f| f == finalizer);
+        let foreground = object.is_deleting() && has(FOREGROUND);
+        let mut work: Vec<Work> = Vec::new();
+        {
+            let mut graph = self.0.graph.borrow_mut();
+            let before: Vec<Uid> = graph.nodes.get(&uid).map_or_else(Vec::new, |n| n.owners.clone());
+            for owner in before.iter().filter(|o| !owners.contains(o)) {
+                if let Some(set) = graph.dependents.get_mut(owner) {
+                    set.remove(&uid);
+                    if set.is_empty() {
+                        graph.dependents.remove(owner);
+                    }
+                }
+            }
+            let mut lost = false;
+            for owner in &owners {
+                graph.dependents.entry(owner.clone()).or_default().insert(uid.clone());
+                lost |= !graph.nodes.contains_key(owner);
+            }
+            // An owner that waits may wait no longer, now that its dependent changed.
+            for owner in owners.iter().chain(&before) {
+                if graph.nodes.get(owner).is_some_and(|n| n.foreground) {
+                    work.push(Work::Delete(owner.clone()));
+                    work.push(Work::Delete(uid.clone()));
+                }
+            }
+            if lost {
+                work.push(Work::Delete(uid.clone()));
+            }
+            if object.is_deleting() && has(ORPHAN) {
+                work.push(Work::Orphan(uid.clone()));
+            }
+            if foreground {
+                work.push(Work::Delete(uid.clone()));
+                let dependents = graph.dependents.get(&uid).into_iter().flatten();
+                work.extend(dependents.map(|d| Work::Delete(d.clone())));
+            }
+            graph.nodes.insert(
+                uid,
+                Node {
+                    resource: resource.clone(),
+                    key: object.key(),
+                    owners,
+                    foreground,
+                    deleting: object.is_deleting(),
+                    blocks,
+                },
+            );
+        }
+        for work in work {
+            self.0.queue.add(work);
+        }
+    }
+
+    fn gone(&self, object: &Object) {
+        let uid: Uid = object.uid().into();
+        let mut work = Vec::new();
+        {
+            let mut graph = self.0.graph.borrow_mut();
+            if let Some(node) = graph.nodes.remove(&uid) {
+                for owner in node.owners {
+                    if let Some(set) = graph.dependents.get_mut(&owner) {
+                        set.remove(&uid);
+                        if set.is_empty() {
+                            graph.dependents.remove(&owner);
+                        }
+                    }
+                    if graph.nodes.get(&owner).is_some_and(|n| n.foreground) {
+                        work.push(Work::Delete(owner));
+                    }
+                }
+            }
+            let dependents = graph.dependents.get(&uid).into_iter().flatten();
+            work.extend(dependents.map(|d| Work::Delete(d.clone())));
+        }
+        for work in work {
+            self.0.queue.add(work);
+        }
+    }
+
+    /// The object as the API server has it now; `None` when it is gone or another has its name.
+    async fn live(&self, uid: &Uid) -> Result<Option<(Rc<Resource>, Object)>, Status> {
+        let found = {
+            let graph = self.0.graph.borrow();
+            graph.nodes.get(uid).map(|n| (n.resource.clone(), n.key.clone()))
+        };
+        let Some((resource, key)) = found else { return Ok(None) };
+        match self.0.client.get(&resource, &key.namespace, &key.name).await {
+            Ok(object) if object.uid() == &**uid => Ok(Some((resource, object))),
+            Ok(_) => Ok(None),
+            Err(status) if status.is_not_found() => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
+
+    async fn attempt_to_delete(&self, uid: &Uid) -> Result<(), Status> {
+        let (deleting, foreground, owned) = {
+            let graph = self.0.graph.borrow();
+            match graph.nodes.get(uid) {
+                None => return Ok(()),
+                Some(n) => (n.deleting, n.foreground, !n.owners.is_empty()),
+            }
+        };
+        if foreground {
+            return self.finish_foreground(uid).await;
+        }
+        if deleting || !owned {
+            return Ok(());
+        }
+        let Some((resource, object)) = self.live(uid).await? else {
+            return Ok(());
+        };
+        if object.is_deleting() {
+            return Ok(());
+        }
+        let (mut solid, mut dangling, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for owner in object.owner_references() {
+            let owner = Owner(owner);
+            let known = {
+                let graph = self.0.graph.borrow();
+                graph.nodes.get(owner.uid()).map(|n| n.foreground)
+            };
+            match known {
+                Some(true) => waiting.push(owner.uid().to_owned()),
+                Some(false) => solid.push(owner.uid().to_owned()),
+                None if self.exists(owner, &object).await? => solid.push(owner.uid().to_owned()),
+                None => dangling.push(owner.uid().to_owned()),
+            }
+        }
+        if !solid.is_empty() {
+            if dangling.is_empty() && waiting.is_empty() {
+                return Ok(());
+            }
+            dangling.append(&mut waiting);
+            return self.drop_owners(&resource, &object, &dangling).await;
+        }
+        if dangling.is_empty() && waiting.is_empty() {
+            return Ok(());
+        }
+        let has = |finalizer: &str| object.finalizers().any(|f| f == finalizer);
+        let dependents = self.0.graph.borrow().dependents.contains_key(uid);
+        let policy = if !waiting.is_empty() && dependents {
+            "Foreground"
+        } else if has(ORPHAN) {
+            "Orphan"
+        } else if has(FOREGROUND) {
+            "Foreground"
+        } else {
+            "Background"
+        };
+        let mut options = delete_uid(uid);
+        options.set(&["propagationPolicy"], policy);
+        let deleted = self
+            .0
+            .client
+            .delete(&resource, object.namespace(), object.name(), options)
+            .await;
+        match deleted {
+            Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an owner that the graph does not know exists after all.
+    async fn exists(&self, owner: Owner<'_>, dependent: &Object) -> Result<bool, Status> {
+        let Some(resource) = self.0.api.resource_of_kind(owner.api_version(), owner.kind()) else {
+            // A kind that is not served cannot be asked for: it may be served again later.
+            return Ok(true);
+        };
+        let namespace = if resource.namespaced { dependent.namespace() } else { "" };
+        if resource.namespaced && namespace.is_empty() {
+            // A cluster-scoped object cannot have a namespaced owner.
+            return Ok(false);
+        }
+        match self.0.client.get(&resource, namespace, owner.name()).await {
+            Ok(found) => Ok(found.uid() == owner.uid()),
+            Err(status) if status.is_not_found() => Ok(false),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// Lets a foreground deletion end once nothing blocks it.
+    async fn finish_foreground(&self, uid: &Uid) -> Result<(), Status> {
+        let blocking: Vec<Uid> = {
+            let graph = self.0.graph.borrow();
+            let dependents = graph.dependents.get(uid).into_iter().flatten();
+            dependents
+                .filter(|d| graph.nodes.get(*d).is_some_and(|n| n.blocks.contains(uid)))
+                .cloned()
+                .collect()
+        };
+        if blocking.is_empty() {
+            return self.remove_finalizer(uid, FOREGROUND).await;
+        }
+        for dependent in blocking {
+            let asked = self.0.graph.borrow().nodes.get(&dependent).is_some_and(|n| n.deleting);
+            if !asked {
+                self.0.queue.add(Work::Delete(dependent));
+            }
+        }
+        Ok(())
+    }
+
+    async fn attempt_to_orphan(&self, uid: &Uid) -> Result<(), Status> {
+        let dependents: Vec<Uid> = {
+            let graph = self.0.graph.borrow();
+            graph.dependents.get(uid).into_iter().flatten().cloned().collect()
+        };
+        for dependent in dependents {
+            if let Some((resource, object)) = self.live(&dependent).await? {
+                self.drop_owners(&resource, &object, &[uid.to_string()]).await?;
+            }
+        }
+        self.remove_finalizer(uid, ORPHAN).await
+    }
+
+    async fn drop_owners(&self, resource: &Rc<Resource>, object: &Object, owners: &[String]) -> Result<(), Status> {
+        let kept: Vec<Value> = object
+            .owner_references()
+            .iter()
+            .filter(|o| !owners.iter().any(|uid| uid == o.str_at(&["uid"])))
+            .cloned()
+            .collect();
+        let kept = if kept.is_empty() {
+            Value::Null
+        } else {
+            Value::list(kept)
+        };
+        self.patch(resource, object, obj! { "ownerReferences": kept }).await
+    }
+
+    async fn remove_finalizer(&self, uid: &Uid, finalizer: &str) -> Result<(), Status> {
+        let Some((resource, object)) = self.live(uid).await? else {
+            return Ok(());
+        };
+        let kept: Vec<Value> = object
+            .metadata()
+            .get("finalizers")
+            .items()
+            .iter()
+            .filter(|f| f.str() != finalizer)
+            .cloned()
+            .collect();
+        if kept.len() == object.metadata().get("finalizers").items().len() {
+            return Ok(());
+        }
+        let kept = if kept.is_empty() {
+            Value::Null
+        } else {
+            Value::list(kept)
+        };
+        self.patch(&resource, &object, obj! { "finalizers": kept }).await
+    }
+
+    /// Patches an object's metadata, provided that it is still this version.
+    async fn patch(&self, resource: &Rc<Resource>, object: &Object, mut metadata: Value) -> Result<(), Status> {
+        metadata.set(&["uid"], object.uid());
+        metadata.set(&["resourceVersion"], object.revision().to_string());
+        let none = WriteOptions::default();
+        let patched = self
+            .0
+            .client
+            .patch(
+                resource,
+                object.namespace(),
+                object.name(),
+                "",
+                PatchType::Merge,
+                obj! { "metadata": metadata },
+                &none,
+            )
+            .await;
+        match patched {
+            Err(status) if !status.is_not_found() => Err(status),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::list;
+
+    fn config_map(name: &str, owner: Option<&Object>, blocking: bool) -> Value {
+        let mut value = obj! {
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": obj! { "name": name, "namespace": "default" },
+        };
+        if let Some(owner) = owner {
+            let mut reference = owner.controller_reference();
+            reference.set(&["blockOwnerDeletion"], blocking);
+            value.set(&["metadata", "ownerReferences"], list![reference]);
+        }
+        value
+    }
+
+    fn world() -> (World, Object, Object) {
+        let world = World::new();
+        world.start(start);
+        let parent = world.create(config_map("parent", None, false));
+        let child = world.create(config_map("child", Some(&parent), true));
+        world.create(config_map("grandchild", Some(&child), true));
+        world.run(1);
+        (world, parent, child)
+    }
+
+    #[test]
+    fn background_takes_dependents_later() {
+        let (world, _, _) = world();
+        world.delete("", "configmaps", "parent", Value::Null);
+        assert!(!world.exists("", "configmaps", "parent"));
+        world.run(2);
+        assert!(!world.exists("", "configmaps", "child"));
+        assert!(!world.exists("", "configmaps", "grandchild"));
+    }
+
+    #[test]
+    fn foreground_waits_for_dependents() {
+        let (world, _, _) = world();
+        let hold = obj! { "metadata": obj! { "finalizers": list!["example.com/hold"] } };
+        world.patch("", "configmaps", "grandchild", hold);
+        world.delete("", "configmaps", "parent", obj! { "propagationPolicy": "Foreground" });
+        world.run(2);
+        for name in ["parent", "child", "grandchild"] {
+            assert!(world.get("", "configmaps", name).is_deleting(), "{name}");
+        }
+        let free = obj! { "metadata": obj! { "finalizers": Value::Null } };
+        world.patch("", "configmaps", "grandchild", free);
+        world.run(2);
+        assert!(!world.exists("", "configmaps", "parent"));
+        assert!(!world.exists("", "configmaps", "child"));
+    }
+
+    #[test]
+    fn orphans_lose_their_owner() {
+        let (world, _, _) = world();
+        world.delete("", "configmaps", "parent", obj! { "propagationPolicy": "Orphan" });
+        world.run(2);
+        assert!(!world.exists("", "configmaps", "parent"));
+        assert!(world.get("", "configmaps", "child").owner_references().is_empty());
+    }
+
+    #[test]
+    fn an_owner_that_never_was_is_no_owner() {
+        let (world, parent, _) = world();
+        let mut ghost = parent.value().clone();
+        ghost.set(&["metadata", "uid"], "00000000-0000-4000-8000-000000000001");
+        ghost.set(&["metadata", "name"], "never-was");
+        world.create(config_map("ghost-child", Some(&Object::new(ghost)), false));
+        world.run(2);
+        assert!(!world.exists("", "configmaps", "ghost-child"));
+    }
+}

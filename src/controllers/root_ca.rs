@@ -1,0 +1,116 @@
+//! The root CA publisher: every namespace has the ConfigMap `kube-root-ca.crt`, with which pods
+//! check the API server's certificate.
+
+use super::context::{Context, resource};
+use super::pods;
+use crate::api::{Body, ObjectKey, WriteOptions};
+use crate::obj;
+use crate::sim::WorkQueue;
+use crate::value::Value;
+
+const NAME: &str = "root-ca-cert-publisher";
+const MAP: &str = "kube-root-ca.crt";
+const KEY: &str = "ca.crt";
+const DESCRIPTION: (&str, &str) = (
+    "kubernetes.io/description",
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.",
+);
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let client = context.client(NAME);
+    let maps_resource = resource(api, "", "configmaps");
+    let namespaces = context.informers().of(&resource(api, "", "namespaces"));
+    let maps = context.informers().of(&maps_resource);
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let q = queue.clone();
+    namespaces.on_change(move |_, new| {
+        if let Some(namespace) = new {
+            q.add(namespace.key());
+        }
+    });
+    let q = queue.clone();
+    maps.on_change(move |old, new| {
+        if let Some(map) = new.or(old).filter(|m| m.name() == MAP) {
+            q.add(ObjectKey::new("", map.namespace()));
+        }
+    });
+    let configured = context.options().root_ca.clone();
+    let synced = vec![namespaces.clone(), maps.clone()];
+    context.run(NAME, &queue, 1, synced, move |key| {
+        let (client, namespaces, maps) = (client.clone(), namespaces.clone(), maps.clone());
+        let (resource, configured) = (maps_resource.clone(), configured.clone());
+        async move {
+            if namespaces.get(&key).is_none_or(|n| n.is_deleting()) {
+                return Ok(());
+            }
+            // A cluster that was booted from a snapshot has its certificate there.
+            let published = || {
+                let map = maps.get(&ObjectKey::new("kube-system", MAP))?;
+                map.value().at(&["data", KEY]).shared_str().cloned()
+            };
+            let text = if configured.is_empty() {
+                published().unwrap_or(configured)
+            } else {
+                configured
+            };
+            let data = obj! { "ca.crt": text };
+            let present = maps.get(&ObjectKey::new(&key.name, MAP));
+            let result = match present {
+                Some(map) if map.value().get("data") == &data => return Ok(()),
+                Some(map) => {
+                    let mut value = map.value().clone();
+                    value.set(&["data"], data);
+                    client.update(&resource, value).await
+                }
+                None => {
+                    let mut value = obj! {
+                        "apiVersion": "v1",
+                        "data": data,
+                        "kind": "ConfigMap",
+                        "metadata": obj! { "name": MAP, "namespace": &key.name },
+                    };
+                    value.set(&["metadata", "annotations", DESCRIPTION.0], DESCRIPTION.1);
+                    let none = WriteOptions::default();
+                    client.create(&resource, &key.name, Body::Typed(value), &none).await
+                }
+            };
+            match result {
+                Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
+                _ => Ok(()),
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    #[test]
+    fn each_namespace_has_one_and_an_edit_is_put_right() {
+        let world = World::new();
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": obj! { "name": MAP, "namespace": "kube-system" }, "data": obj! { "ca.crt": "CERTIFICATE" },
+        });
+        world.start(start);
+        let text = |world: &World| {
+            world
+                .get("", "configmaps", MAP)
+                .value()
+                .str_at(&["data", KEY])
+                .to_owned()
+        };
+        assert_eq!(text(&world), "CERTIFICATE");
+        world.patch("", "configmaps", MAP, obj! { "data": obj! { "ca.crt": "x", "b": "y" } });
+        world.run(1);
+        assert_eq!(text(&world), "CERTIFICATE");
+        assert_eq!(
+            world.get("", "configmaps", MAP).value().at(&["data", "b"]),
+            &Value::Null
+        );
+    }
+}
