@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::api::{ApiServer, Client, Status, User};
 use crate::controllers;
+use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
 use crate::scheduler;
 use crate::shell::{Commands, Dialect, Files, Host};
@@ -67,6 +68,7 @@ struct Inner {
     host: Host,
     controllers: Option<controllers::Controllers>,
     scheduler: Option<scheduler::Scheduler>,
+    kubelets: Option<Kubelets>,
 }
 
 /// A world. Clones are handles.
@@ -100,13 +102,30 @@ impl World {
         let scheduler = options
             .scheduler
             .then(|| scheduler::start(&api, scheduler::Options::default()));
-        let mut commands = Commands::with_tools();
-        tools::network(&mut commands, &network);
-        tools::kubectl(&mut commands, &api);
         let files = Files::with_base(&sim);
         // A fresh file system has room for it.
         let _ = files.make_dirs("/root/.kube");
         let _ = files.write("/root/.kube/config", crate::kubectl::admin_kubeconfig());
+        let mut nodes = Vec::new();
+        let kubelets = if options.kubelet {
+            let kubelets = Kubelets::new(&api, &network)?;
+            api.store().each("nodes", "", |node| nodes.push(node.name().to_owned()));
+            for node in &nodes {
+                // Each node has files of its own; the terminals' host is one of the nodes.
+                let own = if node == HOST {
+                    files.clone()
+                } else {
+                    Files::with_base(&sim)
+                };
+                kubelets.start(node, &own);
+            }
+            Some(kubelets)
+        } else {
+            None
+        };
+        let mut commands = Commands::with_tools();
+        tools::network(&mut commands, &network);
+        tools::kubectl(&mut commands, &api);
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         let world = World(Rc::new(Inner {
             options: options.clone(),
@@ -118,6 +137,7 @@ impl World {
             host,
             controllers,
             scheduler,
+            kubelets,
         }));
         // The first lists arrive, so that the parts begin with what is there.
         world.0.sim.run_for(Duration::from_millis(10));
@@ -144,6 +164,11 @@ impl World {
     /// The scheduler, when it runs.
     pub fn scheduler(&self) -> Option<&scheduler::Scheduler> {
         self.0.scheduler.as_ref()
+    }
+
+    /// The kubelets, when they run.
+    pub fn kubelets(&self) -> Option<&Kubelets> {
+        self.0.kubelets.as_ref()
     }
 
     /// The host that the student's terminals are on.
