@@ -6,8 +6,8 @@ use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{ALL, DRY_RUN, FIELD_MANAGER, FILES, RECORD, SELECTOR, VALIDATE};
 use super::output::{PRINT, Report};
-use crate::api::{PatchType, Resource};
-use crate::value::{Map, Value, gojson};
+use crate::api::{Body, Method, PatchType, Request, Resource, patch, schema};
+use crate::value::{Value, gojson, yaml};
 
 /// The annotation that keeps what was applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -107,7 +107,17 @@ pub static APPLY: Verb = Verb {
         FIELD_MANAGER,
         RECORD,
     ],
+    subs: &[&EDIT_LAST, &SET_LAST, &VIEW],
     run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+static EDIT_LAST: Verb = Verb {
+    name: "edit-last-applied",
+    short: "Edit latest last-applied-configuration annotations of a resource/object",
+    usage: "kubectl apply edit-last-applied (RESOURCE/NAME | -f FILENAME) [options]",
+    flags: &[FILES, PRINT],
+    run: Some(|c| Box::pin(super::edit::last_applied(c))),
     ..VERB
 };
 
@@ -121,8 +131,32 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
     }
+    let server = cmd.flags.bool("server-side");
+    if server && cmd.dry_run()? == DryRun::Client {
+        return Err(Error::plain(
+            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
+        ));
+    }
+    if cmd.flags.bool("force-conflicts") && !server {
+        return Err(Error::plain("--force-conflicts only works with --server-side"));
+    }
+    if cmd.flags.bool("force") && server {
+        return Err(Error::plain("--force cannot be used with --server-side"));
+    }
+    let selecting = !cmd.flags.all("selector").is_empty();
+    if selecting && cmd.flags.bool("all") {
+        return Err(Error::plain("cannot set --all and --selector at the same time"));
+    }
+    let pruning = cmd.flags.bool("prune");
+    if pruning && !selecting && !cmd.flags.bool("all") {
+        return Err(Error::plain(
+            "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all \
+             flag. If you did not mean to prune all resources, specify a label selector",
+        ));
+    }
     let mut report = Report::new(cmd, "configured")?;
     let mut select = Select::of(cmd);
+    select.all = false;
     select.validate = true;
     let targets = builder::targets(cmd, &select).await?;
     let mut errors = targets.errors;
@@ -130,10 +164,20 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("no objects passed to apply"));
     }
     let mut done = Vec::new();
+    let (mut kept, mut namespaces) = (Vec::new(), Vec::new());
     for target in targets.list {
         let Target::Item(info) = target else { continue };
-        match one(cmd, &info).await {
+        if info.resource.namespaced && !namespaces.contains(&info.namespace) {
+            namespaces.push(info.namespace.clone());
+        }
+        let result = if server {
+            server_side(cmd, &info).await
+        } else {
+            one(cmd, &info).await
+        };
+        match result {
             Ok((object, operation)) => {
+                kept.push(object.str_at(&["metadata", "uid"]).to_owned());
                 if report.has_format() && !matches!(cmd.flags.str("output"), "name") {
                     done.push(object);
                 } else {
@@ -148,7 +192,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         [one] => report.print(cmd, one)?,
         _ => report.print(cmd, &super::print::object::list(done))?,
     }
-    Error::all(errors)
+    Error::all(errors)?;
+    if pruning {
+        prune(cmd, &kept, &namespaces).await?;
+    }
+    Ok(())
 }
 
 /// Applies one object: what it is then, and what was done.
@@ -219,29 +267,74 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
         ));
     }
     let original = Value::from_json(&last).unwrap_or_default();
-    let (kind, patch) = difference(resource, &original, &modified, &current);
-    if patch.is_empty() {
+    let (kind, change) = difference(resource, &original, &modified, &current)?;
+    if change.is_empty() {
         return Ok((current, "unchanged"));
     }
     if dry == DryRun::Client {
-        return Ok((merge(&current, &patch), "configured"));
+        return Ok((super::patch::apply(kind, &current, &change)?, "configured"));
     }
-    let patched = cmd
-        .patch(resource, namespace, name, "", kind, &patch, &write)
-        .await
-        .map_err(|e| {
+    let sent = cmd.patch(resource, namespace, name, "", kind, &change, &write).await;
+    let patched = match sent {
+        Ok(patched) => patched,
+        Err(e) if cmd.flags.bool("force") && refused(&e) => {
+            let deletion = super::delete::Deletion {
+                grace: cmd.flags.int("grace-period"),
+                quiet: true,
+                ..super::delete::Deletion::default()
+            };
+            super::delete::delete(cmd, vec![info.clone()], Vec::new(), &deletion).await?;
+            cmd.create(resource, scope(resource, namespace), &modified, &write)
+                .await
+                .map_err(|e| e.when(&format!("error when creating {source:?}")))?
+        }
+        Err(e) => {
             let what = format!(
                 "error when applying patch:\n{}\nto:\n{}\nfor: {source:?}",
-                gojson::compact(&patch, false),
+                gojson::compact(&change, false),
                 about("").trim_start_matches(":\n")
             );
-            match &e {
+            return Err(match &e {
                 Error::Status(s) if s.reason() == "Invalid" => e,
-                _ => e.when(&what),
-            }
-        })?;
+                _ => e.when(&format!("{what}: error when patching {source:?}")),
+            });
+        }
+    };
     let same = patched.str_at(&["metadata", "resourceVersion"]) == current.str_at(&["metadata", "resourceVersion"]);
+    let same = same && (dry == DryRun::None || patched == current);
     Ok((patched, if same { "unchanged" } else { "configured" }))
+}
+
+/// Whether `--force` makes up for a refusal by deleting the object.
+fn refused(e: &Error) -> bool {
+    matches!(e, Error::Status(s) if s.is_conflict() || s.reason() == "Invalid")
+}
+
+/// The conflicts of a server-side apply, with what can be done about them.
+const ADVICE: &str = "Please review the fields above--they currently have other managers. Here
+are the ways you can resolve this warning:
+* If you intend to manage all of these fields, please re-run the apply
+  command with the `--force-conflicts` flag.
+* If you do not intend to manage all of the fields, please edit your
+  manifest to remove references to the fields that should keep their
+  current managers.
+* You may co-own fields by updating your manifest to match the existing
+  value; in this case, you'll become the manager if the other manager(s)
+  stop managing the field (remove it from their configuration).
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
+
+/// `--server-side`: the API server merges.
+async fn server_side(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
+    let mut write = Write::of(cmd, "kubectl")?;
+    write.force = cmd.flags.bool("force-conflicts");
+    let path = crate::api::client::item(&info.resource, scope(&info.resource, &info.namespace), &info.name);
+    let mut request = Request::new(Method::Patch, path).body(Body::Value(info.object.clone()));
+    request.content_type = PatchType::Apply.media_type().into();
+    match cmd.send(write.on(request)).await {
+        Ok(response) => Ok((response.value(), "serverside-applied")),
+        Err(Error::Status(s)) if s.is_conflict() => Err(Error::plain(format!("{}\n{ADVICE}", s.message()))),
+        Err(e) => Err(e.when(&format!("error when patching {:?}", info.source))),
+    }
 }
 
 /// Writes the annotation of what is applied into the object.
@@ -260,77 +353,242 @@ pub fn annotate(object: &mut Value) {
 }
 
 /// The patch that makes `current` what `modified` says, given what was applied before.
-pub fn difference(_resource: &Resource, original: &Value, modified: &Value, current: &Value) -> (PatchType, Value) {
-    (PatchType::Merge, three_way(original, modified, current))
-}
-
-/// A JSON merge patch with the additions and changes of `modified` against `current`, and the
-/// deletions of `modified` against `original`.
-fn three_way(original: &Value, modified: &Value, current: &Value) -> Value {
-    let mut patch = Map::new();
-    for (k, wanted) in modified.entries() {
-        let now = current.get(k.as_str());
-        match (wanted, now) {
-            (Value::Map(_), Value::Map(_)) => {
-                let inner = three_way(original.get(k.as_str()), wanted, now);
-                if !inner.is_empty() {
-                    patch.insert(k.clone(), inner);
-                }
-            }
-            // Null in a manifest means that the field is to be absent.
-            (Value::Null, _) if !current.has(k.as_str()) => {}
-            (w, n) if w == n => {}
-            _ => {
-                patch.insert(k.clone(), wanted.clone());
-            }
-        }
+///
+/// # Errors
+/// When the trees cannot be merged by their keys.
+pub fn difference(
+    resource: &Resource,
+    original: &Value,
+    modified: &Value,
+    current: &Value,
+) -> Result<(PatchType, Value), Error> {
+    match schema::by_kind(&resource.api_version(), &resource.kind) {
+        Some(ty) => patch::create_three_way(original, modified, current, &ty)
+            .map(|p| (PatchType::Strategic, p))
+            .map_err(Error::plain),
+        None => Ok((
+            PatchType::Merge,
+            patch::create_three_way_merge(original, modified, current),
+        )),
     }
-    for (k, _) in original.entries() {
-        if !modified.has(k.as_str()) && current.has(k.as_str()) {
-            patch.insert(k.clone(), Value::Null);
-        }
-    }
-    Value::from(patch)
 }
 
 /// An object with a JSON merge patch applied.
-pub fn merge(object: &Value, patch: &Value) -> Value {
-    let Value::Map(changes) = patch else {
-        return patch.clone();
-    };
-    let mut result = if matches!(object, Value::Map(_)) {
-        object.clone()
-    } else {
-        Value::map()
-    };
-    for (k, v) in changes.iter() {
-        if v.is_null() {
-            result.map_mut().remove(k.as_str());
-        } else {
-            let inner = merge(result.get(k.as_str()), v);
-            result.map_mut().insert(k.clone(), inner);
-        }
-    }
+pub fn merge(object: &Value, change: &Value) -> Value {
+    let mut result = object.clone();
+    patch::merge(&mut result, change);
     result
 }
 
-/// Writes the annotation as `--save-config` and other verbs do that make typed objects.
+/// Writes the annotation as `--save-config` and other verbs do that make typed objects: without the
+/// empty map of annotations that `apply` adds.
 pub fn annotate_typed(object: &mut Value) {
-    annotate(object);
+    let mut plain = object.clone();
+    plain.remove(&["metadata", "annotations", LAST_APPLIED]);
+    // An encoder of typed objects writes their fields in the order of their types.
+    let text = typed_json(&plain) + "\n";
+    object.set(&["metadata", "annotations", LAST_APPLIED], text);
+}
+
+/// JSON with kind and version first, as Go writes its structs.
+fn typed_json(object: &Value) -> String {
+    let mut parts = Vec::new();
+    for key in ["kind", "apiVersion", "metadata"] {
+        if object.has(key) {
+            parts.push(format!("{key:?}:{}", gojson::compact(object.get(key), false)));
+        }
+    }
+    for (k, v) in object.entries() {
+        if !matches!(k.as_str(), "kind" | "apiVersion" | "metadata") {
+            parts.push(format!("{:?}:{}", k.as_str(), gojson::compact(v, false)));
+        }
+    }
+    format!("{{{}}}", parts.join(","))
 }
 
 /// An object with a strategic merge patch applied.
 ///
 /// # Errors
 /// A patch that does not fit the object's type.
-pub fn strategic(object: &Value, patch: &Value) -> Result<Value, Error> {
-    Ok(merge(object, patch))
+pub fn strategic(object: &Value, change: &Value) -> Result<Value, Error> {
+    super::patch::apply(PatchType::Strategic, object, change)
 }
 
 /// An object with a JSON patch applied.
 ///
 /// # Errors
 /// A patch that cannot be applied.
-pub fn json_patch(_object: &Value, _patch: &Value) -> Result<Value, Error> {
-    Err(Error::plain("JSON patches of --overrides are not simulated yet"))
+pub fn json_patch(object: &Value, change: &Value) -> Result<Value, Error> {
+    super::patch::apply(PatchType::Json, object, change)
+}
+
+/// What `--prune` may delete by default.
+const PRUNED: &[(&str, &str)] = &[
+    ("v1", "ConfigMap"),
+    ("v1", "Endpoints"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Pod"),
+    ("v1", "ReplicationController"),
+    ("v1", "Secret"),
+    ("v1", "Service"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
+    ("apps/v1", "StatefulSet"),
+    ("v1", "Namespace"),
+    ("v1", "PersistentVolume"),
+];
+
+/// Deletes what was applied before with the same labels and is in the files no longer.
+async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), Error> {
+    let allowed = cmd.flags.all("prune-allowlist");
+    let mut kinds: Vec<(String, String)> = Vec::new();
+    for a in allowed {
+        let parts: Vec<&str> = a.split('/').collect();
+        let [group, version, kind] = parts.as_slice() else {
+            return Err(Error::plain(format!(
+                "invalid GroupVersionKind format: {a}, please follow <group/version/kind>"
+            )));
+        };
+        let group = if *group == "core" { "" } else { group };
+        kinds.push((crate::api::resource::join(group, version), (*kind).to_owned()));
+    }
+    if allowed.is_empty() {
+        cmd.err("W1121 00:00:00.000000       1 prune.go:71] Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.");
+        kinds = PRUNED.iter().map(|(v, k)| ((*v).to_owned(), (*k).to_owned())).collect();
+    }
+    let labels = cmd.flags.all("selector").join(",");
+    let dry = cmd.dry_run()?;
+    let mut report = Report::new(cmd, "pruned")?;
+    // First what is in namespaces, then the rest.
+    let all = cmd.resources();
+    let resources: Vec<_> = kinds
+        .iter()
+        .filter_map(|(v, k)| super::mapper::of_kind(&all, v, k))
+        .collect();
+    for namespaced in [true, false] {
+        let places: Vec<String> = if namespaced {
+            namespaces.to_vec()
+        } else {
+            vec![String::new()]
+        };
+        for place in &places {
+            for resource in resources.iter().filter(|r| r.namespaced == namespaced) {
+                let list = cmd.list(resource, place, &labels, "").await?;
+                for object in list.get("items").items() {
+                    let applied = !object
+                        .at(&["metadata", "annotations"])
+                        .str_at(&[LAST_APPLIED])
+                        .is_empty();
+                    let uid = object.str_at(&["metadata", "uid"]);
+                    if !applied || kept.iter().any(|k| k == uid) {
+                        continue;
+                    }
+                    let mut object = object.clone();
+                    object.set(&["apiVersion"], resource.api_version());
+                    object.set(&["kind"], resource.kind.clone());
+                    if dry != DryRun::Client {
+                        let mut options = crate::obj! { "propagationPolicy": "Background" };
+                        if dry == DryRun::Server {
+                            options.set(&["dryRun"], crate::list!["All"]);
+                        }
+                        let name = object.str_at(&["metadata", "name"]);
+                        cmd.remove(resource, place, name, &options).await?;
+                    }
+                    report.print(cmd, &object)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const LAST_FLAGS: &[Flag] = &[flag("output", 'o', Kind::Str, "yaml", "yaml or json.")];
+
+static VIEW: Verb = Verb {
+    name: "view-last-applied",
+    short: "View the latest last-applied-configuration annotations of a resource/object",
+    usage: "kubectl apply view-last-applied (TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME) [options]",
+    flags: &[LAST_FLAGS, FILES, SELECTOR, ALL],
+    run: Some(|c| Box::pin(view(c))),
+    ..VERB
+};
+
+async fn view(cmd: &Cmd) -> Result<(), Error> {
+    let output = cmd.flags.str("output");
+    if !matches!(output, "yaml" | "json") {
+        return Err(Error::usage(format!(
+            "Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json"
+        )));
+    }
+    let select = Select::of(cmd);
+    let found = builder::find(cmd, &select, true).await?;
+    let errors = found.errors;
+    for info in &found.infos {
+        let text = info.object.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);
+        if text.is_empty() {
+            continue;
+        }
+        let value = Value::from_json(text).map_err(|e| Error::plain(e.to_string()))?;
+        match output {
+            "json" => cmd.out(gojson::indented(&value, "  ", true) + "\n"),
+            _ => cmd.out(yaml::to_yaml(&value)),
+        }
+    }
+    Error::all(errors)
+}
+
+const SET_FLAGS: &[Flag] = &[flag(
+    "create-annotation",
+    '\0',
+    Kind::Bool,
+    "false",
+    "Add the annotation where there is none.",
+)];
+
+static SET_LAST: Verb = Verb {
+    name: "set-last-applied",
+    short: "Set the last-applied-configuration annotation on a live object to match the contents of a file",
+    usage: "kubectl apply set-last-applied -f FILENAME [options]",
+    flags: &[SET_FLAGS, FILES, PRINT, DRY_RUN],
+    run: Some(|c| Box::pin(set_last(c))),
+    ..VERB
+};
+
+async fn set_last(cmd: &Cmd) -> Result<(), Error> {
+    let found = builder::find(cmd, &Select::of(cmd), false).await?;
+    Error::all(found.errors)?;
+    let mut report = Report::new(cmd, "configured")?;
+    let write = Write::of(cmd, "kubectl-last-applied")?;
+    for info in &found.infos {
+        let current = cmd.get(&info.resource, &info.namespace, &info.name).await?;
+        let missing = current
+            .at(&["metadata", "annotations"])
+            .str_at(&[LAST_APPLIED])
+            .is_empty();
+        if missing && !cmd.flags.bool("create-annotation") {
+            return Err(Error::plain(format!(
+                "no last-applied-configuration annotation found on resource: {}, to create the annotation, run the \
+                 command with --create-annotation",
+                info.name
+            )));
+        }
+        let mut object = info.object.clone();
+        object.remove(&["metadata", "annotations", LAST_APPLIED]);
+        let text = gojson::compact(&object, false) + "\n";
+        let mut change = Value::map();
+        change.set(&["metadata", "annotations", LAST_APPLIED], text);
+        let stored = if cmd.dry_run()? == DryRun::Client {
+            merge(&current, &change)
+        } else {
+            let kind = PatchType::Merge;
+            cmd.patch(&info.resource, &info.namespace, &info.name, "", kind, &change, &write)
+                .await?
+        };
+        report.print(cmd, &stored)?;
+    }
+    Ok(())
 }

@@ -1,15 +1,157 @@
 //! `kubectl attach`, and the attached runs of `kubectl run`.
 
-use super::command::Cmd;
+use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
+use super::exec::{completed, open, talk};
+use super::flags::{Flag, Kind, flag};
+use super::podpick;
+use crate::api::{Payload, Request};
+use crate::sim::timeout;
 use crate::value::Value;
 
-/// Waits until the pod's container runs, and shows what it prints.
+const FLAGS: &[Flag] = &[
+    flag("container", 'c', Kind::Str, "", "To this container."),
+    flag(
+        "pod-running-timeout",
+        '\0',
+        Kind::Duration,
+        "1m0s",
+        "How long to wait for a running pod.",
+    ),
+    flag("quiet", 'q', Kind::Bool, "false", "Only what the program prints."),
+    flag("stdin", 'i', Kind::Bool, "false", "Give it the standard input."),
+    flag("tty", 't', Kind::Bool, "false", "Use a terminal."),
+    flag("detach-keys", '\0', Kind::Str, "", "Keys that end the attachment.").but("not simulated"),
+];
+
+pub static ATTACH: Verb = Verb {
+    name: "attach",
+    group: "Troubleshooting and Debugging Commands:",
+    short: "Attach to a running container",
+    usage: "kubectl attach (POD | TYPE/NAME) -c CONTAINER [options]",
+    flags: &[FLAGS],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+const PROMPT: &str = "If you don't see a command prompt, try pressing enter.";
+const RECORDED: &str = "All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.";
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    match cmd.args.len() {
+        0 => return Err(Error::plain("at least 1 argument is required for attach")),
+        1 | 2 => {}
+        n => {
+            return Err(Error::plain(format!(
+                "expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {n}: [{}]",
+                cmd.args.join(" ")
+            )));
+        }
+    }
+    let pod = podpick::pod(cmd, &cmd.args).await?;
+    completed(&pod, "attach")?;
+    let container = podpick::container(cmd, &pod, cmd.flags.str("container"), cmd.flags.bool("quiet"))
+        .map_err(|e| Error::plain(format!("cannot attach to the container: {}", e.message())))?;
+    session(cmd, &pod, &container).await
+}
+
+async fn session(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
+    let quiet = cmd.flags.bool("quiet");
+    if cmd.flags.bool("stdin") && !quiet {
+        cmd.err(RECORDED);
+    }
+    let session = open(cmd, pod, container, None).await?;
+    if cmd.flags.bool("stdin") && !quiet {
+        cmd.err(PROMPT);
+    }
+    talk(cmd, &session).await.map_err(|s| Error::plain(s.message()))?;
+    Ok(())
+}
+
+/// Waits until the pod fits.
+async fn wait_for(cmd: &Cmd, pod: &Value, fits: impl Fn(&Value) -> bool) -> Result<Value, Error> {
+    let pods = cmd.client.resource("", "v1", "pods")?;
+    let request = Request::get(pods.path(pod.str_at(&["metadata", "namespace"])))
+        .with(
+            "fieldSelector",
+            format!("metadata.name={}", pod.str_at(&["metadata", "name"])),
+        )
+        .with("watch", "true");
+    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
+        return Err(Error::plain("the API server did not answer with a watch"));
+    };
+    while let Some(event) = watch.next().await {
+        if event.name() == "DELETED" {
+            return Err(Error::plain(format!(
+                "pods {:?} not found",
+                pod.str_at(&["metadata", "name"])
+            )));
+        }
+        if let Some(o) = event.object().filter(|o| fits(o.value())) {
+            return Ok(o.value().clone());
+        }
+    }
+    Err(Error::plain("timed out waiting for the condition"))
+}
+
+/// Waits until a new pod runs, shows what it prints, and ends as it ends.
 ///
 /// # Errors
-/// A plain sentence: attaching is not simulated yet.
-pub async fn wait_and_attach(_cmd: &Cmd, _pod: &Value) -> Result<(), Error> {
-    Err(Error::plain(
-        "attaching to a container is not simulated yet; use kubectl logs",
-    ))
+/// The exit code of the pod's container, or why it never ran.
+pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
+    let phase = |p: &Value| p.str_at(&["status", "phase"]).to_owned();
+    let over = |p: &Value| matches!(phase(p).as_str(), "Succeeded" | "Failed");
+    let started = |p: &Value| {
+        over(p)
+            || (phase(p) == "Running"
+                && p.at(&["status", "conditions"])
+                    .items()
+                    .iter()
+                    .any(|c| c.str_at(&["type"]) == "Ready" && c.str_at(&["status"]) == "True"))
+    };
+    let limit = cmd.flags.duration("pod-running-timeout");
+    let pod = timeout(cmd.sim(), limit, wait_for(cmd, pod, started))
+        .await
+        .unwrap_or_else(|| Err(Error::plain("timed out waiting for the condition")))?;
+    let container = podpick::container(cmd, &pod, "", true)?;
+    if over(&pod) {
+        super::logs::whole(cmd, &pod, &container).await?;
+    } else {
+        let attached = session(cmd, &pod, &container).await;
+        if let Err(e) = attached {
+            cmd.err(format!(
+                "warning: couldn't attach to pod/{}, falling back to streaming logs: {}",
+                pod.str_at(&["metadata", "name"]),
+                e.message()
+            ));
+            super::logs::whole(cmd, &pod, &container).await?;
+        }
+    }
+    if cmd.flags.str("restart") == "Always" && !cmd.flags.bool("leave-stdin-open") {
+        return Ok(());
+    }
+    let pod = wait_for(cmd, &pod, over).await?;
+    if phase(&pod) == "Succeeded" {
+        return Ok(());
+    }
+    let ended = pod
+        .at(&["status", "containerStatuses"])
+        .items()
+        .iter()
+        .map(|c| c.at(&["state", "terminated"]).clone())
+        .find(|t| t.i64_at(&["exitCode"]).unwrap_or(0) != 0)
+        .unwrap_or_default();
+    let name = format!(
+        "{}/{}",
+        pod.str_at(&["metadata", "namespace"]),
+        pod.str_at(&["metadata", "name"])
+    );
+    let code = ended
+        .i64_at(&["exitCode"])
+        .and_then(|c| i32::try_from(c).ok())
+        .unwrap_or(1);
+    if !cmd.flags.bool("quiet") {
+        cmd.err(format!("pod {name} terminated ({})", ended.str_at(&["reason"])));
+    }
+    Err(Error::Exit(code))
 }

@@ -265,7 +265,6 @@ fn tuples(cmd: &Cmd, select: &Select, namespace: &str, selecting: bool) -> Resul
 pub struct Found {
     pub infos: Vec<Info>,
     pub errors: Vec<Error>,
-    pub single: bool,
 }
 
 /// Fetches what the arguments and files name. Objects of files stay as the files have them unless
@@ -275,10 +274,7 @@ pub struct Found {
 /// As [`targets`]; failures of single objects are in [`Found::errors`].
 pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Error> {
     let targets = targets(cmd, select).await?;
-    let mut found = Found {
-        single: targets.single,
-        ..Found::default()
-    };
+    let mut found = Found::default();
     for target in targets.list {
         match target {
             Target::List { resource, namespace } => {

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
 use crate::api::client::item;
-use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response, Status};
+use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response};
 use crate::shell::Context;
 use crate::sim::Sim;
 use crate::value::Value;
@@ -321,14 +321,4 @@ fn sub(path: String, subresource: &str) -> String {
 /// The namespace, or nothing for a resource that has none.
 pub fn scope<'a>(resource: &Resource, namespace: &'a str) -> &'a str {
     if resource.namespaced { namespace } else { "" }
-}
-
-/// Whether a failure is the API's 404.
-pub fn not_found(e: &Error) -> bool {
-    e.is_not_found()
-}
-
-/// A failure of the API as an error.
-pub fn status(s: Status) -> Error {
-    Error::Status(s)
 }

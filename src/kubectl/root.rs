@@ -13,7 +13,7 @@ pub static ROOT: Verb = Verb {
         &super::set::SET,
         &EXPLAIN,
         &super::get::GET,
-        &EDIT,
+        &super::edit::EDIT,
         &super::delete::DELETE,
         &super::rollout::ROLLOUT,
         &super::scale::SCALE,
@@ -26,9 +26,9 @@ pub static ROOT: Verb = Verb {
         &DRAIN,
         &TAINT,
         &super::describe::DESCRIBE,
-        &LOGS,
-        &ATTACH,
-        &EXEC,
+        &super::logs::LOGS,
+        &super::attach::ATTACH,
+        &super::exec::EXEC,
         &PORT_FORWARD,
         &PROXY,
         &CP,
@@ -37,9 +37,9 @@ pub static ROOT: Verb = Verb {
         &EVENTS,
         &DIFF,
         &super::apply::APPLY,
-        &PATCH,
+        &super::patch::PATCH,
         &REPLACE,
-        &WAIT,
+        &super::wait::WAIT,
         &KUSTOMIZE,
         &super::label::LABEL,
         &super::label::ANNOTATE,
@@ -76,7 +76,6 @@ const ADVANCED: &str = "Advanced Commands:";
 const OTHER: &str = "Other Commands:";
 
 static EXPLAIN: Verb = later("explain", INTERMEDIATE, "Get documentation for a resource");
-static EDIT: Verb = later("edit", INTERMEDIATE, "Edit a resource on the server");
 static AUTOSCALE: Verb = later(
     "autoscale",
     DEPLOY,
@@ -87,9 +86,6 @@ static CORDON: Verb = later("cordon", MANAGE, "Mark node as unschedulable");
 static UNCORDON: Verb = later("uncordon", MANAGE, "Mark node as schedulable");
 static DRAIN: Verb = later("drain", MANAGE, "Drain node in preparation for maintenance");
 static TAINT: Verb = later("taint", MANAGE, "Update the taints on one or more nodes");
-static LOGS: Verb = later("logs", DEBUGGING, "Print the logs for a container in a pod");
-static ATTACH: Verb = later("attach", DEBUGGING, "Attach to a running container");
-static EXEC: Verb = later("exec", DEBUGGING, "Execute a command in a container");
 static PORT_FORWARD: Verb = later("port-forward", DEBUGGING, "Forward one or more local ports to a pod");
 static PROXY: Verb = later("proxy", DEBUGGING, "Run a proxy to the Kubernetes API server");
 static CP: Verb = later("cp", DEBUGGING, "Copy files and directories to and from containers");
@@ -105,13 +101,7 @@ static DIFF: Verb = later(
     ADVANCED,
     "Diff the live version against a would-be applied version",
 );
-static PATCH: Verb = later("patch", ADVANCED, "Update fields of a resource");
 static REPLACE: Verb = later("replace", ADVANCED, "Replace a resource by file name or stdin");
-static WAIT: Verb = later(
-    "wait",
-    ADVANCED,
-    "Wait for a specific condition on one or many resources",
-);
 static KUSTOMIZE: Verb = later(
     "kustomize",
     ADVANCED,

@@ -1,6 +1,12 @@
 //! `kubectl create`: from files, and the generators, one file per family.
 
+mod config;
 mod deployment;
+mod ingress;
+mod jobs;
+mod rbac;
+mod service;
+mod small;
 
 use super::builder::{self, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
@@ -53,7 +59,25 @@ pub static CREATE: Verb = Verb {
         FIELD_MANAGER,
         RECORD,
     ],
-    subs: &[&deployment::DEPLOYMENT],
+    subs: &[
+        &rbac::CLUSTER_ROLE,
+        &rbac::CLUSTER_ROLE_BINDING,
+        &config::CONFIG_MAP,
+        &jobs::CRON_JOB,
+        &deployment::DEPLOYMENT,
+        &ingress::INGRESS,
+        &jobs::JOB,
+        &small::NAMESPACE,
+        &small::PDB,
+        &small::PRIORITY_CLASS,
+        &small::QUOTA,
+        &rbac::ROLE,
+        &rbac::ROLE_BINDING,
+        &config::SECRET,
+        &service::SERVICE,
+        &small::SERVICE_ACCOUNT,
+        &small::TOKEN,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -141,7 +165,7 @@ pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Resu
         object.set(&["metadata", "namespace"], namespace.as_str());
     }
     if cmd.flags.bool("save-config") {
-        super::apply::annotate(&mut object);
+        super::apply::annotate_typed(&mut object);
     }
     if cmd.dry_run()? != DryRun::Client {
         let mut write = Write::of(cmd, "kubectl-create")?;

@@ -1,0 +1,264 @@
+//! `kubectl create configmap` and `kubectl create secret`.
+
+use super::{GENERATOR, generate, one_name};
+use crate::kubectl::command::{Cmd, VERB, Verb};
+use crate::kubectl::error::Error;
+use crate::kubectl::flags::{Flag, Kind, flag};
+use crate::obj;
+use crate::value::{Value, base64};
+
+const SOURCES: &[Flag] = &[
+    flag("append-hash", '\0', Kind::Bool, "false", "Append a hash of the content to the name.").but("not simulated"),
+    flag("from-env-file", '\0', Kind::Slice, "[]", "A file with a KEY=VALUE on each line."),
+    flag("from-file", '\0', Kind::Slice, "[]", "A file, as FILE or KEY=FILE, or a directory of files."),
+    flag("from-literal", '\0', Kind::Array, "[]", "KEY=VALUE."),
+];
+
+pub static CONFIG_MAP: Verb = Verb {
+    name: "configmap",
+    aliases: &["cm"],
+    short: "Create a config map from a local file, directory or literal value",
+    examples: "  # From values\n  kubectl create configmap conf --from-literal=color=blue\n\n  # From a file\n  kubectl create configmap conf --from-file=app.properties",
+    usage: "kubectl create configmap NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
+    flags: &[SOURCES, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(config_map(c))),
+    ..VERB
+};
+
+/// Keys and bytes, in the order in which they were given.
+type Data = Vec<(String, Vec<u8>)>;
+
+fn data(cmd: &Cmd) -> Result<Data, Error> {
+    let (env, files, literals) = (
+        cmd.flags.all("from-env-file"),
+        cmd.flags.all("from-file"),
+        cmd.flags.all("from-literal"),
+    );
+    if !env.is_empty() && (!files.is_empty() || !literals.is_empty()) {
+        return Err(Error::plain("from-env-file cannot be combined with from-file or from-literal"));
+    }
+    let mut data: Data = Vec::new();
+    let mut add = |key: &str, bytes: Vec<u8>| -> Result<(), Error> {
+        let good = !key.is_empty()
+            && key.len() <= 253
+            && key != "."
+            && !key.starts_with("..")
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if !good {
+            return Err(Error::plain(format!(
+                "{key:?} is not a valid key name for a ConfigMap: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+            )));
+        }
+        if data.iter().any(|(k, _)| k == key) {
+            return Err(Error::plain(format!(
+                "cannot add key {key:?}, another key by that name already exists in Data for ConfigMap"
+            )));
+        }
+        data.push((key.to_owned(), bytes));
+        Ok(())
+    };
+    let read = |path: &str| -> Result<Vec<u8>, Error> {
+        cmd.cx
+            .files
+            .read(&cmd.cx.path(path))
+            .map(|b| b.as_ref().clone())
+            .map_err(|e| Error::plain(format!("error reading {path}: {}", e.to_string().to_lowercase())))
+    };
+    for source in files {
+        let (key, path) = match source.split_once('=') {
+            Some((k, p)) if !k.is_empty() && !p.is_empty() => (Some(k), p),
+            Some(("", _)) => {
+                return Err(Error::plain(format!(
+                    "key name for file path {} missing",
+                    source.trim_start_matches('=')
+                )));
+            }
+            Some((k, _)) => return Err(Error::plain(format!("file path for key name {k} missing"))),
+            None => (None, source.as_str()),
+        };
+        let absolute = cmd.cx.path(path);
+        if cmd.cx.files.is_dir(&absolute) {
+            if key.is_some() {
+                return Err(Error::plain("cannot give a key name for a directory path"));
+            }
+            for (name, stat) in cmd.cx.files.list(&absolute).unwrap_or_default() {
+                if stat.kind == crate::shell::FileKind::File {
+                    add(&name, read(&format!("{path}/{name}"))?)?;
+                }
+            }
+            continue;
+        }
+        let key = key.unwrap_or_else(|| crate::shell::base_name(path)).to_owned();
+        add(&key, read(path)?)?;
+    }
+    for literal in literals {
+        match literal.split_once('=') {
+            Some((k, v)) if !k.is_empty() => {
+                // Quotes around a value are the shell's, left over from a script.
+                let bare = v.trim_matches(['\'', '"']);
+                let quoted = v.len() >= 2 && (v.starts_with('\'') && v.ends_with('\'') || v.starts_with('"') && v.ends_with('"'));
+                add(k, if quoted { bare } else { v }.as_bytes().to_vec())?;
+            }
+            _ => {
+                return Err(Error::plain(format!("invalid literal source {literal}, expected key=value")));
+            }
+        }
+    }
+    for path in env {
+        let text = String::from_utf8_lossy(&read(path)?).into_owned();
+        for line in text.lines() {
+            let line = line.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match line.split_once('=') {
+                Some((k, v)) => add(k, v.as_bytes().to_vec())?,
+                None => add(line, cmd.cx.env.get(line).cloned().unwrap_or_default().into_bytes())?,
+            }
+        }
+    }
+    Ok(data)
+}
+
+async fn config_map(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let mut object = obj! { "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": name } };
+    for (key, bytes) in data(cmd)? {
+        match String::from_utf8(bytes) {
+            Ok(text) => object.set(&["data", &key], text),
+            Err(e) => object.set(&["binaryData", &key], base64::encode(e.as_bytes())),
+        }
+    }
+    generate(cmd, object, "failed to create configmap").await
+}
+
+pub static SECRET: Verb = Verb {
+    name: "secret",
+    short: "Create a secret using a specified subcommand",
+    long: "docker-registry is for pulling images, generic for anything, tls for a certificate and its key.",
+    usage: "kubectl create secret (docker-registry | generic | tls) [options]",
+    subs: &[&DOCKER, &GENERIC, &TLS],
+    ..VERB
+};
+
+const TYPE: &[Flag] = &[flag("type", '\0', Kind::Str, "", "The secret's type.")];
+
+static GENERIC: Verb = Verb {
+    name: "generic",
+    short: "Create a secret from a local file, directory, or literal value",
+    usage: "kubectl create secret generic NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
+    flags: &[SOURCES, TYPE, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(generic(c))),
+    ..VERB
+};
+
+async fn generic(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
+    for (key, bytes) in data(cmd)? {
+        object.set(&["data", &key], base64::encode(&bytes));
+    }
+    object.set_or_remove(&["type"], cmd.flags.str("type"));
+    generate(cmd, object, "failed to create secret").await
+}
+
+const DOCKER_FLAGS: &[Flag] = &[
+    flag("append-hash", '\0', Kind::Bool, "false", "Append a hash of the content to the name.").but("not simulated"),
+    flag("docker-email", '\0', Kind::Str, "", "E-mail address for the registry."),
+    flag("docker-password", '\0', Kind::Str, "", "Password for the registry."),
+    flag("docker-server", '\0', Kind::Str, "https://index.docker.io/v1/", "The registry."),
+    flag("docker-username", '\0', Kind::Str, "", "User of the registry."),
+    flag("from-file", '\0', Kind::Slice, "[]", "A file with Docker's configuration."),
+];
+
+static DOCKER: Verb = Verb {
+    name: "docker-registry",
+    short: "Create a secret for use with a Docker registry",
+    usage: "kubectl create secret docker-registry NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none] [options]",
+    flags: &[DOCKER_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(docker(c))),
+    ..VERB
+};
+
+async fn docker(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let files = cmd.flags.all("from-file");
+    let (server, user, password, email) = (
+        cmd.flags.str("docker-server"),
+        cmd.flags.str("docker-username"),
+        cmd.flags.str("docker-password"),
+        cmd.flags.str("docker-email"),
+    );
+    let content = if files.is_empty() {
+        if user.is_empty() || password.is_empty() || server.is_empty() {
+            return Err(Error::plain(
+                "either --from-file or the combination of --docker-username, --docker-password and --docker-server is required",
+            ));
+        }
+        // Go writes the fields of its struct in their order.
+        let quote = |t: &str| crate::value::gojson::compact(&Value::from(t), true);
+        let mail = if email.is_empty() {
+            String::new()
+        } else {
+            format!(",\"email\":{}", quote(email))
+        };
+        let auth = base64::encode(format!("{user}:{password}"));
+        format!(
+            "{{\"auths\":{{{}:{{\"username\":{},\"password\":{}{mail},\"auth\":{}}}}}}}",
+            quote(server),
+            quote(user),
+            quote(password),
+            quote(&auth)
+        )
+        .into_bytes()
+    } else {
+        data(cmd)?.into_iter().next().map(|(_, b)| b).unwrap_or_default()
+    };
+    let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
+    object.set(&["data", ".dockerconfigjson"], base64::encode(content));
+    object.set(&["type"], "kubernetes.io/dockerconfigjson");
+    generate(cmd, object, "failed to create secret").await
+}
+
+const TLS_FLAGS: &[Flag] = &[
+    flag("append-hash", '\0', Kind::Bool, "false", "Append a hash of the content to the name.").but("not simulated"),
+    flag("cert", '\0', Kind::Str, "", "File of the certificate, in PEM."),
+    flag("key", '\0', Kind::Str, "", "File of its private key, in PEM."),
+];
+
+static TLS: Verb = Verb {
+    name: "tls",
+    short: "Create a TLS secret",
+    usage: "kubectl create secret tls NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none] [options]",
+    flags: &[TLS_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    missing: "checking that certificate and key belong together",
+    run: Some(|c| Box::pin(tls(c))),
+    ..VERB
+};
+
+async fn tls(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let (cert, key) = (cmd.flags.str("cert"), cmd.flags.str("key"));
+    if cert.is_empty() || key.is_empty() {
+        return Err(Error::plain("key and cert must be specified"));
+    }
+    let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
+    for (field, path) in [("tls.crt", cert), ("tls.key", key)] {
+        let text = cmd.cx.files.read_text(&cmd.cx.path(path)).map_err(|e| {
+            Error::plain(format!(
+                "Cannot read file {path}, open {path}: {}",
+                e.to_string().to_lowercase()
+            ))
+        })?;
+        if !text.contains("-----BEGIN ") {
+            return Err(Error::plain(if field == "tls.crt" {
+                "tls: failed to find any PEM data in certificate input".to_owned()
+            } else {
+                "tls: failed to find any PEM data in key input".to_owned()
+            }));
+        }
+        object.set(&["data", field], base64::encode(text));
+    }
+    object.set(&["type"], "kubernetes.io/tls");
+    generate(cmd, object, "failed to create secret").await
+}

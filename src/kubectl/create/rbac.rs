@@ -1,0 +1,185 @@
+//! `kubectl create role`, `clusterrole`, `rolebinding` and `clusterrolebinding`.
+
+use super::{GENERATOR, generate, one_name};
+use crate::kubectl::command::{Cmd, VERB, Verb};
+use crate::kubectl::error::Error;
+use crate::kubectl::flags::{Flag, Kind, flag};
+use crate::kubectl::mapper;
+use crate::kubectl::set::subjects;
+use crate::obj;
+use crate::value::Value;
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+const ROLE_FLAGS: &[Flag] = &[
+    flag("resource", '\0', Kind::Slice, "[]", "Types that the rule is about."),
+    flag("resource-name", '\0', Kind::Array, "[]", "Names that the rule is about."),
+    flag("verb", '\0', Kind::Slice, "[]", "What may be done."),
+];
+const CLUSTER_ROLE_FLAGS: &[Flag] = &[
+    flag("aggregation-rule", '\0', Kind::Str, "", "Labels of cluster roles to join: KEY=VALUE."),
+    flag("non-resource-url", '\0', Kind::Slice, "[]", "Paths that the rule is about."),
+];
+
+pub static ROLE: Verb = Verb {
+    name: "role",
+    short: "Create a role with single rule",
+    usage: "kubectl create role NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
+    flags: &[ROLE_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(role(c))),
+    ..VERB
+};
+
+pub static CLUSTER_ROLE: Verb = Verb {
+    name: "clusterrole",
+    short: "Create a cluster role",
+    usage: "kubectl create clusterrole NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
+    flags: &[ROLE_FLAGS, CLUSTER_ROLE_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(role(c))),
+    ..VERB
+};
+
+const VERBS: [&str; 16] = [
+    "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "use", "bind", "escalate",
+    "impersonate", "approve", "sign", "attest", "*",
+];
+
+fn unique(words: &[String]) -> Vec<&str> {
+    let mut list: Vec<&str> = Vec::new();
+    for w in words {
+        if !list.contains(&w.as_str()) {
+            list.push(w);
+        }
+    }
+    list
+}
+
+fn texts(words: &[&str]) -> Value {
+    words.iter().map(|w| Value::from(*w)).collect()
+}
+
+async fn role(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let cluster = cmd.verb.name == "clusterrole";
+    let kind = if cluster { "ClusterRole" } else { "Role" };
+    let mut object = obj! {
+        "apiVersion": format!("{GROUP}/v1"), "kind": kind, "metadata": obj! { "name": name },
+    };
+    let failed = format!("failed to create {}", cmd.verb.name);
+    let mut verbs = unique(cmd.flags.all("verb"));
+    if verbs.contains(&"*") {
+        verbs = vec!["*"];
+    }
+    let urls = if cluster {
+        unique(cmd.flags.all("non-resource-url"))
+    } else {
+        Vec::new()
+    };
+    let resources = unique(cmd.flags.all("resource"));
+    if cluster && !cmd.flags.str("aggregation-rule").is_empty() {
+        if !urls.is_empty() || !resources.is_empty() || !verbs.is_empty() {
+            return Err(Error::plain("aggregation rule must be specified without nonResourceURLs, resources or resourceNames"));
+        }
+        let labels = crate::kubectl::run::parse_labels(cmd.flags.str("aggregation-rule"))?;
+        let selector = obj! { "matchLabels": labels };
+        object.set(&["aggregationRule", "clusterRoleSelectors"], crate::list![selector]);
+        object.set(&["rules"], Value::Null);
+        return generate(cmd, object, &failed).await;
+    }
+    if verbs.is_empty() {
+        return Err(Error::plain("at least one verb must be specified"));
+    }
+    if resources.is_empty() && urls.is_empty() {
+        return Err(Error::plain(if cluster {
+            "one of resource or nonResourceURL must be specified"
+        } else {
+            "at least one resource must be specified"
+        }));
+    }
+    for v in verbs.iter().filter(|v| !VERBS.contains(v)) {
+        cmd.err(format!("Warning: '{v}' is not a standard resource verb"));
+    }
+    // One rule for each API group, in the order of the groups.
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for word in &resources {
+        let (main, sub) = word.split_once('/').unwrap_or((word, ""));
+        let (group, plural) = if main == "*" {
+            (String::new(), "*".to_owned())
+        } else {
+            match mapper::resource(cmd, main) {
+                Ok(r) => (r.group.to_string(), r.name.to_string()),
+                Err(e) => return Err(Error::Text(e.message())),
+            }
+        };
+        let full = if sub.is_empty() { plural } else { format!("{plural}/{sub}") };
+        match groups.iter_mut().find(|(g, _)| *g == group) {
+            Some((_, list)) => list.push(full),
+            None => groups.push((group, vec![full])),
+        }
+    }
+    groups.sort();
+    let names = unique(cmd.flags.all("resource-name"));
+    let mut rules = Vec::new();
+    for (group, list) in groups {
+        let list: Vec<&str> = list.iter().map(String::as_str).collect();
+        let mut rule = obj! { "apiGroups": texts(&[&group]), "resources": texts(&list), "verbs": texts(&verbs) };
+        rule.set_or_remove(&["resourceNames"], texts(&names));
+        rules.push(rule);
+    }
+    if !urls.is_empty() {
+        rules.push(obj! { "nonResourceURLs": texts(&urls), "verbs": texts(&verbs) });
+    }
+    object.set(&["rules"], rules);
+    generate(cmd, object, &failed).await
+}
+
+const SUBJECTS: &[Flag] = &[
+    flag("clusterrole", '\0', Kind::Str, "", "The cluster role to bind."),
+    flag("group", '\0', Kind::Array, "[]", "Groups that get it."),
+    flag("serviceaccount", '\0', Kind::Array, "[]", "Service accounts that get it: NAMESPACE:NAME."),
+    flag("user", '\0', Kind::Array, "[]", "Users that get it."),
+];
+const ROLE_NAME: &[Flag] = &[flag("role", '\0', Kind::Str, "", "The role to bind.")];
+
+pub static ROLE_BINDING: Verb = Verb {
+    name: "rolebinding",
+    short: "Create a role binding for a particular role or cluster role",
+    usage: "kubectl create rolebinding NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
+    flags: &[SUBJECTS, ROLE_NAME, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(binding(c))),
+    ..VERB
+};
+
+pub static CLUSTER_ROLE_BINDING: Verb = Verb {
+    name: "clusterrolebinding",
+    short: "Create a cluster role binding for a particular cluster role",
+    usage: "kubectl create clusterrolebinding NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
+    flags: &[SUBJECTS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    required: &["clusterrole"],
+    run: Some(|c| Box::pin(binding(c))),
+    ..VERB
+};
+
+async fn binding(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let cluster = cmd.verb.name == "clusterrolebinding";
+    let (cluster_role, role) = (
+        cmd.flags.str("clusterrole"),
+        if cluster { "" } else { cmd.flags.str("role") },
+    );
+    if cluster_role.is_empty() == role.is_empty() {
+        return Err(Error::plain("exactly one of clusterrole or role must be specified"));
+    }
+    let (kind, target) = if role.is_empty() {
+        ("ClusterRole", cluster_role)
+    } else {
+        ("Role", role)
+    };
+    let mut object = obj! {
+        "apiVersion": format!("{GROUP}/v1"),
+        "kind": if cluster { "ClusterRoleBinding" } else { "RoleBinding" },
+        "metadata": obj! { "name": name },
+        "roleRef": obj! { "apiGroup": GROUP, "kind": kind, "name": target },
+    };
+    object.set_or_remove(&["subjects"], subjects(cmd)?);
+    generate(cmd, object, &format!("failed to create {}", cmd.verb.name)).await
+}

@@ -1,0 +1,122 @@
+//! `kubectl create service`.
+
+use super::{GENERATOR, generate, one_name};
+use crate::kubectl::command::{Cmd, VERB, Verb};
+use crate::kubectl::error::Error;
+use crate::kubectl::flags::{Flag, Kind, flag};
+use crate::obj;
+use crate::value::Value;
+
+pub static SERVICE: Verb = Verb {
+    name: "service",
+    aliases: &["svc"],
+    short: "Create a service using a specified subcommand",
+    usage: "kubectl create service [flags] [options]",
+    subs: &[&CLUSTER_IP, &NODE_PORT, &LOAD_BALANCER, &EXTERNAL_NAME],
+    ..VERB
+};
+
+const TCP: &[Flag] = &[flag("tcp", '\0', Kind::Slice, "[]", "Ports, as PORT or PORT:TARGETPORT.")];
+
+static CLUSTER_IP: Verb = Verb {
+    name: "clusterip",
+    short: "Create a ClusterIP service",
+    usage: "kubectl create service clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none] [options]",
+    flags: &[
+        TCP,
+        &[flag("clusterip", '\0', Kind::Str, "", "The service's address; None for a headless service.")],
+        GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4],
+    ],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+static NODE_PORT: Verb = Verb {
+    name: "nodeport",
+    short: "Create a NodePort service",
+    usage: "kubectl create service nodeport NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
+    flags: &[
+        TCP,
+        &[flag("node-port", '\0', Kind::Int, "0", "The port on the nodes.")],
+        GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4],
+    ],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+static LOAD_BALANCER: Verb = Verb {
+    name: "loadbalancer",
+    short: "Create a LoadBalancer service",
+    usage: "kubectl create service loadbalancer NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
+    flags: &[TCP, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+static EXTERNAL_NAME: Verb = Verb {
+    name: "externalname",
+    short: "Create an ExternalName service",
+    usage: "kubectl create service externalname NAME --external-name external.name [--dry-run=server|client|none] [options]",
+    flags: &[
+        TCP,
+        &[flag("external-name", '\0', Kind::Str, "", "The name that the service stands for.")],
+        GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4],
+    ],
+    required: &["external-name"],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let name = one_name(cmd)?;
+    let kind = match cmd.verb.name {
+        "clusterip" => "ClusterIP",
+        "nodeport" => "NodePort",
+        "loadbalancer" => "LoadBalancer",
+        _ => "ExternalName",
+    };
+    let given = cmd.flags.all("tcp");
+    let headless = kind == "ClusterIP" && cmd.flags.str("clusterip") == "None";
+    if given.is_empty() && !headless && kind != "ExternalName" {
+        return Err(Error::plain("at least one tcp port specifier must be provided"));
+    }
+    let mut ports = Vec::new();
+    for spec in given {
+        let (port, target) = spec.split_once(':').unwrap_or((spec, spec));
+        let number = |text: &str| -> Result<i64, Error> {
+            text.parse::<i64>()
+                .map_err(|_| Error::plain(format!("strconv.Atoi: parsing {text:?}: invalid syntax")))
+        };
+        let n = number(port)?;
+        if !(1..=65_535).contains(&n) {
+            return Err(Error::plain("must be between 1 and 65535, inclusive"));
+        }
+        let target: Value = match target.parse::<i64>() {
+            Ok(n) => n.into(),
+            Err(_) => target.into(),
+        };
+        let mut entry = obj! {
+            "name": spec.replace(':', "-"), "port": n, "protocol": "TCP", "targetPort": target,
+        };
+        if kind == "NodePort" {
+            entry.set_or_remove(&["nodePort"], cmd.flags.int("node-port"));
+        }
+        ports.push(entry);
+    }
+    let labels = obj! { "app": name.as_str() };
+    let mut object = obj! {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": obj! { "labels": &labels, "name": name },
+        "spec": obj! { "selector": labels, "type": kind },
+        "status": obj! { "loadBalancer": obj! {} },
+    };
+    object.set_or_remove(&["spec", "ports"], ports);
+    if kind == "ClusterIP" {
+        object.set_or_remove(&["spec", "clusterIP"], cmd.flags.str("clusterip"));
+    }
+    if kind == "ExternalName" {
+        object.set_or_remove(&["spec", "externalName"], cmd.flags.str("external-name"));
+    }
+    generate(cmd, object, &format!("failed to create {kind} service")).await
+}

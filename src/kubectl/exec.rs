@@ -1,0 +1,192 @@
+//! `kubectl exec`, and the session with a program in a container.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+
+use super::command::{Cmd, VERB, Verb};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::FILES;
+use super::podpick;
+use crate::api::client::item;
+use crate::api::subresource::Session;
+use crate::api::{Method, Payload, Request, Status};
+use crate::value::Value;
+
+const FLAGS: &[Flag] = &[
+    flag("container", 'c', Kind::Str, "", "In this container."),
+    flag(
+        "pod-running-timeout",
+        '\0',
+        Kind::Duration,
+        "1m0s",
+        "How long to wait for a running pod.",
+    ),
+    flag("quiet", 'q', Kind::Bool, "false", "Only what the program prints."),
+    flag("stdin", 'i', Kind::Bool, "false", "Give it the standard input."),
+    flag("tty", 't', Kind::Bool, "false", "Give it a terminal."),
+];
+
+pub static EXEC: Verb = Verb {
+    name: "exec",
+    group: "Troubleshooting and Debugging Commands:",
+    short: "Execute a command in a container",
+    examples: "  # One command\n  kubectl exec web -- date\n\n  # A shell\n  kubectl exec -it web -- sh",
+    usage: "kubectl exec (POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...] [options]",
+    flags: &[FLAGS, FILES],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let before = cmd.dash.unwrap_or(cmd.args.len());
+    let from_file = cmd.flags.has("filename");
+    if (cmd.args.is_empty() || before == 0) && !from_file {
+        return Err(Error::plain("pod, type/name or --filename must be specified"));
+    }
+    if (cmd.dash.is_none() && cmd.args.len() > 1) || before > 1 {
+        return Err(Error::usage(
+            "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead",
+        ));
+    }
+    let command = cmd.args.get(before..).unwrap_or_default();
+    if command.is_empty() {
+        return Err(Error::plain("you must specify at least one command for the container"));
+    }
+    let pod = if from_file {
+        let select = super::builder::Select {
+            files: true,
+            ..super::builder::Select::default()
+        };
+        let found = super::builder::find(cmd, &select, true).await?;
+        Error::all(found.errors)?;
+        let info = found.infos.into_iter().next();
+        info.map(|i| i.object).ok_or_else(|| Error::plain("no pod was found"))?
+    } else {
+        podpick::pod(cmd, cmd.args.get(..1).unwrap_or_default()).await?
+    };
+    completed(&pod, "exec into")?;
+    let container = podpick::container(cmd, &pod, cmd.flags.str("container"), cmd.flags.bool("quiet"))?;
+    let session = open(cmd, &pod, &container, Some(command)).await?;
+    let code = talk(cmd, &session).await.map_err(|s| Error::plain(s.message()))?;
+    if code != 0 {
+        cmd.err(format!("command terminated with exit code {code}"));
+        return Err(Error::Exit(code));
+    }
+    Ok(())
+}
+
+/// A pod whose containers have all ended takes no session.
+///
+/// # Errors
+/// The sentence of kubectl.
+pub fn completed(pod: &Value, what: &str) -> Result<(), Error> {
+    let phase = pod.str_at(&["status", "phase"]);
+    if matches!(phase, "Succeeded" | "Failed") {
+        return Err(Error::plain(format!(
+            "cannot {what} a container in a completed pod; current phase is {phase}"
+        )));
+    }
+    Ok(())
+}
+
+/// Connects to a program in a container: a new one, or (without a command) the container's own.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn open(cmd: &Cmd, pod: &Value, container: &str, command: Option<&[String]>) -> Result<Session, Error> {
+    let pods = cmd.client.resource("", "v1", "pods")?;
+    let path = item(
+        &pods,
+        pod.str_at(&["metadata", "namespace"]),
+        pod.str_at(&["metadata", "name"]),
+    );
+    let verb = if command.is_some() { "exec" } else { "attach" };
+    let flag = |on: bool| if on { "true" } else { "" };
+    let tty = cmd.flags.bool("tty");
+    if tty && !cmd.cx.stdin.is_terminal() {
+        cmd.err("Unable to use a TTY - input is not a terminal or the right kind of file");
+    }
+    let tty = tty && cmd.cx.stdin.is_terminal();
+    let mut request = Request::new(Method::Post, format!("{path}/{verb}"))
+        .with("container", container)
+        .with("stdin", flag(cmd.flags.bool("stdin")))
+        .with("stdout", "true")
+        .with("stderr", flag(!tty))
+        .with("tty", flag(tty));
+    for word in command.unwrap_or_default() {
+        request.query.push(("command".into(), word.clone()));
+    }
+    match cmd.send(request).await {
+        Ok(response) => match response.payload {
+            Payload::Session(session) => Ok(session),
+            _ => Err(Error::plain(
+                "unable to upgrade connection: the server did not answer with a session",
+            )),
+        },
+        Err(Error::Status(s)) if s.reason() == "InternalError" => Err(Error::plain(s.message())),
+        Err(Error::Status(s)) if s.is_not_found() || s.reason() == "Forbidden" => Err(Error::Status(s)),
+        Err(e) => Err(Error::plain(format!("unable to upgrade connection: {}", e.message()))),
+    }
+}
+
+/// Says that the client has gone when the command is ended from outside.
+struct HangUp<'a>(&'a Session);
+
+impl Drop for HangUp<'_> {
+    fn drop(&mut self) {
+        self.0.hang_up();
+    }
+}
+
+/// Joins the session to this command's input and outputs until the program ends: its exit code.
+///
+/// # Errors
+/// When the program could not be run.
+pub async fn talk(cmd: &Cmd, session: &Session) -> Result<i32, Status> {
+    let _guard = HangUp(session);
+    if let Some(size) = cmd.cx.stdout.terminal_size() {
+        session.size.set(Some((size.columns, size.rows)));
+    }
+    let input = async {
+        if !cmd.flags.bool("stdin") {
+            session.stdin.close();
+            return;
+        }
+        loop {
+            let bytes = cmd.cx.stdin.read(4096).await;
+            if bytes.is_empty() {
+                session.stdin.close();
+                return;
+            }
+            while !session.stdin.write(&bytes) {
+                if session.stdin.is_closed() {
+                    return;
+                }
+                // The program has not read what it was given: wait for it.
+                cmd.sim().sleep(Duration::from_millis(10)).await;
+            }
+        }
+    };
+    let output = async {
+        futures::join!(
+            async {
+                while let Some(bytes) = session.stdout.read().await {
+                    cmd.cx.stdout.write(&bytes);
+                }
+            },
+            async {
+                while let Some(bytes) = session.stderr.read().await {
+                    cmd.cx.stderr.write(&bytes);
+                }
+            }
+        );
+        session.exit().await
+    };
+    let (input, output) = (std::pin::pin!(input), std::pin::pin!(output));
+    match select(output, input).await {
+        Either::Left((code, _)) => code,
+        Either::Right(((), output)) => output.await,
+    }
+}

@@ -1,0 +1,360 @@
+//! `kubectl logs`.
+
+use super::command::{Cmd, VERB, Verb};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::SELECTOR;
+use super::podpick;
+use crate::api::client::item;
+use crate::api::{Payload, Request};
+use crate::sim::Time;
+use crate::value::Value;
+
+const FLAGS: &[Flag] = &[
+    flag(
+        "all-containers",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Of all containers of the pods.",
+    ),
+    flag(
+        "all-pods",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Of all pods of the workload; implies --prefix.",
+    ),
+    flag("container", 'c', Kind::Str, "", "Of this container."),
+    flag(
+        "follow",
+        'f',
+        Kind::Bool,
+        "false",
+        "Go on with what is written from now on.",
+    ),
+    flag(
+        "ignore-errors",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Errors of one log do not end the others.",
+    ),
+    flag(
+        "insecure-skip-tls-verify-backend",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Do not check the kubelet's certificate.",
+    )
+    .but("there are none"),
+    flag(
+        "limit-bytes",
+        '\0',
+        Kind::Int,
+        "0",
+        "At most so many bytes of a log; 0 for all.",
+    ),
+    flag(
+        "max-log-requests",
+        '\0',
+        Kind::Int,
+        "5",
+        "At most so many logs followed at once.",
+    ),
+    flag(
+        "pod-running-timeout",
+        '\0',
+        Kind::Duration,
+        "20s",
+        "How long to wait for a running pod.",
+    ),
+    flag(
+        "prefix",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Put pod and container before each line.",
+    ),
+    flag(
+        "previous",
+        'p',
+        Kind::Bool,
+        "false",
+        "Of the container's run before this one.",
+    ),
+    flag(
+        "since",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "Only what is younger, such as 5s, 2m or 3h.",
+    ),
+    flag(
+        "since-time",
+        '\0',
+        Kind::Str,
+        "",
+        "Only what was written after this time (RFC 3339).",
+    ),
+    flag(
+        "tail",
+        '\0',
+        Kind::Int,
+        "-1",
+        "Only the last lines; with a selector 10 by default.",
+    ),
+    flag(
+        "timestamps",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Put the time before each line.",
+    ),
+];
+
+pub static LOGS: Verb = Verb {
+    name: "logs",
+    group: "Troubleshooting and Debugging Commands:",
+    short: "Print the logs for a container in a pod",
+    examples: "  # Of a pod with one container\n  kubectl logs web\n\n  # Follow\n  kubectl logs -f web\n\n  # Of the run before the last crash\n  kubectl logs -p web\n\n  # Of all pods with a label\n  kubectl logs -l app=web --prefix",
+    usage: "kubectl logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER] [options]",
+    flags: &[FLAGS, SELECTOR],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+/// One log to show.
+struct Source {
+    namespace: String,
+    pod: String,
+    container: String,
+    prefix: String,
+}
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let selector = cmd.flags.all("selector").join(",");
+    let usage = || {
+        Error::usage(
+            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command",
+        )
+    };
+    let mut container = cmd.flags.str("container").to_owned();
+    match (cmd.args.len(), selector.is_empty()) {
+        (0, true) => return Err(usage()),
+        (1.., false) => return Err(Error::usage("only a selector (-l) or a POD name is allowed")),
+        (2, true) => {
+            if !container.is_empty() {
+                return Err(Error::usage("only one of -c or an inline [CONTAINER] arg is allowed"));
+            }
+            container = cmd.arg(1).to_owned();
+        }
+        (3.., true) => return Err(usage()),
+        _ => {}
+    }
+    let all = cmd.flags.bool("all-containers");
+    if all && !container.is_empty() {
+        return Err(Error::plain(format!(
+            "--all-containers=true should not be specified with container name {container}"
+        )));
+    }
+    if cmd.flags.has("since") && !cmd.flags.str("since-time").is_empty() {
+        return Err(Error::plain(
+            "at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ));
+    }
+    if cmd.flags.has("since") && (cmd.flags.negative("since")) {
+        return Err(Error::plain("--since must be greater than 0"));
+    }
+    if cmd.flags.int("limit-bytes") < 0 {
+        return Err(Error::plain("--limit-bytes must be greater than 0"));
+    }
+    if cmd.flags.int("tail") < -1 {
+        return Err(Error::plain("--tail must be greater than or equal to -1"));
+    }
+    let mut prefix = cmd.flags.bool("prefix");
+    let pods = if selector.is_empty() {
+        let info = podpick::object(cmd, cmd.args.get(..1).unwrap_or_default())
+            .await
+            .map_err(|e| missing(cmd, e))?;
+        if &*info.resource.kind == "Pod" {
+            vec![info.object]
+        } else {
+            let pods = podpick::pods_of(cmd, &info).await.map_err(|e| {
+                Error::plain(format!(
+                    "cannot get the logs from *v1.{}: {}",
+                    info.resource.kind,
+                    e.message()
+                ))
+            })?;
+            if cmd.flags.bool("all-pods") {
+                prefix = true;
+                let mut pods = pods;
+                pods.sort_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
+                pods
+            } else {
+                let many = pods.len();
+                let first = pods.into_iter().next();
+                let pod = first.ok_or_else(|| Error::plain("timed out waiting for the condition"))?;
+                if many > 1 {
+                    cmd.err(format!(
+                        "Found {many} pods, using pod/{}",
+                        pod.str_at(&["metadata", "name"])
+                    ));
+                }
+                vec![pod]
+            }
+        }
+    } else {
+        let resource = cmd.client.resource("", "v1", "pods")?;
+        let list = cmd.list(&resource, &cmd.namespace(), &selector, "").await?;
+        if list.get("items").is_empty() {
+            cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
+            return Ok(());
+        }
+        list.get("items").items().to_vec()
+    };
+    let mut sources = Vec::new();
+    for pod in &pods {
+        let name = pod.str_at(&["metadata", "name"]);
+        let containers = if all {
+            podpick::all_containers(pod)
+        } else {
+            vec![podpick::container(cmd, pod, &container, false)?]
+        };
+        for c in containers {
+            sources.push(Source {
+                namespace: pod.str_at(&["metadata", "namespace"]).to_owned(),
+                pod: name.to_owned(),
+                prefix: if prefix {
+                    format!("[pod/{name}/{c}] ")
+                } else {
+                    String::new()
+                },
+                container: c,
+            });
+        }
+    }
+    if cmd.flags.bool("follow") && sources.len() > 1 {
+        let most = usize::try_from(cmd.flags.int("max-log-requests")).unwrap_or(0);
+        if sources.len() > most {
+            return Err(Error::plain(format!(
+                "you are attempting to follow {} log streams, but maximum allowed concurrency is {most}, use --max-log-requests to increase the limit",
+                sources.len()
+            )));
+        }
+        let results = futures::future::join_all(sources.iter().map(|s| one(cmd, s))).await;
+        return results.into_iter().find(Result::is_err).unwrap_or(Ok(()));
+    }
+    for source in &sources {
+        if let Err(e) = one(cmd, source).await {
+            if !cmd.flags.bool("ignore-errors") {
+                return Err(e);
+            }
+            cmd.say(format!("error: {}", e.message()));
+        }
+    }
+    Ok(())
+}
+
+/// kubectl words a pod that is not there in its own way here.
+fn missing(cmd: &Cmd, e: Error) -> Error {
+    match &e {
+        Error::Status(s) if s.is_not_found() => Error::plain(format!(
+            "error from server (NotFound): {} in namespace {:?}",
+            s.message(),
+            cmd.namespace()
+        )),
+        _ => e,
+    }
+}
+
+fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
+    let pods = cmd.client.resource("", "v1", "pods")?;
+    let flag = |name: &str| if cmd.flags.bool(name) { "true" } else { "" };
+    let mut since = String::new();
+    if cmd.flags.has("since") && !cmd.flags.duration("since").is_zero() {
+        since = cmd.flags.duration("since").as_secs_f64().ceil().to_string();
+    }
+    let time = cmd.flags.str("since-time");
+    if !time.is_empty() {
+        let then = Time::parse(time).ok_or_else(|| {
+            Error::plain(format!(
+                "parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {time:?} as \"2006\""
+            ))
+        })?;
+        since = cmd.sim().now().since(then).as_secs().max(1).to_string();
+    }
+    let selecting = cmd.flags.has("selector");
+    let tail = match cmd.flags.int("tail") {
+        -1 if selecting && !cmd.flags.has("tail") => "10".to_owned(),
+        -1 => String::new(),
+        n => n.to_string(),
+    };
+    let limit = match cmd.flags.int("limit-bytes") {
+        0 => String::new(),
+        n => n.to_string(),
+    };
+    Ok(Request::get(format!("{}/log", item(&pods, &s.namespace, &s.pod)))
+        .with("container", s.container.as_str())
+        .with("follow", flag("follow"))
+        .with("previous", flag("previous"))
+        .with("timestamps", flag("timestamps"))
+        .with("tailLines", tail)
+        .with("sinceSeconds", since)
+        .with("limitBytes", limit))
+}
+
+/// Shows one log to its end.
+async fn one(cmd: &Cmd, source: &Source) -> Result<(), Error> {
+    let response = cmd.send(request(cmd, source)?).await?;
+    let stream = match response.payload {
+        Payload::Stream(stream) => stream,
+        Payload::Text(text) => crate::api::subresource::ByteStream::finished(text),
+        _ => return Err(Error::plain("the API server did not answer with a log")),
+    };
+    if source.prefix.is_empty() {
+        while let Some(bytes) = stream.read().await {
+            if !cmd.cx.stdout.write(&bytes) {
+                return Ok(());
+            }
+        }
+        return Ok(());
+    }
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(bytes) = stream.read().await {
+        rest.extend(bytes);
+        while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            cmd.out(&source.prefix);
+            cmd.cx.stdout.write(&line);
+        }
+    }
+    if !rest.is_empty() {
+        cmd.out(&source.prefix);
+        cmd.cx.stdout.write(&rest);
+    }
+    Ok(())
+}
+
+/// A pod's whole log of a container, for attached runs that are over already.
+///
+/// # Errors
+/// The API server's failure.
+pub async fn whole(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
+    let source = Source {
+        namespace: pod.str_at(&["metadata", "namespace"]).to_owned(),
+        pod: pod.str_at(&["metadata", "name"]).to_owned(),
+        container: container.to_owned(),
+        prefix: String::new(),
+    };
+    let pods = cmd.client.resource("", "v1", "pods")?;
+    let request =
+        Request::get(format!("{}/log", item(&pods, &source.namespace, &source.pod))).with("container", container);
+    if let Payload::Stream(stream) = cmd.send(request).await?.payload {
+        while let Some(bytes) = stream.read().await {
+            cmd.cx.stdout.write(&bytes);
+        }
+    }
+    Ok(())
+}

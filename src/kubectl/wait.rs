@@ -1,0 +1,253 @@
+//! `kubectl wait`.
+
+use super::builder::{self, Info, Select, Target};
+use super::command::{Cmd, VERB, Verb, scope};
+use super::delete::wait_gone;
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES, SELECTOR};
+use super::output::{PRINT, Report};
+use super::print::jsonpath::{JsonPath, relaxed};
+use crate::api::{Payload, Request, WatchEvent};
+use crate::sim::timeout;
+use crate::value::{Value, gofmt};
+use std::time::Duration;
+
+const FLAGS: &[Flag] = &[
+    flag(
+        "for",
+        '\0',
+        Kind::Array,
+        "[]",
+        "What to wait for: create, delete, condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE].",
+    ),
+    flag("local", '\0', Kind::Bool, "false", "Only look at the files.").but("not simulated"),
+    flag(
+        "timeout",
+        '\0',
+        Kind::Duration,
+        "30s",
+        "How long to wait; 0 looks once, below 0 waits for a week.",
+    ),
+];
+
+pub static WAIT: Verb = Verb {
+    name: "wait",
+    group: "Advanced Commands:",
+    short: "Wait for a specific condition on one or many resources",
+    examples: "  # Until a pod is ready\n  kubectl wait --for=condition=Ready pod/web\n\n  # Until it is gone\n  kubectl wait --for=delete pod/web --timeout=60s\n\n  # Until a field has a value\n  kubectl wait --for=jsonpath='{.status.phase}'=Running pod/web",
+    usage: "kubectl wait ([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]] [options]",
+    flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, PRINT],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+/// What is waited for.
+enum Goal {
+    Create,
+    Delete,
+    Condition(String, String),
+    /// A path, and the value that it is to have; without one any will do.
+    Field(JsonPath, Option<String>),
+}
+
+fn goal(text: &str) -> Result<Goal, Error> {
+    let lower = text.to_lowercase();
+    if lower == "delete" {
+        return Ok(Goal::Delete);
+    }
+    if lower == "create" {
+        return Ok(Goal::Create);
+    }
+    if let Some(rest) = text.strip_prefix("condition=") {
+        let (name, value) = rest.split_once('=').unwrap_or((rest, "true"));
+        return Ok(Goal::Condition(name.to_owned(), value.to_owned()));
+    }
+    if let Some(rest) = text.strip_prefix("jsonpath=") {
+        let rest = rest.trim_matches(['\'', '"']);
+        // The value comes after the path's closing brace.
+        let (path, value) = match rest.rfind('}') {
+            Some(i) => {
+                let (path, after) = rest.split_at(i + 1);
+                (path, after.strip_prefix('='))
+            }
+            None => match rest.split_once('=') {
+                Some((p, v)) => (p, Some(v)),
+                None => (rest, None),
+            },
+        };
+        if value == Some("") {
+            return Err(Error::plain(
+                "jsonpath wait has to have a value, as in --for=jsonpath='{.status.phase}'=Running",
+            ));
+        }
+        let path = relaxed(path)
+            .and_then(|p| JsonPath::parse(&p))
+            .map_err(|e| Error::plain(e.0))?;
+        return Ok(Goal::Field(
+            path.allow_missing_keys(true),
+            value.map(|v| v.trim_matches(['\'', '"']).to_owned()),
+        ));
+    }
+    Err(Error::plain(format!("unrecognized condition: {text:?}")))
+}
+
+impl Goal {
+    fn met(&self, object: &Value) -> Result<bool, Error> {
+        Ok(match self {
+            Goal::Create => true,
+            Goal::Delete => false,
+            Goal::Condition(name, value) => {
+                let condition = object
+                    .at(&["status", "conditions"])
+                    .items()
+                    .iter()
+                    .find(|c| c.str_at(&["type"]).eq_ignore_ascii_case(name));
+                condition.is_some_and(|c| {
+                    let generation = object.i64_at(&["metadata", "generation"]);
+                    let observed = c
+                        .i64_at(&["observedGeneration"])
+                        .or_else(|| object.i64_at(&["status", "observedGeneration"]));
+                    let stale = matches!((observed, generation), (Some(o), Some(g)) if o < g);
+                    !stale && c.str_at(&["status"]).eq_ignore_ascii_case(value)
+                })
+            }
+            Goal::Field(path, value) => {
+                let results = path.find(object).map_err(|e| Error::plain(e.0))?;
+                let all: Vec<&Value> = results.iter().flatten().collect();
+                match (all.as_slice(), value) {
+                    ([], _) => false,
+                    (_, None) => all
+                        .iter()
+                        .any(|v| !v.is_null() && !matches!(v, Value::Str(s) if s.is_empty())),
+                    ([one], Some(wanted)) => {
+                        if matches!(one, Value::Map(_) | Value::List(_)) {
+                            return Err(Error::plain(
+                                "jsonpath leads to a nested object or list which is not supported",
+                            ));
+                        }
+                        gofmt::display(one) == *wanted
+                    }
+                    _ => return Err(Error::plain("given jsonpath expression matches more than one value")),
+                }
+            }
+        })
+    }
+}
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let wanted = cmd.flags.all("for");
+    if wanted.is_empty() {
+        return Err(Error::plain("unrecognized condition: []"));
+    }
+    let mut goals = Vec::new();
+    for w in wanted {
+        goals.push(goal(w)?);
+    }
+    let limit = if cmd.flags.negative("timeout") {
+        Duration::from_secs(7 * 86_400)
+    } else {
+        cmd.flags.duration("timeout")
+    };
+    let end = cmd.sim().now() + limit;
+    let mut select = Select::of(cmd);
+    select.bare_type = false;
+    let creating = goals.iter().any(|g| matches!(g, Goal::Create));
+    if creating && select.all {
+        select.all = true;
+    }
+    let deleting = goals.iter().any(|g| matches!(g, Goal::Delete));
+    let mut infos: Vec<Info> = Vec::new();
+    loop {
+        let targets = builder::targets(cmd, &select).await?;
+        Error::all(targets.errors)?;
+        infos.clear();
+        let mut missing = None;
+        for target in targets.list {
+            match target {
+                Target::List { resource, namespace } => {
+                    let list = cmd.list(&resource, &namespace, &select.labels, &select.fields).await;
+                    let list = list.map_err(|e| builder::selector_error(e, &resource, &select))?;
+                    infos.extend(builder::items(&resource, &list));
+                }
+                Target::Item(mut info) => match info.fetch(cmd).await {
+                    Ok(()) => infos.push(info),
+                    Err(e) if e.is_not_found() && (creating || deleting) => missing = Some(e),
+                    Err(e) => return Err(e),
+                },
+            }
+        }
+        if !creating || (missing.is_none() && !infos.is_empty()) {
+            break;
+        }
+        if cmd.sim().now() >= end {
+            return Err(Error::plain("timed out waiting for the condition"));
+        }
+        cmd.sim().sleep(Duration::from_millis(500)).await;
+    }
+    if infos.is_empty() {
+        if deleting {
+            return Ok(());
+        }
+        return Err(Error::plain("no matching resources found"));
+    }
+    let mut errors = Vec::new();
+    let mut report = Report::new(cmd, "condition met")?;
+    for info in &mut infos {
+        for goal in &goals {
+            let left = end.since(cmd.sim().now());
+            let waited = timeout(cmd.sim(), left.max(Duration::from_millis(5)), one(cmd, info, goal)).await;
+            match waited {
+                Some(Ok(object)) => info.object = object,
+                Some(Err(e)) => {
+                    errors.push(e);
+                    break;
+                }
+                None => {
+                    errors.push(Error::plain(format!(
+                        "timed out waiting for the condition on {}/{}",
+                        info.resource.name, info.name
+                    )));
+                    break;
+                }
+            }
+            report.print(cmd, &info.object)?;
+        }
+    }
+    Error::all(errors)
+}
+
+/// Waits until one object fits: its state then.
+async fn one(cmd: &Cmd, info: &Info, goal: &Goal) -> Result<Value, Error> {
+    if let Goal::Delete = goal {
+        wait_gone(cmd, info, info.object.str_at(&["metadata", "uid"])).await;
+        return Ok(info.object.clone());
+    }
+    if goal.met(&info.object)? {
+        return Ok(info.object.clone());
+    }
+    let request = Request::get(info.resource.path(scope(&info.resource, &info.namespace)))
+        .with("fieldSelector", format!("metadata.name={}", info.name))
+        .with("watch", "true");
+    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
+        return Err(Error::plain("the API server did not answer with a watch"));
+    };
+    while let Some(event) = watch.next().await {
+        match event {
+            WatchEvent::Added(o) | WatchEvent::Modified(o) => {
+                if goal.met(o.value())? {
+                    return Ok(o.value().clone());
+                }
+            }
+            WatchEvent::Deleted(_) => {
+                return Err(Error::plain(format!(
+                    "{}/{} was deleted while waiting",
+                    info.resource.name, info.name
+                )));
+            }
+            WatchEvent::Error(s) => return Err(Error::Status(s)),
+            WatchEvent::Bookmark(_) => {}
+        }
+    }
+    Err(Error::plain("the watch ended"))
+}
