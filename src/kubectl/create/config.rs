@@ -8,9 +8,28 @@ use crate::obj;
 use crate::value::{Value, base64};
 
 const SOURCES: &[Flag] = &[
-    flag("append-hash", '\0', Kind::Bool, "false", "Append a hash of the content to the name.").but("not simulated"),
-    flag("from-env-file", '\0', Kind::Slice, "[]", "A file with a KEY=VALUE on each line."),
-    flag("from-file", '\0', Kind::Slice, "[]", "A file, as FILE or KEY=FILE, or a directory of files."),
+    flag(
+        "append-hash",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Append a hash of the content to the name.",
+    )
+    .but("not simulated"),
+    flag(
+        "from-env-file",
+        '\0',
+        Kind::Slice,
+        "[]",
+        "A file with a KEY=VALUE on each line.",
+    ),
+    flag(
+        "from-file",
+        '\0',
+        Kind::Slice,
+        "[]",
+        "A file, as FILE or KEY=FILE, or a directory of files.",
+    ),
     flag("from-literal", '\0', Kind::Array, "[]", "KEY=VALUE."),
 ];
 
@@ -20,7 +39,14 @@ pub static CONFIG_MAP: Verb = Verb {
     short: "Create a config map from a local file, directory or literal value",
     examples: "  # From values\n  kubectl create configmap conf --from-literal=color=blue\n\n  # From a file\n  kubectl create configmap conf --from-file=app.properties",
     usage: "kubectl create configmap NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
-    flags: &[SOURCES, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        SOURCES,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(config_map(c))),
     ..VERB
 };
@@ -35,7 +61,9 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
         cmd.flags.all("from-literal"),
     );
     if !env.is_empty() && (!files.is_empty() || !literals.is_empty()) {
-        return Err(Error::plain("from-env-file cannot be combined with from-file or from-literal"));
+        return Err(Error::plain(
+            "from-env-file cannot be combined with from-file or from-literal",
+        ));
     }
     let mut data: Data = Vec::new();
     let mut add = |key: &str, bytes: Vec<u8>| -> Result<(), Error> {
@@ -43,7 +71,9 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
             && key.len() <= 253
             && key != "."
             && !key.starts_with("..")
-            && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
         if !good {
             return Err(Error::plain(format!(
                 "{key:?} is not a valid key name for a ConfigMap: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -96,11 +126,14 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
             Some((k, v)) if !k.is_empty() => {
                 // Quotes around a value are the shell's, left over from a script.
                 let bare = v.trim_matches(['\'', '"']);
-                let quoted = v.len() >= 2 && (v.starts_with('\'') && v.ends_with('\'') || v.starts_with('"') && v.ends_with('"'));
+                let quoted = v.len() >= 2
+                    && (v.starts_with('\'') && v.ends_with('\'') || v.starts_with('"') && v.ends_with('"'));
                 add(k, if quoted { bare } else { v }.as_bytes().to_vec())?;
             }
             _ => {
-                return Err(Error::plain(format!("invalid literal source {literal}, expected key=value")));
+                return Err(Error::plain(format!(
+                    "invalid literal source {literal}, expected key=value"
+                )));
             }
         }
     }
@@ -147,7 +180,15 @@ static GENERIC: Verb = Verb {
     name: "generic",
     short: "Create a secret from a local file, directory, or literal value",
     usage: "kubectl create secret generic NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
-    flags: &[SOURCES, TYPE, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        SOURCES,
+        TYPE,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(generic(c))),
     ..VERB
 };
@@ -163,19 +204,45 @@ async fn generic(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const DOCKER_FLAGS: &[Flag] = &[
-    flag("append-hash", '\0', Kind::Bool, "false", "Append a hash of the content to the name.").but("not simulated"),
+    flag(
+        "append-hash",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Append a hash of the content to the name.",
+    )
+    .but("not simulated"),
     flag("docker-email", '\0', Kind::Str, "", "E-mail address for the registry."),
     flag("docker-password", '\0', Kind::Str, "", "Password for the registry."),
-    flag("docker-server", '\0', Kind::Str, "https://index.docker.io/v1/", "The registry."),
+    flag(
+        "docker-server",
+        '\0',
+        Kind::Str,
+        "https://index.docker.io/v1/",
+        "The registry.",
+    ),
     flag("docker-username", '\0', Kind::Str, "", "User of the registry."),
-    flag("from-file", '\0', Kind::Slice, "[]", "A file with Docker's configuration."),
+    flag(
+        "from-file",
+        '\0',
+        Kind::Slice,
+        "[]",
+        "A file with Docker's configuration.",
+    ),
 ];
 
 static DOCKER: Verb = Verb {
     name: "docker-registry",
     short: "Create a secret for use with a Docker registry",
     usage: "kubectl create secret docker-registry NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none] [options]",
-    flags: &[DOCKER_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        DOCKER_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(docker(c))),
     ..VERB
 };
@@ -221,7 +288,14 @@ async fn docker(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const TLS_FLAGS: &[Flag] = &[
-    flag("append-hash", '\0', Kind::Bool, "false", "Append a hash of the content to the name.").but("not simulated"),
+    flag(
+        "append-hash",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Append a hash of the content to the name.",
+    )
+    .but("not simulated"),
     flag("cert", '\0', Kind::Str, "", "File of the certificate, in PEM."),
     flag("key", '\0', Kind::Str, "", "File of its private key, in PEM."),
 ];
@@ -230,7 +304,14 @@ static TLS: Verb = Verb {
     name: "tls",
     short: "Create a TLS secret",
     usage: "kubectl create secret tls NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none] [options]",
-    flags: &[TLS_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        TLS_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     missing: "checking that certificate and key belong together",
     run: Some(|c| Box::pin(tls(c))),
     ..VERB

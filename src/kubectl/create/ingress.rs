@@ -10,8 +10,20 @@ use crate::{list, obj};
 const FLAGS: &[Flag] = &[
     flag("annotation", '\0', Kind::Array, "[]", "Annotations: KEY=VALUE."),
     flag("class", '\0', Kind::Str, "", "The ingress class."),
-    flag("default-backend", '\0', Kind::Str, "", "Where everything else goes: SERVICE:PORT."),
-    flag("rule", '\0', Kind::Array, "[]", "HOST/PATH=SERVICE:PORT[,tls[=SECRET]]; a path that ends in * stands for its beginning."),
+    flag(
+        "default-backend",
+        '\0',
+        Kind::Str,
+        "",
+        "Where everything else goes: SERVICE:PORT.",
+    ),
+    flag(
+        "rule",
+        '\0',
+        Kind::Array,
+        "[]",
+        "HOST/PATH=SERVICE:PORT[,tls[=SECRET]]; a path that ends in * stands for its beginning.",
+    ),
 ];
 
 pub static INGRESS: Verb = Verb {
@@ -20,7 +32,14 @@ pub static INGRESS: Verb = Verb {
     short: "Create an ingress with the specified name",
     examples: "  # One host and path\n  kubectl create ingress shop --rule='shop.example.com/*=web:80'\n\n  # With TLS\n  kubectl create ingress shop --rule='shop.example.com/=web:443,tls=shop-cert'",
     usage: "kubectl create ingress NAME --rule=host/path=service:port[,tls[=secret]]  [options]",
-    flags: &[FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -9,7 +9,13 @@ use crate::value::Value;
 use crate::{list, obj};
 
 const JOB_FLAGS: &[Flag] = &[
-    flag("from", '\0', Kind::Str, "", "A cron job to make the job of: cronjob/NAME."),
+    flag(
+        "from",
+        '\0',
+        Kind::Str,
+        "",
+        "A cron job to make the job of: cronjob/NAME.",
+    ),
     flag("image", '\0', Kind::Str, "", "Image of the container."),
 ];
 
@@ -18,7 +24,14 @@ pub static JOB: Verb = Verb {
     short: "Create a job with the specified name",
     examples: "  # With a command\n  kubectl create job hello --image=busybox -- echo hello\n\n  # What a cron job would run\n  kubectl create job now --from=cronjob/tick",
     usage: "kubectl create job NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...] [options]",
-    flags: &[JOB_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        JOB_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(job(c))),
     ..VERB
 };
@@ -110,7 +123,14 @@ pub static CRON_JOB: Verb = Verb {
     short: "Create a cron job with the specified name",
     examples: "  # Every minute\n  kubectl create cronjob tick --image=busybox --schedule='* * * * *' -- date",
     usage: "kubectl create cronjob NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags] [options]",
-    flags: &[CRON_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        CRON_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     required: &["image", "schedule"],
     run: Some(|c| Box::pin(cron_job(c))),
     ..VERB

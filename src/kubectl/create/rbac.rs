@@ -12,19 +12,44 @@ use crate::value::Value;
 const GROUP: &str = "rbac.authorization.k8s.io";
 const ROLE_FLAGS: &[Flag] = &[
     flag("resource", '\0', Kind::Slice, "[]", "Types that the rule is about."),
-    flag("resource-name", '\0', Kind::Array, "[]", "Names that the rule is about."),
+    flag(
+        "resource-name",
+        '\0',
+        Kind::Array,
+        "[]",
+        "Names that the rule is about.",
+    ),
     flag("verb", '\0', Kind::Slice, "[]", "What may be done."),
 ];
 const CLUSTER_ROLE_FLAGS: &[Flag] = &[
-    flag("aggregation-rule", '\0', Kind::Str, "", "Labels of cluster roles to join: KEY=VALUE."),
-    flag("non-resource-url", '\0', Kind::Slice, "[]", "Paths that the rule is about."),
+    flag(
+        "aggregation-rule",
+        '\0',
+        Kind::Str,
+        "",
+        "Labels of cluster roles to join: KEY=VALUE.",
+    ),
+    flag(
+        "non-resource-url",
+        '\0',
+        Kind::Slice,
+        "[]",
+        "Paths that the rule is about.",
+    ),
 ];
 
 pub static ROLE: Verb = Verb {
     name: "role",
     short: "Create a role with single rule",
     usage: "kubectl create role NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
-    flags: &[ROLE_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        ROLE_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(role(c))),
     ..VERB
 };
@@ -33,14 +58,36 @@ pub static CLUSTER_ROLE: Verb = Verb {
     name: "clusterrole",
     short: "Create a cluster role",
     usage: "kubectl create clusterrole NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
-    flags: &[ROLE_FLAGS, CLUSTER_ROLE_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        ROLE_FLAGS,
+        CLUSTER_ROLE_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(role(c))),
     ..VERB
 };
 
 const VERBS: [&str; 16] = [
-    "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "use", "bind", "escalate",
-    "impersonate", "approve", "sign", "attest", "*",
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "use",
+    "bind",
+    "escalate",
+    "impersonate",
+    "approve",
+    "sign",
+    "attest",
+    "*",
 ];
 
 fn unique(words: &[String]) -> Vec<&str> {
@@ -77,7 +124,9 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
     let resources = unique(cmd.flags.all("resource"));
     if cluster && !cmd.flags.str("aggregation-rule").is_empty() {
         if !urls.is_empty() || !resources.is_empty() || !verbs.is_empty() {
-            return Err(Error::plain("aggregation rule must be specified without nonResourceURLs, resources or resourceNames"));
+            return Err(Error::plain(
+                "aggregation rule must be specified without nonResourceURLs, resources or resourceNames",
+            ));
         }
         let labels = crate::kubectl::run::parse_labels(cmd.flags.str("aggregation-rule"))?;
         let selector = obj! { "matchLabels": labels };
@@ -110,7 +159,11 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
                 Err(e) => return Err(Error::Text(e.message())),
             }
         };
-        let full = if sub.is_empty() { plural } else { format!("{plural}/{sub}") };
+        let full = if sub.is_empty() {
+            plural
+        } else {
+            format!("{plural}/{sub}")
+        };
         match groups.iter_mut().find(|(g, _)| *g == group) {
             Some((_, list)) => list.push(full),
             None => groups.push((group, vec![full])),
@@ -135,7 +188,13 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
 const SUBJECTS: &[Flag] = &[
     flag("clusterrole", '\0', Kind::Str, "", "The cluster role to bind."),
     flag("group", '\0', Kind::Array, "[]", "Groups that get it."),
-    flag("serviceaccount", '\0', Kind::Array, "[]", "Service accounts that get it: NAMESPACE:NAME."),
+    flag(
+        "serviceaccount",
+        '\0',
+        Kind::Array,
+        "[]",
+        "Service accounts that get it: NAMESPACE:NAME.",
+    ),
     flag("user", '\0', Kind::Array, "[]", "Users that get it."),
 ];
 const ROLE_NAME: &[Flag] = &[flag("role", '\0', Kind::Str, "", "The role to bind.")];
@@ -144,7 +203,15 @@ pub static ROLE_BINDING: Verb = Verb {
     name: "rolebinding",
     short: "Create a role binding for a particular role or cluster role",
     usage: "kubectl create rolebinding NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
-    flags: &[SUBJECTS, ROLE_NAME, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        SUBJECTS,
+        ROLE_NAME,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(binding(c))),
     ..VERB
 };
@@ -153,7 +220,14 @@ pub static CLUSTER_ROLE_BINDING: Verb = Verb {
     name: "clusterrolebinding",
     short: "Create a cluster role binding for a particular cluster role",
     usage: "kubectl create clusterrolebinding NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
-    flags: &[SUBJECTS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        SUBJECTS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     required: &["clusterrole"],
     run: Some(|c| Box::pin(binding(c))),
     ..VERB

@@ -16,7 +16,13 @@ pub static SERVICE: Verb = Verb {
     ..VERB
 };
 
-const TCP: &[Flag] = &[flag("tcp", '\0', Kind::Slice, "[]", "Ports, as PORT or PORT:TARGETPORT.")];
+const TCP: &[Flag] = &[flag(
+    "tcp",
+    '\0',
+    Kind::Slice,
+    "[]",
+    "Ports, as PORT or PORT:TARGETPORT.",
+)];
 
 static CLUSTER_IP: Verb = Verb {
     name: "clusterip",
@@ -24,8 +30,18 @@ static CLUSTER_IP: Verb = Verb {
     usage: "kubectl create service clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
-        &[flag("clusterip", '\0', Kind::Str, "", "The service's address; None for a headless service.")],
-        GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4],
+        &[flag(
+            "clusterip",
+            '\0',
+            Kind::Str,
+            "",
+            "The service's address; None for a headless service.",
+        )],
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
     ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
@@ -38,7 +54,11 @@ static NODE_PORT: Verb = Verb {
     flags: &[
         TCP,
         &[flag("node-port", '\0', Kind::Int, "0", "The port on the nodes.")],
-        GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4],
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
     ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
@@ -48,7 +68,14 @@ static LOAD_BALANCER: Verb = Verb {
     name: "loadbalancer",
     short: "Create a LoadBalancer service",
     usage: "kubectl create service loadbalancer NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
-    flags: &[TCP, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        TCP,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -59,8 +86,18 @@ static EXTERNAL_NAME: Verb = Verb {
     usage: "kubectl create service externalname NAME --external-name external.name [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
-        &[flag("external-name", '\0', Kind::Str, "", "The name that the service stands for.")],
-        GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4],
+        &[flag(
+            "external-name",
+            '\0',
+            Kind::Str,
+            "",
+            "The name that the service stands for.",
+        )],
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
     ],
     required: &["external-name"],
     run: Some(|c| Box::pin(run(c))),

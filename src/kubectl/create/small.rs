@@ -48,7 +48,13 @@ async fn service_account(cmd: &Cmd) -> Result<(), Error> {
 
 const TOKEN_FLAGS: &[Flag] = &[
     flag("audience", '\0', Kind::Array, "[]", "Who the token is for."),
-    flag("bound-object-kind", '\0', Kind::Str, "", "Kind of the object that the token ends with."),
+    flag(
+        "bound-object-kind",
+        '\0',
+        Kind::Str,
+        "",
+        "Kind of the object that the token ends with.",
+    ),
     flag("bound-object-name", '\0', Kind::Str, "", "Its name."),
     flag("bound-object-uid", '\0', Kind::Str, "", "Its uid."),
     flag("duration", '\0', Kind::Duration, "0s", "How long it is to be valid."),
@@ -67,7 +73,12 @@ async fn token(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
     let accounts = cmd.client.resource("", "v1", "serviceaccounts")?;
     let mut spec = Value::map();
-    let audiences: Value = cmd.flags.all("audience").iter().map(|a| Value::from(a.as_str())).collect();
+    let audiences: Value = cmd
+        .flags
+        .all("audience")
+        .iter()
+        .map(|a| Value::from(a.as_str()))
+        .collect();
     spec.set_or_remove(&["audiences"], audiences);
     let seconds = cmd.flags.duration("duration").as_secs();
     if seconds > 0 {
@@ -96,7 +107,13 @@ async fn token(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const QUOTA_FLAGS: &[Flag] = &[
-    flag("hard", '\0', Kind::Str, "", "What is limited: RESOURCE=QUANTITY,RESOURCE=QUANTITY."),
+    flag(
+        "hard",
+        '\0',
+        Kind::Str,
+        "",
+        "What is limited: RESOURCE=QUANTITY,RESOURCE=QUANTITY.",
+    ),
     flag("scopes", '\0', Kind::Str, "", "Which pods count: SCOPE,SCOPE."),
 ];
 
@@ -105,7 +122,14 @@ pub static QUOTA: Verb = Verb {
     aliases: &["resourcequota"],
     short: "Create a quota with the specified name",
     usage: "kubectl create quota NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none] [options]",
-    flags: &[QUOTA_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        QUOTA_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(quota(c))),
     ..VERB
 };
@@ -129,8 +153,20 @@ async fn quota(cmd: &Cmd) -> Result<(), Error> {
 
 const PRIORITY_FLAGS: &[Flag] = &[
     flag("description", '\0', Kind::Str, "", "What the class is for."),
-    flag("global-default", '\0', Kind::Bool, "false", "Pods without a class have this one."),
-    flag("preemption-policy", '\0', Kind::Str, "PreemptLowerPriority", "PreemptLowerPriority or Never."),
+    flag(
+        "global-default",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Pods without a class have this one.",
+    ),
+    flag(
+        "preemption-policy",
+        '\0',
+        Kind::Str,
+        "PreemptLowerPriority",
+        "PreemptLowerPriority or Never.",
+    ),
     flag("value", '\0', Kind::Int, "0", "The priority."),
 ];
 
@@ -139,7 +175,14 @@ pub static PRIORITY_CLASS: Verb = Verb {
     aliases: &["pc"],
     short: "Create a priority class with the specified name",
     usage: "kubectl create priorityclass NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none] [options]",
-    flags: &[PRIORITY_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        PRIORITY_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(priority_class(c))),
     ..VERB
 };
@@ -159,8 +202,20 @@ async fn priority_class(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const PDB_FLAGS: &[Flag] = &[
-    flag("max-unavailable", '\0', Kind::Str, "", "How many of the pods may be missing, or how many percent."),
-    flag("min-available", '\0', Kind::Str, "", "How many of the pods must be there, or how many percent."),
+    flag(
+        "max-unavailable",
+        '\0',
+        Kind::Str,
+        "",
+        "How many of the pods may be missing, or how many percent.",
+    ),
+    flag(
+        "min-available",
+        '\0',
+        Kind::Str,
+        "",
+        "How many of the pods must be there, or how many percent.",
+    ),
     flag("selector", '\0', Kind::Str, "", "Labels of the pods."),
 ];
 
@@ -169,7 +224,14 @@ pub static PDB: Verb = Verb {
     aliases: &["pdb"],
     short: "Create a pod disruption budget with the specified name",
     usage: "kubectl create poddisruptionbudget NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none] [options]",
-    flags: &[PDB_FLAGS, GENERATOR[0], GENERATOR[1], GENERATOR[2], GENERATOR[3], GENERATOR[4]],
+    flags: &[
+        PDB_FLAGS,
+        GENERATOR[0],
+        GENERATOR[1],
+        GENERATOR[2],
+        GENERATOR[3],
+        GENERATOR[4],
+    ],
     run: Some(|c| Box::pin(pdb(c))),
     ..VERB
 };
@@ -190,10 +252,14 @@ async fn pdb(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("a selector must be specified"));
     }
     if min.is_empty() && max.is_empty() {
-        return Err(Error::plain("one of min-available or max-unavailable must be specified"));
+        return Err(Error::plain(
+            "one of min-available or max-unavailable must be specified",
+        ));
     }
     if !min.is_empty() && !max.is_empty() {
-        return Err(Error::plain("min-available and max-unavailable cannot be both specified"));
+        return Err(Error::plain(
+            "min-available and max-unavailable cannot be both specified",
+        ));
     }
     let labels = crate::kubectl::run::parse_labels(selector)?;
     let mut object = obj! {
