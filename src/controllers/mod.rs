@@ -2,6 +2,7 @@
 //! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
 
 pub mod context;
+pub mod daemon_set;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
@@ -11,6 +12,7 @@ pub mod expectations;
 pub mod garbage_collector;
 pub mod hash;
 pub mod namespace;
+pub mod node_lifecycle;
 pub mod ownership;
 pub mod pod_gc;
 pub mod pods;
@@ -18,6 +20,7 @@ pub mod replica_set;
 pub mod root_ca;
 pub mod service_account;
 pub mod service_pods;
+pub mod taint_eviction;
 #[cfg(test)]
 pub mod testing;
 
@@ -35,6 +38,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
     let context = Context::new(api, options);
     type Start = fn(&Context);
     let all: &[(&str, Start)] = &[
+        ("daemonset-controller", daemon_set::start),
         ("deployment-controller", deployment::start),
         ("endpointslice-controller", endpoint_slice::start),
         ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
@@ -42,9 +46,11 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("event-ttl", event_ttl::start),
         ("garbage-collector-controller", garbage_collector::start),
         ("namespace-controller", namespace::start),
+        ("node-lifecycle-controller", node_lifecycle::start),
         ("pod-garbage-collector-controller", pod_gc::start),
         ("root-ca-certificate-publisher-controller", root_ca::start),
         ("serviceaccount-controller", service_account::start),
+        ("taint-eviction-controller", taint_eviction::start),
         ("replicaset-controller", replica_set::start_replica_sets),
         (
             "replicationcontroller-controller",

@@ -1,0 +1,781 @@
+//! The DaemonSet controller: one pod on each node that fits, rolled when the template changes, with
+//! the templates' history as ControllerRevisions.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures::future::join_all;
+
+use super::context::{Context, OwnerIndex, resource};
+use super::deployment::util::int_or_percent;
+use super::expectations::Expectations;
+use super::ownership::Claimer;
+use super::{hash, pods};
+use crate::api::client::delete_uid;
+use crate::api::events::{EventRecorder, EventType};
+use crate::api::placement::{node_affinity_fits, untolerated};
+use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Selector, Status, WriteOptions};
+use crate::sim::{Sim, WorkQueue};
+use crate::value::Value;
+use crate::{list, obj};
+
+const NAME: &str = "daemonset-controller";
+const HASH_LABEL: &str = "controller-revision-hash";
+const GENERATION_LABEL: &str = "pod-template-generation";
+const GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// At most so many creations or deletions in one pass.
+const BURST: usize = 250;
+
+#[derive(Clone)]
+struct Controller(Rc<Inner>);
+
+struct Inner {
+    sim: Sim,
+    client: Client,
+    recorder: EventRecorder,
+    sets: Informer,
+    nodes: Informer,
+    pods: OwnerIndex,
+    revisions: OwnerIndex,
+    set_resource: Rc<Resource>,
+    pod_resource: Rc<Resource>,
+    revision_resource: Rc<Resource>,
+    queue: WorkQueue<ObjectKey>,
+    expectations: Expectations,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let client = context.client(NAME);
+    let informers = context.informers();
+    let set_resource = resource(api, "apps", "daemonsets");
+    let pod_resource = resource(api, "", "pods");
+    let revision_resource = resource(api, "apps", "controllerrevisions");
+    let controller = Controller(Rc::new(Inner {
+        sim: context.sim().clone(),
+        recorder: context.recorder(&client, NAME),
+        client,
+        sets: informers.of(&set_resource),
+        nodes: informers.of(&resource(api, "", "nodes")),
+        pods: informers.by_owner(&pod_resource),
+        revisions: informers.by_owner(&revision_resource),
+        set_resource,
+        pod_resource,
+        revision_resource,
+        queue: WorkQueue::new(context.sim()),
+        expectations: Expectations::new(context.sim()),
+    }));
+    let c = controller.clone();
+    controller.0.sets.on_change(move |old, new| {
+        if let Some(set) = new.or(old) {
+            if new.is_none() {
+                c.0.expectations.forget(&set.key());
+            }
+            c.0.queue.add(set.key());
+        }
+    });
+    let c = controller.clone();
+    controller.0.nodes.on_change(move |old, new| {
+        let same =
+            |a: &Object, b: &Object| a.labels() == b.labels() && a.spec().get("taints") == b.spec().get("taints");
+        if let (Some(old), Some(new)) = (old, new)
+            && same(old, new)
+        {
+            return;
+        }
+        c.0.sets.each("", |set| c.0.queue.add(set.key()));
+    });
+    let c = controller.clone();
+    controller
+        .0
+        .pods
+        .informer()
+        .on_change(move |old, new| c.pod_changed(old, new));
+    let c = controller.clone();
+    controller.0.revisions.informer().on_change(move |old, new| {
+        for revision in [old, new].into_iter().flatten() {
+            if let Some(set) = c.owner_of(revision) {
+                c.0.queue.add(set.key());
+            }
+        }
+    });
+    let c = controller.clone();
+    let synced = vec![
+        controller.0.sets.clone(),
+        controller.0.nodes.clone(),
+        controller.0.pods.informer().clone(),
+        controller.0.revisions.informer().clone(),
+    ];
+    context.run(NAME, &controller.0.queue, 2, synced, move |key| {
+        let c = c.clone();
+        async move { c.sync(&key).await }
+    });
+}
+
+/// The node that a pod of a DaemonSet is for: its own, or the one that its affinity names.
+fn target_node(pod: &Object) -> &str {
+    let node = pods::node_name(pod);
+    if !node.is_empty() {
+        return node;
+    }
+    crate::api::placement::named_nodes(pod.spec())
+        .and_then(|names| names.first().copied())
+        .unwrap_or("")
+}
+
+/// Whether a pod should be started on a node, and whether one that runs there may stay.
+fn should_run(set: &Object, node: &Object) -> (bool, bool) {
+    let spec = set.spec().at(&["template", "spec"]);
+    let named = spec.str_at(&["nodeName"]);
+    if !(named.is_empty() || named == node.name()) || !node_affinity_fits(spec, node) {
+        return (false, false);
+    }
+    let tolerations = tolerations(spec);
+    let taints = node.spec().get("taints").items();
+    if untolerated(taints, &tolerations, &["NoSchedule", "NoExecute"]).is_some() {
+        return (false, untolerated(taints, &tolerations, &["NoExecute"]).is_none());
+    }
+    (true, true)
+}
+
+/// The template's tolerations and those that every pod of a DaemonSet has.
+fn tolerations(spec: &Value) -> Vec<Value> {
+    let mut all = spec.get("tolerations").items().to_vec();
+    let mut added = vec![
+        ("not-ready", "NoExecute"),
+        ("unreachable", "NoExecute"),
+        ("disk-pressure", "NoSchedule"),
+        ("memory-pressure", "NoSchedule"),
+        ("pid-pressure", "NoSchedule"),
+        ("unschedulable", "NoSchedule"),
+    ];
+    if spec.bool_at(&["hostNetwork"]) {
+        added.push(("network-unavailable", "NoSchedule"));
+    }
+    for (key, effect) in added {
+        let new = obj! { "effect": effect, "key": format!("node.kubernetes.io/{key}"), "operator": "Exists" };
+        // An equal key, effect, operator and value is replaced.
+        let same = |t: &Value| {
+            ["effect", "key", "operator", "value"]
+                .iter()
+                .all(|f| t.get(f).str() == new.get(f).str())
+        };
+        match all.iter_mut().find(|t| same(t)) {
+            Some(present) => *present = new,
+            None => all.push(new),
+        }
+    }
+    all
+}
+
+/// The template as a ControllerRevision keeps it.
+fn revision_data(set: &Object) -> Value {
+    let mut template = set.spec().get("template").clone();
+    template.set(&["$patch"], "replace");
+    obj! { "spec": obj! { "template": template } }
+}
+
+fn number(revision: &Object) -> i64 {
+    revision.value().i64_at(&["revision"]).unwrap_or(0)
+}
+
+/// What one pass works with.
+struct Pass {
+    set: Object,
+    /// The hash of the present template.
+    hash: String,
+    by_node: BTreeMap<String, Vec<Object>>,
+    nodes: Vec<Object>,
+}
+
+impl Pass {
+    /// Whether a pod is of the present template.
+    fn is_updated(&self, pod: &Object) -> bool {
+        let generation = self.set.annotation(GENERATION);
+        let same_generation = generation.is_some() && pod.label(GENERATION_LABEL) == generation;
+        same_generation || pod.label(HASH_LABEL) == Some(&self.hash)
+    }
+
+    fn pods_on(&self, node: &str) -> &[Object] {
+        self.by_node.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    fn min_ready(&self) -> i64 {
+        self.set.spec().i64_at(&["minReadySeconds"]).unwrap_or(0)
+    }
+
+    /// The pod of the present template on a node and the one of an older; `None` when there is more
+    /// than one of either.
+    fn on_node(&self, node: &str) -> Option<(Option<&Object>, Option<&Object>)> {
+        let (mut new, mut old) = (None, None);
+        for pod in self.pods_on(node).iter().filter(|p| !p.is_deleting()) {
+            let slot = if self.is_updated(pod) { &mut new } else { &mut old };
+            if slot.is_some() {
+                return None;
+            }
+            *slot = Some(pod);
+        }
+        Some((new, old))
+    }
+
+    /// maxSurge and maxUnavailable of the nodes that should run a pod.
+    fn limits(&self) -> (i64, i64) {
+        let desired = self.nodes.iter().filter(|n| should_run(&self.set, n).0).count() as i64;
+        let rolling = self.set.spec().at(&["updateStrategy", "rollingUpdate"]);
+        let surge = int_or_percent(rolling.get("maxSurge"), desired, true);
+        let unavailable = match rolling.get("maxUnavailable") {
+            Value::Null => 1,
+            v => int_or_percent(v, desired, true),
+        };
+        if surge == 0 && unavailable == 0 {
+            return (0, 1);
+        }
+        (surge, unavailable)
+    }
+}
+
+impl Controller {
+    fn owner_of(&self, object: &Object) -> Option<Object> {
+        let owner = object.controller().filter(|o| o.kind() == "DaemonSet")?;
+        let set = self.0.sets.get(&ObjectKey::new(object.namespace(), owner.name()))?;
+        (set.uid() == owner.uid()).then_some(set)
+    }
+
+    fn pod_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        let expectations = &self.0.expectations;
+        let gone = new.is_none_or(Object::is_deleting);
+        for pod in [old, new].into_iter().flatten() {
+            if let Some(set) = self.owner_of(pod) {
+                if gone {
+                    expectations.deleted(&set.key(), &pod.key());
+                } else if old.is_none() {
+                    expectations.created(&set.key());
+                }
+                self.0.queue.add(set.key());
+            } else if pod.controller().is_none() && !gone {
+                self.0.sets.each(pod.namespace(), |set| {
+                    if selector(set).matches(pod.labels()) {
+                        self.0.queue.add(set.key());
+                    }
+                });
+            }
+        }
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let Some(set) = inner.sets.get(key) else {
+            inner.expectations.forget(key);
+            return Ok(());
+        };
+        let selector = selector(&set);
+        if selector.is_everything() {
+            let message = "This daemon set is selecting all pods. A non-empty selector is required.";
+            inner.recorder.event(&set, EventType::Warning, "SelectingAll", message);
+            return Ok(());
+        }
+        if set.is_deleting() {
+            return Ok(());
+        }
+        let (hash, old_revisions) = self.history(&set).await?;
+        let satisfied = inner.expectations.satisfied(key);
+        let mut pass = self.look(&set, &selector, hash).await?;
+        if satisfied {
+            self.manage(&pass).await?;
+            if inner.expectations.satisfied(key) && set.spec().str_at(&["updateStrategy", "type"]) != "OnDelete" {
+                pass = self.look(&set, &selector, pass.hash).await?;
+                self.roll(&pass).await?;
+            }
+            self.clean_up(&pass, old_revisions).await?;
+        }
+        self.update_status(&pass).await
+    }
+
+    /// Claims the set's pods, and sorts them by their nodes.
+    async fn look(&self, set: &Object, selector: &Selector, hash: String) -> Result<Pass, Status> {
+        let inner = &self.0;
+        let mut candidates = inner.pods.owned(set.uid());
+        candidates.extend(inner.pods.orphans(set.namespace()));
+        let claimer = Claimer::new(&inner.client, &inner.set_resource, set, selector, &inner.pod_resource);
+        let claimed = claimer.claim(candidates).await?;
+        let mut by_node: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+        for pod in claimed {
+            by_node.entry(target_node(&pod).to_owned()).or_default().push(pod);
+        }
+        for list in by_node.values_mut() {
+            list.sort_by_key(|p| (pods::node_name(p).is_empty(), p.created(), p.key()));
+        }
+        Ok(Pass {
+            set: set.clone(),
+            hash,
+            by_node,
+            nodes: inner.nodes.list(""),
+        })
+    }
+
+    /// The hash of the present template's revision, which is made or renumbered as needed, and the
+    /// other revisions.
+    async fn history(&self, set: &Object) -> Result<(String, Vec<Object>), Status> {
+        let inner = &self.0;
+        let mut old = inner.revisions.owned(set.uid());
+        let data = revision_data(set);
+        let latest = old.iter().map(number).max().unwrap_or(0);
+        let current = old.iter().position(|r| r.value().get("data") == &data);
+        if let Some(at) = current {
+            let revision = old.remove(at);
+            if number(&revision) < latest {
+                let mut value = revision.value().clone();
+                value.set(&["revision"], latest + 1);
+                inner.client.update(&inner.revision_resource, value).await?;
+            }
+            return Ok((revision.label(HASH_LABEL).unwrap_or("").to_owned(), old));
+        }
+        let hash = hash::compute(set.spec().get("template"), set.status().i64_at(&["collisionCount"]));
+        let mut labels = set.spec().at(&["template", "metadata", "labels"]).clone();
+        labels.set(&[HASH_LABEL], hash.as_str());
+        let mut annotations = set.annotations().clone();
+        annotations.remove(&["kubectl.kubernetes.io/last-applied-configuration"]);
+        let mut value = obj! {
+            "apiVersion": "apps/v1",
+            "data": data.clone(),
+            "kind": "ControllerRevision",
+            "metadata": obj! {
+                "labels": labels,
+                "name": format!("{}-{hash}", set.name()),
+                "namespace": set.namespace(),
+                "ownerReferences": list![set.controller_reference()],
+            },
+            "revision": latest + 1,
+        };
+        value.set_or_remove(&["metadata", "annotations"], annotations);
+        let made = inner
+            .client
+            .create(
+                &inner.revision_resource,
+                set.namespace(),
+                Body::Typed(value),
+                &WriteOptions::default(),
+            )
+            .await;
+        match made {
+            Ok(_) => Ok((hash, old)),
+            Err(status) if status.is_already_exists() => {
+                let name = format!("{}-{hash}", set.name());
+                let present = inner
+                    .client
+                    .get(&inner.revision_resource, set.namespace(), &name)
+                    .await?;
+                if present.value().get("data") == &data {
+                    return Ok((hash, old));
+                }
+                let mut value = set.value().clone();
+                let count = set.status().i64_at(&["collisionCount"]).unwrap_or(0);
+                value.set(&["status", "collisionCount"], count + 1);
+                inner.client.update_status(&inner.set_resource, value).await?;
+                Err(status)
+            }
+            Err(status) => Err(status),
+        }
+    }
+
+    /// Starts pods where they are missing, and deletes those that should not be.
+    async fn manage(&self, pass: &Pass) -> Result<(), Status> {
+        let mut missing: Vec<String> = Vec::new();
+        let mut excess: Vec<Object> = Vec::new();
+        let known: Vec<&str> = pass.nodes.iter().map(Object::name).collect();
+        for node in &pass.nodes {
+            let (run, stay) = should_run(&pass.set, node);
+            let present = pass.pods_on(node.name());
+            if run && present.is_empty() {
+                missing.push(node.name().to_owned());
+            } else if stay {
+                let mut running: Vec<&Object> = Vec::new();
+                for pod in present.iter().filter(|p| !p.is_deleting()) {
+                    let ended = match pods::phase(pod) {
+                        "Failed" => Some(("Warning", "FailedDaemonPod", "failed")),
+                        "Succeeded" => Some(("Normal", "SucceededDaemonPod", "succeeded")),
+                        _ => None,
+                    };
+                    match ended {
+                        Some((kind, reason, word)) => {
+                            let kind = if kind == "Normal" {
+                                EventType::Normal
+                            } else {
+                                EventType::Warning
+                            };
+                            let message = format!(
+                                "Found {word} daemon pod {} on node {}, will try to kill it",
+                                pod.key(),
+                                node.name()
+                            );
+                            self.0.recorder.event(&pass.set, kind, reason, message);
+                            excess.push(pod.clone());
+                        }
+                        None => running.push(pod),
+                    }
+                }
+                let (surge, _) = pass.limits();
+                let keep_both = surge > 0 && running.len() == 2 && pass.on_node(node.name()).is_some();
+                if running.len() > 1 && !keep_both {
+                    // The one that has its node, and the oldest of those, stays.
+                    excess.extend(running.iter().skip(1).map(|p| (*p).clone()));
+                }
+            } else {
+                excess.extend(present.iter().filter(|p| !p.is_deleting()).cloned());
+            }
+        }
+        // Pods that wait for a node which does not exist any more.
+        for (node, list) in &pass.by_node {
+            if !known.contains(&node.as_str()) {
+                let waiting = list
+                    .iter()
+                    .filter(|p| !p.is_deleting() && pods::node_name(p).is_empty());
+                excess.extend(waiting.cloned());
+            }
+        }
+        self.change(pass, missing, excess).await
+    }
+
+    /// Replaces pods of older templates within maxUnavailable, or beside them within maxSurge.
+    async fn roll(&self, pass: &Pass) -> Result<(), Status> {
+        let (surge, most_unavailable) = pass.limits();
+        let now = self.0.sim.now();
+        let available = |p: &Object| pods::is_available(p, pass.min_ready(), now);
+        if surge == 0 {
+            let mut unavailable = 0;
+            let (mut must, mut may) = (Vec::new(), Vec::new());
+            for node in pass.nodes.iter().filter(|n| should_run(&pass.set, n).0) {
+                match pass.on_node(node.name()) {
+                    Some((Some(new), None)) => unavailable += i64::from(!available(new)),
+                    Some((None, Some(old))) if !available(old) => {
+                        must.push(old.clone());
+                        unavailable += 1;
+                    }
+                    Some((None, Some(old))) => may.push(old.clone()),
+                    _ => unavailable += 1,
+                }
+            }
+            let room = usize::try_from(most_unavailable - unavailable).unwrap_or(0);
+            must.extend(may.into_iter().take(room));
+            return self.change(pass, Vec::new(), must).await;
+        }
+        let (mut surging, mut gone) = (0, Vec::new());
+        let (mut must, mut may) = (Vec::new(), Vec::new());
+        for node in pass.nodes.iter().filter(|n| should_run(&pass.set, n).0) {
+            match pass.on_node(node.name()) {
+                Some((None, Some(old))) if !available(old) => {
+                    surging += 1;
+                    must.push(node.name().to_owned());
+                }
+                Some((None, Some(_))) => may.push(node.name().to_owned()),
+                Some((Some(new), Some(old))) => {
+                    if available(new) {
+                        gone.push(old.clone());
+                    } else {
+                        surging += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let room = usize::try_from(surge - surging).unwrap_or(0);
+        must.extend(may.into_iter().take(room));
+        self.change(pass, must, gone).await
+    }
+
+    async fn change(&self, pass: &Pass, mut missing: Vec<String>, mut excess: Vec<Object>) -> Result<(), Status> {
+        let inner = &self.0;
+        missing.truncate(BURST);
+        excess.truncate(BURST);
+        if missing.is_empty() && excess.is_empty() {
+            return Ok(());
+        }
+        let key = pass.set.key();
+        inner
+            .expectations
+            .expect(&key, missing.len(), excess.iter().map(Object::key));
+        let mut failure = None;
+        let (mut at, mut batch) = (0, 1.min(missing.len()));
+        while batch > 0 {
+            let nodes = missing.get(at..at + batch).unwrap_or(&[]);
+            let results = join_all(nodes.iter().map(|node| self.create_pod(pass, node))).await;
+            at += batch;
+            for status in results.into_iter().filter_map(Result::err) {
+                inner.expectations.created(&key);
+                if !pods::namespace_ends(&status) {
+                    failure = Some(status);
+                }
+            }
+            if failure.is_some() {
+                (at..missing.len()).for_each(|_| inner.expectations.created(&key));
+                break;
+            }
+            batch = (batch * 2).min(missing.len() - at);
+        }
+        let results = join_all(excess.iter().map(|pod| self.delete_pod(&pass.set, pod))).await;
+        failure = failure.or(results.into_iter().find_map(Result::err));
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn create_pod(&self, pass: &Pass, node: &str) -> Result<(), Status> {
+        let inner = &self.0;
+        let set = &pass.set;
+        let mut template = set.spec().get("template").clone();
+        template.set(&["metadata", "labels", HASH_LABEL], pass.hash.as_str());
+        if let Some(generation) = set.annotation(GENERATION) {
+            template.set(&["metadata", "labels", GENERATION_LABEL], generation);
+        }
+        template.set(&["spec", "tolerations"], tolerations(template.get("spec")));
+        let field = obj! { "key": "metadata.name", "operator": "In", "values": list![node] };
+        template.set(
+            &[
+                "spec",
+                "affinity",
+                "nodeAffinity",
+                "requiredDuringSchedulingIgnoredDuringExecution",
+            ],
+            obj! { "nodeSelectorTerms": list![obj! { "matchFields": list![field] }] },
+        );
+        let body = Body::Typed(pods::from_template(set, &template));
+        let made = inner
+            .client
+            .create(&inner.pod_resource, set.namespace(), body, &WriteOptions::default())
+            .await;
+        match made {
+            Ok(pod) => {
+                let message = format!("Created pod: {}", pod.name());
+                inner
+                    .recorder
+                    .event(set, EventType::Normal, "SuccessfulCreate", message);
+                Ok(())
+            }
+            Err(status) => {
+                if !pods::namespace_ends(&status) {
+                    let message = format!("Error creating: {}", status.message());
+                    inner.recorder.event(set, EventType::Warning, "FailedCreate", message);
+                }
+                Err(status)
+            }
+        }
+    }
+
+    async fn delete_pod(&self, set: &Object, pod: &Object) -> Result<(), Status> {
+        let inner = &self.0;
+        let deleted = inner
+            .client
+            .delete(&inner.pod_resource, pod.namespace(), pod.name(), delete_uid(pod.uid()))
+            .await;
+        match deleted {
+            Ok(_) => {
+                let message = format!("Deleted pod: {}", pod.name());
+                inner
+                    .recorder
+                    .event(set, EventType::Normal, "SuccessfulDelete", message);
+                Ok(())
+            }
+            Err(status) => {
+                inner.expectations.deleted(&set.key(), &pod.key());
+                if status.is_not_found() {
+                    return Ok(());
+                }
+                let message = format!("Error deleting: {}", status.message());
+                inner.recorder.event(set, EventType::Warning, "FailedDelete", message);
+                Err(status)
+            }
+        }
+    }
+
+    /// Deletes revisions beyond the limit that no pod is of, the oldest first.
+    async fn clean_up(&self, pass: &Pass, mut old: Vec<Object>) -> Result<(), Status> {
+        let limit = pass.set.spec().i64_at(&["revisionHistoryLimit"]).unwrap_or(10);
+        let mut excess = old.len() as i64 - limit;
+        if excess <= 0 {
+            return Ok(());
+        }
+        let live: Vec<&str> = pass
+            .by_node
+            .values()
+            .flatten()
+            .filter_map(|p| p.label(HASH_LABEL))
+            .collect();
+        old.sort_by_key(number);
+        for revision in old {
+            if excess <= 0 {
+                break;
+            }
+            if revision.label(HASH_LABEL).is_some_and(|h| live.contains(&h)) {
+                continue;
+            }
+            excess -= 1;
+            let options = delete_uid(revision.uid());
+            let deleted = self
+                .0
+                .client
+                .delete(
+                    &self.0.revision_resource,
+                    revision.namespace(),
+                    revision.name(),
+                    options,
+                )
+                .await;
+            match deleted {
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn update_status(&self, pass: &Pass) -> Result<(), Status> {
+        let inner = &self.0;
+        let now = inner.sim.now();
+        let (mut desired, mut current, mut misscheduled, mut ready, mut updated, mut available) = (0, 0, 0, 0, 0, 0);
+        for node in &pass.nodes {
+            let present = pass.pods_on(node.name());
+            if !should_run(&pass.set, node).0 {
+                misscheduled += i64::from(!present.is_empty());
+                continue;
+            }
+            desired += 1;
+            let Some(pod) = present.first() else { continue };
+            current += 1;
+            ready += i64::from(pods::is_ready(pod));
+            available += i64::from(pods::is_available(pod, pass.min_ready(), now));
+            updated += i64::from(pass.is_updated(pod));
+        }
+        let mut status = pass.set.status().clone();
+        status.set(&["currentNumberScheduled"], current);
+        status.set(&["desiredNumberScheduled"], desired);
+        status.set(&["numberMisscheduled"], misscheduled);
+        status.set(&["numberReady"], ready);
+        status.set_or_remove(&["numberAvailable"], available);
+        status.set_or_remove(&["numberUnavailable"], desired - available);
+        status.set_or_remove(&["updatedNumberScheduled"], updated);
+        status.set(&["observedGeneration"], pass.set.generation());
+        if &status != pass.set.status() {
+            let mut value = pass.set.value().clone();
+            value.set(&["status"], status);
+            match inner.client.update_status(&inner.set_resource, value).await {
+                Err(failure) if failure.is_not_found() => return Ok(()),
+                other => other.map(|_| ())?,
+            }
+        }
+        let all = pass.by_node.values().flatten();
+        if let Some(delay) = pods::next_available(all, pass.min_ready(), now) {
+            inner.queue.add_after(pass.set.key(), delay);
+        }
+        Ok(())
+    }
+}
+
+fn selector(set: &Object) -> Selector {
+    Selector::from_label_selector(set.spec().get("selector"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    fn set(image: &str) -> Value {
+        let container = obj! { "name": "agent", "image": image };
+        obj! {
+            "apiVersion": "apps/v1", "kind": "DaemonSet",
+            "metadata": obj! { "name": "agent", "namespace": "default" },
+            "spec": obj! {
+                "selector": obj! { "matchLabels": obj! { "app": "agent" } },
+                "template": obj! {
+                    "metadata": obj! { "labels": obj! { "app": "agent" } },
+                    "spec": obj! { "containers": list![container], "terminationGracePeriodSeconds": 0 },
+                },
+            },
+        }
+    }
+
+    /// Lets pods become ready on the nodes that they are for, until nothing changes.
+    fn settle(world: &World) {
+        for _ in 0..40 {
+            world.run(1);
+            let before = world.sim().trace().last_seq();
+            world.all_ready();
+            world.end_pods();
+            if world.sim().trace().last_seq() == before {
+                return;
+            }
+        }
+        panic!("it does not settle");
+    }
+
+    fn nodes_of(world: &World) -> Vec<String> {
+        let mut names: Vec<String> = world
+            .list("", "pods")
+            .iter()
+            .map(|p| target_node(p).to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn world() -> World {
+        let world = World::new();
+        for name in ["n1", "n2", "n3"] {
+            world.node(name, "2", "4Gi");
+        }
+        world.start(start);
+        world
+    }
+
+    #[test]
+    fn one_on_each_node_that_fits() {
+        let world = world();
+        world.create(set("redis:7.0"));
+        settle(&world);
+        assert_eq!(nodes_of(&world), ["n1", "n2", "n3"]);
+        let pod = &world.list("", "pods")[0];
+        assert_eq!(pod.label(GENERATION_LABEL), Some("1"));
+        assert_eq!(pod.spec().get("tolerations").items().len(), 6);
+        let taints = list![obj! { "key": "maintenance", "effect": "NoExecute" }];
+        world.patch("", "nodes", "n1", obj! { "spec": obj! { "taints": taints } });
+        settle(&world);
+        assert_eq!(nodes_of(&world), ["n2", "n3"]);
+        let status = world.get("apps", "daemonsets", "agent").status().to_json();
+        expect_test::expect![[r#"{"currentNumberScheduled":2,"desiredNumberScheduled":2,"numberAvailable":2,"numberMisscheduled":0,"numberReady":2,"observedGeneration":1,"updatedNumberScheduled":2}"#]].assert_eq(&status);
+        world.patch("", "nodes", "n1", obj! { "spec": obj! { "taints": Value::Null } });
+        settle(&world);
+        assert_eq!(nodes_of(&world), ["n1", "n2", "n3"]);
+        world.delete("", "pods", world.list("", "pods")[0].name(), Value::Null);
+        settle(&world);
+        assert_eq!(nodes_of(&world), ["n1", "n2", "n3"]);
+    }
+
+    #[test]
+    fn rolls_and_keeps_revisions() {
+        let world = world();
+        world.create(set("redis:7.0"));
+        settle(&world);
+        let change = |image: &str| {
+            let containers = list![obj! { "name": "agent", "image": image }];
+            obj! { "spec": obj! { "template": obj! { "spec": obj! { "containers": containers } } } }
+        };
+        world.patch("apps", "daemonsets", "agent", change("redis:7.2"));
+        settle(&world);
+        let images: Vec<String> = world
+            .list("", "pods")
+            .iter()
+            .map(|p| p.spec().get("containers").items()[0].str_at(&["image"]).to_owned())
+            .collect();
+        assert_eq!(images, ["redis:7.2"; 3]);
+        let numbers = |world: &World| {
+            let mut n: Vec<i64> = world.list("apps", "controllerrevisions").iter().map(number).collect();
+            n.sort_unstable();
+            n
+        };
+        assert_eq!(numbers(&world), [1, 2]);
+        // Back: the old revision gets the next number.
+        world.patch("apps", "daemonsets", "agent", change("redis:7.0"));
+        settle(&world);
+        assert_eq!(numbers(&world), [2, 3]);
+    }
+}

@@ -1,0 +1,243 @@
+//! The taint eviction controller: deletes pods from nodes with `NoExecute` taints, at once or when
+//! their tolerations' seconds are over.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::context::{Context, resource};
+use super::pods;
+use crate::api::client::delete_uid;
+use crate::api::events::{EventRecorder, EventType};
+use crate::api::placement::toleration_fits;
+use crate::api::views::Pod;
+use crate::api::{Client, Informer, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
+use crate::obj;
+use crate::sim::{Sim, Time, WorkQueue};
+use crate::value::Value;
+
+const NAME: &str = "taint-eviction-controller";
+
+#[derive(Clone)]
+struct Controller(Rc<Inner>);
+
+struct Inner {
+    sim: Sim,
+    client: Client,
+    recorder: EventRecorder,
+    pods: Informer,
+    nodes: Informer,
+    resource: Rc<Resource>,
+    queue: WorkQueue<ObjectKey>,
+    /// Pods that are to go, since when that is known, and when they go.
+    due: RefCell<BTreeMap<ObjectKey, (Time, Time)>>,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let client = context.client(NAME);
+    let pod_resource = resource(api, "", "pods");
+    let controller = Controller(Rc::new(Inner {
+        sim: context.sim().clone(),
+        recorder: context.recorder(&client, NAME),
+        client,
+        pods: context.informers().of(&pod_resource),
+        nodes: context.informers().of(&resource(api, "", "nodes")),
+        resource: pod_resource,
+        queue: WorkQueue::new(context.sim()),
+        due: RefCell::default(),
+    }));
+    let c = controller.clone();
+    controller.0.pods.on_change(move |old, new| {
+        if let Some(pod) = new {
+            let same = |o: &Object| {
+                pods::node_name(o) == pods::node_name(pod)
+                    && o.spec().get("tolerations") == pod.spec().get("tolerations")
+            };
+            let known = c.0.due.borrow().contains_key(&pod.key());
+            if old.is_none_or(|o| !same(o)) || (known && pod.is_deleting()) {
+                c.0.queue.add(pod.key());
+            }
+        } else if let Some(pod) = old {
+            c.0.due.borrow_mut().remove(&pod.key());
+        }
+    });
+    let c = controller.clone();
+    controller.0.nodes.on_change(move |old, new| {
+        let Some(node) = new else { return };
+        let leaving = |n: &Object| evicting(n).len();
+        let changed = old.map_or(leaving(node) > 0, |o| {
+            o.spec().get("taints") != node.spec().get("taints")
+        });
+        if changed {
+            c.0.pods.each("", |pod| {
+                if pods::node_name(pod) == node.name() {
+                    c.0.queue.add(pod.key());
+                }
+            });
+        }
+    });
+    let c = controller.clone();
+    let synced = vec![controller.0.pods.clone(), controller.0.nodes.clone()];
+    context.run(NAME, &controller.0.queue, 8, synced, move |key| {
+        let c = c.clone();
+        async move { c.sync(&key).await }
+    });
+}
+
+/// The taints of a node that make pods leave.
+fn evicting(node: &Object) -> Vec<&Value> {
+    let taints = node.spec().get("taints").items();
+    taints.iter().filter(|t| t.str_at(&["effect"]) == "NoExecute").collect()
+}
+
+/// How long a pod may stay with these taints: `None` for ever, zero when one is not tolerated.
+fn stay(pod: &Object, taints: &[&Value]) -> Option<Duration> {
+    let mut shortest: Option<i64> = None;
+    for taint in taints {
+        let fitting = Pod(pod).tolerations().iter().filter(|t| toleration_fits(t, taint));
+        let fitting: Vec<&Value> = fitting.collect();
+        if fitting.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let seconds = fitting.iter().filter_map(|t| t.i64_at(&["tolerationSeconds"]));
+        for n in seconds {
+            shortest = Some(shortest.map_or(n, |s| s.min(n)));
+        }
+    }
+    shortest.map(pods::seconds)
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let forget = || inner.due.borrow_mut().remove(key);
+        let Some(pod) = inner.pods.get(key).filter(|p| !p.is_deleting()) else {
+            forget();
+            return Ok(());
+        };
+        let node = inner.nodes.get(&ObjectKey::new("", pods::node_name(&pod)));
+        let taints = node.as_ref().map_or_else(Vec::new, evicting);
+        let now = inner.sim.now();
+        let left = if taints.is_empty() { None } else { stay(&pod, &taints) };
+        let Some(delay) = left else {
+            if forget().is_some() {
+                let message = format!("Cancelling deletion of Pod {key}");
+                inner
+                    .recorder
+                    .event(&pod, EventType::Normal, "TaintManagerEviction", message);
+            }
+            return Ok(());
+        };
+        // The time counts from when the pod was first to go.
+        let (since, _) = inner.due.borrow().get(key).copied().unwrap_or((now, now));
+        let when = since + delay;
+        if when > now {
+            inner.due.borrow_mut().insert(key.clone(), (since, when));
+            inner.queue.add_after(key.clone(), when.since(now));
+            return Ok(());
+        }
+        forget();
+        let message = format!("Marking for deletion Pod {key}");
+        inner
+            .recorder
+            .event(&pod, EventType::Normal, "TaintManagerEviction", message);
+        self.evict(&pod).await
+    }
+
+    async fn evict(&self, pod: &Object) -> Result<(), Status> {
+        let inner = &self.0;
+        let mut conditions: Vec<Value> = pod.status().get("conditions").items().to_vec();
+        conditions.retain(|c| c.str_at(&["type"]) != "DisruptionTarget");
+        conditions.push(obj! {
+            "lastProbeTime": Value::Null,
+            "lastTransitionTime": inner.sim.now(),
+            "message": "Taint manager: deleting due to NoExecute taint",
+            "observedGeneration": pod.generation(),
+            "reason": "DeletionByTaintManager",
+            "status": "True",
+            "type": "DisruptionTarget",
+        });
+        let none = WriteOptions::default();
+        let patch = obj! { "status": obj! { "conditions": conditions } };
+        let marked = inner
+            .client
+            .patch(
+                &inner.resource,
+                pod.namespace(),
+                pod.name(),
+                "status",
+                PatchType::Merge,
+                patch,
+                &none,
+            )
+            .await;
+        if let Err(status) = marked {
+            return if status.is_not_found() { Ok(()) } else { Err(status) };
+        }
+        let deleted = inner
+            .client
+            .delete(&inner.resource, pod.namespace(), pod.name(), delete_uid(pod.uid()))
+            .await;
+        match deleted {
+            Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::list;
+
+    #[test]
+    fn at_once_after_a_while_or_never() {
+        let world = World::new();
+        world.node("n1", "2", "4Gi");
+        world.start(start);
+        let while_8 =
+            obj! { "key": "maintenance", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 8 };
+        let ever = obj! { "key": "maintenance", "operator": "Exists", "effect": "NoExecute" };
+        for (name, tolerations) in [
+            ("plain", list![]),
+            ("for-a-while", list![while_8]),
+            ("tolerant", list![ever]),
+        ] {
+            world.create(obj! {
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": obj! { "name": name, "namespace": "default" },
+                "spec": obj! {
+                    "nodeName": "n1", "tolerations": tolerations, "terminationGracePeriodSeconds": 0,
+                    "containers": list![obj! { "name": "c", "image": "nginx" }],
+                },
+            });
+        }
+        let taints = list![obj! { "key": "maintenance", "value": "true", "effect": "NoExecute" }];
+        world.patch("", "nodes", "n1", obj! { "spec": obj! { "taints": taints } });
+        let left = |world: &World| {
+            let mut names: Vec<String> = world
+                .list("", "pods")
+                .iter()
+                .filter(|p| !p.is_deleting())
+                .map(|p| p.name().to_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        world.run(4);
+        assert_eq!(left(&world), ["for-a-while", "tolerant"]);
+        world.run(7);
+        assert_eq!(left(&world), ["tolerant"]);
+        assert_eq!(
+            world.messages("TaintManagerEviction"),
+            [
+                "Marking for deletion Pod default/plain",
+                "Marking for deletion Pod default/for-a-while"
+            ]
+        );
+    }
+}
