@@ -82,7 +82,10 @@ impl EventRecorder {
     pub fn about(&self, involved: Value, kind: EventType, reason: &str, message: impl Into<String>) {
         let mut message = message.into();
         let now = self.client.sim().now();
-        let source = format!("{}/{}/{}", self.component, self.host, involved.to_json());
+        // Events of one object are the same whatever its version was.
+        let mut subject = involved.clone();
+        subject.remove(&["resourceVersion"]);
+        let source = format!("{}/{}/{}", self.component, self.host, subject.to_json());
         {
             let mut memory = self.memory.borrow_mut();
             let bucket = memory

@@ -44,7 +44,6 @@ pub struct Run {
     pub host: Host,
     pub env: Env,
     pub cwd: String,
-    pub tty: bool,
     process: RefCell<Option<Process>>,
     ended: RefCell<Option<Ended>>,
     signal: Signal,
@@ -105,7 +104,6 @@ impl Run {
             host: host.clone(),
             env: plan.env.clone(),
             cwd: plan.cwd.clone(),
-            tty: plan.tty,
             process: RefCell::default(),
             ended: RefCell::default(),
             signal: Signal::default(),
@@ -162,7 +160,6 @@ impl Run {
             host,
             env: plan.env,
             cwd: plan.cwd,
-            tty: plan.tty,
             process: RefCell::default(),
             ended: RefCell::new(Some(Ended {
                 code,

@@ -30,6 +30,9 @@ use crate::shell::Files;
 use crate::sim::{Sim, TaskHandle, Time};
 use crate::value::{Value, base64};
 
+#[cfg(test)]
+mod tests;
+
 use env::Sources;
 use images::Images;
 use worker::Worker;

@@ -147,20 +147,20 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
             } else {
                 "ContainerCreating"
             };
-            container_status(worker, pod, c, waiting)
+            container_status(worker, pod, c, waiting, ended)
         })
         .collect();
     status.set(&["containerStatuses"], statuses);
     if has_init {
         let statuses: Vec<Value> = Pod(pod)
             .init_containers()
-            .map(|c| container_status(worker, pod, c, "PodInitializing"))
+            .map(|c| container_status(worker, pod, c, "PodInitializing", ended))
             .collect();
         status.set(&["initContainerStatuses"], statuses);
     }
     let ephemeral: Vec<Value> = Pod(pod)
         .ephemeral_containers()
-        .map(|c| container_status(worker, pod, c, "ContainerCreating"))
+        .map(|c| container_status(worker, pod, c, "ContainerCreating", ended))
         .collect();
     status.set_or_remove(&["ephemeralContainerStatuses"], ephemeral);
     let conditions = conditions(worker, pod, phase, ended, generation, now);
@@ -206,7 +206,7 @@ fn terminated(run: &Run) -> Value {
     value
 }
 
-fn container_status(worker: &Worker, pod: &Object, container: Container, waiting: &str) -> Value {
+fn container_status(worker: &Worker, pod: &Object, container: Container, waiting: &str, over: bool) -> Value {
     let slots = worker.slots.borrow();
     let slot = slots.get(container.name());
     let is_init = Pod(pod).init_containers().any(|c| c.name() == container.name());
@@ -220,7 +220,8 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
         "started": false,
     };
     let run = slot.and_then(|s| s.run.as_ref());
-    let cause = slot.and_then(|s| s.cause.as_ref());
+    // What ended for good waits for nothing any more.
+    let cause = slot.and_then(|s| s.cause.as_ref()).filter(|_| !over || run.is_none());
     let last = slot
         .and_then(|s| s.previous.as_ref())
         .map_or(Value::Null, |p| terminated(p));

@@ -9,12 +9,13 @@ use crate::shell::{Commands, Context, Files};
 const ROOT: &str = "/usr/local/apache2/htdocs";
 
 pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
-    // Writes into a fresh file system fail at its limits only.
-    let _ = files.write(
+    super::put(
+        files,
         &format!("{ROOT}/index.html"),
         "<html><body><h1>It works!</h1></body></html>\n",
     );
-    let _ = files.write(
+    super::put(
+        files,
         "/usr/local/apache2/conf/httpd.conf",
         "ServerRoot \"/usr/local/apache2\"\nListen 80\nDocumentRoot \"/usr/local/apache2/htdocs\"\n",
     );

@@ -205,20 +205,20 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Rc<Sandbox>) -> Host {
         crate::net::tools::register(&mut commands, image.network_tools(), &sandbox.network, &from);
     }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
-    let _ = files.write("/etc/hostname", format!("{}\n", sandbox.hostname));
+    put(&files, "/etc/hostname", format!("{}\n", sandbox.hostname));
     let hosts = format!(
         "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n{}\t{}\n",
         sandbox.ip(),
         sandbox.hostname
     );
-    let _ = files.write("/etc/hosts", hosts);
+    put(&files, "/etc/hosts", hosts);
     let resolv = match &sandbox.origin.search {
         Some(namespace) => format!(
             "search {namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
         ),
         None => "nameserver 192.168.110.2\n".to_owned(),
     };
-    let _ = files.write("/etc/resolv.conf", resolv);
+    put(&files, "/etc/resolv.conf", resolv);
     let os = match image.shell {
         Shell::Busybox => "",
         Shell::Alpine => {
@@ -229,7 +229,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Rc<Sandbox>) -> Host {
         }
     };
     if !os.is_empty() {
-        let _ = files.write("/etc/os-release", os);
+        put(&files, "/etc/os-release", os);
     }
     (image.install)(image, tag, sandbox, &mut commands, &files);
     Host::new(&sandbox.sim, &sandbox.hostname, files, commands, image.shell.dialect())
@@ -395,6 +395,13 @@ fn stable_hash(text: &str, seed: u64) -> u64 {
 /// 64 stable hexadecimal digits of a text.
 pub fn stable_digest(text: &str) -> String {
     (0..4).map(|i| format!("{:016x}", stable_hash(text, i))).collect()
+}
+
+/// Writes an image's file with its directories. A fresh file system refuses at its limits only; the
+/// container then lacks the file.
+fn put(files: &Files, path: &str, bytes: impl Into<Vec<u8>>) {
+    let _ = files.make_dirs(crate::shell::dir_name(path));
+    let _ = files.write(path, bytes);
 }
 
 /// The last part of a path.

@@ -102,12 +102,15 @@ fn version(image: &Image, tag: &str) -> String {
 }
 
 pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
-    // Writes into a fresh file system fail at its limits only.
-    let _ = files.write("/usr/share/nginx/html/index.html", WELCOME);
-    let _ = files.write("/usr/share/nginx/html/50x.html", ERROR_50X);
-    let _ = files.write("/etc/nginx/nginx.conf", CONF);
-    let _ = files.write("/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
-    let _ = files.write("/etc/nginx/mime.types", "types {\n    text/html html htm shtml;\n}\n");
+    super::put(files, "/usr/share/nginx/html/index.html", WELCOME);
+    super::put(files, "/usr/share/nginx/html/50x.html", ERROR_50X);
+    super::put(files, "/etc/nginx/nginx.conf", CONF);
+    super::put(files, "/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
+    super::put(
+        files,
+        "/etc/nginx/mime.types",
+        "types {\n    text/html html htm shtml;\n}\n",
+    );
     let _ = files.make_dirs("/var/log/nginx");
     let _ = files.symlink("/dev/stdout", "/var/log/nginx/access.log");
     let _ = files.symlink("/dev/stderr", "/var/log/nginx/error.log");

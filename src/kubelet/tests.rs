@@ -1,0 +1,584 @@
+//! Pods on one node, without a scheduler: what their statuses and events say over time.
+
+use super::*;
+use crate::api::subresource::{ExecOptions, LogOptions};
+use crate::api::{PatchType, WriteOptions};
+use crate::net::Mode;
+use crate::value::yaml;
+use expect_test::{Expect, expect};
+
+const NODE: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: k8s-node-02, uid: 11111111-2222-4333-8444-555555555555}
+spec: {podCIDR: 10.244.2.0/24}
+status:
+  allocatable: {cpu: '2', memory: 3809356Ki, pods: '110'}
+  addresses:
+  - {type: InternalIP, address: 192.168.110.23}
+  conditions: [{type: Ready, status: 'True'}]
+";
+
+struct Cluster {
+    sim: Sim,
+    client: Client,
+    kubelets: Kubelets,
+    _network: Network,
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    text.split("\n---\n").map(|d| yaml::decode(d).unwrap()).collect()
+}
+
+impl Cluster {
+    fn new() -> Cluster {
+        let sim = Sim::new(7, Time::parse("2026-11-21T08:00:00Z").unwrap());
+        let api = ApiServer::new(&sim);
+        for name in ["default", "kube-node-lease"] {
+            let ns = obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": name } };
+            api.restore(ns).unwrap();
+        }
+        api.restore(yaml::decode(NODE).unwrap()).unwrap();
+        for (kind, name) in [("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")] {
+            let object =
+                obj! { "apiVersion": "v1", "kind": kind, "metadata": obj! { "name": name, "namespace": "default" } };
+            api.restore(object).unwrap();
+        }
+        let network = Network::start(&api, Mode::Iptables);
+        let kubelets = Kubelets::new(&api, &network).unwrap();
+        kubelets.start("k8s-node-02", &Files::with_base(&sim));
+        let client = Client::new(&api, "test", User::admin());
+        sim.run_for(Duration::from_millis(20));
+        Cluster {
+            sim,
+            client,
+            kubelets,
+            _network: network,
+        }
+    }
+
+    fn run<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> T {
+        self.sim
+            .run_future(future, self.sim.now() + Duration::from_secs(100))
+            .expect("the future ends")
+    }
+
+    /// Creates objects; pods are bound to the node.
+    fn apply(&self, text: &str) {
+        for mut object in documents(text) {
+            let plural = match object.str_at(&["kind"]) {
+                "Pod" => "pods",
+                "ConfigMap" => "configmaps",
+                "Secret" => "secrets",
+                "Service" => "services",
+                other => panic!("{other}"),
+            };
+            if plural == "pods" {
+                object.set(&["spec", "nodeName"], "k8s-node-02");
+            }
+            let client = self.client.clone();
+            self.run(async move {
+                let resource = client.resource("", "v1", plural).unwrap();
+                client
+                    .create(&resource, "default", Body::Value(object), &WriteOptions::default())
+                    .await
+                    .unwrap_or_else(|e| panic!("{}", e.message()))
+            });
+        }
+    }
+
+    fn wait(&self, seconds: u64) {
+        self.sim.run_for(Duration::from_secs(seconds));
+    }
+
+    fn pod(&self, name: &str) -> Option<Object> {
+        self.client.api().store().get("pods", &ObjectKey::new("default", name))
+    }
+
+    /// Phase, then each container: state, restarts, ready.
+    fn state(&self, name: &str) -> String {
+        let Some(pod) = self.pod(name) else {
+            return "gone".into();
+        };
+        let mut out = format!("{} {}", Pod(&pod).phase(), pod.status().get("reason").str())
+            .trim_end()
+            .to_owned();
+        for c in Pod(&pod)
+            .init_container_statuses()
+            .chain(Pod(&pod).container_statuses())
+        {
+            let state = if !c.waiting().is_null() {
+                c.waiting().get("reason").str().to_owned()
+            } else if !c.running().is_null() {
+                "Running".to_owned()
+            } else {
+                format!(
+                    "{}({})",
+                    c.terminated().get("reason").str(),
+                    c.terminated().i64_at(&["exitCode"]).unwrap_or(-1)
+                )
+            };
+            out.push_str(&format!(
+                " | {}: {state} {} {}",
+                c.name(),
+                c.restart_count(),
+                if c.is_ready() { "ready" } else { "unready" }
+            ));
+        }
+        out
+    }
+
+    fn events(&self, name: &str) -> String {
+        let mut events = self.client.api().store().list("events", "default");
+        events.retain(|e| e.value().str_at(&["involvedObject", "name"]) == name);
+        events.sort_by_key(Object::revision);
+        let mut out = String::new();
+        for e in &events {
+            let v = e.value();
+            out.push_str(&format!(
+                "{} {} {} {}\n",
+                v.str_at(&["type"]),
+                v.str_at(&["reason"]),
+                v.str_at(&["involvedObject", "fieldPath"]),
+                v.str_at(&["message"]).replace(
+                    self.pod(name).map_or("?".into(), |p| p.uid().to_owned()).as_str(),
+                    "UID"
+                ),
+            ));
+        }
+        out
+    }
+
+    fn logs(&self, name: &str, options: LogOptions) -> String {
+        let pod = self.pod(name).unwrap();
+        let nodes = self.client.api().node_connections().unwrap();
+        match nodes.logs(&pod, &options) {
+            Ok(stream) => {
+                let bytes = self.run(async move { stream.read_all().await });
+                String::from_utf8(bytes).unwrap()
+            }
+            Err(status) => status.message().to_owned(),
+        }
+    }
+
+    fn log(&self, name: &str, container: &str) -> String {
+        self.logs(
+            name,
+            LogOptions {
+                container: container.into(),
+                ..LogOptions::default()
+            },
+        )
+    }
+
+    fn exec(&self, name: &str, container: &str, command: &[&str], stdin: &str) -> String {
+        let pod = self.pod(name).unwrap();
+        let nodes = self.client.api().node_connections().unwrap();
+        let options = ExecOptions {
+            container: container.into(),
+            command: command.iter().map(|c| (*c).to_owned()).collect(),
+            stdin: !stdin.is_empty(),
+            stdout: true,
+            stderr: true,
+            tty: false,
+        };
+        let session = match nodes.exec(&pod, &options) {
+            Ok(session) => session,
+            Err(status) => return status.message().to_owned(),
+        };
+        session.stdin.write(stdin.as_bytes());
+        session.stdin.close();
+        self.run(async move {
+            let out = session.stdout.read_all().await;
+            let err = session.stderr.read_all().await;
+            let code = match session.exit().await {
+                Ok(code) => code.to_string(),
+                Err(status) => status.message().to_owned(),
+            };
+            format!(
+                "{}{}[{code}]",
+                String::from_utf8_lossy(&out),
+                String::from_utf8_lossy(&err)
+            )
+        })
+    }
+
+    fn delete(&self, name: &str) {
+        let (client, name) = (self.client.clone(), name.to_owned());
+        self.run(async move {
+            let pods = client.resource("", "v1", "pods").unwrap();
+            client.delete(&pods, "default", &name, Value::Null).await.unwrap()
+        });
+    }
+}
+
+fn check(expected: Expect, got: &str) {
+    expected.assert_eq(got);
+}
+
+#[test]
+fn a_web_server_starts_serves_and_stops() {
+    let c = Cluster::new();
+    c.apply("{kind: Pod, apiVersion: v1, metadata: {name: web}, spec: {containers: [{name: nginx, image: nginx}]}}");
+    c.wait(5);
+    println!("{}", c.log("web", "nginx"));
+    assert_eq!(c.state("web"), "Running | nginx: Running 0 ready");
+    let events = c.events("web");
+    assert!(
+        events.contains("Normal Pulling spec.containers{nginx} Pulling image \"nginx\"\n"),
+        "{events}"
+    );
+    assert!(
+        events.contains(" including waiting). Image size: 59774010 bytes.\n"),
+        "{events}"
+    );
+    assert!(
+        events.contains("Normal Started spec.containers{nginx} Container started\n"),
+        "{events}"
+    );
+    assert_eq!(
+        c.exec("web", "nginx", &["curl", "-s", "localhost"], "").lines().nth(3),
+        Some("<title>Welcome to nginx!</title>")
+    );
+    assert!(
+        c.log("web", "nginx")
+            .contains("\"GET / HTTP/1.1\" 200 615 \"-\" \"curl/")
+    );
+    c.delete("web");
+    c.wait(3);
+    assert_eq!(c.state("web"), "gone");
+    assert!(c.kubelets.0.nodes.borrow()["k8s-node-02"].workers.borrow().is_empty());
+    assert!(c.kubelets.0.nodes.borrow()["k8s-node-02"].used_ips.borrow().is_empty());
+}
+
+#[test]
+fn restart_policies() {
+    let c = Cluster::new();
+    let pod = |name: &str, policy: &str, command: &str| {
+        c.apply(&format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{restartPolicy: {policy}, containers: [{{name: c, image: busybox, {command}}}]}}}}"
+        ));
+    };
+    pod("never-ok", "Never", "command: [sh, -c, 'echo done; exit 0']");
+    pod("never-bad", "Never", "command: [sh, -c, 'echo broken; exit 3']");
+    pod("onfailure-ok", "OnFailure", "command: ['true']");
+    pod("onfailure-bad", "OnFailure", "command: ['false']");
+    pod("always-ok", "Always", "imagePullPolicy: IfNotPresent");
+    pod("always-bad", "Always", "command: [sh, -c, 'exit 2']");
+    pod("nothing", "Never", "command: [nosuchprogram]");
+    let all = || {
+        [
+            "never-ok",
+            "never-bad",
+            "onfailure-ok",
+            "onfailure-bad",
+            "always-ok",
+            "always-bad",
+            "nothing",
+        ]
+        .map(|n| format!("{n}: {}\n", c.state(n)))
+        .concat()
+    };
+    c.wait(8);
+    check(
+        expect![[r#"
+        never-ok: Succeeded | c: Completed(0) 0 unready
+        never-bad: Failed | c: Error(3) 0 unready
+        onfailure-ok: Succeeded | c: Completed(0) 0 unready
+        onfailure-bad: Running | c: CrashLoopBackOff 1 unready
+        always-ok: Running | c: CrashLoopBackOff 1 unready
+        always-bad: Running | c: CrashLoopBackOff 1 unready
+        nothing: Failed | c: StartError(128) 0 unready
+    "#]],
+        &all(),
+    );
+    c.wait(11);
+    let always = c.state("always-bad");
+    assert!(always.ends_with(" 2 unready"), "{always}");
+    check(
+        expect![[r#"
+        Running | c: CrashLoopBackOff 2 unready"#]],
+        &always,
+    );
+    assert_eq!(c.log("never-bad", "c"), "broken\n");
+    assert_eq!(
+        c.logs(
+            "never-bad",
+            LogOptions {
+                container: "c".into(),
+                previous: true,
+                ..LogOptions::default()
+            }
+        ),
+        "previous terminated container \"c\" in pod \"never-bad\" not found"
+    );
+    let events = c.events("always-bad");
+    assert!(
+        events.contains(
+            "Warning BackOff spec.containers{c} Back-off restarting failed container c in pod always-bad_default(UID)\n"
+        ),
+        "{events}"
+    );
+}
+
+#[test]
+fn images_that_cannot_be_pulled() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: missing}, spec: {containers: [{name: missing, image: 'nginx:doesnotexist'}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: badname}, spec: {containers: [{name: badname, image: 'Nginx:latest'}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: never}, spec: {containers: [{name: c, image: 'nginx:1.21', imagePullPolicy: Never}]}}",
+    );
+    c.wait(5);
+    assert_eq!(c.state("missing"), "Pending | missing: ErrImagePull 0 unready");
+    c.wait(20);
+    assert_eq!(c.state("badname"), "Pending | badname: InvalidImageName 0 unready");
+    assert_eq!(c.state("never"), "Pending | c: ErrImageNeverPull 0 unready");
+    let mut lines: Vec<String> = c.events("missing").lines().map(str::to_owned).collect();
+    lines.sort();
+    check(
+        expect![[r#"
+        Normal BackOff spec.containers{missing} Back-off pulling image "nginx:doesnotexist"
+        Normal Pulling spec.containers{missing} Pulling image "nginx:doesnotexist"
+        Warning Failed spec.containers{missing} Error: ErrImagePull
+        Warning Failed spec.containers{missing} Error: ImagePullBackOff
+        Warning Failed spec.containers{missing} Failed to pull image "nginx:doesnotexist": rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/nginx:doesnotexist": failed to resolve reference "docker.io/library/nginx:doesnotexist": docker.io/library/nginx:doesnotexist: not found"#]],
+        &lines.join("\n"),
+    );
+    assert_eq!(
+        c.pod("badname").unwrap().status().get("containerStatuses").items()[0].str_at(&["state", "waiting", "message"]),
+        "Failed to apply default image tag \"Nginx:latest\": couldn't parse image name \"Nginx:latest\": invalid reference format: repository name (library/Nginx) must be lowercase"
+    );
+    let client = c.client.clone();
+    c.run(async move {
+        let pods = client.resource("", "v1", "pods").unwrap();
+        let mut pod = client.get(&pods, "default", "missing").await.unwrap().value().clone();
+        let mut containers = pod.at(&["spec", "containers"]).items().to_vec();
+        containers[0].set(&["image"], "nginx:1.27");
+        pod.set(&["spec", "containers"], containers);
+        client.update(&pods, pod).await.unwrap();
+    });
+    c.wait(15);
+    assert_eq!(c.state("missing"), "Running | missing: Running 0 ready");
+    let _ = PatchType::Merge;
+}
+
+#[test]
+fn configuration_errors_and_their_repair() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: ConfigMap, apiVersion: v1, metadata: {name: present}, data: {here: '1'}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: no-cm}, spec: {containers: [{name: c, image: nginx, envFrom: [{configMapRef: {name: settings}}]}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: no-key}, spec: {containers: [{name: c, image: nginx, env: [{name: LEVEL, valueFrom: {configMapKeyRef: {name: present, key: absent}}}]}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: no-volume}, spec: {containers: [{name: c, image: nginx, volumeMounts: [{name: conf, mountPath: /etc/conf}]}], volumes: [{name: conf, configMap: {name: settings-file}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: optional}, spec: {containers: [{name: c, image: nginx, envFrom: [{secretRef: {name: maybe, optional: true}}], volumeMounts: [{name: conf, mountPath: /etc/conf}]}], volumes: [{name: conf, configMap: {name: perhaps, optional: true}}]}}",
+    );
+    c.wait(6);
+    let all = || {
+        ["no-cm", "no-key", "no-volume", "optional"]
+            .map(|n| format!("{n}: {}\n", c.state(n)))
+            .concat()
+    };
+    check(
+        expect![[r#"
+        no-cm: Pending | c: CreateContainerConfigError 0 unready
+        no-key: Pending | c: CreateContainerConfigError 0 unready
+        no-volume: Pending | c: ContainerCreating 0 unready
+        optional: Running | c: Running 0 ready
+    "#]],
+        &all(),
+    );
+    assert!(
+        c.events("no-key").contains(
+            "Warning Failed spec.containers{c} Error: couldn't find key absent in ConfigMap default/present\n"
+        )
+    );
+    assert!(c.events("no-volume").contains(
+        "Warning FailedMount  MountVolume.SetUp failed for volume \"conf\" : configmap \"settings-file\" not found\n"
+    ));
+    c.apply(
+        "{kind: ConfigMap, apiVersion: v1, metadata: {name: settings}, data: {MODE: fast}}
+---
+{kind: ConfigMap, apiVersion: v1, metadata: {name: settings-file}, data: {app.conf: 'x=1'}}",
+    );
+    c.wait(20);
+    assert_eq!(c.state("no-cm"), "Running | c: Running 0 ready");
+    assert_eq!(c.state("no-volume"), "Running | c: Running 0 ready");
+    assert_eq!(c.exec("no-volume", "c", &["cat", "/etc/conf/app.conf"], ""), "x=1[0]");
+    assert_eq!(c.exec("no-cm", "c", &["printenv", "MODE"], ""), "fast\n[0]");
+}
+
+#[test]
+fn init_containers_and_sidecars() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: two-inits}, spec: {initContainers: [{name: first, image: busybox, command: [sh, -c, 'echo one']}, {name: second, image: busybox, command: ['true']}], containers: [{name: app, image: nginx}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: stuck-init}, spec: {initContainers: [{name: quick, image: busybox, command: ['true']}, {name: waits, image: busybox, command: [sleep, '3600']}, {name: never-reached, image: busybox, command: ['true']}], containers: [{name: app, image: nginx}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: bad-init-never}, spec: {restartPolicy: Never, initContainers: [{name: breaks, image: busybox, command: [sh, -c, 'exit 4']}], containers: [{name: app, image: nginx}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: with-sidecar}, spec: {initContainers: [{name: logger, image: nginx, restartPolicy: Always}, {name: prepare, image: busybox, command: ['true']}], containers: [{name: app, image: busybox, command: [sleep, '3600']}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: job}, spec: {restartPolicy: Never, terminationGracePeriodSeconds: 1, initContainers: [{name: proxy, image: nginx, restartPolicy: Always}], containers: [{name: work, image: busybox, command: ['true']}]}}",
+    );
+    c.wait(12);
+    let all = ["two-inits", "stuck-init", "bad-init-never", "with-sidecar", "job"]
+        .map(|n| format!("{n}: {}\n", c.state(n)))
+        .concat();
+    check(
+        expect![[r#"
+        two-inits: Running | first: Completed(0) 0 ready | second: Completed(0) 0 ready | app: Running 0 ready
+        stuck-init: Pending | quick: Completed(0) 0 ready | waits: Running 0 unready | never-reached: PodInitializing 0 unready | app: PodInitializing 0 unready
+        bad-init-never: Failed | breaks: Error(4) 0 unready | app: PodInitializing 0 unready
+        with-sidecar: Running | logger: Running 0 ready | prepare: Completed(0) 0 ready | app: Running 0 ready
+        job: Succeeded | proxy: Completed(0) 0 unready | work: Completed(0) 0 unready
+    "#]],
+        &all,
+    );
+    assert_eq!(c.log("two-inits", "first"), "one\n");
+    assert_eq!(
+        c.log("stuck-init", "app"),
+        "container \"app\" in pod \"stuck-init\" is waiting to start: PodInitializing"
+    );
+}
+
+#[test]
+fn probes_and_hooks() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: unready}, spec: {containers: [{name: c, image: nginx, readinessProbe: {exec: {command: ['false']}, periodSeconds: 2}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: web}, spec: {containers: [{name: c, image: nginx, readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 1}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: sick}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: c, image: busybox, command: [sleep, '3600'], livenessProbe: {exec: {command: [cat, /tmp/healthy]}, periodSeconds: 2, failureThreshold: 2}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: slow}, spec: {containers: [{name: c, image: nginx, startupProbe: {exec: {command: ['false']}, periodSeconds: 3, failureThreshold: 30}, livenessProbe: {exec: {command: ['false']}, periodSeconds: 1, failureThreshold: 1}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: hooks}, spec: {terminationGracePeriodSeconds: 2, containers: [{name: c, image: nginx, lifecycle: {postStart: {exec: {command: [/bin/sh, -c, 'echo hello > /tmp/message']}}, preStop: {exec: {command: [/bin/sh, -c, 'nginx -s quit']}}}}]}}",
+    );
+    c.wait(12);
+    let all = ["unready", "web", "slow", "hooks"]
+        .map(|n| format!("{n}: {}\n", c.state(n)))
+        .concat();
+    check(
+        expect![[r#"
+        unready: Running | c: Running 0 unready
+        web: Running | c: Running 0 ready
+        slow: Running | c: Running 0 unready
+        hooks: Running | c: Running 0 ready
+    "#]],
+        &all,
+    );
+    let events = c.events("sick");
+    assert!(events.contains("Warning Unhealthy spec.containers{c} Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory\n"), "{events}");
+    assert!(
+        events.contains("Normal Killing spec.containers{c} Container c failed liveness probe, will be restarted\n"),
+        "{events}"
+    );
+    let sick = c.pod("sick").unwrap();
+    let status = Pod(&sick).container_status("c").unwrap();
+    assert!(status.restart_count() >= 1, "{}", c.state("sick"));
+    assert_eq!(status.last_terminated().i64_at(&["exitCode"]), Some(137));
+    assert_eq!(c.exec("hooks", "c", &["cat", "/tmp/message"], ""), "hello\n[0]");
+    assert!(c.log("web", "c").contains("kube-probe/1.36"));
+    c.delete("hooks");
+    c.wait(2);
+    assert_eq!(c.state("hooks"), "gone");
+}
+
+#[test]
+fn exec_and_logs() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Secret, apiVersion: v1, metadata: {name: key}, stringData: {token: abc123}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: box, labels: {zone: east}}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: sh, image: busybox, command: [sleep, '3600'], env: [{name: APP_COLOR, value: green}, {name: DERIVED, value: '$(APP_COLOR)-y'}, {name: ZONE, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['zone']\"}}}, {name: CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1m}}}], volumeMounts: [{name: key, mountPath: /etc/key}, {name: scratch, mountPath: /scratch}]}, {name: other, image: busybox, command: [sh, -c, 'sleep 2; cat /scratch/a; sleep 3600'], volumeMounts: [{name: scratch, mountPath: /scratch}]}], volumes: [{name: key, secret: {secretName: key}}, {name: scratch, emptyDir: {}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: steps}, spec: {restartPolicy: Never, containers: [{name: c, image: busybox, command: [sh, -c, 'for i in 1 2 3; do echo step $i; sleep 1; done; echo finished']}]}}",
+    );
+    c.wait(3);
+    for (command, stdin, expected) in [
+        (vec!["echo", "hello"], "", "hello\n[0]"),
+        (vec!["hostname"], "", "box\n[0]"),
+        (
+            vec!["printenv", "APP_COLOR", "DERIVED", "ZONE", "CPU"],
+            "",
+            "green\ngreen-y\neast\n2000\n[0]",
+        ),
+        (vec!["printenv", "NOSUCH"], "", "[1]"),
+        (vec!["cat", "/etc/key/token"], "", "abc123[0]"),
+        (
+            vec!["cat", "/etc/nosuch"],
+            "",
+            "cat: can't open '/etc/nosuch': No such file or directory\n[1]",
+        ),
+        (vec!["sh", "-c", "echo $APP_COLOR; exit 7"], "", "green\n[7]"),
+        (vec!["sh"], "echo from stdin\nexit 4\n", "from stdin\n[4]"),
+        (vec!["sh", "-c", "echo one > /scratch/a"], "", "[0]"),
+    ] {
+        assert_eq!(c.exec("box", "sh", &command, stdin), expected, "{command:?}");
+    }
+    let missing = c.exec("box", "sh", &["nosuchprogram"], "");
+    assert!(
+        missing.ends_with(
+            "unable to start container process: exec: \"nosuchprogram\": executable file not found in $PATH]"
+        ),
+        "{missing}"
+    );
+    let follow = LogOptions {
+        container: "c".into(),
+        follow: true,
+        ..LogOptions::default()
+    };
+    assert_eq!(c.logs("steps", follow), "step 1\nstep 2\nstep 3\nfinished\n");
+    c.wait(3);
+    assert_eq!(c.log("box", "other"), "one\n");
+    c.delete("box");
+    c.wait(4);
+    assert_eq!(c.state("box"), "gone");
+}
+
+#[test]
+fn deadlines_and_full_nodes() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: full}, spec: {activeDeadlineSeconds: 6, containers: [{name: c, image: nginx}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: huge}, spec: {containers: [{name: c, image: nginx, resources: {requests: {cpu: '3'}}}]}}",
+    );
+    c.wait(9);
+    assert_eq!(c.state("full"), "Failed DeadlineExceeded | c: Completed(0) 0 unready");
+    assert_eq!(c.state("huge"), "Failed OutOfcpu | c: ContainerCreating 0 unready");
+    assert_eq!(
+        c.pod("huge").unwrap().status().get("message").str(),
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000"
+    );
+}
+
+#[test]
+fn an_idle_day_is_cheap_and_leases_are_renewed() {
+    let c = Cluster::new();
+    c.apply("{kind: Pod, apiVersion: v1, metadata: {name: web}, spec: {containers: [{name: nginx, image: nginx}]}}");
+    c.wait(86_400);
+    let lease = c
+        .client
+        .api()
+        .store()
+        .get(
+            "leases.coordination.k8s.io",
+            &ObjectKey::new("kube-node-lease", "k8s-node-02"),
+        )
+        .unwrap();
+    let renewed = Time::parse(lease.spec().get("renewTime").str()).unwrap();
+    assert!(c.sim.now().since(renewed) <= LEASE_RENEWAL + Duration::from_millis(20));
+    let names = c.sim.task_names();
+    assert!(names.values().sum::<usize>() < 40, "{names:?}");
+    assert!(c.sim.next_timer().unwrap() > c.sim.now());
+}
