@@ -284,11 +284,18 @@ struct Inner {
     processes: Processes,
     dialect: Dialect,
     editor: RefCell<Option<Editor>>,
+    completers: RefCell<BTreeMap<String, super::editor::SharedCompleter>>,
 }
 
 /// A machine. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Host(Rc<Inner>);
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Host({})", self.0.name.borrow())
+    }
+}
 
 impl Host {
     /// A machine with this host name, files and commands. Each command's file is made, so that
@@ -302,6 +309,7 @@ impl Host {
             processes: Processes::starting_at(if dialect == Dialect::Bash { 1_000 } else { 1 }),
             dialect,
             editor: RefCell::new(None),
+            completers: RefCell::default(),
         }));
         for registered in commands.0.values() {
             host.add_file(&registered.path);
@@ -382,6 +390,16 @@ impl Host {
     /// What `vim`, `vi` and `nano` open.
     pub fn editor(&self) -> Option<Editor> {
         self.0.editor.borrow().clone()
+    }
+
+    /// Sets what completes the arguments of a command at this machine's terminals.
+    pub fn set_completer(&self, command: &str, completer: super::editor::SharedCompleter) {
+        self.0.completers.borrow_mut().insert(command.to_owned(), completer);
+    }
+
+    /// What completes a command's arguments.
+    pub fn completer(&self, command: &str) -> Option<super::editor::SharedCompleter> {
+        self.0.completers.borrow().get(command).cloned()
     }
 
     /// The program that `name` means: a path as it stands, a bare name by `$PATH`.

@@ -189,6 +189,14 @@ impl Output {
         }
     }
 
+    /// Ends what its reader reads once, without closing it: Ctrl-D at a terminal.
+    pub fn end_of_input(&self) {
+        if let Sink::Pipe(writer) = &*self.sink {
+            writer.0.ended.set(true);
+            wake_all(&writer.0.readers_waiting);
+        }
+    }
+
     /// Waits while a pipe is full. Ends at once for everything else.
     pub async fn ready(&self) {
         let Sink::Pipe(writer) = &*self.sink else { return };
@@ -225,6 +233,10 @@ struct Pipe {
     writers: Cell<usize>,
     readers_waiting: RefCell<Vec<Waker>>,
     writers_waiting: RefCell<Vec<Waker>>,
+    /// Ctrl-D: the next read of the empty pipe finds an end, once.
+    ended: Cell<bool>,
+    /// Called when a reader begins to wait.
+    on_wait: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 enum PipeWrite {
@@ -234,6 +246,15 @@ enum PipeWrite {
 }
 
 impl Pipe {
+    /// Notes a reader that found nothing.
+    fn wait(&self, waker: &Waker) {
+        self.readers_waiting.borrow_mut().push(waker.clone());
+        let hook = self.on_wait.borrow().clone();
+        if let Some(hook) = hook {
+            hook();
+        }
+    }
+
     fn write(&self, bytes: &[u8]) -> PipeWrite {
         if self.readers.get() == 0 {
             return PipeWrite::Broken;
@@ -335,6 +356,24 @@ impl Input {
         matches!(&*self.0, Source::Pipe { terminal: true, .. })
     }
 
+    /// Calls `f` whenever a reader begins to wait, while it is being polled: `f` must not read or
+    /// write here itself.
+    pub fn on_wait(&self, f: impl Fn() + 'static) {
+        if let Source::Pipe { reader, .. } = &*self.0 {
+            *reader.0.on_wait.borrow_mut() = Some(Rc::new(f));
+        }
+    }
+
+    /// Whether somebody waits to read.
+    pub fn is_awaited(&self) -> bool {
+        match &*self.0 {
+            Source::Pipe { reader, .. } => {
+                !reader.0.readers_waiting.borrow().is_empty() && reader.0.buffer.borrow().is_empty()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a read would end at once with nothing: `/dev/null`.
     pub fn is_null(&self) -> bool {
         matches!(&*self.0, Source::Empty)
@@ -364,10 +403,11 @@ impl Input {
                 poll_fn(|cx| {
                     let mut buffer = pipe.buffer.borrow_mut();
                     if buffer.is_empty() {
-                        if pipe.writers.get() == 0 {
+                        if pipe.writers.get() == 0 || pipe.ended.take() {
                             return Poll::Ready(Vec::new());
                         }
-                        pipe.readers_waiting.borrow_mut().push(cx.waker().clone());
+                        drop(buffer);
+                        pipe.wait(cx.waker());
                         return Poll::Pending;
                     }
                     let n = max.min(buffer.len());
@@ -418,10 +458,11 @@ impl Input {
                 poll_fn(|cx| {
                     let mut buffer = pipe.buffer.borrow_mut();
                     if buffer.is_empty() {
-                        if pipe.writers.get() == 0 {
+                        if pipe.writers.get() == 0 || pipe.ended.take() {
                             return Poll::Ready((Vec::new(), true));
                         }
-                        pipe.readers_waiting.borrow_mut().push(cx.waker().clone());
+                        drop(buffer);
+                        pipe.wait(cx.waker());
                         return Poll::Pending;
                     }
                     let n = buffer.iter().position(|b| *b == b'\n').map_or(buffer.len(), |i| i + 1);

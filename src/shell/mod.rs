@@ -12,10 +12,9 @@
 //! - [`Shell`]: the interpreter with its variables. `Shell::new(&host, ShellOptions { .. })`; its
 //!   `run(source, stdin, stdout, stderr)` is a `'static` future of the exit code that may be dropped
 //!   to end everything it runs (Ctrl-C).
-//!
-//! To come next: `Terminal::new(shell, size, |bytes| …)` with `feed(keys)`
-//! and `resize(size)`, the line editor in front of a shell, whose completions come from
-//! `trait Completer { fn complete(&self, line: CompletionRequest) -> LocalBoxFuture<Vec<Candidate>> }`.
+//! - [`Terminal`]: a line editor in front of an interactive shell: `feed` it keys, `resize` it, and
+//!   a [`TerminalOwner`] gets the screen's bytes. Completions of a command's arguments come from the
+//!   [`Completer`] that was set with [`Host::set_completer`].
 
 mod arith;
 mod builtins;
@@ -35,6 +34,7 @@ mod syntax;
 mod tools;
 mod words;
 
+pub use editor::{Candidate, Completer, CompletionRequest, SharedCompleter, Terminal, TerminalOwner, width};
 pub use files::{Device, FileError, FileKind, Files, OpenFile, Stat, base_name, dir_name, join};
 pub use host::{CommandFn, Commands, Context, Dialect, Editor, Env, Fd, Host, NoProgram, Program};
 pub use io::{Input, Output, TerminalSize, keyboard, pipe};

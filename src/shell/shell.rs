@@ -270,6 +270,11 @@ impl Shell {
         .unwrap_or_default()
     }
 
+    /// The exported variables.
+    pub fn env(&self) -> Env {
+        self.with(|s| s.env()).unwrap_or_default()
+    }
+
     /// An alias's text.
     pub fn alias(&self, name: &str) -> Option<String> {
         self.with(|s| s.aliases.get(name).cloned()).flatten()

@@ -1,4 +1,98 @@
-//! The terminal: its line editor, completion and the shell behind it.
+//! The terminal: its line editor, completion and the shell behind it. Knows no browser: characters
+//! come in as an emulator such as xterm.js sends them, and escape sequences go out.
+
+mod complete;
+mod keys;
+mod line;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+pub use complete::{Candidate, Completer, CompletionRequest, SharedCompleter};
+pub use terminal::{Terminal, TerminalOwner};
+
+use super::files;
+use super::shell::Shell;
+
+/// The prompt when `$PS1` is not set: CentOS' own, in colour.
+const PS1: &str = "\\[\\e[32m\\][\\u@\\h \\W]\\$\\[\\e[0m\\] ";
+
+/// A prompt's text from a variable, its escapes replaced.
+fn prompt(shell: &Shell, variable: &str, default: &str) -> String {
+    let text = shell.get(variable).unwrap_or_else(|| default.to_owned());
+    let cwd = shell.cwd();
+    let home = shell.get("HOME").unwrap_or_default();
+    let short = match cwd.strip_prefix(&home) {
+        Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => format!("~{rest}"),
+        _ => cwd.clone(),
+    };
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('u') => out.push_str("root"),
+            Some('h') => out.push_str(shell.host().name().split('.').next().unwrap_or_default()),
+            Some('H') => out.push_str(&shell.host().name()),
+            Some('w') => out.push_str(&short),
+            Some('W') => out.push_str(if short == "~" { "~" } else { files::base_name(&cwd) }),
+            Some('$') => out.push('#'),
+            Some('n') => out.push('\n'),
+            Some('e') => out.push('\x1b'),
+            Some('t') => out.push_str(&super::tools::date::strftime("%H:%M:%S", shell.host().sim().now())),
+            Some('A') => out.push_str(&super::tools::date::strftime("%H:%M", shell.host().sim().now())),
+            Some('d') => out.push_str(&super::tools::date::strftime("%a %b %d", shell.host().sim().now())),
+            Some('s') => out.push_str("bash"),
+            Some('[' | ']') => {}
+            Some('0') => {
+                // `\033`
+                out.push('\x1b');
+                chars.next();
+                chars.next();
+            }
+            Some('\\') => out.push('\\'),
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// The cells of a prompt: escape sequences take none.
+fn prompt_width(text: &str) -> usize {
+    let mut plain = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\x1b' {
+            match chars.next() {
+                Some('[') => {
+                    for c in chars.by_ref() {
+                        if c.is_ascii_alphabetic() || c == '~' {
+                            break;
+                        }
+                    }
+                }
+                Some(']') => {
+                    for c in chars.by_ref() {
+                        if c == '\x07' {
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            continue;
+        }
+        plain.push(c);
+    }
+    width(&plain)
+}
 
 /// How many cells a text takes: East-Asian characters take two.
 pub fn width(text: &str) -> usize {
