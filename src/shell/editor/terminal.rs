@@ -292,7 +292,8 @@ impl Terminal {
         self.0.owner.busy(false);
         if let Some(code) = self.0.shell.exited() {
             self.put("exit\r\n");
-            return self.close(code);
+            self.close(code);
+            return self.replay();
         }
         self.prompt();
         for c in cooked.chars() {
