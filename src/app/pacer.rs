@@ -59,6 +59,9 @@ pub enum Advance {
 const QUIET_MS: f64 = 900.0;
 /// The fastest that it skips, in virtual seconds per real second.
 const SKIP_MOST: f64 = 60.0;
+/// Virtual seconds that are skipped at most before something happens: a pod that never gets ready
+/// must not let the days fly by.
+const SKIP_LIMIT: f64 = 300.0;
 /// A frame counts for at most this many milliseconds: after a hidden tab or a hitch, time does not jump.
 const FRAME_MOST: f64 = 100.0;
 
@@ -68,7 +71,10 @@ pub struct Pacer {
     pace: Pace,
     /// The pace to return to from a pause.
     before: Pace,
+    /// Milliseconds of quiet.
     quiet: f64,
+    /// Virtual seconds skipped since something happened.
+    skipped: f64,
 }
 
 impl Default for Pacer {
@@ -77,6 +83,7 @@ impl Default for Pacer {
             pace: Pace::Teaching,
             before: Pace::Teaching,
             quiet: 0.0,
+            skipped: 0.0,
         }
     }
 }
@@ -140,23 +147,29 @@ impl Pacer {
             Pace::Max => Advance::Free,
             Pace::Times(x) => times(x.clamp(0.01, 1e6), false),
             Pace::Teaching => {
+                if now.backlog || now.eventful {
+                    self.skipped = 0.0;
+                }
                 if now.backlog {
                     self.quiet = 0.0;
                     return Advance::Hold;
                 }
-                if now.dots || now.eventful || !now.expecting {
+                if now.dots || now.eventful || !now.expecting || self.skipped > SKIP_LIMIT {
                     self.quiet = 0.0;
                 } else {
                     self.quiet += ms;
                 }
-                // Doubles every 400 ms of quiet, so that a skip starts and ends softly.
-                let skip = 2f64.powf((self.quiet - QUIET_MS).max(0.0) / 400.0).min(SKIP_MOST);
+                let skip = self.skip();
+                if skip > 1.0 {
+                    self.skipped += ms * skip / 1e3;
+                }
                 times(skip, true)
             }
         }
     }
 
-    /// How many virtual seconds pass per real second now, for showing.
+    /// How many virtual seconds pass per real second now. Doubles every 400 ms of quiet, so that a
+    /// skip starts and ends softly.
     pub fn skip(&self) -> f64 {
         2f64.powf((self.quiet - QUIET_MS).max(0.0) / 400.0).min(SKIP_MOST)
     }

@@ -125,6 +125,8 @@ pub struct Layout {
 }
 
 const PAD: f64 = 16.0;
+/// How far beside the column of what was asked for its dots stand.
+const GUTTER: f64 = 15.0;
 const NODE_HEAD: f64 = 42.0;
 const SPECK_GAP: f64 = 4.0;
 const SYSTEM_TILE: f64 = 15.0;
@@ -486,8 +488,9 @@ impl Layout {
         match place {
             Place::Student => {
                 let r = self.student;
+                // In the gutter beside the column, where no text is crossed.
                 Some(if self.wide {
-                    (r.right() - 26.0, r.y + 31.0)
+                    (r.right() + GUTTER, r.y + 46.0)
                 } else {
                     r.centre()
                 })
@@ -510,7 +513,11 @@ impl Layout {
             Place::Proxy(name) | Place::Node(name) => node(name, 0.5),
             Place::Service(key) => {
                 let r = self.services.get(key)?;
-                Some((r.right() - 22.0, r.y + 22.0))
+                Some(if self.wide {
+                    (r.right() + GUTTER, r.y + 24.0)
+                } else {
+                    (r.right() - 20.0, r.y + 24.0)
+                })
             }
             Place::Pod(key) => self.pods.get(key).map(|t| match t.size {
                 TileSize::Speck | TileSize::Small => t.rect.centre(),

@@ -45,6 +45,10 @@ pub fn Wires(props: &WiresProps) -> Html {
             continue;
         };
         let place = Place::Service(key.clone());
+        if let Some(port) = l.point(&place) {
+            let (x, y) = (format!("{:.1}", port.0), format!("{:.1}", port.1));
+            traffic.push(html! { <circle class="port" cx={x} cy={y} r="5" /> });
+        }
         traffic.push(line(&Place::Student, &place, "wire traffic".to_owned()));
         for e in service.endpoints.iter().filter(|e| e.ready && !e.pod.is_empty()) {
             if left == 0 {
