@@ -40,8 +40,11 @@ impl Cluster {
         }
         api.restore(yaml::decode(NODE).unwrap()).unwrap();
         for (kind, name) in [("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")] {
-            let object =
+            let mut object =
                 obj! { "apiVersion": "v1", "kind": kind, "metadata": obj! { "name": name, "namespace": "default" } };
+            if kind == "ConfigMap" {
+                object.set(&["data", "ca.crt"], "certificate");
+            }
             api.restore(object).unwrap();
         }
         let network = Network::start(&api, Mode::Iptables);
