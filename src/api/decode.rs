@@ -1,8 +1,9 @@
 //! Decoding: a request's tree against its type. Finds unknown fields, wrong types (in the words of
 //! Go's `encoding/json`), drops what the type lacks, and sets the schema's defaults.
 
-use super::schema::{self, Expr, Type, go_name};
-use crate::value::{Key, Map, Value};
+use super::quantity::{self, Quantity};
+use super::schema::{self, Expr, Field, Type, go_name};
+use crate::value::{Key, Map, Value, intern};
 
 /// What decoding found besides errors.
 #[derive(Debug, Default)]
@@ -99,6 +100,10 @@ impl Decoder {
                 continue;
             }
             let decoded = path.field(key, |p| self.expr(item, &field.expr, p))?;
+            if decoded.is_empty() && is_left_out(ty, field, &decoded) {
+                changed = true;
+                continue;
+            }
             changed |= !decoded.same(item);
             entries.push((field.name.clone(), decoded));
         }
@@ -125,13 +130,14 @@ impl Decoder {
             | (Expr::Str | Expr::Bytes | Expr::Time | Expr::MicroTime, Value::Str(_))
             | (Expr::Bool, Value::Bool(_))
             | (Expr::Int32 | Expr::Int64 | Expr::IntOrString, Value::Int(_))
-            | (Expr::IntOrString | Expr::Quantity, Value::Str(_))
+            | (Expr::IntOrString, Value::Str(_))
             | (Expr::Number, Value::Int(_) | Value::Float(_)) => Ok(value.clone()),
             (Expr::Int32 | Expr::Int64 | Expr::IntOrString, Value::Float(f)) if f.fract() == 0.0 && f.abs() < 9e15 => {
                 Ok(Value::Int(*f as i64))
             }
-            // A quantity may be written as a number, and is kept as text.
-            (Expr::Quantity, Value::Int(_) | Value::Float(_)) => Ok(Value::from(value.to_json())),
+            // A quantity may be written as a number, and is kept as its canonical text.
+            (Expr::Quantity, Value::Str(text)) => canonical(text, value),
+            (Expr::Quantity, Value::Int(_) | Value::Float(_)) => canonical(&value.to_json(), value),
             (Expr::List(item), Value::List(list)) => {
                 let mut items = Vec::with_capacity(list.len());
                 let mut changed = false;
@@ -168,13 +174,84 @@ impl Decoder {
                 Some(ty) => self.fields(value, &ty, path),
                 None => Ok(value.clone()),
             },
-            (Expr::Quantity, Value::Bool(_) | Value::List(_) | Value::Map(_)) => Err(
-                "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".into(),
-            ),
+            (Expr::Quantity, Value::Bool(_) | Value::List(_) | Value::Map(_)) => Err(quantity::FORMAT_WRONG.into()),
             (Expr::IntOrString, _) => Err(wrong(value, path, "intstr.IntOrString")),
             (Expr::Time | Expr::MicroTime, _) => Err(wrong(value, path, "string")),
             _ => Err(wrong(value, path, &go_type(expr))),
         }
+    }
+}
+
+fn canonical(text: &str, value: &Value) -> Result<Value, String> {
+    let canonical = Quantity::parse(text)?.to_string();
+    Ok(if value.as_str() == Some(&canonical) {
+        value.clone()
+    } else {
+        Value::from(intern(&canonical))
+    })
+}
+
+/// Whether Go leaves this empty value out when it writes the object: the field is `omitempty` and no
+/// pointer. The schema does not say which fields are pointers, so these are listed.
+fn is_left_out(ty: &Type, field: &Field, value: &Value) -> bool {
+    if field.required || field.default.is_some() {
+        return false;
+    }
+    let name = &*field.name;
+    match value {
+        Value::List(_) => name != "rules",
+        Value::Map(_) => matches!(field.expr, Expr::Map(_)),
+        Value::Str(_) => !matches!(
+            name,
+            "storageClassName"
+                | "type"
+                | "ingressClassName"
+                | "service"
+                | "volumeAttributesClassName"
+                | "runtimeClassName"
+                | "loadBalancerClass"
+                | "controllerName"
+                | "timeZone"
+                | "holderIdentity"
+                | "apiGroup"
+                | "reportingComponent"
+                | "reportingInstance"
+        ),
+        Value::Bool(_) => matches!(
+            name,
+            "hostNetwork"
+                | "hostPID"
+                | "hostIPC"
+                | "stdin"
+                | "stdinOnce"
+                | "tty"
+                | "readOnly"
+                | "unschedulable"
+                | "paused"
+                | "publishNotReadyAddresses"
+                | "globalDefault"
+        ),
+        Value::Int(_) => {
+            let of_status = ty.bare_name().ends_with("Status")
+                && !matches!(name, "terminatingReplicas" | "ready" | "terminating" | "collisionCount");
+            of_status
+                || matches!(
+                    name,
+                    "initialDelaySeconds"
+                        | "timeoutSeconds"
+                        | "periodSeconds"
+                        | "successThreshold"
+                        | "failureThreshold"
+                        | "minReadySeconds"
+                        | "hostPort"
+                        | "nodePort"
+                        | "healthCheckNodePort"
+                        | "count"
+                        | "sizeBytes"
+                        | "signal"
+                ) && &*ty.name != "core.v1.ClientIPConfig"
+        }
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod client;
+pub mod cron;
 pub mod decode;
 pub mod discovery;
 pub mod events;

@@ -262,6 +262,10 @@ impl ApiServer {
     /// # Errors
     /// 404 when there is none.
     pub fn find(&self, target: &Target) -> Result<Object, Status> {
+        if is_component_status(&target.resource) {
+            let mut all = kinds::componentstatus::all().into_iter();
+            return all.find(|o| o.name() == target.name).ok_or_else(|| target.not_found());
+        }
         let object = self
             .store()
             .get(&target.shelf(), &target.key())
@@ -336,6 +340,9 @@ impl ApiServer {
         let mut token = String::new();
         let mut remaining = 0;
         let start = (!after.is_empty()).then(|| after.split_once('/')).flatten();
+        if is_component_status(&target.resource) {
+            items.extend(kinds::componentstatus::all().into_iter().filter(|o| filter.matches(o)));
+        }
         self.store().each(&target.shelf(), &target.namespace, |object| {
             if start.is_some_and(|s| (object.namespace(), object.name()) <= s) || !filter.matches(object) {
                 return;
@@ -776,6 +783,11 @@ impl ApiServer {
             .ok_or_else(Status::no_such_path)?;
         Ok(self.store().put(&shelf_name(&resource), value)?.0)
     }
+}
+
+/// Whether the resource is asked of the components rather than stored.
+fn is_component_status(resource: &Resource) -> bool {
+    resource.group.is_empty() && &*resource.name == "componentstatuses"
 }
 
 /// The object as one of its resource's versions shows it.

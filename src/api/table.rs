@@ -74,7 +74,18 @@ pub fn human_duration(seconds: i64) -> String {
 pub fn row(resource: &Resource, object: &Object, now: Time) -> Vec<Value> {
     kinds::strategy(&resource.group, &resource.name)
         .row(object, now)
-        .unwrap_or_else(|| vec![object.name().into(), age(object.created(), now).into()])
+        .unwrap_or_else(|| {
+            // A kind without a printer of its own: what every object has, in its columns.
+            columns(resource)
+                .iter()
+                .map(|[name, ..]| match *name {
+                    "Name" => object.name().into(),
+                    "Age" => age(object.created(), now).into(),
+                    "Created At" => object.created().to_string().into(),
+                    _ => Value::from("<unknown>"),
+                })
+                .collect()
+        })
 }
 
 /// A `Table` of these objects. `include` is the request's `includeObject`.

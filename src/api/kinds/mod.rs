@@ -7,27 +7,45 @@ use super::table::age;
 use crate::sim::Time;
 use crate::value::Value;
 
+mod apiservice;
+mod batch;
+pub mod componentstatus;
 mod configmap;
 mod daemonset;
 mod deployment;
 mod endpoints;
 mod endpointslice;
 mod event;
+mod internal;
 mod lease;
 mod namespace;
+mod networking;
 mod node;
 pub mod pod;
 pub mod pod_spec;
 mod pod_validation;
+mod policy;
+mod rbac;
 mod replicaset;
+mod replicationcontroller;
+mod scaling;
 mod secret;
 pub mod service;
 mod serviceaccount;
+mod statefulset;
+mod storage;
 mod workload;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
     match (group, resource) {
+        ("", "componentstatuses") => &componentstatus::ComponentStatusRules,
+        ("", "limitranges") => &policy::LimitRangeRules,
+        ("", "persistentvolumeclaims") => &storage::PersistentVolumeClaimRules,
+        ("", "persistentvolumes") => &storage::PersistentVolumeRules,
+        ("", "podtemplates") => &replicationcontroller::PodTemplateRules,
+        ("", "replicationcontrollers") => &replicationcontroller::ReplicationControllerRules,
+        ("", "resourcequotas") => &policy::ResourceQuotaRules,
         ("", "configmaps") => &configmap::ConfigMapRules,
         ("", "endpoints") => &endpoints::EndpointsRules,
         ("", "events") => &event::EventRules,
@@ -39,7 +57,26 @@ pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("", "services") => &service::ServiceRules,
         ("apps", "daemonsets") => &daemonset::DaemonSetRules,
         ("apps", "deployments") => &deployment::DeploymentRules,
+        ("apps", "controllerrevisions") => &statefulset::ControllerRevisionRules,
         ("apps", "replicasets") => &replicaset::ReplicaSetRules,
+        ("apps", "statefulsets") => &statefulset::StatefulSetRules,
+        ("apiregistration.k8s.io", "apiservices") => &apiservice::ApiServiceRules,
+        ("autoscaling", "horizontalpodautoscalers") => &scaling::HpaRules,
+        ("batch", "cronjobs") => &batch::CronJobRules,
+        ("batch", "jobs") => &batch::JobRules,
+        ("flowcontrol.apiserver.k8s.io", "flowschemas") => &apiservice::FlowSchemaRules,
+        ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations") => &apiservice::PriorityLevelRules,
+        ("networking.k8s.io", "ingressclasses") => &networking::IngressClassRules,
+        ("networking.k8s.io", "ingresses") => &networking::IngressRules,
+        ("networking.k8s.io", "ipaddresses") => &networking::IpAddressRules,
+        ("networking.k8s.io", "networkpolicies") => &networking::NetworkPolicyRules,
+        ("networking.k8s.io", "servicecidrs") => &networking::ServiceCidrRules,
+        ("node.k8s.io", "runtimeclasses") => &apiservice::RuntimeClassRules,
+        ("policy", "poddisruptionbudgets") => &scaling::PdbRules,
+        ("rbac.authorization.k8s.io", "clusterroles" | "roles") => &rbac::RoleRules,
+        ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => &rbac::RoleBindingRules,
+        ("scheduling.k8s.io", "priorityclasses") => &policy::PriorityClassRules,
+        ("storage.k8s.io", "storageclasses") => &storage::StorageClassRules,
         ("coordination.k8s.io", "leases") => &lease::LeaseRules,
         ("discovery.k8s.io", "endpointslices") => &endpointslice::EndpointSliceRules,
         _ => &Plain,

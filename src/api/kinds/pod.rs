@@ -1,6 +1,6 @@
 //! Pods: defaults, the status they begin with, graceful deletion, their row.
 
-use super::{age_cell, edit, edit_items, or_none, pod_spec, pod_validation, set_default};
+use super::{age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, set_default};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Grace, Strategy};
@@ -311,10 +311,10 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
         }
     }
     if &munged != before {
-        errors.forbidden(
-            "spec",
-            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-        );
+        let lines = |spec: &Value| internal::pod_spec(spec).lines(" ");
+        let diff = internal::unified_diff(&lines(before), &lines(&munged));
+        let sentence = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+        errors.forbidden("spec", format!("{sentence}\n{diff}"));
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn pull_policy(image: &str) -> &'static str {
 /// The mode of files in volumes of ConfigMaps and their kin: 0644.
 const FILE_MODE: i64 = 420;
 
-pub(crate) fn volume_defaults(volume: &mut Value) {
+fn volume_defaults(volume: &mut Value) {
     let sourceless = volume.entries().all(|(k, v)| &**k == "name" || v.is_null());
     if sourceless {
         volume.set(&["emptyDir"], Value::map());

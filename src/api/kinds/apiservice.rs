@@ -1,0 +1,102 @@
+//! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their rows.
+
+use super::age_cell;
+use crate::api::object::Object;
+use crate::api::strategy::Strategy;
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct ApiServiceRules;
+
+impl Strategy for ApiServiceRules {
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let service = object.spec().get("service");
+        let service = if service.is_null() {
+            "Local".to_owned()
+        } else {
+            format!("{}/{}", service.get("namespace").str(), service.get("name").str())
+        };
+        let available = match object.condition("Available") {
+            None => "Unknown".to_owned(),
+            Some(c) if c.get("status").str() == "True" => "True".to_owned(),
+            Some(c) => format!("{} ({})", c.get("status").str(), c.get("reason").str()),
+        };
+        Some(vec![
+            object.name().into(),
+            service.into(),
+            available.into(),
+            age_cell(object, now),
+        ])
+    }
+}
+
+pub struct FlowSchemaRules;
+
+impl Strategy for FlowSchemaRules {
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let spec = object.spec();
+        let method = match spec.at(&["distinguisherMethod", "type"]).str() {
+            "" => "<none>",
+            text => text,
+        };
+        let missing = match object.condition("Dangling").map(|c| c.get("status").str()) {
+            Some(status) => status,
+            None => "?",
+        };
+        Some(vec![
+            object.name().into(),
+            spec.at(&["priorityLevelConfiguration", "name"]).str().into(),
+            spec.i64_at(&["matchingPrecedence"]).unwrap_or(0).to_string().into(),
+            method.into(),
+            age_cell(object, now),
+            missing.into(),
+        ])
+    }
+}
+
+pub struct PriorityLevelRules;
+
+impl Strategy for PriorityLevelRules {
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let spec = object.spec();
+        let number = |path: &[&str]| -> Value {
+            spec.i64_at(path)
+                .map_or_else(|| "<none>".to_owned(), |n| n.to_string())
+                .into()
+        };
+        let limited = if spec.get("exempt").is_null() {
+            "limited"
+        } else {
+            "exempt"
+        };
+        Some(vec![
+            object.name().into(),
+            spec.get("type").str().into(),
+            number(&[limited, "nominalConcurrencyShares"]),
+            number(&["limited", "limitResponse", "queuing", "queues"]),
+            number(&["limited", "limitResponse", "queuing", "handSize"]),
+            number(&["limited", "limitResponse", "queuing", "queueLengthLimit"]),
+            age_cell(object, now),
+        ])
+    }
+}
+
+pub struct RuntimeClassRules;
+
+impl Strategy for RuntimeClassRules {
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        Some(vec![
+            object.name().into(),
+            object.value().get("handler").str().into(),
+            age_cell(object, now),
+        ])
+    }
+}

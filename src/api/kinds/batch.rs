@@ -1,0 +1,272 @@
+//! Jobs and CronJobs.
+
+use super::{
+    age_cell, container_cells, edit, format_selector, fresh_status, or_none, pod_spec, set_default, set_default_zero,
+    workload,
+};
+use crate::api::cron;
+use crate::api::object::Object;
+use crate::api::status::{FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
+use crate::api::table::{age, human_duration};
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct JobRules;
+
+fn is_true(object: &Object, kind: &str) -> bool {
+    object.condition(kind).is_some_and(|c| c.get("status").str() == "True")
+}
+
+fn job_defaults(spec: &mut Value) {
+    if spec.get("completions").is_null() && spec.get("parallelism").is_null() {
+        spec.set(&["completions"], 1);
+    }
+    set_default(spec, "parallelism", 1);
+    let per_index = !spec.get("backoffLimitPerIndex").is_null();
+    set_default(spec, "backoffLimit", if per_index { i32::MAX } else { 6 });
+    set_default_zero(spec, "completionMode", "NonIndexed");
+    set_default(spec, "suspend", false);
+    let replacement = if spec.get("podFailurePolicy").is_null() {
+        "TerminatingOrFailed"
+    } else {
+        "Failed"
+    };
+    set_default_zero(spec, "podReplacementPolicy", replacement);
+}
+
+impl Strategy for JobRules {
+    fn defaults(&self, object: &mut Value) {
+        set_default(object, "spec", Value::map());
+        edit(object, "spec", |spec| {
+            job_defaults(spec);
+            pod_spec::template_defaults(spec, &["template"]);
+        });
+        labels_from_template(object);
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, Value::map());
+        if !object.bool_at(&["spec", "manualSelector"]) {
+            let uid = object.at(&["metadata", "uid"]).clone();
+            let name = object.at(&["metadata", "name"]).clone();
+            let labels = [
+                ("batch.kubernetes.io/controller-uid", &uid),
+                ("batch.kubernetes.io/job-name", &name),
+                ("controller-uid", &uid),
+                ("job-name", &name),
+            ];
+            for (key, value) in labels {
+                object.set(&["spec", "template", "metadata", "labels", key], value.clone());
+            }
+            if object.at(&["spec", "selector"]).is_null() {
+                object.set(
+                    &["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"],
+                    uid,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let spec = object.get("spec");
+        for name in [
+            "parallelism",
+            "completions",
+            "activeDeadlineSeconds",
+            "backoffLimit",
+            "ttlSecondsAfterFinished",
+            "backoffLimitPerIndex",
+            "maxFailedIndexes",
+        ] {
+            workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
+        }
+        let mode = spec.get("completionMode");
+        if !["NonIndexed", "Indexed"].contains(&mode.str()) {
+            errors.not_supported("spec.completionMode", mode, &["NonIndexed", "Indexed"]);
+        } else if mode.str() == "Indexed" && spec.get("completions").is_null() {
+            errors.required("spec.completions", "when completion mode is Indexed");
+        }
+        workload::validate_template(
+            spec.get("template"),
+            "spec.template",
+            errors,
+            &["Always", "OnFailure", "Never"],
+        );
+        restart_policy(spec.get("template"), "spec.template", errors);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let (spec, had) = (new.get("spec"), old.spec());
+        // An indexed job may grow or shrink with its parallelism.
+        let elastic =
+            spec.get("completionMode").str() == "Indexed" && spec.get("completions") == spec.get("parallelism");
+        if spec.get("completions") != had.get("completions") && !elastic {
+            errors.invalid("spec.completions", spec.get("completions"), "field is immutable");
+        }
+        for name in ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"] {
+            if spec.get(name) != had.get(name) {
+                errors.invalid(format!("spec.{name}"), spec.get(name), "field is immutable");
+            }
+        }
+        let suspended = had.bool_at(&["suspend"]) && old.status().get("startTime").is_null();
+        if spec.get("template") != had.get("template") && !suspended {
+            errors.invalid_as(
+                "spec.template",
+                super::internal::template(spec.get("template")).to_json(),
+                "field is immutable",
+            );
+        }
+    }
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn field(&self, object: &Object, field: &str) -> Option<String> {
+        (field == "status.successful").then(|| object.status().i64_at(&["succeeded"]).unwrap_or(0).to_string())
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let (spec, status) = (object.spec(), object.status());
+        let done = status.i64_at(&["succeeded"]).unwrap_or(0);
+        let completions = match (spec.i64_at(&["completions"]), spec.i64_at(&["parallelism"])) {
+            (Some(n), _) => format!("{done}/{n}"),
+            (None, Some(p)) if p > 1 => format!("{done}/1 of {p}"),
+            _ => format!("{done}/1"),
+        };
+        let time = |field: &str| Time::parse(status.get(field).str());
+        let duration = match time("startTime") {
+            None => String::new(),
+            Some(start) => human_duration(time("completionTime").unwrap_or(now).since(start).as_secs() as i64),
+        };
+        let (containers, images) = container_cells(spec.at(&["template", "spec"]));
+        Some(vec![
+            object.name().into(),
+            job_status(object).into(),
+            completions.into(),
+            duration.into(),
+            age_cell(object, now),
+            containers,
+            images,
+            format_selector(spec.get("selector")),
+        ])
+    }
+}
+
+fn job_status(job: &Object) -> &'static str {
+    match () {
+        () if is_true(job, "Complete") => "Complete",
+        () if is_true(job, "Failed") => "Failed",
+        () if job.is_deleting() => "Terminating",
+        () if is_true(job, "Suspended") => "Suspended",
+        () if is_true(job, "FailureTarget") => "FailureTarget",
+        () if is_true(job, "SuccessCriteriaMet") => "SuccessCriteriaMet",
+        () => "Running",
+    }
+}
+
+fn restart_policy(template: &Value, field: &str, errors: &mut FieldErrors) {
+    let policy = template.at(&["spec", "restartPolicy"]);
+    if policy.str() == "Always" {
+        errors.required(
+            format!("{field}.spec.restartPolicy"),
+            "valid values: \"OnFailure\", \"Never\"",
+        );
+    }
+}
+
+/// A Job or ReplicationController without labels gets its template's.
+pub(super) fn labels_from_template(object: &mut Value) {
+    let labels = object.at(&["spec", "template", "metadata", "labels"]);
+    if !labels.is_empty() && object.at(&["metadata", "labels"]).is_empty() {
+        let labels = labels.clone();
+        object.set(&["metadata", "labels"], labels);
+    }
+}
+
+pub struct CronJobRules;
+
+impl Strategy for CronJobRules {
+    fn defaults(&self, object: &mut Value) {
+        set_default(object, "spec", Value::map());
+        edit(object, "spec", |spec| {
+            set_default_zero(spec, "concurrencyPolicy", "Allow");
+            set_default(spec, "suspend", false);
+            set_default(spec, "successfulJobsHistoryLimit", 3);
+            set_default(spec, "failedJobsHistoryLimit", 1);
+            set_default(spec, "jobTemplate", Value::map());
+            edit(spec, "jobTemplate", |template| {
+                set_default(template, "metadata", Value::map());
+                set_default(template, "spec", Value::map());
+                edit(template, "spec", |job| pod_spec::template_defaults(job, &["template"]));
+            });
+        });
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, Value::map());
+        Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let spec = object.get("spec");
+        let schedule = spec.get("schedule");
+        if schedule.is_empty() {
+            errors.required("spec.schedule", "");
+        } else if schedule.str().contains("TZ") {
+            errors.invalid(
+                "spec.schedule",
+                schedule,
+                "cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+            );
+        } else if let Err(why) = cron::parse(schedule.str()) {
+            errors.invalid("spec.schedule", schedule, why);
+        }
+        for name in [
+            "startingDeadlineSeconds",
+            "successfulJobsHistoryLimit",
+            "failedJobsHistoryLimit",
+        ] {
+            workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
+        }
+        let policy = spec.get("concurrencyPolicy");
+        let known = ["Allow", "Forbid", "Replace"];
+        if !known.contains(&policy.str()) {
+            errors.not_supported("spec.concurrencyPolicy", policy, &known);
+        }
+        let template = spec.at(&["jobTemplate", "spec", "template"]);
+        let field = "spec.jobTemplate.spec.template";
+        workload::validate_template(template, field, errors, &["Always", "OnFailure", "Never"]);
+        restart_policy(template, field, errors);
+        let name = object.at(&["metadata", "name"]);
+        if name.str().len() > 52 {
+            errors.invalid("metadata.name", name, "must be no more than 52 characters");
+        }
+    }
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let (spec, status) = (object.spec(), object.status());
+        let job = spec.at(&["jobTemplate", "spec"]);
+        let (containers, images) = container_cells(job.at(&["template", "spec"]));
+        let last = Time::parse(status.get("lastScheduleTime").str());
+        let suspended = if spec.bool_at(&["suspend"]) { "True" } else { "False" };
+        Some(vec![
+            object.name().into(),
+            spec.get("schedule").str().into(),
+            or_none(spec.get("timeZone").str()),
+            suspended.into(),
+            status.get("active").items().len().into(),
+            last.map_or_else(|| "<none>".to_owned(), |t| age(t, now)).into(),
+            age_cell(object, now),
+            containers,
+            images,
+            format_selector(job.get("selector")),
+        ])
+    }
+}

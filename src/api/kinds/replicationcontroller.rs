@@ -1,0 +1,105 @@
+//! ReplicationControllers and PodTemplates.
+
+use super::batch::labels_from_template;
+use super::{age_cell, container_cells, edit, format_labels, fresh_status, int, pod_spec, set_default, workload};
+use crate::api::object::Object;
+use crate::api::selector::Selector;
+use crate::api::status::{FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
+use crate::obj;
+use crate::sim::Time;
+use crate::value::Value;
+
+pub struct ReplicationControllerRules;
+
+impl Strategy for ReplicationControllerRules {
+    fn defaults(&self, object: &mut Value) {
+        set_default(object, "spec", Value::map());
+        let labels = object.at(&["spec", "template", "metadata", "labels"]).clone();
+        if !labels.is_empty() && object.at(&["spec", "selector"]).is_empty() {
+            object.set(&["spec", "selector"], labels);
+        }
+        labels_from_template(object);
+        edit(object, "spec", |spec| {
+            set_default(spec, "replicas", 1);
+            pod_spec::template_defaults(spec, &["template"]);
+            // A number without `omitempty` that 0 leaves out.
+            if spec.i64_at(&["minReadySeconds"]) == Some(0) {
+                spec.remove(&["minReadySeconds"]);
+            }
+        });
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, obj! { "replicas": 0 });
+        Ok(())
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let spec = object.get("spec");
+        workload::non_negative(spec.get("minReadySeconds"), "spec.minReadySeconds", errors);
+        let selector = spec.get("selector");
+        if selector.is_empty() {
+            errors.required("spec.selector", "");
+        }
+        workload::non_negative(spec.get("replicas"), "spec.replicas", errors);
+        let template = spec.get("template");
+        if template.is_null() {
+            errors.required("spec.template", "");
+            return;
+        }
+        let labels = template.at(&["metadata", "labels"]);
+        if !selector.is_empty() && !Selector::from_map(selector).matches(labels) {
+            errors.invalid(
+                "spec.template.metadata.labels",
+                labels,
+                "`selector` does not match template `labels`",
+            );
+        }
+        workload::validate_template(template, "spec.template", errors, &["Always"]);
+    }
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn field(&self, object: &Object, field: &str) -> Option<String> {
+        (field == "status.replicas").then(|| object.status().i64_at(&["replicas"]).unwrap_or(0).to_string())
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let (containers, images) = container_cells(object.at(&["spec", "template", "spec"]));
+        Some(vec![
+            object.name().into(),
+            int(object.spec(), &["replicas"]),
+            int(object.status(), &["replicas"]),
+            int(object.status(), &["readyReplicas"]),
+            age_cell(object, now),
+            containers,
+            images,
+            format_labels(object.spec().get("selector")),
+        ])
+    }
+}
+
+pub struct PodTemplateRules;
+
+impl Strategy for PodTemplateRules {
+    fn defaults(&self, object: &mut Value) {
+        pod_spec::template_defaults(object, &["template"]);
+    }
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn row(&self, object: &Object, _now: Time) -> Option<Vec<Value>> {
+        let (containers, images) = container_cells(object.at(&["template", "spec"]));
+        Some(vec![
+            object.name().into(),
+            containers,
+            images,
+            format_labels(object.at(&["template", "metadata", "labels"])),
+        ])
+    }
+}
