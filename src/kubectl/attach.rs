@@ -150,8 +150,8 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
         .i64_at(&["exitCode"])
         .and_then(|c| i32::try_from(c).ok())
         .unwrap_or(1);
-    if !cmd.flags.bool("quiet") {
-        cmd.err(format!("pod {name} terminated ({})", ended.str_at(&["reason"])));
-    }
-    Err(Error::Exit(code))
+    Err(Error::Code(
+        format!("pod {name} terminated ({})", ended.str_at(&["reason"])),
+        code,
+    ))
 }

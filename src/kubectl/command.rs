@@ -1,6 +1,6 @@
 //! A run of a verb: what it is given, how it talks to the API server, how it prints.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -79,6 +79,8 @@ pub struct Cmd {
     pub dash: Option<usize>,
     pub config: Kubeconfig,
     pub warned: RefCell<BTreeSet<String>>,
+    /// Whether the deprecation of a bare `--dry-run` was told.
+    pub noted: Cell<bool>,
 }
 
 impl Cmd {
@@ -135,7 +137,11 @@ impl Cmd {
             "client" => Ok(DryRun::Client),
             "server" => Ok(DryRun::Server),
             "unchanged" => {
-                self.err("W1121 00:00:00.000000    1 helpers.go:702] --dry-run is deprecated and can be replaced with --dry-run=client.");
+                let said = "W1121 00:00:00.000000       1 helpers.go:702] --dry-run is deprecated and can be replaced with --dry-run=client.";
+                // Verbs read the flag in several places; the sentence comes once.
+                if !self.noted.replace(true) {
+                    self.err(said);
+                }
                 Ok(DryRun::Client)
             }
             "true" => Ok(DryRun::Client),

@@ -84,7 +84,10 @@ pub struct Deletion {
     pub force: bool,
     /// `-o name`.
     pub name_only: bool,
+    /// Leave the warning about forced deletions out.
     pub quiet: bool,
+    /// Say nothing at all.
+    pub silent: bool,
 }
 
 impl Deletion {
@@ -153,6 +156,7 @@ impl Deletion {
             force,
             name_only: output == "name",
             quiet: false,
+            silent: false,
         })
     }
 
@@ -289,6 +293,9 @@ pub async fn delete(cmd: &Cmd, infos: Vec<Info>, mut errors: Vec<Error>, deletio
 }
 
 fn say(cmd: &Cmd, info: &Info, deletion: &Deletion) {
+    if deletion.silent {
+        return;
+    }
     if deletion.name_only {
         cmd.say(info.display());
         return;
@@ -355,6 +362,7 @@ impl Default for Deletion {
             force: false,
             name_only: false,
             quiet: false,
+            silent: false,
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Error {
     Many(Vec<Error>),
     /// A text that is printed as it is.
     Text(String),
+    /// A text that is printed as it is, and the exit code.
+    Code(String, i32),
     /// Everything is said; only the exit code is left.
     Exit(i32),
 }
@@ -69,6 +71,7 @@ impl Error {
                 let all: Vec<String> = all.iter().map(Error::message).collect();
                 format!("[{}]", all.join(", "))
             }
+            Error::Code(m, _) => m.clone(),
             Error::Exit(_) => String::new(),
         }
     }
@@ -81,6 +84,7 @@ impl Error {
             Error::Usage(m) => (format!("error: {m}\nSee '{path} -h' for help and examples\n"), 1),
             Error::Flag(m) => (format!("error: {m}\nSee '{path} --help' for usage.\n"), 1),
             Error::Text(m) => (line(m), 1),
+            Error::Code(m, code) => (line(m), *code),
             Error::Exit(code) => (String::new(), *code),
             Error::Status(s) if s.reason() == "Invalid" => (invalid(s), 1),
             Error::Status(s) => (from_server(s) + "\n", 1),

@@ -11,8 +11,24 @@ use crate::api::Resource;
 /// # Errors
 /// `the server doesn't have a resource type "podz"`.
 pub fn resource(cmd: &Cmd, word: &str) -> Result<Rc<Resource>, Error> {
-    find(&cmd.resources(), word)
-        .ok_or_else(|| Error::plain(format!("the server doesn't have a resource type {:?}", bare(word))))
+    let all = cmd.resources();
+    let found = find(&all, word);
+    if let Some(r) = &found
+        && r.short_names.iter().any(|s| &**s == word)
+    {
+        // A short name of several groups stands for the first; kubectl names the others.
+        let others: Vec<String> = all
+            .iter()
+            .filter(|o| o.short_names.iter().any(|s| &**s == word) && (o.group != r.group || o.name != r.name))
+            .map(|o| o.qualified())
+            .collect();
+        if let Some(other) = others.first() {
+            cmd.warn(&format!(
+                "short name {word:?} could also match lower priority resource {other}"
+            ));
+        }
+    }
+    found.ok_or_else(|| Error::plain(format!("the server doesn't have a resource type {:?}", bare(word))))
 }
 
 /// A word without its version and group.

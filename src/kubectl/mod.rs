@@ -6,14 +6,18 @@
 
 mod apply;
 mod attach;
+mod auth;
+mod autoscale;
 mod builder;
 mod change;
 mod command;
+mod config;
 mod create;
 mod delete;
 pub mod describe;
 mod edit;
 mod error;
+mod events;
 mod exec;
 mod expose;
 mod files;
@@ -26,11 +30,13 @@ mod kustomize;
 mod label;
 mod logs;
 mod mapper;
+mod node;
 mod options;
 mod output;
 mod patch;
 mod podpick;
 pub mod print;
+mod replace;
 mod rollout;
 mod root;
 mod run;
@@ -39,7 +45,7 @@ mod set;
 mod template;
 mod wait;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures::FutureExt;
@@ -184,6 +190,7 @@ async fn run(cx: Context, client: Client) -> i32 {
         dash: parsed.dash,
         config,
         warned: RefCell::default(),
+        noted: Cell::new(false),
     };
     match action(&cmd).await {
         Ok(()) => {

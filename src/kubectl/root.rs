@@ -17,14 +17,14 @@ pub static ROOT: Verb = Verb {
         &super::delete::DELETE,
         &super::rollout::ROLLOUT,
         &super::scale::SCALE,
-        &AUTOSCALE,
+        &super::autoscale::AUTOSCALE,
         &CERTIFICATE,
         &super::info::CLUSTER_INFO,
         &super::info::TOP,
-        &CORDON,
-        &UNCORDON,
-        &DRAIN,
-        &TAINT,
+        &super::node::CORDON,
+        &super::node::UNCORDON,
+        &super::node::DRAIN,
+        &super::node::TAINT,
         &super::describe::DESCRIBE,
         &super::logs::LOGS,
         &super::attach::ATTACH,
@@ -32,13 +32,13 @@ pub static ROOT: Verb = Verb {
         &PORT_FORWARD,
         &PROXY,
         &CP,
-        &AUTH,
+        &super::auth::AUTH,
         &DEBUG,
-        &EVENTS,
+        &super::events::EVENTS,
         &DIFF,
         &super::apply::APPLY,
         &super::patch::PATCH,
-        &REPLACE,
+        &super::replace::REPLACE,
         &super::wait::WAIT,
         &KUSTOMIZE,
         &super::label::LABEL,
@@ -46,7 +46,7 @@ pub static ROOT: Verb = Verb {
         &super::info::COMPLETION,
         &super::info::API_RESOURCES,
         &super::info::API_VERSIONS,
-        &CONFIG,
+        &super::config::CONFIG,
         &KUBERC,
         &super::info::PLUGIN,
         &super::info::VERSION,
@@ -69,45 +69,31 @@ const fn later(name: &'static str, group: &'static str, short: &'static str) -> 
 }
 
 const INTERMEDIATE: &str = "Basic Commands (Intermediate):";
-const DEPLOY: &str = "Deploy Commands:";
 const MANAGE: &str = "Cluster Management Commands:";
 const DEBUGGING: &str = "Troubleshooting and Debugging Commands:";
 const ADVANCED: &str = "Advanced Commands:";
 const OTHER: &str = "Other Commands:";
 
 static EXPLAIN: Verb = later("explain", INTERMEDIATE, "Get documentation for a resource");
-static AUTOSCALE: Verb = later(
-    "autoscale",
-    DEPLOY,
-    "Auto-scale a deployment, replica set, stateful set, or replication controller",
-);
 static CERTIFICATE: Verb = later("certificate", MANAGE, "Modify certificate resources");
-static CORDON: Verb = later("cordon", MANAGE, "Mark node as unschedulable");
-static UNCORDON: Verb = later("uncordon", MANAGE, "Mark node as schedulable");
-static DRAIN: Verb = later("drain", MANAGE, "Drain node in preparation for maintenance");
-static TAINT: Verb = later("taint", MANAGE, "Update the taints on one or more nodes");
 static PORT_FORWARD: Verb = later("port-forward", DEBUGGING, "Forward one or more local ports to a pod");
 static PROXY: Verb = later("proxy", DEBUGGING, "Run a proxy to the Kubernetes API server");
 static CP: Verb = later("cp", DEBUGGING, "Copy files and directories to and from containers");
-static AUTH: Verb = later("auth", DEBUGGING, "Inspect authorization");
 static DEBUG: Verb = later(
     "debug",
     DEBUGGING,
     "Create debugging sessions for troubleshooting workloads and nodes",
 );
-static EVENTS: Verb = later("events", DEBUGGING, "List events");
 static DIFF: Verb = later(
     "diff",
     ADVANCED,
     "Diff the live version against a would-be applied version",
 );
-static REPLACE: Verb = later("replace", ADVANCED, "Replace a resource by file name or stdin");
 static KUSTOMIZE: Verb = later(
     "kustomize",
     ADVANCED,
     "Build a kustomization target from a directory or URL",
 );
-static CONFIG: Verb = later("config", OTHER, "Modify kubeconfig files");
 static KUBERC: Verb = later("kuberc", OTHER, "Manage kuberc configuration files");
 
 static HELP: Verb = Verb {

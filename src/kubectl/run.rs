@@ -240,6 +240,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                 grace: cmd.flags.int("grace-period"),
                 wait: cmd.flags.bool("wait"),
                 ignore_not_found: true,
+                silent: cmd.flags.bool("quiet"),
                 ..Deletion::default()
             };
             delete::delete(cmd, vec![info], Vec::new(), &deletion).await?;

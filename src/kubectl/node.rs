@@ -1,0 +1,577 @@
+//! `kubectl cordon`, `uncordon`, `drain` and `taint`.
+
+use std::time::Duration;
+
+use super::builder::{self, Info, Select};
+use super::command::{Cmd, DryRun, VERB, Verb, Write};
+use super::delete::wait_gone;
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{ALL, DRY_RUN, FIELD_MANAGER, SELECTOR};
+use super::output::{PRINT, Report};
+use crate::api::client::item;
+use crate::api::{Body, Method, PatchType, Request, names};
+use crate::obj;
+use crate::sim::timeout;
+use crate::value::Value;
+
+const GROUP: &str = "Cluster Management Commands:";
+
+pub static CORDON: Verb = Verb {
+    name: "cordon",
+    group: GROUP,
+    short: "Mark node as unschedulable",
+    usage: "kubectl cordon NODE [options]",
+    flags: &[SELECTOR, DRY_RUN],
+    run: Some(|c| Box::pin(cordon(c))),
+    ..VERB
+};
+
+pub static UNCORDON: Verb = Verb {
+    name: "uncordon",
+    group: GROUP,
+    short: "Mark node as schedulable",
+    usage: "kubectl uncordon NODE [options]",
+    flags: &[SELECTOR, DRY_RUN],
+    run: Some(|c| Box::pin(cordon(c))),
+    ..VERB
+};
+
+const DRAIN_FLAGS: &[Flag] = &[
+    flag(
+        "chunk-size",
+        '\0',
+        Kind::Int,
+        "500",
+        "Objects of one page of a long list.",
+    )
+    .but("lists come whole"),
+    flag(
+        "delete-emptydir-data",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Go on although pods use emptyDir, whose data is lost.",
+    ),
+    flag(
+        "disable-eviction",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Delete pods instead of evicting them, past their budgets.",
+    ),
+    flag(
+        "force",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Go on although pods have no controller that replaces them.",
+    ),
+    flag(
+        "grace-period",
+        '\0',
+        Kind::Int,
+        "-1",
+        "Seconds for a graceful end; -1 for the pod's own.",
+    ),
+    flag(
+        "ignore-daemonsets",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Leave the pods of daemon sets where they are.",
+    ),
+    flag("pod-selector", '\0', Kind::Str, "", "Only pods with these labels."),
+    flag(
+        "skip-wait-for-delete-timeout",
+        '\0',
+        Kind::Int,
+        "0",
+        "Do not wait for pods that are being deleted for longer than this.",
+    )
+    .but("not simulated"),
+    flag(
+        "timeout",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "How long to wait; 0 for as long as it takes.",
+    ),
+];
+
+pub static DRAIN: Verb = Verb {
+    name: "drain",
+    group: GROUP,
+    short: "Drain node in preparation for maintenance",
+    long: "Marks the node as unschedulable, then evicts its pods and waits for their end.",
+    examples: "  # Leave daemon sets alone\n  kubectl drain k8s-node-01 --ignore-daemonsets",
+    usage: "kubectl drain NODE [options]",
+    flags: &[DRAIN_FLAGS, SELECTOR, DRY_RUN],
+    run: Some(|c| Box::pin(drain(c))),
+    ..VERB
+};
+
+/// The nodes that the arguments or the selector name.
+async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
+    let selecting = cmd.flags.has("selector");
+    let verb = cmd.verb.name;
+    if cmd.args.is_empty() && !selecting {
+        return Err(Error::usage(format!("USAGE: {verb} NODE [flags]")));
+    }
+    if !cmd.args.is_empty() && selecting {
+        return Err(Error::usage(
+            "error: cannot specify both a node name and a --selector option",
+        ));
+    }
+    let args = if cmd.args.iter().any(|a| a.contains('/')) {
+        cmd.args.clone()
+    } else {
+        let mut args = vec!["nodes".to_owned()];
+        args.extend(cmd.args.iter().cloned());
+        args
+    };
+    let select = Select {
+        args,
+        labels: cmd.flags.all("selector").join(","),
+        ..Select::default()
+    };
+    let found = builder::find(cmd, &select, true).await?;
+    Error::all(found.errors)?;
+    Ok(found.infos)
+}
+
+/// Marks a node, and says so.
+async fn mark(cmd: &Cmd, info: &Info, off: bool) -> Result<(), Error> {
+    let word = if off { "cordoned" } else { "uncordoned" };
+    if info.object.bool_at(&["spec", "unschedulable"]) == off {
+        return Report::new(cmd, &format!("already {word}"))?.print(cmd, &info.object);
+    }
+    if cmd.dry_run()? != DryRun::Client {
+        let value = if off { Value::Bool(true) } else { Value::Null };
+        let patch = obj! { "spec": obj! { "unschedulable": value } };
+        let write = Write::of(cmd, "kubectl-cordon")?;
+        cmd.patch(&info.resource, "", &info.name, "", PatchType::Strategic, &patch, &write)
+            .await?;
+    }
+    Report::new(cmd, word)?.print(cmd, &info.object)
+}
+
+async fn cordon(cmd: &Cmd) -> Result<(), Error> {
+    for info in nodes(cmd).await? {
+        mark(cmd, &info, cmd.verb.name == "cordon").await?;
+    }
+    Ok(())
+}
+
+/// What becomes of a pod of a drained node.
+enum Fate {
+    Stay,
+    StayBut(&'static str),
+    Go,
+    GoBut(&'static str),
+    Refuse(&'static str),
+}
+
+fn fate(cmd: &Cmd, pod: &Value) -> Fate {
+    let finished = matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed");
+    let owners = pod.at(&["metadata", "ownerReferences"]).items();
+    let controller = owners.iter().find(|o| o.bool_at(&["controller"]));
+    if controller.is_some_and(|c| c.str_at(&["kind"]) == "DaemonSet") && !finished {
+        return if cmd.flags.bool("ignore-daemonsets") {
+            Fate::StayBut("ignoring DaemonSet-managed Pods")
+        } else {
+            Fate::Refuse("cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)")
+        };
+    }
+    if pod.at(&["metadata", "annotations"]).has("kubernetes.io/config.mirror") {
+        return Fate::Stay;
+    }
+    let local = pod
+        .at(&["spec", "volumes"])
+        .items()
+        .iter()
+        .any(|v| !v.get("emptyDir").is_null());
+    if local && !finished && !cmd.flags.bool("delete-emptydir-data") {
+        return Fate::Refuse("cannot delete Pods with local storage (use --delete-emptydir-data to override)");
+    }
+    if controller.is_none() && !finished {
+        return if cmd.flags.bool("force") {
+            Fate::GoBut("deleting Pods that declare no controller")
+        } else {
+            Fate::Refuse("cannot delete Pods that declare no controller (use --force to override)")
+        };
+    }
+    Fate::Go
+}
+
+/// `message: pod, pod` for each message, in the order in which they came up.
+fn grouped(list: &[(&'static str, String)]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (message, pod) in list {
+        match groups.iter_mut().find(|(m, _)| m == message) {
+            Some((_, pods)) => pods.push(pod),
+            None => groups.push((message, vec![pod])),
+        }
+    }
+    groups
+        .iter()
+        .map(|(m, pods)| format!("{m}: {}", pods.join(", ")))
+        .collect()
+}
+
+async fn drain(cmd: &Cmd) -> Result<(), Error> {
+    let nodes = nodes(cmd).await?;
+    let pods = cmd.client.resource("", "v1", "pods")?;
+    let dry = cmd.dry_run()?;
+    for info in &nodes {
+        mark(cmd, info, true).await?;
+    }
+    let mut failed: Vec<Error> = Vec::new();
+    let mut pending: Vec<&str> = Vec::new();
+    for info in &nodes {
+        let fields = format!("spec.nodeName={}", info.name);
+        let list = cmd.list(&pods, "", cmd.flags.str("pod-selector"), &fields).await?;
+        let (mut go, mut refused, mut warned) = (Vec::new(), Vec::new(), Vec::new());
+        for pod in list.get("items").items() {
+            let name = format!(
+                "{}/{}",
+                pod.str_at(&["metadata", "namespace"]),
+                pod.str_at(&["metadata", "name"])
+            );
+            match fate(cmd, pod) {
+                Fate::Stay => {}
+                Fate::StayBut(why) => warned.push((why, name)),
+                Fate::Go => go.push(pod.clone()),
+                Fate::GoBut(why) => {
+                    warned.push((why, name));
+                    go.push(pod.clone());
+                }
+                Fate::Refuse(why) => refused.push((why, name)),
+            }
+        }
+        let mut errors = grouped(&refused);
+        if errors.is_empty() {
+            let warnings = grouped(&warned);
+            if !warnings.is_empty() {
+                cmd.err(format!("Warning: {}", warnings.join("; ")));
+            }
+            errors = evict_all(cmd, &go, dry).await;
+            if !errors.is_empty() {
+                let said = if errors.len() == 1 {
+                    errors.join("")
+                } else {
+                    format!("[{}]", errors.join(", "))
+                };
+                cmd.err(format!(
+                    "There are pending pods in node {:?} when an error occurred: {said}",
+                    info.name
+                ));
+                for pod in &go {
+                    cmd.err(format!("pod/{}", pod.str_at(&["metadata", "name"])));
+                }
+            }
+        }
+        if errors.is_empty() {
+            Report::new(cmd, "drained")?.print(cmd, &info.object)?;
+            continue;
+        }
+        let said = match errors.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        cmd.err(format!(
+            "error: unable to drain node {:?} due to error: {said}, continuing command...",
+            info.name
+        ));
+        pending.push(&info.name);
+        failed.extend(errors.into_iter().map(Error::Plain));
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    cmd.err("There are pending nodes to be drained:");
+    for name in pending {
+        cmd.err(format!(" {name}"));
+    }
+    Err(Error::Many(failed))
+}
+
+/// Evicts pods at the same time: what went wrong.
+async fn evict_all(cmd: &Cmd, pods: &[Value], dry: DryRun) -> Vec<String> {
+    let limit = cmd.flags.duration("timeout");
+    let one = |pod: &Value| {
+        let pod = pod.clone();
+        async move {
+            let name = pod.str_at(&["metadata", "name"]).to_owned();
+            let namespace = pod.str_at(&["metadata", "namespace"]).to_owned();
+            let work = evict(cmd, &pod, dry);
+            let late = format!(
+                "error when evicting pods/{name:?} -n {namespace:?}: global timeout reached: {}",
+                cmd.flags.str("timeout")
+            );
+            if limit.is_zero() {
+                work.await.err()
+            } else {
+                timeout(cmd.sim(), limit, work).await.unwrap_or(Err(late)).err()
+            }
+        }
+    };
+    futures::future::join_all(pods.iter().map(one))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+async fn evict(cmd: &Cmd, pod: &Value, dry: DryRun) -> Result<(), String> {
+    let name = pod.str_at(&["metadata", "name"]);
+    let namespace = pod.str_at(&["metadata", "namespace"]);
+    let deleting = cmd.flags.bool("disable-eviction");
+    let (doing, done) = if deleting {
+        ("deleting", "deleted")
+    } else {
+        ("evicting", "evicted")
+    };
+    let suffix = match dry {
+        DryRun::None => "",
+        DryRun::Client => " (dry run)",
+        DryRun::Server => " (server dry run)",
+    };
+    let resource = cmd.client.resource("", "v1", "pods").map_err(|s| s.to_string())?;
+    let mut options = obj! {};
+    let grace = cmd.flags.int("grace-period");
+    if grace >= 0 {
+        options.set(&["gracePeriodSeconds"], grace);
+    }
+    if dry == DryRun::Server {
+        options.set(&["dryRun"], crate::list!["All"]);
+    }
+    loop {
+        cmd.err(format!("{doing} pod {namespace}/{name}{suffix}"));
+        if dry == DryRun::Client {
+            break;
+        }
+        let result = if deleting {
+            cmd.remove(&resource, namespace, name, &options).await.map(|_| ())
+        } else {
+            let body = obj! {
+                "apiVersion": "policy/v1",
+                "deleteOptions": options.clone(),
+                "kind": "Eviction",
+                "metadata": obj! { "name": name, "namespace": namespace },
+            };
+            let path = format!("{}/eviction", item(&resource, namespace, name));
+            let request = Request::new(Method::Post, path).body(Body::Value(body));
+            cmd.send(request).await.map(|_| ())
+        };
+        match result {
+            Ok(()) => break,
+            Err(e) if e.is_not_found() => return Ok(()),
+            Err(Error::Status(s)) if s.reason() == "TooManyRequests" => {
+                cmd.err(format!(
+                    "error when evicting pods/{name:?} -n {namespace:?} (will retry after 5s): {}",
+                    s.message()
+                ));
+                cmd.sim().sleep(Duration::from_secs(5)).await;
+            }
+            Err(e) => {
+                return Err(format!(
+                    "error when evicting pods/{name:?} -n {namespace:?}: {}",
+                    e.message()
+                ));
+            }
+        }
+    }
+    if dry != DryRun::None {
+        return Ok(());
+    }
+    let info = Info {
+        resource,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        source: String::new(),
+        object: Value::Null,
+    };
+    wait_gone(cmd, &info, pod.str_at(&["metadata", "uid"])).await;
+    cmd.say(format!("pod/{name} {done}"));
+    Ok(())
+}
+
+const TAINT_FLAGS: &[Flag] = &[flag(
+    "overwrite",
+    '\0',
+    Kind::Bool,
+    "false",
+    "Allow a taint to be replaced.",
+)];
+
+pub static TAINT: Verb = Verb {
+    name: "taint",
+    group: GROUP,
+    short: "Update the taints on one or more nodes",
+    examples: "  # Keep pods away\n  kubectl taint nodes k8s-node-01 dedicated=web:NoSchedule\n\n  # Remove it\n  kubectl taint nodes k8s-node-01 dedicated:NoSchedule-",
+    usage: "kubectl taint NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N [options]",
+    flags: &[TAINT_FLAGS, SELECTOR, ALL, PRINT, DRY_RUN, FIELD_MANAGER],
+    run: Some(|c| Box::pin(taint(c))),
+    ..VERB
+};
+
+/// A taint to set, or (with an effect or any) to remove.
+struct Change {
+    key: String,
+    value: String,
+    effect: String,
+    remove: bool,
+}
+
+fn change(spec: &str) -> Result<Change, Error> {
+    let (bare, remove) = match spec.strip_suffix('-') {
+        Some(b) => (b, true),
+        None => (spec, false),
+    };
+    let (left, effect) = match bare.split_once(':') {
+        Some((l, e)) if !e.contains(':') => (l, e),
+        Some(_) => return Err(Error::usage(format!("invalid taint spec: {spec}"))),
+        None => (bare, ""),
+    };
+    let (key, value) = left.split_once('=').unwrap_or((left, ""));
+    if effect.is_empty() && !remove {
+        // Without an effect the whole text is taken for a key.
+        let why = names::label_key(left).err().unwrap_or_default();
+        return Err(Error::usage(if why.is_empty() {
+            format!("invalid taint spec: {spec}")
+        } else {
+            format!("invalid taint spec: {spec}, {why}")
+        }));
+    }
+    if !effect.is_empty() && !matches!(effect, "NoSchedule" | "PreferNoSchedule" | "NoExecute") {
+        return Err(Error::usage(format!(
+            "invalid taint effect: {effect}, unsupported taint effect"
+        )));
+    }
+    if let Err(why) = names::label_key(key) {
+        return Err(Error::usage(format!("invalid taint spec: {spec}, {why}")));
+    }
+    if let Err(why) = names::label_value(value) {
+        return Err(Error::usage(format!("invalid taint spec: {spec}, {why}")));
+    }
+    Ok(Change {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        effect: effect.to_owned(),
+        remove,
+    })
+}
+
+async fn taint(cmd: &Cmd) -> Result<(), Error> {
+    let is_change = |a: &String| a.contains('=') || a.contains(':') || a.ends_with('-');
+    let at = cmd.args.iter().position(is_change).unwrap_or(cmd.args.len());
+    let (resources, specs) = cmd.args.split_at(at);
+    if resources.is_empty() {
+        return Err(Error::usage(
+            "one or more resources must be specified as <resource> <name>",
+        ));
+    }
+    if specs.is_empty() {
+        return Err(Error::usage("at least one taint update is required"));
+    }
+    let mut changes = Vec::new();
+    for s in specs {
+        changes.push(change(s)?);
+    }
+    for (i, c) in changes.iter().enumerate() {
+        let twice = changes
+            .iter()
+            .take(i)
+            .any(|o| o.key == c.key && o.effect == c.effect && o.remove != c.remove);
+        if twice {
+            return Err(Error::usage(format!(
+                "can not both modify and remove the following taint(s) in the same command: {}:{}",
+                c.key, c.effect
+            )));
+        }
+    }
+    let first = resources.first().map_or("", String::as_str);
+    let word = first.split('/').next().unwrap_or(first);
+    let resource = super::mapper::resource(cmd, word)?;
+    if &*resource.kind != "Node" {
+        return Err(Error::usage(format!(
+            "invalid resource type {word}, only node type is supported"
+        )));
+    }
+    let mut select = Select::of(cmd);
+    select.args = resources.to_vec();
+    select.files = false;
+    let found = builder::find(cmd, &select, true).await?;
+    let mut errors = found.errors;
+    let overwrite = cmd.flags.bool("overwrite");
+    for info in &found.infos {
+        match taint_one(cmd, info, &changes, overwrite).await {
+            Ok(()) => {}
+            Err(e) => errors.push(e),
+        }
+    }
+    Error::all(errors)
+}
+
+async fn taint_one(cmd: &Cmd, info: &Info, changes: &[Change], overwrite: bool) -> Result<(), Error> {
+    let mut taints = info.object.at(&["spec", "taints"]).items().to_vec();
+    let same = |t: &Value, c: &Change| {
+        t.str_at(&["key"]) == c.key && (c.effect.is_empty() || t.str_at(&["effect"]) == c.effect)
+    };
+    let taken: Vec<&str> = changes
+        .iter()
+        .filter(|c| !c.remove && taints.iter().any(|t| same(t, c)))
+        .map(|c| c.key.as_str())
+        .collect();
+    if !taken.is_empty() && !overwrite {
+        return Err(Error::plain(format!(
+            "node {} already has {} taint(s) with same effect(s) and --overwrite is false",
+            info.name,
+            taken.join(",")
+        )));
+    }
+    let (mut added, mut removed) = (false, false);
+    for c in changes {
+        if c.remove {
+            let before = taints.len();
+            taints.retain(|t| !same(t, c));
+            if taints.len() == before {
+                let shown = if c.effect.is_empty() {
+                    c.key.clone()
+                } else {
+                    format!("{}:{}", c.key, c.effect)
+                };
+                return Err(Error::plain(format!("taint {shown:?} not found")));
+            }
+            removed = true;
+        } else {
+            let replaced = taints.iter().any(|t| same(t, c));
+            taints.retain(|t| !same(t, c));
+            let mut t = obj! { "effect": c.effect.as_str(), "key": c.key.as_str() };
+            t.set_or_remove(&["value"], c.value.as_str());
+            taints.insert(0, t);
+            added = true;
+            removed |= replaced;
+        }
+    }
+    let said = match (added, removed) {
+        (true, true) => "modified",
+        (true, false) => "tainted",
+        _ => "untainted",
+    };
+    let list = if taints.is_empty() {
+        Value::Null
+    } else {
+        Value::from(taints)
+    };
+    let patch = obj! { "spec": obj! { "taints": list } };
+    let stored = if cmd.dry_run()? == DryRun::Client {
+        super::apply::merge(&info.object, &patch)
+    } else {
+        let write = Write::of(cmd, "kubectl-taint")?;
+        cmd.patch(&info.resource, "", &info.name, "", PatchType::Merge, &patch, &write)
+            .await?
+    };
+    Report::new(cmd, said)?.print(cmd, &stored)
+}
