@@ -81,7 +81,7 @@ export class Kubetab {
   }
 
   /** Types a line and waits for the next prompt. */
-  async run(line, timeout = 60_000) {
+  async run(line, timeout = 120_000) {
     await this.type(line);
     // The prompt of the line itself must be gone first: what was typed stands behind it.
     await this.page.waitForTimeout(50);
