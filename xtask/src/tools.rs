@@ -22,14 +22,7 @@ pub fn for_page() -> Result<WasmRust> {
         &[],
         "3 minutes on two cores",
     )?;
-    // Without default features it cannot download tools, which is ours to do, and is built in less time.
-    cargo_tool(
-        "trunk",
-        "trunk",
-        TRUNK,
-        &["--locked", "--no-default-features"],
-        "4 minutes on two cores",
-    )?;
+    cargo_tool("trunk", "trunk", TRUNK, &["--locked"], "5 minutes on two cores")?;
     Ok(rust)
 }
 
