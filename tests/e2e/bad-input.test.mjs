@@ -64,7 +64,6 @@ test("broken manifests change nothing and say where they are broken", async () =
   const cases = {
     tabs: "apiVersion: v1\nkind: Pod\nmetadata:\n\tname: a\n",
     indentation: "apiVersion: v1\nkind: Pod\nmetadata:\n    name: a\n  labels: {}\n",
-    "duplicate keys": pod.replace("  name: a\n", "  name: a\n  name: b\n"),
     "unknown field": pod.replace("    image:", "    imagge:"),
     "wrong type": pod.replace("  containers:", "  terminationGracePeriodSeconds: soon\n  containers:"),
     "bad name": pod.replace("name: a", "name: A_B"),
@@ -85,6 +84,13 @@ test("broken manifests change nothing and say where they are broken", async () =
   assert.equal(await state(), before);
   await tab.run("echo alive");
   assert.match(await tab.screen(), /^alive$/m);
+});
+
+test("of duplicate keys the last one counts, as kubectl reads them", async () => {
+  const { code, stdout } = await applied(
+    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: first\n  name: second\n",
+  );
+  assert.deepEqual([code, stdout], [0, "configmap/second created\n"]);
 });
 
 test("the editor shows an error at its line", async () => {
