@@ -606,6 +606,11 @@ impl Run<'_> {
         let mut current = input.to_vec();
         for node in nodes {
             current = self.walk(&current, node)?;
+            // Several `..` in a row multiply what they find.
+            self.steps += current.len();
+            if self.steps > limits::TEMPLATE_STEPS {
+                return fail(format!("the template takes more than {} steps", limits::TEMPLATE_STEPS));
+            }
         }
         Ok(current)
     }
@@ -957,6 +962,27 @@ mod tests {
             printer.print(&service()).unwrap(),
             "[\n    {\n        \"app\": \"many\",\n        \"tier\": \"front\"\n    }\n]\n"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(text in "[{}\\[\\]().*?@$'\"\\\\:,<>=!~ a-c0-3\\-é\n]{0,40}", inner in "[.\\[\\]*?()@'\"=<>:,0-9a-z \\-]{0,30}") {
+            for template in [text.clone(), format!("{{{text}}}"), format!("{{.spec.ports{inner}}}"), format!("{{range .spec{inner}}}{{.name}}{{end}}")] {
+                let _ = run(&template);
+                let _ = relaxed(&template);
+            }
+        }
+    }
+
+    #[test]
+    fn descents_are_bounded() {
+        let deep = format!("{{{}}}", "...*".repeat(40));
+        let mut value = service();
+        for _ in 0..12 {
+            value = crate::obj! { "a": value.clone(), "b": value };
+        }
+        let path = JsonPath::parse(&deep).unwrap().allow_missing_keys(true);
+        assert!(path.find(&value).is_err());
     }
 
     #[test]

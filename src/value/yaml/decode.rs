@@ -501,6 +501,16 @@ mod tests {
         assert!(SourceMap::new("", 0).unwrap().find("a").is_none());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(text in "([a-c]|\\PC|: |- |\n|  |[\\[\\]{}&*!|>'\"%@`#?,~]|<<|\t|\r|---|\\.\\.\\.|!!int|0x1|1_0|\u{85}){0,60}") {
+            let _ = decode_all(&text).map(|d| d.source.find("a[0].b"));
+            for document in crate::value::yaml::documents(&text).flatten() {
+                let _ = document.value();
+            }
+        }
+    }
+
     #[test]
     fn bombs_are_refused_quickly() {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");

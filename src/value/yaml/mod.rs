@@ -3,6 +3,7 @@
 
 mod decode;
 mod emit;
+mod guard;
 mod resolve;
 mod stream;
 mod tree;

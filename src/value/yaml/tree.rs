@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::{Encoding, ErrorKind, EventData, Mark, Parser, ScalarStyle};
 
+use super::guard::{Guarded, guard};
 use super::{Position, YamlError};
 use crate::limits;
 
@@ -68,7 +69,7 @@ fn position(mark: Mark) -> Position {
 
 /// go-yaml's sentence of a scanner's or parser's error, with its own idea of the line: a scanner's
 /// counts from 1, a parser's from 0, and line 0 is left out.
-fn syntax_error(error: &serde_yaml::Error) -> YamlError {
+pub(super) fn syntax_error(error: &serde_yaml::Error) -> YamlError {
     let problem = error.problem_mark().filter(|m| m.line != 0);
     let line = match problem {
         Some(mark) if error.kind() == ErrorKind::Scanner => mark.line + 1,
@@ -104,11 +105,26 @@ pub(super) fn parse(text: &str) -> Result<Tree, YamlError> {
             start,
         ));
     }
-    let mut bytes = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let guarded = guard(text)?;
+    parse_guarded(guarded.text.as_deref().unwrap_or(text), &guarded).map_err(|mut e| {
+        e.at = e.at.map(|at| guarded.place(at));
+        e
+    })
+}
+
+/// A parser of a text in UTF-8.
+pub(super) fn new_parser<'r, 'b>(bytes: &'r mut &'b [u8]) -> Parser<&'r mut &'b [u8]> {
     let mut parser = Parser::new();
     // Told the encoding, the library does not take a first character of the bytes EF … for a mark.
     parser.set_encoding(Encoding::Utf8);
-    parser.set_input_string(&mut bytes);
+    parser.set_input(bytes);
+    parser
+}
+
+fn parse_guarded(text: &str, guarded: &Guarded) -> Result<Tree, YamlError> {
+    let mut bytes = text.as_bytes();
+    let mut parser = new_parser(&mut bytes);
     let mut tree = Tree::default();
     let mut open: Vec<Id> = Vec::new();
     let mut anchors: BTreeMap<String, Id> = BTreeMap::new();
@@ -158,7 +174,7 @@ pub(super) fn parse(text: &str) -> Result<Tree, YamlError> {
         tree.nodes.push(Node {
             kind,
             children: Vec::new(),
-            at,
+            at: guarded.place(at),
         });
         match open.last() {
             Some(&parent) => {

@@ -291,6 +291,15 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(words in proptest::collection::vec("(\\{\\{-? ?|-? ?\\}\\}|if |range |with |else|end|define|template|\"t\"|index |slice |printf |eq |len |\\.spec|\\.ports|\\.|\\$x|:=|=|\\||\\(|\\)|,|1|-2|1e3|0x|'a'|\"%5.2f %q %[1]*d\"| |\n|é)", 0..25)) {
+            let text = words.concat();
+            let _ = run(&text);
+            let _ = run(&format!("{{{{{text}}}}}"));
+        }
+    }
+
     #[test]
     fn output_is_bounded() {
         let text = "{{range 100000}}{{range 100000}}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{end}}{{end}}";
