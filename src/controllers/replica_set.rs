@@ -179,7 +179,11 @@ impl Controller {
         let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
         let active = claimer.claim(candidates).await?;
         let mut managed = Ok(());
-        if satisfied && !set.is_deleting() {
+        // A set that would not select its own pods would make them without end. The API server
+        // refuses such a set; one that came past it is left alone.
+        let labels = set.spec().at(&["template", "metadata", "labels"]);
+        let sane = !selector.is_everything() && selector.matches(labels);
+        if satisfied && sane && !set.is_deleting() {
             managed = self.manage(&set, &active).await;
         }
         let now = inner.context.sim().now();
@@ -353,10 +357,9 @@ impl Controller {
 fn selector(set: &Object) -> Selector {
     let selector = set.spec().get("selector");
     if set.kind() == "ReplicationController" {
-        if selector.is_empty() {
-            return Selector::nothing();
-        }
-        return Selector::from_map(selector);
+        // The labels of the template stand in for a selector that is left out.
+        let labels = set.spec().at(&["template", "metadata", "labels"]);
+        return Selector::from_map(if selector.is_empty() { labels } else { selector });
     }
     Selector::from_label_selector(selector)
 }
