@@ -11,6 +11,7 @@ mod autoscale;
 mod builder;
 mod change;
 mod command;
+mod complete;
 mod config;
 mod create;
 mod delete;
@@ -55,6 +56,7 @@ use crate::shell::{CommandFn, Context};
 use crate::value::Value;
 
 pub use command::{Cmd, Verb};
+pub use complete::KubectlCompleter;
 pub use error::Error;
 pub use flags::{Flag, Kind};
 pub use help::markdown;

@@ -127,6 +127,7 @@ impl World {
         tools::network(&mut commands, &network);
         tools::kubectl(&mut commands, &api);
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
+        tools::completion(&host, &api);
         let world = World(Rc::new(Inner {
             options: options.clone(),
             journal: RefCell::new(Journal::new(options.seed, options.start)),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::HOST;
 use crate::api::{ApiServer, Client, User};
 use crate::net::{Network, tools};
-use crate::shell::Commands;
+use crate::shell::{Commands, Host};
 
 /// The commands of the student's host that need the network.
 pub(super) fn network(commands: &mut Commands, network: &Network) {
@@ -25,4 +25,10 @@ pub(super) fn network(commands: &mut Commands, network: &Network) {
 pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer) {
     let client = Client::new(api, "kubectl", User::admin());
     commands.add_boxed("/usr/local/bin/kubectl", crate::kubectl::command(client));
+}
+
+/// kubectl's completion on the student's terminals.
+pub(super) fn completion(host: &Host, api: &ApiServer) {
+    let client = Client::new(api, "kubectl", User::admin());
+    host.set_completer("kubectl", Rc::new(crate::kubectl::KubectlCompleter::new(client)));
 }
