@@ -1,11 +1,9 @@
-//! One terminal session: what is typed goes to the line editor, finished lines to the shell.
+//! The page's terminal session: the library's terminal between xterm.js and a login shell.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use kubetab::shell::{Input, Output, Shell, ShellOptions, TerminalSize, join};
-use kubetab::sim::{TaskHandle, TraceEvent};
+use kubetab::shell::{Shell, ShellOptions, Terminal, TerminalOwner, TerminalSize, join};
 use kubetab::world::Input as WorldInput;
 
 use crate::app::engine::Engine;
@@ -15,16 +13,37 @@ type OnEdit = Box<dyn Fn(String, String)>;
 /// Puts bytes on the terminal's screen.
 type Screen = Rc<dyn Fn(&[u8])>;
 
+/// What the terminal tells: bytes for the screen, and that time is wanted.
+struct Owner {
+    engine: Rc<Engine>,
+    screen: Rc<RefCell<Option<Screen>>>,
+}
+
+impl TerminalOwner for Owner {
+    fn screen(&self, bytes: &[u8]) {
+        let screen = self.screen.borrow().clone();
+        if let Some(screen) = screen {
+            screen(bytes);
+        }
+    }
+
+    fn busy(&self, busy: bool) {
+        self.engine.command(busy);
+        if busy {
+            self.engine.go_on();
+        }
+    }
+
+    fn wake(&self) {
+        self.engine.serve();
+    }
+}
+
 /// The session of the page's terminal.
 pub struct Session {
     engine: Rc<Engine>,
-    shell: Shell,
-    size: Rc<Cell<TerminalSize>>,
-    line: RefCell<String>,
-    /// What was typed while a command ran.
-    ahead: RefCell<VecDeque<char>>,
-    running: RefCell<Option<TaskHandle>>,
-    screen: RefCell<Option<Screen>>,
+    terminal: Terminal,
+    screen: Rc<RefCell<Option<Screen>>>,
     on_edit: Rc<RefCell<Option<OnEdit>>>,
 }
 
@@ -49,14 +68,15 @@ impl Session {
                 ..ShellOptions::default()
             },
         );
+        let screen: Rc<RefCell<Option<Screen>>> = Rc::default();
+        let owner = Owner {
+            engine: engine.clone(),
+            screen: screen.clone(),
+        };
         Rc::new(Session {
+            terminal: Terminal::new(shell, TerminalSize::default(), owner),
             engine,
-            shell,
-            size: Rc::default(),
-            line: RefCell::default(),
-            ahead: RefCell::default(),
-            running: RefCell::default(),
-            screen: RefCell::default(),
+            screen,
             on_edit,
         })
     }
@@ -69,29 +89,24 @@ impl Session {
     /// The terminal stands: shows the welcome and the first prompt.
     pub fn begin(&self, welcome: &str, screen: impl Fn(&[u8]) + 'static) {
         *self.screen.borrow_mut() = Some(Rc::new(screen));
-        self.put(welcome);
-        self.prompt();
+        self.terminal.begin(welcome);
     }
 
-    fn put(&self, text: &str) {
-        let screen = self.screen.borrow().clone();
-        if let Some(screen) = screen {
-            screen(text.as_bytes());
-        }
+    /// What was typed or pasted.
+    pub fn input(&self, data: &str) {
+        self.terminal.feed(data);
     }
 
-    fn prompt(&self) {
-        let cwd = self.shell.cwd();
-        let short = match cwd.as_str() {
-            "/root" => "~",
-            "/" => "/",
-            path => path.rsplit('/').next().unwrap_or(path),
-        };
-        self.put(&format!("[root@k8s-master {short}]# "));
+    /// Types a command and runs it.
+    pub fn type_line(&self, line: &str) {
+        self.terminal.run_line(line);
     }
 
-    fn is_busy(&self) -> bool {
-        self.running.borrow().is_some()
+    pub fn resize(&self, columns: u32, rows: u32) {
+        self.terminal.resize(TerminalSize {
+            columns: columns.min(1_000) as u16,
+            rows: rows.min(1_000) as u16,
+        });
     }
 
     /// Applies manifests; what kubectl printed, and whether it went well.
@@ -112,7 +127,7 @@ impl Session {
     /// # Errors
     /// Why the file could not be written.
     pub fn save(&self, file: &str, text: &str) -> Result<(), String> {
-        let path = join(&self.shell.cwd(), file);
+        let path = join(&self.terminal.shell().cwd(), file);
         self.engine
             .host
             .world()
@@ -120,98 +135,5 @@ impl Session {
             .files()
             .write(&path, text)
             .map_err(|error| format!("{path}: {error:?}"))
-    }
-
-    /// What was typed or pasted.
-    pub fn input(self: &Rc<Self>, data: &str) {
-        for c in data.chars() {
-            self.key(c);
-        }
-    }
-
-    fn key(self: &Rc<Self>, c: char) {
-        if c == '\u{3}' {
-            return self.interrupt();
-        }
-        if self.is_busy() {
-            self.ahead.borrow_mut().push_back(c);
-            return;
-        }
-        match c {
-            '\r' | '\n' => {
-                self.put("\r\n");
-                let line = self.line.take();
-                self.run(line);
-            }
-            '\u{7f}' => {
-                if self.line.borrow_mut().pop().is_some() {
-                    self.put("\u{8} \u{8}");
-                }
-            }
-            c if c.is_control() => {}
-            c => {
-                self.line.borrow_mut().push(c);
-                self.put(&c.to_string());
-            }
-        }
-    }
-
-    fn interrupt(self: &Rc<Self>) {
-        self.put("^C\r\n");
-        self.ahead.borrow_mut().clear();
-        self.line.borrow_mut().clear();
-        if let Some(task) = self.running.take() {
-            task.abort();
-            self.shell.interrupted();
-            self.engine.command(false);
-        }
-        self.prompt();
-    }
-
-    /// Types a command and runs it.
-    pub fn type_line(self: &Rc<Self>, line: &str) {
-        self.input(line);
-        self.input("\r");
-    }
-
-    pub fn resize(&self, columns: u32, rows: u32) {
-        self.size.set(TerminalSize {
-            columns: columns.min(1_000) as u16,
-            rows: rows.min(1_000) as u16,
-        });
-    }
-
-    fn run(self: &Rc<Self>, line: String) {
-        if line.trim().is_empty() {
-            return self.prompt();
-        }
-        let sim = self.engine.host.sim().clone();
-        let session = self.clone();
-        self.engine.command(true);
-        let id = sim.next_id();
-        sim.emit(TraceEvent::Command {
-            id,
-            line: line.as_str().into(),
-        });
-        let screen = self.screen.borrow().clone();
-        let output = Output::terminal(self.size.clone(), move |bytes| {
-            if let Some(screen) = &screen {
-                screen(bytes);
-            }
-        });
-        let run = self.shell.run(&line, Input::empty(), output.clone(), output);
-        let task = sim.clone().spawn("terminal", async move {
-            let code = run.await;
-            sim.emit(TraceEvent::CommandEnd { id, code });
-            session.running.take();
-            session.engine.command(false);
-            session.prompt();
-            let ahead = session.ahead.take();
-            for c in ahead {
-                session.key(c);
-            }
-        });
-        *self.running.borrow_mut() = Some(task);
-        self.engine.go_on();
     }
 }

@@ -77,6 +77,11 @@ fn PodTile(props: &PodTileProps) -> Html {
     if !pod.node.is_empty() {
         label += &format!(", {}", pod.node);
     }
+    let title = if pod.ip.is_empty() {
+        label.clone()
+    } else {
+        format!("{label}, {}", pod.ip)
+    };
     let status = match pull {
         Some(percent) => format!("{percent}%"),
         None => pod.status.to_string(),
@@ -107,7 +112,7 @@ fn PodTile(props: &PodTileProps) -> Html {
             data-kind="Pod" data-name={name.clone()} data-phase={pod.phase.to_string()}
             data-status={pod.status.to_string()} data-node={pod.node.to_string()} data-ready={ready.to_string()}
             data-restarts={pod.restarts.to_string()} data-gone={pod.gone.then_some("true")}
-            data-pull={pull.map(|p| p.to_string())} title={label.clone()} aria-label={label}
+            data-pull={pull.map(|p| p.to_string())} title={title} aria-label={label}
             onclick={ui.asking(Ask::Select(Some(Selection::object("Pod", &name))))}>
             <span class="face">
                 <i class="ring" aria-hidden="true">{ sign }</i>
@@ -122,7 +127,9 @@ fn PodTile(props: &PodTileProps) -> Html {
                         if full {
                             <span class="line">
                                 <span class="status">{ status }</span>
-                                <span class="age">{ props.age.clone() }</span>
+                                if !large {
+                                    <span class="age">{ props.age.clone() }</span>
+                                }
                                 if pod.restarts > 0 {
                                     <span class="restarts">{ format!("↻{}", pod.restarts) }</span>
                                 }
@@ -131,7 +138,7 @@ fn PodTile(props: &PodTileProps) -> Html {
                         if large {
                             <span class="line where">
                                 <span class="image">{ &*pod.image }</span>
-                                <span class="ip">{ &*pod.ip }</span>
+                                <span class="age">{ props.age.clone() }</span>
                             </span>
                         }
                     </span>
