@@ -116,6 +116,8 @@ pub struct Worker {
     terminating: Cell<bool>,
     mount_tries: Cell<u32>,
     relist_set: Cell<bool>,
+    /// The signal's generation when the present step began.
+    step_began: Cell<u64>,
 }
 
 /// What a step wants next.
@@ -144,6 +146,7 @@ impl Worker {
             terminating: Cell::new(false),
             mount_tries: Cell::new(0),
             relist_set: Cell::new(false),
+            step_began: Cell::new(0),
         })
     }
 
@@ -303,6 +306,7 @@ impl Worker {
                 break;
             }
             let mut next = None;
+            self.step_began.set(generation);
             if !ended {
                 // A deletion ends a step wherever it waits (a pull, a hook).
                 let step = std::pin::pin!(self.step());
@@ -632,7 +636,7 @@ impl Worker {
             Err((reason, message)) => {
                 self.set_cause(&name, &reason, message);
                 // What the pod's start found is shown by the step that the runtime's event asks for.
-                if first_try {
+                if first_try && self.signal.generation() == self.step_began.get() {
                     self.relist();
                 }
                 let jitter = Duration::from_millis(self.sim().random_below(2_000));

@@ -241,8 +241,8 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
     let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
     ports.sort_unstable();
     ports.dedup();
-    for port in ports {
-        let serve = Serve {
+    let open = |port: u16| {
+        let serve = Rc::new(Serve {
             servers: servers.clone(),
             port,
             files: context.files.clone(),
@@ -251,20 +251,45 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
             sim: sim.clone(),
             version: version.clone(),
             sandbox: Rc::downgrade(&sandbox),
-        };
-        let serve = Rc::new(serve);
-        match sandbox.serve(port, move |request| answer(serve.clone(), request)) {
-            Ok(open) => listening.push(open),
-            Err(error) => {
-                let message = format!("bind() to 0.0.0.0:{port} failed (98: {})", "Address already in use");
-                let _ = error;
-                context
-                    .stderr
-                    .line(format!("{} [emerg] 1#1: {message}", slash_date(sim.now())));
-                context.stderr.line(format!("nginx: [emerg] {message}"));
-                return 1;
-            }
+        });
+        sandbox.serve(port, move |request| answer(serve.clone(), request))
+    };
+    let mut taken = Vec::new();
+    for port in ports {
+        match open(port) {
+            Ok(opened) => listening.push(opened),
+            Err(_) => taken.push(port),
         }
+    }
+    // nginx tries five times. It then gives up; here it stays without the port, as pods with two web
+    // servers do where the recordings of real clusters were made.
+    for _ in 0..5 {
+        if taken.is_empty() {
+            break;
+        }
+        for port in &taken {
+            context.stderr.line(format!(
+                "{} [emerg] 1#1: bind() to 0.0.0.0:{port} failed (98: Address already in use)",
+                slash_date(sim.now())
+            ));
+        }
+        context.stderr.line(format!(
+            "{} [notice] 1#1: try again to bind() after 500ms",
+            slash_date(sim.now())
+        ));
+        sim.sleep(std::time::Duration::from_millis(500)).await;
+        taken.retain(|port| match open(*port) {
+            Ok(opened) => {
+                listening.push(opened);
+                false
+            }
+            Err(_) => true,
+        });
+    }
+    if !taken.is_empty() {
+        context
+            .stderr
+            .line(format!("{} [emerg] 1#1: still could not bind()", slash_date(sim.now())));
     }
     let notice = |text: &str| {
         context

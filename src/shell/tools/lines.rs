@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::super::files::{FileError, FileKind};
-use super::super::host::Context;
+use super::super::host::{Context, Dialect};
 use super::super::io::Input;
 use super::options::{self, Options};
 use crate::limits;
@@ -55,7 +55,7 @@ pub(super) async fn cat(c: Context) -> i32 {
         let input = match open(&c, &path) {
             Ok(input) => input,
             Err(error) => {
-                c.error(format!("{path}: {error}"));
+                c.error(cannot_open(&c, &path, error));
                 code = 1;
                 continue;
             }
@@ -361,7 +361,7 @@ pub(super) async fn wc(c: Context) -> i32 {
         let bytes = match open(&c, path) {
             Ok(input) => input.read_all().await,
             Err(error) => {
-                c.error(format!("{path}: {error}"));
+                c.error(cannot_open(&c, path, error));
                 code = 1;
                 if error != FileError::IsDirectory {
                     continue;
@@ -542,4 +542,13 @@ pub(super) async fn pager(c: Context) -> i32 {
     let mut plain = c.clone();
     plain.args = std::iter::once(c.name().to_owned()).chain(files).collect();
     cat(plain).await
+}
+
+/// How `cat` and its kin say that a file cannot be read: busybox has words of its own.
+fn cannot_open(c: &Context, path: &str, error: FileError) -> String {
+    match c.host.dialect() {
+        Dialect::Busybox if error == FileError::IsDirectory => format!("read error: {error}"),
+        Dialect::Busybox => format!("can't open '{path}': {error}"),
+        _ => format!("{path}: {error}"),
+    }
 }
