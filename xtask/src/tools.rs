@@ -19,23 +19,16 @@ pub fn for_page() -> Result<WasmRust> {
         "wasm-bindgen",
         "wasm-bindgen-cli",
         &wasm_bindgen_version()?,
-        &[],
         "3 minutes on two cores",
     )?;
-    cargo_tool("trunk", "trunk", TRUNK, &["--locked"], "5 minutes on two cores")?;
+    cargo_tool("trunk", "trunk", TRUNK, "5 minutes on two cores")?;
     Ok(rust)
 }
 
 /// What building the npm package takes.
 pub fn for_npm() -> Result<WasmRust> {
     let rust = for_page()?;
-    cargo_tool(
-        "wasm-pack",
-        "wasm-pack",
-        WASM_PACK,
-        &["--locked"],
-        "2 minutes on two cores",
-    )?;
+    cargo_tool("wasm-pack", "wasm-pack", WASM_PACK, "2 minutes on two cores")?;
     Ok(rust)
 }
 
@@ -123,24 +116,31 @@ fn is_version(program: &Path, version: &str) -> bool {
 
 /// A program that cargo installs: among the user's own when there is none yet, else (another version is there,
 /// and is not ours to replace) in the project's `.tools`.
-fn cargo_tool(program: &str, package: &str, version: &str, options: &[&str], estimate: &str) -> Result<()> {
+fn cargo_tool(program: &str, package: &str, version: &str, estimate: &str) -> Result<()> {
     let found = find(program);
     if found.as_deref().is_some_and(|path| is_version(path, version)) {
         return Ok(());
     }
     step(&format!("cargo install {package} {version}"), estimate, || {
-        let mut install = command("cargo");
-        install.args(["install", package, "--version", version]).args(options);
-        if found.is_some() {
-            install.arg("--force").arg("--root").arg(root().join(".tools"));
-        }
-        // Much less time than by the packages' own settings, for tools that run for seconds.
-        install
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-            .env("CARGO_PROFILE_RELEASE_LTO", "off")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-            .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
-        run_quietly(&mut install)
+        let install = |locked: bool| {
+            let mut install = command("cargo");
+            install.args(["install", package, "--version", version]);
+            if locked {
+                install.arg("--locked");
+            }
+            if found.is_some() {
+                install.arg("--force").arg("--root").arg(root().join(".tools"));
+            }
+            // Less time than by the packages' own settings, for tools that run for seconds.
+            install
+                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+                .env("CARGO_PROFILE_RELEASE_LTO", "off")
+                .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+                .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+            run_quietly(&mut install)
+        };
+        // The dependencies that the package was released with; where they no longer build, newer ones.
+        install(true).or_else(|_| install(false))
     })?;
     match find(program) {
         Some(path) if is_version(&path, version) => Ok(()),
