@@ -50,7 +50,11 @@ impl Signal {
             if state.generation > generation {
                 return Poll::Ready(());
             }
-            state.wakers.push(cx.waker().clone());
+            // A task that is polled again while it waits is woken once all the same: with one waker
+            // more for each poll, tasks that wait for several things would wake ever more often.
+            if !state.wakers.iter().any(|w| w.will_wake(cx.waker())) {
+                state.wakers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
