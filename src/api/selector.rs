@@ -230,7 +230,10 @@ impl Parser {
         }
         loop {
             match self.peek() {
-                Token::Word(_) | Token::Not => requirements.push(self.requirement()?),
+                Token::Word(_) | Token::Not => {
+                    let requirement = self.requirement();
+                    requirements.push(requirement.map_err(|why| format!("unable to parse requirement: {why}"))?);
+                }
                 Token::End => break,
                 other => {
                     return Err(format!(

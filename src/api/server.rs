@@ -283,8 +283,7 @@ impl ApiServer {
 
     fn filter(&self, request: &Request, target: &Target) -> Result<Filter, Status> {
         let text = request.param("labelSelector");
-        let labels =
-            Selector::parse(text).map_err(|why| Status::bad_request(format!("unable to parse requirement: {why}")))?;
+        let labels = Selector::parse(text).map_err(Status::bad_request)?;
         let strategy = target.strategy();
         let mut fields = parse_fields(request.param("fieldSelector")).map_err(Status::bad_request)?;
         if !fields.is_empty() {

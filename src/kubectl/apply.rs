@@ -385,25 +385,8 @@ pub fn merge(object: &Value, change: &Value) -> Value {
 pub fn annotate_typed(object: &mut Value) {
     let mut plain = object.clone();
     plain.remove(&["metadata", "annotations", LAST_APPLIED]);
-    // An encoder of typed objects writes their fields in the order of their types.
-    let text = typed_json(&plain) + "\n";
+    let text = super::typed::compact(&plain) + "\n";
     object.set(&["metadata", "annotations", LAST_APPLIED], text);
-}
-
-/// JSON with kind and version first, as Go writes its structs.
-fn typed_json(object: &Value) -> String {
-    let mut parts = Vec::new();
-    for key in ["kind", "apiVersion", "metadata"] {
-        if object.has(key) {
-            parts.push(format!("{key:?}:{}", gojson::compact(object.get(key), false)));
-        }
-    }
-    for (k, v) in object.entries() {
-        if !matches!(k.as_str(), "kind" | "apiVersion" | "metadata") {
-            parts.push(format!("{:?}:{}", k.as_str(), gojson::compact(v, false)));
-        }
-    }
-    format!("{{{}}}", parts.join(","))
 }
 
 /// An object with a strategic merge patch applied.

@@ -93,7 +93,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     };
     let found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
-    let mut report = Report::new(cmd, "autoscaled")?;
+    let mut report = Report::new(cmd, "autoscaled")?.typed(cmd);
     for info in &found.infos {
         let kind = &*info.resource.kind;
         if !matches!(

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::mapper;
 use super::options::{ALL_NAMESPACES, CHUNK};
-use super::output::{self, PRINT};
+use super::output::{self, PRINT, Printer};
 use super::print::{TabWriter, object};
 use crate::api::table::age;
 use crate::api::{Payload, Request};
@@ -130,6 +130,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         cells
     };
     let mut show = |events: &[Value], cmd: &Cmd| -> Result<(), Error> {
+        // The printer of names knows no untyped events, and prints nothing.
+        if let Some(Printer::Name(_)) = printer {
+            return Ok(());
+        }
         if let Some(p) = &mut printer {
             return match events {
                 [one] if watching => p.print(cmd, one),

@@ -114,7 +114,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     };
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;
-    let mut report = Report::new(cmd, "exposed")?;
+    let mut report = Report::new(cmd, "exposed")?.typed(cmd);
     for info in &found.infos {
         if let Err(e) = one(cmd, info, &mut report).await {
             errors.push(e);

@@ -64,7 +64,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// Lines of names and short descriptions, the names padded to one width.
 fn commands(list: &[&Verb], least: usize) -> String {
-    let width = list.iter().map(|v| v.name.len()).max().unwrap_or(0).max(least);
+    let width = list.iter().map(|v| v.name.len()).max().unwrap_or(0).max(least) + 2;
     let mut text = String::new();
     for v in list {
         text.push_str(&format!("  {:width$} {}\n", v.name, v.short));
@@ -93,7 +93,7 @@ pub fn help(verb: &Verb, path: &str) -> String {
     if !verb.subs.is_empty() {
         let mut subs: Vec<&Verb> = verb.subs.to_vec();
         subs.sort_by_key(|v| v.name);
-        text.push_str(&format!("\nAvailable Commands:\n{}", commands(&subs, 13)));
+        text.push_str(&format!("\nAvailable Commands:\n{}", commands(&subs, 11)));
     }
     let own: Vec<&Flag> = own_flags(verb);
     if !own.is_empty() {
@@ -164,7 +164,7 @@ fn groups() -> String {
     for group in GROUPS {
         let list: Vec<&Verb> = ROOT.subs.iter().copied().filter(|v| v.group == *group).collect();
         if !list.is_empty() {
-            text.push_str(&format!("\n{group}\n{}", commands(&list, 15)));
+            text.push_str(&format!("\n{group}\n{}", commands(&list, 13)));
         }
     }
     text

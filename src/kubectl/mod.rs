@@ -44,10 +44,12 @@ mod run;
 mod scale;
 mod set;
 mod template;
+mod typed;
 mod wait;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures::FutureExt;
 
@@ -113,8 +115,13 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
     None
 }
 
+/// From the shell's call to the first request: starting the program and reading its configuration
+/// and cached discovery. What happens in the cluster meanwhile is what users of the real one see.
+const START: Duration = Duration::from_millis(40);
+
 /// Runs kubectl.
 async fn run(cx: Context, client: Client) -> i32 {
+    client.sim().sleep(START).await;
     let (verb, path, rest) = find(cx.rest());
     let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
     let fail = |e: &Error, path: &str| {
@@ -241,9 +248,4 @@ fn print_labels(labels: &Value) -> String {
     }
     let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
     pairs.join(",")
-}
-
-/// A pod template as `rollout history --revision` shows it.
-fn describe_template(template: &Value) -> String {
-    crate::value::yaml::to_yaml(template)
 }

@@ -170,6 +170,7 @@ pub struct Report {
     operation: String,
     printer: Printer,
     asked: bool,
+    typed: bool,
 }
 
 impl Report {
@@ -187,9 +188,17 @@ impl Report {
         let printer = printer(cmd, FORMATS)?;
         Ok(Report {
             asked: printer.is_some(),
+            typed: false,
             printer: printer.unwrap_or(Printer::Name(operation.clone())),
             operation,
         })
+    }
+
+    /// Objects that kubectl made itself and that no server has seen are typed: their JSON has the
+    /// order of Go's structs.
+    pub fn typed(mut self, cmd: &Cmd) -> Report {
+        self.typed = cmd.flags.str("output") == "json" && matches!(cmd.dry_run(), Ok(DryRun::Client));
+        self
     }
 
     /// Whether `-o` was given.
@@ -202,6 +211,10 @@ impl Report {
     /// # Errors
     /// A template that does not fit the object.
     pub fn print(&mut self, cmd: &Cmd, object: &Value) -> Result<(), Error> {
+        if self.typed {
+            cmd.out(super::typed::indented(object, "    ") + "\n");
+            return Ok(());
+        }
         self.printer.print(cmd, object)
     }
 

@@ -398,7 +398,7 @@ async fn history(cmd: &Cmd) -> Result<(), Error> {
                 template.set(&["metadata", "annotations", CHANGE_CAUSE], version.cause.as_str());
             }
             cmd.say(format!("{} with revision #{revision}", info.display()));
-            cmd.out(super::describe_template(&template));
+            cmd.out(super::describe::pod_template(&template, cmd.sim().now()));
             cmd.out("\n");
             continue;
         }
@@ -457,7 +457,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     let mut template = version.template.clone();
     template.remove(&["metadata", "labels", "pod-template-hash"]);
     if cmd.dry_run()? == DryRun::Client {
-        cmd.out(super::describe_template(&template));
+        cmd.out(super::describe::pod_template(&template, cmd.sim().now()));
         return Ok(());
     }
     let mut now = object.at(&["spec", "template"]).clone();

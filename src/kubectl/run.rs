@@ -198,7 +198,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let pod = pod(cmd, name, words)?;
     let pod = overridden(cmd, pod)?;
-    let mut report = Report::new(cmd, "created")?;
+    let mut report = Report::new(cmd, "created")?.typed(cmd);
     let mut service = None;
     if cmd.flags.bool("expose") {
         let labels = pod.at(&["metadata", "labels"]).clone();

@@ -153,7 +153,7 @@ pub(super) fn one_name(cmd: &Cmd) -> Result<String, Error> {
 /// # Errors
 /// The API server's failure; `failed` goes in front of it (`failed to create deployment`).
 pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Result<(), Error> {
-    let mut report = Report::new(cmd, "created")?;
+    let mut report = Report::new(cmd, "created")?.typed(cmd);
     let resource = mapper::of_kind(
         &cmd.resources(),
         object.str_at(&["apiVersion"]),

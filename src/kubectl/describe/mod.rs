@@ -43,6 +43,13 @@ pub async fn describe(client: &Client, object: &Object, show_events: bool) -> Re
     Ok(related.describe(object.value()).await)
 }
 
+/// A pod template as `rollout history --revision` prints it: columns are not aligned there.
+pub fn pod_template(template: &Value, now: Time) -> String {
+    let mut out = Out::new(now);
+    pod_parts::template(&mut out, template);
+    out.finish_raw()
+}
+
 /// Where related objects come from.
 enum Source<'a> {
     Client(&'a Client),

@@ -34,6 +34,11 @@ impl Out {
         self.done
     }
 
+    /// Everything written since the last alignment, with its tabs as they are.
+    pub fn finish_raw(mut self) -> String {
+        self.writer.raw()
+    }
+
     /// Aligns what stands so far apart from what follows.
     pub fn flush(&mut self) {
         self.done.push_str(&self.writer.flush());

@@ -53,6 +53,11 @@ impl TabWriter {
         self.text.push('\n');
     }
 
+    /// What was written since the last flush, with its tabs as they are.
+    pub fn raw(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     /// What was written since the last flush, aligned.
     pub fn flush(&mut self) -> String {
         let text = std::mem::take(&mut self.text);

@@ -1,0 +1,219 @@
+//! JSON of typed objects: Go writes the fields of a struct in their order, where a map's are sorted.
+//! Generators' `-o json`, `--save-config` and raw answers show it. Knows only `value`.
+
+use crate::value::{Value, gojson};
+
+/// Field names in the order of Go's structs, as far as generators and lists use them.
+const ORDER: &[&str] = &[
+    "kind",
+    "apiVersion",
+    "apiGroup",
+    "metadata",
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+    "controller",
+    "blockOwnerDeletion",
+    "scheduleTimeZone",
+    "spec",
+    "image",
+    "command",
+    "args",
+    "workingDir",
+    "ports",
+    "envFrom",
+    "env",
+    "value",
+    "valueFrom",
+    "resources",
+    "hostPort",
+    "containerPort",
+    "protocol",
+    "port",
+    "targetPort",
+    "nodePort",
+    "minReplicas",
+    "maxReplicas",
+    "metrics",
+    "replicas",
+    "schedule",
+    "timeZone",
+    "parallelism",
+    "completions",
+    "backoffLimit",
+    "minAvailable",
+    "selector",
+    "matchLabels",
+    "maxUnavailable",
+    "clusterIP",
+    "clusterIPs",
+    "type",
+    "externalIPs",
+    "sessionAffinity",
+    "loadBalancerIP",
+    "externalName",
+    "jobTemplate",
+    "template",
+    "volumes",
+    "initContainers",
+    "containers",
+    "restartPolicy",
+    "terminationGracePeriodSeconds",
+    "dnsPolicy",
+    "nodeSelector",
+    "serviceAccountName",
+    "serviceAccount",
+    "nodeName",
+    "hostNetwork",
+    "volumeMounts",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "imagePullPolicy",
+    "securityContext",
+    "schedulerName",
+    "tolerations",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "strategy",
+    "hard",
+    "scopes",
+    "ingressClassName",
+    "defaultBackend",
+    "tls",
+    "hosts",
+    "secretName",
+    "rules",
+    "host",
+    "http",
+    "paths",
+    "path",
+    "pathType",
+    "backend",
+    "service",
+    "number",
+    "verbs",
+    "apiGroups",
+    "resourceNames",
+    "nonResourceURLs",
+    "subjects",
+    "roleRef",
+    "data",
+    "binaryData",
+    "globalDefault",
+    "description",
+    "preemptionPolicy",
+    "items",
+    "status",
+];
+
+/// Fields whose maps hold keys of the user's, which stay sorted.
+const FREE: &[&str] = &[
+    "labels",
+    "annotations",
+    "matchLabels",
+    "data",
+    "binaryData",
+    "stringData",
+    "nodeSelector",
+    "limits",
+    "requests",
+    "hard",
+];
+
+/// JSON on one line.
+pub fn compact(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value, None, 0, false);
+    out
+}
+
+/// JSON with this indentation.
+pub fn indented(value: &Value, indent: &str) -> String {
+    let mut out = String::new();
+    write(&mut out, value, Some(indent), 0, false);
+    out
+}
+
+fn line(out: &mut String, indent: Option<&str>, depth: usize) {
+    if let Some(indent) = indent {
+        out.push('\n');
+        for _ in 0..depth {
+            out.push_str(indent);
+        }
+    }
+}
+
+fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize, free: bool) {
+    match value {
+        Value::Map(m) if !m.is_empty() => {
+            let mut entries: Vec<_> = m.iter().collect();
+            if !free {
+                let rank = |k: &str| ORDER.iter().position(|o| *o == k).unwrap_or(ORDER.len());
+                entries.sort_by_key(|(k, _)| rank(k.as_str()));
+            }
+            out.push('{');
+            for (i, (k, v)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                line(out, indent, depth + 1);
+                out.push_str(&gojson::compact(&Value::from(k.as_str()), true));
+                out.push_str(if indent.is_some() { ": " } else { ":" });
+                // A service's selector is a map of labels; a deployment's has fields.
+                let labels = k.as_str() == "selector" && !v.has("matchLabels") && !v.has("matchExpressions");
+                write(out, v, indent, depth + 1, labels || FREE.contains(&k.as_str()));
+            }
+            line(out, indent, depth);
+            out.push('}');
+        }
+        Value::List(l) if !l.is_empty() => {
+            out.push('[');
+            for (i, v) in l.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                line(out, indent, depth + 1);
+                write(out, v, indent, depth + 1, false);
+            }
+            line(out, indent, depth);
+            out.push(']');
+        }
+        other => out.push_str(&gojson::compact(other, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{list, obj};
+
+    #[test]
+    fn the_order_of_structs() {
+        let pod = obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! { "labels": obj! { "run": "web", "app": "x" }, "name": "web" },
+            "spec": obj! { "containers": list![obj! { "image": "nginx", "name": "web" }], "dnsPolicy": "ClusterFirst", "restartPolicy": "Always" },
+            "status": obj! {},
+        };
+        assert_eq!(
+            compact(&pod),
+            r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","labels":{"app":"x","run":"web"}},"spec":{"containers":[{"name":"web","image":"nginx"}],"restartPolicy":"Always","dnsPolicy":"ClusterFirst"},"status":{}}"#
+        );
+        assert!(indented(&pod, "    ").starts_with("{\n    \"kind\": \"Pod\",\n"));
+    }
+}
