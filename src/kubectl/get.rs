@@ -189,7 +189,7 @@ pub fn raw_text(response: crate::api::Response) -> String {
     match response.payload {
         Payload::Text(text) => text,
         // The version document is the one that the server indents.
-        Payload::Value(v) if v.has("gitVersion") => gojson::indented(&v, "  ", true),
+        Payload::Value(v) if v.has("gitVersion") => super::typed::indented(&v, "  "),
         // A server writes its structs in their order; custom ones are maps, and come close.
         Payload::List(_) | Payload::Object(_) => super::typed::compact(&response.value()) + "\n",
         _ => gojson::compact(&response.value(), true) + "\n",

@@ -16,6 +16,7 @@ mod config;
 mod create;
 mod delete;
 pub mod describe;
+mod diff;
 mod edit;
 mod error;
 mod events;

@@ -35,7 +35,7 @@ pub static ROOT: Verb = Verb {
         &super::auth::AUTH,
         &DEBUG,
         &super::events::EVENTS,
-        &DIFF,
+        &super::diff::DIFF,
         &super::apply::APPLY,
         &super::patch::PATCH,
         &super::replace::REPLACE,
@@ -83,11 +83,6 @@ static DEBUG: Verb = later(
     "debug",
     DEBUGGING,
     "Create debugging sessions for troubleshooting workloads and nodes",
-);
-static DIFF: Verb = later(
-    "diff",
-    ADVANCED,
-    "Diff the live version against a would-be applied version",
 );
 static KUSTOMIZE: Verb = later(
     "kustomize",

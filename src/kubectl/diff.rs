@@ -1,0 +1,189 @@
+//! `kubectl diff`: what `apply` would change, shown by the host's `diff`.
+
+use super::apply::{LAST_APPLIED, annotate, difference};
+use super::builder::{self, Info, Select, Target};
+use super::command::{Cmd, VERB, Verb, Write, scope};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::options::{FIELD_MANAGER, FILES, SELECTOR};
+use super::print::object::omit_managed_fields;
+use crate::api::{Body, Method, PatchType, Request};
+use crate::value::{Value, yaml};
+
+const FLAGS: &[Flag] = &[
+    flag("concurrency", '\0', Kind::Int, "1", "Objects looked at side by side.").but("they are looked at one by one"),
+    flag(
+        "force-conflicts",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Take fields over from other managers in a server-side apply.",
+    ),
+    flag("prune", '\0', Kind::Bool, "false", "Show what --prune would delete.").but("not simulated"),
+    flag("prune-allowlist", '\0', Kind::Array, "[]", "Types to prune.").but("not simulated"),
+    flag("server-side", '\0', Kind::Bool, "false", "Let the API server merge."),
+    flag(
+        "show-managed-fields",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Keep metadata.managedFields.",
+    ),
+];
+
+pub static DIFF: Verb = Verb {
+    name: "diff",
+    group: "Advanced Commands:",
+    short: "Diff the live version against a would-be applied version",
+    long: "The exit code is 0 without a difference, 1 with one, and above 1 after a failure. KUBECTL_EXTERNAL_DIFF names another program than diff.",
+    examples: "  # A file's objects\n  kubectl diff -f web.yaml",
+    usage: "kubectl diff -f FILENAME [options]",
+    flags: &[FLAGS, FILES, SELECTOR, FIELD_MANAGER],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let (code, error) = match differences(cmd).await {
+        Ok(found) => (i32::from(found), None),
+        Err(e) => (2, Some(e)),
+    };
+    if let Some(e) = error {
+        let (text, _) = e.print(&cmd.path);
+        return Err(Error::Code(text, code));
+    }
+    if code == 0 { Ok(()) } else { Err(Error::Exit(code)) }
+}
+
+async fn differences(cmd: &Cmd) -> Result<bool, Error> {
+    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        return Err(Error::plain("must specify one of -f and -k"));
+    }
+    let targets = builder::targets(cmd, &Select::of(cmd)).await?;
+    Error::all(targets.errors)?;
+    let mut number = || cmd.sim().random_below(4_000_000_000).to_string();
+    let (live, merged) = (format!("/tmp/LIVE-{}", number()), format!("/tmp/MERGED-{}", number()));
+    let files = &cmd.cx.files;
+    let failed = |e: crate::shell::FileError| Error::plain(e.to_string().to_lowercase());
+    files.make_dirs(&live).map_err(failed)?;
+    files.make_dirs(&merged).map_err(failed)?;
+    let mut names = Vec::new();
+    let mut outcome = Ok(());
+    for target in targets.list {
+        let Target::Item(info) = target else { continue };
+        match versions(cmd, &info).await {
+            Ok((now, then)) => {
+                let name = file_name(&info);
+                for (dir, object) in [(&live, now), (&merged, then)] {
+                    if !object.is_null() {
+                        let text = yaml::to_yaml(&object);
+                        files.write(&format!("{dir}/{name}"), text).map_err(failed)?;
+                    }
+                }
+                names.push(name);
+            }
+            Err(e) => {
+                outcome = Err(e);
+                break;
+            }
+        }
+    }
+    names.sort();
+    let mut found = false;
+    if outcome.is_ok() {
+        let tool: Vec<String> = match cmd.cx.env.get("KUBECTL_EXTERNAL_DIFF").filter(|t| !t.is_empty()) {
+            Some(t) => t.split_whitespace().map(str::to_owned).collect(),
+            None => ["diff", "-u", "-N"].map(str::to_owned).to_vec(),
+        };
+        for name in names {
+            let (a, b) = (format!("{live}/{name}"), format!("{merged}/{name}"));
+            if files.read_text(&a).unwrap_or_default() == files.read_text(&b).unwrap_or_default() {
+                continue;
+            }
+            found = true;
+            let mut args = tool.clone();
+            args.extend([a, b]);
+            // The tool compares folders, and so names each file that differs.
+            cmd.say(args.join(" "));
+            if cmd.cx.run(&args).await.is_none() {
+                let program = args.first().cloned().unwrap_or_default();
+                outcome = Err(Error::plain(format!(
+                    "failed to run {program:?}: exec: {program:?}: executable file not found in $PATH"
+                )));
+                break;
+            }
+        }
+    }
+    for dir in [live, merged] {
+        let _ = files.remove_all(&dir);
+    }
+    outcome.map(|()| found)
+}
+
+/// `apps.v1.Deployment.default.web`.
+fn file_name(info: &Info) -> String {
+    let r = &info.resource;
+    let group = if r.group.is_empty() {
+        String::new()
+    } else {
+        format!("{}.", r.group)
+    };
+    format!("{group}{}.{}.{}.{}", r.version, r.kind, info.namespace, info.name)
+}
+
+/// An object as it is and as it would be; null where it is not there.
+async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
+    let Info {
+        resource,
+        namespace,
+        name,
+        source,
+        ..
+    } = info;
+    let live = match cmd.get(resource, namespace, name).await {
+        Ok(live) => live,
+        Err(e) if e.is_not_found() => Value::Null,
+        Err(e) => return Err(e),
+    };
+    let write = Write {
+        dry_run: true,
+        manager: "kubectl-client-side-apply".into(),
+        validation: "",
+        force: cmd.flags.bool("force-conflicts"),
+    };
+    let merged = if cmd.flags.bool("server-side") {
+        let path = crate::api::client::item(resource, scope(resource, namespace), name);
+        let mut request = Request::new(Method::Patch, path).body(Body::Value(info.object.clone()));
+        request.content_type = PatchType::Apply.media_type().into();
+        cmd.send(write.on(request)).await?.value()
+    } else if live.is_null() {
+        cmd.create(resource, scope(resource, namespace), &info.object, &write)
+            .await
+            .map_err(|e| e.when(&format!("error when creating {source:?}")))?
+    } else {
+        let mut modified = info.object.clone();
+        let last = live.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]).to_owned();
+        let original = Value::from_json(&last).unwrap_or_default();
+        annotate(&mut modified);
+        let (kind, mut change) = difference(resource, &original, &modified, &live)?;
+        // The annotation is bookkeeping: a diff leaves it as it is.
+        change.remove(&["metadata", "annotations", LAST_APPLIED]);
+        cmd.patch(resource, namespace, name, "", kind, &change, &write).await?
+    };
+    Ok((shown(cmd, &live), shown(cmd, &merged)))
+}
+
+/// An object as the diff shows it: the values of secrets are hidden.
+fn shown(cmd: &Cmd, object: &Value) -> Value {
+    let mut object = if cmd.flags.bool("show-managed-fields") {
+        object.clone()
+    } else {
+        omit_managed_fields(object)
+    };
+    if object.str_at(&["kind"]) == "Secret" {
+        for (_, v) in object.at_mut(&["data"]).map_mut().iter_mut() {
+            *v = "***".into();
+        }
+    }
+    object
+}
