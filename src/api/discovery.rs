@@ -1,13 +1,348 @@
-//! Discovery, `/version`, health and the other paths outside the resources.
+//! Discovery, `/version`, health and the other paths outside the resources. The documents are
+//! written as text, in the order of fields that a real server has.
 
-use super::request::{Request, Response};
+use super::request::{Method, Payload, Request, Response};
+use super::resource::{Resource, join};
 use super::server::ApiServer;
 use super::status::Status;
+use crate::value::gojson;
+use crate::value::{Value, intern};
+
+/// The server's version.
+pub const GIT_VERSION: &str = "v1.36.2";
+
+/// Where a client finds the server.
+const ADDRESS: &str = "192.168.110.21:6443";
+
+/// The health checks that `/livez`, `/readyz` and `/healthz` list.
+const CHECKS: [&str; 4] = ["ping", "log", "etcd", "informer-sync"];
 
 /// Serves a path that names no resource.
 ///
 /// # Errors
-/// 404 for a path that is not served.
-pub fn serve(_api: &ApiServer, _request: &Request) -> Result<Response, Status> {
-    Err(Status::no_such_path())
+/// 404 for a path that is not served, 405 for anything but GET.
+pub fn serve(api: &ApiServer, request: &Request) -> Result<Response, Status> {
+    if request.method != Method::Get {
+        return Err(Status::method_not_allowed());
+    }
+    let parts: Vec<&str> = request.path.split('/').filter(|p| !p.is_empty()).collect();
+    let aggregated = request.accept.contains("as=APIGroupDiscoveryList");
+    let all = api.resources();
+    let text = match parts.as_slice() {
+        [] => root(&all),
+        ["version"] => version(),
+        ["healthz" | "livez" | "readyz"] => health(request, parts.first().unwrap_or(&"")),
+        ["healthz" | "livez" | "readyz", check] if CHECKS.contains(check) => "ok".to_owned(),
+        ["api"] if aggregated => group_list(&all, true),
+        ["apis"] if aggregated => group_list(&all, false),
+        ["api"] => {
+            format!(
+                r#"{{"kind":"APIVersions","versions":["v1"],"serverAddressByClientCIDRs":[{{"clientCIDR":"0.0.0.0/0","serverAddress":"{ADDRESS}"}}]}}"#
+            ) + "\n"
+        }
+        ["apis"] => {
+            let list: Vec<String> = groups(&all)
+                .iter()
+                .filter(|g| !g.is_empty())
+                .map(|g| group(&all, g, false))
+                .collect();
+            format!(
+                r#"{{"kind":"APIGroupList","apiVersion":"v1","groups":[{}]}}"#,
+                list.join(",")
+            ) + "\n"
+        }
+        ["apis", name] if groups(&all).contains(&(*name).to_owned()) => group(&all, name, true) + "\n",
+        ["api", version] if all.iter().any(|r| r.group.is_empty() && &*r.version == *version) => {
+            resource_list(&all, "", version)
+        }
+        ["apis", name, version] if all.iter().any(|r| &*r.group == *name && &*r.version == *version) => {
+            resource_list(&all, name, version)
+        }
+        ["openapi", ..] | ["metrics", ..] => {
+            return Err(Status::failure(
+                404,
+                "NotFound",
+                format!("the document {} is not simulated", request.path),
+            ));
+        }
+        _ => return Err(Status::no_such_path()),
+    };
+    Ok(Response::new(200, Payload::Text(text)))
+}
+
+type Resources = Vec<std::rc::Rc<Resource>>;
+
+fn quoted(text: &str) -> String {
+    gojson::compact(&Value::from(text), false)
+}
+
+fn texts(items: &[std::rc::Rc<str>]) -> String {
+    let all: Vec<String> = items.iter().map(|s| quoted(s)).collect();
+    format!("[{}]", all.join(","))
+}
+
+/// The groups in the order of discovery; the core group is the empty one.
+fn groups(all: &Resources) -> Vec<String> {
+    let mut groups: Vec<String> = Vec::new();
+    for resource in all.iter() {
+        if !groups.iter().any(|g| **g == *resource.group) {
+            groups.push(resource.group.to_string());
+        }
+    }
+    groups
+}
+
+/// The versions of a group, the preferred one first.
+fn versions(all: &Resources, group: &str) -> Vec<std::rc::Rc<str>> {
+    let mut versions: Vec<std::rc::Rc<str>> = Vec::new();
+    for resource in all.iter().filter(|r| &*r.group == group) {
+        if !versions.contains(&resource.version) {
+            versions.push(intern(&resource.version));
+        }
+    }
+    versions
+}
+
+fn group(all: &Resources, name: &str, alone: bool) -> String {
+    let one = |version: &str| {
+        format!(
+            r#"{{"groupVersion":{},"version":{}}}"#,
+            quoted(&join(name, version)),
+            quoted(version)
+        )
+    };
+    let list: Vec<String> = versions(all, name).iter().map(|v| one(v)).collect();
+    let head = if alone {
+        r#""kind":"APIGroup","apiVersion":"v1","#
+    } else {
+        ""
+    };
+    format!(
+        r#"{{{head}"name":{},"versions":[{}],"preferredVersion":{}}}"#,
+        quoted(name),
+        list.join(","),
+        list.first().cloned().unwrap_or_else(|| "null".into())
+    )
+}
+
+/// The plain `APIResourceList` of a group and version.
+fn resource_list(all: &Resources, group: &str, version: &str) -> String {
+    let of_version = all.iter().filter(|r| &*r.group == group && &*r.version == version);
+    let list: Vec<String> = of_version
+        .map(|r| {
+            let mut text = format!(
+                r#"{{"name":{},"singularName":{},"namespaced":{},"#,
+                quoted(&r.name),
+                quoted(&r.singular),
+                r.namespaced
+            );
+            if let Some((group, version)) = &r.kind_group_version {
+                text.push_str(&format!(r#""group":{},"version":{},"#, quoted(group), quoted(version)));
+            }
+            text.push_str(&format!(r#""kind":{},"verbs":{}"#, quoted(&r.kind), texts(&r.verbs)));
+            for (name, items) in [("shortNames", &r.short_names), ("categories", &r.categories)] {
+                if !items.is_empty() {
+                    text.push_str(&format!(r#","{name}":{}"#, texts(items)));
+                }
+            }
+            if !r.storage_version_hash.is_empty() {
+                text.push_str(&format!(r#","storageVersionHash":{}"#, quoted(&r.storage_version_hash)));
+            }
+            text.push('}');
+            text
+        })
+        .collect();
+    let head = if group.is_empty() {
+        r#""kind":"APIResourceList","#
+    } else {
+        r#""kind":"APIResourceList","apiVersion":"v1","#
+    };
+    format!(
+        r#"{{{head}"groupVersion":{},"resources":[{}]}}"#,
+        quoted(&join(group, version)),
+        list.join(",")
+    ) + "\n"
+}
+
+fn response_kind(r: &Resource) -> String {
+    let (group, version) = match &r.kind_group_version {
+        Some((group, version)) => (&**group, &**version),
+        None => (&*r.group, &*r.version),
+    };
+    format!(
+        r#"{{"group":{},"version":{},"kind":{}}}"#,
+        quoted(group),
+        quoted(version),
+        quoted(&r.kind)
+    )
+}
+
+/// Aggregated discovery: of the core group, or of all others.
+fn group_list(all: &Resources, core: bool) -> String {
+    let items: Vec<String> = groups(all)
+        .iter()
+        .filter(|g| g.is_empty() == core)
+        .map(|name| {
+            let versions: Vec<String> = versions(all, name)
+                .iter()
+                .map(|version| aggregated_version(all, name, version))
+                .collect();
+            let metadata = if core {
+                r#"{"creationTimestamp":null}"#.to_owned()
+            } else {
+                format!(r#"{{"name":{},"creationTimestamp":null}}"#, quoted(name))
+            };
+            format!(r#"{{"metadata":{metadata},"versions":[{}]}}"#, versions.join(","))
+        })
+        .collect();
+    format!(
+        r#"{{"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","metadata":{{}},"items":[{}]}}"#,
+        items.join(",")
+    ) + "\n"
+}
+
+fn aggregated_version(all: &Resources, group: &str, version: &str) -> String {
+    let of_version: Vec<&Resource> = all
+        .iter()
+        .map(|r| &**r)
+        .filter(|r| &*r.group == group && &*r.version == version)
+        .collect();
+    let whole = of_version.iter().filter(|r| !r.name.contains('/'));
+    let list: Vec<String> = whole
+        .map(|r| {
+            let scope = if r.namespaced { "Namespaced" } else { "Cluster" };
+            let mut text = format!(
+                r#"{{"resource":{},"responseKind":{},"scope":"{scope}","singularResource":{},"verbs":{}"#,
+                quoted(&r.name),
+                response_kind(r),
+                quoted(&r.singular),
+                texts(&r.verbs)
+            );
+            for (name, items) in [("shortNames", &r.short_names), ("categories", &r.categories)] {
+                if !items.is_empty() {
+                    text.push_str(&format!(r#","{name}":{}"#, texts(items)));
+                }
+            }
+            let prefix = format!("{}/", r.name);
+            let subresources: Vec<String> = of_version
+                .iter()
+                .filter_map(|s| Some((s, s.name.strip_prefix(&prefix)?)))
+                .map(|(s, name)| {
+                    format!(
+                        r#"{{"subresource":{},"responseKind":{},"verbs":{}}}"#,
+                        quoted(name),
+                        response_kind(s),
+                        texts(&s.verbs)
+                    )
+                })
+                .collect();
+            if !subresources.is_empty() {
+                text.push_str(&format!(r#","subresources":[{}]"#, subresources.join(",")));
+            }
+            text.push('}');
+            text
+        })
+        .collect();
+    format!(
+        r#"{{"version":{},"resources":[{}],"freshness":"Current"}}"#,
+        quoted(version),
+        list.join(",")
+    )
+}
+
+fn root(all: &Resources) -> String {
+    let mut paths = vec!["/api".to_owned(), "/api/v1".into(), "/apis".into()];
+    for name in groups(all).iter().filter(|g| !g.is_empty()) {
+        paths.push(format!("/apis/{name}"));
+        paths.extend(versions(all, name).iter().map(|v| format!("/apis/{name}/{v}")));
+    }
+    paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+    for check in CHECKS {
+        for root in ["healthz", "livez", "readyz"] {
+            paths.push(format!("/{root}/{check}"));
+        }
+    }
+    paths.sort();
+    let lines: Vec<String> = paths.iter().map(|p| format!("    {}", quoted(p))).collect();
+    format!("{{\n  \"paths\": [\n{}\n  ]\n}}", lines.join(",\n"))
+}
+
+/// The document of `/version`.
+pub fn version() -> String {
+    let fields = [
+        ("major", "1"),
+        ("minor", "36"),
+        ("emulationMajor", "1"),
+        ("emulationMinor", "36"),
+        ("minCompatibilityMajor", "1"),
+        ("minCompatibilityMinor", "35"),
+        ("gitVersion", GIT_VERSION),
+        ("gitCommit", "0000000000000000000000000000000000000000"),
+        ("gitTreeState", "clean"),
+        ("buildDate", "2026-06-01T00:00:00Z"),
+        ("goVersion", "go1.26.6"),
+        ("compiler", "gc"),
+        ("platform", "linux/amd64"),
+    ];
+    let lines: Vec<String> = fields.iter().map(|(k, v)| format!("  {k:?}: {v:?}")).collect();
+    format!("{{\n{}\n}}", lines.join(",\n"))
+}
+
+fn health(request: &Request, name: &str) -> String {
+    let verbose = request.query.iter().any(|(k, _)| k == "verbose");
+    if !verbose {
+        return "ok".to_owned();
+    }
+    let lines: String = CHECKS.iter().map(|c| format!("[+]{c} ok\n")).collect();
+    format!("{lines}{name} check passed\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Sim, Time};
+
+    fn get(path: &str, accept: &str) -> Response {
+        let api = ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000)));
+        let mut request = Request::get(path);
+        request.accept = accept.into();
+        api.serve(request)
+    }
+
+    fn text(response: &Response) -> String {
+        match &response.payload {
+            Payload::Text(text) => text.clone(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn documents() {
+        let groups = text(&get("/apis", ""));
+        assert!(groups.starts_with(r#"{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"apiregistration.k8s.io","versions":[{"groupVersion":"apiregistration.k8s.io/v1","version":"v1"}],"preferredVersion""#), "{groups}");
+        let core = text(&get("/api/v1", ""));
+        assert!(core.contains(r#"{"name":"configmaps","singularName":"configmap","namespaced":true,"kind":"ConfigMap","verbs":["create","delete","deletecollection","get","list","patch","update","watch"],"shortNames":["cm"],"storageVersionHash":"qFsyl6wFWjQ="}"#), "{core}");
+        let aggregated = text(&get(
+            "/apis",
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        ));
+        for document in [
+            &groups,
+            &core,
+            &aggregated,
+            &text(&get("/version", "")),
+            &text(&get("/", "")),
+        ] {
+            assert!(Value::from_json(document).is_ok(), "{document}");
+        }
+        assert!(
+            aggregated.contains(
+                r#""subresource":"scale","responseKind":{"group":"autoscaling","version":"v1","kind":"Scale"}"#
+            )
+        );
+        assert_eq!(text(&get("/livez/ping", "")), "ok");
+        assert_eq!(get("/healthz/nosuch", "").code, 404);
+        assert_eq!(get("/nosuch", "").code, 404);
+        assert!(text(&get("/apis/apps", "")).starts_with(r#"{"kind":"APIGroup","apiVersion":"v1","name":"apps""#));
+    }
 }

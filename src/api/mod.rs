@@ -13,6 +13,8 @@ pub mod names;
 pub mod object;
 pub mod patch;
 pub mod placement;
+#[cfg(test)]
+mod properties;
 pub mod quantity;
 pub mod request;
 pub mod resource;

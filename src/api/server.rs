@@ -551,6 +551,13 @@ impl ApiServer {
         let resource = &target.resource;
         let strategy = target.strategy();
         metadata::set_namespace(&mut value, target)?;
+        let name = value.str_at(&["metadata", "name"]);
+        if !name.is_empty() && name != old.name() {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                old.name()
+            )));
+        }
         let cx = self.context(&target.namespace, request.dry_run());
         metadata::check_precondition(&value, old, resource)?;
         strategy.defaults(&mut value);
@@ -577,8 +584,11 @@ impl ApiServer {
         metadata::validate_update(&value, old, &mut errors);
         if !is_status {
             metadata::validate(&value, target, strategy, &mut errors);
-            strategy.validate_update(&value, old, &mut errors);
-            strategy.validate(&value, &mut errors);
+            // What did not change was valid when it was stored.
+            if spec_changed(&value, old.value()) {
+                strategy.validate_update(&value, old, &mut errors);
+                strategy.validate(&value, &mut errors);
+            }
         }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.group, &resource.kind, old.name(), &errors));

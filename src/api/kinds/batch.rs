@@ -66,6 +66,7 @@ impl Strategy for JobRules {
                 );
             }
         }
+        labels_from_template(object);
         Ok(())
     }
 
