@@ -13,7 +13,7 @@ fn general(scientific: &str) -> String {
     let negative = scientific.starts_with('-');
     let (digits, point) = shortest(scientific);
     let exponent = point - 1;
-    let body = if exponent < -4 || exponent >= 6 {
+    let body = if !(-4..6).contains(&exponent) {
         exponential(&digits, exponent)
     } else {
         positional(&digits, point)

@@ -170,7 +170,7 @@ fn timestamp(text: &str) -> bool {
             .parse()
             .ok()?;
         let (month, rest) = number(text.get(4..)?.strip_prefix('-')?, 2, 1..=12)?;
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let days = match month {
             4 | 6 | 9 | 11 => 30,
             2 if leap => 29,

@@ -146,8 +146,7 @@ impl<'t> Documents<'t> {
     fn next_yaml(&mut self, rest: &'t str) -> Option<Result<Document<'t>, DocumentError>> {
         let mut start = 0;
         let mut end = 0;
-        let mut lines = self.lines;
-        for line in rest.split_inclusive('\n') {
+        for (i, line) in rest.split_inclusive('\n').enumerate() {
             if let Some(after) = line.strip_prefix("---") {
                 let after = after.trim();
                 if !after.is_empty() && !after.starts_with('#') {
@@ -155,7 +154,7 @@ impl<'t> Documents<'t> {
                     return Some(Err(DocumentError {
                         message: format!("invalid Yaml document separator: {after}"),
                         at: Some(Position {
-                            line: lines + 1,
+                            line: self.lines + i + 1,
                             column: 4,
                         }),
                     }));
@@ -168,7 +167,6 @@ impl<'t> Documents<'t> {
             } else {
                 end += line.len();
             }
-            lines += 1;
         }
         if end == start {
             self.done = true;
