@@ -10,13 +10,13 @@ use crate::sim::{Signal, Sim, Time, TraceEvent};
 use crate::value::Value;
 use crate::{list, obj};
 
-/// Bytes a second that a node pulls: a good line to the registry.
-const BANDWIDTH: u64 = 100_000_000;
-/// Asking the registry for the manifest.
-const RESOLVE: Duration = Duration::from_millis(200);
-/// What layers take at least, however small or present already they are: each is asked for, checked
-/// and unpacked. A pull is so never shorter than the second that recordings show.
-const LAYERS: Duration = Duration::from_millis(850);
+/// Bytes a second that a node pulls: a good line to the registry. nginx takes a second, as in
+/// recordings.
+const BANDWIDTH: u64 = 75_000_000;
+/// Asking the registry for the manifest: all that a pull costs when the layers are there. Recordings
+/// show a second here too; with it, the serial pulls of a few pods would leave a world without a
+/// change for longer than those who wait for it to settle allow.
+const RESOLVE: Duration = Duration::from_millis(250);
 /// Between two progress events of a pull.
 const PROGRESS: Duration = Duration::from_millis(200);
 
@@ -242,12 +242,11 @@ impl Images {
                 total: local.size,
             });
         };
-        if self.get(&job.reference).is_some() {
-            sim.sleep(LAYERS).await;
-        } else {
+        // An image that is there already costs the question only.
+        if self.get(&job.reference).is_none() {
             event(0);
             let begun = sim.now();
-            let length = Duration::from_micros(local.size * 1_000_000 / BANDWIDTH).max(LAYERS);
+            let length = Duration::from_micros(local.size * 1_000_000 / BANDWIDTH);
             loop {
                 let passed = sim.now().since(begun);
                 if passed >= length {
@@ -381,7 +380,7 @@ mod tests {
         let (first, second) = (results.0.unwrap(), results.1.unwrap());
         assert_eq!(first.local.size, 59_774_010);
         assert!(first.took > Duration::from_secs(1), "{:?}", first.took);
-        assert!(second.took < first.took + Duration::from_millis(50));
+        assert!(second.took < Duration::from_millis(300));
         assert!(second.with_waiting > first.took);
         assert!(images.take_dirty() && !images.take_dirty());
     }
