@@ -239,6 +239,8 @@ fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Respo
             value.set(&["metadata", field, key], v.clone());
         }
     }
+    // A node that preemption had promised is no news once the pod has one.
+    value.remove(&["status", "nominatedNodeName"]);
     let condition = obj! { "status": "True", "type": "PodScheduled" };
     set_condition(&mut value, condition, api);
     if !request.dry_run() {

@@ -80,12 +80,20 @@ pub fn start(context: &Context) {
     controller.0.nodes.on_change(move |old, new| {
         let same =
             |a: &Object, b: &Object| a.labels() == b.labels() && a.spec().get("taints") == b.spec().get("taints");
-        if let (Some(old), Some(new)) = (old, new)
-            && same(old, new)
-        {
-            return;
+        match (old, new) {
+            (Some(old), Some(new)) if same(old, new) => {}
+            (Some(_), Some(node)) => c.0.sets.each("", |set| {
+                // Only a pod that is missing, or one that may not stay, is work. A taint that lets
+                // pods stay leaves even the status as it is.
+                let (run, stay) = should_run(set, node);
+                let owned = c.0.pods.owned(set.uid());
+                let scheduled = owned.iter().any(|p| target_node(p) == node.name());
+                if (run && !scheduled) || (!stay && scheduled) {
+                    c.0.queue.add(set.key());
+                }
+            }),
+            _ => c.0.sets.each("", |set| c.0.queue.add(set.key())),
         }
-        c.0.sets.each("", |set| c.0.queue.add(set.key()));
     });
     let c = controller.clone();
     controller
