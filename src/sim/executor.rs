@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -48,20 +49,31 @@ impl Ready {
 struct TaskWaker {
     id: TaskId,
     ready: Arc<Ready>,
+    /// Whether it stands in the ready list. A task woken several times is polled once.
+    queued: AtomicBool,
+}
+
+impl TaskWaker {
+    fn enqueue(&self) {
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            self.ready.push(self.id);
+        }
+    }
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.ready.push(self.id);
+        self.enqueue();
     }
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.push(self.id);
+        self.enqueue();
     }
 }
 
 struct Task {
     name: &'static str,
     future: Pin<Box<dyn Future<Output = ()>>>,
+    wake: Arc<TaskWaker>,
     waker: Waker,
 }
 
@@ -162,17 +174,19 @@ impl Sim {
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + 'static) -> TaskHandle {
         let id = self.0.next_task.get();
         self.0.next_task.set(id + 1);
-        let waker = Waker::from(Arc::new(TaskWaker {
+        let wake = Arc::new(TaskWaker {
             id,
             ready: self.0.ready.clone(),
-        }));
+            queued: AtomicBool::new(false),
+        });
         let task = Task {
             name,
             future: Box::pin(future),
-            waker,
+            waker: Waker::from(wake.clone()),
+            wake: wake.clone(),
         };
         self.0.tasks.borrow_mut().insert(id, Some(task));
-        self.0.ready.push(id);
+        wake.enqueue();
         TaskHandle {
             sim: Rc::downgrade(&self.0),
             id,
@@ -204,6 +218,8 @@ impl Sim {
             // The task is taken out while it runs, so that it may spawn or abort others.
             let task = self.0.tasks.borrow_mut().get_mut(&id).and_then(Option::take);
             let Some(mut task) = task else { continue };
+            // From here on a wake asks for another poll.
+            task.wake.queued.store(false, Ordering::Relaxed);
             let waker = task.waker.clone();
             let done = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
             if done {
@@ -430,6 +446,25 @@ mod tests {
         assert_eq!(*log.borrow(), [(10_000, "a"), (20_000, "b"), (20_000, "c")]);
         assert_eq!(sim.now(), Time::from_secs(101));
         assert!(sim.task_names().is_empty());
+    }
+
+    #[test]
+    fn a_task_woken_often_is_polled_once() {
+        let sim = Sim::new(1, Time::default());
+        let (a, b) = (crate::sim::Signal::default(), crate::sim::Signal::default());
+        let (wait_a, wait_b) = (a.clone(), b.clone());
+        sim.spawn("both", async move {
+            loop {
+                futures::future::join(wait_a.wait(), wait_b.wait()).await;
+            }
+        });
+        sim.run_ready(usize::MAX);
+        for _ in 0..100 {
+            a.notify();
+            a.notify();
+            b.notify();
+            assert!(sim.run_ready(usize::MAX) <= 2, "wakes do not multiply");
+        }
     }
 
     #[test]
