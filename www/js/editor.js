@@ -8,7 +8,7 @@ function look() {
   const { EditorView, HighlightStyle, tags, syntaxHighlighting } = cm;
   return [
     EditorView.theme({
-      "&": { height: "100%", fontSize: "13px", backgroundColor: "transparent", color: "var(--ink)" },
+      "&": { height: "100%", fontSize: innerWidth > 2800 ? "18px" : innerWidth > 2100 ? "15px" : "13px", backgroundColor: "transparent", color: "var(--ink)" },
       ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
       ".cm-gutters": { backgroundColor: "transparent", color: "var(--muted)", border: "none" },
       ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--hover)" },

@@ -11,7 +11,7 @@ function theme() {
   const pick = (name) => style.getPropertyValue(name).trim();
   const colours = {};
   for (const name of [
-    "background", "foreground", "cursor", "cursorAccent", "selectionBackground",
+    "background", "foreground", "cursor", "cursorAccent", "selectionBackground", "scrollbarSliderBackground",
     "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white",
     "brightBlack", "brightRed", "brightGreen", "brightYellow", "brightBlue", "brightMagenta", "brightCyan", "brightWhite",
   ]) {

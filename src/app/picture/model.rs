@@ -184,7 +184,14 @@ impl Scene {
                 }
                 say.push(Line::outcome(what, *outcome));
             }
-            TraceEvent::Response { client, code, path, .. } if *code >= 400 && &**client == "kubectl" => {
+            // What is not there yet is no refusal: `kubectl apply` asks for it first.
+            TraceEvent::Response {
+                client,
+                code,
+                path,
+                verb,
+                ..
+            } if *code >= 400 && &**client == "kubectl" && !(*code == 404 && *verb == "GET") => {
                 say.push(Line::new("refused").with("code", &code.to_string()).with("path", path));
             }
             _ => {}
