@@ -144,23 +144,23 @@ impl NodeConnections for Connections {
             out.stdout.write(bytes);
         }));
         let sim = worker.sim().clone();
-        if options.stdin {
-            if let Some(feed) = run.keyboard() {
-                let (from, of) = (session.clone(), run.clone());
-                let once = Pod(pod)
-                    .container(&options.container)
-                    .is_some_and(|c| c.value().bool_at(&["stdinOnce"]));
-                sim.spawn("attach input", async move {
-                    while let Some(bytes) = from.stdin.read().await {
-                        if !feed.write(bytes) {
-                            break;
-                        }
+        if options.stdin
+            && let Some(feed) = run.keyboard()
+        {
+            let (from, of) = (session.clone(), run.clone());
+            let once = Pod(pod)
+                .container(&options.container)
+                .is_some_and(|c| c.value().bool_at(&["stdinOnce"]));
+            sim.spawn("attach input", async move {
+                while let Some(bytes) = from.stdin.read().await {
+                    if !feed.write(bytes) {
+                        break;
                     }
-                    if once {
-                        of.close_stdin();
-                    }
-                });
-            }
+                }
+                if once {
+                    of.close_stdin();
+                }
+            });
         }
         let done = session.clone();
         sim.spawn("attach", async move {

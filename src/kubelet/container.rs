@@ -51,7 +51,6 @@ pub struct Run {
     /// Where attached clients get what is written.
     attached: Rc<RefCell<Vec<Output>>>,
     keyboard: RefCell<Option<Output>>,
-    size: Rc<Cell<TerminalSize>>,
     message_path: String,
     message_from_log: bool,
 }
@@ -80,7 +79,7 @@ impl Run {
         };
         let size = Rc::new(Cell::new(TerminalSize { columns: 80, rows: 24 }));
         let output = if plan.tty {
-            Output::terminal(size.clone(), write)
+            Output::terminal(size, write)
         } else {
             Output::callback(write)
         };
@@ -110,7 +109,6 @@ impl Run {
             task: RefCell::default(),
             attached,
             keyboard: RefCell::new(keyboard),
-            size,
             message_path: plan.message_path,
             message_from_log: plan.message_from_log,
         });
@@ -171,7 +169,6 @@ impl Run {
             task: RefCell::default(),
             attached: Rc::default(),
             keyboard: RefCell::default(),
-            size: Rc::new(Cell::new(TerminalSize { columns: 80, rows: 24 })),
             message_path: plan.message_path,
             message_from_log: plan.message_from_log,
         })
@@ -248,11 +245,6 @@ impl Run {
     /// Closes its standard input.
     pub fn close_stdin(&self) {
         *self.keyboard.borrow_mut() = None;
-    }
-
-    /// The size of its terminal.
-    pub fn set_size(&self, size: TerminalSize) {
-        self.size.set(size);
     }
 
     /// The context of another command in the container, as `kubectl exec` and hooks run it.
