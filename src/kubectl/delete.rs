@@ -258,7 +258,8 @@ pub async fn delete(cmd: &Cmd, infos: Vec<Info>, mut errors: Vec<Error>, deletio
                 waits.push((info, uid));
             }
             Err(e) if e.is_not_found() && deletion.ignore_not_found => {}
-            Err(e) => errors.push(e),
+            Err(e) if info.source.is_empty() => errors.push(e),
+            Err(e) => errors.push(e.when(&format!("error when deleting {:?}", info.source))),
         }
     }
     if !errors.is_empty() {

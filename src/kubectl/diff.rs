@@ -61,7 +61,7 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
     }
     let targets = builder::targets(cmd, &Select::of(cmd)).await?;
     Error::all(targets.errors)?;
-    let mut number = || cmd.sim().random_below(4_000_000_000).to_string();
+    let number = || cmd.sim().random_below(4_000_000_000).to_string();
     let (live, merged) = (format!("/tmp/LIVE-{}", number()), format!("/tmp/MERGED-{}", number()));
     let files = &cmd.cx.files;
     let failed = |e: crate::shell::FileError| Error::plain(e.to_string().to_lowercase());

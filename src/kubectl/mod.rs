@@ -118,7 +118,7 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
 
 /// From the shell's call to the first request: starting the program and reading its configuration
 /// and cached discovery. What happens in the cluster meanwhile is what users of the real one see.
-const START: Duration = Duration::from_millis(40);
+const START: Duration = Duration::from_millis(15);
 
 /// Runs kubectl.
 async fn run(cx: Context, client: Client) -> i32 {
@@ -184,6 +184,20 @@ async fn run(cx: Context, client: Client) -> i32 {
     let chosen = parsed.values.str("context");
     if !chosen.is_empty() && config.entry("contexts", chosen).is_none() && !path.starts_with("kubectl config") {
         return fail(&Error::plain(format!("context {chosen:?} does not exist")), &path);
+    }
+    // Only the cluster's own address answers.
+    let server = parsed.values.str("server").trim_end_matches('/');
+    if !server.is_empty()
+        && !config
+            .value
+            .get("clusters")
+            .items()
+            .iter()
+            .any(|c| c.str_at(&["cluster", "server"]) == server)
+    {
+        let host = server.trim_start_matches("https://").trim_start_matches("http://");
+        let said = format!("The connection to the server {host} was refused - did you specify the right host or port?");
+        return fail(&Error::Text(said), &path);
     }
     let client = match impersonate(&client, &parsed.values) {
         Some(other) => other,

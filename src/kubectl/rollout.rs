@@ -444,6 +444,14 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             "you cannot rollback a paused {kind}; resume it first with 'kubectl rollout resume' and try again"
         )));
     }
+    if object.at(&["metadata", "annotations"]).has(super::apply::LAST_APPLIED) {
+        cmd.warn(&format!(
+            "resource {}/{} was previously managed with 'kubectl apply'. Rolling back will not update the {} annotation, which may cause unexpected behavior on future 'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead.",
+            info.resource.name,
+            info.name,
+            super::apply::LAST_APPLIED
+        ));
+    }
     let versions = versions(cmd, info).await?;
     let version = if to == 0 {
         let before = versions.len().checked_sub(2).and_then(|i| versions.get(i));

@@ -126,7 +126,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         };
         let n = number(port)?;
         if !(1..=65_535).contains(&n) {
-            return Err(Error::plain("must be between 1 and 65535, inclusive"));
+            return Err(Error::plain(if n > 65_535 {
+                format!("strconv.ParseUint: parsing {port:?}: value out of range")
+            } else {
+                "must be between 1 and 65535, inclusive".to_owned()
+            }));
         }
         let target: Value = match target.parse::<i64>() {
             Ok(n) => n.into(),
@@ -153,6 +157,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         object.set_or_remove(&["spec", "clusterIP"], cmd.flags.str("clusterip"));
     }
     if kind == "ExternalName" {
+        let external = cmd.flags.str("external-name");
+        if crate::api::names::dns1123_subdomain(external).is_err() {
+            return Err(Error::plain(format!("invalid service external name {external}")));
+        }
         object.set_or_remove(&["spec", "externalName"], cmd.flags.str("external-name"));
     }
     generate(cmd, object, &format!("failed to create {kind} service")).await
