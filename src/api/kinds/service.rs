@@ -109,6 +109,12 @@ impl Strategy for ServiceRules {
 
     fn prepare_update(&self, new: &mut Value, old: &Object, cx: &Context) -> Result<(), Status> {
         new.set(&["status"], old.status().clone());
+        // `clusterIP` and the first of `clusterIPs` follow whichever the client changed.
+        let one = new.at(&["spec", "clusterIP"]).clone();
+        let same_list = new.at(&["spec", "clusterIPs"]) == old.spec().get("clusterIPs");
+        if same_list && !one.is_empty() && &one != old.spec().get("clusterIP") {
+            new.set(&["spec", "clusterIPs"], list![one]);
+        }
         keep_allocated(new, old.value());
         drop_unused(new);
         let mut errors = FieldErrors::default();
