@@ -4,6 +4,7 @@
 pub mod context;
 pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
@@ -40,6 +41,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
     let all: &[(&str, Start)] = &[
         ("daemonset-controller", daemon_set::start),
         ("deployment-controller", deployment::start),
+        ("disruption-controller", disruption::start),
         ("endpointslice-controller", endpoint_slice::start),
         ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
         ("endpoints-controller", endpoints::start),

@@ -6,7 +6,6 @@ use super::pods;
 use crate::api::{Body, ObjectKey, WriteOptions};
 use crate::obj;
 use crate::sim::WorkQueue;
-use crate::value::Value;
 
 const NAME: &str = "root-ca-cert-publisher";
 const MAP: &str = "kube-root-ca.crt";
@@ -88,6 +87,7 @@ pub fn start(context: &Context) {
 mod tests {
     use super::super::testing::World;
     use super::*;
+    use crate::value::Value;
 
     #[test]
     fn each_namespace_has_one_and_an_edit_is_put_right() {
