@@ -147,9 +147,9 @@ async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report) -> Result<(),
     }
     let selector = match cmd.flags.str("selector") {
         "" if own_selector.is_empty() && kind == "Pod" => {
-            return Err(Error::plain(format!(
-                "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed"
-            )));
+            return Err(Error::plain(
+                "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed",
+            ));
         }
         "" => own_selector,
         given => parse_labels(given)?,

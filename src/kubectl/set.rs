@@ -603,7 +603,7 @@ async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
         let reference = match &*info.resource.kind {
             "ConfigMap" => "configMapKeyRef",
             "Secret" => "secretKeyRef",
-            _ => return Err(Error::plain(format!("unsupported resource specified in --from"))),
+            _ => return Err(Error::plain("unsupported resource specified in --from")),
         };
         for (key, _) in info.object.get("data").entries() {
             let key = key.as_str();

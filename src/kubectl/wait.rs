@@ -150,12 +150,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         cmd.flags.duration("timeout")
     };
     let end = cmd.sim().now() + limit;
-    let mut select = Select::of(cmd);
-    select.bare_type = false;
+    let select = Select::of(cmd);
     let creating = goals.iter().any(|g| matches!(g, Goal::Create));
-    if creating && select.all {
-        select.all = true;
-    }
     let deleting = goals.iter().any(|g| matches!(g, Goal::Delete));
     let mut infos: Vec<Info> = Vec::new();
     loop {

@@ -85,9 +85,6 @@ pub static CREATE: Verb = Verb {
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let raw = cmd.flags.str("raw");
     if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
-        if cmd.args.is_empty() || raw.is_empty() {
-            return Err(Error::plain("must specify one of -f and -k"));
-        }
         return Err(Error::plain("must specify one of -f and -k"));
     }
     if !cmd.args.is_empty() {
