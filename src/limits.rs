@@ -41,7 +41,7 @@ pub const PATH_BYTES: usize = 4096;
 
 /// Bytes that one command may write into a buffer or a pipe that nobody empties, and that
 /// `$(…)` may capture. Beyond it the writer is ended with SIGXFSZ.
-pub const SHELL_OUTPUT_BYTES: usize = 32 * 1024 * 1024;
+pub const SHELL_OUTPUT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Bytes of one shell source: a pasted script.
 pub const SHELL_SOURCE_BYTES: usize = 4 * 1024 * 1024;

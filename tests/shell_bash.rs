@@ -119,3 +119,53 @@ fn syntax_agrees_with_bash() {
 fn tools_agree_with_coreutils() {
     compare("tests/shell/tools.cases");
 }
+
+/// The commands of a scenario, each with its here-documents.
+fn scenario_commands(text: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut open = false;
+    let mut in_file = false;
+    for line in text.lines() {
+        if in_file {
+            in_file = line != "@end";
+        } else if line.starts_with("@file") {
+            in_file = true;
+            open = false;
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            commands.push(command.to_owned());
+            open = true;
+        } else if line.starts_with('@') || line.starts_with('#') && !open {
+            open = false;
+        } else if open && let Some(last) = commands.last_mut() {
+            last.push('\n');
+            last.push_str(line);
+        }
+    }
+    commands
+}
+
+#[test]
+fn every_transcript_s_commands_parse() {
+    let Ok(dir) = std::fs::read_dir("tests/transcripts") else {
+        println!("skipped: there are no transcripts here");
+        return;
+    };
+    let mut paths: Vec<_> = dir.map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    let mut bad = String::new();
+    let mut count = 0;
+    for path in paths {
+        if path.extension().is_none_or(|e| e != "scn") {
+            continue;
+        }
+        for command in scenario_commands(&std::fs::read_to_string(&path).unwrap()) {
+            count += 1;
+            let (out, err, code) = ours(&format!("set -n\n{command}"), "/root/scenario");
+            if code != 0 || !err.is_empty() {
+                bad.push_str(&format!("{}: {command}\n{out}{err}\n", path.display()));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{bad}");
+    println!("{count} commands parse");
+}

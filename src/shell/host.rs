@@ -264,11 +264,24 @@ impl Program {
     /// Runs it in a context whose process was made for it.
     pub fn run(&self, context: Context) -> LocalBoxFuture<'static, i32> {
         let process = context.process.clone();
+        let host = context.host.clone();
         let future = match self {
             Program::Command(run) => run(context),
             Program::Script(path) => super::shell::run_script(context, path.clone()).boxed_local(),
         };
-        async move { process.run(future).await }.boxed_local()
+        async move {
+            let code = process.run(future).await;
+            if process.is_init() {
+                // The end of process 1 is the end of all, as of a PID namespace.
+                for other in host.processes().list() {
+                    if other.pid() != process.pid() {
+                        other.signal(super::process::SIGKILL);
+                    }
+                }
+            }
+            code
+        }
+        .boxed_local()
     }
 }
 

@@ -31,6 +31,8 @@ mod regex;
 mod shell;
 mod state;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod words;
 

@@ -134,6 +134,11 @@ impl Process {
         self.0.init.set(true);
     }
 
+    /// Whether it is process 1 of a container.
+    pub fn is_init(&self) -> bool {
+        self.0.init.get()
+    }
+
     /// Sets what the process does with a signal; `None` is the default again. SIGKILL and SIGSTOP
     /// cannot be changed.
     pub fn set_disposition(&self, signal: i32, disposition: Option<Disposition>) {

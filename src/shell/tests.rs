@@ -1,0 +1,236 @@
+//! Tests of the shell as containers and scenarios use it: signals, limits, other dialects, dropping.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{
+    Commands, Context, Dialect, Files, Host, Input, NoProgram, Output, SIGKILL, SIGTERM, Shell, ShellOptions,
+    default_env,
+};
+use crate::limits;
+use crate::sim::{Sim, Time};
+
+struct Machine {
+    sim: Sim,
+    host: Host,
+}
+
+fn machine(dialect: Dialect) -> Machine {
+    let sim = Sim::new(1, Time::from_secs(1_000));
+    let files = Files::with_base(&sim);
+    let host = Host::new(&sim, "box", files, Commands::with_tools(), dialect);
+    Machine { sim, host }
+}
+
+type Text = Rc<std::cell::RefCell<Vec<u8>>>;
+
+fn text(buffer: &Text) -> String {
+    String::from_utf8_lossy(&buffer.borrow()).into_owned()
+}
+
+impl Machine {
+    fn context(&self, args: &[&str]) -> (Context, Text) {
+        let (output, buffer) = Output::buffer();
+        let args = args.iter().map(|a| a.to_string()).collect();
+        let context = self
+            .host
+            .context(args, default_env(), "/", Input::empty(), output.clone(), output);
+        (context, buffer)
+    }
+
+    /// Runs a program to its end: its output and exit code.
+    fn exec(&self, args: &[&str]) -> (String, Option<i32>) {
+        let (context, buffer) = self.context(args);
+        let run = self.host.exec(context).expect("the program is there");
+        let end = self.sim.now() + Duration::from_secs(100_000);
+        let code = self.sim.run_future(run, end);
+        (text(&buffer), code)
+    }
+
+    fn sh(&self, source: &str) -> (String, Option<i32>) {
+        self.exec(&["sh", "-c", source])
+    }
+}
+
+#[test]
+fn a_container_s_shell_handles_its_signals() {
+    let m = machine(Dialect::Busybox);
+    for (source, signal, after, code) in [
+        ("trap exit TERM; while true; do sleep 1; done", SIGTERM, 1, Some(143)),
+        (
+            "trap 'echo bye; exit 0' TERM; while true; do sleep 1; done",
+            SIGTERM,
+            1,
+            Some(0),
+        ),
+        // Process 1 without a handler does not hear SIGTERM.
+        ("sleep 3600", SIGTERM, 100, None),
+        ("sleep 3600", SIGKILL, 1, Some(137)),
+        // A trap waits for the foreground command, but not for a background one.
+        ("trap 'exit 5' TERM; sleep 3600", SIGTERM, 100, None),
+        ("trap 'exit 5' TERM; sleep 3600 & wait", SIGTERM, 1, Some(5)),
+    ] {
+        let (context, buffer) = m.context(&["sh", "-c", source]);
+        let process = context.process.clone();
+        process.set_init();
+        let done = Rc::new(std::cell::Cell::new(None));
+        let (run, slot) = (m.host.exec(context).unwrap(), done.clone());
+        let task = m.sim.spawn("container", async move { slot.set(Some(run.await)) });
+        m.sim.run_for(Duration::from_millis(2_500));
+        process.signal(signal);
+        m.sim.run_for(Duration::from_secs(after));
+        let expected = if source.contains("trap exit TERM") {
+            done.get().map(|_| done.get().unwrap())
+        } else {
+            code
+        };
+        assert_eq!(done.get(), expected, "{source}: {}", text(&buffer));
+        assert_eq!(done.get().is_some(), code.is_some(), "{source}");
+        task.abort();
+        m.sim.run_ready(100);
+        assert!(m.sim.task_names().is_empty(), "{source}: {:?}", m.sim.task_names());
+    }
+}
+
+#[test]
+fn dialects_word_their_errors() {
+    for (dialect, source, expected) in [
+        (Dialect::Busybox, "foo", "sh: foo: not found\n"),
+        (Dialect::Dash, "foo", "sh: 1: foo: not found\n"),
+        (Dialect::Bash, "foo", "sh: line 1: foo: command not found\n"),
+        (Dialect::Dash, "cat <x", "sh: 1: cannot open x: No such file\n"),
+        (Dialect::Busybox, "cat <x", "sh: can't open x: no such file\n"),
+        (Dialect::Busybox, "cd /x", "sh: cd: can't cd to /x\n"),
+        (Dialect::Dash, "if", "sh: 2: Syntax error: end of file unexpected\n"),
+        (
+            Dialect::Busybox,
+            "rm x",
+            "rm: can't remove 'x': No such file or directory\n",
+        ),
+        (
+            Dialect::Busybox,
+            "echo -e 'a\\tb'; [ 1 = 1 ] && echo {1,2}",
+            "a\tb\n{1,2}\n",
+        ),
+        (Dialect::Dash, "echo 'a\\tb'", "a\tb\n"),
+    ] {
+        assert_eq!(machine(dialect).sh(source).0, expected, "{dialect:?} {source}");
+    }
+    let m = machine(Dialect::Busybox);
+    let (context, _) = m.context(&["nosuch"]);
+    assert_eq!(m.host.exec(context).err(), Some(NoProgram::NotFound));
+}
+
+#[test]
+fn loops_take_virtual_time() {
+    let m = machine(Dialect::Bash);
+    let before = m.sim.now();
+    let (out, code) = m.sh("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; echo $i");
+    assert_eq!((out.as_str(), code), ("2000\n", Some(0)));
+    let took = m.sim.now().since(before);
+    assert!(
+        took > Duration::from_millis(10) && took < Duration::from_secs(1),
+        "{took:?}"
+    );
+
+    // One that never ends lets the world go on.
+    let (context, _) = m.context(&["sh", "-c", "while :; do :; done"]);
+    let task = m.sim.spawn(
+        "endless",
+        m.host.exec(context).map(|f| async { drop(f.await) }).unwrap(),
+    );
+    m.sim.run_for(Duration::from_millis(50));
+    assert!(!task.is_finished());
+    task.abort();
+}
+
+#[test]
+fn limits_end_what_has_no_end() {
+    let m = machine(Dialect::Bash);
+    let (out, code) = m.sh("f() { f; }; f; echo after");
+    assert!(out.contains("maximum function nesting level exceeded"), "{out}");
+    assert_ne!(code, Some(0));
+    let deep = format!("{}echo x{}", "( ".repeat(500), ")".repeat(500));
+    let (out, _) = m.sh(&deep);
+    assert!(out.contains("nested more than"), "{out}");
+    let deep = format!("echo {}1{}", "$(echo ".repeat(300), ")".repeat(300));
+    assert!(m.sh(&deep).0.contains("nested more than"));
+    let (out, _) = m.sh(&format!("echo $(({}1{}))", "(".repeat(5_000), ")".repeat(5_000)));
+    assert!(out.contains("recursion"), "{out}");
+    let (out, _) = m.sh("echo {1..1000}{1..1000}");
+    assert!(out.contains("more than"), "{out}");
+    // Doubling a variable, a file and a captured output ends with an error, not with the memory.
+    let (out, code) = m.sh("x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28; do x=$x$x; done; echo done");
+    assert!(out.contains("longer than"), "{}", &out[..out.len().min(200)]);
+    assert_eq!(code, Some(1));
+    let (out, _) = m.sh("a='b'; alias a='a a'; eval 'eval \"eval echo fine\"'");
+    assert_eq!(out, "fine\n");
+    let (out, code) = m.sh("echo 'eval . /tmp/loop' > /tmp/loop; . /tmp/loop");
+    assert!(out.contains("nested more than") && code != Some(0), "{out}");
+    let (out, _) = m.sh("for i in $(seq 300); do sleep 1000 & done; echo $?");
+    assert!(out.contains("background jobs"), "{out}");
+    assert!(limits::SHELL_DEPTH >= 50);
+}
+
+#[test]
+fn dropping_a_run_ends_everything_of_it() {
+    let m = machine(Dialect::Bash);
+    let shell = Shell::new(&m.host, ShellOptions::default());
+    let run = shell.run(
+        "f() { local x=1; cat <(sleep 100) | (sleep 50; echo no > /tmp/late); }; x=0; f",
+        Input::empty(),
+        Output::null(),
+        Output::null(),
+    );
+    let task = m.sim.spawn("run", async { drop(run.await) });
+    m.sim.run_for(Duration::from_secs(1));
+    assert!(shell.is_busy());
+    task.abort();
+    shell.interrupted();
+    m.sim.run_for(Duration::from_secs(200));
+    assert!(!m.host.files().exists("/tmp/late"));
+    assert_eq!(m.sim.next_timer(), None, "no timer is left");
+    assert_eq!((shell.get("x").as_deref(), shell.last_code()), (Some("0"), 130));
+    assert_eq!(m.host.processes().list().len(), 1, "only the shell itself");
+}
+
+#[test]
+fn an_editor_opens_or_is_missed_plainly() {
+    let m = machine(Dialect::Bash);
+    let (out, code) = m.sh("vim a.yaml");
+    assert!(out.contains("there is no editor at this terminal"), "{out}");
+    assert_eq!(code, Some(1));
+    let opened: Rc<std::cell::RefCell<Vec<String>>> = Rc::default();
+    let seen = opened.clone();
+    m.host.set_editor(Some(Rc::new(move |path| {
+        seen.borrow_mut().push(path);
+        Box::pin(async { 0 })
+    })));
+    assert_eq!(m.sh("cd /tmp; vi +3 a.yaml").1, Some(0));
+    assert_eq!(*opened.borrow(), ["/tmp/a.yaml"]);
+}
+
+#[test]
+fn random_sources_do_no_harm() {
+    let m = machine(Dialect::Bash);
+    let pieces = [
+        "echo", " ", "a", "'", "\"", "$", "${", "}", "$(", ")", "((", "))", "|", "&&", "||", ";", "&", "<", ">", "<<E",
+        "\n", "E", "if", "then", "fi", "for", "in", "do", "done", "case", "esac", "{", "[[", "]]", "=", "x=", "(", "`",
+        "\\", "*", "[", "]", "!", "#", "while", "1", "+", "-", ":", "%", "/", "~", "{1..3}", "f()", "é", "@",
+        "sed s/a", "awk {", "grep [", "printf %", "test", "read x", "trap", "set -", "local", "export",
+    ];
+    for _ in 0..3_000 {
+        let mut source = String::new();
+        for _ in 0..m.sim.random_below(12) {
+            let i = m.sim.random_below(pieces.len() as u64) as usize;
+            source.push_str(pieces[i]);
+            if m.sim.random_below(2) == 0 {
+                source.push(' ');
+            }
+        }
+        let (context, _) = m.context(&["bash", "-c", &source]);
+        let run = m.host.exec(context).unwrap();
+        let end = m.sim.now() + Duration::from_secs(5);
+        m.sim.run_future(run, end);
+    }
+}
