@@ -145,6 +145,29 @@ fn compare(a: &Object, b: &Object, ranks: (usize, usize), now: Time) -> Ordering
         .then_with(|| younger_first(a, b, (Some(a.created()), Some(b.created())), now))
 }
 
+/// A stable merge sort. Kubernetes' comparison is no total order (equal times go on to the next rule, alike ones do
+/// not), which the standard library's sort answers with a panic.
+fn merge_sorted(mut pods: Vec<Object>, compare: &dyn Fn(&Object, &Object) -> Ordering) -> Vec<Object> {
+    if pods.len() < 2 {
+        return pods;
+    }
+    let upper = pods.split_off(pods.len() / 2);
+    let mut left = merge_sorted(pods, compare).into_iter().peekable();
+    let mut right = merge_sorted(upper, compare).into_iter().peekable();
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if compare(a, b).is_le() {
+            left.next()
+        } else {
+            right.next()
+        };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    merged
+}
+
 /// The `count` pods that go first when there are too many. `related` are the active pods of all
 /// ReplicaSets with the same owner: a pod whose node holds more of them goes earlier.
 pub fn to_delete(mut pods: Vec<Object>, related: &[Object], count: usize, now: Time) -> Vec<Object> {
@@ -154,7 +177,7 @@ pub fn to_delete(mut pods: Vec<Object>, related: &[Object], count: usize, now: T
             *on_node.entry(node_name(pod)).or_default() += 1;
         }
         let rank = |p: &Object| on_node.get(node_name(p)).copied().unwrap_or(0);
-        pods.sort_by(|a, b| compare(a, b, (rank(a), rank(b)), now));
+        pods = merge_sorted(pods, &|a, b| compare(a, b, (rank(a), rank(b)), now));
         pods.truncate(count);
     }
     pods
