@@ -284,11 +284,11 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
                 }
             }
             Target::Item(mut info) => {
-                if latest || info.source.is_empty() {
-                    if let Err(e) = info.fetch(cmd).await {
-                        found.errors.push(e);
-                        continue;
-                    }
+                if (latest || info.source.is_empty())
+                    && let Err(e) = info.fetch(cmd).await
+                {
+                    found.errors.push(e);
+                    continue;
                 }
                 found.infos.push(info);
             }

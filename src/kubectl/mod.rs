@@ -130,19 +130,19 @@ async fn run(cx: Context, client: Client) -> i32 {
         err.write(text);
         code
     };
-    if std::ptr::eq(verb, &ROOT) {
-        if let Some(i) = first_word(verb, &rest) {
-            let word = rest.get(i).cloned().unwrap_or_default();
-            // A program kubectl-NAME on the path is a plugin.
-            let plugin = format!("kubectl-{}", word.replace('-', "_"));
-            if cx.host.find(&plugin, &cx.env, &cx.cwd).is_ok() {
-                let mut args = vec![plugin];
-                args.extend(rest.iter().skip(i + 1).cloned());
-                return cx.run(&args).await.unwrap_or(1);
-            }
-            err.write(help::unknown(&word));
-            return 1;
+    if std::ptr::eq(verb, &ROOT)
+        && let Some(i) = first_word(verb, &rest)
+    {
+        let word = rest.get(i).cloned().unwrap_or_default();
+        // A program kubectl-NAME on the path is a plugin.
+        let plugin = format!("kubectl-{}", word.replace('-', "_"));
+        if cx.host.find(&plugin, &cx.env, &cx.cwd).is_ok() {
+            let mut args = vec![plugin];
+            args.extend(rest.iter().skip(i + 1).cloned());
+            return cx.run(&args).await.unwrap_or(1);
         }
+        err.write(help::unknown(&word));
+        return 1;
     }
     let mut tables: Vec<&[Flag]> = verb.flags.to_vec();
     tables.push(options::GLOBAL);
