@@ -217,16 +217,6 @@ impl Flights {
         arrivals
     }
 
-    /// Ends every dot at once, and returns what they still had to bring.
-    pub fn clear(&mut self) -> Vec<Arrival> {
-        self.dots
-            .drain(..)
-            .flat_map(|d| d.legs)
-            .map(|leg| leg.arrival)
-            .filter(|a| *a != Arrival::Nothing)
-            .collect()
-    }
-
     pub fn dots(&self) -> &[Dot] {
         &self.dots
     }

@@ -162,11 +162,6 @@ impl Show {
         self.haste = Haste::Rush;
     }
 
-    /// Whether something moves, so that another frame is needed soon.
-    pub fn is_lively(&self) -> bool {
-        !self.backlog.is_empty() || !self.flights.dots().is_empty() || !self.fading.is_empty()
-    }
-
     /// Moves the stage by `ms` of screen time and takes in what is due; with `gates`, effects wait for
     /// their causes. Returns what is to be said.
     pub fn frame(&mut self, ms: f64, gates: bool) -> Vec<Line> {
