@@ -33,7 +33,7 @@ pub fn set_namespace(value: &mut Value, target: &Target) -> Result<(), Status> {
 
 /// Sets what the server sets on a new object.
 pub fn prepare_create(value: &mut Value, cx: &Context) {
-    if !value.get("metadata").as_map().is_some() {
+    if value.get("metadata").as_map().is_none() {
         value.set(&["metadata"], Value::map());
     }
     let sim = cx.api.sim();

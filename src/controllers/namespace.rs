@@ -119,7 +119,7 @@ impl Controller {
         let (first, others): (Vec<Rc<Resource>>, Vec<Rc<Resource>>) = resources
             .iter()
             .filter(deletable)
-            .filter(|r| !(&*r.group == "events.k8s.io"))
+            .filter(|r| &*r.group != "events.k8s.io")
             .cloned()
             .partition(|r| r.group.is_empty() && &*r.name == "pods");
         for resource in first {

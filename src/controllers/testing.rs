@@ -14,6 +14,12 @@ pub struct World {
     client: Client,
 }
 
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl World {
     pub fn new() -> World {
         let sim = Sim::new(1, Time::from_secs(1_800_000_000));

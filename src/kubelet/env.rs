@@ -102,7 +102,7 @@ pub fn services(namespace: &str, links: bool, mut each: impl FnMut(&mut dyn FnMu
     let mut env = Env::new();
     each(&mut |service: &Object| {
         let is_master = service.namespace() == "default" && service.name() == "kubernetes";
-        if !is_master && !(links && service.namespace() == namespace) {
+        if !(is_master || links && service.namespace() == namespace) {
             return;
         }
         let ip = service.spec().get("clusterIP").str();

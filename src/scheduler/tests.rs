@@ -7,7 +7,6 @@ use crate::sim::{Time, Verdict};
 struct World {
     sim: Sim,
     api: ApiServer,
-    client: Client,
 }
 
 fn node(name: &str, master: bool) -> Value {
@@ -40,9 +39,8 @@ impl World {
             api.restore(node(name, master)).unwrap();
         }
         start(&api, Options::default());
-        let client = Client::new(&api, "test", User::admin());
         sim.run_for(Duration::from_secs(1));
-        World { sim, api, client }
+        World { sim, api }
     }
 
     fn pod(&self, name: &str, labels: Value, spec: Value) {

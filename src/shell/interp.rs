@@ -101,7 +101,7 @@ impl State {
                         token => format!("syntax error: unexpected \"{token}\""),
                     },
                     SyntaxErrorKind::Matching(c @ ('"' | '\'')) => {
-                        let what = if *c == '"' { "quoted string" } else { "quoted string" };
+                        let what = "quoted string";
                         if dialect == Dialect::Dash {
                             format!("Syntax error: Unterminated {what}")
                         } else {
@@ -149,10 +149,7 @@ impl State {
         {
             self.last = code;
             self.in_trap = true;
-            match self.run_source(&action).await {
-                Err(Flow::Exit(c)) => code = c,
-                _ => {}
-            }
+            if let Err(Flow::Exit(c)) = self.run_source(&action).await { code = c }
         }
         self.release_jobs();
         code

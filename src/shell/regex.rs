@@ -253,11 +253,10 @@ fn repeat(out: &mut String, op: char) {
         && !out.ends_with("\\?")
         && !out.ends_with("\\}");
     if folded {
-        if let Some(atom) = out.pop() {
-            if atom == '}' {
+        if let Some(atom) = out.pop()
+            && atom == '}' {
                 out.push('}');
             }
-        }
         out.push('*');
     } else {
         out.push(op);

@@ -568,7 +568,7 @@ mod tests {
             assert_eq!(Glob::new(pattern).matches(text), want, "{pattern} {text}");
         }
         // A pattern that makes naive matchers take exponential time.
-        assert!(!Glob::new(&"*a".repeat(50)).matches(&"a".repeat(2_000).replace("aaaa", "aaab")[..1999]) || true);
+        assert!(!Glob::new(&("*a".repeat(50) + "c")).matches(&"a".repeat(2_000)));
     }
 
     #[test]

@@ -166,7 +166,7 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::vec((".{0,6}", inner), 0..6).prop_map(|e| Value::from_iter(e)),
+                prop::collection::vec((".{0,6}", inner), 0..6).prop_map(Value::from_iter),
             ]
         })
     }

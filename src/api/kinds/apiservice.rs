@@ -43,10 +43,7 @@ impl Strategy for FlowSchemaRules {
             "" => "<none>",
             text => text,
         };
-        let missing = match object.condition("Dangling").map(|c| c.get("status").str()) {
-            Some(status) => status,
-            None => "?",
-        };
+        let missing = object.condition("Dangling").map(|c| c.get("status").str()).unwrap_or("?");
         Some(vec![
             object.name().into(),
             spec.at(&["priorityLevelConfiguration", "name"]).str().into(),

@@ -39,7 +39,7 @@ pub(crate) fn spec_defaults(spec: &mut Value) {
 /// Sets the defaults of pods that templates do not have (`SetDefaults_Pod`).
 pub(crate) fn pod_defaults(spec: &mut Value) {
     for list in ["containers", "initContainers"] {
-        edit_items(spec, list, |c| requests_from_limits(c));
+        edit_items(spec, list, requests_from_limits);
     }
     requests_from_limits(spec);
     set_default(spec, "enableServiceLinks", true);

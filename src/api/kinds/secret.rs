@@ -49,11 +49,10 @@ impl Strategy for SecretRules {
                 need("tls.crt", errors);
                 need("tls.key", errors);
             }
-            "kubernetes.io/ssh-auth" => {
-                if data.get("ssh-privatekey").is_empty() {
+            "kubernetes.io/ssh-auth"
+                if data.get("ssh-privatekey").is_empty() => {
                     errors.required("data[ssh-privatekey]", "");
                 }
-            }
             "kubernetes.io/basic-auth" if !data.has("username") && !data.has("password") => {
                 errors.required("data[username]", "");
                 errors.required("data[password]", "");

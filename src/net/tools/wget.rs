@@ -41,8 +41,8 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
             }
             w if w.starts_with('-') && w.len() > 1 => {
                 // Letters may be joined (`-qO-`); the first that takes a value ends the word.
-                let mut letters = w.chars().skip(1);
-                while let Some(c) = letters.next() {
+                let letters = w.chars().skip(1);
+                for c in letters {
                     match c {
                         'q' => quiet = true,
                         'S' | 'c' => {}

@@ -31,10 +31,7 @@ fn balanced(with: (i64, i64), without: (i64, i64), capacity: (i64, i64)) -> i64 
 
 pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
     let wanted = &cycle.pod.requests;
-    if wanted.iter().next().is_none() {
-        // A pod that requests nothing changes no balance.
-        return None;
-    }
+    wanted.iter().next()?;
     let pair = |r: &Resources| (r.milli_cpu, r.memory);
     let of = |node: &Rc<NodeInfo>| {
         let without = pair(&node.requested);

@@ -413,7 +413,7 @@ fn apply(state: &mut State, args: &[String], arg: &str, a: Attributes, local: bo
         if let Err(message) = state.set(name, value) {
             // An assignment to a read-only variable.
             state.error(message);
-            return if state.interactive { Ok(false) } else { Ok(false) };
+            return Ok(false);
         }
     }
     let var = state.vars.entry(name.to_owned()).or_default();

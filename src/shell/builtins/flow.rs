@@ -290,7 +290,7 @@ pub(super) async fn trap(state: &mut State, args: &[String]) -> Run<i32> {
     let (action, signals) = match rest {
         [only] => (None, std::slice::from_ref(only)),
         [action, signals @ ..] if action == "-" => (None, signals),
-        [action, signals @ ..] if signals.len() > 0 && action.parse::<u32>().is_err() => {
+        [action, signals @ ..] if !signals.is_empty() && action.parse::<u32>().is_err() => {
             (Some(action.clone()), signals)
         }
         signals => (None, signals),

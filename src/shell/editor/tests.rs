@@ -491,7 +491,7 @@ fn any_keys_in_any_order_do_no_harm() {
     for _ in 0..4_000 {
         let i = d.sim.random_below(keys.len() as u64) as usize;
         d.terminal.feed(keys[i]);
-        if i % 7 == 0 {
+        if i.is_multiple_of(7) {
             d.sim.run_for(Duration::from_millis(10));
         }
     }

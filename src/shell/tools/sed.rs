@@ -747,7 +747,7 @@ async fn matches(address: &Address, source: &mut Source<'_>, text: &str, command
         Address::Match(regex) => regex.is_match(text),
         Address::Again => commands_regex.is_some_and(|r| r.is_match(text)),
         Address::Step(first, 0) => source.line == *first,
-        Address::Step(first, step) => source.line >= *first && (source.line - first) % step == 0,
+        Address::Step(first, step) => source.line >= *first && (source.line - first).is_multiple_of(*step),
     }
 }
 
@@ -789,7 +789,7 @@ async fn selected(command: &mut Command, source: &mut Source<'_>, text: &str) ->
         }
         Until::Address(address) => {
             let at_once = zero && matches(address, source, text, None).await;
-            if !at_once && !(matches!(address, Address::Last) && source.is_last().await) {
+            if !(at_once || matches!(address, Address::Last) && source.is_last().await) {
                 command.open = Some(None);
             }
         }
