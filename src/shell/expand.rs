@@ -554,9 +554,10 @@ impl State {
 
     fn element_value(&mut self, name: &str, key: &str) -> Run<Value> {
         if self.is_map(name)
-            && let Some(Content::Map(map)) = self.vars.get(name).and_then(|v| v.content.as_ref()) {
-                return Ok(map.get(key).cloned().map_or(Value::Unset, Value::Text));
-            }
+            && let Some(Content::Map(map)) = self.vars.get(name).and_then(|v| v.content.as_ref())
+        {
+            return Ok(map.get(key).cloned().map_or(Value::Unset, Value::Text));
+        }
         let i = match super::arith::evaluate(key, self) {
             Ok(i) => i,
             Err(message) => return self.abort(message),

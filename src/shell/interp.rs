@@ -100,7 +100,7 @@ impl State {
                         "newline" => "syntax error: unexpected newline".to_owned(),
                         token => format!("syntax error: unexpected \"{token}\""),
                     },
-                    SyntaxErrorKind::Matching(c @ ('"' | '\'')) => {
+                    SyntaxErrorKind::Matching('"' | '\'') => {
                         let what = "quoted string";
                         if dialect == Dialect::Dash {
                             format!("Syntax error: Unterminated {what}")
@@ -149,7 +149,9 @@ impl State {
         {
             self.last = code;
             self.in_trap = true;
-            if let Err(Flow::Exit(c)) = self.run_source(&action).await { code = c }
+            if let Err(Flow::Exit(c)) = self.run_source(&action).await {
+                code = c
+            }
         }
         self.release_jobs();
         code

@@ -254,9 +254,10 @@ fn repeat(out: &mut String, op: char) {
         && !out.ends_with("\\}");
     if folded {
         if let Some(atom) = out.pop()
-            && atom == '}' {
-                out.push('}');
-            }
+            && atom == '}'
+        {
+            out.push('}');
+        }
         out.push('*');
     } else {
         out.push(op);

@@ -1,9 +1,9 @@
-//! Tests of the shell as containers and scenarios use futures::FutureExt;
-
-use it: signals, limits, other dialects, dropping.
+//! Tests of the shell as containers and scenarios use it: signals, limits, other dialects, dropping.
 
 use std::rc::Rc;
 use std::time::Duration;
+
+use futures::FutureExt;
 
 use super::{
     Commands, Context, Dialect, Files, Host, Input, NoProgram, Output, SIGKILL, SIGTERM, Shell, ShellOptions,
@@ -136,10 +136,7 @@ fn loops_take_virtual_time() {
 
     // One that never ends lets the world go on.
     let (context, _) = m.context(&["sh", "-c", "while :; do :; done"]);
-    let task = m.sim.spawn(
-        "endless",
-        m.host.exec(context).unwrap().map(|_code| ()),
-    );
+    let task = m.sim.spawn("endless", m.host.exec(context).unwrap().map(|_code| ()));
     m.sim.run_for(Duration::from_millis(50));
     assert!(!task.is_finished());
     task.abort();

@@ -43,7 +43,10 @@ impl Strategy for FlowSchemaRules {
             "" => "<none>",
             text => text,
         };
-        let missing = object.condition("Dangling").map(|c| c.get("status").str()).unwrap_or("?");
+        let missing = object
+            .condition("Dangling")
+            .map(|c| c.get("status").str())
+            .unwrap_or("?");
         Some(vec![
             object.name().into(),
             spec.at(&["priorityLevelConfiguration", "name"]).str().into(),

@@ -49,10 +49,9 @@ impl Strategy for SecretRules {
                 need("tls.crt", errors);
                 need("tls.key", errors);
             }
-            "kubernetes.io/ssh-auth"
-                if data.get("ssh-privatekey").is_empty() => {
-                    errors.required("data[ssh-privatekey]", "");
-                }
+            "kubernetes.io/ssh-auth" if data.get("ssh-privatekey").is_empty() => {
+                errors.required("data[ssh-privatekey]", "");
+            }
             "kubernetes.io/basic-auth" if !data.has("username") && !data.has("password") => {
                 errors.required("data[username]", "");
                 errors.required("data[password]", "");
