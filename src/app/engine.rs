@@ -6,9 +6,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use gloo::render::{AnimationFrame, request_animation_frame};
 use kubetab::sim::{Time, TraceEvent};
-use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
 
 use super::host::Host;
 use super::pacer::{Advance, Pace, Pacer, Situation};
@@ -67,6 +66,7 @@ pub struct Engine {
     line: RefCell<Rc<str>>,
     listeners: RefCell<Vec<Listener>>,
     painter: RefCell<Option<Painter>>,
+    next_frame: RefCell<Option<AnimationFrame>>,
 }
 
 impl Engine {
@@ -97,6 +97,7 @@ impl Engine {
             line: RefCell::new("".into()),
             listeners: RefCell::default(),
             painter: RefCell::default(),
+            next_frame: RefCell::new(None),
         })
     }
 
@@ -366,24 +367,12 @@ impl Engine {
     /// Begins the frames.
     pub fn start(self: &Rc<Self>) {
         let engine = self.clone();
-        let callback: Rc<RefCell<Option<Closure<dyn FnMut(f64)>>>> = Rc::default();
-        let again = callback.clone();
-        *callback.borrow_mut() = Some(Closure::new(move |stamp: f64| {
+        let next = request_animation_frame(move |stamp| {
             engine.frame(stamp);
-            if let Some(callback) = again.borrow().as_ref() {
-                request_frame(callback);
-            }
-        }));
-        if let Some(callback) = callback.borrow().as_ref() {
-            request_frame(callback);
-        }
-    }
-}
-
-fn request_frame(callback: &Closure<dyn FnMut(f64)>) {
-    if let Some(window) = web_sys::window() {
-        // A page that cannot have frames is being torn down.
-        let _ = window.request_animation_frame(callback.as_ref().unchecked_ref());
+            engine.start();
+        });
+        // Dropping a frame's handle cancels it: the present one is kept until the next takes its place.
+        *self.next_frame.borrow_mut() = Some(next);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
+use gloo::events::EventListener;
 use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, HtmlElement, KeyboardEvent, PointerEvent};
 use yew::prelude::*;
@@ -303,21 +303,20 @@ impl Root {
             let _ = bar.set_pointer_capture(event.pointer_id());
             link.send_message(Msg::Sizing(true));
             let moved = link.clone();
-            let on_move = Closure::<dyn FnMut(PointerEvent)>::new(move |e: PointerEvent| {
+            let on_move = EventListener::new(&bar, "pointermove", move |event| {
+                let Some(event) = event.dyn_ref::<PointerEvent>() else {
+                    return;
+                };
                 let area = main.get_bounding_client_rect();
-                let share = (f64::from(e.client_y()) - area.top()) / area.height().max(1.0) * 100.0;
+                let share = (f64::from(event.client_y()) - area.top()) / area.height().max(1.0) * 100.0;
                 moved.send_message(Msg::Split(share));
             });
-            bar.set_onpointermove(Some(on_move.as_ref().unchecked_ref()));
             let ended = link.clone();
-            let let_go = bar.clone();
-            let on_up = Closure::once_into_js(move |_: PointerEvent| {
-                let_go.set_onpointermove(None);
-                let_go.set_onpointerup(None);
+            EventListener::once(&bar, "pointerup", move |_| {
                 drop(on_move);
                 ended.send_message(Msg::Sizing(false));
-            });
-            bar.set_onpointerup(Some(on_up.unchecked_ref()));
+            })
+            .forget();
         });
         let split = self.split;
         let on_key = ctx.link().batch_callback(move |event: KeyboardEvent| {

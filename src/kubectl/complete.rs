@@ -372,7 +372,10 @@ mod tests {
         assert_eq!(ask("kubectl des"), "describe");
         assert_eq!(ask("kubectl create dep"), "deployment");
         assert_eq!(ask("kubectl get deploym"), "deployments");
-        assert_eq!(ask("kubectl get pods,serv"), "pods,serviceaccounts pods,services");
+        assert_eq!(
+            ask("kubectl get pods,serv"),
+            "pods,serviceaccounts pods,servicecidrs pods,services"
+        );
         assert_eq!(ask("kubectl describe node k8s-node-0"), "k8s-node-01 k8s-node-02");
         assert_eq!(ask("kubectl get -n kube-sy"), "kube-system");
         assert_eq!(
