@@ -157,6 +157,7 @@ impl ApiServer {
             return discovery::serve(self, request);
         };
         admission::authorize(self, request, &target)?;
+        warnings.extend(deprecation(&target));
         if !target.subresource.is_empty() && target.subresource != "status" {
             return subresource::serve(self, request, &target, warnings);
         }
@@ -166,17 +167,10 @@ impl ApiServer {
         match (request.method, target.name.is_empty()) {
             (Method::Get, false) if !request.flag("watch") => {
                 let object = self.find(&target)?;
-                warnings.extend(deprecation(&target));
                 Ok(self.represent(request, &target, object))
             }
-            (Method::Get, _) if request.flag("watch") => {
-                warnings.extend(deprecation(&target));
-                self.watch(request, &target)
-            }
-            (Method::Get, _) => {
-                warnings.extend(deprecation(&target));
-                self.list(request, &target)
-            }
+            (Method::Get, _) if request.flag("watch") => self.watch(request, &target),
+            (Method::Get, _) => self.list(request, &target),
             (Method::Post, true) => self.create(request, &target, warnings),
             (Method::Put, false) => self.replace(request, &target, warnings),
             (Method::Patch, false) => self.patch(request, &target, warnings),

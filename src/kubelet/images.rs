@@ -13,6 +13,9 @@ use crate::{list, obj};
 /// Bytes a second that a node pulls: a good line to the registry. nginx takes a second, as in
 /// recordings.
 const BANDWIDTH: u64 = 75_000_000;
+/// The longest that layers take: a large image has many, which come side by side. Recordings pull every
+/// image in a second or two.
+const LONGEST: Duration = Duration::from_millis(1_500);
 /// Asking the registry for the manifest: all that a pull costs when the layers are there. Recordings
 /// show a second here too; with it, the serial pulls of a few pods would leave a world without a
 /// change for longer than those who wait for it to settle allow.
@@ -246,7 +249,7 @@ impl Images {
         if self.get(&job.reference).is_none() {
             event(0);
             let begun = sim.now();
-            let length = Duration::from_micros(local.size * 1_000_000 / BANDWIDTH);
+            let length = Duration::from_micros(local.size * 1_000_000 / BANDWIDTH).min(LONGEST);
             loop {
                 let passed = sim.now().since(begun);
                 if passed >= length {

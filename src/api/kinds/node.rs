@@ -103,9 +103,18 @@ impl Strategy for NodeRules {
             address("InternalIP"),
             address("ExternalIP"),
             known("osImage"),
-            known("kernelVersion"),
+            kernel(info),
             known("containerRuntimeVersion"),
         ])
+    }
+}
+
+/// The kernel's version with the architecture that it runs on.
+fn kernel(info: &Value) -> Value {
+    match (info.str_at(&["kernelVersion"]), info.str_at(&["architecture"])) {
+        ("", _) => "<unknown>".into(),
+        (version, "") => version.into(),
+        (version, architecture) => format!("{version} ({architecture})").into(),
     }
 }
 

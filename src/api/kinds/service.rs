@@ -47,6 +47,13 @@ fn is_external(service: &Value) -> bool {
 }
 
 impl Strategy for ServiceRules {
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        if object.at(&["spec", "externalIPs"]).is_empty() {
+            return Vec::new();
+        }
+        vec!["spec.externalIPs is deprecated and may no longer be implemented in some clusters".into()]
+    }
+
     fn defaults(&self, object: &mut Value) {
         set_default(object, "spec", Value::map());
         let external = {
