@@ -309,7 +309,7 @@ impl HeadlessInner {
                     break;
                 }
                 polls += 1;
-                if polls % 20_000 == 0 {
+                if polls.is_multiple_of(20_000) {
                     deliver(&inner.world, &inner.listeners);
                     yield_now().await;
                 }

@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Function, JSON, Reflect};
 use kubetab::wasm::Kubetab;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -58,7 +58,7 @@ async fn listeners_hear_the_trace_until_they_stop() {
     let heard = Array::new();
     let hear = Function::new_with_args("heard, record", "heard.push(Object.keys(record.event)[0])")
         .bind1(&JsValue::NULL, &heard);
-    let stop = kubetab.on("write".into(), hear);
+    let stop = kubetab.on("write".into(), hear.unchecked_into());
     exec(&kubetab, "kubectl create namespace a").await;
     assert!(heard.length() > 0);
     assert!(heard.iter().all(|name| name == "Write"));
