@@ -98,8 +98,7 @@ pub fn Picture(props: &PictureProps) -> Html {
     }
     let scene: Rc<Scene> = {
         let engine = ui.engine.clone();
-        let memo = use_memo(props.beat.scene, move |_| engine.with_show(|show| show.scene.clone()));
-        memo
+        use_memo(props.beat.scene, move |_| engine.with_show(|show| show.scene.clone()))
     };
     let options = Options { system: props.system };
     let scale = scale(size.0);
