@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Options, World};
 use crate::api::Status;
-use crate::shell::{Env, Input as Stdin, Output};
+use crate::shell::{Env, Input as Stdin, Output, Shell, ShellOptions, Terminal, TerminalOwner, TerminalSize};
 use crate::sim::{Journal, Time, TraceEvent};
 
 /// One input.
@@ -20,6 +20,16 @@ pub enum Input {
     Apply(String),
     /// A file's text: its path and content.
     File(String, String),
+    /// A terminal was opened: a login shell of its own.
+    Open,
+    /// The terminal's first prompt, with a welcome above it.
+    Begin(String),
+    /// What was typed or pasted into the terminal.
+    Keys(String),
+    /// A line that was put into the terminal and run.
+    Line(String),
+    /// The terminal's size: columns and rows.
+    Resize(u16, u16),
 }
 
 /// A command that has ended.
@@ -52,7 +62,7 @@ impl World {
         let sim = self.sim();
         self.0.journal.borrow_mut().push(sim.steps(), sim.now(), input.clone());
         let (sender, receiver) = oneshot::channel();
-        let (line, stdin) = match input {
+        let (line, stdin) = match input.clone() {
             Input::Exec(line) => (line, String::new()),
             Input::Apply(manifests) => ("kubectl apply -f -".to_owned(), manifests),
             Input::File(path, content) => {
@@ -71,6 +81,18 @@ impl World {
                 let _ = sender.send(finished);
                 return receiver;
             }
+            Input::Open => {
+                // Nobody looks at a replay's terminal.
+                self.make_terminal(Nobody);
+                return receiver;
+            }
+            Input::Begin(_) | Input::Keys(_) | Input::Line(_) | Input::Resize(..) => {
+                let terminal = self.0.terminal.borrow().clone();
+                if let Some(terminal) = terminal {
+                    into_terminal(&terminal, &input);
+                }
+                return receiver;
+            }
         };
         let world = self.clone();
         self.0.commands.set(self.0.commands.get() + 1);
@@ -80,6 +102,33 @@ impl World {
             let _ = sender.send(finished);
         });
         receiver
+    }
+
+    /// Opens the world's terminal: what it shows goes to `owner`, what is typed comes through
+    /// [`World::input`].
+    pub fn open_terminal(&self, owner: impl TerminalOwner + 'static) -> Terminal {
+        let sim = self.sim();
+        self.0.journal.borrow_mut().push(sim.steps(), sim.now(), Input::Open);
+        self.make_terminal(owner)
+    }
+
+    fn make_terminal(&self, owner: impl TerminalOwner + 'static) -> Terminal {
+        // `vim` ends alike whether a pane opens or nobody is there to see one: a replay meets the same.
+        if self.host().editor().is_none() {
+            self.host().set_editor(Some(Rc::new(|_| Box::pin(async { 0 }))));
+        }
+        let shell = Shell::new(
+            self.host(),
+            ShellOptions {
+                name: "-bash".to_owned(),
+                interactive: true,
+                from_c: false,
+                ..ShellOptions::default()
+            },
+        );
+        let terminal = Terminal::new(shell, TerminalSize::default(), owner);
+        *self.0.terminal.borrow_mut() = Some(terminal.clone());
+        terminal
     }
 
     /// Runs a line in a bash of its own, its outputs kept apart. The trace shows it.
@@ -123,6 +172,29 @@ impl World {
     }
 }
 
+fn into_terminal(terminal: &Terminal, input: &Input) {
+    match input {
+        Input::Begin(welcome) => terminal.begin(welcome),
+        Input::Keys(data) => terminal.feed(data),
+        Input::Line(line) => terminal.run_line(line),
+        Input::Resize(columns, rows) => terminal.resize(TerminalSize {
+            columns: *columns,
+            rows: *rows,
+        }),
+        // The others are no terminal's.
+        Input::Exec(_) | Input::Apply(_) | Input::File(..) | Input::Open => {}
+    }
+}
+
+/// The owner of a terminal that nobody looks at.
+struct Nobody;
+
+impl TerminalOwner for Nobody {
+    fn screen(&self, _bytes: &[u8]) {}
+    fn busy(&self, _busy: bool) {}
+    fn wake(&self) {}
+}
+
 /// Makes the world of a journal again, up to the place of its last input. `options` gives what the
 /// journal does not hold; its seed and start are the journal's.
 ///
@@ -157,6 +229,17 @@ mod tests {
 
     use super::*;
 
+    /// An owner that keeps what is shown.
+    struct Screen(Rc<RefCell<String>>);
+
+    impl TerminalOwner for Screen {
+        fn screen(&self, bytes: &[u8]) {
+            self.0.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
+        }
+        fn busy(&self, _busy: bool) {}
+        fn wake(&self) {}
+    }
+
     #[test]
     fn a_replay_gives_the_same_trace() {
         let options = Options::default();
@@ -170,7 +253,16 @@ mod tests {
         drop(world.input(Input::Exec(
             "kubectl create deployment web --image=nginx --replicas=3".into(),
         )));
+        let shown: Rc<RefCell<String>> = Rc::default();
+        world.open_terminal(Screen(shown.clone()));
+        drop(world.input(Input::Begin("welcome".into())));
+        drop(world.input(Input::Resize(100, 30)));
+        world.sim().run_for(Duration::from_millis(300));
+        drop(world.input(Input::Keys("X=pods; kubectl get $X -o wi\t\r".into())));
+        world.sim().run_for(Duration::from_secs(3));
+        drop(world.input(Input::Line("vim a.txt".into())));
         world.sim().run_for(Duration::from_secs(30));
+        assert!(shown.borrow().contains("NOMINATED"), "{}", shown.borrow());
         let again = World::new(&options).unwrap();
         again.sim().trace().start_hash();
         for entry in &world.journal().entries {

@@ -18,7 +18,7 @@ use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
 use crate::scheduler;
-use crate::shell::{Commands, Dialect, Files, Host};
+use crate::shell::{Commands, Dialect, Files, Host, Terminal};
 use crate::sim::{Journal, Sim, Time};
 
 /// The host that terminals are on.
@@ -60,6 +60,8 @@ impl Default for Options {
 struct Inner {
     options: Options,
     journal: RefCell<Journal<Input>>,
+    /// The terminal, once one was opened.
+    terminal: RefCell<Option<Terminal>>,
     /// Inputs that have begun and not ended.
     commands: Cell<usize>,
     sim: Sim,
@@ -131,6 +133,7 @@ impl World {
         let world = World(Rc::new(Inner {
             options: options.clone(),
             journal: RefCell::new(Journal::new(options.seed, options.start)),
+            terminal: RefCell::default(),
             commands: Cell::new(0),
             sim,
             api,

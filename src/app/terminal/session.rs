@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use kubetab::shell::{Shell, ShellOptions, Terminal, TerminalOwner, TerminalSize, join};
+use kubetab::shell::{Terminal, TerminalOwner, join};
 use kubetab::world::Input as WorldInput;
 
 use crate::app::engine::Engine;
@@ -59,22 +59,13 @@ impl Session {
             }
             Box::pin(async { 0 })
         })));
-        let shell = Shell::new(
-            &host,
-            ShellOptions {
-                name: "-bash".to_owned(),
-                interactive: true,
-                from_c: false,
-                ..ShellOptions::default()
-            },
-        );
         let screen: Rc<RefCell<Option<Screen>>> = Rc::default();
         let owner = Owner {
             engine: engine.clone(),
             screen: screen.clone(),
         };
         Rc::new(Session {
-            terminal: Terminal::new(shell, TerminalSize::default(), owner),
+            terminal: engine.host.world().open_terminal(owner),
             engine,
             screen,
             on_edit,
@@ -89,24 +80,26 @@ impl Session {
     /// The terminal stands: shows the welcome and the first prompt.
     pub fn begin(&self, welcome: &str, screen: impl Fn(&[u8]) + 'static) {
         *self.screen.borrow_mut() = Some(Rc::new(screen));
-        self.terminal.begin(welcome);
+        self.take(WorldInput::Begin(welcome.to_owned()));
     }
 
     /// What was typed or pasted.
     pub fn input(&self, data: &str) {
-        self.terminal.feed(data);
+        self.take(WorldInput::Keys(data.to_owned()));
     }
 
     /// Types a command and runs it.
     pub fn type_line(&self, line: &str) {
-        self.terminal.run_line(line);
+        self.take(WorldInput::Line(line.to_owned()));
     }
 
     pub fn resize(&self, columns: u32, rows: u32) {
-        self.terminal.resize(TerminalSize {
-            columns: columns.min(1_000) as u16,
-            rows: rows.min(1_000) as u16,
-        });
+        self.take(WorldInput::Resize(columns.min(1_000) as u16, rows.min(1_000) as u16));
+    }
+
+    /// Hands the world an input of the terminal. Nothing comes back but through the screen.
+    fn take(&self, input: WorldInput) {
+        drop(self.engine.host.world().input(input));
     }
 
     /// Applies manifests; what kubectl printed, and whether it went well.
@@ -128,12 +121,10 @@ impl Session {
     /// Why the file could not be written.
     pub fn save(&self, file: &str, text: &str) -> Result<(), String> {
         let path = join(&self.terminal.shell().cwd(), file);
-        self.engine
-            .host
-            .world()
-            .host()
-            .files()
-            .write(&path, text)
-            .map_err(|error| format!("{path}: {error:?}"))
+        let mut answer = self.engine.host.world().input(WorldInput::File(path, text.to_owned()));
+        match answer.try_recv() {
+            Ok(Some(finished)) if finished.code != 0 => Err(finished.stderr.trim().to_owned()),
+            _ => Ok(()),
+        }
     }
 }
