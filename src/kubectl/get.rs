@@ -1,5 +1,6 @@
 //! `kubectl get`: tables, other formats, watches, raw paths.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::builder::{self, Info, Select, Target, Targets};
@@ -297,7 +298,7 @@ impl Layout {
         }
     }
 
-    fn header(&self, resource: &Resource, table: &Value) -> Vec<String> {
+    fn header(&self, resource: &Resource, columns: &[Column]) -> Vec<String> {
         let mut cells = Vec::new();
         if self.events {
             cells.push("EVENT".to_owned());
@@ -305,9 +306,7 @@ impl Layout {
         if self.namespace && resource.namespaced {
             cells.push("NAMESPACE".to_owned());
         }
-        for column in self.columns(table) {
-            cells.push(column.1.to_uppercase());
-        }
+        cells.extend(columns.iter().map(|c| c.name.to_uppercase()));
         for label in &self.labels {
             cells.push(label.rsplit('/').next().unwrap_or(label).to_uppercase());
         }
@@ -317,59 +316,72 @@ impl Layout {
         cells
     }
 
-    /// The columns that are shown: index and name.
-    fn columns<'t>(&self, table: &'t Value) -> Vec<(usize, &'t str)> {
+    /// The columns of a table that are shown. Found once a table: rows may be many.
+    fn columns<'t>(&self, table: &'t Value) -> Vec<Column<'t>> {
         let all = table.get("columnDefinitions").items().iter().enumerate();
         all.filter(|(_, c)| self.wide || c.i64_at(&["priority"]).unwrap_or(0) == 0)
-            .map(|(i, c)| (i, c.str_at(&["name"])))
+            .map(|(index, c)| {
+                let name = c.str_at(&["name"]);
+                let names_object = c.str_at(&["format"]) == "name" || (name == "Name" && index == 0);
+                Column {
+                    index,
+                    name,
+                    with_kind: self.kind && names_object,
+                }
+            })
             .collect()
     }
 
-    fn row(&self, resource: &Resource, table: &Value, row: &Value, event: &str) -> Vec<String> {
+    fn row<'r>(&'r self, resource: &Resource, columns: &[Column], row: &'r Value, event: &'r str) -> Vec<Cow<'r, str>> {
         let metadata = row.at(&["object", "metadata"]);
-        let mut cells = Vec::new();
+        let mut cells = Vec::with_capacity(columns.len() + 2);
         if self.events {
-            cells.push(event.to_owned());
+            cells.push(event.into());
         }
         if self.namespace && resource.namespaced {
-            cells.push(metadata.str_at(&["namespace"]).to_owned());
+            cells.push(metadata.str_at(&["namespace"]).into());
         }
         let values = row.get("cells").items();
-        for (i, name) in self.columns(table) {
-            let mut text = cell(values.get(i).unwrap_or(&Value::Null));
-            let is_name = table
-                .get("columnDefinitions")
-                .items()
-                .get(i)
-                .is_some_and(|c| c.str_at(&["format"]) == "name" || (name == "Name" && i == 0));
-            if is_name && self.kind {
-                text = builder::display(resource, &text);
-            }
-            cells.push(text);
+        for column in columns {
+            let text = cell(values.get(column.index).unwrap_or(&Value::Null));
+            cells.push(if column.with_kind {
+                builder::display(resource, &text).into()
+            } else {
+                text
+            });
         }
         let labels = metadata.get("labels");
         for label in &self.labels {
-            cells.push(labels.str_at(&[label]).to_owned());
+            cells.push(labels.str_at(&[label]).into());
         }
         if self.show_labels {
-            cells.push(super::print_labels(labels));
+            cells.push(super::print_labels(labels).into());
         }
         cells
     }
 }
 
+/// A column that is shown.
+struct Column<'t> {
+    /// Its place among the cells of a row.
+    index: usize,
+    name: &'t str,
+    /// Whether it names objects, and their kind stands before the names.
+    with_kind: bool,
+}
+
 /// A cell's text: its first line, without what a terminal would obey.
-fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::Str(s) => s.to_string(),
-        other => gofmt::display(other),
+fn cell(value: &Value) -> Cow<'_, str> {
+    let text: Cow<str> = match value {
+        Value::Null => "<nil>".into(),
+        Value::Str(s) => (&**s).into(),
+        other => gofmt::display(other).into(),
     };
-    let shown = match text.find(['\n', '\r', '\u{c}']) {
-        Some(i) => format!("{}...", text.get(..i).unwrap_or("")),
+    match text.find(['\n', '\r', '\u{c}']) {
+        Some(i) => super::print::escape_terminal(&format!("{}...", text.get(..i).unwrap_or(""))).into(),
+        None if text.contains('\u{1b}') => super::print::escape_terminal(&text).into(),
         None => text,
-    };
-    super::print::escape_terminal(&shown)
+    }
 }
 
 /// The table of one request.
@@ -460,6 +472,7 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
         if rows.is_empty() {
             continue;
         }
+        let columns = layout.columns(&answer.table);
         if last.as_ref() != Some(&answer.resource) {
             cmd.out(writer.flush());
             writer = TabWriter::table();
@@ -467,13 +480,13 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                 cmd.out("\n");
             }
             if layout.headers {
-                writer.row(&layout.header(&answer.resource, &answer.table));
+                writer.row(&layout.header(&answer.resource, &columns));
             }
             last = Some(answer.resource.clone());
         }
         printed = true;
         for row in &rows {
-            writer.row(&layout.row(&answer.resource, &answer.table, row, ""));
+            writer.row(&layout.row(&answer.resource, &columns, row, ""));
         }
     }
     cmd.out(writer.flush());
@@ -548,11 +561,12 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option
         if objects.is_empty() {
             return Ok(());
         }
+        let columns = layout.columns(&table);
         if std::mem::take(&mut headers) {
-            writer.row(&layout.header(&resource, &table));
+            writer.row(&layout.header(&resource, &columns));
         }
         for row in table.get("rows").items() {
-            writer.row(&layout.row(&resource, &table, row, event));
+            writer.row(&layout.row(&resource, &columns, row, event));
         }
         cmd.out(writer.flush());
         Ok(())
