@@ -2,7 +2,7 @@
 //! Go's `encoding/json`), drops what the type lacks, and sets the schema's defaults.
 
 use super::quantity::{self, Quantity};
-use super::schema::{self, Expr, Field, Type, go_name};
+use super::schema::{Expr, Field, Type, go_name};
 use crate::value::{Key, Map, Value, intern};
 
 /// What decoding found besides errors.
@@ -89,6 +89,10 @@ impl Decoder {
         let mut changed = false;
         for (key, item) in map.iter() {
             let Some(field) = ty.field(key) else {
+                if ty.open {
+                    entries.push((key.clone(), item.clone()));
+                    continue;
+                }
                 let at = path.field(key, |p| p.text.clone());
                 self.unknown.push(format!("unknown field \"{at}\""));
                 changed = true;
@@ -170,7 +174,7 @@ impl Decoder {
                     value.clone()
                 })
             }
-            (Expr::Ref(name), _) => match schema::by_name(name) {
+            (Expr::Ref(_) | Expr::Inline(_), _) => match expr.resolve() {
                 Some(ty) => self.fields(value, &ty, path),
                 None => Ok(value.clone()),
             },
@@ -260,7 +264,7 @@ fn empty_of(expr: &Expr) -> Value {
         Expr::Str | Expr::Bytes => Value::from(""),
         Expr::Bool => Value::Bool(false),
         Expr::Int32 | Expr::Int64 | Expr::Number => Value::Int(0),
-        Expr::Ref(_) | Expr::Object => Value::map(),
+        Expr::Ref(_) | Expr::Inline(_) | Expr::Object => Value::map(),
         _ => Value::Null,
     }
 }
@@ -281,6 +285,7 @@ fn go_type(expr: &Expr) -> String {
         Expr::List(item) => format!("[]{}", go_type(item)),
         Expr::Map(item) => format!("map[string]{}", go_type(item)),
         Expr::Ref(name) => go_name(name).to_owned(),
+        Expr::Inline(ty) => ty.go_name().to_owned(),
     }
 }
 
@@ -310,6 +315,7 @@ fn wrong(value: &Value, path: &Path, go_type: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::schema;
     use crate::{list, obj};
 
     fn check(api_version: &str, kind: &str, value: Value) -> String {

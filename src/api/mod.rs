@@ -3,10 +3,12 @@
 pub mod admission;
 pub mod client;
 pub mod cron;
+pub mod custom;
 pub mod decode;
 pub mod discovery;
 pub mod events;
 pub mod informer;
+pub mod jsonpath;
 pub mod kinds;
 pub mod metadata;
 pub mod names;

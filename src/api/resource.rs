@@ -4,6 +4,9 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use super::custom::CustomVersion;
+use super::strategy::Strategy;
+
 const RESOURCES: &str = include_str!("data/resources.txt");
 
 /// One resource, or one subresource (`pods/log`).
@@ -24,6 +27,8 @@ pub struct Resource {
     /// a `scale`).
     pub kind_group_version: Option<(Rc<str>, Rc<str>)>,
     pub storage_version_hash: Rc<str>,
+    /// What a definition says of a custom resource; `None` for the built-in ones.
+    pub custom: Option<Rc<CustomVersion>>,
 }
 
 impl Resource {
@@ -49,6 +54,14 @@ impl Resource {
             format!("{root}/{}/namespaces/{namespace}/{}", self.api_version(), self.name)
         } else {
             format!("{root}/{}/{}", self.api_version(), self.name)
+        }
+    }
+
+    /// The rules of its objects.
+    pub fn strategy(&self) -> &dyn Strategy {
+        match &self.custom {
+            Some(custom) => &**custom,
+            None => super::kinds::strategy(&self.group, &self.name),
         }
     }
 
@@ -105,6 +118,7 @@ fn parse(text: &str) -> Vec<Rc<Resource>> {
             categories: list(6),
             kind_group_version: word(7).split_once('/').map(|(g, v)| (g.into(), v.into())),
             storage_version_hash: word(8).into(),
+            custom: None,
         }));
     }
     resources

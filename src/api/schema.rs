@@ -13,12 +13,13 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::resource::Resource;
 use crate::value::{Key, Value};
 
 const TYPES: &str = include_str!("data/types.txt");
 
 /// What a field or a type holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Expr {
     Str,
     Int32,
@@ -42,6 +43,31 @@ pub enum Expr {
     Map(Box<Expr>),
     /// A type by its short name.
     Ref(Rc<str>),
+    /// A type that has no name: a part of a custom resource.
+    Inline(Rc<Type>),
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Expr) -> bool {
+        match (self, other) {
+            (Expr::List(a), Expr::List(b)) | (Expr::Map(a), Expr::Map(b)) => a == b,
+            (Expr::Ref(a), Expr::Ref(b)) => a == b,
+            (Expr::Inline(a), Expr::Inline(b)) => Rc::ptr_eq(a, b),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl Expr {
+    /// The type with fields that this expression names; `None` for scalars, lists, maps and whatever
+    /// may be anything.
+    pub fn resolve(&self) -> Option<Rc<Type>> {
+        match self {
+            Expr::Ref(name) => by_name(name),
+            Expr::Inline(ty) => Some(ty.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// One field of a type.
@@ -92,6 +118,9 @@ pub struct Type {
     /// What the type is when it has no fields.
     pub special: Option<Expr>,
     pub map_type: Rc<str>,
+    /// Whether fields that are not listed are kept as they are
+    /// (`x-kubernetes-preserve-unknown-fields`).
+    pub open: bool,
 }
 
 impl Type {
@@ -243,6 +272,7 @@ pub fn by_name(name: &str) -> Option<Rc<Type>> {
         fields: fields.lines().filter_map(parse_field).collect(),
         special: special(word(2)),
         map_type: word(3).into(),
+        open: false,
     });
     index.parsed.borrow_mut().insert(name, t.clone());
     Some(t)
@@ -253,6 +283,15 @@ pub fn by_kind(api_version: &str, kind: &str) -> Option<Rc<Type>> {
     let index = index();
     let name = index.by_kind.get(format!("{api_version}/{kind}").as_str()).copied()?;
     by_name(name)
+}
+
+/// The type of a resource's objects, whether it is built in or custom; `None` for the few resources
+/// that have none (`/openapi` lists no type for them).
+pub fn of(resource: &Resource) -> Option<Rc<Type>> {
+    match &resource.custom {
+        Some(custom) => Some(custom.ty.clone()),
+        None => by_kind(&resource.api_version(), &resource.kind),
+    }
 }
 
 /// The names of all types, sorted.

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::custom::CustomVersion;
 use super::decode::decode;
 use super::object::{Object, ObjectKey};
 use super::request::{Body, List, Method, PatchType, Payload, Request, Response, success};
@@ -15,7 +16,7 @@ use super::status::{FieldErrors, Status};
 use super::store::{ShelfName, Store};
 use super::strategy::{Context, Grace, Strategy};
 use super::watch::{Filter, Watch, field_value};
-use super::{admission, discovery, kinds, metadata, patch, schema, subresource, table};
+use super::{admission, custom, discovery, kinds, metadata, patch, schema, subresource, table};
 use crate::limits;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
 use crate::value::{Value, gojson, intern, yaml};
@@ -49,8 +50,8 @@ impl Target {
         shelf_name(&self.resource)
     }
 
-    pub fn strategy(&self) -> &'static dyn Strategy {
-        kinds::strategy(&self.resource.group, &self.resource.name)
+    pub fn strategy(&self) -> &dyn Strategy {
+        self.resource.strategy()
     }
 
     pub fn key(&self) -> ObjectKey {
@@ -103,11 +104,19 @@ impl ApiServer {
         self.0.resources.borrow().clone()
     }
 
-    /// Replaces the custom resources among those served.
-    pub fn set_custom_resources(&self, custom: Vec<Rc<Resource>>) {
+    /// Serves what the stored definitions say, after one of them was written.
+    fn refresh_custom_resources(&self) {
         let mut all = resource::built_in().as_ref().clone();
-        all.extend(custom);
+        let definitions = self.store().list(custom::DEFINITIONS, "");
+        all.extend(custom::served(&definitions, &self.resources()));
         *self.0.resources.borrow_mut() = Rc::new(all);
+    }
+
+    /// What must follow a change of a resource's objects at once.
+    fn changed(&self, shelf: &str) {
+        if shelf == custom::DEFINITIONS {
+            self.refresh_custom_resources();
+        }
     }
 
     /// The resource of a group, version and plural.
@@ -264,7 +273,7 @@ impl ApiServer {
             .store()
             .get(&target.shelf(), &target.key())
             .ok_or_else(|| target.not_found())?;
-        Ok(in_version(object, &target.resource))
+        Ok(custom::in_version(object, &target.resource))
     }
 
     pub(super) fn represent(&self, request: &Request, target: &Target, object: Object) -> Response {
@@ -303,7 +312,7 @@ impl ApiServer {
             namespace: intern(&target.namespace),
             labels,
             fields,
-            strategy,
+            resource: target.resource.clone(),
         })
     }
 
@@ -344,7 +353,7 @@ impl ApiServer {
                 remaining += 1;
                 return;
             }
-            items.push(in_version(object.clone(), &target.resource));
+            items.push(custom::in_version(object.clone(), &target.resource));
         });
         if remaining > 0
             && let Some(last) = items.last()
@@ -375,7 +384,7 @@ impl ApiServer {
             _ => {
                 self.store().each(&shelf, &target.namespace, |o| {
                     if filter.matches(o) {
-                        initial.push(o.clone());
+                        initial.push(custom::in_version(o.clone(), &target.resource));
                     }
                 });
                 self.store().revision()
@@ -428,8 +437,10 @@ impl ApiServer {
         if value.depth() > limits::VALUE_DEPTH {
             return Err(Status::bad_request("exceeded max depth"));
         }
-        let Some(ty) = schema::by_kind(&api_version, &resource.kind) else {
-            // A custom resource: its schema is its definition's.
+        if let Some(custom) = &resource.custom {
+            return self.decode_custom(value, custom, request, target, warnings);
+        }
+        let Some(ty) = schema::of(resource) else {
             return Ok(value.clone());
         };
         let cannot = |why: &str| {
@@ -454,6 +465,43 @@ impl ApiServer {
         let mut value = decoded.value;
         value.set(&["apiVersion"], api_version);
         value.set(&["kind"], resource.kind.clone());
+        Ok(value)
+    }
+
+    /// Decodes a tree as a custom resource.
+    fn decode_custom(
+        &self,
+        value: &Value,
+        custom: &CustomVersion,
+        request: &Request,
+        target: &Target,
+        warnings: &mut Vec<String>,
+    ) -> Result<Value, Status> {
+        let resource = &target.resource;
+        let mut value = value.clone();
+        if value.as_map().is_none() || value.get("kind").str().is_empty() {
+            return Err(Status::bad_request(format!(
+                "Object 'Kind' is missing in '{}'",
+                gojson::compact(&value, false)
+            )));
+        }
+        let mut unknown = Vec::new();
+        custom.complete(&mut value, &mut unknown);
+        if !unknown.is_empty() {
+            match request.param("fieldValidation") {
+                "Ignore" => {}
+                "Strict" => {
+                    return Err(Status::bad_request(format!(
+                        "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
+                        resource.kind,
+                        resource.version,
+                        resource.kind,
+                        unknown.join(", ")
+                    )));
+                }
+                _ => warnings.append(&mut unknown),
+            }
+        }
         Ok(value)
     }
 
@@ -508,10 +556,12 @@ impl ApiServer {
     }
 
     /// Stores a version of an object that has passed every rule.
-    pub(super) fn put(&self, request: &Request, target: &Target, value: Value) -> Result<Object, Status> {
+    pub(super) fn put(&self, request: &Request, target: &Target, mut value: Value) -> Result<Object, Status> {
+        custom::to_storage(&mut value, &target.resource);
         let (object, op) = self.store().put(&target.shelf(), value)?;
+        self.changed(&target.shelf());
         self.wrote(request.id, &request.client, &target.resource, &object, op);
-        Ok(object)
+        Ok(custom::in_version(object, &target.resource))
     }
 
     fn wrote(&self, id: RequestId, client: &Rc<str>, resource: &Resource, object: &Object, op: WriteKind) {
@@ -608,6 +658,7 @@ impl ApiServer {
 
     pub(super) fn remove(&self, request: &Request, target: &Target) -> Option<Object> {
         let object = self.store().remove(&target.shelf(), &target.key())?;
+        self.changed(&target.shelf());
         target
             .strategy()
             .removed(&object, &self.context(&target.namespace, false));
@@ -642,7 +693,7 @@ impl ApiServer {
             }
             Err(status) => return Err(status),
         };
-        let ty = schema::by_kind(&target.resource.api_version(), &target.resource.kind);
+        let ty = schema::of(&target.resource);
         let patched = patch::apply(patch_type, &old, &patch, ty.as_deref(), request, target)?;
         let value = match self.decode(&patched, request, target, warnings) {
             // A strategic patch is turned into the kind's type by another way, with its own words.
@@ -664,7 +715,7 @@ impl ApiServer {
         warnings: &mut Vec<String>,
     ) -> Result<Response, Status> {
         let empty = Object::new(Value::map());
-        let ty = schema::by_kind(&target.resource.api_version(), &target.resource.kind);
+        let ty = schema::of(&target.resource);
         let patched = patch::apply(PatchType::Apply, &empty, patch, ty.as_deref(), request, target)?;
         let mut value = self.decode(&patched, request, target, warnings)?;
         value.set(&["metadata", "name"], target.name.as_str());
@@ -784,23 +835,16 @@ impl ApiServer {
         let resource = self
             .resource_of_kind(api_version, kind)
             .ok_or_else(Status::no_such_path)?;
-        Ok(self.store().put(&shelf_name(&resource), value)?.0)
+        let shelf = shelf_name(&resource);
+        let object = self.store().put(&shelf, value)?.0;
+        self.changed(&shelf);
+        Ok(object)
     }
 }
 
 /// Whether the resource is asked of the components rather than stored.
 fn is_component_status(resource: &Resource) -> bool {
     resource.group.is_empty() && &*resource.name == "componentstatuses"
-}
-
-/// The object as one of its resource's versions shows it.
-fn in_version(object: Object, resource: &Resource) -> Object {
-    if object.api_version().rsplit('/').next() == Some(&*resource.version) {
-        return object;
-    }
-    let mut value = object.value().clone();
-    value.set(&["apiVersion"], resource.api_version());
-    Object::new(value)
 }
 
 /// Whether anything but metadata and status differs.

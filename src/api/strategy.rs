@@ -26,7 +26,7 @@ pub enum Grace {
 }
 
 /// The rules of one kind. The default methods are those of a kind that has no logic of its own.
-pub trait Strategy: Sync {
+pub trait Strategy {
     /// Sets the defaults that depend on other fields. The schema's own are set already.
     fn defaults(&self, _object: &mut Value) {}
 

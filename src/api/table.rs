@@ -1,6 +1,6 @@
 //! Server-side Tables: the columns and rows that `kubectl get` prints.
 
-use super::kinds;
+use super::custom::{CustomVersion, NAMED};
 use super::object::Object;
 use super::request::List;
 use super::resource::Resource;
@@ -72,37 +72,60 @@ pub fn human_duration(seconds: i64) -> String {
 
 /// The cells of a row.
 pub fn row(resource: &Resource, object: &Object, now: Time) -> Vec<Value> {
-    kinds::strategy(&resource.group, &resource.name)
-        .row(object, now)
-        .unwrap_or_else(|| {
-            // A kind without a printer of its own: what every object has, in its columns.
-            columns(resource)
-                .iter()
-                .map(|[name, ..]| match *name {
-                    "Name" => object.name().into(),
-                    "Age" => age(object.created(), now).into(),
-                    "Created At" => object.created().to_string().into(),
-                    _ => Value::from("<unknown>"),
-                })
-                .collect()
-        })
+    resource.strategy().row(object, now).unwrap_or_else(|| {
+        // A kind without a printer of its own: what every object has, in its columns.
+        columns(resource)
+            .iter()
+            .map(|[name, ..]| match *name {
+                "Name" => object.name().into(),
+                "Age" => age(object.created(), now).into(),
+                "Created At" => object.created().to_string().into(),
+                _ => Value::from("<unknown>"),
+            })
+            .collect()
+    })
+}
+
+/// The columns of a custom resource: its name and what its definition prints.
+fn custom_columns(custom: &CustomVersion) -> Value {
+    let name = obj! { "name": "Name", "type": "string", "format": "name", "description": NAMED, "priority": 0 };
+    let own = custom.columns.iter().map(|c| {
+        let description = match c.description.as_str() {
+            "" => format!(
+                "Custom resource definition column (in JSONPath format): {}",
+                c.path_text
+            ),
+            text => text.to_owned(),
+        };
+        obj! {
+            "name": c.name.as_str(),
+            "type": c.kind.as_str(),
+            "format": c.format.as_str(),
+            "description": description,
+            "priority": c.priority,
+        }
+    });
+    std::iter::once(name).chain(own).collect()
 }
 
 /// A `Table` of these objects. `include` is the request's `includeObject`.
 pub fn render(api: &ApiServer, resource: &Resource, objects: &[Object], list: Option<&List>, include: &str) -> Value {
     let now = api.sim().now();
-    let definitions: Value = columns(resource)
-        .into_iter()
-        .map(|[name, kind, format, priority]| {
-            obj! {
-                "name": name,
-                "type": kind,
-                "format": format,
-                "description": "",
-                "priority": priority.parse::<i64>().unwrap_or(0),
-            }
-        })
-        .collect();
+    let definitions: Value = match &resource.custom {
+        Some(custom) => custom_columns(custom),
+        None => columns(resource)
+            .into_iter()
+            .map(|[name, kind, format, priority]| {
+                obj! {
+                    "name": name,
+                    "type": kind,
+                    "format": format,
+                    "description": "",
+                    "priority": priority.parse::<i64>().unwrap_or(0),
+                }
+            })
+            .collect(),
+    };
     let rows: Value = objects
         .iter()
         .map(|object| {

@@ -5,7 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::custom;
 use super::object::Object;
+use super::resource::Resource;
 use super::selector::{FieldTerm, Selector};
 use super::server::ApiServer;
 use super::status::Status;
@@ -52,7 +54,7 @@ pub struct Filter {
     pub namespace: Rc<str>,
     pub labels: Selector,
     pub fields: Vec<FieldTerm>,
-    pub strategy: &'static dyn Strategy,
+    pub resource: Rc<Resource>,
 }
 
 impl Filter {
@@ -60,7 +62,7 @@ impl Filter {
         (self.namespace.is_empty() || object.namespace() == &*self.namespace)
             && (self.labels.is_everything() || self.labels.matches(object.labels()))
             && self.fields.iter().all(|term| {
-                let value = field_value(self.strategy, object, &term.field).unwrap_or_default();
+                let value = field_value(self.resource.strategy(), object, &term.field).unwrap_or_default();
                 (value == term.value) == term.equal
             })
     }
@@ -135,13 +137,14 @@ impl Watch {
     fn convert(&self, change: Change) -> Option<WatchEvent> {
         let now = self.filter.matches(&change.object);
         let before = change.old.as_ref().is_some_and(|o| self.filter.matches(o));
+        let object = custom::in_version(change.object, &self.filter.resource);
         match change.op {
-            WriteKind::Deleted => before.then_some(WatchEvent::Deleted(change.object)),
+            WriteKind::Deleted => before.then_some(WatchEvent::Deleted(object)),
             // An object that begins or ceases to fit comes and goes for this watch.
             _ => match (before, now) {
-                (false, true) => Some(WatchEvent::Added(change.object)),
-                (true, true) => Some(WatchEvent::Modified(change.object)),
-                (true, false) => Some(WatchEvent::Deleted(change.object)),
+                (false, true) => Some(WatchEvent::Added(object)),
+                (true, true) => Some(WatchEvent::Modified(object)),
+                (true, false) => Some(WatchEvent::Deleted(object)),
                 (false, false) => None,
             },
         }

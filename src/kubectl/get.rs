@@ -373,7 +373,8 @@ struct Column<'t> {
 /// A cell's text: its first line, without what a terminal would obey.
 fn cell(value: &Value) -> Cow<'_, str> {
     let text: Cow<str> = match value {
-        Value::Null => "<nil>".into(),
+        // What has no value is left blank.
+        Value::Null => "".into(),
         Value::Str(s) => (&**s).into(),
         other => gofmt::display(other).into(),
     };

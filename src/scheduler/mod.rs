@@ -126,6 +126,7 @@ fn find_resource(api: &ApiServer, group: &str, name: &str) -> Rc<Resource> {
             categories: Vec::new(),
             kind_group_version: None,
             storage_version_hash: "".into(),
+            custom: None,
         })
     })
 }

@@ -9,6 +9,7 @@ pub mod gojson;
 mod json;
 mod key;
 mod pool;
+pub mod sha256;
 pub mod yaml;
 
 pub use json::JsonError;

@@ -70,10 +70,7 @@ pub(super) fn type_of(field: Option<&Field>) -> Option<Rc<Type>> {
     while let Expr::List(inner) | Expr::Map(inner) = expr {
         expr = inner;
     }
-    match expr {
-        Expr::Ref(name) => schema::by_name(name),
-        _ => None,
-    }
+    expr.resolve()
 }
 
 pub(super) fn has_strategy(field: Option<&Field>, strategy: &str) -> bool {

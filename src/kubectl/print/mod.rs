@@ -2,7 +2,7 @@
 
 pub mod columns;
 pub mod gotemplate;
-pub mod jsonpath;
+pub use crate::api::jsonpath;
 pub mod object;
 pub mod sort;
 pub mod tabwriter;

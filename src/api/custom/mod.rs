@@ -1,0 +1,420 @@
+//! Custom resources: what a CustomResourceDefinition makes the server serve.
+
+pub mod structural;
+
+use std::rc::Rc;
+
+use super::jsonpath::JsonPath;
+use super::object::Object;
+use super::resource::{Resource, join};
+use super::schema::Type;
+use super::status::FieldErrors;
+use super::strategy::{Context, Strategy};
+use super::{Status, table};
+use crate::sim::Time;
+use crate::value::{Value, base64, gofmt, gojson, intern, sha256};
+
+/// The shelf of the definitions.
+pub const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
+/// A printer column.
+#[derive(Debug)]
+pub struct Column {
+    pub name: String,
+    /// `string`, `integer`, `number`, `boolean` or `date`.
+    pub kind: String,
+    pub format: String,
+    pub description: String,
+    pub priority: i64,
+    /// `.spec.source`, as the definition has it.
+    pub path_text: String,
+    /// `None` for a path that cannot be parsed, whose cells are empty.
+    path: Option<JsonPath>,
+}
+
+/// `subresources.scale` of a version: paths of fields.
+#[derive(Debug)]
+pub struct Scale {
+    pub spec_replicas: Vec<String>,
+    pub status_replicas: Vec<String>,
+    /// Empty when there is none.
+    pub selector: Vec<String>,
+}
+
+/// One served version of a definition.
+#[derive(Debug)]
+pub struct CustomVersion {
+    /// The definition that it is of.
+    pub definition: Object,
+    /// The version's entry in the definition's `spec.versions`.
+    pub version: Value,
+    /// Its `openAPIV3Schema`.
+    pub schema: Value,
+    /// The type of its objects.
+    pub ty: Rc<Type>,
+    /// Whether `/status` is served, so that it alone writes the status.
+    pub status: bool,
+    pub scale: Option<Scale>,
+    pub columns: Vec<Column>,
+    /// The fields that field selectors may name, as they name them (`spec.color`).
+    selectable: Vec<String>,
+}
+
+impl PartialEq for CustomVersion {
+    fn eq(&self, other: &CustomVersion) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+/// Whether a definition's condition is true.
+pub fn condition(definition: &Object, kind: &str) -> bool {
+    definition
+        .condition(kind)
+        .is_some_and(|c| c.get("status").str() == "True")
+}
+
+/// A simple path, `.spec.replicas`, as its fields.
+fn fields(path: &str) -> Vec<String> {
+    path.split('.').filter(|p| !p.is_empty()).map(str::to_owned).collect()
+}
+
+/// The value at a path of fields.
+pub fn at<'v>(value: &'v Value, path: &[String]) -> &'v Value {
+    path.iter().fold(value, |v, field| v.get(field))
+}
+
+impl CustomVersion {
+    fn new(definition: &Object, version: &Value) -> CustomVersion {
+        let schema = version.at(&["schema", "openAPIV3Schema"]).clone();
+        let group = definition.spec().get("group").str();
+        let kind = definition.at(&["status", "acceptedNames", "kind"]).str();
+        let name = format!("{group}.{}.{kind}", version.get("name").str());
+        let subresources = version.get("subresources");
+        let scale = subresources.get("scale");
+        let columns = version.get("additionalPrinterColumns");
+        let column = |c: &Value| Column {
+            name: c.get("name").str().to_owned(),
+            kind: c.get("type").str().to_owned(),
+            format: c.get("format").str().to_owned(),
+            description: c.get("description").str().to_owned(),
+            priority: c.i64_at(&["priority"]).unwrap_or(0),
+            path_text: c.get("jsonPath").str().to_owned(),
+            path: JsonPath::parse(&format!("{{{}}}", c.get("jsonPath").str()))
+                .ok()
+                .map(|p| p.allow_missing_keys(true)),
+        };
+        let mut columns: Vec<Column> = columns.items().iter().map(column).collect();
+        if columns.is_empty() {
+            columns.push(column(&crate::obj! {
+                "name": "Age",
+                "type": "date",
+                "description": CREATED,
+                "jsonPath": ".metadata.creationTimestamp",
+            }));
+        }
+        CustomVersion {
+            definition: definition.clone(),
+            version: version.clone(),
+            ty: structural::type_of(&schema, &name),
+            schema,
+            status: subresources.has("status"),
+            scale: scale.as_map().map(|_| Scale {
+                spec_replicas: fields(scale.get("specReplicasPath").str()),
+                status_replicas: fields(scale.get("statusReplicasPath").str()),
+                selector: fields(scale.get("labelSelectorPath").str()),
+            }),
+            columns,
+            selectable: version
+                .get("selectableFields")
+                .items()
+                .iter()
+                .map(|f| f.get("jsonPath").str().trim_start_matches('.').to_owned())
+                .collect(),
+        }
+    }
+
+    /// Whether the definition is being deleted, so that nothing new is created.
+    pub fn terminating(&self) -> bool {
+        condition(&self.definition, "Terminating")
+    }
+
+    /// The warning that is sent with every answer of a deprecated version.
+    pub fn deprecation(&self) -> Option<String> {
+        if !self.version.bool_at(&["deprecated"]) {
+            return None;
+        }
+        let own = self.version.get("deprecationWarning");
+        Some(match own.as_str() {
+            Some(own) => own.to_owned(),
+            None => format!(
+                "{}/{} {} is deprecated",
+                self.definition.spec().get("group").str(),
+                self.version.get("name").str(),
+                self.definition.at(&["spec", "names", "kind"]).str()
+            ),
+        })
+    }
+
+    /// The tree as this version has it: what the schema does not name is dropped (its paths go to
+    /// `unknown`), what has a default is set.
+    pub fn complete(&self, value: &mut Value, unknown: &mut Vec<String>) {
+        structural::prune(value, &self.schema, unknown);
+        structural::default(value, &self.schema);
+    }
+
+    /// The names of the fields that field selectors may name.
+    pub fn selectable_fields(&self) -> &[String] {
+        &self.selectable
+    }
+}
+
+/// The description of the columns `Name` and `Age` (of `metav1.ObjectMeta`'s documentation).
+pub const NAMED: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+const CREATED: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
+impl Strategy for CustomVersion {
+    fn defaults(&self, object: &mut Value) {
+        self.complete(object, &mut Vec::new());
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        if self.status {
+            object.remove(&["status"]);
+        }
+        Ok(())
+    }
+
+    fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
+        if self.status {
+            match old.value().get("status") {
+                Value::Null => {
+                    new.remove(&["status"]);
+                }
+                status => new.set(&["status"], status.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare_status(&self, new: &mut Value, old: &Object) {
+        let status = new.get("status").clone();
+        *new = old.value().clone();
+        if status.is_null() {
+            new.remove(&["status"]);
+        } else {
+            new.set(&["status"], status);
+        }
+    }
+
+    fn validate(&self, _object: &Value, _errors: &mut FieldErrors) {}
+
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    fn field(&self, object: &Object, field: &str) -> Option<String> {
+        if !self.selectable.iter().any(|f| f == field) {
+            return None;
+        }
+        Some(match at(object.value(), &fields(field)) {
+            Value::Null => String::new(),
+            value => gofmt::display(value),
+        })
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let mut cells = vec![Value::from(object.name())];
+        cells.extend(self.columns.iter().map(|c| c.cell(object.value(), now)));
+        Some(cells)
+    }
+}
+
+impl Column {
+    /// `cellForJSONValue` of apiextensions' table convertor.
+    fn cell(&self, object: &Value, now: Time) -> Value {
+        let found = self.path.as_ref().and_then(|p| p.first(object).ok().flatten());
+        let Some(found) = found else {
+            return Value::Null;
+        };
+        match (self.kind.as_str(), &found) {
+            ("string", Value::Map(_) | Value::List(_)) => gojson::compact(&found, true).into(),
+            ("string", Value::Null) => "<nil>".into(),
+            ("string", _) => gofmt::display(&found).into(),
+            ("integer", Value::Int(_)) | ("number", Value::Float(_)) | ("boolean", Value::Bool(_)) => found,
+            ("integer", Value::Float(f)) => Value::Int(*f as i64),
+            ("number", Value::Int(i)) => Value::Float(*i as f64),
+            ("date", Value::Str(text)) => match Time::parse(text) {
+                Some(then) => table::age(then, now).into(),
+                None => "<invalid>".into(),
+            },
+            _ => Value::Null,
+        }
+    }
+}
+
+/// The resources that these definitions make the server serve, in the order of discovery. Those of
+/// `present` whose definition did not change are kept as they are.
+pub fn served(definitions: &[Object], present: &[Rc<Resource>]) -> Vec<Rc<Resource>> {
+    let mut found: Vec<Rc<Resource>> = Vec::new();
+    for definition in definitions.iter().filter(|d| condition(d, "Established")) {
+        let kept: Vec<Rc<Resource>> = present
+            .iter()
+            .filter(|r| r.custom.as_ref().is_some_and(|c| same(&c.definition, definition)))
+            .cloned()
+            .collect();
+        if kept.is_empty() {
+            found.extend(resources(definition));
+        } else {
+            found.extend(kept);
+        }
+    }
+    // The groups by name, in each the versions by what they promise, in each the resources by name.
+    found.sort_by(|a, b| {
+        (&a.group, version_order(&a.version), &a.name).cmp(&(&b.group, version_order(&b.version), &b.name))
+    });
+    found
+}
+
+/// Whether two versions of a definition serve the same.
+fn same(a: &Object, b: &Object) -> bool {
+    a.uid() == b.uid()
+        && a.spec() == b.spec()
+        && a.at(&["status", "acceptedNames"]) == b.at(&["status", "acceptedNames"])
+        && condition(a, "Terminating") == condition(b, "Terminating")
+}
+
+/// The key by which versions are sorted (`version.CompareKubeAwareVersionStrings`): general ones
+/// first, then beta, then alpha, each from the newest on; others last, by name.
+pub fn version_order(version: &str) -> (u8, std::cmp::Reverse<(u64, u64)>, String) {
+    let other = (3, std::cmp::Reverse((0, 0)), version.to_owned());
+    let Some(rest) = version.strip_prefix('v') else {
+        return other;
+    };
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (major, rest) = rest.split_at(digits);
+    let Ok(major) = major.parse::<u64>() else {
+        return other;
+    };
+    let (rank, minor) = match (rest.strip_prefix("beta"), rest.strip_prefix("alpha")) {
+        _ if rest.is_empty() => (0, "0"),
+        (Some(minor), _) => (1, minor),
+        (_, Some(minor)) => (2, minor),
+        _ => return other,
+    };
+    match minor.parse::<u64>() {
+        Ok(minor) => (rank, std::cmp::Reverse((major, minor)), String::new()),
+        Err(_) => other,
+    }
+}
+
+/// `discovery.StorageVersionHash`.
+fn storage_version_hash(group: &str, version: &str, kind: &str) -> Rc<str> {
+    let hex = sha256::hex(format!("{group}/{version}, Kind={kind}").as_bytes());
+    let bytes: Vec<u8> = (0..8)
+        .filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok())
+        .collect();
+    base64::encode(bytes).into()
+}
+
+fn resources(definition: &Object) -> Vec<Rc<Resource>> {
+    let spec = definition.spec();
+    let group = intern(spec.get("group").str());
+    let names = definition.at(&["status", "acceptedNames"]);
+    let plural = names.get("plural").str();
+    let kind: Rc<str> = names.get("kind").str().into();
+    let texts = |field: &str| -> Vec<Rc<str>> { names.get(field).items().iter().map(|s| s.str().into()).collect() };
+    let verbs = |list: &[&str]| -> Vec<Rc<str>> { list.iter().map(|v| intern(v)).collect() };
+    let versions = spec.get("versions").items();
+    let storage = versions
+        .iter()
+        .find(|v| v.bool_at(&["storage"]))
+        .map_or("", |v| v.get("name").str());
+    let mut found = Vec::new();
+    for version in versions.iter().filter(|v| v.bool_at(&["served"])) {
+        let custom = Rc::new(CustomVersion::new(definition, version));
+        let whole = Resource {
+            group: group.clone(),
+            version: intern(version.get("name").str()),
+            name: plural.into(),
+            singular: names.get("singular").str().into(),
+            kind: kind.clone(),
+            namespaced: spec.get("scope").str() == "Namespaced",
+            verbs: if custom.terminating() {
+                verbs(&["delete", "deletecollection", "get", "list", "watch"])
+            } else {
+                verbs(&[
+                    "delete",
+                    "deletecollection",
+                    "get",
+                    "list",
+                    "patch",
+                    "create",
+                    "update",
+                    "watch",
+                ])
+            },
+            short_names: texts("shortNames"),
+            categories: texts("categories"),
+            kind_group_version: None,
+            storage_version_hash: storage_version_hash(&group, storage, &kind),
+            custom: Some(custom.clone()),
+        };
+        let part = |name: &str| Resource {
+            name: format!("{plural}/{name}").into(),
+            singular: "".into(),
+            verbs: verbs(&["get", "patch", "update"]),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            storage_version_hash: "".into(),
+            ..whole.clone()
+        };
+        if custom.status {
+            found.push(Rc::new(part("status")));
+        }
+        if custom.scale.is_some() {
+            found.push(Rc::new(Resource {
+                kind: "Scale".into(),
+                kind_group_version: Some(("autoscaling".into(), "v1".into())),
+                ..part("scale")
+            }));
+        }
+        found.push(Rc::new(whole));
+    }
+    found
+}
+
+/// The object as one of its resource's versions shows it: with that version's name, and for a custom
+/// resource without what its schema lacks and with its defaults.
+pub fn in_version(object: Object, resource: &Resource) -> Object {
+    let other = object.api_version().rsplit('/').next() != Some(&*resource.version);
+    if !other && resource.custom.is_none() {
+        return object;
+    }
+    let mut value = object.value().clone();
+    if other {
+        value.set(&["apiVersion"], join(&resource.group, &resource.version));
+    }
+    if let Some(custom) = &resource.custom {
+        custom.complete(&mut value, &mut Vec::new());
+    }
+    if value.same(object.value()) {
+        object
+    } else {
+        Object::new(value)
+    }
+}
+
+/// The object as it is stored: in its definition's storage version.
+pub fn to_storage(value: &mut Value, resource: &Resource) {
+    let Some(custom) = &resource.custom else {
+        return;
+    };
+    let versions = custom.definition.spec().get("versions").items();
+    let Some(storage) = versions.iter().find(|v| v.bool_at(&["storage"])) else {
+        return;
+    };
+    let name = storage.get("name").str();
+    if name != &*resource.version {
+        value.set(&["apiVersion"], join(&resource.group, name));
+    }
+}
