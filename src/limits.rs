@@ -22,6 +22,10 @@ pub const WATCH_HISTORY: usize = 10_000;
 /// Bytes of a log, or of a program's output, that a client was sent and has not read yet.
 pub const STREAM_BYTES: usize = 16 * 1024 * 1024;
 
+/// Users whose permissions the API server has at hand. One more, and it begins anew: names of users
+/// are free, so that a script could make up any number.
+pub const AUTHORIZED_USERS: usize = 1_000;
+
 /// Objects in the store, over all kinds: 150,000 pods and what belongs to them.
 pub const OBJECTS: usize = 1_000_000;
 

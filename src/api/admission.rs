@@ -1,4 +1,4 @@
-//! Authorization and the admission plugins, in the order of a real API server.
+//! The admission plugins, in the order of a real API server.
 
 pub mod classes;
 pub mod limit_ranger;
@@ -10,14 +10,6 @@ use super::request::{Method, Request};
 use super::server::{ApiServer, Target};
 use super::status::Status;
 use crate::value::Value;
-
-/// Whether the user may do what the request asks.
-///
-/// # Errors
-/// 403 Forbidden.
-pub fn authorize(_api: &ApiServer, _request: &Request, _target: &Target) -> Result<(), Status> {
-    Ok(())
-}
 
 /// What a plugin looks at.
 pub struct Attributes<'a> {

@@ -4,8 +4,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::auth::{Impersonation, User};
 use super::object::Object;
-use super::request::{Body, List, Method, PatchType, Payload, Request, Response, User};
+use super::request::{Body, List, Method, PatchType, Payload, Request, Response};
 use super::resource::Resource;
 use super::server::ApiServer;
 use super::status::Status;
@@ -88,6 +89,8 @@ pub struct Client {
     api: ApiServer,
     name: Rc<str>,
     user: User,
+    /// Whom it acts as.
+    impersonate: Option<Impersonation>,
     /// Reads from outside the simulation: see [`Client::observer`].
     observer: bool,
 }
@@ -99,6 +102,7 @@ impl Client {
             api: api.clone(),
             name: name.into(),
             user,
+            impersonate: None,
             observer: false,
         }
     }
@@ -109,7 +113,7 @@ impl Client {
     pub fn observer(api: &ApiServer) -> Client {
         Client {
             observer: true,
-            ..Client::new(api, "observer", User::admin())
+            ..Client::new(api, "observer", User::system("observer"))
         }
     }
 
@@ -124,6 +128,14 @@ impl Client {
     /// The same client acting as another user.
     pub fn acting_as(&self, user: User) -> Client {
         Client { user, ..self.clone() }
+    }
+
+    /// The same client acting as another user, if the API server lets it (`--as`).
+    pub fn impersonating(&self, wanted: Impersonation) -> Client {
+        Client {
+            impersonate: Some(wanted),
+            ..self.clone()
+        }
     }
 
     pub fn api(&self) -> &ApiServer {
@@ -150,11 +162,13 @@ impl Client {
                 return Response::from(Status::internal("an observer does not write"));
             }
             request.user = self.user.clone();
+            request.impersonate.clone_from(&self.impersonate);
             request.client = self.name.clone();
             return self.api.serve(request);
         }
         request.id = sim.next_id();
         request.user = self.user.clone();
+        request.impersonate.clone_from(&self.impersonate);
         request.client = self.name.clone();
         let (id, client, path): (_, _, Rc<str>) = (request.id, self.name.clone(), request.path.as_str().into());
         let verb = match request.method {

@@ -1,6 +1,7 @@
 //! The API server: everything that happens to objects happens here.
 
 pub mod admission;
+pub mod auth;
 pub mod client;
 pub mod cron;
 pub mod custom;
@@ -32,10 +33,11 @@ pub mod table;
 pub mod views;
 pub mod watch;
 
+pub use auth::{Impersonation, User};
 pub use client::{Client, ListOptions, WriteOptions};
 pub use informer::Informer;
 pub use object::{Object, ObjectKey};
-pub use request::{Body, List, Method, PatchType, Payload, Request, Response, User};
+pub use request::{Body, List, Method, PatchType, Payload, Request, Response};
 pub use resource::Resource;
 pub use selector::Selector;
 pub use server::ApiServer;

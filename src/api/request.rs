@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::auth::{Impersonation, User};
 use super::object::Object;
 use super::status::Status;
 use super::stream::{ByteStream, Session};
@@ -27,34 +28,6 @@ impl Method {
             Method::Put => "PUT",
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
-        }
-    }
-}
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq)]
-pub struct User {
-    pub name: Rc<str>,
-    pub uid: Rc<str>,
-    pub groups: Vec<Rc<str>>,
-}
-
-impl User {
-    /// The administrator of a kubeadm cluster.
-    pub fn admin() -> User {
-        User {
-            name: "kubernetes-admin".into(),
-            uid: "".into(),
-            groups: vec!["kubeadm:cluster-admins".into(), "system:authenticated".into()],
-        }
-    }
-
-    /// A component of the control plane, which may do anything.
-    pub fn system(name: &str) -> User {
-        User {
-            name: format!("system:{name}").into(),
-            uid: "".into(),
-            groups: vec!["system:masters".into(), "system:authenticated".into()],
         }
     }
 }
@@ -122,7 +95,10 @@ pub struct Request {
     /// The `Content-Type` header; empty for JSON.
     pub content_type: String,
     pub body: Body,
+    /// Who asks, as authentication found it.
     pub user: User,
+    /// Whom the user asks to act as. The server checks that it may.
+    pub impersonate: Option<Impersonation>,
     /// The component or program that asks: `kubectl`, `kube-scheduler`, `kubelet/k8s-node-01`.
     pub client: Rc<str>,
 }
@@ -138,6 +114,7 @@ impl Request {
             content_type: String::new(),
             body: Body::None,
             user: User::admin(),
+            impersonate: None,
             client: "".into(),
         }
     }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::auth::{self, Authorizer, User};
 use super::custom::CustomVersion;
 use super::decode::decode;
 use super::object::{Object, ObjectKey};
@@ -31,6 +32,7 @@ struct Inner {
     /// Resources of custom kinds, and the ones built in.
     resources: RefCell<Rc<Vec<Rc<Resource>>>>,
     nodes: RefCell<Option<Rc<dyn subresource::NodeConnections>>>,
+    authorizer: Authorizer,
 }
 
 /// What a path names.
@@ -79,6 +81,7 @@ impl ApiServer {
             store: Store::default(),
             resources: RefCell::new(resource::built_in()),
             nodes: RefCell::new(None),
+            authorizer: Authorizer::default(),
         }))
     }
 
@@ -97,6 +100,17 @@ impl ApiServer {
 
     pub fn node_connections(&self) -> Option<Rc<dyn subresource::NodeConnections>> {
         self.0.nodes.borrow().clone()
+    }
+
+    /// Who may do what. An API server begins with everybody allowed everything.
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.0.authorizer
+    }
+
+    /// The user of a bearer token; `None` when it is none of this world's, or no longer.
+    pub fn authenticate(&self, token: &str) -> Option<User> {
+        let (user, _) = auth::token::review(self, token, &[auth::token::ISSUER]).ok()?;
+        Some(user)
     }
 
     /// Every resource that is served now, in the order of discovery.
@@ -158,6 +172,7 @@ impl ApiServer {
     }
 
     fn handle(&self, request: &mut Request, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        auth::check(self, request)?;
         if let Body::Bytes(bytes) = &request.body {
             let value = self.parse_body(bytes, &request.content_type, request.method == Method::Patch)?;
             request.body = Body::Value(value);
@@ -165,12 +180,14 @@ impl ApiServer {
         let Some(target) = self.target(&request.path)? else {
             return discovery::serve(self, request);
         };
-        admission::authorize(self, request, &target)?;
         warnings.extend(deprecation(&target));
         if !target.subresource.is_empty() && target.subresource != "status" {
             return subresource::serve(self, request, &target, warnings);
         }
-        if let Some(answer) = subresource::review(self, request, &target)? {
+        if let Some(answer) = subresource::binding(self, request, &target)? {
+            return Ok(answer);
+        }
+        if let Some(answer) = auth::review::serve(self, request, &target, warnings)? {
             return Ok(answer);
         }
         match (request.method, target.name.is_empty()) {

@@ -96,6 +96,17 @@ impl Status {
         Status::failure(403, "Forbidden", message).with_details(name, group, resource)
     }
 
+    /// 401: no credentials, or none that are known.
+    pub fn unauthorized() -> Status {
+        Status::failure(401, "Unauthorized", "Unauthorized")
+    }
+
+    /// The same failure with `details: {}`, where Go writes the empty struct.
+    pub fn with_empty_details(mut self) -> Status {
+        self.0.details = Value::map();
+        self
+    }
+
     /// 400.
     pub fn bad_request(message: impl Into<String>) -> Status {
         Status::failure(400, "BadRequest", message)

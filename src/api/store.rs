@@ -28,6 +28,8 @@ struct Shelf {
     history: VecDeque<Change>,
     /// The newest revision that was dropped from `history`.
     compacted: u64,
+    /// The revision of its last change.
+    changed: u64,
     signal: Signal,
 }
 
@@ -76,6 +78,11 @@ impl Store {
             .get(shelf)
             .and_then(|s| s.objects.get(key))
             .cloned()
+    }
+
+    /// A number that changes whenever something on the shelf does: its last change's revision.
+    pub fn shelf_revision(&self, shelf: &str) -> u64 {
+        self.shelves.borrow().get(shelf).map_or(0, |s| s.changed)
     }
 
     /// The objects of a namespace (of all, when it is empty), in the order of namespace and name.
@@ -240,6 +247,7 @@ impl Shelf {
         {
             self.compacted = dropped.object.revision();
         }
+        self.changed = change.object.revision();
         self.history.push_back(change);
         self.signal.notify();
     }

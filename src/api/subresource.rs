@@ -1,5 +1,5 @@
 //! Subresources other than `/status`: scale, binding, eviction, finalize, token, logs, exec and their
-//! kin; and the reviews, which are answered and never stored.
+//! kin.
 
 use super::object::Object;
 use super::patch;
@@ -8,7 +8,7 @@ use super::schema;
 use super::selector::Selector;
 use super::server::{ApiServer, Target};
 use super::status::{FieldErrors, Status};
-use crate::value::{Value, base64};
+use crate::value::Value;
 use crate::{list, obj};
 
 pub use super::stream::{ByteStream, Session};
@@ -83,7 +83,7 @@ pub fn serve(
         ("pods", "attach") => connect(api, request, target, true),
         ("pods", "ephemeralcontainers" | "resize") => part_of_pod(api, request, target, warnings),
         ("namespaces", "finalize") => finalize(api, request, target),
-        ("serviceaccounts", "token") => token(api, request, target),
+        ("serviceaccounts", "token") => super::auth::token::request(api, request, target),
         (_, other) => Err(Status::failure(
             501,
             "",
@@ -590,142 +590,22 @@ fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<R
     Ok(api.represent(request, &target, object))
 }
 
-/// Base64 as JSON web tokens have it.
-fn base64_url(bytes: impl AsRef<[u8]>) -> String {
-    base64::encode(bytes)
-        .replace('+', "-")
-        .replace('/', "_")
-        .trim_end_matches('=')
-        .to_owned()
-}
-
-/// A token of a service account. Its signature is random: nothing in the world checks it.
-fn token(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
-    if request.method != Method::Post {
-        return Err(Status::method_not_allowed());
-    }
-    let asked = body(request)?;
-    let account = api.find(&whole(target))?;
-    let seconds = asked.i64_at(&["spec", "expirationSeconds"]).unwrap_or(3_600);
-    let mut errors = FieldErrors::default();
-    if seconds < 600 {
-        errors.invalid(
-            "spec.expirationSeconds",
-            &seconds.into(),
-            "may not specify a duration less than 10 minutes",
-        );
-    } else if seconds > 1 << 32 {
-        errors.invalid(
-            "spec.expirationSeconds",
-            &seconds.into(),
-            "may not specify a duration larger than 2^32 seconds",
-        );
-    }
-    if !errors.is_empty() {
-        return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", &errors));
-    }
-    let now = api.sim().now();
-    let end = now + std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    let issuer = "https://kubernetes.default.svc.cluster.local";
-    let mut audiences = asked.at(&["spec", "audiences"]).clone();
-    if audiences.is_empty() {
-        audiences = list![issuer];
-    }
-    let bound = asked.at(&["spec", "boundObjectRef"]).clone();
-    let mut own = obj! {
-        "namespace": account.namespace(),
-        "serviceaccount": obj! { "name": account.name(), "uid": account.uid() },
-    };
-    if !bound.is_null() {
-        let kind = bound.get("kind").str().to_lowercase();
-        own.set(
-            &[&kind],
-            obj! { "name": bound.get("name").clone(), "uid": bound.get("uid").clone() },
-        );
-    }
-    let claims = obj! {
-        "aud": audiences.clone(),
-        "exp": end.as_secs() as i64,
-        "iat": now.as_secs() as i64,
-        "iss": issuer,
-        "jti": api.sim().random_uuid(),
-        "kubernetes.io": own,
-        "nbf": now.as_secs() as i64,
-        "sub": format!("system:serviceaccount:{}:{}", account.namespace(), account.name()),
-    };
-    let header = obj! { "alg": "RS256", "kid": "kubetab" };
-    let signature: Vec<u8> = (0..256).map(|_| api.sim().random_below(256) as u8).collect();
-    let text = format!(
-        "{}.{}.{}",
-        base64_url(header.to_json()),
-        base64_url(claims.to_json()),
-        base64_url(signature)
-    );
-    let value = obj! {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "metadata": obj! {
-            "creationTimestamp": now,
-            "name": account.name(),
-            "namespace": account.namespace(),
-        },
-        "spec": obj! { "audiences": audiences, "boundObjectRef": bound, "expirationSeconds": seconds },
-        "status": obj! { "expirationTimestamp": end, "token": text },
-    };
-    Ok(Response::new(201, Payload::Value(value)))
-}
-
-/// Answers what is asked by creating an object that is never stored: reviews of access and
-/// authentication, and bindings. `None` for any other resource.
+/// Answers `bindings`, which bind by their body's name and are never stored. `None` for any other
+/// resource.
 ///
 /// # Errors
-/// The failure of the binding or the review.
-pub fn review(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Option<Response>, Status> {
-    if request.method != Method::Post {
+/// The failure of the binding.
+pub fn binding(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Option<Response>, Status> {
+    if request.method != Method::Post || !target.resource.group.is_empty() || &*target.resource.name != "bindings" {
         return Ok(None);
     }
-    let group = &*target.resource.group;
-    if group.is_empty() && &*target.resource.name == "bindings" {
-        let (Body::Value(value) | Body::Typed(value)) = &request.body else {
-            return Err(Status::bad_request("no body was sent"));
-        };
-        let pod = Target {
-            resource: api.resource("", "v1", "pods").ok_or_else(Status::no_such_path)?,
-            name: value.str_at(&["metadata", "name"]).to_owned(),
-            ..target.clone()
-        };
-        return bind(api, request, &pod).map(Some);
-    }
-    if !matches!(group, "authorization.k8s.io" | "authentication.k8s.io") {
-        return Ok(None);
-    }
-    let mut value = body(request)?;
-    let user = &request.user;
-    let status = match &*target.resource.kind {
-        "SelfSubjectReview" => obj! { "userInfo": user_info(request) },
-        "SelfSubjectAccessReview" | "SubjectAccessReview" | "LocalSubjectAccessReview" => {
-            // Authorization lets everything pass: see `admission::authorize`.
-            obj! { "allowed": true }
-        }
-        "SelfSubjectRulesReview" => obj! {
-            "incomplete": false,
-            "nonResourceRules": list![obj! { "nonResourceURLs": list!["*"], "verbs": list!["*"] }],
-            "resourceRules": list![obj! { "apiGroups": list!["*"], "resources": list!["*"], "verbs": list!["*"] }],
-        },
-        _ => obj! { "error": format!("tokens are not checked here, {} asked", user.name) },
+    let (Body::Value(value) | Body::Typed(value)) = &request.body else {
+        return Err(Status::bad_request("no body was sent"));
     };
-    value.set(&["apiVersion"], target.resource.api_version());
-    value.set(&["kind"], target.resource.kind.clone());
-    if !value.has("metadata") {
-        value.set(&["metadata"], Value::map());
-    }
-    value.set(&["status"], status);
-    Ok(Some(Response::new(201, Payload::Value(value))))
-}
-
-fn user_info(request: &Request) -> Value {
-    let groups: Value = request.user.groups.iter().map(Value::from).collect();
-    let mut info = obj! { "groups": groups, "username": request.user.name.clone() };
-    info.set_or_remove(&["uid"], request.user.uid.clone());
-    info
+    let pod = Target {
+        resource: api.resource("", "v1", "pods").ok_or_else(Status::no_such_path)?,
+        name: value.str_at(&["metadata", "name"]).to_owned(),
+        ..target.clone()
+    };
+    bind(api, request, &pod).map(Some)
 }

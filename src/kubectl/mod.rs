@@ -54,7 +54,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use crate::api::{Client, User};
+use crate::api::{Client, Impersonation};
 use crate::shell::{CommandFn, Context};
 use crate::value::Value;
 
@@ -238,21 +238,19 @@ fn impersonate(client: &Client, flags: &flags::Values) -> Option<Client> {
     if name.is_empty() {
         return None;
     }
-    let mut groups: Vec<Rc<str>> = flags.all("as-group").iter().map(|g| g.as_str().into()).collect();
-    if let Some((namespace, _)) = name
-        .strip_prefix("system:serviceaccount:")
-        .and_then(|r| r.split_once(':'))
-    {
-        groups.push("system:serviceaccounts".into());
-        groups.push(format!("system:serviceaccounts:{namespace}").into());
+    let mut extra: Vec<(String, Vec<String>)> = Vec::new();
+    for pair in flags.all("as-user-extra") {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match extra.iter_mut().find(|(k, _)| k == key) {
+            Some((_, values)) => values.push(value.to_owned()),
+            None => extra.push((key.to_owned(), vec![value.to_owned()])),
+        }
     }
-    if !groups.iter().any(|g| &**g == "system:unauthenticated") {
-        groups.push("system:authenticated".into());
-    }
-    Some(client.acting_as(User {
-        name: name.into(),
-        uid: flags.str("as-uid").into(),
-        groups,
+    Some(client.impersonating(Impersonation {
+        user: name.to_owned(),
+        groups: flags.all("as-group").to_vec(),
+        uid: flags.str("as-uid").to_owned(),
+        extra,
     }))
 }
 

@@ -134,9 +134,8 @@ pub const GLOBAL: &[Flag] = &[
         '\0',
         Kind::Array,
         "[]",
-        "Extra attributes of the user to act as.",
-    )
-    .but(NOT_SIMULATED),
+        "Extra attribute of the user to act as: KEY=VALUE; may be given many times.",
+    ),
     flag("cache-dir", '\0', Kind::Str, "", "Directory of the discovery cache.").but(NOT_SIMULATED),
     flag(
         "certificate-authority",

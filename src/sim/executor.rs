@@ -85,6 +85,7 @@ struct Timers {
 }
 
 struct Inner {
+    seed: u64,
     now: Cell<Time>,
     ready: Arc<Ready>,
     tasks: RefCell<BTreeMap<TaskId, Option<Task>>>,
@@ -104,6 +105,7 @@ impl Sim {
     /// A world that begins at `start`, whose random choices follow from `seed`.
     pub fn new(seed: u64, start: Time) -> Sim {
         Sim(Rc::new(Inner {
+            seed,
             now: Cell::new(start),
             ready: Arc::default(),
             tasks: RefCell::default(),
@@ -114,6 +116,11 @@ impl Sim {
             ids: Cell::new(0),
             steps: Cell::new(0),
         }))
+    }
+
+    /// What the world's random choices, and its keys, follow from.
+    pub fn seed(&self) -> u64 {
+        self.0.seed
     }
 
     /// The virtual time now.

@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api::{ApiServer, Client, Status, User};
+use crate::api::{ApiServer, Client, Status, User, auth};
 use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
@@ -97,6 +97,7 @@ impl World {
                 object.set(&["data", "config.conf"], config);
             }
         })?;
+        api.authorizer().set_mode(auth::rbac::Mode::NodeRbac);
         let network = Network::start(&api, mode);
         let controllers = options
             .controllers

@@ -1,0 +1,330 @@
+//! The authorizers of a kubeadm cluster (`--authorization-mode=Node,RBAC`): the group of the
+//! masters, the kubelets' own rules, and roles with their bindings.
+//!
+//! What a user may do is put together from the bindings once, and kept until a role or a binding
+//! changes. A decision walks the user's own rules only.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::attributes::Attributes;
+use super::node;
+use super::user::{MASTERS, User};
+use crate::api::object::{Object, ObjectKey};
+use crate::api::server::ApiServer;
+use crate::api::status::Status;
+use crate::limits;
+use crate::value::Value;
+
+pub const GROUP: &str = "rbac.authorization.k8s.io";
+pub const ROLES: &str = "roles.rbac.authorization.k8s.io";
+pub const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
+pub const ROLE_BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
+pub const CLUSTER_ROLE_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
+const SHELVES: [&str; 4] = [ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS];
+
+/// How requests are authorized (`--authorization-mode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Everybody may do anything: an API server's own default.
+    #[default]
+    AlwaysAllow,
+    /// As kubeadm starts it.
+    NodeRbac,
+}
+
+/// What the authorizers say about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub allowed: bool,
+    /// Why, as a `SubjectAccessReview` shows it; mostly empty for refusals.
+    pub reason: String,
+}
+
+impl Decision {
+    fn allow(reason: impl Into<String>) -> Decision {
+        Decision {
+            allowed: true,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// One rule that applies to a user.
+#[derive(Clone, Debug)]
+struct Grant {
+    /// The `PolicyRule`.
+    rule: Value,
+    /// The binding that gives it: `ClusterRoleBinding "a" of ClusterRole "b" to User "c"`.
+    by: Rc<str>,
+}
+
+/// What a user's bindings give.
+#[derive(Default)]
+struct Grants {
+    everywhere: Vec<Grant>,
+    /// Roles that cluster-wide bindings name and that are not there.
+    missing: Vec<String>,
+    /// By namespace, with what is missing there.
+    within: BTreeMap<Rc<str>, (Vec<Grant>, Vec<String>)>,
+}
+
+#[derive(Default)]
+struct Cache {
+    /// The revisions of [`SHELVES`] that the grants are of.
+    revisions: [u64; 4],
+    users: BTreeMap<Identity, Rc<Grants>>,
+}
+
+/// A user, as far as bindings can tell users apart.
+type Identity = (Rc<str>, Rc<[Rc<str>]>);
+
+/// The authorizers of one API server.
+#[derive(Default)]
+pub struct Authorizer {
+    mode: std::cell::Cell<Mode>,
+    cache: RefCell<Cache>,
+}
+
+impl Authorizer {
+    pub fn set_mode(&self, mode: Mode) {
+        self.mode.set(mode);
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode.get()
+    }
+
+    /// Refuses what the user may not do.
+    ///
+    /// # Errors
+    /// 403 Forbidden.
+    pub fn require(&self, api: &ApiServer, user: &User, asked: &Attributes) -> Result<(), Status> {
+        let decision = self.decide(api, user, asked);
+        if decision.allowed {
+            return Ok(());
+        }
+        let mut why = asked.refusal(&user.name);
+        if !decision.reason.is_empty() {
+            why = format!("{why}: {}", decision.reason);
+        }
+        Err(if asked.is_resource() {
+            Status::forbidden(asked.group, asked.resource, asked.name, why)
+        } else {
+            Status::failure(403, "Forbidden", format!("forbidden: {why}")).with_empty_details()
+        })
+    }
+
+    /// Whether nothing is asked about this user.
+    pub fn allows_everything(&self, user: &User) -> bool {
+        self.mode.get() == Mode::AlwaysAllow || user.is_in(MASTERS)
+    }
+
+    /// Whether the user may do what is asked.
+    pub fn decide(&self, api: &ApiServer, user: &User, asked: &Attributes) -> Decision {
+        if self.allows_everything(user) {
+            return Decision::allow("");
+        }
+        let kubelet = node::node_of(user).map(|node| node::decide(api, node, asked));
+        if let Some(Ok(())) = kubelet {
+            return Decision::allow("");
+        }
+        let grants = self.grants(api, user);
+        let within = grants.within.get(asked.namespace);
+        let mut all = grants.everywhere.iter().chain(within.iter().flat_map(|(g, _)| g));
+        if let Some(grant) = all.find(|g| rule_allows(&g.rule, asked)) {
+            return Decision::allow(format!("RBAC: allowed by {}", grant.by));
+        }
+        let mut reasons: Vec<String> = Vec::new();
+        if let Some(Err(why)) = kubelet
+            && !why.is_empty()
+        {
+            reasons.push(why);
+        }
+        let mut missing: Vec<&str> = Vec::new();
+        for name in grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m)) {
+            if !missing.contains(&name.as_str()) {
+                missing.push(name);
+            }
+        }
+        match missing.as_slice() {
+            [] => {}
+            [one] => reasons.push(format!("RBAC: {one}")),
+            many => reasons.push(format!("RBAC: [{}]", many.join(", "))),
+        }
+        Decision {
+            allowed: false,
+            reason: reasons.join("\n"),
+        }
+    }
+
+    /// The rules that apply to the user in a namespace (cluster-wide ones alone, when it is empty),
+    /// and what could not be resolved.
+    pub fn rules(&self, api: &ApiServer, user: &User, namespace: &str) -> (Vec<Value>, Vec<String>) {
+        let grants = self.grants(api, user);
+        let within = grants.within.get(namespace);
+        let rules = grants.everywhere.iter().chain(within.iter().flat_map(|(g, _)| g));
+        let missing = grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m));
+        (rules.map(|g| g.rule.clone()).collect(), missing.cloned().collect())
+    }
+
+    fn grants(&self, api: &ApiServer, user: &User) -> Rc<Grants> {
+        let store = api.store();
+        let revisions = SHELVES.map(|shelf| store.shelf_revision(shelf));
+        let mut cache = self.cache.borrow_mut();
+        if cache.revisions != revisions || cache.users.len() >= limits::AUTHORIZED_USERS {
+            cache.users.clear();
+            cache.revisions = revisions;
+        }
+        let identity = (user.name.clone(), user.groups.clone());
+        cache
+            .users
+            .entry(identity)
+            .or_insert_with(|| Rc::new(collect(api, user)))
+            .clone()
+    }
+}
+
+/// Walks all bindings, as the rule resolver does: the cluster's first, then the namespaces'.
+fn collect(api: &ApiServer, user: &User) -> Grants {
+    let mut grants = Grants::default();
+    let store = api.store();
+    for binding in store.list(CLUSTER_ROLE_BINDINGS, "") {
+        let Some(subject) = applies(&binding, user) else {
+            continue;
+        };
+        match role_rules(api, &binding) {
+            Ok(rules) => {
+                let by = describe(&binding, subject);
+                let made = rules.into_iter().map(|rule| Grant { rule, by: by.clone() });
+                grants.everywhere.extend(made);
+            }
+            Err(missing) => grants.missing.push(missing),
+        }
+    }
+    for binding in store.list(ROLE_BINDINGS, "") {
+        let Some(subject) = applies(&binding, user) else {
+            continue;
+        };
+        let place = grants.within.entry(binding.namespace().into()).or_default();
+        match role_rules(api, &binding) {
+            Ok(rules) => {
+                let by = describe(&binding, subject);
+                place
+                    .0
+                    .extend(rules.into_iter().map(|rule| Grant { rule, by: by.clone() }));
+            }
+            Err(missing) => place.1.push(missing),
+        }
+    }
+    grants
+}
+
+/// The first subject of a binding that the user is.
+fn applies<'a>(binding: &'a Object, user: &User) -> Option<&'a Value> {
+    binding.value().get("subjects").items().iter().find(|subject| {
+        let name = subject.get("name").str();
+        match subject.get("kind").str() {
+            "User" => name == &*user.name,
+            "Group" => user.is_in(name),
+            "ServiceAccount" => {
+                let namespace = match subject.get("namespace").str() {
+                    "" => binding.namespace(),
+                    given => given,
+                };
+                !namespace.is_empty() && user.as_service_account() == Some((namespace, name))
+            }
+            _ => false,
+        }
+    })
+}
+
+/// The rules of the role that a binding refers to.
+///
+/// # Errors
+/// The sentence about a role that is not there.
+pub fn role_rules(api: &ApiServer, binding: &Object) -> Result<Vec<Value>, String> {
+    let reference = binding.value().get("roleRef");
+    referenced_rules(api, reference, binding.namespace())
+}
+
+/// The rules of the role that a `roleRef` names, for a binding in `namespace`.
+///
+/// # Errors
+/// The sentence about a role that is not there.
+pub fn referenced_rules(api: &ApiServer, reference: &Value, namespace: &str) -> Result<Vec<Value>, String> {
+    let name = reference.get("name").str();
+    let (shelf, key, singular) = match reference.get("kind").str() {
+        "Role" => (ROLES, ObjectKey::new(namespace, name), "role"),
+        "ClusterRole" => (CLUSTER_ROLES, ObjectKey::new("", name), "clusterrole"),
+        other => return Err(format!("unsupported role reference kind: {other:?}")),
+    };
+    match api.store().get(shelf, &key) {
+        Some(role) => Ok(role.value().get("rules").items().to_vec()),
+        None => Err(format!("{singular}.{GROUP} {name:?} not found")),
+    }
+}
+
+fn describe(binding: &Object, subject: &Value) -> Rc<str> {
+    let reference = binding.value().get("roleRef");
+    let (kind, name) = (reference.get("kind").str(), reference.get("name").str());
+    let who = match subject.get("kind").str() {
+        "ServiceAccount" => {
+            let namespace = match subject.get("namespace").str() {
+                "" => binding.namespace(),
+                given => given,
+            };
+            format!(
+                "ServiceAccount {:?}",
+                format!("{}/{namespace}", subject.get("name").str())
+            )
+        }
+        other => format!("{other} {:?}", subject.get("name").str()),
+    };
+    let text = if binding.namespace().is_empty() {
+        format!("ClusterRoleBinding {:?} of {kind} {name:?} to {who}", binding.name())
+    } else {
+        let full = format!("{}/{}", binding.name(), binding.namespace());
+        format!("RoleBinding {full:?} of {kind} {name:?} to {who}")
+    };
+    text.into()
+}
+
+fn has(list: &Value, word: &str) -> bool {
+    list.items().iter().any(|v| v.str() == word || v.str() == "*")
+}
+
+/// Whether a `PolicyRule` allows a request.
+pub fn rule_allows(rule: &Value, asked: &Attributes) -> bool {
+    if !has(rule.get("verbs"), asked.verb) {
+        return false;
+    }
+    if !asked.is_resource() {
+        return rule.get("nonResourceURLs").items().iter().any(|url| {
+            let url = url.str();
+            url == "*" || url == asked.path || url.strip_suffix('*').is_some_and(|p| asked.path.starts_with(p))
+        });
+    }
+    let names = rule.get("resourceNames").items();
+    has(rule.get("apiGroups"), asked.group)
+        && rule
+            .get("resources")
+            .items()
+            .iter()
+            .any(|r| resource_matches(r.str(), asked.resource, asked.subresource))
+        && (names.is_empty() || names.iter().any(|n| n.str() == asked.name))
+}
+
+/// Whether a rule's resource (`pods`, `pods/log`, `*/scale`, `*`) covers one.
+fn resource_matches(rule: &str, resource: &str, subresource: &str) -> bool {
+    if rule == "*" {
+        return true;
+    }
+    if subresource.is_empty() {
+        return rule == resource;
+    }
+    rule.strip_suffix(subresource)
+        .and_then(|r| r.strip_suffix('/'))
+        .is_some_and(|r| r == resource || r == "*")
+}

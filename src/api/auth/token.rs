@@ -1,0 +1,305 @@
+//! Tokens of service accounts: JSON web tokens as `TokenRequest` issues them and as authentication
+//! reads them back.
+//!
+//! Simulated: a real API server signs with RSA (`RS256`) or an elliptic curve. These tokens are
+//! signed with HMAC-SHA256 (`HS256`, and say so), under a key that follows from the world's seed: a
+//! token of one world is none in another, and one that was tampered with is none at all.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::user::User;
+use crate::api::object::{Object, ObjectKey};
+use crate::api::request::{Body, Method, Payload, Request, Response};
+use crate::api::server::{ApiServer, Target};
+use crate::api::status::{FieldErrors, Status};
+use crate::sim::Time;
+use crate::value::{Value, base64};
+use crate::{list, obj};
+
+/// `--service-account-issuer`, and the audience of the API server itself.
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// The claims that are Kubernetes' own.
+const OWN: &str = "kubernetes.io";
+
+/// A pod's default token lives a year though it says an hour (`--service-account-extend-token-expiration`).
+const EXTENDED: i64 = 365 * 24 * 60 * 60;
+/// What marks the token of a pod that the extension is for: the seconds that admission asks.
+const POD_SECONDS: i64 = 3_607;
+
+/// Base64 as JSON web tokens have it: `base64.RawURLEncoding`.
+pub fn encode(bytes: impl AsRef<[u8]>) -> String {
+    base64::encode(bytes)
+        .replace('+', "-")
+        .replace('/', "_")
+        .trim_end_matches('=')
+        .to_owned()
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut padded = text.replace('-', "+").replace('_', "/");
+    while !padded.len().is_multiple_of(4) {
+        padded.push('=');
+    }
+    base64::try_decode(&padded).ok()
+}
+
+/// The world's signing key.
+fn key(api: &ApiServer) -> [u8; 32] {
+    hmac_sha256::HMAC::mac(api.sim().seed().to_le_bytes(), b"kubetab: service account signing key")
+}
+
+/// Signs claims: `header.claims.signature`.
+pub fn sign(api: &ApiServer, claims: &Value) -> String {
+    let key = key(api);
+    let header = obj! { "alg": "HS256", "kid": encode(hmac_sha256::Hash::hash(&key)) };
+    let text = format!("{}.{}", encode(header.to_json()), encode(claims.to_json()));
+    let signature = hmac_sha256::HMAC::mac(text.as_bytes(), key);
+    format!("{text}.{}", encode(signature))
+}
+
+/// The claims of a token that this world has signed.
+fn verify(api: &ApiServer, token: &str) -> Option<Value> {
+    let (text, signature) = token.rsplit_once('.')?;
+    let (_, claims) = text.split_once('.')?;
+    if decode(signature)? != hmac_sha256::HMAC::mac(text.as_bytes(), key(api)) {
+        return None;
+    }
+    Value::from_json(std::str::from_utf8(&decode(claims)?).ok()?).ok()
+}
+
+/// Why a token is none.
+pub type Refused = String;
+
+/// The user of a token, and those of the audiences asked for that it is meant for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn review(api: &ApiServer, token: &str, audiences: &[&str]) -> Result<(User, Vec<String>), Refused> {
+    let claims = verify(api, token).ok_or("invalid bearer token")?;
+    let now = api.sim().now().as_secs() as i64;
+    let legacy = claims.str_at(&["iss"]) == LEGACY_ISSUER;
+    if claims.i64_at(&["exp"]).is_some_and(|end| end <= now) {
+        return Err("service account token has expired".into());
+    }
+    let own = claims.get(OWN);
+    let (namespace, name, uid) = if legacy {
+        let field = |f: &str| claims.get(&format!("{LEGACY_ISSUER}/{f}")).str();
+        (
+            field("namespace"),
+            field("service-account.name"),
+            field("service-account.uid"),
+        )
+    } else {
+        (
+            own.get("namespace").str(),
+            own.str_at(&["serviceaccount", "name"]),
+            own.str_at(&["serviceaccount", "uid"]),
+        )
+    };
+    let meant: Vec<&str> = match claims.get("aud") {
+        Value::Null => vec![ISSUER],
+        many => many.items().iter().map(Value::str).collect(),
+    };
+    let fit: Vec<String> = audiences
+        .iter()
+        .filter(|a| meant.contains(a))
+        .map(|a| (*a).to_owned())
+        .collect();
+    if fit.is_empty() {
+        return Err(format!(
+            "token audiences {meant:?} is invalid for the target audiences {audiences:?}"
+        ));
+    }
+    let account = api
+        .store()
+        .get("serviceaccounts", &ObjectKey::new(namespace, name))
+        .ok_or_else(|| format!("serviceaccounts {name:?} not found"))?;
+    if account.uid() != uid {
+        return Err("service account UID does not match claim".into());
+    }
+    let mut user = User::service_account(namespace, name);
+    user.uid = uid.into();
+    let mut extra: Vec<(Rc<str>, Vec<Rc<str>>)> = Vec::new();
+    let mut add = |field: &str, text: &str| {
+        if !text.is_empty() {
+            extra.push((
+                format!("authentication.kubernetes.io/{field}").into(),
+                vec![text.into()],
+            ));
+        }
+    };
+    if legacy {
+        let secret = claims.get(&format!("{LEGACY_ISSUER}/secret.name")).str();
+        let kept = api.store().get("secrets", &ObjectKey::new(namespace, secret));
+        if kept.is_none_or(|s| s.value().str_at(&["data", "token"]) != base64::encode(token)) {
+            return Err("token does not match server's copy".into());
+        }
+    } else {
+        add("credential-id", &format!("JTI={}", claims.str_at(&["jti"])));
+        for (kind, shelf) in [("node", "nodes"), ("pod", "pods"), ("secret", "secrets")] {
+            let bound = own.get(kind);
+            if bound.is_null() {
+                continue;
+            }
+            let (bound_name, bound_uid) = (bound.get("name").str(), bound.get("uid").str());
+            // A pod's token names its node, which need not be there any more.
+            let checked = kind != "node" || own.get("pod").is_null();
+            let key = ObjectKey::new(if kind == "node" { "" } else { namespace }, bound_name);
+            let object = api.store().get(shelf, &key);
+            if checked && object.is_none_or(|o| o.uid() != bound_uid) {
+                return Err(format!(
+                    "service account token has been invalidated: {kind} {bound_name:?} is gone"
+                ));
+            }
+            if kind != "secret" {
+                add(&format!("{kind}-name"), bound_name);
+                add(&format!("{kind}-uid"), bound_uid);
+            }
+        }
+    }
+    user.extra = extra.into();
+    Ok((user, fit))
+}
+
+/// `iss` of the tokens in Secrets of type `kubernetes.io/service-account-token`.
+pub const LEGACY_ISSUER: &str = "kubernetes.io/serviceaccount";
+
+/// The token of a Secret of type `kubernetes.io/service-account-token`, which does not end.
+pub fn legacy(api: &ApiServer, account: &Object, secret: &str) -> String {
+    let mut claims = obj! {
+        "iss": LEGACY_ISSUER,
+        "sub": format!("system:serviceaccount:{}:{}", account.namespace(), account.name()),
+    };
+    for (field, text) in [
+        ("namespace", account.namespace()),
+        ("secret.name", secret),
+        ("service-account.name", account.name()),
+        ("service-account.uid", account.uid()),
+    ] {
+        claims.set(&[&format!("{LEGACY_ISSUER}/{field}")], text);
+    }
+    sign(api, &claims)
+}
+
+/// Answers a `TokenRequest`: `POST …/serviceaccounts/NAME/token`.
+///
+/// # Errors
+/// 422 for an expiration out of bounds, 404 and 409 about what the token is bound to.
+pub fn request(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    if request.method != Method::Post {
+        return Err(Status::method_not_allowed());
+    }
+    let (Body::Value(asked) | Body::Typed(asked)) = std::mem::take(&mut request.body) else {
+        return Err(Status::bad_request("no body was sent"));
+    };
+    let account = api.find(&Target {
+        subresource: String::new(),
+        ..target.clone()
+    })?;
+    let seconds = asked.i64_at(&["spec", "expirationSeconds"]).unwrap_or(3_600);
+    let mut errors = FieldErrors::default();
+    let mut bad = |why: &str| errors.invalid("spec.expirationSeconds", &seconds.into(), why);
+    if seconds < 600 {
+        bad("may not specify a duration less than 10 minutes");
+    } else if seconds > 1 << 32 {
+        bad("may not specify a duration larger than 2^32 seconds");
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", &errors));
+    }
+    let now = api.sim().now();
+    let mut audiences = asked.at(&["spec", "audiences"]).clone();
+    if audiences.is_empty() {
+        audiences = list![ISSUER];
+    }
+    let bound = asked.at(&["spec", "boundObjectRef"]).clone();
+    let mut own = obj! {
+        "namespace": account.namespace(),
+        "serviceaccount": obj! { "name": account.name(), "uid": account.uid() },
+    };
+    if !bound.is_null() {
+        bind(api, &account, &bound, &mut own)?;
+    }
+    // What a pod is given outlives what it asked for, so that programs that never read it again go on.
+    let extended = seconds == POD_SECONDS && own.has("pod");
+    let lives = if extended { EXTENDED } else { seconds };
+    let end = |s: i64| now + Duration::from_secs(u64::try_from(s).unwrap_or(0));
+    let secs = |t: Time| t.as_secs() as i64;
+    if extended {
+        own.set(&["warnafter"], secs(end(seconds)));
+    }
+    let claims = obj! {
+        "aud": audiences.clone(),
+        "exp": secs(end(lives)),
+        "iat": secs(now),
+        "iss": ISSUER,
+        "jti": api.sim().random_uuid(),
+        "kubernetes.io": own,
+        "nbf": secs(now),
+        "sub": format!("system:serviceaccount:{}:{}", account.namespace(), account.name()),
+    };
+    let value = obj! {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "metadata": obj! {
+            "creationTimestamp": now,
+            "name": account.name(),
+            "namespace": account.namespace(),
+        },
+        "spec": obj! { "audiences": audiences, "boundObjectRef": bound, "expirationSeconds": seconds },
+        "status": obj! { "expirationTimestamp": end(seconds), "token": sign(api, &claims) },
+    };
+    Ok(Response::new(201, Payload::Value(value)))
+}
+
+/// Notes in the claims what a token is bound to.
+fn bind(api: &ApiServer, account: &Object, bound: &Value, own: &mut Value) -> Result<(), Status> {
+    let (kind, version) = (bound.get("kind").str(), bound.get("apiVersion").str());
+    let (name, uid) = (bound.get("name").str(), bound.get("uid").str());
+    let (shelf, field) = match (version, kind) {
+        ("v1", "Pod") => ("pods", "pod"),
+        ("v1", "Secret") => ("secrets", "secret"),
+        ("v1", "Node") => ("nodes", "node"),
+        _ => {
+            let (group, version) = version.split_once('/').unwrap_or(("", version));
+            let kind = if group.is_empty() {
+                format!("/{version}, Kind={kind}")
+            } else {
+                format!("{group}/{version}, Kind={kind}")
+            };
+            return Err(Status::bad_request(format!(
+                "cannot bind token to object of type {kind}"
+            )));
+        }
+    };
+    let namespace = if field == "node" { "" } else { account.namespace() };
+    let object = api
+        .store()
+        .get(shelf, &ObjectKey::new(namespace, name))
+        .ok_or_else(|| Status::not_found("", shelf, name))?;
+    let conflict = |uid: &str| {
+        let why = format!(
+            "the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated"
+        );
+        Status::conflict("", shelf, name, &why)
+    };
+    if !uid.is_empty() && uid != object.uid() {
+        return Err(conflict(uid));
+    }
+    own.set(&[field], obj! { "name": object.name(), "uid": object.uid() });
+    if field == "pod" {
+        if object.spec().get("serviceAccountName").str() != account.name() {
+            return Err(Status::bad_request(format!(
+                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
+                account.name()
+            )));
+        }
+        let node = object.spec().get("nodeName").str();
+        if let Some(node) = api.store().get("nodes", &ObjectKey::new("", node)) {
+            own.set(&["node"], obj! { "name": node.name(), "uid": node.uid() });
+        }
+    }
+    Ok(())
+}
