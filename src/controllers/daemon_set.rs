@@ -34,6 +34,7 @@ struct Inner {
     sim: Sim,
     client: Client,
     recorder: EventRecorder,
+    control: pods::PodControl,
     sets: Informer,
     nodes: Informer,
     pods: OwnerIndex,
@@ -53,9 +54,12 @@ pub fn start(context: &Context) {
     let set_resource = resource(api, "apps", "daemonsets");
     let pod_resource = resource(api, "", "pods");
     let revision_resource = resource(api, "apps", "controllerrevisions");
+    let expectations = Expectations::new(context.sim());
+    let recorder = context.recorder(&client, NAME);
     let controller = Controller(Rc::new(Inner {
         sim: context.sim().clone(),
-        recorder: context.recorder(&client, NAME),
+        control: pods::PodControl::new(context, &client, &recorder, &expectations),
+        recorder,
         client,
         sets: informers.of(&set_resource),
         nodes: informers.of(&resource(api, "", "nodes")),
@@ -65,7 +69,7 @@ pub fn start(context: &Context) {
         pod_resource,
         revision_resource,
         queue: WorkQueue::new(context.sim()),
-        expectations: Expectations::new(context.sim()),
+        expectations,
     }));
     let c = controller.clone();
     controller.0.sets.on_change(move |old, new| {
@@ -504,95 +508,14 @@ impl Controller {
         inner
             .expectations
             .expect(&key, missing.len(), excess.iter().map(Object::key));
-        let mut failure = None;
-        let (mut at, mut batch) = (0, 1.min(missing.len()));
-        while batch > 0 {
-            let nodes = missing.get(at..at + batch).unwrap_or(&[]);
-            let results = join_all(nodes.iter().map(|node| self.create_pod(pass, node))).await;
-            at += batch;
-            for status in results.into_iter().filter_map(Result::err) {
-                inner.expectations.created(&key);
-                if !pods::namespace_ends(&status) {
-                    failure = Some(status);
-                }
-            }
-            if failure.is_some() {
-                (at..missing.len()).for_each(|_| inner.expectations.created(&key));
-                break;
-            }
-            batch = (batch * 2).min(missing.len() - at);
-        }
-        let results = join_all(excess.iter().map(|pod| self.delete_pod(&pass.set, pod))).await;
-        failure = failure.or(results.into_iter().find_map(Result::err));
-        failure.map_or(Ok(()), Err)
-    }
-
-    async fn create_pod(&self, pass: &Pass, node: &str) -> Result<(), Status> {
-        let inner = &self.0;
-        let set = &pass.set;
-        let mut template = set.spec().get("template").clone();
-        template.set(&["metadata", "labels", HASH_LABEL], pass.hash.as_str());
-        if let Some(generation) = set.annotation(GENERATION) {
-            template.set(&["metadata", "labels", GENERATION_LABEL], generation);
-        }
-        template.set(&["spec", "tolerations"], tolerations(template.get("spec")));
-        let field = obj! { "key": "metadata.name", "operator": "In", "values": list![node] };
-        template.set(
-            &[
-                "spec",
-                "affinity",
-                "nodeAffinity",
-                "requiredDuringSchedulingIgnoredDuringExecution",
-            ],
-            obj! { "nodeSelectorTerms": list![obj! { "matchFields": list![field] }] },
-        );
-        let body = Body::Typed(pods::from_template(set, &template));
-        let made = inner
-            .client
-            .create(&inner.pod_resource, set.namespace(), body, &WriteOptions::default())
+        let (_, created) = inner
+            .control
+            .create_many(&pass.set, missing.len(), |i| {
+                pod(pass, missing.get(i).map_or("", |n| n))
+            })
             .await;
-        match made {
-            Ok(pod) => {
-                let message = format!("Created pod: {}", pod.name());
-                inner
-                    .recorder
-                    .event(set, EventType::Normal, "SuccessfulCreate", message);
-                Ok(())
-            }
-            Err(status) => {
-                if !pods::namespace_ends(&status) {
-                    let message = format!("Error creating: {}", status.message());
-                    inner.recorder.event(set, EventType::Warning, "FailedCreate", message);
-                }
-                Err(status)
-            }
-        }
-    }
-
-    async fn delete_pod(&self, set: &Object, pod: &Object) -> Result<(), Status> {
-        let inner = &self.0;
-        let deleted = inner
-            .client
-            .delete(&inner.pod_resource, pod.namespace(), pod.name(), delete_uid(pod.uid()))
-            .await;
-        match deleted {
-            Ok(_) => {
-                let message = format!("Deleted pod: {}", pod.name());
-                inner
-                    .recorder
-                    .event(set, EventType::Normal, "SuccessfulDelete", message);
-                Ok(())
-            }
-            Err(status) => {
-                inner.expectations.deleted(&set.key(), &pod.key());
-                if status.is_not_found() {
-                    return Ok(());
-                }
-                let message = format!("Error deleting: {}", status.message());
-                inner.recorder.event(set, EventType::Warning, "FailedDelete", message);
-                Err(status)
-            }
-        }
+        let results = join_all(excess.iter().map(|pod| inner.control.delete(&pass.set, pod))).await;
+        created.and(results.into_iter().collect())
     }
 
     /// Deletes revisions beyond the limit that no pod is of, the oldest first.
@@ -676,6 +599,28 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// The pod of the present template for a node.
+fn pod(pass: &Pass, node: &str) -> Value {
+    let set = &pass.set;
+    let mut template = set.spec().get("template").clone();
+    template.set(&["metadata", "labels", HASH_LABEL], pass.hash.as_str());
+    if let Some(generation) = set.annotation(GENERATION) {
+        template.set(&["metadata", "labels", GENERATION_LABEL], generation);
+    }
+    template.set(&["spec", "tolerations"], tolerations(template.get("spec")));
+    let field = obj! { "key": "metadata.name", "operator": "In", "values": list![node] };
+    template.set(
+        &[
+            "spec",
+            "affinity",
+            "nodeAffinity",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+        ],
+        obj! { "nodeSelectorTerms": list![obj! { "matchFields": list![field] }] },
+    );
+    pods::from_template(set, &template)
 }
 
 fn selector(set: &Object) -> Selector {

@@ -12,6 +12,7 @@ pub mod event_ttl;
 pub mod expectations;
 pub mod garbage_collector;
 pub mod hash;
+pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod ownership;
@@ -24,6 +25,7 @@ pub mod service_pods;
 pub mod taint_eviction;
 #[cfg(test)]
 pub mod testing;
+pub mod ttl_after_finished;
 
 pub use context::{Context, Informers, Options};
 
@@ -47,12 +49,14 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("endpoints-controller", endpoints::start),
         ("event-ttl", event_ttl::start),
         ("garbage-collector-controller", garbage_collector::start),
+        ("job-controller", job::start),
         ("namespace-controller", namespace::start),
         ("node-lifecycle-controller", node_lifecycle::start),
         ("pod-garbage-collector-controller", pod_gc::start),
         ("root-ca-certificate-publisher-controller", root_ca::start),
         ("serviceaccount-controller", service_account::start),
         ("taint-eviction-controller", taint_eviction::start),
+        ("ttl-after-finished-controller", ttl_after_finished::start),
         ("replicaset-controller", replica_set::start_replica_sets),
         (
             "replicationcontroller-controller",

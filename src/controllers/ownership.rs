@@ -17,6 +17,8 @@ pub struct Claimer<'a> {
     pub selector: &'a Selector,
     /// The resource of what is claimed.
     pub resource: &'a Rc<Resource>,
+    /// A finalizer that adopted objects get; empty for none.
+    pub finalizer: &'a str,
     /// Whether the owner was found to be alive.
     checked: Cell<bool>,
 }
@@ -35,6 +37,7 @@ impl<'a> Claimer<'a> {
             owner,
             selector,
             resource,
+            finalizer: "",
             checked: Cell::new(false),
         }
     }
@@ -102,7 +105,12 @@ impl<'a> Claimer<'a> {
         }
         let mut owners: Vec<Value> = object.owner_references().to_vec();
         owners.push(self.owner.controller_reference());
-        self.patch_owners(object, owners).await
+        let mut finalizers: Vec<Value> = Vec::new();
+        if !self.finalizer.is_empty() && !object.finalizers().any(|f| f == self.finalizer) {
+            finalizers = object.metadata().get("finalizers").items().to_vec();
+            finalizers.push(self.finalizer.into());
+        }
+        self.patch_owners(object, owners, finalizers).await
     }
 
     async fn release(&self, object: &Object) -> Result<(), Status> {
@@ -112,16 +120,19 @@ impl<'a> Claimer<'a> {
             .filter(|o| o.str_at(&["uid"]) != self.owner.uid())
             .cloned()
             .collect();
-        self.patch_owners(object, owners).await
+        self.patch_owners(object, owners, Vec::new()).await
     }
 
-    async fn patch_owners(&self, object: &Object, owners: Vec<Value>) -> Result<(), Status> {
+    async fn patch_owners(&self, object: &Object, owners: Vec<Value>, finalizers: Vec<Value>) -> Result<(), Status> {
         let owners = if owners.is_empty() {
             Value::Null
         } else {
             Value::list(owners)
         };
-        let patch = obj! { "metadata": obj! { "ownerReferences": owners, "uid": object.uid() } };
+        let mut patch = obj! { "metadata": obj! { "ownerReferences": owners, "uid": object.uid() } };
+        if !finalizers.is_empty() {
+            patch.set(&["metadata", "finalizers"], finalizers);
+        }
         let none = WriteOptions::default();
         self.client
             .patch(

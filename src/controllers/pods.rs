@@ -1,14 +1,25 @@
 //! What controllers ask of pods: activity, readiness, availability, and the order in which a
-//! controller that has too many deletes them. Pure functions.
+//! controller that has too many deletes them; and what creates and deletes them, with their events.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api::Object;
+use futures::future::join_all;
+
+use super::context::{Context, resource};
+use super::expectations::Expectations;
+use crate::api::client::delete_uid;
+use crate::api::events::{EventRecorder, EventType};
+use crate::api::{Body, Client, Object, Resource, Status, WriteOptions};
 use crate::list;
 use crate::sim::Time;
 use crate::value::Value;
+
+/// The first batch of creations; each later one is twice as large, as long as all of a batch succeed
+/// (`SlowStartInitialBatchSize`).
+const SLOW_START: usize = 1;
 
 pub fn phase(pod: &Object) -> &str {
     pod.status().str_at(&["phase"])
@@ -203,14 +214,177 @@ pub fn from_template(owner: &Object, template: &Value) -> Value {
 }
 
 /// The error of a namespace that ends: nothing more can be created there, and nobody need be told.
-pub fn namespace_ends(status: &crate::api::Status) -> bool {
+pub fn namespace_ends(status: &Status) -> bool {
     status.code() == 403 && status.message().contains("because it is being terminated")
+}
+
+/// Creates and deletes the pods of a controller, with its events (`RealPodControl`). Clones share
+/// everything.
+#[derive(Clone)]
+pub struct PodControl {
+    client: Client,
+    recorder: EventRecorder,
+    pods: Rc<Resource>,
+    expectations: Expectations,
+}
+
+impl PodControl {
+    /// For the controller that `client` acts for. What it does not see happen is taken from
+    /// `expectations`.
+    pub fn new(
+        context: &Context,
+        client: &Client,
+        recorder: &EventRecorder,
+        expectations: &Expectations,
+    ) -> PodControl {
+        PodControl {
+            client: client.clone(),
+            recorder: recorder.clone(),
+            pods: resource(context.api(), "", "pods"),
+            expectations: expectations.clone(),
+        }
+    }
+
+    /// Creates a pod of `owner`, and says so in an event.
+    ///
+    /// # Errors
+    /// The API's failure; an event tells it unless the namespace ends.
+    pub async fn create(&self, owner: &Object, pod: Value) -> Result<(), Status> {
+        let made = self
+            .client
+            .create(
+                &self.pods,
+                owner.namespace(),
+                Body::Typed(pod),
+                &WriteOptions::default(),
+            )
+            .await;
+        match made {
+            Ok(pod) => {
+                let message = format!("Created pod: {}", pod.name());
+                self.recorder
+                    .event(owner, EventType::Normal, "SuccessfulCreate", message);
+                Ok(())
+            }
+            Err(status) => {
+                if !namespace_ends(&status) {
+                    let message = format!("Error creating: {}", status.message());
+                    self.recorder.event(owner, EventType::Warning, "FailedCreate", message);
+                }
+                Err(status)
+            }
+        }
+    }
+
+    /// Creates pods, the `i`th as `pod(i)` gives it, in batches of 1, 2, 4, …, each begun only when
+    /// all of the batch before succeeded. `count` creations must be expected before: those that
+    /// failed or were not tried no longer are. Gives how many were created, and the first failure,
+    /// which the end of the namespace is not.
+    pub async fn create_many(
+        &self,
+        owner: &Object,
+        count: usize,
+        pod: impl Fn(usize) -> Value,
+    ) -> (usize, Result<(), Status>) {
+        let (created, result) = slow_start(count, |i| self.create(owner, pod(i))).await;
+        for _ in created..count {
+            self.expectations.created(&owner.key());
+        }
+        let result = match result {
+            Err(status) if namespace_ends(&status) => Ok(()),
+            other => other,
+        };
+        (created, result)
+    }
+
+    /// Deletes a pod of `owner`, and says so in an event. One that is gone already is a success.
+    ///
+    /// # Errors
+    /// The API's failure, which an event tells.
+    pub async fn delete(&self, owner: &Object, pod: &Object) -> Result<(), Status> {
+        let deleted = self
+            .client
+            .delete(&self.pods, pod.namespace(), pod.name(), delete_uid(pod.uid()))
+            .await;
+        match deleted {
+            Ok(_) => {
+                let message = format!("Deleted pod: {}", pod.name());
+                self.recorder
+                    .event(owner, EventType::Normal, "SuccessfulDelete", message);
+                Ok(())
+            }
+            Err(status) => {
+                self.expectations.deleted(&owner.key(), &pod.key());
+                if status.is_not_found() {
+                    return Ok(());
+                }
+                let message = format!("Error deleting: {}", status.message());
+                self.recorder.event(owner, EventType::Warning, "FailedDelete", message);
+                Err(status)
+            }
+        }
+    }
+}
+
+/// Calls `f` `count` times, with 0, 1, 2, …, in batches of 1, 2, 4, …, each begun only when all of
+/// the batch before succeeded. Returns how many succeeded, and the first failure.
+pub async fn slow_start<F: Future<Output = Result<(), Status>>>(
+    count: usize,
+    f: impl Fn(usize) -> F,
+) -> (usize, Result<(), Status>) {
+    let (mut done, mut batch) = (0, SLOW_START.min(count));
+    while batch > 0 {
+        let results = join_all((done..done + batch).map(&f)).await;
+        let mut failure = None;
+        for result in results {
+            match result {
+                Ok(()) => done += 1,
+                Err(status) => failure = failure.or(Some(status)),
+            }
+        }
+        if let Some(status) = failure {
+            return (done, Err(status));
+        }
+        batch = (batch * 2).min(count - done);
+    }
+    (done, Ok(()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
     use crate::obj;
+    use crate::sim::Sim;
+
+    /// How many calls slow start makes at each time, when each takes a second.
+    fn batches(count: usize) -> Vec<usize> {
+        let sizes: Rc<RefCell<BTreeMap<u64, usize>>> = Rc::default();
+        let sim = Sim::new(1, Time::default());
+        let (s, z) = (sim.clone(), sizes.clone());
+        let work = async move {
+            slow_start(count, |_| {
+                *z.borrow_mut().entry(s.now().0).or_default() += 1;
+                let s = s.clone();
+                async move {
+                    s.sleep(Duration::from_secs(1)).await;
+                    Ok(())
+                }
+            })
+            .await
+        };
+        sim.run_future(work, Time::from_secs(1_000));
+        sizes.borrow().values().copied().collect()
+    }
+
+    #[test]
+    fn slow_start_doubles() {
+        assert_eq!(batches(0), [0usize; 0]);
+        assert_eq!(batches(1), [1]);
+        assert_eq!(batches(10), [1, 2, 4, 3]);
+        assert_eq!(batches(500), [1, 2, 4, 8, 16, 32, 64, 128, 245]);
+    }
 
     fn pod(name: &str, node: &str, phase: &str, ready: Option<u64>, cost: &str, restarts: i64, created: u64) -> Object {
         let mut conditions = list![];

@@ -1,7 +1,6 @@
 //! The ReplicaSet controller, and the ReplicationController controller, which is the same one over
 //! the older kind: keeps the number of pods at `spec.replicas`.
 
-use std::future::Future;
 use std::rc::Rc;
 
 use futures::future::join_all;
@@ -10,18 +9,12 @@ use super::context::{Context, OwnerIndex, resource};
 use super::expectations::Expectations;
 use super::ownership::Claimer;
 use super::pods;
-use crate::api::client::delete_uid;
-use crate::api::events::{EventRecorder, EventType};
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Selector, Status, WriteOptions};
+use crate::api::{Client, Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
 use crate::sim::WorkQueue;
-use crate::value::Value;
 
 /// At most so many creations or deletions in one pass.
 const BURST: usize = 500;
-
-/// The first batch of creations; each later one is twice as large, as long as all of a batch succeed.
-const SLOW_START: usize = 1;
 
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
@@ -29,7 +22,7 @@ struct Controller(Rc<Inner>);
 struct Inner {
     context: Context,
     client: Client,
-    recorder: EventRecorder,
+    control: pods::PodControl,
     sets: Informer,
     pods: OwnerIndex,
     set_resource: Rc<Resource>,
@@ -59,8 +52,9 @@ fn start(context: &Context, set_resource: Rc<Resource>, component: &'static str)
     let client = context.client(component);
     let pod_resource = resource(context.api(), "", "pods");
     let informers = context.informers();
+    let expectations = Expectations::new(context.sim());
     let controller = Controller(Rc::new(Inner {
-        recorder: context.recorder(&client, component),
+        control: pods::PodControl::new(context, &client, &context.recorder(&client, component), &expectations),
         client,
         sets: informers.of(&set_resource),
         pods: informers.by_owner(&pod_resource),
@@ -68,7 +62,7 @@ fn start(context: &Context, set_resource: Rc<Resource>, component: &'static str)
         set_resource,
         pod_resource,
         queue: WorkQueue::new(context.sim()),
-        expectations: Expectations::new(context.sim()),
+        expectations,
         context: context.clone(),
     }));
     let c = controller.clone();
@@ -205,23 +199,16 @@ impl Controller {
             let count = (wanted - active.len()).min(BURST);
             inner.expectations.expect(&key, count, []);
             let template = set.spec().get("template");
-            let (created, result) = slow_start(count, || self.create_pod(set, template)).await;
-            for _ in created..count {
-                // What was not even tried, or failed, will not be seen.
-                inner.expectations.created(&key);
-            }
-            return match result {
-                Err(status) if pods::namespace_ends(&status) => Ok(()),
-                Err(status) => Err(("FailedCreate", status)),
-                Ok(()) => Ok(()),
-            };
+            let pod = pods::from_template(set, template);
+            let (_, result) = inner.control.create_many(set, count, |_| pod.clone()).await;
+            return result.map_err(|status| ("FailedCreate", status));
         }
         if active.len() > wanted {
             let count = (active.len() - wanted).min(BURST);
             let now = inner.context.sim().now();
             let gone = pods::to_delete(active.to_vec(), &self.related(set), count, now);
             inner.expectations.expect(&key, 0, gone.iter().map(Object::key));
-            let results = join_all(gone.iter().map(|pod| self.delete_pod(set, pod))).await;
+            let results = join_all(gone.iter().map(|pod| inner.control.delete(set, pod))).await;
             if let Some(Err(status)) = results.into_iter().find(Result::is_err) {
                 return Err(("FailedDelete", status));
             }
@@ -236,57 +223,6 @@ impl Controller {
             None => vec![set.clone()],
         };
         sets.iter().flat_map(|s| self.0.pods.owned(s.uid())).collect()
-    }
-
-    async fn create_pod(&self, set: &Object, template: &Value) -> Result<(), Status> {
-        let inner = &self.0;
-        let body = Body::Typed(pods::from_template(set, template));
-        let made = inner
-            .client
-            .create(&inner.pod_resource, set.namespace(), body, &WriteOptions::default())
-            .await;
-        match made {
-            Ok(pod) => {
-                let message = format!("Created pod: {}", pod.name());
-                inner
-                    .recorder
-                    .event(set, EventType::Normal, "SuccessfulCreate", message);
-                Ok(())
-            }
-            Err(status) => {
-                if !pods::namespace_ends(&status) {
-                    let message = format!("Error creating: {}", status.message());
-                    inner.recorder.event(set, EventType::Warning, "FailedCreate", message);
-                }
-                Err(status)
-            }
-        }
-    }
-
-    async fn delete_pod(&self, set: &Object, pod: &Object) -> Result<(), Status> {
-        let inner = &self.0;
-        let deleted = inner
-            .client
-            .delete(&inner.pod_resource, pod.namespace(), pod.name(), delete_uid(pod.uid()))
-            .await;
-        match deleted {
-            Ok(_) => {
-                let message = format!("Deleted pod: {}", pod.name());
-                inner
-                    .recorder
-                    .event(set, EventType::Normal, "SuccessfulDelete", message);
-                Ok(())
-            }
-            Err(status) => {
-                inner.expectations.deleted(&set.key(), &pod.key());
-                if status.is_not_found() {
-                    return Ok(());
-                }
-                let message = format!("Error deleting: {}", status.message());
-                inner.recorder.event(set, EventType::Warning, "FailedDelete", message);
-                Err(status)
-            }
-        }
     }
 
     async fn update_status(
@@ -372,68 +308,12 @@ fn min_ready_seconds(set: &Object) -> i64 {
     set.spec().i64_at(&["minReadySeconds"]).unwrap_or(0)
 }
 
-/// Calls `f` `count` times in batches of 1, 2, 4, …, each begun only when all of the batch before
-/// succeeded. Returns how many succeeded, and the first failure.
-pub(super) async fn slow_start<F: Future<Output = Result<(), Status>>>(
-    count: usize,
-    f: impl Fn() -> F,
-) -> (usize, Result<(), Status>) {
-    let (mut done, mut batch) = (0, SLOW_START.min(count));
-    while batch > 0 {
-        let results = join_all((0..batch).map(|_| f())).await;
-        let mut failure = None;
-        for result in results {
-            match result {
-                Ok(()) => done += 1,
-                Err(status) => failure = failure.or(Some(status)),
-            }
-        }
-        if let Some(status) = failure {
-            return (done, Err(status));
-        }
-        batch = (batch * 2).min(count - done);
-    }
-    (done, Ok(()))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
     use super::super::testing::World;
     use super::*;
     use crate::list;
-    use crate::sim::{Sim, Time};
-
-    /// How many calls slow start makes at each time, when each takes a second.
-    fn batches(count: usize) -> Vec<usize> {
-        let sizes: Rc<RefCell<BTreeMap<u64, usize>>> = Rc::default();
-        let sim = Sim::new(1, Time::default());
-        let (s, z) = (sim.clone(), sizes.clone());
-        let work = async move {
-            slow_start(count, || {
-                *z.borrow_mut().entry(s.now().0).or_default() += 1;
-                let s = s.clone();
-                async move {
-                    s.sleep(Duration::from_secs(1)).await;
-                    Ok(())
-                }
-            })
-            .await
-        };
-        sim.run_future(work, Time::from_secs(1_000));
-        sizes.borrow().values().copied().collect()
-    }
-
-    #[test]
-    fn slow_start_doubles() {
-        assert_eq!(batches(0), [0usize; 0]);
-        assert_eq!(batches(1), [1]);
-        assert_eq!(batches(10), [1, 2, 4, 3]);
-        assert_eq!(batches(500), [1, 2, 4, 8, 16, 32, 64, 128, 245]);
-    }
+    use crate::value::Value;
 
     fn set(replicas: i64) -> Value {
         obj! {

@@ -77,6 +77,14 @@ fn each_container(spec: &mut Value, mut f: impl FnMut(&mut Value)) {
     }
 }
 
+/// What a refused patch is reported as: with the words of the verb, and as kubectl's own error.
+fn refused(error: &Error, what: &str) -> Error {
+    match error {
+        Error::Status(status) => Error::plain(format!("{what} {}", status.message())),
+        other => other.clone(),
+    }
+}
+
 async fn image(cmd: &Cmd) -> Result<(), Error> {
     let (resources, images) = pairs(&cmd.args, "image")?;
     let found = find(cmd, resources).await?;
@@ -123,7 +131,7 @@ async fn image(cmd: &Cmd) -> Result<(), Error> {
             continue;
         }
         if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(e);
+            errors.push(refused(&e, "failed to patch image update to pod template:"));
         }
     }
     Error::all(errors)
@@ -224,7 +232,7 @@ async fn resources(cmd: &Cmd) -> Result<(), Error> {
             continue;
         }
         if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(e);
+            errors.push(refused(&e, "failed to patch resources update to pod template"));
         }
     }
     Error::all(errors)
@@ -264,7 +272,7 @@ async fn service_account(cmd: &Cmd) -> Result<(), Error> {
             }
         }
         if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(e);
+            errors.push(refused(&e, "failed to patch ServiceAccountUpdate"));
         }
     }
     Error::all(errors)
@@ -408,7 +416,7 @@ async fn subject(cmd: &Cmd) -> Result<(), Error> {
         }
         object.set(&["subjects"], list);
         if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(e);
+            errors.push(refused(&e, "failed to patch subjects to rolebinding:"));
         }
     }
     Error::all(errors)
@@ -558,7 +566,7 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
             continue;
         }
         if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(e);
+            errors.push(refused(&e, "failed to patch env update to pod template:"));
         }
     }
     Error::all(errors)

@@ -77,6 +77,8 @@ pub struct WorkQueue<K> {
     sim: Sim,
     state: Rc<RefCell<QueueState<K>>>,
     signal: Signal,
+    /// The first and the longest delay of [`WorkQueue::add_rate_limited`].
+    rate: (Duration, Duration),
 }
 
 impl<K> Clone for WorkQueue<K> {
@@ -85,13 +87,21 @@ impl<K> Clone for WorkQueue<K> {
             sim: self.sim.clone(),
             state: self.state.clone(),
             signal: self.signal.clone(),
+            rate: self.rate,
         }
     }
 }
 
 impl<K: Ord + Clone + 'static> WorkQueue<K> {
     pub fn new(sim: &Sim) -> Self {
+        // client-go's default controller rate limiter.
+        WorkQueue::with_rate(sim, Duration::from_millis(5), Duration::from_secs(1000))
+    }
+
+    /// A queue whose keys come back after `first`, doubling up to `longest`, when they failed.
+    pub fn with_rate(sim: &Sim, first: Duration, longest: Duration) -> Self {
         WorkQueue {
+            rate: (first, longest),
             sim: sim.clone(),
             state: Rc::new(RefCell::new(QueueState {
                 order: VecDeque::new(),
@@ -144,8 +154,7 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
         });
     }
 
-    /// Adds a key after a delay that doubles with each call until [`WorkQueue::forget`]: 5 ms to
-    /// 1000 s, as client-go's default controller rate limiter.
+    /// Adds a key after a delay that doubles with each call until [`WorkQueue::forget`].
     pub fn add_rate_limited(&self, key: K) {
         let failures = {
             let mut state = self.state.borrow_mut();
@@ -153,8 +162,9 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
             *n += 1;
             *n
         };
-        let millis = 5u64.saturating_mul(1u64 << (failures - 1).min(20)).min(1_000_000);
-        self.add_after(key, Duration::from_millis(millis));
+        let (first, longest) = self.rate;
+        let delay = first.saturating_mul(1 << failures.saturating_sub(1).min(20));
+        self.add_after(key, delay.min(longest));
     }
 
     /// How often the key was re-added by [`WorkQueue::add_rate_limited`] since it was forgotten.

@@ -27,6 +27,7 @@ fn job_defaults(spec: &mut Value) {
     set_default(spec, "backoffLimit", if per_index { i32::MAX } else { 6 });
     set_default_zero(spec, "completionMode", "NonIndexed");
     set_default(spec, "suspend", false);
+    set_default(spec, "manualSelector", false);
     let replacement = if spec.get("podFailurePolicy").is_null() {
         "TerminatingOrFailed"
     } else {

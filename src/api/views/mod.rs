@@ -1,6 +1,8 @@
 //! Typed views: readers of stored objects, one file per kind. They borrow the object, copy nothing,
 //! and keep what is costly to work out in the object's memo. Nobody outside `api` walks raw trees.
 
+pub mod job;
 pub mod pod;
 
+pub use job::Job;
 pub use pod::{Container, ContainerStatus, Pod, Resources};

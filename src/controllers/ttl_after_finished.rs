@@ -1,0 +1,99 @@
+//! The TTL-after-finished controller: deletes jobs `spec.ttlSecondsAfterFinished` after their end.
+
+use super::context::{Context, resource};
+use super::pods;
+use crate::api::client::delete_uid;
+use crate::api::views::Job;
+use crate::api::{Object, ObjectKey, Status};
+use crate::sim::{Time, WorkQueue};
+
+const NAME: &str = "ttl-after-finished-controller";
+
+/// When a job's time is up; `None` for one that stays.
+fn expiry(job: &Object) -> Option<Time> {
+    if job.is_deleting() {
+        return None;
+    }
+    let view = Job(job);
+    Some(view.finish_time()? + pods::seconds(view.ttl_after_finished()?))
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let client = context.client(NAME);
+    let sim = context.sim().clone();
+    let jobs = resource(context.api(), "batch", "jobs");
+    let informer = context.informers().of(&jobs);
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(&sim);
+    let (q, s) = (queue.clone(), sim.clone());
+    informer.on_change(move |_, new| {
+        if let Some(job) = new
+            && let Some(when) = expiry(job)
+        {
+            q.add_after(job.key(), when.since(s.now()));
+        }
+    });
+    let (informers, q) = (vec![informer.clone()], queue.clone());
+    context.run(NAME, &queue, 5, informers, move |key| {
+        let (client, jobs, informer, queue, sim) =
+            (client.clone(), jobs.clone(), informer.clone(), q.clone(), sim.clone());
+        async move {
+            if informer.get(&key).as_ref().and_then(expiry).is_none() {
+                return Ok(());
+            }
+            // The informer may be behind: the present job decides.
+            let job = match client.get(&jobs, &key.namespace, &key.name).await {
+                Err(status) if status.is_not_found() => return Ok(()),
+                other => other?,
+            };
+            let Some(when) = expiry(&job) else { return Ok(()) };
+            if when > sim.now() {
+                queue.add_after(key, when.since(sim.now()));
+                return Ok(());
+            }
+            let mut options = delete_uid(job.uid());
+            options.set(&["propagationPolicy"], "Foreground");
+            match client.delete(&jobs, &key.namespace, &key.name, options).await {
+                Err(status) if !status.is_not_found() => Err::<(), Status>(status),
+                _ => Ok(()),
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::{list, obj};
+
+    #[test]
+    fn deletes_a_job_when_its_time_is_up() {
+        let world = World::new();
+        world.start(start);
+        let containers = list![obj! { "name": "c", "image": "busybox" }];
+        let template = obj! { "spec": obj! { "containers": containers, "restartPolicy": "Never" } };
+        world.create(obj! {
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": obj! { "name": "once", "namespace": "default" },
+            "spec": obj! { "ttlSecondsAfterFinished": 30, "template": template },
+        });
+        world.run(100);
+        assert!(world.exists("batch", "jobs", "once"), "it is not over");
+        let now = world.sim().now();
+        let condition = |kind: &str| {
+            obj! {
+                "type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now,
+            }
+        };
+        let status = obj! {
+            "startTime": now, "completionTime": now, "succeeded": 1,
+            "conditions": list![condition("SuccessCriteriaMet"), condition("Complete")],
+        };
+        world.patch_sub("batch", "jobs", "once", "status", obj! { "status": status });
+        world.run(28);
+        assert!(!world.get("batch", "jobs", "once").is_deleting());
+        world.run(4);
+        assert!(world.get("batch", "jobs", "once").is_deleting(), "in the foreground");
+    }
+}
