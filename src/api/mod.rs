@@ -12,6 +12,7 @@ pub mod informer;
 pub mod jsonpath;
 pub mod kinds;
 pub mod metadata;
+pub mod metrics;
 pub mod names;
 pub mod object;
 pub mod patch;

@@ -17,7 +17,7 @@ use super::status::{FieldErrors, Status};
 use super::store::{ShelfName, Store};
 use super::strategy::{Context, Grace, Strategy};
 use super::watch::{Filter, Watch, field_value};
-use super::{admission, custom, discovery, kinds, metadata, patch, schema, subresource, table};
+use super::{admission, custom, discovery, kinds, metadata, metrics, patch, schema, subresource, table};
 use crate::limits;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
 use crate::value::{Value, gojson, intern, yaml};
@@ -121,8 +121,20 @@ impl ApiServer {
     /// Serves what the stored definitions say, after one of them was written.
     fn refresh_custom_resources(&self) {
         let mut all = resource::built_in().as_ref().clone();
+        let present = self.resources();
         let definitions = self.store().list(custom::DEFINITIONS, "");
-        all.extend(custom::served(&definitions, &self.resources()));
+        all.extend(custom::served(&definitions, &present));
+        all.extend(present.iter().filter(|r| &*r.group == metrics::GROUP).cloned());
+        *self.0.resources.borrow_mut() = Rc::new(all);
+    }
+
+    /// Serves the metrics API among the others, or no longer: the APIService controller says when.
+    pub fn set_metrics_served(&self, served: bool) {
+        let mut all = self.resources().as_ref().clone();
+        all.retain(|r| &*r.group != metrics::GROUP);
+        if served {
+            all.extend(metrics::resources());
+        }
         *self.0.resources.borrow_mut() = Rc::new(all);
     }
 
@@ -181,6 +193,9 @@ impl ApiServer {
             return discovery::serve(self, request);
         };
         warnings.extend(deprecation(&target));
+        if &*target.resource.group == metrics::GROUP {
+            return metrics::serve(self, request, &target);
+        }
         if !target.subresource.is_empty() && target.subresource != "status" {
             return subresource::serve(self, request, &target, warnings);
         }

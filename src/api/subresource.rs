@@ -1,6 +1,7 @@
 //! Subresources other than `/status`: scale, binding, eviction, finalize, token, logs, exec and their
 //! kin.
 
+use super::metrics::Usage;
 use super::object::Object;
 use super::patch;
 use super::request::{Body, Method, PatchType, Payload, Request, Response};
@@ -8,6 +9,7 @@ use super::schema;
 use super::selector::Selector;
 use super::server::{ApiServer, Target};
 use super::status::{FieldErrors, Status};
+use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -61,6 +63,17 @@ pub trait NodeConnections {
     /// As the kubelet answers for containers that do not run.
     fn attach(&self, _pod: &Object, _options: &ExecOptions) -> Result<Session, Status> {
         Err(Status::bad_request("attach is not simulated by this node"))
+    }
+
+    /// What each running container of a pod uses, by name, and when that was measured; nothing for
+    /// a pod that was not measured yet.
+    fn usage(&self, _pod: &Object) -> Option<(Vec<(String, Usage)>, Time)> {
+        None
+    }
+
+    /// What a node uses, its pods included; nothing while its kubelet is down.
+    fn node_usage(&self, _node: &str) -> Option<(Usage, Time)> {
+        None
     }
 }
 

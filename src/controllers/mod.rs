@@ -1,6 +1,7 @@
 //! kube-controller-manager: one file per controller. Each watches through shared informers, keeps a
 //! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
 
+pub mod api_service;
 pub mod context;
 pub mod daemon_set;
 pub mod deployment;
@@ -41,6 +42,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
     let context = Context::new(api, options);
     type Start = fn(&Context);
     let all: &[(&str, Start)] = &[
+        ("apiservice-availability", api_service::start),
         ("daemonset-controller", daemon_set::start),
         ("deployment-controller", deployment::start),
         ("disruption-controller", disruption::start),

@@ -45,7 +45,11 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     for path in paths {
         if path == "-" {
             sources.push("-".into());
-        } else if path.starts_with("http://") || path.starts_with("https://") {
+        } else if is_url(path) {
+            if cmd.cx.host.download(path).is_some() {
+                sources.push(path.clone());
+                continue;
+            }
             errors.push(Error::plain(format!(
                 "unable to read URL {path:?}: this cluster has no way out to the Internet; \
                  save the file here and name it instead"
@@ -62,6 +66,8 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     for source in sources {
         let (name, text) = if source == "-" {
             ("STDIN".to_owned(), cmd.cx.stdin.read_text().await)
+        } else if let Some(text) = cmd.cx.host.download(&source).filter(|_| is_url(&source)) {
+            (source, text.to_string())
         } else {
             match cmd.cx.files.read_text(&cmd.cx.path(&source)) {
                 Ok(text) => (source, text),
@@ -75,6 +81,10 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
         documents(&name, &text, &mut docs);
     }
     Ok(docs)
+}
+
+fn is_url(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
 }
 
 /// The files that a path means.

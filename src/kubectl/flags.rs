@@ -276,6 +276,30 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
+/// A duration as Go prints it, to the microsecond: `1m30s`, `500ms`, `2h0m0.25s`.
+pub fn go_duration(d: Duration) -> String {
+    let micros = d.as_micros();
+    match micros {
+        0 => return "0s".into(),
+        1..1_000 => return format!("{micros}µs"),
+        _ => {}
+    }
+    let decimal = |whole: u128, part: u128, digits: usize| {
+        let text = format!("{whole}.{part:0digits$}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    if micros < 1_000_000 {
+        return decimal(micros / 1_000, micros % 1_000, 3) + "ms";
+    }
+    let seconds = micros / 1_000_000;
+    let last = decimal(seconds % 60, micros % 1_000_000, 6) + "s";
+    match (seconds / 3_600, seconds / 60 % 60) {
+        (0, 0) => last,
+        (0, m) => format!("{m}m{last}"),
+        (h, m) => format!("{h}h{m}m{last}"),
+    }
+}
+
 /// Go's `time.ParseDuration`: the amount, and whether it is negative.
 ///
 /// # Errors

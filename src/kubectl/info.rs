@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
-use super::flags::{Flag, Kind, flag};
+use super::flags::{Kind, flag};
 use super::print::{TabWriter, object};
 use crate::api::{Request, Resource};
 use crate::obj;
@@ -335,67 +335,6 @@ async fn plugins(cmd: &Cmd) -> Result<(), Error> {
         cmd.say(f);
     }
     Ok(())
-}
-
-const TOP_FLAGS: &[Flag] = &[
-    flag("all-namespaces", 'A', Kind::Bool, "false", "Of every namespace."),
-    flag("containers", '\0', Kind::Bool, "false", "By container."),
-    flag("field-selector", '\0', Kind::Str, "", "Field selector."),
-    flag(
-        "no-headers",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave out the row of column names.",
-    ),
-    flag("selector", 'l', Kind::Str, "", "Label selector."),
-    flag(
-        "show-capacity",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Of the capacity instead of what can be allocated.",
-    ),
-    flag("show-swap", '\0', Kind::Bool, "false", "Swap too."),
-    flag("sort-by", '\0', Kind::Str, "", "cpu or memory."),
-    flag("sum", '\0', Kind::Bool, "false", "The sum."),
-    flag("use-protocol-buffers", '\0', Kind::Bool, "true", "Protocol buffers."),
-];
-
-pub static TOP: Verb = Verb {
-    name: "top",
-    group: "Cluster Management Commands:",
-    short: "Display resource (CPU/memory) usage",
-    long: "Usage comes from a metrics server, which this cluster does not have.",
-    usage: "kubectl top [flags] [options]",
-    subs: &[&TOP_NODE, &TOP_POD],
-    ..VERB
-};
-
-static TOP_NODE: Verb = Verb {
-    name: "node",
-    aliases: &["nodes", "no"],
-    short: "Display resource (CPU/memory) usage of nodes",
-    usage: "kubectl top node [NAME | -l label] [options]",
-    flags: &[TOP_FLAGS],
-    missing: "a metrics server: the command answers as without one",
-    run: Some(|c| Box::pin(no_metrics(c))),
-    ..VERB
-};
-
-static TOP_POD: Verb = Verb {
-    name: "pod",
-    aliases: &["pods", "po"],
-    short: "Display resource (CPU/memory) usage of pods",
-    usage: "kubectl top pod [NAME | -l label] [options]",
-    flags: &[TOP_FLAGS],
-    missing: "a metrics server: the command answers as without one",
-    run: Some(|c| Box::pin(no_metrics(c))),
-    ..VERB
-};
-
-async fn no_metrics(_cmd: &Cmd) -> Result<(), Error> {
-    Err(Error::plain("Metrics API not available"))
 }
 
 pub static COMPLETION: Verb = Verb {

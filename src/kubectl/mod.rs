@@ -45,6 +45,7 @@ mod run;
 mod scale;
 mod set;
 mod template;
+mod top;
 mod typed;
 mod wait;
 

@@ -20,7 +20,7 @@ pub static ROOT: Verb = Verb {
         &super::autoscale::AUTOSCALE,
         &CERTIFICATE,
         &super::info::CLUSTER_INFO,
-        &super::info::TOP,
+        &super::top::TOP,
         &super::node::CORDON,
         &super::node::UNCORDON,
         &super::node::DRAIN,

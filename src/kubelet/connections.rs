@@ -6,10 +6,12 @@ use std::rc::{Rc, Weak};
 use super::Inner;
 use super::container::{Run, start_error};
 use super::worker::Worker;
+use crate::api::metrics::Usage;
 use crate::api::subresource::{ByteStream, ExecOptions, LogOptions, NodeConnections, Session};
 use crate::api::views::Pod;
 use crate::api::{Object, Status};
 use crate::shell::{Input, Output, SIGKILL, TerminalSize};
+use crate::sim::Time;
 
 /// The way from the API server to the kubelets.
 pub struct Connections(pub(super) Weak<Inner>);
@@ -171,6 +173,45 @@ impl NodeConnections for Connections {
         });
         Ok(session)
     }
+
+    fn usage(&self, pod: &Object) -> Option<(Vec<(String, Usage)>, Time)> {
+        usage_of(&*self.worker(pod).ok()?)
+    }
+
+    fn node_usage(&self, node: &str) -> Option<(Usage, Time)> {
+        let kubelet = self.0.upgrade()?.nodes.borrow().get(node).cloned()?;
+        let mut total = SYSTEM;
+        for worker in kubelet.workers.borrow().values() {
+            for (_, usage) in usage_of(worker).map(|(all, _)| all).unwrap_or_default() {
+                total += usage;
+            }
+        }
+        Some((total, crate::api::metrics::last_look(kubelet.sim.now())))
+    }
+}
+
+/// What the system of a node uses besides its pods: the kubelet, containerd and the kernel.
+const SYSTEM: Usage = Usage {
+    cpu: 55_000_000,
+    memory: 612 << 20,
+};
+
+/// What the running containers of a pod use, and when that was measured.
+fn usage_of(worker: &Worker) -> Option<(Vec<(String, Usage)>, Time)> {
+    let mut at = None;
+    let mut all = Vec::new();
+    for (name, slot) in worker.slots.borrow().iter() {
+        if let Some(run) = slot.run.as_ref().filter(|r| r.is_running())
+            && let Some((usage, time)) = run.meter.usage()
+        {
+            at = Some(time);
+            all.push((name.clone(), usage));
+        }
+    }
+    // metrics-server leaves out a pod of which a container was not measured yet.
+    let pod = worker.pod();
+    let whole = Pod(&pod).containers().all(|c| all.iter().any(|(n, _)| n == c.name()));
+    at.filter(|_| whole).map(|at| (all, at))
 }
 
 /// A command's standard input, and where its bytes are put.

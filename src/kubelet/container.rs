@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::images::Local;
 use super::log::Log;
-use crate::shell::{Context, Env, Host, Input, NoProgram, Output, Process, TerminalSize};
+use crate::programs::Meter;
+use crate::shell::{Context, Env, Host, Input, NoProgram, Output, Process, SIGKILL, TerminalSize};
 use crate::sim::{Signal, Sim, TaskHandle, Time};
 
 /// How a run ended.
@@ -13,7 +14,7 @@ use crate::sim::{Signal, Sim, TaskHandle, Time};
 pub struct Ended {
     pub code: i32,
     pub at: Time,
-    /// `Completed`, `Error`, `StartError`.
+    /// `Completed`, `Error`, `OOMKilled`, `StartError`.
     pub reason: &'static str,
     pub message: String,
 }
@@ -32,6 +33,9 @@ pub struct Plan {
     /// Where the program may leave a message, and whether its log serves when it left none.
     pub message_path: String,
     pub message_from_log: bool,
+    pub meter: Rc<Meter>,
+    /// Thousandths of a processor and bytes that it may use; 0 for any amount.
+    pub limits: (u64, u64),
 }
 
 /// A run of a container.
@@ -53,6 +57,10 @@ pub struct Run {
     keyboard: RefCell<Option<Output>>,
     message_path: String,
     message_from_log: bool,
+    /// What measures its use.
+    pub meter: Rc<Meter>,
+    /// It took more memory than it may.
+    oom: Cell<bool>,
 }
 
 impl Run {
@@ -111,6 +119,15 @@ impl Run {
             keyboard: RefCell::new(keyboard),
             message_path: plan.message_path,
             message_from_log: plan.message_from_log,
+            meter: plan.meter,
+            oom: Cell::new(false),
+        });
+        let weak = Rc::downgrade(&run);
+        run.meter.limit(plan.limits.0, plan.limits.1, move || {
+            if let Some(run) = weak.upgrade() {
+                run.oom.set(true);
+                run.kill(SIGKILL);
+            }
         });
         let name = plan.args.first().cloned().unwrap_or_default();
         let context = host.context(plan.args, plan.env, &plan.cwd, stdin, output.clone(), output);
@@ -171,6 +188,8 @@ impl Run {
             keyboard: RefCell::default(),
             message_path: plan.message_path,
             message_from_log: plan.message_from_log,
+            meter: plan.meter,
+            oom: Cell::new(false),
         })
     }
 
@@ -187,7 +206,11 @@ impl Run {
         *self.ended.borrow_mut() = Some(Ended {
             code,
             at: sim.now(),
-            reason: if code == 0 { "Completed" } else { "Error" },
+            reason: match code {
+                _ if self.oom.get() => "OOMKilled",
+                0 => "Completed",
+                _ => "Error",
+            },
             message,
         });
         *self.process.borrow_mut() = None;

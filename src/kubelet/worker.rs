@@ -17,10 +17,10 @@ use super::probes::{self, Answer, Kind};
 use super::volumes::{self, Volumes};
 use super::{Node, env, status};
 use crate::api::events::EventType;
-use crate::api::views::{Container, Pod};
+use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
 use crate::net::{Attached, Origin};
-use crate::programs::{self, Sandbox};
+use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
 use crate::value::Value;
@@ -774,7 +774,7 @@ impl Worker {
         let Some(sandbox) = self.sandbox() else {
             return Err(("ContainerCreating".into(), String::new()));
         };
-        let host = programs::machine(image.image, &image.tag, &sandbox);
+        let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
         if let Some(volumes) = self.volumes.borrow().clone() {
             volumes::mount(&volumes, container.value(), &env, host.files()).map_err(config)?;
         }
@@ -793,7 +793,7 @@ impl Worker {
         self.container_event(&name, EventType::Normal, "Created", "Container created");
         self.trace(&name, ContainerChange::Created);
         self.sim().sleep(Duration::from_millis(60)).await;
-        let plan = self.plan(container, &image, env, self.random_id());
+        let plan = self.plan(container, &image, env, self.random_id(), meter);
         let result = self.launch(container, host, plan, self.sim().now());
         if let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             && restart
@@ -814,7 +814,7 @@ impl Worker {
     }
 
     /// What a container runs.
-    fn plan(&self, container: Container, image: &Local, env: Env, id: String) -> Plan {
+    fn plan(&self, container: Container, image: &Local, env: Env, id: String, meter: Rc<Meter>) -> Plan {
         let value = container.value();
         let words = |field: &str| -> Vec<String> {
             value
@@ -840,6 +840,8 @@ impl Worker {
             "" => image.image.workdir,
             dir => dir,
         };
+        let most = Resources::read(value.at(&["resources", "limits"]));
+        let most = |resource: &str| u64::try_from(most.get(resource)).unwrap_or(0);
         Plan {
             id,
             image: image.clone(),
@@ -851,6 +853,8 @@ impl Worker {
             tty: value.bool_at(&["tty"]),
             message_path: value.get("terminationMessagePath").str().to_owned(),
             message_from_log: value.get("terminationMessagePolicy").str() == "FallbackToLogsOnError",
+            meter,
+            limits: (most("cpu"), most("memory")),
         }
     }
 
@@ -1076,6 +1080,7 @@ impl Worker {
             pod: pod.name().into(),
             hostname,
             ports,
+            meter: Meter::new(self.sim(), "pause"),
         });
         *self.ip.borrow_mut() = Some(ip.to_string());
         *self.place.borrow_mut() = Some(Place {
@@ -1292,8 +1297,8 @@ impl Worker {
                     .i64_at(&["exitCode"])
                     .and_then(|c| i32::try_from(c).ok())
                     .unwrap_or(0);
-                let host = programs::machine(image.image, &image.tag, &sandbox);
-                let plan = self.plan(container, &image, env, id);
+                let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
+                let plan = self.plan(container, &image, env, id, meter);
                 let at = Time::parse(ended.get("finishedAt").str()).unwrap_or_default();
                 let run = Run::ended_before(host, plan, started(ended), at, code);
                 let mut slots = self.slots.borrow_mut();
@@ -1306,11 +1311,11 @@ impl Worker {
             if known.running().is_null() {
                 continue;
             }
-            let host = programs::machine(image.image, &image.tag, &sandbox);
+            let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
             if let Some(volumes) = self.volumes.borrow().clone() {
                 let _ = volumes::mount(&volumes, container.value(), &env, host.files());
             }
-            let plan = self.plan(container, &image, env, id);
+            let plan = self.plan(container, &image, env, id, meter);
             // A program that cannot be started shows in the status like any other.
             let _ = self.launch(container, host, plan, started(known.running()));
             if let Some(slot) = self.slots.borrow_mut().get_mut(container.name()) {

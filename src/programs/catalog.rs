@@ -4,7 +4,9 @@
 //! Sizes are those of the compressed layers (amd64), rounded where no recording names them. Digests
 //! of images that no recording names are stable numbers made from the name and tag.
 
-use super::{Install, Shell, agnhost, bootcamp, generic, hello, httpd, nginx, perl, redis, stable_digest, system, web};
+use super::{
+    Install, Shell, agnhost, bootcamp, generic, hello, httpd, nginx, perl, redis, stable_digest, stress, system, web,
+};
 
 /// A repository with the tags that it has, and how its containers begin.
 pub struct Image {
@@ -632,8 +634,8 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["./podinfo"])
     .ports(&[9898]),
-    image("docker.io/polinux/stress", "latest", 4, Shell::Alpine, generic::install).cmd(&["stress"]),
-    image("docker.io/vish/stress", "latest", 2, Shell::None, generic::install).entrypoint(&["/stress"]),
+    image("docker.io/polinux/stress", "latest", 4, Shell::Alpine, stress::install).cmd(&["stress"]),
+    image("docker.io/vish/stress", "latest", 2, Shell::None, stress::install).entrypoint(&["/stress"]),
     // Distributions and languages.
     Image::base(
         "docker.io/library/busybox",

@@ -9,9 +9,11 @@ mod catalog;
 mod generic;
 mod hello;
 mod httpd;
+mod meter;
 mod nginx;
 mod perl;
 mod redis;
+mod stress;
 mod system;
 mod web;
 
@@ -23,6 +25,7 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 
 pub use catalog::{IMAGES, Image, Lookup, find};
+pub use meter::Meter;
 
 use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{Listener, Network, Origin, Protocol};
@@ -73,6 +76,17 @@ pub struct Ports {
 struct Open {
     id: u64,
     service: Rc<dyn Service>,
+    /// Of the container whose process listens.
+    meter: Rc<Meter>,
+}
+
+impl Ports {
+    /// What listens on a TCP port, and who pays for its answers.
+    fn find(&self, port: u16) -> Option<(Rc<dyn Service>, Rc<Meter>)> {
+        let open = self.open.borrow();
+        open.get(&(Protocol::Tcp, port))
+            .map(|o| (o.service.clone(), o.meter.clone()))
+    }
 }
 
 impl Listener for Ports {
@@ -81,27 +95,21 @@ impl Listener for Ports {
     }
 
     fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
-        let service = self
-            .open
-            .borrow()
-            .get(&(Protocol::Tcp, port))
-            .map(|o| o.service.clone());
-        match service {
-            Some(service) => service.http(request),
-            None => Box::pin(std::future::ready(None)),
-        }
+        let found = self.find(port);
+        Box::pin(async move {
+            let (service, meter) = found?;
+            meter.work().await;
+            service.http(request).await
+        })
     }
 
     fn exchange(&self, port: u16, bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
-        let service = self
-            .open
-            .borrow()
-            .get(&(Protocol::Tcp, port))
-            .map(|o| o.service.clone());
-        match service {
-            Some(service) => service.exchange(bytes),
-            None => Box::pin(std::future::ready(None)),
-        }
+        let found = self.find(port);
+        Box::pin(async move {
+            let (service, meter) = found?;
+            meter.work().await;
+            service.exchange(bytes).await
+        })
     }
 }
 
@@ -133,6 +141,7 @@ impl Drop for Listening {
 pub struct AddressInUse;
 
 /// What the containers of one pod share: its name, its place in the network and its open ports.
+#[derive(Clone)]
 pub struct Sandbox {
     pub sim: Sim,
     pub network: Network,
@@ -142,6 +151,8 @@ pub struct Sandbox {
     pub pod: Rc<str>,
     pub hostname: String,
     pub ports: Rc<Ports>,
+    /// Measures the container that this copy of the sandbox was made for.
+    pub meter: Rc<Meter>,
 }
 
 impl Sandbox {
@@ -166,6 +177,7 @@ impl Sandbox {
             Open {
                 id,
                 service: Rc::new(service),
+                meter: self.meter.clone(),
             },
         );
         Ok(Listening {
@@ -193,8 +205,14 @@ impl Sandbox {
     }
 }
 
-/// Makes a container's machine from its image: its files, its commands and its programs.
-pub fn machine(image: &Image, tag: &str, sandbox: &Rc<Sandbox>) -> Host {
+/// Makes a container's machine from its image: its files, its commands and its programs; and what
+/// measures it.
+pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>) {
+    let meter = Meter::new(&sandbox.sim, image.name());
+    let sandbox = &Rc::new(Sandbox {
+        meter: meter.clone(),
+        ..sandbox.clone()
+    });
     let files = Files::with_base(&sandbox.sim);
     let mut commands = Commands::with_tools();
     if image.shell == Shell::None {
@@ -232,7 +250,10 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Rc<Sandbox>) -> Host {
         put(&files, "/etc/os-release", os);
     }
     (image.install)(image, tag, sandbox, &mut commands, &files);
-    Host::new(&sandbox.sim, &sandbox.hostname, files, commands, image.shell.dialect())
+    let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, image.shell.dialect());
+    let measured = meter.clone();
+    host.set_meter(move |time| measured.spend(time));
+    (host, meter)
 }
 
 /// Which shell and tools an image brings.

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -17,6 +18,9 @@ use crate::sim::Sim;
 
 /// Variables of a process's environment, by name.
 pub type Env = BTreeMap<String, String>;
+
+/// The processor time that it costs to start a process and load its program.
+pub const PROCESS_TIME: Duration = Duration::from_millis(1);
 
 /// A command: an async function of its [`Context`] to its exit code. Dropping the future ends it.
 pub type CommandFn = Rc<dyn Fn(Context) -> LocalBoxFuture<'static, i32>>;
@@ -298,7 +302,13 @@ struct Inner {
     dialect: Dialect,
     editor: RefCell<Option<Editor>>,
     completers: RefCell<BTreeMap<String, super::editor::SharedCompleter>>,
+    /// Told of the processor time that its processes use.
+    meter: RefCell<Option<Rc<dyn Fn(Duration)>>>,
+    downloads: RefCell<Option<Downloads>>,
 }
+
+/// What is at an address of the Internet, for the few that are known.
+type Downloads = Rc<dyn Fn(&str) -> Option<Rc<str>>>;
 
 /// A machine. Clones are handles to the same one.
 #[derive(Clone)]
@@ -323,6 +333,8 @@ impl Host {
             dialect,
             editor: RefCell::new(None),
             completers: RefCell::default(),
+            meter: RefCell::default(),
+            downloads: RefCell::default(),
         }));
         for registered in commands.0.values() {
             host.add_file(&registered.path);
@@ -392,7 +404,31 @@ impl Host {
 
     /// Starts a process; it lives as long as the handle.
     pub fn start_process(&self, command: &str, parent: u32) -> Process {
+        self.spend(PROCESS_TIME);
         self.0.processes.start(command, parent, self.0.sim.now())
+    }
+
+    /// Sets what is told of the processor time that the machine's processes use.
+    pub fn set_meter(&self, meter: impl Fn(Duration) + 'static) {
+        *self.0.meter.borrow_mut() = Some(Rc::new(meter));
+    }
+
+    /// Sets what the machine can download from the Internet, which it has no way to otherwise.
+    pub fn set_downloads(&self, find: impl Fn(&str) -> Option<Rc<str>> + 'static) {
+        *self.0.downloads.borrow_mut() = Some(Rc::new(find));
+    }
+
+    /// What is at an address of the Internet.
+    pub fn download(&self, url: &str) -> Option<Rc<str>> {
+        let find = self.0.downloads.borrow().clone()?;
+        find(url)
+    }
+
+    /// Counts processor time that a process used.
+    pub fn spend(&self, time: Duration) {
+        if let Some(meter) = &*self.0.meter.borrow() {
+            meter(time);
+        }
     }
 
     /// Sets what `vim`, `vi` and `nano` open.

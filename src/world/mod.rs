@@ -1,5 +1,6 @@
 //! A whole world: the cluster's parts around one API server, and the host that a student types on.
 
+mod downloads;
 mod input;
 mod scenario;
 mod snapshot;
@@ -131,6 +132,7 @@ impl World {
         tools::kubectl(&mut commands, &api);
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         tools::completion(&host, &api);
+        host.set_downloads(downloads::find);
         let world = World(Rc::new(Inner {
             options: options.clone(),
             journal: RefCell::new(Journal::new(options.seed, options.start)),

@@ -612,6 +612,7 @@ pub(super) async fn yes(c: Context) -> i32 {
         c.stdout.ready().await;
         // What it fills takes time, so that a reader that never reads does not stop the world.
         c.sim.sleep(Duration::from_millis(1)).await;
+        c.host.spend(Duration::from_millis(1));
     }
     1
 }
