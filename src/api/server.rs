@@ -251,7 +251,10 @@ impl ApiServer {
     }
 
     /// What a path names; `None` for paths outside the resources (discovery, `/version`, `/healthz`).
-    fn target(&self, path: &str) -> Result<Option<Target>, Status> {
+    ///
+    /// # Errors
+    /// 404 where nothing of that kind is served.
+    pub fn target(&self, path: &str) -> Result<Option<Target>, Status> {
         let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
         let (group, version) = match parts.as_slice() {
             ["api", version, _, ..] => ("", *version),

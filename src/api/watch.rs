@@ -134,6 +134,11 @@ impl Watch {
         self.revision
     }
 
+    /// How many events wait to be taken: of a new watch those of the objects that exist.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     fn convert(&self, change: Change) -> Option<WatchEvent> {
         let now = self.filter.matches(&change.object);
         let before = change.old.as_ref().is_some_and(|o| self.filter.matches(o));

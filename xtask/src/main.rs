@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod page;
+mod protobuf;
 mod report;
 mod rust;
 mod serve;
@@ -21,6 +22,7 @@ cargo xtask COMMAND
   build             the page into dist/, the npm package into pkg/
   test [PART]       all tests, or one part of them: native, wasm (in headless Chromium), page (in Chromium)
   bench             measure the built page: bytes, time to first prompt, latency, simulated time
+  protobuf DIR      the table of protobuf's field numbers, from the folder src of the crate k8s-pb
   ci                fmt, clippy (native and wasm), then `test`
 
 A first `serve` or `test` on a fresh machine installs tools and takes some 10 to 20 minutes on two cores;
@@ -45,6 +47,11 @@ fn main() -> ExitCode {
         ["test", part @ ("native" | "wasm" | "page")] => test::command(Some(part)),
         ["bench"] => bench::command(),
         ["ci"] => ci::command(),
+        ["protobuf", folder] => protobuf::run(
+            folder.as_ref(),
+            &shell::root().join("src/api/data/types.txt"),
+            &shell::root().join("src/bin/kubetab/serve/data/protobuf.txt"),
+        ),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -1,6 +1,8 @@
 //! The native command: runs scenarios, and makes the snapshot that worlds begin from.
 
 mod bench;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,9 +30,13 @@ fn main() -> ExitCode {
             Err(_) => Err(format!("--seed takes a number, not {seed:?}")),
         },
         ["bench"] => bench::run(),
+        #[cfg(feature = "serve")]
+        ["serve", flags @ ..] => serve::run(flags),
         ["snapshot", dir] => snapshot(dir),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
+            #[cfg(feature = "serve")]
+            print!("{}", serve::USAGE);
             Ok(())
         }
         _ => Err(format!("I don't understand: kubetab {}\n\n{USAGE}", words.join(" "))),
