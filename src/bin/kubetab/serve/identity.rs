@@ -1,10 +1,10 @@
 //! Who asks: by bearer token, by client certificate, and on whose behalf.
 
-use std::rc::Rc;
-
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use kubetab::api::auth::Impersonation;
 use kubetab::api::{Status, User};
+use percent_encoding::percent_decode_str;
 
 /// How a connection's client showed itself in the TLS handshake.
 #[derive(Clone, Debug, Default)]
@@ -60,68 +60,84 @@ impl Authenticator {
         if self.open {
             return Ok(User::admin());
         }
-        Ok(anonymous())
+        Ok(User::anonymous())
     }
 }
 
-/// Who sends no credentials.
-pub fn anonymous() -> User {
-    User {
-        name: "system:anonymous".into(),
-        uid: "".into(),
-        groups: vec!["system:unauthenticated".into()],
-    }
-}
-
-/// The user that the `Impersonate-…` headers name; `None` without them.
-///
-/// # Errors
-/// 400 when there are groups, a uid or extras and no user.
-pub fn impersonated(headers: &HeaderMap) -> Result<Option<User>, Status> {
-    let all = |name: &str| -> Vec<Rc<str>> {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .map(Rc::from)
-            .collect()
+/// Whom the `Impersonate-…` headers name; `None` without them. Whether that is allowed is the API
+/// server's to say.
+pub fn impersonation(headers: &HeaderMap) -> Option<Impersonation> {
+    let all = |name: &str| -> Vec<String> {
+        let values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
+        values.map(str::to_owned).collect()
     };
-    let users = all("impersonate-user");
-    let mut groups = all("impersonate-group");
-    let uids = all("impersonate-uid");
-    let extras = headers.keys().any(|k| k.as_str().starts_with("impersonate-extra-"));
-    let Some(name) = users.first().filter(|n| !n.is_empty()) else {
-        if groups.is_empty() && uids.is_empty() && !extras {
-            return Ok(None);
+    let mut wanted = Impersonation {
+        user: all("impersonate-user").into_iter().next().unwrap_or_default(),
+        groups: all("impersonate-group"),
+        uid: all("impersonate-uid").into_iter().next().unwrap_or_default(),
+        extra: Vec::new(),
+    };
+    for name in headers.keys() {
+        if let Some(key) = name.as_str().strip_prefix("impersonate-extra-") {
+            let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
+            wanted.extra.push((key, all(name.as_str())));
         }
-        return Err(Status::internal(format!(
-            "requested {} without impersonating a user",
-            if groups.is_empty() { "uid or extra" } else { "[{Group  " }
-        )));
-    };
-    if groups.is_empty()
-        && let Some(rest) = name.strip_prefix("system:serviceaccount:")
-        && let Some((namespace, _)) = rest.split_once(':')
-    {
-        groups = vec![
-            "system:serviceaccounts".into(),
-            format!("system:serviceaccounts:{namespace}").into(),
-        ];
     }
-    let everyone = if &**name == "system:anonymous" {
-        "system:unauthenticated"
-    } else {
-        "system:authenticated"
-    };
-    if !groups
-        .iter()
-        .any(|g| matches!(&**g, "system:authenticated" | "system:unauthenticated"))
-    {
-        groups.push(everyone.into());
+    (wanted != Impersonation::default()).then_some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in list {
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        map
     }
-    Ok(Some(User {
-        name: name.clone(),
-        uid: uids.first().cloned().unwrap_or_else(|| "".into()),
-        groups,
-    }))
+
+    #[test]
+    fn credentials() {
+        let mut authenticator = Authenticator {
+            token: "secret".into(),
+            admin_der: Some(vec![1, 2]),
+            open: false,
+        };
+        let jane = |token: &str| (token == "jane's").then(|| User::new("jane", []));
+        let name = |a: &Authenticator, list: &[(&'static str, &'static str)], certificate: Option<Vec<u8>>| {
+            let user = a.user(&headers(list), &Peer { certificate }, jane);
+            user.map_or_else(|status| status.code().to_string(), |user| user.name.to_string())
+        };
+        for (list, certificate, wanted) in [
+            (&[("authorization", "Bearer secret")][..], None, "kubernetes-admin"),
+            (&[("authorization", "bearer jane's")], Some(vec![1, 2]), "jane"),
+            (&[("authorization", "Bearer other")], None, "401"),
+            (&[("authorization", "Basic YTpi")], None, "401"),
+            (&[], Some(vec![1, 2]), "kubernetes-admin"),
+            (&[], Some(vec![3]), "401"),
+            (&[], None, "system:anonymous"),
+        ] {
+            assert_eq!(name(&authenticator, list, certificate), wanted, "{list:?}");
+        }
+        authenticator.open = true;
+        assert_eq!(name(&authenticator, &[], None), "kubernetes-admin");
+        assert_eq!(name(&authenticator, &[("authorization", "Bearer other")], None), "401");
+    }
+
+    #[test]
+    fn impersonation_headers() {
+        assert_eq!(impersonation(&headers(&[("accept", "*/*")])), None);
+        let wanted = impersonation(&headers(&[
+            ("impersonate-user", "jane"),
+            ("impersonate-group", "a"),
+            ("impersonate-group", "b"),
+            ("impersonate-extra-acme.com%2fproject", "x"),
+        ]));
+        let wanted = wanted.unwrap();
+        assert_eq!((wanted.user.as_str(), wanted.groups.len()), ("jane", 2));
+        assert_eq!(wanted.extra, [("acme.com/project".to_owned(), vec!["x".to_owned()])]);
+    }
 }
