@@ -143,24 +143,15 @@ async fn respond(server: &Rc<Server>, peer: &Peer, request: hyper::Request<Recei
         hyper::Method::DELETE => Method::Delete,
         _ => return answer::failure(&Status::method_not_allowed(), &plain),
     };
+    let api = server.world.api();
     let user = match server
         .authenticator
-        .user(&parts.headers, peer, |token| server.service_account(token))
+        .user(&parts.headers, peer, |token| api.authenticate(token))
     {
         Ok(user) => user,
         Err(status) => return answer::failure(&status, &plain),
     };
-    let user = match identity::impersonated(&parts.headers) {
-        Ok(None) => user,
-        Ok(Some(other)) => match server.may_impersonate(&user, &other) {
-            Ok(()) => other,
-            Err(status) => return answer::failure(&status, &plain),
-        },
-        Err(status) => return answer::failure(&status, &plain),
-    };
-    if &*user.name == "system:anonymous" && !server.is_public(&path) {
-        return answer::failure(&identity::unauthorized(), &plain);
-    }
+    let impersonate = identity::impersonation(&parts.headers);
     let agent = header(USER_AGENT);
     let client = agent
         .split(['/', ' '])
@@ -192,6 +183,7 @@ async fn respond(server: &Rc<Server>, peer: &Peer, request: hyper::Request<Recei
         content_type,
         body,
         user,
+        impersonate,
         client,
         style,
         accept,

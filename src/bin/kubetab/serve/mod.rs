@@ -21,7 +21,6 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::select;
-use kubetab::api::{Status, User};
 use kubetab::sim::Time;
 use kubetab::world::World;
 use tokio::net::TcpListener;
@@ -174,22 +173,4 @@ fn steps(clock: Rc<Clock>) {
             let _ = std::io::stdout().flush();
         }
     });
-}
-
-impl Server {
-    /// The service account that a token is of; `None` for a token that is not valid (any more).
-    fn service_account(&self, _token: &str) -> Option<User> {
-        None
-    }
-
-    /// Whether a user may act as another.
-    fn may_impersonate(&self, _user: &User, _other: &User) -> Result<(), Status> {
-        Ok(())
-    }
-
-    /// Whether a path is for everyone, credentials or none (`system:public-info-viewer`).
-    fn is_public(&self, path: &str) -> bool {
-        let root = path.trim_start_matches('/').split('/').next().unwrap_or("");
-        matches!(root, "healthz" | "livez" | "readyz" | "version")
-    }
 }

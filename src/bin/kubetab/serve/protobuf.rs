@@ -446,6 +446,8 @@ impl Writer {
                     self.bytes(number, &inner.0);
                 }
             }
+            // Types of custom resources, which have no protobuf.
+            Expr::Inline(_) => {}
         }
     }
 

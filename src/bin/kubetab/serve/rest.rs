@@ -5,6 +5,7 @@ use std::rc::Rc;
 use futures::StreamExt;
 use futures::stream;
 use hyper::body::Bytes;
+use kubetab::api::auth::Impersonation;
 use kubetab::api::server::Target;
 use kubetab::api::{Body, Client, Method, Object, Payload, Request, Response, Status, User, Watch, WatchEvent, table};
 use kubetab::obj;
@@ -28,6 +29,7 @@ pub struct Incoming {
     pub content_type: String,
     pub body: Bytes,
     pub user: User,
+    pub impersonate: Option<Impersonation>,
     /// The program that asks: the user agent's first word.
     pub client: Rc<str>,
     pub style: Style,
@@ -42,7 +44,10 @@ impl Incoming {
 
 /// Sends a request into the world, as its user, and waits for the answer.
 pub async fn send(server: &Server, incoming: &Incoming, request: Request) -> Response {
-    let client = Client::new(server.world.api(), incoming.client.clone(), incoming.user.clone());
+    let mut client = Client::new(server.world.api(), incoming.client.clone(), incoming.user.clone());
+    if let Some(wanted) = &incoming.impersonate {
+        client = client.impersonating(wanted.clone());
+    }
     server.clock.wait_for(client.send(request)).await
 }
 
