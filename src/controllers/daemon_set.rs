@@ -9,6 +9,7 @@ use futures::future::join_all;
 use super::context::{Context, OwnerIndex, resource};
 use super::deployment::util::int_or_percent;
 use super::expectations::Expectations;
+use super::history::{self, number};
 use super::ownership::Claimer;
 use super::{hash, pods};
 use crate::api::client::delete_uid;
@@ -182,17 +183,6 @@ fn tolerations(spec: &Value) -> Vec<Value> {
     all
 }
 
-/// The template as a ControllerRevision keeps it.
-fn revision_data(set: &Object) -> Value {
-    let mut template = set.spec().get("template").clone();
-    template.set(&["$patch"], "replace");
-    obj! { "spec": obj! { "template": template } }
-}
-
-fn number(revision: &Object) -> i64 {
-    revision.value().i64_at(&["revision"]).unwrap_or(0)
-}
-
 /// What one pass works with.
 struct Pass {
     set: Object,
@@ -332,7 +322,7 @@ impl Controller {
     async fn history(&self, set: &Object) -> Result<(String, Vec<Object>), Status> {
         let inner = &self.0;
         let mut old = inner.revisions.owned(set.uid());
-        let data = revision_data(set);
+        let data = history::data(set);
         let latest = old.iter().map(number).max().unwrap_or(0);
         let current = old.iter().position(|r| r.value().get("data") == &data);
         if let Some(at) = current {

@@ -13,6 +13,7 @@ pub mod event_ttl;
 pub mod expectations;
 pub mod garbage_collector;
 pub mod hash;
+pub mod history;
 pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
@@ -23,6 +24,7 @@ pub mod replica_set;
 pub mod root_ca;
 pub mod service_account;
 pub mod service_pods;
+pub mod stateful_set;
 pub mod taint_eviction;
 #[cfg(test)]
 pub mod testing;
@@ -57,6 +59,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("pod-garbage-collector-controller", pod_gc::start),
         ("root-ca-certificate-publisher-controller", root_ca::start),
         ("serviceaccount-controller", service_account::start),
+        ("statefulset-controller", stateful_set::start),
         ("taint-eviction-controller", taint_eviction::start),
         ("ttl-after-finished-controller", ttl_after_finished::start),
         ("replicaset-controller", replica_set::start_replica_sets),

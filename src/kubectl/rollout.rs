@@ -455,7 +455,12 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     let versions = versions(cmd, info).await?;
     let version = if to == 0 {
         let before = versions.len().checked_sub(2).and_then(|i| versions.get(i));
-        before.ok_or_else(|| Error::plain(format!("no rollout history found for {kind} {:?}", info.name)))?
+        before.ok_or_else(|| {
+            Error::plain(match kind.as_str() {
+                "deployment" => format!("no rollout history found for deployment {:?}", info.name),
+                _ => "no last revision to roll back to".into(),
+            })
+        })?
     } else {
         versions
             .iter()
@@ -464,6 +469,8 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     };
     let mut template = version.template.clone();
     template.remove(&["metadata", "labels", "pod-template-hash"]);
+    // A ControllerRevision keeps its template as a patch.
+    template.remove(&["$patch"]);
     if cmd.dry_run()? == DryRun::Client {
         cmd.out(super::describe::pod_template(&template, cmd.sim().now()));
         return Ok(());
@@ -474,10 +481,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     plain.remove(&["metadata", "creationTimestamp"]);
     now.remove(&["metadata", "creationTimestamp"]);
     if now == plain {
-        let said = format!(
-            "skipped rollback (current template already matches revision {})",
-            version.number
-        );
+        let said = format!("skipped rollback (current template already matches revision {to})");
         return Report::new(cmd, &said)?.print(cmd, object);
     }
     // A deployment takes over the version's annotations, but for those that are the cluster's own.

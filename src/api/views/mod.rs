@@ -3,6 +3,8 @@
 
 pub mod job;
 pub mod pod;
+pub mod stateful_set;
 
 pub use job::Job;
 pub use pod::{Container, ContainerStatus, Pod, Resources};
+pub use stateful_set::StatefulSet;

@@ -1,0 +1,62 @@
+//! ControllerRevisions: the history of a DaemonSet's or StatefulSet's templates.
+
+use super::hash;
+use crate::api::Object;
+use crate::obj;
+use crate::value::{Value, gojson};
+
+/// The template as a ControllerRevision keeps it: a patch that replaces the one of the set.
+pub fn data(set: &Object) -> Value {
+    let mut template = set.spec().get("template").clone();
+    template.set(&["$patch"], "replace");
+    obj! { "spec": obj! { "template": template } }
+}
+
+/// The number of a revision.
+pub fn number(revision: &Object) -> i64 {
+    revision.value().i64_at(&["revision"]).unwrap_or(0)
+}
+
+/// The data of a revision.
+pub fn data_of(revision: &Object) -> &Value {
+    revision.value().get("data")
+}
+
+/// Orders revisions by their numbers, then by their ages and names.
+pub fn sort(revisions: &mut [Object]) {
+    revisions.sort_by_key(|r| (number(r), r.created(), r.key()));
+}
+
+/// The hash of a revision's data with the count of collisions met so far (`HashControllerRevision`):
+/// FNV-1 over Go's JSON of the patch and the decimal count.
+pub fn hash(data: &Value, collisions: i64) -> String {
+    let text = format!("{}{collisions}", gojson::compact(data, true));
+    let hash = text
+        .bytes()
+        .fold(0x811c_9dc5_u32, |h, byte| h.wrapping_mul(0x0100_0193) ^ u32::from(byte));
+    hash::safe_encode(&hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list;
+
+    #[test]
+    fn the_hash_of_a_real_cluster() {
+        let container = obj! {
+            "image": "redis:7", "imagePullPolicy": "IfNotPresent", "name": "redis", "resources": obj! {},
+            "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+        };
+        let spec = obj! {
+            "containers": list![container], "dnsPolicy": "ClusterFirst",
+            "nodeSelector": obj! { "kubernetes.io/hostname": "k8s-node-01" }, "restartPolicy": "Always",
+            "schedulerName": "default-scheduler", "securityContext": obj! {}, "terminationGracePeriodSeconds": 30,
+        };
+        let template = obj! { "metadata": obj! { "labels": obj! { "app": "db" } }, "spec": spec };
+        let set = Object::new(obj! { "spec": obj! { "template": template } });
+        // Its pods carry `controller-revision-hash=db-776f777474`.
+        assert_eq!(hash(&data(&set), 0), "776f777474");
+        assert_ne!(hash(&data(&set), 1), "776f777474");
+    }
+}

@@ -1,0 +1,989 @@
+//! The StatefulSet controller: pods with names that stay, made and removed in order, each with the
+//! claims of its own, updated from the last to the first; the templates' history as
+//! ControllerRevisions.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::context::{Context, OwnerIndex, resource};
+use super::deployment::util::int_or_percent;
+use super::ownership::Claimer;
+use super::{history, pods};
+use crate::api::events::{EventRecorder, EventType};
+use crate::api::views::StatefulSet;
+use crate::api::views::stateful_set::{POD_INDEX, POD_NAME, REVISION};
+use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::sim::{Sim, Time, WorkQueue};
+use crate::value::Value;
+use crate::{list, obj};
+
+const NAME: &str = "statefulset-controller";
+/// The label of a revision with the hash of its data.
+const HASH: &str = "controller.kubernetes.io/hash";
+
+#[derive(Clone)]
+struct Controller(Rc<Inner>);
+
+struct Inner {
+    sim: Sim,
+    client: Client,
+    recorder: EventRecorder,
+    sets: Informer,
+    pods: OwnerIndex,
+    claims: Informer,
+    revisions: OwnerIndex,
+    set_resource: Rc<Resource>,
+    pod_resource: Rc<Resource>,
+    claim_resource: Rc<Resource>,
+    revision_resource: Rc<Resource>,
+    queue: WorkQueue<ObjectKey>,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let client = context.client(NAME);
+    let informers = context.informers();
+    let set_resource = resource(api, "apps", "statefulsets");
+    let pod_resource = resource(api, "", "pods");
+    let claim_resource = resource(api, "", "persistentvolumeclaims");
+    let revision_resource = resource(api, "apps", "controllerrevisions");
+    let controller = Controller(Rc::new(Inner {
+        sim: context.sim().clone(),
+        recorder: context.recorder(&client, NAME),
+        client,
+        sets: informers.of(&set_resource),
+        pods: informers.by_owner(&pod_resource),
+        claims: informers.of(&claim_resource),
+        revisions: informers.by_owner(&revision_resource),
+        set_resource,
+        pod_resource,
+        claim_resource,
+        revision_resource,
+        queue: WorkQueue::new(context.sim()),
+    }));
+    let c = controller.clone();
+    controller.0.sets.on_change(move |old, new| {
+        if let Some(set) = new.or(old) {
+            c.0.queue.add(set.key());
+        }
+    });
+    let c = controller.clone();
+    let pods = controller.0.pods.informer().clone();
+    pods.on_change(move |old, new| c.pod_changed(old, new));
+    let synced = vec![
+        controller.0.sets.clone(),
+        pods,
+        controller.0.claims.clone(),
+        controller.0.revisions.informer().clone(),
+    ];
+    let c = controller.clone();
+    let workers = context.options().concurrent_syncs;
+    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
+        let c = c.clone();
+        async move { c.sync(&key).await }
+    });
+}
+
+fn is_terminating(pod: &Object) -> bool {
+    pod.is_deleting()
+}
+
+fn is_running_and_ready(pod: &Object) -> bool {
+    pods::phase(pod) == "Running" && pods::is_ready(pod)
+}
+
+fn is_healthy(pod: &Object) -> bool {
+    is_running_and_ready(pod) && !is_terminating(pod)
+}
+
+fn is_running_and_available(pod: &Object, min_ready: i64, now: Time) -> bool {
+    pods::phase(pod) == "Running" && pods::is_available(pod, min_ready, now)
+}
+
+fn revision_of(pod: &Object) -> &str {
+    pod.label(REVISION).unwrap_or("")
+}
+
+/// One place of a set: its ordinal, and the pod that has it.
+struct Place {
+    ordinal: i64,
+    pod: Option<Object>,
+}
+
+/// What one pass works with.
+struct Pass {
+    set: Object,
+    /// The revision that the pods are updated from, and to.
+    current: Object,
+    update: Object,
+    collisions: i64,
+    /// The places of the present number of replicas, by their ordinals.
+    replicas: Vec<Place>,
+    /// Pods beyond, the greatest ordinal first.
+    condemned: Vec<Object>,
+    /// What this pass created is not among the pods; it is counted all the same.
+    created: Vec<String>,
+}
+
+impl Pass {
+    fn set(&self) -> StatefulSet<'_> {
+        StatefulSet(&self.set)
+    }
+
+    /// The revision that a new pod of an ordinal is of.
+    fn revision_for(&self, ordinal: i64) -> &Object {
+        let set = self.set();
+        let current = self.set.status().i64_at(&["currentReplicas"]).unwrap_or(0);
+        let kept = match set.partition() {
+            _ if set.is_on_delete() => 0,
+            None => current,
+            Some(partition) => partition,
+        };
+        if ordinal < set.start() + kept {
+            &self.current
+        } else {
+            &self.update
+        }
+    }
+
+    /// The pod to create for an ordinal.
+    fn new_pod(&self, ordinal: i64) -> Value {
+        let set = self.set();
+        let revision = self.revision_for(ordinal);
+        let template = history::data_of(revision).at(&["spec", "template"]);
+        let mut pod = pods::from_template(&self.set, template);
+        let name = set.pod_name(ordinal);
+        pod.remove(&["metadata", "generateName"]);
+        pod.set(&["metadata", "name"], name.as_str());
+        pod.set(&["metadata", "labels", REVISION], revision.name());
+        identify(&mut pod, &name, ordinal);
+        pod.set(&["spec", "hostname"], name);
+        pod.set_or_remove(&["spec", "subdomain"], set.service_name());
+        let templates = set.claim_templates();
+        if !templates.is_empty() {
+            let mut volumes: Vec<Value> = templates
+                .iter()
+                .map(|t| {
+                    let claim = obj! { "claimName": set.claim_name(t, ordinal) };
+                    obj! { "name": t.at(&["metadata", "name"]).clone(), "persistentVolumeClaim": claim }
+                })
+                .collect();
+            let made = volumes.len();
+            for volume in pod.at(&["spec", "volumes"]).items() {
+                let name = volume.get("name");
+                if volumes.iter().take(made).all(|v| v.get("name") != name) {
+                    volumes.push(volume.clone());
+                }
+            }
+            pod.set(&["spec", "volumes"], volumes);
+        }
+        pod
+    }
+
+    /// The claims of an ordinal's pod.
+    fn claims(&self, ordinal: i64) -> Vec<Value> {
+        let set = self.set();
+        let claim = |template: &Value| {
+            let mut claim = template.clone();
+            claim.set(&["apiVersion"], "v1");
+            claim.set(&["kind"], "PersistentVolumeClaim");
+            claim.set(&["metadata", "name"], set.claim_name(template, ordinal));
+            claim.set(&["metadata", "namespace"], self.set.namespace());
+            for (key, value) in set.spec().at(&["selector", "matchLabels"]).entries() {
+                claim.set(&["metadata", "labels", key], value.clone());
+            }
+            claim.remove(&["status"]);
+            claim
+        };
+        set.claim_templates().iter().map(claim).collect()
+    }
+
+    fn pods(&self) -> impl Iterator<Item = &Object> {
+        self.replicas
+            .iter()
+            .filter_map(|p| p.pod.as_ref())
+            .chain(&self.condemned)
+    }
+
+    fn first_unhealthy(&self) -> Option<i64> {
+        let healthy = |pod: &Option<Object>| pod.as_ref().is_some_and(is_healthy);
+        let among = self.replicas.iter().find(|p| !healthy(&p.pod)).map(|p| p.ordinal);
+        let beyond = self.condemned.iter().rev().find(|p| !is_healthy(p));
+        among.or_else(|| self.set().ordinal_of(beyond?))
+    }
+
+    /// How many pods of the current revision are deleted for an update is taken from the count.
+    fn status(&self, updating: i64, now: Time) -> Value {
+        let min_ready = self.set().min_ready_seconds();
+        let of = |revision: &Object| {
+            let living = self.pods().filter(|p| !is_terminating(p));
+            let new = self.created.iter().filter(|r| *r == revision.name());
+            (living.filter(|p| revision_of(p) == revision.name()).count() + new.count()) as i64
+        };
+        let count = |fits: &dyn Fn(&Object) -> bool| self.pods().filter(|p| fits(p)).count() as i64;
+        let replicas = self.pods().count() + self.created.len();
+        let ready = count(&is_running_and_ready);
+        let (mut current, updated) = (of(&self.current) - updating, of(&self.update));
+        let mut current_revision = self.current.name();
+        let all = |n: i64| n == replicas as i64;
+        if !self.set().is_on_delete() && all(updated) && all(ready) {
+            current = updated;
+            current_revision = self.update.name();
+        }
+        let mut status = obj! {
+            "availableReplicas": count(&|p| is_running_and_available(p, min_ready, now)),
+            "collisionCount": self.collisions,
+            "currentRevision": current_revision,
+            "observedGeneration": self.set.generation(),
+            "replicas": replicas,
+            "updateRevision": self.update.name(),
+        };
+        status.set_or_remove(&["readyReplicas"], ready);
+        status.set_or_remove(&["currentReplicas"], current);
+        status.set_or_remove(&["updatedReplicas"], updated);
+        status
+    }
+}
+
+/// Gives a pod the labels of its place.
+fn identify(pod: &mut Value, name: &str, ordinal: i64) {
+    pod.set(&["metadata", "labels", POD_NAME], name);
+    pod.set(&["metadata", "labels", POD_INDEX], ordinal.to_string());
+}
+
+/// Whether the pass goes on after a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    On,
+    Stop,
+}
+
+impl Controller {
+    fn set_of(&self, object: &Object) -> Option<Object> {
+        let owner = object.controller().filter(|o| o.kind() == "StatefulSet")?;
+        let set = self.0.sets.get(&ObjectKey::new(object.namespace(), owner.name()))?;
+        (set.uid() == owner.uid()).then_some(set)
+    }
+
+    fn pod_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        for pod in [old, new].into_iter().flatten() {
+            if let Some(set) = self.set_of(pod) {
+                self.0.queue.add(set.key());
+            } else if pod.controller().is_none() && new.is_some_and(|p| !p.is_deleting()) {
+                self.0.sets.each(pod.namespace(), |set| {
+                    let view = StatefulSet(set);
+                    if view.ordinal_of(pod).is_some() && view.selector().matches(pod.labels()) {
+                        self.0.queue.add(set.key());
+                    }
+                });
+            }
+        }
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let Some(set) = inner.sets.get(key) else {
+            return Ok(());
+        };
+        let view = StatefulSet(&set);
+        let selector = view.selector();
+        if selector.is_everything() {
+            return Ok(());
+        }
+        let mut revisions = inner.revisions.owned(set.uid());
+        revisions.extend(inner.revisions.orphans(set.namespace()));
+        let claimer = Claimer::new(
+            &inner.client,
+            &inner.set_resource,
+            &set,
+            &selector,
+            &inner.revision_resource,
+        );
+        let mut revisions = claimer.claim(revisions).await?;
+        let mut candidates = inner.pods.owned(set.uid());
+        let orphans = inner.pods.orphans(set.namespace());
+        candidates.extend(orphans.into_iter().filter(|p| view.ordinal_of(p).is_some()));
+        let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
+        let claimed = claimer.claim(candidates).await?;
+        history::sort(&mut revisions);
+        let mut pass = self.revise(&set, &revisions).await?;
+        for pod in claimed {
+            let Some(ordinal) = view.ordinal_of(&pod) else { continue };
+            match pass.replicas.iter_mut().find(|p| p.ordinal == ordinal) {
+                Some(place) => place.pod = Some(pod),
+                None => pass.condemned.push(pod),
+            }
+        }
+        pass.condemned.sort_by_key(|p| std::cmp::Reverse(view.ordinal_of(p)));
+        let (updating, managed) = if set.is_deleting() {
+            (0, Ok(()))
+        } else {
+            self.manage(&mut pass).await
+        };
+        self.update_status(&pass, updating).await?;
+        managed?;
+        let now = inner.sim.now();
+        if let Some(delay) = pods::next_available(pass.pods(), view.min_ready_seconds(), now) {
+            inner.queue.add_after(key.clone(), delay);
+        }
+        self.clean_up(&pass, &revisions).await
+    }
+
+    /// Finds the revisions that the set is updated from and to; that of the present template is made
+    /// or renumbered as needed.
+    async fn revise(&self, set: &Object, revisions: &[Object]) -> Result<Pass, Status> {
+        let inner = &self.0;
+        let data = history::data(set);
+        let mut collisions = set.status().i64_at(&["collisionCount"]).unwrap_or(0);
+        let next = revisions.last().map_or(0, history::number) + 1;
+        let equal = revisions.iter().rev().find(|r| history::data_of(r) == &data);
+        let update = match equal {
+            Some(revision) if history::number(revision) + 1 == next => revision.clone(),
+            Some(revision) => {
+                let mut value = revision.value().clone();
+                value.set(&["revision"], next);
+                inner.client.update(&inner.revision_resource, value).await?
+            }
+            None => self.create_revision(set, data, next, &mut collisions).await?,
+        };
+        let named = set.status().str_at(&["currentRevision"]);
+        let current = revisions.iter().find(|r| r.name() == named).unwrap_or(&update).clone();
+        let view = StatefulSet(set);
+        let places = view.start()..view.start() + view.replicas();
+        Ok(Pass {
+            set: set.clone(),
+            current,
+            update,
+            collisions,
+            replicas: places.map(|ordinal| Place { ordinal, pod: None }).collect(),
+            condemned: Vec::new(),
+            created: Vec::new(),
+        })
+    }
+
+    async fn create_revision(
+        &self,
+        set: &Object,
+        data: Value,
+        number: i64,
+        collisions: &mut i64,
+    ) -> Result<Object, Status> {
+        let inner = &self.0;
+        loop {
+            let hash = history::hash(&data, *collisions);
+            let name = format!("{}-{hash}", set.name());
+            let mut labels = set.spec().at(&["template", "metadata", "labels"]).clone();
+            labels.set(&[HASH], hash);
+            let mut value = obj! {
+                "apiVersion": "apps/v1",
+                "data": data.clone(),
+                "kind": "ControllerRevision",
+                "metadata": obj! {
+                    "labels": labels,
+                    "name": name.as_str(),
+                    "namespace": set.namespace(),
+                    "ownerReferences": list![set.controller_reference()],
+                },
+                "revision": number,
+            };
+            value.set_or_remove(&["metadata", "annotations"], set.annotations());
+            let resource = &inner.revision_resource;
+            let body = Body::Typed(value);
+            let made = inner
+                .client
+                .create(resource, set.namespace(), body, &WriteOptions::default())
+                .await;
+            match made {
+                Err(status) if status.is_already_exists() => {
+                    let present = inner.client.get(resource, set.namespace(), &name).await?;
+                    if history::data_of(&present) == &data {
+                        return Ok(present);
+                    }
+                    *collisions += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Brings the pods nearer to what they should be. Gives how many it deleted for an update.
+    async fn manage(&self, pass: &mut Pass) -> (i64, Result<(), Status>) {
+        let parallel = pass.set().is_parallel();
+        let now = self.0.sim.now();
+        let result = if parallel {
+            let view: &Pass = pass;
+            let (_, result) = pods::slow_start(view.replicas.len(), |i| async move {
+                match view.replicas.get(i) {
+                    Some(place) => self.tend(view, place, now).await.map(|_| ()),
+                    None => Ok(()),
+                }
+            })
+            .await;
+            let new = view.replicas.iter().filter(|p| p.pod.is_none());
+            let new: Vec<String> = new.map(|p| view.revision_for(p.ordinal).name().to_owned()).collect();
+            if result.is_ok() {
+                pass.created = new;
+            }
+            result.map(|()| Step::On)
+        } else {
+            let mut step = Ok(Step::On);
+            for place in &pass.replicas {
+                step = self.tend(pass, place, now).await;
+                if step != Ok(Step::On) {
+                    if step.is_ok() && place.pod.is_none() {
+                        pass.created = vec![pass.revision_for(place.ordinal).name().to_owned()];
+                    }
+                    break;
+                }
+            }
+            step
+        };
+        if result != Ok(Step::On) {
+            return (0, result.map(|_| ()));
+        }
+        for pod in &pass.condemned {
+            if let Err(status) = self.own_claims(pass, pod).await {
+                return (0, Err(status));
+            }
+        }
+        match self.scale_down(pass, now).await {
+            Ok(Step::On) if pass.set().is_on_delete() => (0, Ok(())),
+            Ok(Step::On) => self.update_pods(pass, now).await,
+            other => (0, other.map(|_| ())),
+        }
+    }
+
+    /// Tends one place: creates its pod, waits for it, keeps its identity.
+    async fn tend(&self, pass: &Pass, place: &Place, now: Time) -> Result<Step, Status> {
+        let set = pass.set();
+        let ordered = !set.is_parallel();
+        let Some(pod) = &place.pod else {
+            let waits = self.claims_are_stale(pass, place.ordinal);
+            if !waits {
+                self.create(pass, place.ordinal).await?;
+            }
+            return Ok(if waits || ordered { Step::Stop } else { Step::On });
+        };
+        if pods::is_terminal(pod) {
+            if !is_terminating(pod) {
+                self.delete(pass, pod).await?;
+            }
+            return Ok(Step::Stop);
+        }
+        if pods::phase(pod) == "Pending" {
+            self.make_claims(pass, place.ordinal).await?;
+        }
+        let waits = is_terminating(pod)
+            || !is_running_and_ready(pod)
+            || !is_running_and_available(pod, set.min_ready_seconds(), now);
+        if waits && ordered {
+            return Ok(Step::Stop);
+        }
+        let index = place.ordinal.to_string();
+        if pod.label(POD_NAME) != Some(pod.name()) || pod.label(POD_INDEX) != Some(&index) {
+            let mut value = pod.value().clone();
+            identify(&mut value, pod.name(), place.ordinal);
+            let updated = self.0.client.update(&self.0.pod_resource, value).await;
+            self.tell(pass, "Update", pod.name(), updated.map(|_| ()))?;
+        }
+        self.own_claims(pass, pod).await?;
+        Ok(Step::On)
+    }
+
+    /// Deletes pods beyond the number of replicas, the greatest ordinal first, in an ordered set one
+    /// after the other.
+    async fn scale_down(&self, pass: &Pass, now: Time) -> Result<Step, Status> {
+        let set = pass.set();
+        let ordered = !set.is_parallel();
+        let unhealthy = pass.first_unhealthy();
+        for pod in &pass.condemned {
+            if is_terminating(pod) {
+                if ordered {
+                    return Ok(Step::Stop);
+                }
+                continue;
+            }
+            let available = is_running_and_ready(pod) && is_running_and_available(pod, set.min_ready_seconds(), now);
+            if !available && ordered && set.ordinal_of(pod) != unhealthy {
+                return Ok(Step::Stop);
+            }
+            self.delete(pass, pod).await?;
+            if ordered {
+                return Ok(Step::Stop);
+            }
+        }
+        Ok(Step::On)
+    }
+
+    /// Deletes pods of older revisions, so that they come back as new ones.
+    async fn update_pods(&self, pass: &Pass, now: Time) -> (i64, Result<(), Status>) {
+        let set = pass.set();
+        let least = set.start() + set.partition().unwrap_or(0);
+        let is_old = |pod: &Object| revision_of(pod) != pass.update.name() && !is_terminating(pod);
+        let targets = pass.replicas.iter().rev().filter(|p| p.ordinal >= least);
+        let limit = set.max_unavailable();
+        if limit.is_null() {
+            for place in targets {
+                let Some(pod) = &place.pod else { return (0, Ok(())) };
+                if is_old(pod) {
+                    return (1, self.delete(pass, pod).await);
+                }
+                // The one before waits until this one is well.
+                if !is_healthy(pod) {
+                    return (0, Ok(()));
+                }
+            }
+            return (0, Ok(()));
+        }
+        let is_available =
+            |pod: &Object| is_running_and_available(pod, set.min_ready_seconds(), now) && !is_terminating(pod);
+        let mut room = int_or_percent(limit, set.replicas(), false).max(1);
+        room -= pass
+            .replicas
+            .iter()
+            .filter(|p| !p.pod.as_ref().is_some_and(is_available))
+            .count() as i64;
+        let mut deleted = 0;
+        for pod in targets.filter_map(|p| p.pod.as_ref()).filter(|p| is_old(p)) {
+            // In a parallel set, one that is not available costs nothing.
+            let free = set.is_parallel() && !is_available(pod);
+            if room <= 0 && !free {
+                continue;
+            }
+            if let Err(status) = self.delete(pass, pod).await {
+                return (deleted, Err(status));
+            }
+            deleted += 1;
+            room -= i64::from(!free);
+        }
+        (deleted, Ok(()))
+    }
+
+    /// Tells of something done to a pod in an event, and hands the result on.
+    fn tell(&self, pass: &Pass, verb: &str, pod: &str, result: Result<(), Status>) -> Result<(), Status> {
+        let text = format!("{verb} Pod {pod} in StatefulSet {}", pass.set.name());
+        let recorder = &self.0.recorder;
+        match &result {
+            Ok(()) => recorder.event(
+                &pass.set,
+                EventType::Normal,
+                &format!("Successful{verb}"),
+                format!("{text} successful"),
+            ),
+            Err(status) => recorder.event(
+                &pass.set,
+                EventType::Warning,
+                &format!("Failed{verb}"),
+                format!("{text} failed error: {}", status.message()),
+            ),
+        }
+        result
+    }
+
+    async fn create(&self, pass: &Pass, ordinal: i64) -> Result<(), Status> {
+        let name = pass.set().pod_name(ordinal);
+        if let Err(status) = self.make_claims(pass, ordinal).await {
+            return self.tell(pass, "Create", &name, Err(status));
+        }
+        let body = Body::Typed(pass.new_pod(ordinal));
+        let made = self
+            .0
+            .client
+            .create(
+                &self.0.pod_resource,
+                pass.set.namespace(),
+                body,
+                &WriteOptions::default(),
+            )
+            .await;
+        match made {
+            // The informer is behind; the pod will show.
+            Err(status) if status.is_already_exists() => Err(status),
+            other => self.tell(pass, "Create", &name, other.map(|_| ())),
+        }
+    }
+
+    async fn delete(&self, pass: &Pass, pod: &Object) -> Result<(), Status> {
+        let deleted = self
+            .0
+            .client
+            .delete(&self.0.pod_resource, pod.namespace(), pod.name(), Value::Null)
+            .await;
+        match deleted {
+            Err(status) if status.is_not_found() => Ok(()),
+            other => self.tell(pass, "Delete", pod.name(), other.map(|_| ())),
+        }
+    }
+
+    /// Creates the claims of an ordinal that are missing.
+    async fn make_claims(&self, pass: &Pass, ordinal: i64) -> Result<(), Status> {
+        let inner = &self.0;
+        let mut failures = Vec::new();
+        for claim in pass.claims(ordinal) {
+            let name = claim.str_at(&["metadata", "name"]).to_owned();
+            match inner.claims.get(&ObjectKey::new(pass.set.namespace(), &name)) {
+                Some(present) if present.is_deleting() => failures.push(format!("pvc {name} is being deleted")),
+                Some(_) => {}
+                None => {
+                    let (resource, body) = (&inner.claim_resource, Body::Typed(claim));
+                    let made = inner
+                        .client
+                        .create(resource, pass.set.namespace(), body, &WriteOptions::default())
+                        .await;
+                    let (pod, set) = (pass.set().pod_name(ordinal), pass.set.name());
+                    match made {
+                        Ok(_) => {
+                            let message = format!("Create Claim {name} Pod {pod} in StatefulSet {set} success");
+                            inner
+                                .recorder
+                                .event(&pass.set, EventType::Normal, "SuccessfulCreate", message);
+                        }
+                        Err(status) if status.is_already_exists() => {}
+                        Err(status) => {
+                            let why = status.message();
+                            failures.push(format!("failed to create PVC {name}: {why}"));
+                            let message =
+                                format!("Create Claim {name} for Pod {pod} in StatefulSet {set} failed error: {why}");
+                            inner
+                                .recorder
+                                .event(&pass.set, EventType::Warning, "FailedCreate", message);
+                        }
+                    }
+                }
+            }
+        }
+        match failures.len() {
+            0 => Ok(()),
+            1 => Err(Status::internal(failures.remove(0))),
+            _ => Err(Status::internal(format!("[{}]", failures.join(", ")))),
+        }
+    }
+
+    /// Whether a claim of an ordinal belongs to a pod that is gone, and so will be deleted with it.
+    fn claims_are_stale(&self, pass: &Pass, ordinal: i64) -> bool {
+        let set = pass.set();
+        set.deletes_claims().1
+            && set.claim_templates().iter().any(|t| {
+                let key = ObjectKey::new(pass.set.namespace(), &set.claim_name(t, ordinal));
+                let claim = self.0.claims.get(&key);
+                claim.is_some_and(|c| c.owner_references().iter().any(|o| o.str_at(&["kind"]) == "Pod"))
+            })
+    }
+
+    /// Gives the claims of a pod the owner that the retention policy asks for, with which they are
+    /// deleted: the set, the pod that is scaled away, or none.
+    async fn own_claims(&self, pass: &Pass, pod: &Object) -> Result<(), Status> {
+        let set = pass.set();
+        let Some(ordinal) = set.ordinal_of(pod) else {
+            return Ok(());
+        };
+        let (when_deleted, when_scaled) = set.deletes_claims();
+        let beyond = !set.has_ordinal(ordinal);
+        let owner = if when_scaled && beyond {
+            let mut owner = pod.controller_reference();
+            owner.set(&["apiVersion"], "v1");
+            owner.set(&["kind"], "Pod");
+            Some(owner)
+        } else {
+            when_deleted.then(|| pass.set.controller_reference())
+        };
+        for template in set.claim_templates() {
+            let key = ObjectKey::new(pass.set.namespace(), &set.claim_name(template, ordinal));
+            let Some(claim) = self.0.claims.get(&key) else { continue };
+            let ours = |o: &Value| [pass.set.uid(), pod.uid()].contains(&o.str_at(&["uid"]));
+            let (had, mut owners): (Vec<Value>, Vec<Value>) = claim.owner_references().iter().cloned().partition(ours);
+            if had.len() == usize::from(owner.is_some())
+                && had.first().map(|o| o.str_at(&["uid"])) == owner.as_ref().map(|o| o.str_at(&["uid"]))
+            {
+                continue;
+            }
+            owners.extend(owner.clone());
+            let mut value = claim.value().clone();
+            value.set_or_remove(&["metadata", "ownerReferences"], owners);
+            self.0.client.update(&self.0.claim_resource, value).await?;
+        }
+        Ok(())
+    }
+
+    async fn update_status(&self, pass: &Pass, updating: i64) -> Result<(), Status> {
+        let status = pass.status(updating, self.0.sim.now());
+        if &status == pass.set.status() {
+            return Ok(());
+        }
+        let mut value = pass.set.value().clone();
+        value.set(&["status"], status);
+        match self.0.client.update_status(&self.0.set_resource, value).await {
+            Err(failure) if failure.is_not_found() => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// Deletes revisions beyond the limit that nothing is of, the oldest first.
+    async fn clean_up(&self, pass: &Pass, revisions: &[Object]) -> Result<(), Status> {
+        let mut live: BTreeSet<&str> = pass.pods().map(revision_of).collect();
+        live.extend([pass.current.name(), pass.update.name()]);
+        let old: Vec<&Object> = revisions.iter().filter(|r| !live.contains(r.name())).collect();
+        let limit = usize::try_from(pass.set().revision_history_limit()).unwrap_or(0);
+        let excess = old.len().saturating_sub(limit);
+        for revision in old.into_iter().take(excess) {
+            let (resource, name) = (&self.0.revision_resource, revision.name());
+            match self
+                .0
+                .client
+                .delete(resource, revision.namespace(), name, Value::Null)
+                .await
+            {
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    fn world() -> World {
+        let world = World::new();
+        world.start(start);
+        world
+    }
+
+    fn set(world: &World, more: Value) {
+        let containers = list![obj! { "name": "c", "image": "redis:7.0" }];
+        let mut spec = obj! {
+            "replicas": 3,
+            "serviceName": "web",
+            "selector": obj! { "matchLabels": obj! { "app": "web" } },
+            "template": obj! {
+                "metadata": obj! { "labels": obj! { "app": "web" } },
+                "spec": obj! { "containers": containers },
+            },
+        };
+        for (key, value) in more.entries() {
+            spec.set(&[key], value.clone());
+        }
+        world.create(obj! {
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": obj! { "name": "web", "namespace": "default" },
+            "spec": spec,
+        });
+        world.run(1);
+    }
+
+    fn change(world: &World, patch: Value) {
+        world.patch("apps", "statefulsets", "web", obj! { "spec": patch });
+        world.run(1);
+    }
+
+    fn image(world: &World, image: &str) {
+        let containers = list![obj! { "name": "c", "image": image }];
+        change(
+            world,
+            obj! { "template": obj! { "spec": obj! { "containers": containers } } },
+        );
+    }
+
+    /// Names of the pods that are there, with their images' tags; `!` marks those that are to end.
+    fn pods_now(world: &World) -> String {
+        let pods = world.list("", "pods");
+        let show = |p: &Object| {
+            let image = p.spec().get("containers").items()[0].str_at(&["image"]).to_owned();
+            let mark = if p.is_deleting() { "!" } else { "" };
+            format!("{}:{}{mark}", p.name(), image.trim_start_matches("redis:"))
+        };
+        pods.iter().map(show).collect::<Vec<_>>().join(" ")
+    }
+
+    fn step(world: &World) {
+        world.end_pods();
+        world.all_ready();
+        world.run(1);
+    }
+
+    fn settle(world: &World) {
+        for _ in 0..20 {
+            let before = world.sim().trace().last_seq();
+            step(world);
+            if world.sim().trace().last_seq() == before {
+                return;
+            }
+        }
+        panic!("it does not settle");
+    }
+
+    #[test]
+    fn one_after_the_other_up_and_down() {
+        let world = world();
+        set(&world, obj! {});
+        let mut seen = vec![pods_now(&world)];
+        for _ in 0..3 {
+            step(&world);
+            seen.push(pods_now(&world));
+        }
+        assert_eq!(
+            seen,
+            [
+                "web-0:7.0",
+                "web-0:7.0 web-1:7.0",
+                "web-0:7.0 web-1:7.0 web-2:7.0",
+                "web-0:7.0 web-1:7.0 web-2:7.0"
+            ]
+        );
+        let pod = world.get("", "pods", "web-1");
+        assert_eq!(pod.spec().str_at(&["hostname"]), "web-1");
+        assert_eq!(pod.spec().str_at(&["subdomain"]), "web");
+        let labels = pod.labels().clone();
+        assert_eq!(labels.str_at(&[POD_NAME]), "web-1");
+        assert_eq!(labels.str_at(&[POD_INDEX]), "1");
+        let status = world.get("apps", "statefulsets", "web").status().clone();
+        assert_eq!(labels.str_at(&[REVISION]), status.str_at(&["currentRevision"]));
+        let counts: Vec<i64> = [
+            "replicas",
+            "readyReplicas",
+            "availableReplicas",
+            "currentReplicas",
+            "updatedReplicas",
+        ]
+        .iter()
+        .map(|f| status.i64_at(&[f]).unwrap())
+        .collect();
+        assert_eq!(counts, [3; 5]);
+        change(&world, obj! { "replicas": 1 });
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            seen.push(pods_now(&world));
+            step(&world);
+        }
+        // Pods that no node has go at once.
+        assert_eq!(seen.last().unwrap(), "web-0:7.0");
+        assert_eq!(
+            world.messages("SuccessfulDelete"),
+            [
+                "Delete Pod web-2 in StatefulSet web successful",
+                "Delete Pod web-1 in StatefulSet web successful"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_order_that_is_stuck_stays_so() {
+        let world = world();
+        set(&world, obj! {});
+        world.run(100);
+        assert_eq!(pods_now(&world), "web-0:7.0");
+        let before = world.sim().trace().last_seq();
+        world.run(10_000);
+        assert_eq!(world.sim().trace().last_seq(), before, "waiting costs nothing");
+    }
+
+    #[test]
+    fn rolls_from_the_last_to_the_partition() {
+        let world = world();
+        let strategy = obj! { "type": "RollingUpdate", "rollingUpdate": obj! { "partition": 1 } };
+        set(
+            &world,
+            obj! { "podManagementPolicy": "Parallel", "updateStrategy": strategy },
+        );
+        assert_eq!(pods_now(&world), "web-0:7.0 web-1:7.0 web-2:7.0");
+        settle(&world);
+        image(&world, "redis:7.2");
+        assert_eq!(pods_now(&world), "web-0:7.0 web-1:7.0 web-2:7.2");
+        settle(&world);
+        assert_eq!(pods_now(&world), "web-0:7.0 web-1:7.2 web-2:7.2");
+        let status = world.get("apps", "statefulsets", "web").status().clone();
+        assert_eq!(status.i64_at(&["currentReplicas"]), Some(1));
+        assert_eq!(status.i64_at(&["updatedReplicas"]), Some(2));
+        assert_ne!(status.get("currentRevision"), status.get("updateRevision"));
+        let rolling = |n: i64| obj! { "updateStrategy": obj! { "rollingUpdate": obj! { "partition": n } } };
+        change(&world, rolling(0));
+        settle(&world);
+        assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.2 web-2:7.2");
+        let status = world.get("apps", "statefulsets", "web").status().clone();
+        assert_eq!(status.get("currentRevision"), status.get("updateRevision"));
+        // Back: the old revision gets the next number.
+        image(&world, "redis:7.0");
+        settle(&world);
+        let mut numbers: Vec<i64> = world
+            .list("apps", "controllerrevisions")
+            .iter()
+            .map(history::number)
+            .collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [2, 3]);
+    }
+
+    #[test]
+    fn max_unavailable_and_on_delete() {
+        let world = world();
+        let rolling = obj! { "maxUnavailable": 2, "partition": 0 };
+        let strategy = obj! { "type": "RollingUpdate", "rollingUpdate": rolling };
+        set(&world, obj! { "updateStrategy": strategy });
+        settle(&world);
+        image(&world, "redis:7.2");
+        assert_eq!(
+            pods_now(&world),
+            "web-0:7.0 web-1:7.2",
+            "two went, and the first of them is back"
+        );
+        settle(&world);
+        assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.2 web-2:7.2");
+        change(
+            &world,
+            obj! { "updateStrategy": obj! { "type": "OnDelete", "rollingUpdate": Value::Null } },
+        );
+        image(&world, "redis:7.4");
+        settle(&world);
+        assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.2 web-2:7.2");
+        world.delete("", "pods", "web-1", Value::Null);
+        settle(&world);
+        assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.4 web-2:7.2");
+    }
+
+    #[test]
+    fn claims_follow_the_retention_policy() {
+        let world = world();
+        let claim = obj! {
+            "metadata": obj! { "name": "data" },
+            "spec": obj! {
+                "accessModes": list!["ReadWriteOnce"],
+                "resources": obj! { "requests": obj! { "storage": "1Gi" } },
+            },
+        };
+        let policy = obj! { "whenDeleted": "Retain", "whenScaled": "Delete" };
+        set(
+            &world,
+            obj! {
+                "replicas": 2, "volumeClaimTemplates": list![claim],
+                "persistentVolumeClaimRetentionPolicy": policy, "ordinals": obj! { "start": 5 },
+            },
+        );
+        settle(&world);
+        assert_eq!(pods_now(&world), "web-5:7.0 web-6:7.0");
+        let claim = world.get("", "persistentvolumeclaims", "data-web-6");
+        assert_eq!(claim.label("app"), Some("web"));
+        assert!(claim.owner_references().is_empty());
+        let volume = world.get("", "pods", "web-6").spec().get("volumes").items()[0].to_json();
+        assert_eq!(
+            volume,
+            r#"{"name":"data","persistentVolumeClaim":{"claimName":"data-web-6"}}"#
+        );
+        assert_eq!(
+            world.messages("SuccessfulCreate")[0],
+            "Create Claim data-web-5 Pod web-5 in StatefulSet web success"
+        );
+        change(&world, obj! { "replicas": 1 });
+        let claim = world.get("", "persistentvolumeclaims", "data-web-6");
+        assert_eq!(claim.owner_references()[0].str_at(&["name"]), "web-6");
+        change(
+            &world,
+            obj! { "persistentVolumeClaimRetentionPolicy": obj! { "whenDeleted": "Delete" } },
+        );
+        let claim = world.get("", "persistentvolumeclaims", "data-web-5");
+        assert_eq!(claim.owner_references()[0].str_at(&["kind"]), "StatefulSet");
+    }
+}
