@@ -11,6 +11,7 @@ pub mod events;
 pub mod informer;
 pub mod jsonpath;
 pub mod kinds;
+pub mod managedfields;
 pub mod metadata;
 pub mod metrics;
 pub mod names;

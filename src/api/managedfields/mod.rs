@@ -1,0 +1,671 @@
+//! Who owns which field (`metadata.managedFields`), and server-side apply: apimachinery's
+//! `managedfields` over structured-merge-diff.
+//!
+//! An entry is a manager: a name, an operation, a version and a subresource, with the set of its
+//! fields. Entries are read from and written to the object's own tree; what a write does not change
+//! stays the same node, so that a status write costs its own entry and shares the others.
+
+mod set;
+mod typed;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::resource;
+use super::schema::Type;
+use super::status::Status;
+use crate::sim::Time;
+use crate::value::{Map, Value, gofmt, gojson, intern};
+use crate::{limits, obj};
+
+pub use set::{display_paths, has, union};
+
+/// The annotation in which `kubectl apply` keeps what was applied last.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The manager of `kubectl apply --server-side`.
+const KUBECTL: &str = "kubectl";
+
+/// Into which the oldest updaters are joined when there are too many.
+const ANCIENT: &str = "ancient-changes";
+
+/// Who is said to own what an object had before the first apply, where nothing was tracked.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
+const APPLY: &str = "Apply";
+const UPDATE: &str = "Update";
+
+/// Who writes, through what.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    pub manager: &'a str,
+    /// The version that the request's path names.
+    pub api_version: &'a str,
+    /// Empty for the object itself.
+    pub subresource: &'a str,
+    pub now: Time,
+}
+
+/// What is known of the kind that is written.
+pub struct Kind<'a> {
+    /// The type of a version (`apps/v1`) of the kind; `None` where no type is known.
+    pub type_of: &'a dyn Fn(&str) -> Option<Rc<Type>>,
+    /// The object as another version shows it.
+    pub convert: &'a dyn Fn(&Value, &str) -> Option<Value>,
+    /// Whether the kind is one of Go's types rather than a custom resource.
+    pub built_in: bool,
+    /// Fields that this endpoint resets, and which nobody gets through it (`GetResetFields`).
+    pub reset: Value,
+}
+
+/// One entry of `managedFields`.
+#[derive(Clone, Debug)]
+struct Manager {
+    manager: Rc<str>,
+    operation: Rc<str>,
+    api_version: Rc<str>,
+    subresource: Rc<str>,
+    /// When its fields last changed; null when that is not known.
+    time: Value,
+    set: Value,
+    /// The entry as it was read, to be written again when nothing changed.
+    entry: Value,
+}
+
+impl Manager {
+    fn read(entry: &Value) -> Option<Manager> {
+        let text = |field: &str| entry.get(field).shared_str().cloned().unwrap_or_else(|| intern(""));
+        let operation = text("operation");
+        let fields = entry.get("fieldsV1");
+        let set = if fields.is_empty() { Value::Null } else { fields.clone() };
+        let well_formed = matches!(&*operation, APPLY | UPDATE)
+            && entry.str_at(&["fieldsType"]) == "FieldsV1"
+            && (set.is_null() || set::is_well_formed(&set));
+        well_formed.then(|| Manager {
+            manager: text("manager"),
+            operation,
+            api_version: text("apiVersion"),
+            subresource: text("subresource"),
+            time: entry.get("time").clone(),
+            set,
+            entry: entry.clone(),
+        })
+    }
+
+    fn new(writer: &Writer, operation: &str) -> Manager {
+        Manager {
+            manager: intern(writer.manager),
+            operation: intern(operation),
+            api_version: intern(writer.api_version),
+            subresource: intern(writer.subresource),
+            time: Value::Null,
+            set: Value::Null,
+            entry: Value::Null,
+        }
+    }
+
+    /// Whether two entries are of one manager. Of appliers the version does not matter.
+    fn is(&self, other: &Manager) -> bool {
+        self.manager == other.manager
+            && self.operation == other.operation
+            && self.subresource == other.subresource
+            && (self.applied() || self.api_version == other.api_version)
+    }
+
+    fn applied(&self) -> bool {
+        &*self.operation == APPLY
+    }
+
+    fn seconds(&self) -> u64 {
+        Time::parse(self.time.str()).map_or(0, |t| t.as_secs())
+    }
+
+    fn write(mut self) -> Value {
+        let same = self.set.same(self.entry.get("fieldsV1")) && self.time == *self.entry.get("time");
+        if same && !self.entry.is_null() {
+            return self.entry;
+        }
+        if !self.entry.is_null() && self.entry.str_at(&["manager"]) == &*self.manager {
+            self.entry.set(&["fieldsV1"], self.set);
+            self.entry.set_or_remove(&["time"], self.time);
+            return self.entry;
+        }
+        let mut entry = obj! {
+            "apiVersion": self.api_version,
+            "fieldsType": intern("FieldsV1"),
+            "fieldsV1": self.set,
+            "manager": self.manager,
+            "operation": self.operation,
+        };
+        entry.set_or_remove(&["subresource"], self.subresource);
+        entry.set_or_remove(&["time"], self.time);
+        entry
+    }
+
+    /// The manager as conflicts name it.
+    fn shown(&self) -> String {
+        let mut shown = gofmt::quote(&self.manager);
+        if !self.subresource.is_empty() {
+            shown.push_str(&format!(" with subresource {}", gofmt::quote(&self.subresource)));
+        }
+        if !self.applied() {
+            shown.push_str(&format!(" using {}", self.api_version));
+        }
+        shown
+    }
+}
+
+/// Reads the entries; `None` when one is malformed.
+fn read(list: &Value) -> Option<Vec<Manager>> {
+    list.items().iter().map(Manager::read).collect()
+}
+
+/// Writes the entries in their order: appliers first, then by time and name.
+fn write(mut managers: Vec<Manager>) -> Value {
+    managers.retain(|m| !m.set.is_null());
+    if managers.is_empty() {
+        return Value::Null;
+    }
+    managers.sort_by(|a, b| {
+        (&a.operation, a.seconds(), &a.manager, &a.api_version, &a.subresource).cmp(&(
+            &b.operation,
+            b.seconds(),
+            &b.manager,
+            &b.api_version,
+            &b.subresource,
+        ))
+    });
+    managers.into_iter().map(Manager::write).collect()
+}
+
+/// Whether both lists say the same but for the times.
+pub fn same_but_times(a: &Value, b: &Value) -> bool {
+    if a.same(b) {
+        return true;
+    }
+    let (a, b) = (a.items(), b.items());
+    let alike = |x: &Value, y: &Value| {
+        x.same(y)
+            || ["manager", "operation", "apiVersion", "subresource", "fieldsV1"]
+                .iter()
+                .all(|f| x.get(f) == y.get(f))
+    };
+    // A new time may have changed the order.
+    a.len() == b.len() && a.iter().all(|x| b.iter().any(|y| alike(x, y)))
+}
+
+/// Fields that belong to no one.
+fn stripped(set: &Value) -> Value {
+    thread_local! {
+        static STRIPPED: Value = obj! {
+            "f:apiVersion": obj! {},
+            "f:kind": obj! {},
+            "f:metadata": [
+                ".", "f:name", "f:namespace", "f:creationTimestamp", "f:selfLink", "f:uid", "f:clusterName",
+                "f:generation", "f:managedFields", "f:resourceVersion",
+            ].iter().map(|f| (*f, set::leaf())).collect::<Value>(),
+        };
+    }
+    STRIPPED.with(|none| set::difference(set, none))
+}
+
+/// The managers whose entries an update begins with: those that it brings, or the live ones.
+fn managers_of(live: &Value, sent: &Value, writer: &Writer) -> Vec<Manager> {
+    if writer.subresource.is_empty() && sent.as_list().is_some() {
+        // An empty list, or one empty entry, is how a client asks to forget all.
+        let reset = match sent.items() {
+            [] => true,
+            [one] => one.is_empty(),
+            _ => false,
+        };
+        if reset {
+            return Vec::new();
+        }
+        if let Some(managers) = read(sent)
+            && managers.iter().any(|m| !m.set.is_null())
+        {
+            return managers;
+        }
+    }
+    read(live.at(&["metadata", "managedFields"])).unwrap_or_default()
+}
+
+fn excluding(mut found: typed::Comparison, reset: &Value) -> typed::Comparison {
+    if !reset.is_null() {
+        for set in [&mut found.added, &mut found.modified, &mut found.removed] {
+            *set = set::recursive_difference(set, reset);
+        }
+    }
+    found
+}
+
+/// What differs between two objects, in each version that is asked for.
+struct Changes<'a> {
+    old: Option<&'a Value>,
+    new: &'a Value,
+    kind: &'a Kind<'a>,
+    found: BTreeMap<Rc<str>, Option<typed::Comparison>>,
+}
+
+impl Changes<'_> {
+    /// `None` for a version that the kind does not have any more.
+    fn at(&mut self, version: &Rc<str>) -> Option<&typed::Comparison> {
+        let Changes { old, new, kind, found } = self;
+        found
+            .entry(version.clone())
+            .or_insert_with(|| {
+                let old = match old {
+                    Some(old) => Some((kind.convert)(old, version)?),
+                    None => None,
+                };
+                let new = (kind.convert)(new, version)?;
+                let ty = (kind.type_of)(version);
+                let found = typed::compare(old.as_ref(), &new, ty.as_ref(), kind.built_in);
+                Some(excluding(found, &kind.reset))
+            })
+            .as_ref()
+    }
+}
+
+/// The entries after an update of `live` (`None` for a creation) to `new`. `sent` is the list that the
+/// client's object carried; null when it carried none.
+pub fn update(live: Option<&Value>, new: &Value, sent: &Value, writer: &Writer, kind: &Kind) -> Value {
+    let null = Value::Null;
+    let mut managers = managers_of(live.unwrap_or(&null), sent, writer);
+    if managers.is_empty() && live.is_some() {
+        // What is not tracked from its creation on is tracked from its first apply on.
+        return Value::Null;
+    }
+    track(&mut managers, live, new, writer, kind);
+    cap(&mut managers);
+    write(managers)
+}
+
+/// Gives the writer what changed, and takes it from the others.
+fn track(managers: &mut Vec<Manager>, live: Option<&Value>, new: &Value, writer: &Writer, kind: &Kind) {
+    let mut changes = Changes {
+        old: live,
+        new,
+        kind,
+        found: BTreeMap::new(),
+    };
+    let own = Manager::new(writer, UPDATE);
+    let Some(change) = changes.at(&own.api_version) else { return };
+    let taken = stripped(&union(&change.added, &change.modified));
+    for manager in managers.iter_mut() {
+        let Some(change) = changes.at(&manager.api_version) else {
+            manager.set = Value::Null;
+            continue;
+        };
+        manager.set = set::difference(&manager.set, &change.removed);
+        if !manager.is(&own) {
+            manager.set = set::difference(&set::difference(&manager.set, &change.added), &change.modified);
+        }
+    }
+    if !taken.is_null() {
+        let time = Value::from(writer.now);
+        match managers.iter_mut().find(|m| m.is(&own)) {
+            Some(manager) => {
+                manager.set = union(&manager.set, &taken);
+                if manager.time != time {
+                    manager.time = time;
+                }
+            }
+            None => managers.push(Manager {
+                set: taken,
+                time,
+                ..own
+            }),
+        }
+    }
+    managers.retain(|m| !m.set.is_null());
+}
+
+/// Joins the oldest updaters when there are more than may be kept.
+fn cap(managers: &mut Vec<Manager>) {
+    let mut updaters: Vec<Manager> = managers.iter().filter(|m| !m.applied()).cloned().collect();
+    let mut count = updaters.len();
+    if count <= limits::UPDATE_MANAGERS {
+        return;
+    }
+    updaters.sort_by(|a, b| (a.seconds(), &a.manager).cmp(&(b.seconds(), &b.manager)));
+    let mut first: BTreeMap<Rc<str>, Manager> = BTreeMap::new();
+    for old in updaters {
+        if count <= limits::UPDATE_MANAGERS {
+            break;
+        }
+        let Some(one) = first.get(&old.api_version) else {
+            first.insert(old.api_version.clone(), old);
+            continue;
+        };
+        let bucket = Manager {
+            manager: intern(ANCIENT),
+            subresource: intern(""),
+            entry: Value::Null,
+            ..old.clone()
+        };
+        if !managers.iter().any(|m| m.is(&bucket)) {
+            // The first of this version goes into the new bucket.
+            let set = one.set.clone();
+            managers.retain(|m| !m.is(one));
+            managers.push(Manager { set, ..bucket.clone() });
+        }
+        managers.retain(|m| !m.is(&old) || m.is(&bucket));
+        if let Some(joined) = managers.iter_mut().find(|m| m.is(&bucket)) {
+            joined.set = union(&old.set, &joined.set);
+            joined.time = old.time.clone();
+        }
+        count -= 1;
+    }
+}
+
+/// What an apply makes.
+#[derive(Debug)]
+pub struct Applied {
+    /// The merged object, without `managedFields`.
+    pub value: Value,
+    pub managed: Value,
+}
+
+/// Why fields cannot be applied.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Status(Status),
+    #[error("the applied fields have other managers")]
+    Conflicts(Vec<(Manager, Value)>),
+}
+
+/// Applies `config` to `live` (`None` where there is no object yet).
+///
+/// # Errors
+/// 400 for a configuration of another kind or with `managedFields`, 409 for fields of other managers,
+/// 500 for one that is not of the kind's type, as the real server answers it.
+pub fn apply(
+    live: Option<&Value>,
+    config: &Value,
+    writer: &Writer,
+    kind: &Kind,
+    object_kind: &str,
+    force: bool,
+) -> Result<Applied, Status> {
+    let shown_kind = shown_kind(config.str_at(&["apiVersion"]), config.str_at(&["kind"]));
+    if config.str_at(&["apiVersion"]) != writer.api_version || config.str_at(&["kind"]) != object_kind {
+        return Err(Status::bad_request(format!("invalid object type: {shown_kind}")));
+    }
+    if config.get("metadata").has("managedFields") && !config.at(&["metadata", "managedFields"]).is_null() {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    let ty = (kind.type_of)(writer.api_version);
+    let errors = typed::check(config, ty.as_ref());
+    if !errors.is_empty() {
+        let errors = match errors.as_slice() {
+            [one] => one.clone(),
+            many => format!("errors:\n  {}", many.join("\n  ")),
+        };
+        let metadata = config.get("metadata");
+        return Err(Status::failure(
+            500,
+            "",
+            format!(
+                "failed to create typed patch object ({}/{}; {shown_kind}): {errors}",
+                metadata.str_at(&["namespace"]),
+                metadata.str_at(&["name"]),
+            ),
+        ));
+    }
+    let mut bare = live.cloned().unwrap_or_else(|| {
+        // What is compared with is an empty object of the kind.
+        obj! { "apiVersion": writer.api_version, "kind": object_kind }
+    });
+    bare.remove(&["metadata", "managedFields"]);
+    let mut managers = match live {
+        Some(live) => read(live.at(&["metadata", "managedFields"])).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    if managers.is_empty() && live.is_some() {
+        let before = Writer {
+            manager: BEFORE_FIRST_APPLY,
+            ..*writer
+        };
+        track(&mut managers, None, &bare, &before, kind);
+    }
+    let is_new = live.is_none();
+    let result = match merge(&bare, is_new, config, &managers, writer, kind, ty.as_ref(), force) {
+        Err(Failure::Conflicts(conflicts)) if writer.manager == KUBECTL => {
+            // What `kubectl apply` wrote itself, client-side, is no one else's.
+            let allowed = allowed_by_last_applied(&bare, writer, ty.as_ref());
+            let left: Vec<_> = conflicts
+                .into_iter()
+                .map(|(m, set)| (m, set::difference(&set, &allowed)))
+                .filter(|(_, set)| !set.is_null())
+                .collect();
+            if left.is_empty() {
+                merge(&bare, is_new, config, &managers, writer, kind, ty.as_ref(), true)
+            } else {
+                Err(Failure::Conflicts(left))
+            }
+        }
+        other => other,
+    };
+    let (mut value, mut managers) = result.map_err(|failure| match failure {
+        Failure::Status(status) => status,
+        Failure::Conflicts(conflicts) => conflict(&conflicts),
+    })?;
+    if writer.manager == KUBECTL && !value.at(&["metadata", "annotations", LAST_APPLIED]).is_empty() {
+        let mut plain = config.clone();
+        plain.remove(&["metadata", "managedFields"]);
+        plain.remove(&["metadata", "annotations", LAST_APPLIED]);
+        let text = gojson::compact(&plain, true) + "\n";
+        value.set(&["metadata", "annotations", LAST_APPLIED], text);
+    }
+    cap(&mut managers);
+    Ok(Applied {
+        value,
+        managed: write(managers),
+    })
+}
+
+/// `apps/v1, Kind=Deployment`; of the core group `/v1, Kind=Pod`.
+fn shown_kind(api_version: &str, kind: &str) -> String {
+    let (group, version) = resource::split(api_version);
+    format!("{group}/{version}, Kind={kind}")
+}
+
+/// `Updater.Apply`: the merged object and the managers after it.
+#[allow(clippy::too_many_arguments)]
+fn merge(
+    live: &Value,
+    is_new: bool,
+    config: &Value,
+    managers: &[Manager],
+    writer: &Writer,
+    kind: &Kind,
+    ty: Option<&Rc<Type>>,
+    force: bool,
+) -> Result<(Value, Vec<Manager>), Failure> {
+    let mut managers = managers.to_vec();
+    let own = Manager::new(writer, APPLY);
+    let merged = typed::merge(live, config, ty);
+    let set = set::recursive_difference(&typed::field_set(config, ty), &kind.reset);
+    let last = managers.iter().find(|m| m.is(&own)).cloned();
+    let mut entry = last.clone().unwrap_or_else(|| own.clone());
+    if entry.api_version != own.api_version {
+        entry = Manager {
+            time: entry.time,
+            ..own.clone()
+        };
+    }
+    // An equal set stays the same node.
+    entry.set = if entry.set == set { entry.set } else { set };
+    match managers.iter_mut().find(|m| m.is(&own)) {
+        Some(place) => *place = entry,
+        None => managers.push(entry),
+    }
+    let merged = match &last {
+        Some(last) => prune(&merged, &managers, last, &own.api_version, kind),
+        None => merged,
+    };
+    let mut changes = Changes {
+        old: if is_new { None } else { Some(live) },
+        new: &merged,
+        kind,
+        found: BTreeMap::new(),
+    };
+    let mut conflicts = Vec::new();
+    for manager in managers.iter_mut().filter(|m| !m.is(&own)) {
+        let Some(change) = changes.at(&manager.api_version) else {
+            manager.set = Value::Null;
+            continue;
+        };
+        let lost = set::intersection(&manager.set, &union(&change.modified, &change.added));
+        let left = set::difference(&set::difference(&manager.set, &lost), &change.removed);
+        if !lost.is_null() {
+            conflicts.push((manager.clone(), lost));
+        }
+        manager.set = left;
+    }
+    if !force && !conflicts.is_empty() {
+        return Err(Failure::Conflicts(conflicts));
+    }
+    let unchanged = changes
+        .at(&own.api_version)
+        .is_some_and(|c| c.added.is_null() && c.modified.is_null() && c.removed.is_null());
+    if let Some(entry) = managers.iter_mut().find(|m| m.is(&own)) {
+        entry.set = stripped(&entry.set);
+        if !unchanged || is_new {
+            entry.time = writer.now.into();
+        }
+    }
+    managers.retain(|m| !m.set.is_null());
+    Ok((merged, managers))
+}
+
+/// Takes out what this applier applied last time and does not now, unless another manager has it.
+fn prune(merged: &Value, managers: &[Manager], last: &Manager, version: &Rc<str>, kind: &Kind) -> Value {
+    if last.set.is_null() {
+        return merged.clone();
+    }
+    let Some(at_last) = (kind.convert)(merged, &last.api_version) else {
+        return merged.clone();
+    };
+    let last_type = (kind.type_of)(&last.api_version);
+    let last_named = typed::with_named_fields(&last.set, last_type.as_ref());
+    let mut pruned = typed::remove(&at_last, &last_named, last_type.as_ref());
+    // What others (or this configuration) own comes back.
+    let mut owned: BTreeMap<Rc<str>, Value> = BTreeMap::new();
+    for manager in managers {
+        let all = owned.entry(manager.api_version.clone()).or_default();
+        *all = union(all, &manager.set);
+    }
+    for (version, owned) in owned {
+        let (Some(merged), Some(before)) = ((kind.convert)(merged, &version), (kind.convert)(&pruned, &version)) else {
+            continue;
+        };
+        let ty = (kind.type_of)(&version);
+        let named = |set: &Value| typed::with_named_fields(set, ty.as_ref());
+        let has = named(&typed::field_set(&merged, ty.as_ref()));
+        let keeps = union(&named(&typed::field_set(&before, ty.as_ref())), &named(&owned));
+        pruned = typed::remove(&merged, &set::difference(&has, &keeps), ty.as_ref());
+    }
+    // What this applier did not own comes back too.
+    let Some(pruned) = (kind.convert)(&pruned, &last.api_version) else {
+        return merged.clone();
+    };
+    let named = |v: &Value| typed::with_named_fields(&typed::field_set(v, last_type.as_ref()), last_type.as_ref());
+    let gone = set::intersection(&set::difference(&named(&at_last), &named(&pruned)), &last_named);
+    let pruned = typed::remove(&at_last, &gone, last_type.as_ref());
+    (kind.convert)(&pruned, version).unwrap_or(pruned)
+}
+
+/// The fields that the last client-side apply wrote and that nobody changed since.
+fn allowed_by_last_applied(live: &Value, writer: &Writer, ty: Option<&Rc<Type>>) -> Value {
+    let text = live.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);
+    let Ok(last) = Value::from_json(text) else {
+        return Value::Null;
+    };
+    if last.str_at(&["apiVersion"]) != writer.api_version {
+        return Value::Null;
+    }
+    let found = typed::compare(Some(&last), live, ty, false);
+    let set = typed::field_set(&last, ty);
+    let set = set::difference(&set, &found.modified);
+    let set = set::difference(&set, &found.added);
+    set::difference(&set, &found.removed)
+}
+
+/// The answer to conflicts, in the words of the real server.
+fn conflict(conflicts: &[(Manager, Value)]) -> Status {
+    let mut all: Vec<(String, Vec<String>)> = conflicts
+        .iter()
+        .map(|(m, set)| (m.shown(), display_paths(set)))
+        .collect();
+    all.sort();
+    let count: usize = all.iter().map(|(_, paths)| paths.len()).sum();
+    let causes = all
+        .iter()
+        .flat_map(|(manager, paths)| {
+            paths.iter().map(move |path| {
+                obj! {
+                    "field": path.as_str(),
+                    "message": format!("conflict with {manager}"),
+                    "reason": "FieldManagerConflict",
+                }
+            })
+        })
+        .collect();
+    let sentence = match all.as_slice() {
+        [(manager, paths)] if paths.len() == 1 => format!("conflict with {manager}: {}", paths.join("")),
+        many => many
+            .iter()
+            .map(|(manager, paths)| format!("conflicts with {manager}:\n- {}", paths.join("\n- ")))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    };
+    let noun = if count == 1 { "conflict" } else { "conflicts" };
+    Status::apply_conflict(format!("Apply failed with {count} {noun}: {sentence}"), causes)
+}
+
+/// The manager that a request names, or the first part of its client's name (`kubelet/v1.36.2 …`).
+pub fn manager_of<'a>(named: &'a str, client: &'a str) -> &'a str {
+    if named.is_empty() {
+        let first = client.split('/').next().unwrap_or("");
+        first.get(..limits::FIELD_MANAGER_BYTES).unwrap_or(first)
+    } else {
+        named
+    }
+}
+
+/// The fields that an endpoint resets: of an object that has a `/status`, its status through the
+/// object itself, and everything else through `/status`.
+pub fn reset_fields(has_status: bool, subresource: &str) -> Value {
+    match (has_status, subresource) {
+        (true, "") => obj! { "f:status": set::leaf() },
+        (true, "status") => obj! { "f:spec": set::leaf() },
+        _ => Value::Null,
+    }
+}
+
+/// Whether an object carries entries.
+pub fn is_tracked(value: &Value) -> bool {
+    value.at(&["metadata", "managedFields"]).as_list().is_some_and(|l| !l.is_empty())
+}
+
+/// The parts of an object that a migration to server-side apply looks at: the entries that own a
+/// field through an operation.
+pub fn owners_of<'a>(
+    list: &'a Value,
+    operation: &'a str,
+    path: &'a [&'a str],
+) -> impl Iterator<Item = &'a Value> {
+    list.items()
+        .iter()
+        .filter(move |e| e.str_at(&["operation"]) == operation && has(e.get("fieldsV1"), path))
+}
+
+/// A map of one key, for sets built in code.
+pub fn only(key: &str, part: Value) -> Value {
+    let mut map = Map::new();
+    map.insert(key, part);
+    Value::from(map)
+}
