@@ -29,6 +29,13 @@ pub const AUTHORIZED_USERS: usize = 1_000;
 /// Objects in the store, over all kinds: 150,000 pods and what belongs to them.
 pub const OBJECTS: usize = 1_000_000;
 
+/// Updaters that an object's `managedFields` names before the oldest are joined
+/// (`DefaultMaxUpdateManagers`).
+pub const UPDATE_MANAGERS: usize = 10;
+
+/// Bytes of a field manager's name (`FieldManagerMaxLength`).
+pub const FIELD_MANAGER_BYTES: usize = 128;
+
 // The shell: its files, its commands and its terminal.
 
 /// Files and directories of one host's or container's file system.

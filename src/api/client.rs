@@ -88,6 +88,8 @@ impl WriteOptions {
 pub struct Client {
     api: ApiServer,
     name: Rc<str>,
+    /// The program that this client is a part of; empty when it is one of its own.
+    agent: Rc<str>,
     user: User,
     /// Whom it acts as.
     impersonate: Option<Impersonation>,
@@ -101,6 +103,7 @@ impl Client {
         Client {
             api: api.clone(),
             name: name.into(),
+            agent: "".into(),
             user,
             impersonate: None,
             observer: false,
@@ -123,6 +126,14 @@ impl Client {
 
     pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// The same client as a part of a program, which is what the API server sees of it.
+    pub fn part_of(&self, agent: &str) -> Client {
+        Client {
+            agent: agent.into(),
+            ..self.clone()
+        }
     }
 
     /// The same client acting as another user.
@@ -170,6 +181,7 @@ impl Client {
         request.user = self.user.clone();
         request.impersonate.clone_from(&self.impersonate);
         request.client = self.name.clone();
+        request.agent = self.agent.clone();
         let (id, client, path): (_, _, Rc<str>) = (request.id, self.name.clone(), request.path.as_str().into());
         let verb = match request.method {
             Method::Get if request.flag("watch") => "WATCH",

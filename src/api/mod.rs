@@ -1,6 +1,7 @@
 //! The API server: everything that happens to objects happens here.
 
 pub mod admission;
+mod apply;
 pub mod auth;
 pub mod client;
 pub mod cron;

@@ -5,9 +5,8 @@ pub mod json;
 pub mod strategic;
 
 use super::object::Object;
-use super::request::{PatchType, Request};
+use super::request::PatchType;
 use super::schema::Type;
-use super::server::Target;
 use super::status::{FieldErrors, Status};
 use crate::value::Value;
 use crate::value::gofmt;
@@ -18,14 +17,7 @@ pub use diff::{create_merge, create_three_way, create_three_way_merge, create_tw
 ///
 /// # Errors
 /// 400, 415 or 422 when the patch is none or does not fit.
-pub fn apply(
-    patch_type: PatchType,
-    old: &Object,
-    patch: &Value,
-    ty: Option<&Type>,
-    request: &Request,
-    target: &Target,
-) -> Result<Value, Status> {
+pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Type>) -> Result<Value, Status> {
     match patch_type {
         PatchType::Merge => {
             let mut value = old.value().clone();
@@ -48,12 +40,10 @@ pub fn apply(
                 )),
             })
         }
-        PatchType::Apply => {
-            let _ = (request, target);
-            Err(Status::unsupported_media_type(
-                "server-side apply is not simulated yet: use client-side apply",
-            ))
-        }
+        // It needs the managers of the object's fields.
+        PatchType::Apply => Err(Status::unsupported_media_type(
+            "server-side apply is not simulated for this subresource",
+        )),
     }
 }
 

@@ -101,6 +101,9 @@ pub struct Request {
     pub impersonate: Option<Impersonation>,
     /// The component or program that asks: `kubectl`, `kube-scheduler`, `kubelet/k8s-node-01`.
     pub client: Rc<str>,
+    /// The program that asks, as its `User-Agent` begins, where `client` is one of its parts (a
+    /// controller of the `kube-controller-manager`); empty where it is the program.
+    pub agent: Rc<str>,
 }
 
 impl Request {
@@ -116,6 +119,7 @@ impl Request {
             user: User::admin(),
             impersonate: None,
             client: "".into(),
+            agent: "".into(),
         }
     }
 

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::apply::{self, Ownership};
 use super::auth::{self, Authorizer, User};
 use super::custom::CustomVersion;
 use super::decode::decode;
@@ -17,7 +18,7 @@ use super::status::{FieldErrors, Status};
 use super::store::{ShelfName, Store};
 use super::strategy::{Context, Grace, Strategy};
 use super::watch::{Filter, Watch, field_value};
-use super::{admission, custom, discovery, kinds, metadata, metrics, patch, schema, subresource, table};
+use super::{admission, custom, discovery, kinds, managedfields, metadata, metrics, patch, schema, subresource, table};
 use crate::limits;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
 use crate::value::{Value, gojson, intern, yaml};
@@ -196,6 +197,10 @@ impl ApiServer {
         if &*target.resource.group == metrics::GROUP {
             return metrics::serve(self, request, &target);
         }
+        apply::check_options(
+            request,
+            PatchType::from_media_type(&request.content_type).filter(|_| request.method == Method::Patch),
+        )?;
         if !target.subresource.is_empty() && target.subresource != "status" {
             return subresource::serve(self, request, &target, warnings);
         }
@@ -553,7 +558,19 @@ impl ApiServer {
         &self,
         request: &Request,
         target: &Target,
+        value: Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Object, Status> {
+        self.create_owned(request, target, value, Ownership::Tracked(""), warnings)
+    }
+
+    /// Creates an object whose fields are owned so.
+    pub(super) fn create_owned(
+        &self,
+        request: &Request,
+        target: &Target,
         mut value: Value,
+        ownership: Ownership,
         warnings: &mut Vec<String>,
     ) -> Result<Object, Status> {
         let resource = &target.resource;
@@ -563,7 +580,13 @@ impl ApiServer {
         let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
         let cx = self.context(&namespace, dry_run);
         strategy.defaults(&mut value);
+        let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_create(&mut value, &cx);
+        // Fields that admission and allocation set belong to no one.
+        let managed = match ownership {
+            Ownership::Applied(managed) => managed,
+            Ownership::Tracked(subresource) => self.owned(request, target, None, &value, &sent, subresource),
+        };
         admission::mutate(self, request, target, &mut value, None)?;
         strategy.prepare_create(&mut value, &cx)?;
         if strategy.has_generation() {
@@ -584,6 +607,7 @@ impl ApiServer {
         }
         admission::validate(self, request, target, &value, None)?;
         warnings.extend(strategy.warnings(&value));
+        value.set_or_remove(&["metadata", "managedFields"], managed);
         if dry_run {
             return Ok(Object::new(value));
         }
@@ -624,7 +648,21 @@ impl ApiServer {
         request: &Request,
         target: &Target,
         old: &Object,
+        value: Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Object, Status> {
+        let ownership = Ownership::Tracked(if target.subresource == "status" { "status" } else { "" });
+        self.update_owned(request, target, old, value, ownership, warnings)
+    }
+
+    /// Updates `old` to a decoded tree whose fields are owned so.
+    pub(super) fn update_owned(
+        &self,
+        request: &Request,
+        target: &Target,
+        old: &Object,
         mut value: Value,
+        ownership: Ownership,
         warnings: &mut Vec<String>,
     ) -> Result<Object, Status> {
         let resource = &target.resource;
@@ -640,11 +678,21 @@ impl ApiServer {
         let cx = self.context(&target.namespace, request.dry_run());
         metadata::check_precondition(&value, old, resource)?;
         strategy.defaults(&mut value);
+        let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_update(&mut value, old);
         let is_status = target.subresource == "status";
         if is_status {
             strategy.prepare_status(&mut value, old);
-        } else {
+        }
+        // Fields that admission and allocation set belong to no one.
+        let managed = match ownership {
+            Ownership::Applied(managed) => managed,
+            Ownership::Tracked(subresource) => {
+                value.share_with(old.value());
+                self.owned(request, target, Some(old), &value, &sent, subresource)
+            }
+        };
+        if !is_status {
             admission::mutate(self, request, target, &mut value, Some(old))?;
             strategy.prepare_update(&mut value, old, &cx)?;
         }
@@ -656,9 +704,12 @@ impl ApiServer {
                 old.generation() + i64::from(changed || deleting),
             );
         }
-        if value.share_with(old.value()) {
+        // New times alone are no change.
+        let same_owners = managedfields::same_but_times(old.metadata().get("managedFields"), &managed);
+        if value.share_with(old.value()) && same_owners {
             return Ok(old.clone());
         }
+        value.set_or_remove(&["metadata", "managedFields"], managed);
         let mut errors = FieldErrors::default();
         metadata::validate_update(&value, old, &mut errors);
         if !is_status {
@@ -723,13 +774,16 @@ impl ApiServer {
         };
         let old = match self.find(target) {
             Ok(old) => old,
-            Err(status) if status.is_not_found() && patch_type == PatchType::Apply => {
-                return self.apply_new(request, target, &patch, warnings);
+            Err(status) if status.is_not_found() && patch_type == PatchType::Apply && target.subresource.is_empty() => {
+                return self.apply(request, target, &patch, None, warnings);
             }
             Err(status) => return Err(status),
         };
+        if patch_type == PatchType::Apply {
+            return self.apply(request, target, &patch, Some(&old), warnings);
+        }
         let ty = schema::of(&target.resource);
-        let patched = patch::apply(patch_type, &old, &patch, ty.as_deref(), request, target)?;
+        let patched = patch::apply(patch_type, &old, &patch, ty.as_deref())?;
         let value = match self.decode(&patched, request, target, warnings) {
             // A strategic patch is turned into the kind's type by another way, with its own words.
             Err(status) if patch_type == PatchType::Strategic => {
@@ -740,24 +794,6 @@ impl ApiServer {
         };
         let object = self.update_object(request, target, &old, value, warnings)?;
         Ok(self.represent(request, target, object))
-    }
-
-    fn apply_new(
-        &self,
-        request: &Request,
-        target: &Target,
-        patch: &Value,
-        warnings: &mut Vec<String>,
-    ) -> Result<Response, Status> {
-        let empty = Object::new(Value::map());
-        let ty = schema::of(&target.resource);
-        let patched = patch::apply(PatchType::Apply, &empty, patch, ty.as_deref(), request, target)?;
-        let mut value = self.decode(&patched, request, target, warnings)?;
-        value.set(&["metadata", "name"], target.name.as_str());
-        let object = self.create_object(request, target, value, warnings)?;
-        let mut response = self.represent(request, target, object);
-        response.code = 201;
-        Ok(response)
     }
 
     fn delete(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {

@@ -85,6 +85,13 @@ impl Status {
         )
     }
 
+    /// 409 of a server-side apply: fields have other managers.
+    pub fn apply_conflict(message: impl Into<String>, causes: Value) -> Status {
+        let mut status = Status::failure(409, "Conflict", message);
+        status.0.details = obj! { "causes": causes };
+        status
+    }
+
     /// 403.
     pub fn forbidden(group: &str, resource: &str, name: &str, why: impl fmt::Display) -> Status {
         let what = qualified(group, resource);

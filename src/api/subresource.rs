@@ -1,6 +1,7 @@
 //! Subresources other than `/status`: scale, binding, eviction, finalize, token, logs, exec and their
 //! kin.
 
+use super::apply::Ownership;
 use super::metrics::Usage;
 use super::object::Object;
 use super::patch;
@@ -203,7 +204,7 @@ fn scale(
     }
     let mut value = old.value().clone();
     value.set(&["spec", "replicas"], count);
-    let object = api.update_object(request, &target, &old, value, warnings)?;
+    let object = api.update_owned(request, &target, &old, value, Ownership::Tracked("scale"), warnings)?;
     Ok(Response::from(scale_of(&object)))
 }
 
@@ -522,7 +523,7 @@ fn part_of_pod(
             let kind = PatchType::from_media_type(&request.content_type)
                 .ok_or_else(|| Status::unsupported_media_type("the body of the request was in an unknown format"))?;
             let ty = schema::by_kind("v1", "Pod");
-            patch::apply(kind, &old, &change, ty.as_deref(), request, &target)?
+            patch::apply(kind, &old, &change, ty.as_deref())?
         }
         _ => return Err(Status::method_not_allowed()),
     };

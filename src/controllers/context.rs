@@ -80,7 +80,7 @@ impl Context {
 
     /// A client that acts for the controller of this name.
     pub fn client(&self, name: &str) -> Client {
-        Client::new(&self.0.api, name, User::system("kube-controller-manager"))
+        Client::new(&self.0.api, name, User::system("kube-controller-manager")).part_of("kube-controller-manager")
     }
 
     /// Writes the events of the controller that `client` acts for, under `component`.

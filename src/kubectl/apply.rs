@@ -6,11 +6,11 @@ use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{ALL, DRY_RUN, FIELD_MANAGER, FILES, RECORD, SELECTOR, VALIDATE};
 use super::output::{PRINT, Report};
-use crate::api::{Body, Method, PatchType, Request, Resource, patch, schema};
+use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::value::{Value, gojson, yaml};
 
 /// The annotation that keeps what was applied last.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub use crate::api::managedfields::LAST_APPLIED;
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -199,14 +199,20 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
-/// Applies one object: what it is then, and what was done.
-async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
-    let generate_name = info.object.str_at(&["metadata", "generateName"]);
-    if info.name.is_empty() && !generate_name.is_empty() {
+/// Refuses an object whose name is to be made.
+fn nameless(info: &Info) -> Result<(), Error> {
+    let prefix = info.object.str_at(&["metadata", "generateName"]);
+    if info.name.is_empty() && !prefix.is_empty() {
         return Err(Error::plain(format!(
-            "from {generate_name}: cannot use generate name with apply"
+            "from {prefix}: cannot use generate name with apply"
         )));
     }
+    Ok(())
+}
+
+/// Applies one object: what it is then, and what was done.
+async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
+    nameless(info)?;
     let Info {
         resource,
         namespace,
@@ -300,9 +306,8 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
             });
         }
     };
-    let same = patched.str_at(&["metadata", "resourceVersion"]) == current.str_at(&["metadata", "resourceVersion"]);
-    let same = same && (dry == DryRun::None || patched == current);
-    Ok((patched, if same { "unchanged" } else { "configured" }))
+    warn_if_deleting(cmd, &patched);
+    Ok((patched, "configured"))
 }
 
 /// Whether `--force` makes up for a refusal by deleting the object.
@@ -323,18 +328,176 @@ are the ways you can resolve this warning:
   stop managing the field (remove it from their configuration).
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
 
+/// Says that an object is going already.
+fn warn_if_deleting(cmd: &Cmd, object: &Value) {
+    if object.get("metadata").has("deletionTimestamp") {
+        cmd.err(format!(
+            "Warning: Detected changes to resource {} which is currently being deleted.",
+            object.str_at(&["metadata", "name"])
+        ));
+    }
+}
+
 /// `--server-side`: the API server merges.
 async fn server_side(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
+    nameless(info)?;
     let mut write = Write::of(cmd, "kubectl")?;
     write.force = cmd.flags.bool("force-conflicts");
-    let path = crate::api::client::item(&info.resource, scope(&info.resource, &info.namespace), &info.name);
-    let mut request = Request::new(Method::Patch, path).body(Body::Value(info.object.clone()));
-    request.content_type = PatchType::Apply.media_type().into();
-    match cmd.send(write.on(request)).await {
-        Ok(response) => Ok((response.value(), "serverside-applied")),
-        Err(Error::Status(s)) if s.is_conflict() => Err(Error::plain(format!("{}\n{ADVICE}", s.message()))),
-        Err(e) => Err(e.when(&format!("error when patching {:?}", info.source))),
+    let mut object = match send_apply(cmd, info, &info.object, &write).await {
+        Err(Error::Status(s)) if s.is_conflict() => {
+            return Err(Error::plain(format!("{}\n{ADVICE}", s.message())));
+        }
+        other => other?,
+    };
+    // What was applied client-side before goes over to the server-side manager.
+    match keep_last_applied(cmd, info, &object, &write).await {
+        Err(e) => cmd.err(format!(
+            "Warning: failed to migrate {LAST_APPLIED} for Server-Side Apply. This is non-fatal and will be retried \
+             next time you apply. Error: {}",
+            e.message()
+        )),
+        Ok(kept) => {
+            object = kept.unwrap_or(object);
+            match migrate(cmd, info, &mut object, &write).await {
+                Err(e) => cmd.err(format!(
+                    "Warning: server rejected managed fields migration to Server-Side Apply. This is non-fatal and \
+                     will be retried next time you apply. Error: {}",
+                    e.message()
+                )),
+                Ok(false) => {}
+                // Fields that the configuration dropped can go now.
+                Ok(true) => match send_apply(cmd, info, &info.object, &write).await {
+                    Ok(applied) => object = applied,
+                    Err(e) => cmd.err(format!(
+                        "Warning: failed to re-apply configuration after performing Server-Side Apply migration. This \
+                         is non-fatal and will be retried next time you apply. Error: {}",
+                        e.message()
+                    )),
+                },
+            }
+        }
     }
+    warn_if_deleting(cmd, &object);
+    Ok((object, "serverside-applied"))
+}
+
+async fn send_apply(cmd: &Cmd, info: &Info, object: &Value, write: &Write) -> Result<Value, Error> {
+    let kind = PatchType::Apply;
+    cmd.patch(&info.resource, &info.namespace, &info.name, "", kind, object, write)
+        .await
+}
+
+/// The annotation's place in `managedFields`.
+const ANNOTATION_PATH: &[&str] = &[
+    "f:metadata",
+    "f:annotations",
+    "f:kubectl.kubernetes.io/last-applied-configuration",
+];
+
+/// Gives the annotation of the last client-side apply a manager of its own, so that the server-side
+/// one does not drop it. `None` when there is nothing to do.
+async fn keep_last_applied(cmd: &Cmd, info: &Info, object: &Value, write: &Write) -> Result<Option<Value>, Error> {
+    let metadata = object.get("metadata");
+    let text = metadata.at(&["annotations", LAST_APPLIED]);
+    let owned = managedfields::owners_of(metadata.get("managedFields"), "Apply", ANNOTATION_PATH)
+        .next()
+        .is_some();
+    if write.manager != "kubectl" || text.is_null() || owned {
+        return Ok(None);
+    }
+    let mut alone = crate::obj! {
+        "apiVersion": info.resource.api_version(),
+        "kind": info.resource.kind.clone(),
+        "metadata": crate::obj! { "name": metadata.get("name").clone() },
+    };
+    alone.set_or_remove(&["metadata", "namespace"], metadata.get("namespace").clone());
+    alone.set(&["metadata", "annotations", LAST_APPLIED], text.clone());
+    let write = Write {
+        manager: "kubectl-last-applied".into(),
+        force: false,
+        ..write.clone()
+    };
+    send_apply(cmd, info, &alone, &write).await.map(Some)
+}
+
+/// How often a migration is tried when the object changes meanwhile.
+const MIGRATIONS: usize = 5;
+
+/// Makes the fields of client-side managers the server-side manager's. Gives whether there were any.
+async fn migrate(cmd: &Cmd, info: &Info, object: &mut Value, write: &Write) -> Result<bool, Error> {
+    let list = object.at(&["metadata", "managedFields"]).clone();
+    let mut managers: Vec<String> = managedfields::owners_of(&list, "Update", ANNOTATION_PATH)
+        .map(|e| e.str_at(&["manager"]).to_owned())
+        .collect();
+    managers.sort();
+    managers.dedup();
+    let plain = Write {
+        force: false,
+        ..write.clone()
+    };
+    let mut tries = 0;
+    loop {
+        let list = object.at(&["metadata", "managedFields"]).clone();
+        let mut upgraded = list.clone();
+        for manager in &managers {
+            upgraded = upgrade(&upgraded, manager, &write.manager);
+        }
+        if upgraded == list {
+            return Ok(false);
+        }
+        let patch = crate::list![
+            crate::obj! { "op": "replace", "path": "/metadata/managedFields", "value": upgraded },
+            crate::obj! {
+                "op": "replace",
+                "path": "/metadata/resourceVersion",
+                "value": object.at(&["metadata", "resourceVersion"]).clone(),
+            },
+        ];
+        let kind = PatchType::Json;
+        match cmd
+            .patch(&info.resource, &info.namespace, &info.name, "", kind, &patch, &plain)
+            .await
+        {
+            Ok(patched) => {
+                *object = patched;
+                return Ok(true);
+            }
+            Err(Error::Status(s)) if s.is_conflict() && tries < MIGRATIONS => {
+                tries += 1;
+                *object = cmd.get(&info.resource, &info.namespace, &info.name).await?;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// `managedFields` with the fields of a client-side manager joined to the server-side one's
+/// (client-go's `csaupgrade`).
+fn upgrade(list: &Value, from: &str, to: &str) -> Value {
+    let is = |e: &Value, manager: &str, operation: &str| {
+        e.str_at(&["manager"]) == manager && e.str_at(&["operation"]) == operation && e.get("subresource").is_empty()
+    };
+    let mut entries = list.items().to_vec();
+    let place = entries.iter().position(|e| is(e, to, "Apply"));
+    let Some(place) = place.or_else(|| entries.iter().position(|e| is(e, from, "Update"))) else {
+        return list.clone();
+    };
+    let Some(kept) = entries.get(place).cloned() else {
+        return list.clone();
+    };
+    let mut joined = kept.clone();
+    let of_version = |e: &&Value| is(e, from, "Update") && e.get("apiVersion") == kept.get("apiVersion");
+    if let Some(other) = list.items().iter().find(of_version) {
+        let both = managedfields::union(kept.get("fieldsV1"), other.get("fieldsV1"));
+        joined.set(&["fieldsV1"], both);
+    }
+    joined.set(&["manager"], to);
+    joined.set(&["operation"], "Apply");
+    if let Some(entry) = entries.get_mut(place) {
+        *entry = joined;
+    }
+    entries.retain(|e| !is(e, from, "Update"));
+    Value::list(entries)
 }
 
 /// Writes the annotation of what is applied into the object.

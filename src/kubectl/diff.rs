@@ -56,6 +56,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn differences(cmd: &Cmd) -> Result<bool, Error> {
+    if cmd.flags.bool("force-conflicts") && !cmd.flags.bool("server-side") {
+        return Err(Error::plain("--force-conflicts only works with --server-side"));
+    }
     if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
         return Err(Error::plain("must specify one of -f and -k"));
     }
@@ -145,13 +148,19 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         Err(e) if e.is_not_found() => Value::Null,
         Err(e) => return Err(e),
     };
+    let server = cmd.flags.bool("server-side");
+    let manager = match cmd.flags.str("field-manager") {
+        "" if server => "kubectl",
+        "" => "kubectl-client-side-apply",
+        given => given,
+    };
     let write = Write {
         dry_run: true,
-        manager: "kubectl-client-side-apply".into(),
+        manager: manager.into(),
         validation: "",
-        force: cmd.flags.bool("force-conflicts"),
+        force: server && cmd.flags.bool("force-conflicts"),
     };
-    let merged = if cmd.flags.bool("server-side") {
+    let merged = if server {
         let path = crate::api::client::item(resource, scope(resource, namespace), name);
         let mut request = Request::new(Method::Patch, path).body(Body::Value(info.object.clone()));
         request.content_type = PatchType::Apply.media_type().into();

@@ -149,7 +149,8 @@ async fn mark(cmd: &Cmd, info: &Info, off: bool) -> Result<(), Error> {
     if cmd.dry_run()? != DryRun::Client {
         let value = if off { Value::Bool(true) } else { Value::Null };
         let patch = obj! { "spec": obj! { "unschedulable": value } };
-        let write = Write::of(cmd, "kubectl-cordon")?;
+        // It names no manager: the API server takes the program's name.
+        let write = Write::of(cmd, "")?;
         cmd.patch(&info.resource, "", &info.name, "", PatchType::Strategic, &patch, &write)
             .await?;
     }

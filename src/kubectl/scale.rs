@@ -69,7 +69,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let mut errors = found.errors;
     let mut report = Report::new(cmd, "scaled")?;
-    let write = Write::of(cmd, "kubectl-scale")?;
+    // It names no manager: the API server takes the program's name.
+    let write = Write::of(cmd, "")?;
     for info in &found.infos {
         if cmd.dry_run()? == DryRun::Client {
             report.print(cmd, &info.object)?;

@@ -66,7 +66,7 @@ pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
 
 /// The shared list of these keys, which are sorted.
 pub(super) fn shape(keys: Vec<Key>) -> Shape {
-    if keys.len() > WIDEST {
+    if keys.len() > WIDEST || keys.iter().any(|k| is_data(k)) {
         return keys.into();
     }
     let hash = keys.iter().fold(keys.len() as u64, |h, k| {
@@ -99,9 +99,15 @@ impl Key {
     }
 }
 
+/// Whether a text is data rather than a name: it quotes something (the keys of `managedFields` that
+/// hold an address, say). Such texts do not recur, and would fill the tables.
+fn is_data(text: &str) -> bool {
+    text.as_bytes().contains(&b'"')
+}
+
 /// The shared copy of a short text that recurs in many objects (`True`, `Ready`, `TCP`, field names).
 pub fn intern(text: &str) -> Rc<str> {
-    if text.len() > LONGEST {
+    if text.len() > LONGEST || is_data(text) {
         return text.into();
     }
     NAMES.with_borrow_mut(|names| names.find_or(hash_bytes(text.as_bytes()), MOST, |n| **n == *text, || text.into()))

@@ -134,9 +134,9 @@ impl Manager {
             "apiVersion": self.api_version,
             "fieldsType": intern("FieldsV1"),
             "fieldsV1": self.set,
-            "manager": self.manager,
             "operation": self.operation,
         };
+        entry.set_or_remove(&["manager"], self.manager);
         entry.set_or_remove(&["subresource"], self.subresource);
         entry.set_or_remove(&["time"], self.time);
         entry
@@ -290,7 +290,9 @@ fn track(managers: &mut Vec<Manager>, live: Option<&Value>, new: &Value, writer:
         found: BTreeMap::new(),
     };
     let own = Manager::new(writer, UPDATE);
-    let Some(change) = changes.at(&own.api_version) else { return };
+    let Some(change) = changes.at(&own.api_version) else {
+        return;
+    };
     let taken = stripped(&union(&change.added, &change.modified));
     for manager in managers.iter_mut() {
         let Some(change) = changes.at(&manager.api_version) else {
@@ -367,14 +369,8 @@ pub struct Applied {
     pub managed: Value,
 }
 
-/// Why fields cannot be applied.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("{0}")]
-    Status(Status),
-    #[error("the applied fields have other managers")]
-    Conflicts(Vec<(Manager, Value)>),
-}
+/// Fields that are applied and have other managers, with each manager's.
+type Conflicts = Vec<(Manager, Value)>;
 
 /// Applies `config` to `live` (`None` where there is no object yet).
 ///
@@ -432,7 +428,7 @@ pub fn apply(
     }
     let is_new = live.is_none();
     let result = match merge(&bare, is_new, config, &managers, writer, kind, ty.as_ref(), force) {
-        Err(Failure::Conflicts(conflicts)) if writer.manager == KUBECTL => {
+        Err(conflicts) if writer.manager == KUBECTL => {
             // What `kubectl apply` wrote itself, client-side, is no one else's.
             let allowed = allowed_by_last_applied(&bare, writer, ty.as_ref());
             let left: Vec<_> = conflicts
@@ -443,15 +439,12 @@ pub fn apply(
             if left.is_empty() {
                 merge(&bare, is_new, config, &managers, writer, kind, ty.as_ref(), true)
             } else {
-                Err(Failure::Conflicts(left))
+                Err(left)
             }
         }
         other => other,
     };
-    let (mut value, mut managers) = result.map_err(|failure| match failure {
-        Failure::Status(status) => status,
-        Failure::Conflicts(conflicts) => conflict(&conflicts),
-    })?;
+    let (mut value, mut managers) = result.map_err(|conflicts| conflict(&conflicts))?;
     if writer.manager == KUBECTL && !value.at(&["metadata", "annotations", LAST_APPLIED]).is_empty() {
         let mut plain = config.clone();
         plain.remove(&["metadata", "managedFields"]);
@@ -483,7 +476,7 @@ fn merge(
     kind: &Kind,
     ty: Option<&Rc<Type>>,
     force: bool,
-) -> Result<(Value, Vec<Manager>), Failure> {
+) -> Result<(Value, Vec<Manager>), Conflicts> {
     let mut managers = managers.to_vec();
     let own = Manager::new(writer, APPLY);
     let merged = typed::merge(live, config, ty);
@@ -526,7 +519,7 @@ fn merge(
         manager.set = left;
     }
     if !force && !conflicts.is_empty() {
-        return Err(Failure::Conflicts(conflicts));
+        return Err(conflicts);
     }
     let unchanged = changes
         .at(&own.api_version)
@@ -648,16 +641,15 @@ pub fn reset_fields(has_status: bool, subresource: &str) -> Value {
 
 /// Whether an object carries entries.
 pub fn is_tracked(value: &Value) -> bool {
-    value.at(&["metadata", "managedFields"]).as_list().is_some_and(|l| !l.is_empty())
+    value
+        .at(&["metadata", "managedFields"])
+        .as_list()
+        .is_some_and(|l| !l.is_empty())
 }
 
 /// The parts of an object that a migration to server-side apply looks at: the entries that own a
 /// field through an operation.
-pub fn owners_of<'a>(
-    list: &'a Value,
-    operation: &'a str,
-    path: &'a [&'a str],
-) -> impl Iterator<Item = &'a Value> {
+pub fn owners_of<'a>(list: &'a Value, operation: &'a str, path: &'a [&'a str]) -> impl Iterator<Item = &'a Value> {
     list.items()
         .iter()
         .filter(move |e| e.str_at(&["operation"]) == operation && has(e.get("fieldsV1"), path))

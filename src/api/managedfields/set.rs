@@ -55,11 +55,11 @@ pub fn union(a: &Value, b: &Value) -> Value {
         return b.clone();
     }
     let (empty_a, empty_b) = (a.is_empty(), b.is_empty());
-    if empty_a && (empty_b || is_member(b)) {
-        return b.clone();
-    }
     if empty_b && is_member(a) {
         return a.clone();
+    }
+    if empty_a && is_member(b) {
+        return b.clone();
     }
     let mut changed: Vec<(Key, Value)> = Vec::new();
     for (key, theirs) in b.entries() {

@@ -61,20 +61,12 @@ impl<'a> Place<'a> {
             _ if mark(|f| &f.map_type) == "atomic" => Kind::Leaf,
             Expr::Map(item) => Kind::Map(item),
             Expr::Object | Expr::Any => Kind::Any,
-            other => match resolve(other) {
+            other => match other.resolve() {
                 Some(ty) if &*ty.map_type == "atomic" => Kind::Leaf,
                 Some(ty) => Kind::Struct(ty),
                 None => Kind::Leaf,
             },
         }
-    }
-}
-
-/// The type with fields that an expression names.
-fn resolve(expr: &Expr) -> Option<Rc<Type>> {
-    match expr {
-        Expr::Ref(name) => crate::api::schema::by_name(name),
-        _ => None,
     }
 }
 
@@ -136,9 +128,25 @@ impl Gather {
 /// object that a creation is compared with, they are there.
 fn is_struct_value(ty: &Type, field: &str) -> bool {
     match field {
-        "metadata" | "spec" | "status" | "strategy" | "updateStrategy" | "jobTemplate" | "scaleTargetRef"
-        | "loadBalancer" | "roleRef" | "involvedObject" | "source" | "resources" | "daemonEndpoints"
-        | "kubeletEndpoint" | "nodeInfo" | "podSelector" | "priorityLevelConfiguration" | "names" | "acceptedNames"
+        "metadata"
+        | "spec"
+        | "status"
+        | "strategy"
+        | "updateStrategy"
+        | "jobTemplate"
+        | "scaleTargetRef"
+        | "loadBalancer"
+        | "roleRef"
+        | "involvedObject"
+        | "source"
+        | "resources"
+        | "daemonEndpoints"
+        | "kubeletEndpoint"
+        | "nodeInfo"
+        | "podSelector"
+        | "priorityLevelConfiguration"
+        | "names"
+        | "acceptedNames"
         | "target" => true,
         // A replication controller's template is a pointer.
         "template" => &*ty.name != "core.v1.ReplicationControllerSpec",
@@ -298,7 +306,7 @@ fn key_element(item: &Value, expr: &Expr, keys: &[Rc<str>]) -> Option<String> {
         let value = match item.as_map().and_then(|m| m.get(key)) {
             Some(value) => value.clone(),
             None => {
-                let ty = ty.get_or_insert_with(|| resolve(expr));
+                let ty = ty.get_or_insert_with(|| expr.resolve());
                 match ty.as_ref().and_then(|t| t.field(key)).and_then(|f| f.default.clone()) {
                     Some(default) => default,
                     None => continue,
@@ -405,12 +413,18 @@ fn fields_at(value: &Value, place: Place) -> Value {
         Kind::Map(item) => fields_of_map(value, Place::item(item)),
         Kind::Set => node(
             false,
-            value.items().iter().map(|v| (list_key(&value_element(v)), leaf())).collect(),
+            value
+                .items()
+                .iter()
+                .map(|v| (list_key(&value_element(v)), leaf()))
+                .collect(),
         ),
         Kind::Keyed(item, keys) => {
             let mut parts: Vec<(Key, Value)> = Vec::new();
             for v in value.items() {
-                let Some(key) = key_element(v, item, keys) else { continue };
+                let Some(key) = key_element(v, item, keys) else {
+                    continue;
+                };
                 let part = set::union(&fields_at(v, Place::item(item)), &leaf());
                 match parts.iter_mut().find(|(k, _)| **k == *key) {
                     Some((_, twice)) => *twice = leaf(),
@@ -436,7 +450,9 @@ pub fn merge(live: &Value, config: &Value, ty: Option<&Rc<Type>>) -> Value {
 }
 
 fn merge_structs(live: &Value, config: &Value, ty: &Type) -> Value {
-    merge_entries(live, config, |key, a, b| in_struct(ty, key, |place| merge_at(a, b, place)))
+    merge_entries(live, config, |key, a, b| {
+        in_struct(ty, key, |place| merge_at(a, b, place))
+    })
 }
 
 fn merge_entries(
@@ -513,7 +529,11 @@ fn merge_lists(
         if let (Some(o), Some(t)) = (ours.get(l), theirs.get(r)) {
             if o == t {
                 merged.push(t);
-                out.extend(config.get(r).map(|b| single(t).map_or_else(|| b.clone(), |a| merge(a, b))));
+                out.extend(
+                    config
+                        .get(r)
+                        .map(|b| single(t).map_or_else(|| b.clone(), |a| merge(a, b))),
+                );
                 l += 1;
                 r += 1;
                 shared.next();
@@ -679,7 +699,11 @@ fn say(errors: &mut Vec<String>, path: &str, what: impl std::fmt::Display) {
 fn check_struct(value: &Value, ty: &Type, path: &str, errors: &mut Vec<String>) {
     if value.as_map().is_none() {
         if !value.is_null() {
-            say(errors, path, format_args!("expected map, got &{{{}}}", gofmt::display(value)));
+            say(
+                errors,
+                path,
+                format_args!("expected map, got &{{{}}}", gofmt::display(value)),
+            );
         }
         return;
     }
@@ -687,15 +711,10 @@ fn check_struct(value: &Value, ty: &Type, path: &str, errors: &mut Vec<String>) 
         let path = format!("{path}.{key}");
         match ty.field(key) {
             Some(field) => check_at(v, Place::of(field), &path, errors),
-            None if is_open(ty) => {}
+            None if ty.open => {}
             None => say(errors, &path, "field not declared in schema"),
         }
     }
-}
-
-/// Whether the type keeps fields that it does not declare.
-fn is_open(_ty: &Type) -> bool {
-    false
 }
 
 fn check_at(value: &Value, place: Place, path: &str, errors: &mut Vec<String>) {
@@ -706,21 +725,29 @@ fn check_at(value: &Value, place: Place, path: &str, errors: &mut Vec<String>) {
         Expr::Any | Expr::Object => {}
         Expr::List(item) => {
             if value.as_list().is_none() {
-                say(errors, path, format_args!("expected list, got &{{{}}}", gofmt::display(value)));
+                say(
+                    errors,
+                    path,
+                    format_args!("expected list, got &{{{}}}", gofmt::display(value)),
+                );
                 return;
             }
             check_items(value.items(), item, place, path, errors);
         }
         Expr::Map(item) => {
             if value.as_map().is_none() {
-                say(errors, path, format_args!("expected map, got &{{{}}}", gofmt::display(value)));
+                say(
+                    errors,
+                    path,
+                    format_args!("expected map, got &{{{}}}", gofmt::display(value)),
+                );
                 return;
             }
             for (key, v) in value.entries() {
                 check_at(v, Place::item(item), &format!("{path}.{key}"), errors);
             }
         }
-        scalar => match resolve(scalar) {
+        scalar => match scalar.resolve() {
             Some(ty) => check_struct(value, &ty, path, errors),
             None => check_scalar(value, scalar, path, errors),
         },
@@ -787,13 +814,25 @@ fn check_scalar(value: &Value, expr: &Expr, path: &str, errors: &mut Vec<String>
             ),
         ),
         Expr::Int32 | Expr::Int64 | Expr::Number if !number => {
-            say(errors, path, format_args!("expected numeric (int or float), got {go_type}"));
+            say(
+                errors,
+                path,
+                format_args!("expected numeric (int or float), got {go_type}"),
+            );
         }
         Expr::Bool if value.as_bool().is_none() => {
-            say(errors, path, format_args!("expected boolean, got &{{{}}}", gofmt::display(value)));
+            say(
+                errors,
+                path,
+                format_args!("expected boolean, got &{{{}}}", gofmt::display(value)),
+            );
         }
         Expr::Quantity | Expr::IntOrString | Expr::Time | Expr::MicroTime if !scalar => {
-            say(errors, path, format_args!("expected any scalar, got &{{{}}}", gofmt::display(value)));
+            say(
+                errors,
+                path,
+                format_args!("expected any scalar, got &{{{}}}", gofmt::display(value)),
+            );
         }
         _ => {}
     }
