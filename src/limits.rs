@@ -86,6 +86,11 @@ pub const TEMPLATE_STEPS: usize = 1_000_000;
 /// Bytes that one run of a go-template may write.
 pub const TEMPLATE_OUTPUT: usize = 16 * 1024 * 1024;
 
+/// Kustomizations that one build may load, and resources that it may hold: a base named twice by each of
+/// its overlays doubles with every layer.
+pub const KUSTOMIZATIONS: usize = 1_000;
+pub const KUSTOMIZE_RESOURCES: usize = 10_000;
+
 /// Inputs in a journal. A key press is one: a day's typing.
 pub const JOURNAL_ENTRIES: usize = 200_000;
 // What runs in containers.

@@ -33,11 +33,12 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     let paths = cmd.flags.all("filename");
     if !cmd.flags.str("kustomize").is_empty() {
         if !paths.is_empty() {
-            return Err(Error::plain(
-                "only one of '--filename' or '--kustomize' can be specified",
-            ));
+            return Err(Error::plain("only one of -f or -k can be specified"));
         }
-        return super::kustomize::read(cmd).await;
+        if cmd.flags.bool("recursive") {
+            return Err(Error::plain("the -k flag can't be used with -f or -R"));
+        }
+        return super::kustomize::read(cmd);
     }
     let recursive = cmd.flags.bool("recursive");
     let mut sources: Vec<String> = Vec::new();
@@ -221,6 +222,8 @@ pub fn info(cmd: &Cmd, doc: Doc, validate: bool) -> Result<Info, Error> {
     );
     let unset = if object.as_map().is_none() {
         "invalid object to validate"
+    } else if kind.is_empty() && api_version.is_empty() {
+        "[apiVersion not set, kind not set]"
     } else if kind.is_empty() {
         "kind not set"
     } else if api_version.is_empty() {

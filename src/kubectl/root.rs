@@ -40,7 +40,7 @@ pub static ROOT: Verb = Verb {
         &super::patch::PATCH,
         &super::replace::REPLACE,
         &super::wait::WAIT,
-        &KUSTOMIZE,
+        &super::kustomize::KUSTOMIZE,
         &super::label::LABEL,
         &super::label::ANNOTATE,
         &super::info::COMPLETION,
@@ -71,7 +71,6 @@ const fn later(name: &'static str, group: &'static str, short: &'static str) -> 
 const INTERMEDIATE: &str = "Basic Commands (Intermediate):";
 const MANAGE: &str = "Cluster Management Commands:";
 const DEBUGGING: &str = "Troubleshooting and Debugging Commands:";
-const ADVANCED: &str = "Advanced Commands:";
 const OTHER: &str = "Other Commands:";
 
 static EXPLAIN: Verb = later("explain", INTERMEDIATE, "Get documentation for a resource");
@@ -83,11 +82,6 @@ static DEBUG: Verb = later(
     "debug",
     DEBUGGING,
     "Create debugging sessions for troubleshooting workloads and nodes",
-);
-static KUSTOMIZE: Verb = later(
-    "kustomize",
-    ADVANCED,
-    "Build a kustomization target from a directory or URL",
 );
 static KUBERC: Verb = later("kuberc", OTHER, "Manage kuberc configuration files");
 

@@ -33,12 +33,18 @@ pub struct Decoded {
 
 /// Decodes the first document of a text. Of duplicate keys the last wins. An empty text is null.
 pub fn decode(text: &str) -> Result<Value, YamlError> {
-    Ok(run(&tree::parse(text)?)?.0)
+    Ok(run(&tree::parse(text)?, false)?.0)
+}
+
+/// As [`decode`], with the types of go-yaml v3, which kustomize reads with: only `true` and `false` are
+/// booleans, and timestamps are written out.
+pub fn decode_core(text: &str) -> Result<Value, YamlError> {
+    Ok(run(&tree::parse(text)?, true)?.0)
 }
 
 /// As [`decode`], but duplicate keys are an error.
 pub fn decode_strict(text: &str) -> Result<Value, YamlError> {
-    let (value, duplicates) = run(&tree::parse(text)?)?;
+    let (value, duplicates) = run(&tree::parse(text)?, false)?;
     match duplicates.first() {
         None => Ok(value),
         Some(first) => {
@@ -55,7 +61,7 @@ pub fn decode_strict(text: &str) -> Result<Value, YamlError> {
 /// Decodes the first document of a text, and says where each field and which keys are twice.
 pub fn decode_all(text: &str) -> Result<Decoded, YamlError> {
     let tree = tree::parse(text)?;
-    let (value, duplicates) = run(&tree)?;
+    let (value, duplicates) = run(&tree, false)?;
     Ok(Decoded {
         value,
         duplicates,
@@ -63,12 +69,13 @@ pub fn decode_all(text: &str) -> Result<Decoded, YamlError> {
     })
 }
 
-fn run(tree: &Tree) -> Result<(Value, Vec<Duplicate>), YamlError> {
+fn run(tree: &Tree, core: bool) -> Result<(Value, Vec<Duplicate>), YamlError> {
     let Some(root) = tree.root else {
         return Ok((Value::Null, Vec::new()));
     };
     let mut decoder = Decoder {
         tree,
+        core,
         decoded: 0,
         aliased: 0,
         alias_depth: 0,
@@ -81,6 +88,8 @@ fn run(tree: &Tree) -> Result<(Value, Vec<Duplicate>), YamlError> {
 
 struct Decoder<'t> {
     tree: &'t Tree,
+    /// Types of go-yaml v3 rather than v2.
+    core: bool,
     decoded: usize,
     aliased: usize,
     alias_depth: usize,
@@ -121,6 +130,7 @@ impl Decoder<'_> {
         };
         match tag {
             Some(tag) => resolve::tagged(tag, text).map_err(|m| error(m, node.at)),
+            None if *implicit && self.core => Ok(resolve::plain_core(text)),
             None if *implicit => Ok(resolve::plain(text)),
             None => Ok(Scalar::Text(text.clone())),
         }

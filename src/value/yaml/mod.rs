@@ -8,7 +8,7 @@ mod resolve;
 mod stream;
 mod tree;
 
-pub use decode::{Decoded, Duplicate, decode, decode_all, decode_strict};
+pub use decode::{Decoded, Duplicate, decode, decode_all, decode_core, decode_strict};
 pub use emit::to_yaml;
 pub(crate) use resolve::plain_resolves_to_string;
 pub use stream::{Document, DocumentError, Format, documents};

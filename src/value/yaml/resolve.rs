@@ -123,6 +123,44 @@ pub(super) fn plain(text: &str) -> Scalar {
     found.unwrap_or_else(|| Scalar::Text(text.to_owned()))
 }
 
+/// The type of a plain scalar as go-yaml v3 finds it.
+pub(super) fn plain_core(text: &str) -> Scalar {
+    match plain(text) {
+        Scalar::Bool(_) if !matches!(text.to_ascii_lowercase().as_str(), "true" | "false") => {
+            Scalar::Text(text.to_owned())
+        }
+        Scalar::Text(t) => Scalar::Text(written_out(&t).unwrap_or(t)),
+        other => other,
+    }
+}
+
+/// A timestamp in RFC 3339, as Go's JSON writes one.
+fn written_out(text: &str) -> Option<String> {
+    if !timestamp(text) {
+        return None;
+    }
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(i) => (text.get(..i)?, text.get(i + 1..)?),
+        None => (text, ""),
+    };
+    let mut day = date.splitn(3, '-');
+    let (year, month, day) = (day.next()?, day.next()?, day.next()?);
+    let (clock, zone) = match time.find(['Z', '+', '-']) {
+        Some(i) => (time.get(..i)?, time.get(i..)?),
+        None => (time, "Z"),
+    };
+    let zone = if matches!(zone, "+00:00" | "-00:00") { "Z" } else { zone };
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, ""));
+    // Go keeps nanoseconds.
+    let fraction = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+    let mut parts = clock.split(':').chain(["0"; 3]).filter(|p| !p.is_empty());
+    let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
+    let dot = if fraction.is_empty() { "" } else { "." };
+    Some(format!(
+        "{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}{dot}{fraction}{zone}"
+    ))
+}
+
 fn tag_of(scalar: &Scalar, text: &str) -> &'static str {
     match scalar {
         Scalar::Null => NULL,
