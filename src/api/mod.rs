@@ -34,6 +34,7 @@ pub mod stream;
 pub mod subresource;
 pub mod table;
 pub mod views;
+pub mod volumes;
 pub mod watch;
 
 pub use auth::{Impersonation, User};

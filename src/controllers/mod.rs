@@ -18,6 +18,7 @@ pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod ownership;
+pub mod persistent_volume;
 pub mod pod_gc;
 pub mod pods;
 pub mod replica_set;
@@ -56,6 +57,16 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("job-controller", job::start),
         ("namespace-controller", namespace::start),
         ("node-lifecycle-controller", node_lifecycle::start),
+        ("persistentvolume-binder-controller", persistent_volume::binder::start),
+        (
+            "persistentvolume-protection-controller",
+            persistent_volume::protection::start_volumes,
+        ),
+        (
+            "persistentvolumeclaim-protection-controller",
+            persistent_volume::protection::start_claims,
+        ),
+        ("provisioner", persistent_volume::provisioner::start),
         ("pod-garbage-collector-controller", pod_gc::start),
         ("root-ca-certificate-publisher-controller", root_ca::start),
         ("serviceaccount-controller", service_account::start),

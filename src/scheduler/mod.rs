@@ -16,15 +16,21 @@ use cycle::{Decision, Nominated, decide};
 use events::Recorder;
 use framework::{Listers, View};
 use node_info::{Cache, PodInfo};
+use plugins::volume_binding;
 use queue::{Happening, Queue, Queued};
 
 use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::pod::Pod;
-use crate::api::{ApiServer, Client, Informer, ListOptions, Object, PatchType, Resource, User, WriteOptions};
+use crate::api::{
+    ApiServer, Client, Informer, ListOptions, Object, ObjectKey, PatchType, Resource, User, WriteOptions,
+};
 use crate::sim::{Signal, Sim, TaskHandle, TraceEvent};
 use crate::value::Value;
 use crate::{list, obj};
+
+/// How long a pod waits for its claims to be bound (`bindTimeoutSeconds`).
+const BIND_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What one decision takes in a small cluster.
 const DECISION: Duration = Duration::from_millis(1);
@@ -366,6 +372,10 @@ impl Scheduler {
     async fn bind(&self, mut queued: Queued, node: &str, message: &str) {
         let inner = &self.0;
         let pod = queued.pod.clone();
+        if let Err(why) = self.bind_volumes(&pod, node).await {
+            self.bind_failed(queued, format!("running PreBind plugin \"VolumeBinding\": {why}"));
+            return;
+        }
         let binding = obj! {
             "apiVersion": "v1",
             "kind": "Binding",
@@ -386,24 +396,75 @@ impl Scheduler {
                 message.to_owned(),
             ),
             Err(status) => {
-                let now = inner.sim.now();
-                inner.state.borrow_mut().cache.forget(&pod.key());
-                self.happened(Happening::PodGone);
                 if status.is_not_found() {
+                    inner.state.borrow_mut().cache.forget(&pod.key());
+                    self.happened(Happening::PodGone);
                     return;
                 }
-                let why = format!(
-                    "binding rejected: running Bind plugin \"DefaultBinder\": {}",
-                    status.message()
+                queued.pod = pod;
+                let why = status.message();
+                self.bind_failed(
+                    queued,
+                    format!("binding rejected: running Bind plugin \"DefaultBinder\": {why}"),
                 );
-                let note = why.clone();
-                inner
-                    .recorder
-                    .event(&pod, None, EventType::Warning, "FailedScheduling", "Scheduling", note);
-                queued.failed = true;
-                inner.state.borrow_mut().queue.requeue(queued, now);
-                inner.changed.notify();
             }
+        }
+    }
+
+    /// Takes the assumption of a pod back, tells why, and tries again later.
+    fn bind_failed(&self, mut queued: Queued, why: String) {
+        let inner = &self.0;
+        let now = inner.sim.now();
+        let pod = queued.pod.clone();
+        inner.state.borrow_mut().cache.forget(&pod.key());
+        self.happened(Happening::PodGone);
+        inner
+            .recorder
+            .event(&pod, None, EventType::Warning, "FailedScheduling", "Scheduling", why);
+        queued.failed = true;
+        inner.state.borrow_mut().queue.requeue(queued, now);
+        inner.changed.notify();
+    }
+
+    /// Promises volumes to the claims of a pod that waited for it, or asks for such volumes, and
+    /// waits until the claims are bound.
+    ///
+    /// # Errors
+    /// Why they are not.
+    async fn bind_volumes(&self, pod: &Object, node: &str) -> Result<(), String> {
+        let inner = &self.0;
+        if volume_binding::all_bound(pod, &inner.listers) {
+            return Ok(());
+        }
+        let Some(node) = inner.nodes.get(&ObjectKey::new("", node)) else {
+            return Err(format!("node {node:?} not found"));
+        };
+        let plan = volume_binding::plan(pod, &node, &inner.listers).map_err(|r| r.reasons.join(", "))?;
+        for (resource, values) in [
+            ("persistentvolumes", plan.volumes),
+            ("persistentvolumeclaims", plan.claims),
+        ] {
+            let resource = find_resource(inner.client.api(), "", resource);
+            for value in values {
+                let written = inner.client.update(&resource, value).await;
+                written.map_err(|status| status.message().to_owned())?;
+            }
+        }
+        let deadline = inner.sim.now() + BIND_TIMEOUT;
+        loop {
+            let claims = inner.listers.claims.changed();
+            let generation = claims.generation();
+            if volume_binding::all_bound(pod, &inner.listers) {
+                return Ok(());
+            }
+            if inner.pods.get(&pod.key()).is_none_or(|p| p.is_deleting()) {
+                return Err(format!("pod {:?} not found", pod.name()));
+            }
+            let left = deadline.since(inner.sim.now());
+            if left.is_zero() {
+                return Err("binding volumes: context deadline exceeded".into());
+            }
+            crate::sim::timeout(&inner.sim, left, claims.after(generation)).await;
         }
     }
 

@@ -228,3 +228,69 @@ fn an_idle_scheduler_costs_nothing_but_its_flush() {
     world.sim.run_for(Duration::from_secs(86_400));
     assert_eq!(world.sim.trace().last_seq(), before);
 }
+
+#[test]
+fn a_claim_that_waits_for_its_pod_gets_a_volume_on_a_node_that_has_one() {
+    let world = World::new();
+    let class = |name: &str, mode: &str| {
+        let class = obj! {
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": obj! { "name": name },
+            "provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": mode,
+        };
+        world.api.restore(class).unwrap();
+    };
+    class("local", "WaitForFirstConsumer");
+    class("now", "Immediate");
+    let claim = |name: &str, class: &str, annotations: Value, volume: &str| {
+        let mut claim = obj! {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": obj! { "name": name, "namespace": "default", "uid": name, "annotations": annotations },
+            "spec": obj! {
+                "accessModes": list!["ReadWriteOnce"], "storageClassName": class,
+                "resources": obj! { "requests": obj! { "storage": "1Gi" } },
+            },
+            "status": obj! { "phase": "Pending" },
+        };
+        claim.set_or_remove(&["spec", "volumeName"], volume);
+        world.api.restore(claim).unwrap();
+    };
+    claim("data", "local", Value::Null, "");
+    claim("eager", "now", Value::Null, "");
+    let pod = |name: &str, claim: &str| {
+        let source = obj! { "claimName": claim };
+        let volumes = list![obj! { "name": "v", "persistentVolumeClaim": source }];
+        world.pod(name, obj! {}, obj! { "volumes": volumes });
+    };
+    pod("eager", "eager");
+    assert_eq!(
+        world.why("eager"),
+        "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    );
+    pod("web", "data");
+    assert!(
+        world.why("web").starts_with("0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't find available persistent volumes to bind."),
+        "{}",
+        world.why("web")
+    );
+    let volume = obj! {
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": obj! { "name": "disk" },
+        "spec": obj! {
+            "accessModes": list!["ReadWriteOnce"], "storageClassName": "local", "capacity": obj! { "storage": "2Gi" },
+            "local": obj! { "path": "/disk" }, "nodeAffinity": crate::api::volumes::on_node("k8s-node-02"),
+        },
+        "status": obj! { "phase": "Available" },
+    };
+    world.api.restore(volume).unwrap();
+    world.sim.run_for(Duration::from_secs(30));
+    let volume = world
+        .api
+        .store()
+        .get("persistentvolumes", &ObjectKey::new("", "disk"))
+        .unwrap();
+    assert_eq!(volume.spec().str_at(&["claimRef", "name"]), "data");
+    assert_eq!(world.node_of("web"), "", "the claim is not bound yet");
+    let bound = obj! { "pv.kubernetes.io/bind-completed": "yes" };
+    claim("data", "local", bound, "disk");
+    world.sim.run_for(Duration::from_secs(1));
+    assert_eq!(world.node_of("web"), "k8s-node-02");
+}

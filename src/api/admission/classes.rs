@@ -2,8 +2,10 @@
 //! `PriorityClass`, and `TaintNodesByCondition`.
 
 use super::Attributes;
-use crate::api::object::Object;
+use crate::api::object::{Object, ObjectKey};
+use crate::api::quantity::Quantity;
 use crate::api::status::Status;
+use crate::api::volumes;
 use crate::obj;
 use crate::value::Value;
 
@@ -45,7 +47,26 @@ pub(super) fn mutate(a: &Attributes, value: &mut Value) {
     }
 }
 
+/// `PersistentVolumeClaimResize`: a claim grows only when its class says that it may.
+fn resize(a: &Attributes, value: &Value) -> Result<(), Status> {
+    let Some(old) = a.old.filter(|_| a.is("", "persistentvolumeclaims")) else {
+        return Ok(());
+    };
+    let size = |spec: &Value| Quantity::parse_or_zero(spec.str_at(&["resources", "requests", "storage"]));
+    if size(value.get("spec")) <= size(old.spec()) {
+        return Ok(());
+    }
+    let key = ObjectKey::new("", volumes::class_of(old));
+    let class = a.api.store().get("storageclasses.storage.k8s.io", &key);
+    if class.is_some_and(|c| c.value().bool_at(&["allowVolumeExpansion"])) {
+        return Ok(());
+    }
+    let why = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize";
+    Err(a.forbidden(value, why))
+}
+
 pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
+    resize(a, value)?;
     if !a.is("scheduling.k8s.io", "priorityclasses") || !value.bool_at(&["globalDefault"]) {
         return Ok(());
     }

@@ -73,6 +73,8 @@ SecretProjection Name:s Items:[KeyPath] Optional:p
 DownwardProjection Items:[DownwardFile]
 TokenProjection Audience:s ExpirationSeconds:i Path:s
 ImageVolume Reference:s PullPolicy:s
+ClaimSpec AccessModes:j Selector:j Resources:ClaimResources VolumeName:s StorageClassName:p VolumeMode:p DataSource:j DataSourceRef:j VolumeAttributesClassName:p
+ClaimResources Limits:j Requests:j
 ";
 
 /// The field's name outside: `DNSPolicy` is `dnsPolicy`, `HTTPGet` is `httpGet`, `OS` is `os`.
@@ -136,6 +138,10 @@ fn natural(value: &Value) -> Dump {
 }
 
 /// A pod spec.
+pub(crate) fn claim_spec(spec: &Value) -> Dump {
+    dump(spec, "ClaimSpec")
+}
+
 pub(crate) fn pod_spec(spec: &Value) -> Dump {
     let mut spec = spec.clone();
     // Inside, these belong to the security context.

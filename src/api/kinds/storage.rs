@@ -1,10 +1,11 @@
 //! PersistentVolumes, PersistentVolumeClaims and StorageClasses.
 
-use super::{age_cell, edit, fresh_status, set_default, set_default_zero};
+use super::{age_cell, edit, fresh_status, internal, set_default, set_default_zero};
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::api::volumes;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -78,6 +79,7 @@ impl Strategy for PersistentVolumeRules {
 
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "lastPhaseTransitionTime": cx.now, "phase": "Pending" });
+        volumes::protect(object, "kubernetes.io/pv-protection");
         Ok(())
     }
 
@@ -169,6 +171,7 @@ impl Strategy for PersistentVolumeClaimRules {
 
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "phase": "Pending" });
+        volumes::protect(object, "kubernetes.io/pvc-protection");
         Ok(())
     }
 
@@ -203,9 +206,13 @@ impl Strategy for PersistentVolumeClaimRules {
         };
         let (a, b) = (strip(new.get("spec")), strip(old.spec()));
         if a != b {
+            let difference = internal::unified_diff(
+                &internal::claim_spec(&b).lines(" "),
+                &internal::claim_spec(&a).lines(" "),
+            );
             errors.forbidden(
                 "spec",
-                "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+                format!("spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{difference}"),
             );
         }
         let size = |spec: &Value| Quantity::parse_or_zero(spec.str_at(&["resources", "requests", "storage"]));

@@ -12,6 +12,8 @@ pub mod node_unschedulable;
 pub mod pod_topology_spread;
 pub mod taint_toleration;
 pub mod volume_binding;
+pub mod volume_restrictions;
+pub mod volume_zone;
 
 use super::framework::{Filter, Score};
 
@@ -23,7 +25,9 @@ pub const FILTERS: &[Filter] = &[
     node_affinity::filter,
     node_ports::filter,
     node_resources_fit::filter,
+    volume_restrictions::filter,
     volume_binding::filter,
+    volume_zone::filter,
     pod_topology_spread::filter,
     inter_pod_affinity::filter,
 ];

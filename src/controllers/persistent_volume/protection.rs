@@ -1,0 +1,167 @@
+//! The protection of claims and volumes: each has a finalizer that goes only when no scheduled pod
+//! mounts the claim, or the volume is bound to none.
+
+use std::rc::Rc;
+
+use crate::api::volumes::claim_names;
+use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
+use crate::controllers::context::{Context, resource};
+use crate::sim::WorkQueue;
+use crate::value::Value;
+
+pub const CLAIM: &str = "kubernetes.io/pvc-protection";
+pub const VOLUME: &str = "kubernetes.io/pv-protection";
+
+fn has(object: &Object, finalizer: &str) -> bool {
+    object.finalizers().any(|f| f == finalizer)
+}
+
+/// An object without the finalizer.
+async fn free(client: &Client, resource: &Rc<Resource>, object: &Object, finalizer: &str) -> Result<(), Status> {
+    let left: Vec<Value> = object
+        .finalizers()
+        .filter(|f| *f != finalizer)
+        .map(Value::from)
+        .collect();
+    let mut value = object.value().clone();
+    value.set_or_remove(&["metadata", "finalizers"], left);
+    match client.update(resource, value).await {
+        Err(status) if !status.is_not_found() => Err(status),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a scheduled pod mounts a claim. One that has ended counts until it is deleted.
+fn is_used(pods: &Informer, claim: &Object) -> bool {
+    let mut used = false;
+    pods.each(claim.namespace(), |pod| {
+        used |= !pod.spec().str_at(&["nodeName"]).is_empty() && claim_names(pod).iter().any(|n| n == claim.name());
+    });
+    used
+}
+
+/// Starts the controller that protects claims.
+pub fn start_claims(context: &Context) {
+    const NAME: &str = "persistentvolumeclaim-protection-controller";
+    let client = context.client(NAME);
+    let claims = resource(context.api(), "", "persistentvolumeclaims");
+    let informer = context.informers().of(&claims);
+    let pods = context.informers().of(&resource(context.api(), "", "pods"));
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let q = queue.clone();
+    informer.on_change(move |_, new| {
+        if let Some(claim) = new
+            && claim.is_deleting()
+            && has(claim, CLAIM)
+        {
+            q.add(claim.key());
+        }
+    });
+    let q = queue.clone();
+    pods.on_change(move |old, new| {
+        if new.is_none()
+            && let Some(pod) = old
+        {
+            for name in claim_names(pod) {
+                q.add(ObjectKey::new(pod.namespace(), &name));
+            }
+        }
+    });
+    let synced = vec![informer.clone(), pods.clone()];
+    context.run(NAME, &queue, 1, synced, move |key| {
+        let (client, claims, informer, pods) = (client.clone(), claims.clone(), informer.clone(), pods.clone());
+        async move {
+            let claim = informer.get(&key).filter(|c| c.is_deleting() && has(c, CLAIM));
+            match claim.filter(|c| !is_used(&pods, c)) {
+                Some(claim) => free(&client, &claims, &claim, CLAIM).await,
+                None => Ok(()),
+            }
+        }
+    });
+}
+
+/// Starts the controller that protects volumes.
+pub fn start_volumes(context: &Context) {
+    const NAME: &str = "persistentvolume-protection-controller";
+    let client = context.client(NAME);
+    let volumes = resource(context.api(), "", "persistentvolumes");
+    let informer = context.informers().of(&volumes);
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let q = queue.clone();
+    let is_free = |v: &Object| v.is_deleting() && has(v, VOLUME) && v.status().str_at(&["phase"]) != "Bound";
+    informer.on_change(move |_, new| {
+        if let Some(volume) = new
+            && is_free(volume)
+        {
+            q.add(volume.key());
+        }
+    });
+    let synced = vec![informer.clone()];
+    context.run(NAME, &queue, 1, synced, move |key| {
+        let (client, volumes, informer) = (client.clone(), volumes.clone(), informer.clone());
+        async move {
+            match informer.get(&key).filter(is_free) {
+                Some(volume) => free(&client, &volumes, &volume, VOLUME).await,
+                None => Ok(()),
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controllers::testing::World;
+    use crate::{list, obj};
+
+    #[test]
+    fn a_claim_stays_while_a_pod_mounts_it_and_a_volume_while_it_is_bound() {
+        let world = World::new();
+        world.start(start_claims);
+        world.start(start_volumes);
+        world.node("n1", "2", "4Gi");
+        let size = obj! { "storage": "1Gi" };
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": obj! { "name": "c", "namespace": "default" },
+            "spec": obj! {
+                "accessModes": list!["ReadWriteOnce"], "resources": obj! { "requests": size.clone() },
+            },
+        });
+        let volumes = list![obj! { "name": "v", "persistentVolumeClaim": obj! { "claimName": "c" } }];
+        let containers = list![obj! { "name": "c", "image": "nginx" }];
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "Pod", "metadata": obj! { "name": "p", "namespace": "default" },
+            "spec": obj! { "containers": containers, "volumes": volumes, "nodeName": "n1" },
+        });
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": obj! { "name": "v" },
+            "spec": obj! {
+                "capacity": size, "accessModes": list!["ReadWriteOnce"], "hostPath": obj! { "path": "/x" },
+            },
+        });
+        world.patch_sub(
+            "",
+            "persistentvolumes",
+            "v",
+            "status",
+            obj! { "status": obj! { "phase": "Bound" } },
+        );
+        world.delete("", "persistentvolumeclaims", "c", Value::Null);
+        world.delete("", "persistentvolumes", "v", Value::Null);
+        world.run(5);
+        assert!(world.get("", "persistentvolumeclaims", "c").is_deleting());
+        assert!(world.get("", "persistentvolumes", "v").is_deleting());
+        world.delete("", "pods", "p", obj! { "gracePeriodSeconds": 0 });
+        world.patch_sub(
+            "",
+            "persistentvolumes",
+            "v",
+            "status",
+            obj! { "status": obj! { "phase": "Released" } },
+        );
+        world.run(1);
+        assert!(!world.exists("", "persistentvolumeclaims", "c"));
+        assert!(!world.exists("", "persistentvolumes", "v"));
+    }
+}

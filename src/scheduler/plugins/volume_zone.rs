@@ -1,0 +1,49 @@
+//! VolumeZone: a volume that is labelled with a zone or region is used only on nodes there.
+
+use crate::api::ObjectKey;
+use crate::api::volumes::claim_names;
+use crate::scheduler::framework::{Cycle, Refusal};
+use crate::scheduler::node_info::NodeInfo;
+
+pub const NAME: &str = "VolumeZone";
+
+/// The labels of zones and regions, the present names and the older ones.
+const LABELS: [&str; 4] = [
+    "failure-domain.beta.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+];
+
+/// The other name of a label.
+fn alias(label: &str) -> String {
+    match label.strip_prefix("failure-domain.beta.kubernetes.io/") {
+        Some(rest) => format!("topology.kubernetes.io/{rest}"),
+        None => label.replace("topology.kubernetes.io/", "failure-domain.beta.kubernetes.io/"),
+    }
+}
+
+pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Result<(), Refusal> {
+    let pod = &cycle.pod.pod;
+    if LABELS.iter().all(|l| node.node.label(l).is_none()) {
+        return Ok(());
+    }
+    for name in claim_names(pod) {
+        let Some(claim) = cycle.listers.claims.get(&ObjectKey::new(pod.namespace(), &name)) else {
+            continue;
+        };
+        let volume = claim.spec().str_at(&["volumeName"]);
+        let Some(volume) = cycle.listers.volumes.get(&ObjectKey::new("", volume)) else {
+            continue;
+        };
+        for label in LABELS {
+            let Some(zones) = volume.label(label) else { continue };
+            let here = node.node.label(label).or_else(|| node.node.label(&alias(label)));
+            // Several zones are joined by two underscores.
+            if !here.is_some_and(|here| zones.split("__").any(|z| z == here)) {
+                return Err(Refusal::unresolvable(NAME, "node(s) had no available volume zone"));
+            }
+        }
+    }
+    Ok(())
+}
