@@ -14,6 +14,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::api::Status;
+use crate::api::docs::{Docs, Source};
 use crate::net::{Mode, proxy::Scheduler};
 use crate::sim::{Time, TraceRecord};
 use crate::value::Value;
@@ -31,6 +32,61 @@ pub trait Drive {
     fn started(&self);
     /// Runs `span` of virtual time now.
     fn advance(&self, span: Duration);
+}
+
+#[wasm_bindgen(inline_js = r#"
+export async function fetchText(path, base) {
+  const url = new URL(path, base || import.meta.url);
+  if (url.protocol === "file:") {
+    const files = await import(/* webpackIgnore: true */ "node:fs/promises");
+    return await files.readFile(url, "utf8");
+  }
+  const response = await fetch(url, { signal: AbortSignal.timeout(30000) });
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
+  return await response.text();
+}
+"#)]
+extern "C" {
+    /// The text of a file, by its place from `base`, or from this module's own glue when that is empty.
+    #[wasm_bindgen(js_name = fetchText)]
+    fn fetch_text(path: &str, base: &str) -> Promise;
+}
+
+/// Loads the texts of `kubectl explain` when they are first needed, from the file that the build put
+/// beside the module.
+pub struct TextsFile {
+    path: String,
+    base: String,
+    then: Rc<dyn Fn()>,
+}
+
+impl TextsFile {
+    /// The file at `path`, seen from `base` (a URL). `then` is called when it is here or has failed,
+    /// so that whoever drives the world goes on.
+    pub fn new(path: &str, base: &str, then: Rc<dyn Fn()>) -> TextsFile {
+        TextsFile {
+            path: path.to_owned(),
+            base: base.to_owned(),
+            then,
+        }
+    }
+}
+
+impl Source for TextsFile {
+    fn begin(&self, docs: &Docs) {
+        let promise = fetch_text(&self.path, &self.base);
+        let (docs, then) = (docs.clone(), self.then.clone());
+        wasm_bindgen_futures::spawn_local(async move {
+            let outcome = match wasm_bindgen_futures::JsFuture::from(promise).await {
+                Ok(text) => text.as_string().ok_or_else(|| "it is no text".to_owned()),
+                Err(why) => Err(why
+                    .dyn_ref::<js_sys::Error>()
+                    .map_or_else(|| "the network failed".to_owned(), |e| String::from(e.message()))),
+            };
+            docs.arrive(outcome);
+            then();
+        });
+    }
 }
 
 type Listener = (u64, String, Function);
@@ -150,10 +206,21 @@ impl Kubetab {
         }
         let world = World::new(&chosen).map_err(|s| error(&s))?;
         let listeners: Rc<Listeners> = Rc::default();
-        let drive = Headless::new(&world, &listeners);
+        let drive: Rc<dyn Drive> = Rc::new(Headless::new(&world, &listeners));
+        // The package has the file beside its module; this glue lies two folders below.
+        let then = Rc::downgrade(&drive);
+        let then = Rc::new(move || {
+            if let Some(drive) = then.upgrade() {
+                drive.started();
+            }
+        });
+        world
+            .api()
+            .docs()
+            .set_source(Rc::new(TextsFile::new("../../explain.txt", "", then)));
         Ok(Kubetab {
             world,
-            drive: Rc::new(drive),
+            drive,
             listeners,
         })
     }

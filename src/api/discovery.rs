@@ -1,6 +1,7 @@
 //! Discovery, `/version`, health and the other paths outside the resources. The documents are
 //! written as text, in the order of fields that a real server has.
 
+use super::openapi;
 use super::request::{Method, Payload, Request, Response};
 use super::resource::{Resource, join};
 use super::server::ApiServer;
@@ -58,7 +59,11 @@ pub fn serve(api: &ApiServer, request: &Request) -> Result<Response, Status> {
         ["apis", name, version] if all.iter().any(|r| &*r.group == *name && &*r.version == *version) => {
             resource_list(&all, name, version)
         }
-        ["openapi", ..] | ["metrics", ..] => {
+        ["openapi", "v3"] => return Ok(openapi::index(api).into()),
+        ["openapi", "v2"] => return Ok(openapi::v2(api).into()),
+        ["openapi", "v3", "api", version] => return document(api, "", version),
+        ["openapi", "v3", "apis", group, version] => return document(api, group, version),
+        ["metrics", ..] => {
             return Err(Status::failure(
                 404,
                 "NotFound",
@@ -68,6 +73,12 @@ pub fn serve(api: &ApiServer, request: &Request) -> Result<Response, Status> {
         _ => return Err(Status::no_such_path()),
     };
     Ok(Response::new(200, Payload::Text(text)))
+}
+
+/// An OpenAPI document.
+fn document(api: &ApiServer, group: &str, version: &str) -> Result<Response, Status> {
+    let found = openapi::v3(api, group, version);
+    found.map(Response::from).ok_or_else(Status::no_such_path)
 }
 
 type Resources = Vec<std::rc::Rc<Resource>>;
@@ -256,7 +267,25 @@ fn root(all: &Resources) -> String {
         paths.push(format!("/apis/{name}"));
         paths.extend(versions(all, name).iter().map(|v| format!("/apis/{name}/{v}")));
     }
-    paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+    paths.extend(
+        [
+            "/healthz",
+            "/livez",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/readyz",
+            "/version",
+        ]
+        .map(str::to_owned),
+    );
+    for name in groups(all) {
+        let root = if name.is_empty() {
+            "api".to_owned()
+        } else {
+            format!("apis/{name}")
+        };
+        paths.extend(versions(all, &name).iter().map(|v| format!("/openapi/v3/{root}/{v}")));
+    }
     for check in CHECKS {
         for root in ["healthz", "livez", "readyz"] {
             paths.push(format!("/{root}/{check}"));

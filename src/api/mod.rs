@@ -8,6 +8,7 @@ pub mod cron;
 pub mod custom;
 pub mod decode;
 pub mod discovery;
+pub mod docs;
 pub mod events;
 pub mod informer;
 pub mod jsonpath;
@@ -17,6 +18,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod names;
 pub mod object;
+pub mod openapi;
 pub mod patch;
 pub mod placement;
 #[cfg(test)]

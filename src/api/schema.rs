@@ -86,6 +86,9 @@ pub struct Field {
     pub list_type: Rc<str>,
     pub list_map_keys: Vec<Rc<str>>,
     pub map_type: Rc<str>,
+    /// The short name of the type that the expression names, inside lists and maps, be it one with
+    /// fields or not (`m:apis.meta.v1.FieldsV1`); empty where it names none.
+    pub named: Rc<str>,
 }
 
 impl Field {
@@ -102,6 +105,7 @@ impl Field {
             list_type: "".into(),
             list_map_keys: Vec::new(),
             map_type: "".into(),
+            named: "".into(),
         }
     }
 }
@@ -239,7 +243,12 @@ fn special(word: &str) -> Option<Expr> {
 
 fn parse_field(line: &str) -> Option<Field> {
     let mut words = line.strip_prefix('\t')?.split('\t');
-    let mut field = Field::new(words.next()?, parse_expr(words.next()?));
+    let name = words.next()?;
+    let expr = words.next()?;
+    let mut field = Field::new(name, parse_expr(expr));
+    if let Some((_, named)) = expr.split_once('@') {
+        field.named = named.trim_end_matches([']', '}']).into();
+    }
     let list = |v: &str| v.split(',').map(Rc::from).collect();
     for word in words {
         match word.split_once('=') {

@@ -10,7 +10,9 @@ use super::apply::{self, Ownership};
 use super::auth::{self, Authorizer, User};
 use super::custom::CustomVersion;
 use super::decode::decode;
+use super::docs::Docs;
 use super::object::{Object, ObjectKey};
+use super::openapi;
 use super::request::{Body, List, Method, PatchType, Payload, Request, Response, success};
 use super::resource::{self, Resource};
 use super::selector::{Selector, parse_fields};
@@ -34,6 +36,8 @@ struct Inner {
     resources: RefCell<Rc<Vec<Rc<Resource>>>>,
     nodes: RefCell<Option<Rc<dyn subresource::NodeConnections>>>,
     authorizer: Authorizer,
+    docs: Docs,
+    openapi: openapi::Cache,
 }
 
 /// What a path names.
@@ -83,6 +87,8 @@ impl ApiServer {
             resources: RefCell::new(resource::built_in()),
             nodes: RefCell::new(None),
             authorizer: Authorizer::default(),
+            docs: Docs::new(sim),
+            openapi: openapi::Cache::default(),
         }))
     }
 
@@ -92,6 +98,15 @@ impl ApiServer {
 
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The texts of the API's documentation.
+    pub fn docs(&self) -> &Docs {
+        &self.0.docs
+    }
+
+    pub(super) fn openapi(&self) -> &openapi::Cache {
+        &self.0.openapi
     }
 
     /// How `exec`, `logs`, `attach` and `port-forward` reach the kubelets.

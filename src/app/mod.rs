@@ -35,7 +35,10 @@ pub use start::start;
 
 #[cfg(target_arch = "wasm32")]
 mod start {
+    use std::rc::Rc;
+
     use kubetab::sim::Time;
+    use kubetab::wasm::TextsFile;
 
     use super::engine::Engine;
     use super::host::Host;
@@ -57,6 +60,13 @@ mod start {
                 return;
             }
         };
+        // The frame loop runs on while the texts come, so that nobody has to be told.
+        let base = document
+            .as_ref()
+            .and_then(|d| d.base_uri().ok().flatten())
+            .unwrap_or_default();
+        let texts = TextsFile::new("vendor/explain.txt", &base, Rc::new(|| {}));
+        host.world().api().docs().set_source(Rc::new(texts));
         let engine = Engine::new(host);
         super::api::install(&engine);
         let session = SessionRef(Session::new(engine.clone()));

@@ -28,7 +28,9 @@ pub struct Verb {
     /// The group of commands that the root's help lists it under.
     pub group: &'static str,
     pub short: &'static str,
-    /// More than `short`; empty for nothing more.
+    /// The first line of its help; empty for `short` with a full stop.
+    pub title: &'static str,
+    /// More than the title; empty for nothing more.
     pub long: &'static str,
     pub examples: &'static str,
     /// What follows `Usage:`.
@@ -48,6 +50,7 @@ pub const VERB: Verb = Verb {
     suggest_for: &[],
     group: "",
     short: "",
+    title: "",
     long: "",
     examples: "",
     usage: "",
@@ -171,6 +174,16 @@ impl Cmd {
     /// # Errors
     /// The API server's failure.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        if request.path.starts_with("/openapi/") {
+            // These documents hold texts that the page loads when they are first needed.
+            let docs = self.client.api().docs();
+            docs.ready().await;
+            if let Some(why) = docs.failure() {
+                self.warn(&format!(
+                    "the documentation's texts could not be loaded ({why}): only names and types are shown"
+                ));
+            }
+        }
         let response = self.client.send(request).await;
         for w in &response.warnings {
             self.warn(w);

@@ -21,6 +21,7 @@ mod edit;
 mod error;
 mod events;
 mod exec;
+mod explain;
 mod expose;
 mod files;
 mod flags;
@@ -45,6 +46,8 @@ mod run;
 mod scale;
 mod set;
 mod template;
+#[cfg(test)]
+pub(crate) mod testing;
 mod top;
 mod typed;
 mod wait;

@@ -11,7 +11,7 @@ pub static ROOT: Verb = Verb {
         &super::expose::EXPOSE,
         &super::run::RUN,
         &super::set::SET,
-        &EXPLAIN,
+        &super::explain::EXPLAIN,
         &super::get::GET,
         &super::edit::EDIT,
         &super::delete::DELETE,
@@ -68,12 +68,10 @@ const fn later(name: &'static str, group: &'static str, short: &'static str) -> 
     }
 }
 
-const INTERMEDIATE: &str = "Basic Commands (Intermediate):";
 const MANAGE: &str = "Cluster Management Commands:";
 const DEBUGGING: &str = "Troubleshooting and Debugging Commands:";
 const OTHER: &str = "Other Commands:";
 
-static EXPLAIN: Verb = later("explain", INTERMEDIATE, "Get documentation for a resource");
 static CERTIFICATE: Verb = later("certificate", MANAGE, "Modify certificate resources");
 static PORT_FORWARD: Verb = later("port-forward", DEBUGGING, "Forward one or more local ports to a pod");
 static PROXY: Verb = later("proxy", DEBUGGING, "Run a proxy to the Kubernetes API server");

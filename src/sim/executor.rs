@@ -31,6 +31,11 @@ impl Ready {
         queue.push_back(id);
     }
 
+    fn push_front(&self, id: TaskId) {
+        let mut queue = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        queue.push_front(id);
+    }
+
     fn pop(&self) -> Option<TaskId> {
         self.0
             .lock()
@@ -95,6 +100,10 @@ struct Inner {
     trace: Trace,
     ids: Cell<u64>,
     steps: Cell<u64>,
+    /// Whether the world waits for something from outside, and with which task.
+    held: Cell<Option<TaskId>>,
+    /// The task that is polled now.
+    current: Cell<Option<TaskId>>,
 }
 
 /// A world's kernel. Clones are handles to the same world.
@@ -115,6 +124,8 @@ impl Sim {
             trace: Trace::new(),
             ids: Cell::new(0),
             steps: Cell::new(0),
+            held: Cell::new(None),
+            current: Cell::new(None),
         }))
     }
 
@@ -218,7 +229,7 @@ impl Sim {
     /// took; stops early, with `limit`, when tasks keep waking each other without end.
     pub fn run_ready(&self, limit: usize) -> usize {
         let mut polls = 0;
-        while polls < limit {
+        while polls < limit && !self.is_held() {
             let Some(id) = self.0.ready.pop() else { break };
             polls += 1;
             self.0.steps.set(self.0.steps.get() + 1);
@@ -228,7 +239,9 @@ impl Sim {
             // From here on a wake asks for another poll.
             task.wake.queued.store(false, Ordering::Relaxed);
             let waker = task.waker.clone();
+            let outer = self.0.current.replace(Some(id));
             let done = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            self.0.current.set(outer);
             if done {
                 self.0.tasks.borrow_mut().remove(&id);
             } else {
@@ -248,7 +261,37 @@ impl Sim {
 
     /// Whether a task waits to be polled at the present time.
     pub fn has_ready(&self) -> bool {
-        !self.0.ready.is_empty()
+        !self.is_held() && !self.0.ready.is_empty()
+    }
+
+    /// Stops the world where it is, until [`Sim::release`]: to be called from a task that needs what
+    /// only the outside has, and that goes on waiting. No other task is polled, no timer fires and the
+    /// clock stands; then that task is polled first, as if it had not waited. So the world's course
+    /// does not depend on how long the outside took.
+    pub fn hold(&self) {
+        if let Some(id) = self.0.current.get()
+            && self.0.held.get().is_none()
+        {
+            self.0.held.set(Some(id));
+            // The poll is taken again later, and counts then.
+            self.0.steps.set(self.0.steps.get().saturating_sub(1));
+        }
+    }
+
+    /// Lets a world go on that [`Sim::hold`] stopped.
+    pub fn release(&self) {
+        let Some(id) = self.0.held.take() else { return };
+        let tasks = self.0.tasks.borrow();
+        if let Some(Some(task)) = tasks.get(&id)
+            && !task.wake.queued.swap(true, Ordering::Relaxed)
+        {
+            self.0.ready.push_front(id);
+        }
+    }
+
+    /// Whether the world waits for something from outside.
+    pub fn is_held(&self) -> bool {
+        self.0.held.get().is_some()
     }
 
     /// When the next timer fires; `None` when none is set.
@@ -266,6 +309,9 @@ impl Sim {
     /// Moves the clock to the next timer, if that is not after `limit`, and wakes its tasks.
     /// Returns whether it moved.
     pub fn fire_next_timer(&self, limit: Time) -> bool {
+        if self.is_held() {
+            return false;
+        }
         let Some(when) = self.next_timer() else { return false };
         if when > limit {
             return false;
@@ -302,7 +348,7 @@ impl Sim {
                 return false;
             }
         }
-        if time > self.now() {
+        if time > self.now() && !self.is_held() {
             self.0.now.set(time);
         }
         self.now() == time
@@ -316,7 +362,8 @@ impl Sim {
                 break;
             }
         }
-        if end > self.now() {
+        // A world that waits for the outside has not got there.
+        if end > self.now() && !self.is_held() {
             self.0.now.set(end);
         }
     }

@@ -1,12 +1,14 @@
 //! The project's own commands: `cargo xtask setup|serve|build|test|bench|ci`.
-//! They may touch processes, files and sockets, and use nothing but the standard library.
+//! They may touch processes, files and sockets, and use little but the standard library.
 
 mod bench;
 mod ci;
+mod docs;
 mod page;
 mod protobuf;
 mod report;
 mod rust;
+mod schema;
 mod serve;
 mod shell;
 mod test;
@@ -21,6 +23,9 @@ cargo xtask COMMAND
   serve [--port N]  build the page (release) and serve it on 127.0.0.1, port 8080 unless told
   build             the page into dist/, the npm package into pkg/
   test [PART]       all tests, or one part of them: native, wasm (in headless Chromium), page (in Chromium)
+  docs [FILE]       the texts of `kubectl explain`, from k8s-openapi's documentation, into www/vendor/explain.txt
+                    (builds do it themselves)
+  schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json
   bench             measure the built page: bytes, time to first prompt, latency, simulated time
   protobuf DIR      the table of protobuf's field numbers, from the folder src of the crate k8s-pb
   ci                fmt, clippy (native and wasm), then `test`
@@ -45,6 +50,9 @@ fn main() -> ExitCode {
         ["build"] => page::command(),
         ["test"] => test::command(None),
         ["test", part @ ("native" | "wasm" | "page")] => test::command(Some(part)),
+        ["docs"] => docs::run(&shell::root(), &shell::root().join(page::TEXTS)),
+        ["docs", file] => docs::run(&shell::root(), std::path::Path::new(file)),
+        ["schema", from] => schema::run(std::path::Path::new(from), &shell::root().join("src/api/data")),
         ["bench"] => bench::command(),
         ["ci"] => ci::command(),
         ["protobuf", folder] => protobuf::run(

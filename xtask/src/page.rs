@@ -8,10 +8,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What the page is made of. When none of it changed, dist/ is what a build would give.
-const INPUTS: [&str; 9] = [
+const INPUTS: [&str; 10] = [
     "src",
     "www",
     "build.rs",
+    // Makes the texts of `kubectl explain`.
+    "xtask/src/docs.rs",
     "Cargo.toml",
     "Cargo.lock",
     "Trunk.toml",
@@ -19,6 +21,9 @@ const INPUTS: [&str; 9] = [
     "package-lock.json",
     ".cargo",
 ];
+
+/// The texts of `kubectl explain`, which the page and the npm package load when they are first needed.
+pub const TEXTS: &str = "www/vendor/explain.txt";
 
 /// The hash of the inputs that dist/ was built from.
 const STAMP: &str = "dist/.inputs";
@@ -80,7 +85,14 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     // The crate cannot bear the name of the package beside it; the npm package can.
     let manifest = root().join("pkg/package.json");
     let text = std::fs::read_to_string(&manifest).map_err(|error| format!("Cannot read pkg/package.json: {error}."))?;
-    write(&manifest, &text.replacen("\"kubetab-npm\"", "\"kubetab\"", 1))?;
+    // The texts of `kubectl explain` lie beside the module, which loads them when they are first needed.
+    crate::docs::run(&root(), &root().join("pkg/explain.txt"))?;
+    let text = text.replacen("\"kubetab-npm\"", "\"kubetab\"", 1).replacen(
+        "\"kubetab_bg.wasm\",",
+        "\"explain.txt\",\n    \"kubetab_bg.wasm\",",
+        1,
+    );
+    write(&manifest, &text)?;
     std::fs::copy(root().join("README.md"), root().join("pkg/README.md")).ok();
     step("wasm-opt -Oz", "half a minute", || {
         let module = root().join("pkg/kubetab_bg.wasm");

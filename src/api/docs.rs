@@ -1,0 +1,333 @@
+//! The texts of the API's documentation, which `explain` and the OpenAPI documents show.
+//!
+//! They are made at build time from a dependency's documentation (`xtask/src/docs.rs`). Native builds
+//! hold them. Builds for wasm do not, since most people never ask: there a [`Source`] brings them when
+//! they are first needed, and meanwhile the world stands still ([`Sim::hold`]), so that its course does
+//! not depend on how long that took. When they cannot be had, everything goes on without texts.
+//!
+//! Form of the file: a heading, the texts (one a line, sorted, with `\n`, `\t` and `\\` escaped), an
+//! empty line, then each type with its fields: `name`, and below it `⇥field⇥number of the text`, where
+//! a type's own text has an empty field.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use crate::limits;
+use crate::sim::Sim;
+
+/// Brings the texts from outside.
+pub trait Source {
+    /// Begins to bring them; the outcome comes through [`Docs::arrive`].
+    fn begin(&self, docs: &Docs);
+}
+
+/// The texts of one world. Clones are handles.
+#[derive(Clone)]
+pub struct Docs(Rc<Inner>);
+
+struct Inner {
+    sim: Sim,
+    state: RefCell<State>,
+}
+
+enum State {
+    /// Nobody needed them yet.
+    Absent(Option<Rc<dyn Source>>),
+    /// On their way; who waits for them.
+    Coming(Vec<Waker>),
+    Here(Rc<Texts>),
+    /// Why there are none.
+    Failed(Rc<str>),
+}
+
+/// The texts, once they are here.
+#[derive(Debug, Default)]
+pub struct Texts {
+    lines: Vec<String>,
+    /// By type and field.
+    numbers: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+impl Texts {
+    /// Reads the file that `cargo xtask docs` writes; `None` when it is something else.
+    pub fn parse(text: &str) -> Option<Texts> {
+        let (head, index) = text.split_once("\n\n")?;
+        let lines: Vec<String> = head.lines().skip(1).map(unescape).collect();
+        let mut numbers: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        let mut fields = None;
+        for line in index.lines() {
+            match line.strip_prefix('\t') {
+                None => fields = Some(numbers.entry(line.to_owned()).or_default()),
+                Some(row) => {
+                    let (field, number) = row.split_once('\t')?;
+                    fields.as_mut()?.insert(field.to_owned(), number.parse().ok()?);
+                }
+            }
+        }
+        Some(Texts { lines, numbers })
+    }
+
+    /// The text of a field of a type (by its short name, `core.v1.Pod`), or with an empty field of the
+    /// type itself; empty where there is none.
+    pub fn text(&self, name: &str, field: &str) -> &str {
+        let number = self.numbers.get(name).and_then(|fields| fields.get(field));
+        number.and_then(|n| self.lines.get(*n)).map_or("", String::as_str)
+    }
+}
+
+fn unescape(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        out.push(match c {
+            '\\' => match chars.next() {
+                Some('n') => '\n',
+                Some('t') => '\t',
+                Some(other) => other,
+                None => '\\',
+            },
+            other => other,
+        });
+    }
+    out
+}
+
+/// The texts that this build holds.
+#[cfg(not(target_arch = "wasm32"))]
+fn included() -> Option<Rc<Texts>> {
+    thread_local! {
+        static TEXTS: std::cell::OnceCell<Option<Rc<Texts>>> = const { std::cell::OnceCell::new() };
+    }
+    const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.txt"));
+    TEXTS.with(|cell| cell.get_or_init(|| Texts::parse(FILE).map(Rc::new)).clone())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn included() -> Option<Rc<Texts>> {
+    None
+}
+
+impl Docs {
+    pub(super) fn new(sim: &Sim) -> Docs {
+        let state = State::Absent(None);
+        Docs(Rc::new(Inner {
+            sim: sim.clone(),
+            state: RefCell::new(state),
+        }))
+    }
+
+    /// Says who brings the texts that this build does not hold.
+    pub fn set_source(&self, source: Rc<dyn Source>) {
+        if let State::Absent(slot) = &mut *self.0.state.borrow_mut() {
+            *slot = Some(source);
+        }
+    }
+
+    /// Takes what the source brought, and lets the world go on.
+    pub fn arrive(&self, outcome: Result<String, String>) {
+        let state = match outcome {
+            Ok(text) if text.len() > limits::DOCS_BYTES => State::Failed("the file is too large".into()),
+            Ok(text) => match Texts::parse(&text) {
+                Some(texts) => State::Here(Rc::new(texts)),
+                None => State::Failed("the file is something else".into()),
+            },
+            Err(why) => State::Failed(why.into()),
+        };
+        let before = self.0.state.replace(state);
+        self.0.sim.release();
+        if let State::Coming(waiting) = before {
+            for waker in waiting {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The texts, if they are here.
+    pub fn texts(&self) -> Option<Rc<Texts>> {
+        if let State::Here(texts) = &*self.0.state.borrow() {
+            return Some(texts.clone());
+        }
+        let texts = included()?;
+        *self.0.state.borrow_mut() = State::Here(texts.clone());
+        Some(texts)
+    }
+
+    /// Why there are no texts, once that is known.
+    pub fn failure(&self) -> Option<Rc<str>> {
+        match &*self.0.state.borrow() {
+            State::Failed(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// Waits until the texts are here or known to be missing. Takes no virtual time.
+    pub async fn ready(&self) {
+        poll_fn(|cx| {
+            if self.texts().is_some() || self.failure().is_some() {
+                return Poll::Ready(());
+            }
+            let mut begin = None;
+            match &mut *self.0.state.borrow_mut() {
+                State::Coming(waiting) => waiting.push(cx.waker().clone()),
+                state => {
+                    if let State::Absent(source) = state {
+                        begin = Some(source.take());
+                    }
+                    *state = State::Coming(vec![cx.waker().clone()]);
+                }
+            }
+            // The world stops before the source begins, which may be done at once.
+            self.0.sim.hold();
+            match begin {
+                Some(Some(source)) => source.begin(self),
+                Some(None) => self.arrive(Err("nobody can bring it".into())),
+                None => {}
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Time;
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    #[test]
+    fn texts_of_types_and_fields() {
+        let texts = included().unwrap();
+        assert_eq!(
+            texts.text("apps.v1.DeploymentStrategy", ""),
+            "DeploymentStrategy describes how to replace existing pods with new ones."
+        );
+        assert!(
+            texts
+                .text("apps.v1.DeploymentStrategy", "type")
+                .contains("\"Recreate\" or")
+        );
+        assert!(
+            texts
+                .text("m:api.resource.Quantity", "")
+                .contains("format is:\n\n``` <quantity>  ")
+        );
+        assert_eq!(texts.text("core.v1.Pod", "nosuch"), "");
+        assert!(
+            Texts::parse("<!doctype html>\n<html>\n\n<body>\n").is_none_or(|t| t.text("core.v1.Pod", "").is_empty())
+        );
+    }
+
+    /// Every type that a user can explain has texts, down to its last field.
+    #[test]
+    fn complete() {
+        use crate::api::{resource, schema};
+        let texts = included().unwrap();
+        let mut missing = Vec::new();
+        let mut walk: Vec<Rc<str>> = Vec::new();
+        for r in resource::built_in().iter().filter(|r| !r.name.contains('/')) {
+            walk.extend(schema::by_kind(&r.api_version(), &r.kind).map(|t| t.name.clone()));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(name) = walk.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let t = schema::by_name(&name).unwrap();
+            for f in &t.fields {
+                if texts.text(&name, &f.name).is_empty() {
+                    missing.push(format!("{name}.{}", f.name));
+                }
+                let mut expr = &f.expr;
+                while let schema::Expr::List(inner) | schema::Expr::Map(inner) = expr {
+                    expr = inner;
+                }
+                if let schema::Expr::Ref(other) = expr {
+                    walk.push(other.clone());
+                }
+            }
+        }
+        // These have none in the real one either, JSONSchemaProps and its like.
+        missing.retain(|m| !m.starts_with("x:"));
+        assert_eq!(
+            missing,
+            [
+                "networking.v1.IngressRule.http",
+                "certificates.v1.CertificateSigningRequest.metadata"
+            ]
+        );
+    }
+
+    struct Later(RefCell<Option<Docs>>);
+
+    impl Source for Later {
+        fn begin(&self, docs: &Docs) {
+            *self.0.borrow_mut() = Some(docs.clone());
+        }
+    }
+
+    /// While something comes from outside no task runs and the clock stands; then the world goes the
+    /// way that it would have gone without waiting.
+    #[test]
+    fn the_world_waits_and_its_course_stays() {
+        let run = |waits: bool| {
+            let sim = Sim::new(1, Time::from_secs(1));
+            let said: Rc<RefCell<Vec<String>>> = Rc::default();
+            let held: Rc<Cell<bool>> = Rc::default();
+            let handle = (sim.clone(), held.clone(), said.clone());
+            sim.spawn("asks", async move {
+                let (sim, held, said) = handle;
+                sim.sleep(Duration::from_secs(1)).await;
+                poll_fn(|_| {
+                    if waits && !held.get() {
+                        sim.hold();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+                said.borrow_mut().push(format!("asked at {:?}", sim.now()));
+            });
+            let handle = (sim.clone(), said.clone());
+            sim.spawn("other", async move {
+                let (sim, said) = handle;
+                for _ in 0..3 {
+                    sim.sleep(Duration::from_millis(500)).await;
+                    said.borrow_mut().push(format!("other at {:?}", sim.now()));
+                }
+            });
+            sim.run_until(Time::from_secs(10));
+            if waits {
+                assert!(sim.is_held() && !sim.has_ready() && sim.run_ready(9) == 0);
+                assert_eq!(sim.now(), Time::from_secs(2));
+                held.set(true);
+                sim.release();
+                sim.run_until(Time::from_secs(10));
+            }
+            assert_eq!(sim.now(), Time::from_secs(10));
+            (said.take(), sim.steps())
+        };
+        assert_eq!(run(true), run(false));
+    }
+
+    #[test]
+    fn a_source_brings_them_or_fails() {
+        let sim = Sim::new(1, Time::from_secs(1));
+        let docs = Docs::new(&sim);
+        // As if this build held none.
+        *docs.0.state.borrow_mut() = State::Failed("no network".into());
+        assert_eq!(docs.failure().as_deref(), Some("no network"));
+        let later = Rc::new(Later(RefCell::default()));
+        docs.set_source(later.clone());
+        docs.arrive(Ok("heading\nA text.\n\ncore.v1.Pod\n\t\t0\n".into()));
+        assert_eq!(docs.texts().unwrap().text("core.v1.Pod", ""), "A text.");
+        later.begin(&docs);
+        assert!(later.0.borrow().is_some());
+        docs.arrive(Ok("<html>".into()));
+        assert!(docs.failure().is_some());
+    }
+}

@@ -1,0 +1,198 @@
+//! `cargo xtask docs [FILE]`: the texts that `kubectl explain` prints, taken at build time from the
+//! documentation of a dependency: the JSON schemas of the crate `k8s-openapi`, of the Kubernetes
+//! version that is simulated or the nearest one that the crate has.
+//!
+//! `build.rs` includes this file too, so that native builds have the texts without a step of their
+//! own. `src/api/docs.rs` reads the result and describes its form.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The minor version of Kubernetes that is simulated.
+const MINOR: u32 = 36;
+
+/// Texts by type (its short name, as in `src/api/data/types.txt`) and field; a type's own text has
+/// an empty field.
+type Texts = BTreeMap<(String, String), String>;
+
+/// Writes the texts into a file, unless they stand there already.
+///
+/// # Errors
+/// A sentence for the person at the terminal.
+#[allow(dead_code, reason = "build.rs writes its own file")]
+pub fn run(root: &Path, into: &Path) -> Result<(), String> {
+    let text = generate(root)?;
+    if std::fs::read_to_string(into).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    if let Some(folder) = into.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| format!("Cannot make {}: {e}.", folder.display()))?;
+    }
+    std::fs::write(into, text).map_err(|e| format!("Cannot write {}: {e}.", into.display()))
+}
+
+/// The whole file.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub fn generate(root: &Path) -> Result<String, String> {
+    let krate = find_crate(root)?;
+    let source = nearest(&krate)?;
+    let table = root.join("src/api/data/types.txt");
+    let table = std::fs::read_to_string(&table).map_err(|e| format!("Cannot read {}: {e}.", table.display()))?;
+    let mut texts = Texts::new();
+    read_folder(&source, &mut texts)?;
+    Ok(file(&table, &texts))
+}
+
+/// The folder of the crate's source, as cargo knows it.
+fn find_crate(root: &Path) -> Result<PathBuf, String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let metadata = |more: &[&str]| -> Option<String> {
+        let output = Command::new(&cargo)
+            .args(["metadata", "--format-version", "1"])
+            .args(more)
+            .current_dir(root)
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let said = metadata(&["--offline"])
+        .or_else(|| metadata(&[]))
+        .ok_or("`cargo metadata` failed, so that k8s-openapi could not be found.")?;
+    let path = said
+        .split_once(r#""name":"k8s-openapi","version""#)
+        .and_then(|(_, rest)| rest.split_once(r#""manifest_path":""#))
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map(|(path, _)| PathBuf::from(path.replace("\\\\", "\\")))
+        .ok_or("k8s-openapi is not among the dependencies.")?;
+    let folder = path.parent().ok_or("k8s-openapi has no folder.")?;
+    Ok(folder.to_path_buf())
+}
+
+/// The crate's folder for the Kubernetes version that is simulated, or the nearest one.
+fn nearest(krate: &Path) -> Result<PathBuf, String> {
+    let source = krate.join("src");
+    let entries = std::fs::read_dir(&source).map_err(|e| format!("Cannot read {}: {e}.", source.display()))?;
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let minor: u32 = entry.file_name().to_str()?.strip_prefix("v1_")?.parse().ok()?;
+            Some((minor.abs_diff(MINOR), minor, entry.path()))
+        })
+        .min()
+        .map(|(_, _, path)| path)
+        .ok_or_else(|| format!("{} has no version of Kubernetes.", source.display()))
+}
+
+fn read_folder(folder: &Path, texts: &mut Texts) -> Result<(), String> {
+    let entries = std::fs::read_dir(folder).map_err(|e| format!("Cannot read {}: {e}.", folder.display()))?;
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            read_folder(&path, texts)?;
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let code = std::fs::read_to_string(&path).map_err(|e| format!("Cannot read {}: {e}.", path.display()))?;
+            read_schema(&code, texts);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the JSON schema that a file gives its type: lines whose indentation says whether they are
+/// the type's own or a field's.
+fn read_schema(code: &str, texts: &mut Texts) {
+    let Some((_, code)) = code.split_once("impl crate::schemars::JsonSchema for ") else {
+        return;
+    };
+    let mut name = String::new();
+    let mut field = String::new();
+    for line in code.lines() {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        if name.is_empty() {
+            if let Some(full) = text.strip_prefix('"').and_then(|t| t.strip_suffix("\".into()")) {
+                name = short(full);
+            }
+            continue;
+        }
+        let described = text
+            .strip_prefix(r#""description": ""#)
+            .and_then(|t| t.strip_suffix("\","))
+            .or_else(|| {
+                text.strip_prefix(r#"schema_obj.ensure_object().insert("description".into(), ""#)
+                    .and_then(|t| t.strip_suffix("\".into());"))
+            });
+        match (indent, described) {
+            (12, Some(words)) => {
+                texts.insert((name.clone(), String::new()), words.to_owned());
+            }
+            (20, Some(words)) => {
+                texts.insert((name.clone(), field.clone()), words.to_owned());
+            }
+            (16, None) => {
+                if let Some((key, _)) = text.strip_prefix('"').and_then(|t| t.split_once("\": ")) {
+                    field = key.to_owned();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The name of a type in the project's own tables.
+fn short(full: &str) -> String {
+    for (prefix, mark) in [
+        ("io.k8s.api.", ""),
+        ("io.k8s.apimachinery.pkg.", "m:"),
+        ("io.k8s.kube-aggregator.pkg.", "a:"),
+        ("io.k8s.apiextensions-apiserver.pkg.", "x:"),
+    ] {
+        if let Some(rest) = full.strip_prefix(prefix) {
+            return format!("{mark}{rest}");
+        }
+    }
+    full.to_owned()
+}
+
+/// The file: each text once, then which type and field has which.
+fn file(table: &str, texts: &Texts) -> String {
+    let mut wanted: Vec<(&str, &str)> = Vec::new();
+    let mut name = "";
+    for line in table.lines() {
+        match line.strip_prefix('\t') {
+            None => {
+                name = line.split('\t').next().unwrap_or("");
+                wanted.push((name, ""));
+            }
+            Some(field) => wanted.push((name, field.split('\t').next().unwrap_or(""))),
+        }
+    }
+    let text_of = |name: &str, field: &str| texts.get(&(name.to_owned(), field.to_owned())).map(String::as_str);
+    let unique: BTreeSet<&str> = wanted.iter().filter_map(|(n, f)| text_of(n, f)).collect();
+    let numbers: BTreeMap<&str, usize> = unique.iter().enumerate().map(|(i, t)| (*t, i)).collect();
+    let mut out =
+        String::from("Texts of the Kubernetes API's documentation, from the crate k8s-openapi (Apache License 2.0)\n");
+    for text in &unique {
+        // What Rust's literals escape beyond the file's own form: quotes.
+        let _ = writeln!(out, "{}", text.replace("\\\"", "\""));
+    }
+    out.push('\n');
+    let mut last = "";
+    for (name, field) in wanted {
+        let Some(number) = text_of(name, field).and_then(|t| numbers.get(t)) else {
+            continue;
+        };
+        if name != last {
+            let _ = writeln!(out, "{name}");
+            last = name;
+        }
+        let _ = writeln!(out, "\t{field}\t{number}");
+    }
+    out
+}
