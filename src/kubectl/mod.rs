@@ -46,8 +46,6 @@ mod run;
 mod scale;
 mod set;
 mod template;
-#[cfg(test)]
-pub(crate) mod testing;
 mod top;
 mod typed;
 mod wait;
@@ -265,4 +263,26 @@ fn print_labels(labels: &Value) -> String {
     }
     let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
     pairs.join(",")
+}
+
+/// Running command lines in a fresh world, for tests.
+#[cfg(test)]
+mod testing {
+    use std::time::Duration;
+
+    use crate::world::{Input, Options, World};
+
+    /// What a command line prints on k8s-master, standard output before standard error.
+    pub fn run(line: &str) -> String {
+        let world = World::new(&Options::default()).unwrap();
+        run_in(&world, line).0
+    }
+
+    /// What a command line prints in a world, and its exit code.
+    pub fn run_in(world: &World, line: &str) -> (String, i32) {
+        let end = world.sim().now() + Duration::from_secs(600);
+        let finished = world.input(Input::Exec(line.into()));
+        let done = world.sim().run_future(finished, end).unwrap().unwrap();
+        (done.stdout + &done.stderr, done.code)
+    }
 }
