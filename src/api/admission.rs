@@ -63,6 +63,9 @@ pub fn mutate(
         pods::service_account(&a, value)?;
         pods::priority(&a, value)?;
         pods::default_tolerations(value);
+    } else if a.is("", "pods") {
+        pods::keep_priority(value, old);
+        pods::default_tolerations(value);
     }
     classes::mutate(&a, value);
     Ok(())

@@ -483,12 +483,7 @@ impl ApiServer {
     ) -> Result<Value, Status> {
         let resource = &target.resource;
         let api_version = resource.api_version();
-        let (got_version, got_kind) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
-        if !got_kind.is_empty() && (got_kind != &*resource.kind || got_version != api_version) {
-            return Err(Status::bad_request(format!(
-                "the API version in the data ({got_version}) does not match the expected API version ({api_version})"
-            )));
-        }
+        check_kind(value, resource)?;
         if value.depth() > limits::VALUE_DEPTH {
             return Err(Status::bad_request("exceeded max depth"));
         }
@@ -926,6 +921,46 @@ impl ApiServer {
         self.changed(&shelf);
         Ok(object)
     }
+}
+
+/// Refuses a tree that says that it is of another kind or version than the resource.
+fn check_kind(value: &Value, resource: &Resource) -> Result<(), Status> {
+    let expected = resource.api_version();
+    let said = |field: &str, default: &str| match value.get(field).str() {
+        "" => default.to_owned(),
+        given => given.to_owned(),
+    };
+    let (version, kind) = (said("apiVersion", &expected), said("kind", &resource.kind));
+    if kind == *resource.kind && version == expected {
+        return Ok(());
+    }
+    let cannot = |why: String| {
+        let (_, bare) = resource::split(&version);
+        Status::bad_request(format!(
+            "{kind} in version {bare:?} cannot be handled as a {}: {why}",
+            resource.kind
+        ))
+    };
+    let other = schema::by_kind(&version, &kind);
+    if other.is_none() && resource.custom.is_none() {
+        return Err(cannot(format!(
+            "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+        )));
+    }
+    if kind != *resource.kind && resource.custom.is_none() {
+        let group = match resource.group.split('.').next() {
+            None | Some("") => "core",
+            Some(group) => group,
+        };
+        let go_name = other.map_or_else(|| kind.clone(), |ty| ty.go_name().to_owned());
+        return Err(cannot(format!(
+            "converting ({go_name}) to ({group}.{}): unknown conversion",
+            resource.kind
+        )));
+    }
+    Err(Status::bad_request(format!(
+        "the API version in the data ({version}) does not match the expected API version ({expected})"
+    )))
 }
 
 /// Whether the resource is asked of the components rather than stored.

@@ -287,6 +287,7 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
             let deletion = super::delete::Deletion {
                 grace: cmd.flags.int("grace-period"),
                 quiet: true,
+                silent: true,
                 ..super::delete::Deletion::default()
             };
             super::delete::delete(cmd, vec![info.clone()], Vec::new(), &deletion).await?;

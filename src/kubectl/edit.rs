@@ -43,6 +43,9 @@ pub static EDIT: Verb = Verb {
 
 const HEADER: &str = "# Please edit the object below. Lines beginning with a '#' will be ignored,\n# and an empty file will abort the edit. If an error occurs while saving this file will be\n# reopened with the relevant failures.\n#\n";
 
+/// The header of `kubectl apply edit-last-applied`.
+const LAST_HEADER: &str = "# Please edit the 'last-applied-configuration' annotations below.\n# Lines beginning with a '#' will be ignored, and an empty file will abort the edit.\n#\n";
+
 /// The editor's command line.
 fn editor(cmd: &Cmd) -> String {
     ["KUBE_EDITOR", "EDITOR"]
@@ -58,12 +61,21 @@ async fn open(cmd: &Cmd, text: &str, ending: &str) -> Result<(String, String), E
     let path = format!("/tmp/kubectl-edit-{number}.{ending}");
     let failed = |e: crate::shell::FileError| Error::plain(format!("open {path}: {}", e.to_string().to_lowercase()));
     cmd.cx.files.write(&path, text).map_err(failed)?;
-    let code = cmd.cx.run_source("kubectl", &format!("{} '{path}'", editor(cmd))).await;
-    if code != 0 {
-        return Err(Error::plain(format!(
-            "there was a problem with the editor {:?}",
-            editor(cmd).split(' ').next().unwrap_or("")
-        )));
+    let editor = editor(cmd);
+    // Only a command line with quotes is left to a shell.
+    let shell = editor.contains(['"', '\'', '\\']);
+    let (shown, code) = if shell {
+        let code = cmd.cx.run_source("kubectl", &format!("{editor} '{path}'")).await;
+        (format!("/bin/bash -c {editor}"), Some(code))
+    } else {
+        let mut args: Vec<String> = editor.split(' ').map(str::to_owned).collect();
+        args.push(path.clone());
+        (editor.clone(), cmd.cx.run(&args).await)
+    };
+    match code {
+        Some(0) => {}
+        None if !editor.contains('/') => return Err(Error::plain(format!("unable to launch the editor {shown:?}"))),
+        _ => return Err(Error::plain(format!("there was a problem with the editor {shown:?}"))),
     }
     let edited = cmd.cx.files.read_text(&path).map_err(failed)?;
     Ok((edited, path))
@@ -111,69 +123,131 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         "yaml"
     };
     let mut text = format!("{HEADER}{original}");
-    let mut before = without_comments(&original);
+    let before = without_comments(&original);
+    // What was saved and refused the time before.
+    let mut refused: Option<String> = None;
     loop {
         let (edited, path) = open(cmd, &text, ending).await?;
         let body = without_comments(&edited);
+        // The file stays for another try.
+        let keep = |e: Error| -> Result<(), Error> {
+            cmd.err(format!("A copy of your changes has been stored to {path:?}"));
+            Err(e)
+        };
+        if refused.as_ref() == Some(&body) {
+            return keep(Error::plain("Edit cancelled, no valid changes were saved."));
+        }
+        if body == before {
+            let _ = cmd.cx.files.remove_file(&path);
+            cmd.err("Edit cancelled, no changes made.");
+            return Ok(());
+        }
         if body.trim().is_empty() {
             let _ = cmd.cx.files.remove_file(&path);
             cmd.err("Edit cancelled, saved file was empty.");
             return Ok(());
         }
-        if body == before {
-            let _ = cmd.cx.files.remove_file(&path);
-            if text.starts_with(HEADER) && before == without_comments(&original) {
-                cmd.err("Edit cancelled, no changes made.");
-                return Ok(());
+        let mut reasons = Vec::new();
+        match yaml::decode(&body) {
+            Err(e) => reasons.push((format!("The edited file had a syntax error: {e}"), Vec::new())),
+            Ok(value) if value.get("kind").is_empty() || value.get("apiVersion").is_empty() => {
+                let what = if value.get("kind").is_empty() {
+                    "kind"
+                } else {
+                    "apiVersion"
+                };
+                if let Some(info) = found.infos.first() {
+                    cmd.err(said_invalid(info));
+                    let why = format!("<nil>: Invalid value: \"The edited file failed validation\": {what} not set");
+                    reasons.push((not_valid(info), vec![why]));
+                }
             }
-            // Nothing was changed after a refusal: the file stays for another try.
-            cmd.cx
-                .files
-                .write(&path, edited)
-                .map_err(|e| Error::plain(e.to_string()))?;
-            cmd.err(format!("A copy of your changes has been stored to {path:?}"));
-            return Err(Error::plain("Edit cancelled, no valid changes were saved."));
-        }
-        let result = match yaml::decode(&body) {
-            Err(e) => Err(Error::plain(format!("error parsing edited-file: {e}"))),
             Ok(value) => {
                 let objects = if many {
                     value.get("items").items().to_vec()
                 } else {
                     vec![value]
                 };
-                save(cmd, &found.infos, &objects).await
-            }
-        };
-        match result {
-            Ok(()) => {
-                let _ = cmd.cx.files.remove_file(&path);
-                return Ok(());
-            }
-            Err(e) => {
-                let (said, _) = e.print("kubectl edit");
-                cmd.out(&said);
-                let reasons: String = said.lines().map(|l| format!("# {l}\n")).collect();
-                text = format!("{HEADER}{reasons}#\n{body}");
-                before = body;
-                let _ = cmd.cx.files.remove_file(&path);
+                match save(cmd, &found.infos, &objects).await {
+                    Err(e) => return keep(e),
+                    Ok(outcome) if outcome.retryable > 0 => {
+                        cmd.err(format!(
+                            "You can run `kubectl replace -f {path}` to try this update again."
+                        ));
+                        return Err(Error::Exit(1));
+                    }
+                    Ok(outcome) if outcome.gone > 0 => {
+                        cmd.err(format!(
+                            "The edits you made on deleted resources have been saved to {path:?}"
+                        ));
+                        return Err(Error::Exit(1));
+                    }
+                    Ok(outcome) if outcome.reasons.is_empty() => {
+                        let _ = cmd.cx.files.remove_file(&path);
+                        return Ok(());
+                    }
+                    Ok(outcome) => reasons = outcome.reasons,
+                }
             }
         }
+        let _ = cmd.cx.files.remove_file(&path);
+        text = HEADER.to_owned();
+        for (head, others) in reasons {
+            let colon = if others.is_empty() { "" } else { ":" };
+            text.push_str(&format!("# {}{colon}\n", commented(&head)));
+            for other in others {
+                text.push_str(&format!("# * {}\n", commented(&other)));
+            }
+            text.push_str("#\n");
+        }
+        text.push_str(&body);
+        refused = Some(body);
     }
 }
 
+/// A sentence whose later lines are comments too.
+fn commented(text: &str) -> String {
+    text.trim_end().replace('\n', "\n# ")
+}
+
+/// `deployments.apps "web" is invalid`.
+fn said_invalid(info: &Info) -> String {
+    format!("error: {} {:?} is invalid", info.resource.qualified(), info.name)
+}
+
+fn not_valid(info: &Info) -> String {
+    format!("{} {:?} was not valid", info.resource.qualified(), info.name)
+}
+
+/// What became of the objects of an edit.
+#[derive(Default)]
+struct Outcome {
+    /// Failures that another try may not meet.
+    retryable: usize,
+    /// Objects that are there no longer.
+    gone: usize,
+    /// Why others are opened again: a sentence, and its particulars.
+    reasons: Vec<(String, Vec<String>)>,
+}
+
 /// Sends the changes of each object.
-async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<(), Error> {
+async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<Outcome, Error> {
     let mut report = Report::new(cmd, "edited")?;
+    let mut outcome = Outcome::default();
     let write = Write::of(cmd, "kubectl-edit")?;
     for (info, edited) in infos.iter().zip(objects) {
         let old = super::print::object::omit_managed_fields(&info.object);
-        for field in ["name", "namespace"] {
-            if old.str_at(&["metadata", field]) != edited.str_at(&["metadata", field]) {
-                return Err(Error::plain("At least one of apiVersion, kind and name was changed"));
-            }
+        let same = |path: &[&str]| old.str_at(path) == edited.str_at(path);
+        if !same(&["metadata", "namespace"]) && !info.namespace.is_empty() {
+            return Err(Error::plain(format!(
+                "the namespace from the provided object {:?} does not match the namespace {:?}. You must pass \
+                 '--namespace={}' to perform this operation.",
+                edited.str_at(&["metadata", "namespace"]),
+                info.namespace,
+                edited.str_at(&["metadata", "namespace"]),
+            )));
         }
-        if old.get("kind") != edited.get("kind") || old.get("apiVersion") != edited.get("apiVersion") {
+        if !same(&["metadata", "name"]) || !same(&["kind"]) || !same(&["apiVersion"]) {
             return Err(Error::plain("At least one of apiVersion, kind and name was changed"));
         }
         let ty = schema::by_kind(&info.resource.api_version(), &info.resource.kind);
@@ -189,20 +263,31 @@ async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<(), Error>
             continue;
         }
         let subresource = cmd.flags.str("subresource");
-        let stored = cmd
-            .patch(
-                &info.resource,
-                &info.namespace,
-                &info.name,
-                subresource,
-                kind,
-                &change,
-                &write,
-            )
-            .await?;
-        report.print(cmd, &stored)?;
+        let (r, ns, name) = (&info.resource, &info.namespace, &info.name);
+        let what = || format!("error: {} {:?}", r.qualified(), name);
+        match cmd.patch(r, ns, name, subresource, kind, &change, &write).await {
+            Ok(stored) => report.print(cmd, &stored)?,
+            Err(Error::Status(s)) if s.reason() == "Invalid" => {
+                cmd.err(said_invalid(info));
+                let causes = s.to_value().at(&["details", "causes"]).clone();
+                let others = causes
+                    .items()
+                    .iter()
+                    .map(|c| format!("{}: {}", c.str_at(&["field"]), c.str_at(&["message"])))
+                    .collect();
+                outcome.reasons.push((not_valid(info), others));
+            }
+            Err(e) if e.is_not_found() => {
+                outcome.gone += 1;
+                cmd.err(format!("{} could not be found on the server", what()));
+            }
+            Err(e) => {
+                outcome.retryable += 1;
+                cmd.err(format!("{} could not be patched: {}", what(), e.message()));
+            }
+        }
     }
-    Ok(())
+    Ok(outcome)
 }
 
 /// `kubectl apply edit-last-applied`.
@@ -223,7 +308,7 @@ pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
         }
         let value = Value::from_json(text).map_err(|e| Error::plain(e.to_string()))?;
         let shown = yaml::to_yaml(&value);
-        let (edited, path) = open(cmd, &format!("{HEADER}{shown}"), "yaml").await?;
+        let (edited, path) = open(cmd, &format!("{LAST_HEADER}{shown}"), "yaml").await?;
         let _ = cmd.cx.files.remove_file(&path);
         let body = without_comments(&edited);
         if body == shown {

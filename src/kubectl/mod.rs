@@ -68,9 +68,20 @@ pub use help::markdown;
 pub use kubeconfig::admin_text as admin_kubeconfig;
 pub use root::ROOT;
 
+/// How long a kubectl process takes until its first request: it starts, reads its configuration and
+/// its cache of discovery, and connects. About what one takes on an idle machine.
+const STARTUP: Duration = Duration::from_millis(60);
+
 /// kubectl as a command of a host, for a client of the API server.
 pub fn command(client: Client) -> CommandFn {
-    Rc::new(move |cx| run(cx, client.clone()).boxed_local())
+    Rc::new(move |cx| {
+        let client = client.clone();
+        async move {
+            client.sim().sleep(STARTUP).await;
+            run(cx, client).await
+        }
+        .boxed_local()
+    })
 }
 
 /// Finds the verb of a command line: the verb, its path, and the arguments without the words of

@@ -1,7 +1,7 @@
 //! What admission adds to new pods: `ServiceAccount`, `Priority`, `DefaultTolerationSeconds`.
 
 use super::Attributes;
-use crate::api::object::ObjectKey;
+use crate::api::object::{Object, ObjectKey};
 use crate::api::status::Status;
 use crate::value::Value;
 use crate::{list, obj};
@@ -157,6 +157,18 @@ pub fn priority(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
     pod.set(&["spec", "priority"], value);
     pod.set(&["spec", "preemptionPolicy"], policy);
     Ok(())
+}
+
+/// `Priority` on an update: what it set on the creation stays where the new version leaves it out.
+pub fn keep_priority(pod: &mut Value, old: Option<&Object>) {
+    for field in ["priority", "preemptionPolicy"] {
+        let had = old.map(|o| o.spec().get(field)).filter(|v| !v.is_null());
+        if let Some(had) = had
+            && pod.at(&["spec", field]).is_null()
+        {
+            pod.set(&["spec", field], had.clone());
+        }
+    }
 }
 
 /// `DefaultTolerationSeconds`: a pod outlives its node's silence by 300 s, unless it says otherwise.
