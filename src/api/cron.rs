@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::zone::Zone;
 use crate::sim::Time;
 
 /// A schedule: which minutes, hours, days and months fit, as bits.
@@ -242,6 +243,31 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// The first moment after `after` that fits by the clock of a zone. A time that the clock leaves
+    /// out when summer begins does not come; one that it shows twice comes once.
+    pub fn next_in(&self, zone: &Zone, after: Time) -> Option<Time> {
+        if *zone == Zone::UTC || matches!(self, Schedule::Every(_)) {
+            return self.next(after);
+        }
+        let shift = |t: Time, by: i64| Time::from_secs(t.as_secs().saturating_add_signed(by));
+        let mut clock = shift(after, zone.offset(after));
+        loop {
+            clock = self.next(clock)?;
+            let guess = zone.offset(shift(clock, -zone.offset(clock)));
+            let found = [guess, zone.offset(clock), zone.offset(after)]
+                .into_iter()
+                .map(|offset| (offset, shift(clock, -offset)))
+                .filter(|(offset, at)| zone.offset(*at) == *offset && *at > after)
+                .map(|(_, at)| at)
+                .min();
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +289,61 @@ mod tests {
             assert_eq!(parse(schedule).unwrap().next(start), Some(at(want)), "{schedule}");
         }
         assert_eq!(parse("0 0 31 2 *").unwrap().next(start), None);
+    }
+
+    #[test]
+    fn by_the_clock_of_a_zone() {
+        let at = |s: &str| Time::parse(s).unwrap();
+        for (zone, schedule, after, want) in [
+            (
+                "Europe/Berlin",
+                "30 9 * * *",
+                "2026-01-15T08:00:00Z",
+                "2026-01-15T08:30:00Z",
+            ),
+            (
+                "Europe/Berlin",
+                "30 9 * * *",
+                "2026-07-15T08:00:00Z",
+                "2026-07-16T07:30:00Z",
+            ),
+            (
+                "America/New_York",
+                "0 0 * * *",
+                "2026-07-15T08:00:00Z",
+                "2026-07-16T04:00:00Z",
+            ),
+            // 02:30 of the 29th does not exist.
+            (
+                "Europe/Berlin",
+                "30 2 * * *",
+                "2026-03-28T12:00:00Z",
+                "2026-03-30T00:30:00Z",
+            ),
+            // 02:30 of the 25th comes first in summer time.
+            (
+                "Europe/Berlin",
+                "30 2 * * *",
+                "2026-10-24T12:00:00Z",
+                "2026-10-25T00:30:00Z",
+            ),
+            (
+                "Europe/Berlin",
+                "30 2 * * *",
+                "2026-10-25T00:30:00Z",
+                "2026-10-26T01:30:00Z",
+            ),
+            (
+                "Asia/Kolkata",
+                "*/15 * * * *",
+                "2026-10-25T00:31:00Z",
+                "2026-10-25T00:45:00Z",
+            ),
+        ] {
+            let zone = Zone::load(zone).unwrap();
+            let next = parse(schedule).unwrap().next_in(&zone, at(after));
+            assert_eq!(next, Some(at(want)), "{schedule} after {after}");
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub mod table;
 pub mod views;
 pub mod volumes;
 pub mod watch;
+pub mod zone;
 
 pub use auth::{Impersonation, User};
 pub use client::{Client, ListOptions, WriteOptions};

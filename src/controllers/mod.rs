@@ -3,6 +3,7 @@
 
 pub mod api_service;
 pub mod context;
+pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
@@ -46,6 +47,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
     type Start = fn(&Context);
     let all: &[(&str, Start)] = &[
         ("apiservice-availability", api_service::start),
+        ("cronjob-controller", cron_job::start),
         ("daemonset-controller", daemon_set::start),
         ("deployment-controller", deployment::start),
         ("disruption-controller", disruption::start),

@@ -9,6 +9,7 @@ use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::table::{age, human_duration};
+use crate::api::zone::Zone;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -225,6 +226,20 @@ impl Strategy for CronJobRules {
             );
         } else if let Err(why) = cron::parse(schedule.str()) {
             errors.invalid("spec.schedule", schedule, why);
+        }
+        let zone = spec.get("timeZone");
+        if let Some(name) = zone.as_str() {
+            let wrong = if name.is_empty() {
+                Some("timeZone must be nil or non-empty string".to_owned())
+            } else if name.eq_ignore_ascii_case("local") {
+                let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+                Some(why.to_owned())
+            } else {
+                Zone::load(name).err()
+            };
+            if let Some(why) = wrong {
+                errors.invalid("spec.timeZone", zone, why);
+            }
         }
         for name in [
             "startingDeadlineSeconds",
