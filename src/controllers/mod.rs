@@ -10,11 +10,13 @@ pub mod disruption;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
+pub mod ephemeral_volume;
 pub mod event_ttl;
 pub mod expectations;
 pub mod garbage_collector;
 pub mod hash;
 pub mod history;
+pub mod horizontal_pod_autoscaler;
 pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
@@ -54,8 +56,10 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("endpointslice-controller", endpoint_slice::start),
         ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
         ("endpoints-controller", endpoints::start),
+        ("ephemeral-volume-controller", ephemeral_volume::start),
         ("event-ttl", event_ttl::start),
         ("garbage-collector-controller", garbage_collector::start),
+        ("horizontal-pod-autoscaler-controller", horizontal_pod_autoscaler::start),
         ("job-controller", job::start),
         ("namespace-controller", namespace::start),
         ("node-lifecycle-controller", node_lifecycle::start),

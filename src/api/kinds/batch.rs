@@ -85,11 +85,24 @@ impl Strategy for JobRules {
         ] {
             workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
         }
-        let mode = spec.get("completionMode");
-        if !["NonIndexed", "Indexed"].contains(&mode.str()) {
-            errors.not_supported("spec.completionMode", mode, &["NonIndexed", "Indexed"]);
-        } else if mode.str() == "Indexed" && spec.get("completions").is_null() {
-            errors.required("spec.completions", "when completion mode is Indexed");
+        indexed_rules(spec, errors);
+        failure_policy_rules(spec, errors);
+        success_policy_rules(spec, errors);
+        let replacement = spec.get("podReplacementPolicy");
+        let known: &[&str] = if spec.get("podFailurePolicy").is_null() {
+            &["Failed", "TerminatingOrFailed"]
+        } else {
+            &["Failed"]
+        };
+        if !known.contains(&replacement.str()) {
+            errors.not_supported("spec.podReplacementPolicy", replacement, known);
+        }
+        if spec.has("podFailurePolicy") {
+            let policy = spec.at(&["template", "spec", "restartPolicy"]);
+            if policy.str() != "Never" {
+                let why = "only \"Never\" is supported when podFailurePolicy is specified";
+                errors.invalid("spec.template.spec.restartPolicy", policy, why);
+            }
         }
         workload::validate_template(
             spec.get("template"),
@@ -108,7 +121,14 @@ impl Strategy for JobRules {
         if spec.get("completions") != had.get("completions") && !elastic {
             errors.invalid("spec.completions", spec.get("completions"), "field is immutable");
         }
-        for name in ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"] {
+        for name in [
+            "selector",
+            "completionMode",
+            "podFailurePolicy",
+            "backoffLimitPerIndex",
+            "managedBy",
+            "successPolicy",
+        ] {
             if spec.get(name) != had.get(name) {
                 errors.invalid(format!("spec.{name}"), spec.get(name), "field is immutable");
             }
@@ -155,6 +175,142 @@ impl Strategy for JobRules {
             images,
             format_selector(spec.get("selector")),
         ])
+    }
+}
+
+/// What goes together with indexed completion.
+fn indexed_rules(spec: &Value, errors: &mut FieldErrors) {
+    let mode = spec.get("completionMode");
+    if !["NonIndexed", "Indexed"].contains(&mode.str()) {
+        errors.not_supported("spec.completionMode", mode, &["NonIndexed", "Indexed"]);
+        return;
+    }
+    let (completions, parallelism) = (spec.get("completions"), spec.get("parallelism"));
+    let (per_index, most) = (spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes"));
+    if mode.str() == "Indexed" {
+        if completions.is_null() {
+            errors.required("spec.completions", "when completion mode is Indexed");
+        }
+        // More could not be written into a status.
+        if parallelism.as_i64().is_some_and(|n| n > 100_000) {
+            let why = "must be less than or equal to 100000 when completion mode is Indexed";
+            errors.invalid("spec.parallelism", parallelism, why);
+        }
+        if most.as_i64() > completions.as_i64() && !completions.is_null() {
+            errors.invalid(
+                "spec.maxFailedIndexes",
+                most,
+                "must be less than or equal to completions",
+            );
+        }
+    } else {
+        for (name, value) in [("backoffLimitPerIndex", per_index), ("maxFailedIndexes", most)] {
+            if !value.is_null() {
+                errors.invalid(format!("spec.{name}"), value, "requires indexed completion mode");
+            }
+        }
+    }
+    if !most.is_null() && per_index.is_null() {
+        errors.required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified");
+    }
+}
+
+fn failure_policy_rules(spec: &Value, errors: &mut FieldErrors) {
+    let pod = spec.at(&["template", "spec"]);
+    let containers = pod.get("containers").items().iter();
+    let names: Vec<&str> = containers
+        .chain(pod.get("initContainers").items())
+        .map(|c| c.get("name").str())
+        .collect();
+    for (i, rule) in spec.at(&["podFailurePolicy", "rules"]).items().iter().enumerate() {
+        let field = format!("spec.podFailurePolicy.rules[{i}]");
+        let action = rule.get("action");
+        let known = ["Count", "FailIndex", "FailJob", "Ignore"];
+        if action.is_empty() {
+            let why = "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]";
+            errors.required(format!("{field}.action"), why);
+        } else if !known.contains(&action.str()) {
+            errors.not_supported(format!("{field}.action"), action, &known);
+        }
+        let codes = rule.get("onExitCodes");
+        let by_condition = !rule.get("onPodConditions").is_empty();
+        match (!codes.is_null(), by_condition) {
+            (true, true) => {
+                let why = "specifying both OnExitCodes and OnPodConditions is not supported";
+                errors.invalid_as(field.as_str(), String::new(), why);
+            }
+            (false, false) => {
+                let why = "specifying one of OnExitCodes and OnPodConditions is required";
+                errors.invalid_as(field.as_str(), String::new(), why);
+            }
+            _ => {}
+        }
+        if codes.is_null() {
+            continue;
+        }
+        let at = format!("{field}.onExitCodes");
+        let operator = codes.get("operator");
+        if operator.is_empty() {
+            errors.required(format!("{at}.operator"), "valid values: [\"In\" \"NotIn\"]");
+        } else if !["In", "NotIn"].contains(&operator.str()) {
+            errors.not_supported(format!("{at}.operator"), operator, &["In", "NotIn"]);
+        }
+        let container = codes.get("containerName");
+        if !container.is_null() && !names.contains(&container.str()) {
+            let why = "must be one of the container or initContainer names in the pod template";
+            errors.invalid(format!("{at}.containerName"), container, why);
+        }
+        let values = codes.get("values");
+        if values.is_empty() {
+            errors.invalid(format!("{at}.values"), values, "at least one value is required");
+        }
+        let mut before: Option<i64> = None;
+        for (k, value) in values.items().iter().enumerate() {
+            let number = value.as_i64();
+            if number == Some(0) && operator.str() == "In" {
+                errors.invalid(format!("{at}.values[{k}]"), value, "must not be 0 for the In operator");
+            }
+            if before > number {
+                errors.invalid(format!("{at}.values"), values, "must be ordered");
+            }
+            before = number;
+        }
+    }
+}
+
+fn success_policy_rules(spec: &Value, errors: &mut FieldErrors) {
+    let policy = spec.get("successPolicy");
+    if policy.is_null() {
+        return;
+    }
+    if spec.get("completionMode").str() != "Indexed" {
+        errors.invalid("spec.successPolicy", policy, "requires indexed completion mode");
+        return;
+    }
+    let rules = policy.get("rules").items();
+    if rules.is_empty() {
+        errors.required(
+            "spec.successPolicy.rules",
+            "at least one rule must be specified when the successPolicy is specified",
+        );
+    }
+    for (i, rule) in rules.iter().enumerate() {
+        let field = format!("spec.successPolicy.rules[{i}]");
+        let (count, indexes) = (rule.get("succeededCount"), rule.get("succeededIndexes"));
+        if count.is_null() && indexes.is_null() {
+            errors.required(
+                field,
+                "at least one of succeededCount or succeededIndexes must be specified",
+            );
+            continue;
+        }
+        if count.as_i64() > spec.i64_at(&["completions"]) {
+            let why = format!(
+                "must be less than or equal to {} (the number of specified completions)",
+                spec.i64_at(&["completions"]).unwrap_or(0)
+            );
+            errors.invalid(format!("{field}.succeededCount"), count, why);
+        }
     }
 }
 
