@@ -150,11 +150,18 @@ fn parse_guarded(text: &str, guarded: &Guarded) -> Result<Tree, YamlError> {
             EventData::Scalar {
                 anchor,
                 tag,
-                value,
+                mut value,
                 plain_implicit,
                 style,
                 ..
             } => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block
+                    && guarded.broken_at.is_some_and(|at| event.end_mark.index as usize >= at)
+                    && value.ends_with('\n')
+                {
+                    value.pop();
+                }
                 let implicit = plain_implicit && (style == ScalarStyle::Plain || tag.is_none());
                 let tag = tag.filter(|t| t != "!");
                 (
