@@ -93,7 +93,7 @@ fn run(world: &World, input: Input) -> bool {
 fn in_world(inputs: Vec<Input>) {
     WORLD.with_borrow_mut(|slot| {
         let (world, used) = slot.take().unwrap_or_else(|| (boot(), 0));
-        let ended = inputs.into_iter().fold(true, |ended, i| run(&world, i) && ended);
+        let ended = inputs.into_iter().all(|input| run(&world, input));
         // What was given up would go on.
         if ended && used < INPUTS {
             *slot = Some((world, used + 1));
