@@ -707,7 +707,9 @@ impl ApiServer {
             strategy.prepare_update(&mut value, old, &cx)?;
         }
         if strategy.has_generation() {
-            let changed = !is_status && spec_changed(&value, old.value());
+            let annotations = |v: &Value| v.at(&["metadata", "annotations"]).clone();
+            let annotated = strategy.annotations_count() && annotations(&value) != annotations(old.value());
+            let changed = !is_status && (annotated || spec_changed(&value, old.value()));
             let deleting = value.at(&["metadata"]).has("deletionTimestamp") && !old.is_deleting();
             value.set(
                 &["metadata", "generation"],

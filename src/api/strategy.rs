@@ -90,6 +90,11 @@ pub trait Strategy {
         false
     }
 
+    /// Whether a change of annotations counts there too.
+    fn annotations_count(&self) -> bool {
+        false
+    }
+
     /// The rule of the name (`metadata.name`).
     ///
     /// # Errors

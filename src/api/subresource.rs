@@ -10,6 +10,7 @@ use super::schema;
 use super::selector::Selector;
 use super::server::{ApiServer, Target};
 use super::status::{FieldErrors, Status};
+use super::table;
 use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
@@ -161,6 +162,11 @@ fn scale(
     let old = api.find(&target)?;
     let present = scale_of(&old);
     let wanted = match request.method {
+        Method::Get if table::wanted(&request.accept) => {
+            let now = api.sim().now();
+            let include = request.param("includeObject");
+            return Ok(Response::from(table::of_scale(&present, old.created(), now, include)));
+        }
         Method::Get => return Ok(Response::from(present)),
         Method::Put => body(request)?,
         Method::Patch => {

@@ -108,6 +108,46 @@ fn custom_columns(custom: &CustomVersion) -> Value {
     std::iter::once(name).chain(own).collect()
 }
 
+/// The `Table` of one Scale, which has columns of its own whatever it scales.
+pub fn of_scale(scale: &Value, created: Time, now: Time, include: &str) -> Value {
+    let columns = [
+        ("Name", "string"),
+        ("Desired", "integer"),
+        ("Available", "integer"),
+        ("Age", "string"),
+    ];
+    let definitions: Value = columns
+        .into_iter()
+        .map(|(name, kind)| {
+            let format = if name == "Name" { "name" } else { "" };
+            obj! { "name": name, "type": kind, "format": format, "description": "", "priority": 0 }
+        })
+        .collect();
+    let count = |path: &[&str]| scale.i64_at(path).unwrap_or(0);
+    let cells = crate::list![
+        scale.str_at(&["metadata", "name"]),
+        count(&["spec", "replicas"]),
+        count(&["status", "replicas"]),
+        age(created, now),
+    ];
+    let shown = match include {
+        "Object" => scale.clone(),
+        "None" => Value::Null,
+        _ => obj! {
+            "apiVersion": "meta.k8s.io/v1",
+            "kind": "PartialObjectMetadata",
+            "metadata": scale.get("metadata"),
+        },
+    };
+    obj! {
+        "apiVersion": "meta.k8s.io/v1",
+        "columnDefinitions": definitions,
+        "kind": "Table",
+        "metadata": obj! { "resourceVersion": scale.str_at(&["metadata", "resourceVersion"]) },
+        "rows": crate::list![obj! { "cells": cells, "object": shown }],
+    }
+}
+
 /// A `Table` of these objects. `include` is the request's `includeObject`.
 pub fn render(api: &ApiServer, resource: &Resource, objects: &[Object], list: Option<&List>, include: &str) -> Value {
     let now = api.sim().now();

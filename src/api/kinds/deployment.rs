@@ -63,6 +63,10 @@ impl Strategy for DeploymentRules {
         true
     }
 
+    fn annotations_count(&self) -> bool {
+        true
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let (spec, status) = (object.spec(), object.status());
         let (containers, images) = container_cells(object.at(&["spec", "template", "spec"]));
