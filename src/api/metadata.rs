@@ -49,12 +49,6 @@ pub fn prepare_create(value: &mut Value, cx: &Context) {
     }
     value.set(&["metadata", "uid"], sim.random_uuid());
     value.set(&["metadata", "creationTimestamp"], cx.now);
-    let prefix = value.str_at(&["metadata", "generateName"]);
-    if value.str_at(&["metadata", "name"]).is_empty() && !prefix.is_empty() {
-        // names.SimpleNameGenerator: at most 63 characters, five of them random.
-        let kept: String = prefix.chars().take(58).collect();
-        value.set(&["metadata", "name"], format!("{kept}{}", sim.random_suffix(5)));
-    }
 }
 
 /// Keeps what clients may not change.
@@ -95,7 +89,15 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
             &resource.name,
             old.name(),
             &format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                "StorageError: invalid object, Code: 4, Key: /registry/{}{}/{}, ResourceVersion: 0, \
+                 AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                resource.name,
+                if resource.namespaced {
+                    format!("/{}", old.namespace())
+                } else {
+                    String::new()
+                },
+                old.name(),
                 old.uid()
             ),
         ));

@@ -13,6 +13,7 @@ pub mod events;
 pub mod informer;
 pub mod jsonpath;
 pub mod kinds;
+mod listing;
 pub mod managedfields;
 pub mod metadata;
 pub mod metrics;

@@ -77,6 +77,8 @@ pub fn merge(target: &mut Value, patch: &Value) {
         *target = patch.clone();
         return;
     };
+    // What is no map is replaced, by an empty patch too.
+    target.map_mut();
     for (key, value) in fields.iter() {
         if value.is_null() {
             target.remove(&[key]);

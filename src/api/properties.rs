@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::patch::{create_two_way, strategic};
 use super::request::{Body, Method, Request};
 use super::server::ApiServer;
-use super::{resource, schema};
+use super::{managedfields, resource, schema};
 use crate::sim::{Sim, Time};
 use crate::value::Value;
 
@@ -184,6 +184,190 @@ proptest! {
         let patch = create_two_way(&a, &b, &ty);
         let got = strategic::merge(&a, &patch, &ty).unwrap();
         prop_assert_eq!(got, b, "{}", patch.to_json());
+    }
+}
+
+/// Sends a server-side apply, and takes fields over.
+fn apply(api: &ApiServer, path: &str, manager: &str, config: Value) -> (u16, Value) {
+    let mut request = Request::new(Method::Patch, path)
+        .with("fieldManager", manager)
+        .with("force", "true");
+    request.content_type = "application/apply-patch+yaml".into();
+    let response = api.serve(request.body(Body::Value(config)));
+    (response.code, response.value())
+}
+
+/// Maps of a few keys, nested, without nulls.
+fn any_map() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        (0i64..3).prop_map(Value::from),
+        "[xy]".prop_map(Value::from),
+        Just(Value::map()),
+        prop::collection::vec((0i64..3).prop_map(Value::from), 0..3).prop_map(Value::list),
+    ];
+    let map = leaf.prop_recursive(3, 16, 4, |inner| {
+        prop::collection::vec(("[a-d]", inner), 0..4).prop_map(|entries| entries.into_iter().collect())
+    });
+    map.prop_filter("a map", |v| v.as_map().is_some())
+}
+
+type Containers = std::collections::BTreeMap<String, (String, std::collections::BTreeMap<String, String>)>;
+
+/// A Deployment of these labels and containers.
+fn deployment(labels: &std::collections::BTreeMap<String, String>, containers: &Containers) -> Value {
+    let containers: Value = containers
+        .iter()
+        .map(|(name, (image, env))| {
+            let env: Value = env.iter().map(|(k, v)| crate::obj! { "name": k, "value": v }).collect();
+            crate::obj! { "name": name, "image": image, "env": env }
+        })
+        .collect();
+    let labels: Value = labels.iter().map(|(k, v)| (k.as_str(), Value::from(v))).collect();
+    let template = crate::obj! {
+        "metadata": crate::obj! { "labels": crate::obj! { "app": "web" } },
+        "spec": crate::obj! { "containers": containers },
+    };
+    crate::obj! {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": crate::obj! { "name": "web", "labels": labels },
+        "spec": crate::obj! {
+            "selector": crate::obj! { "matchLabels": crate::obj! { "app": "web" } },
+            "template": template,
+        },
+    }
+}
+
+fn any_containers() -> impl Strategy<Value = Containers> {
+    let env = prop::collection::btree_map("[E-H]", "[12]", 0..4);
+    prop::collection::btree_map("[a-d]", ("[xyz]", env), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn applying_twice_changes_nothing(which in 0usize..31, mut at in 1usize..60, new in any_value()) {
+        let all = manifests();
+        let mut config = all[which % all.len()].clone();
+        let path = format!("{}/{}", collection(&server(), &config), config.str_at(&["metadata", "name"]));
+        replace(&mut config, &mut at, &new);
+        let revision = |v: &Value| v.str_at(&["metadata", "resourceVersion"]).to_owned();
+        // Server-side.
+        let api = server();
+        let before = api.store().revision();
+        let (mut code, mut first) = apply(&api, &path, "a", config.clone());
+        if code < 400 && first.at(&["metadata", "managedFields"]).is_null() {
+            // Of an object that is but its name nobody owns anything: the next apply tracks it.
+            (code, first) = apply(&api, &path, "a", config.clone());
+        }
+        if code >= 400 {
+            prop_assert!(!first.str_at(&["message"]).is_empty());
+            prop_assert_eq!(api.store().revision(), before, "a refusal changed the store");
+        } else {
+            let (code, second) = apply(&api, &path, "a", config.clone());
+            prop_assert_eq!(code, 200, "{:?}", second);
+            prop_assert_eq!(revision(&first), revision(&second), "{} {}", first.to_json(), second.to_json());
+        }
+        // Client-side.
+        let api = server();
+        let (code, current) = post(&api, path.rsplit_once('/').unwrap().0, config.clone());
+        if code < 400 && config.str_at(&["metadata", "name"]) == path.rsplit('/').next().unwrap() {
+            let ty = schema::by_kind(current.str_at(&["apiVersion"]), current.str_at(&["kind"])).unwrap();
+            let patch = super::patch::create_three_way(&config, &config, &current, &ty);
+            prop_assume!(patch.is_ok());
+            let mut request = Request::new(Method::Patch, path.as_str());
+            request.content_type = "application/strategic-merge-patch+json".into();
+            let again = api.serve(request.body(Body::Value(patch.unwrap())));
+            if again.code == 200 {
+                prop_assert_eq!(revision(&current), revision(&again.value()), "{}", current.to_json());
+            }
+        }
+    }
+
+    #[test]
+    fn a_merge_patch_of_a_difference_makes_it(a in any_map(), b in any_map()) {
+        let patch = super::patch::create_merge(&a, &b);
+        let mut got = a.clone();
+        super::patch::merge(&mut got, &patch);
+        prop_assert_eq!(got, b, "{}", patch.to_json());
+    }
+
+    #[test]
+    fn a_three_way_patch_makes_what_is_applied(
+        a in any_containers(), b in any_containers(),
+        la in prop::collection::btree_map("[a-c]", "[12]", 0..3),
+        lb in prop::collection::btree_map("[a-c]", "[12]", 0..3),
+    ) {
+        let ty = schema::by_kind("apps/v1", "Deployment").unwrap();
+        let (a, b) = (deployment(&la, &a), deployment(&lb, &b));
+        let mut live = a.clone();
+        live.set(&["metadata", "labels", "other"], "kept");
+        live.set(&["spec", "replicas"], 3);
+        let patch = super::patch::create_three_way(&a, &b, &live, &ty).unwrap();
+        let got = strategic::merge(&live, &patch, &ty).unwrap();
+        let mut want = b.clone();
+        want.set(&["metadata", "labels", "other"], "kept");
+        want.set(&["spec", "replicas"], 3);
+        prop_assert_eq!(got, want, "{}", patch.to_json());
+    }
+
+    #[test]
+    fn owners_own_what_is_there(
+        steps in prop::collection::vec(
+            // An empty map of labels would be owned, and is not stored.
+            (0usize..3, prop::collection::btree_map("[a-c]", "[12]", 1..3), any_containers()),
+            1..6,
+        ),
+    ) {
+        let api = server();
+        let path = "/apis/apps/v1/namespaces/default/deployments/web";
+        let ty = schema::by_kind("apps/v1", "Deployment").unwrap();
+        for (who, labels, containers) in steps {
+            let config = deployment(&labels, &containers);
+            let manager = ["x", "y", "z"][who];
+            let (code, now) = if manager == "z" {
+                // Someone who updates.
+                let mut request = Request::new(Method::Patch, path).with("fieldManager", manager);
+                request.content_type = "application/merge-patch+json".into();
+                let response = api.serve(request.body(Body::Value(config.clone())));
+                (response.code, response.value())
+            } else {
+                apply(&api, path, manager, config.clone())
+            };
+            if code == 404 || code == 422 {
+                // Nothing to update; or a container is left of which the other took the image, and
+                // dropped it.
+                continue;
+            }
+            prop_assert!(code < 300, "{code} {now:?}");
+            let fields = |v: &Value| managedfields::with_named_fields(&managedfields::field_set(v, Some(&ty)), Some(&ty));
+            let there = fields(&now);
+            let mut owned = Value::Null;
+            for entry in now.at(&["metadata", "managedFields"]).items() {
+                let lost = managedfields::difference(entry.get("fieldsV1"), &there);
+                prop_assert!(lost.is_null(), "{entry:?} owns {lost:?}, which is not there");
+                if entry.str_at(&["manager"]) == manager {
+                    owned = managedfields::union(&owned, entry.get("fieldsV1"));
+                }
+            }
+            if manager != "z" {
+                // The applier owns what it applied.
+                let mut applied = config.clone();
+                for field in ["apiVersion", "kind"] {
+                    applied.remove(&[field]);
+                }
+                applied.remove(&["metadata", "name"]);
+                let missing = managedfields::difference(&managedfields::field_set(&applied, Some(&ty)), &owned);
+                prop_assert!(missing.is_null(), "{missing:?} is not owned");
+                // And the object says what it applied.
+                for (name, (image, _)) in &containers {
+                    let all = now.at(&["spec", "template", "spec", "containers"]);
+                    let found = all.items().iter().find(|c| c.str_at(&["name"]) == name);
+                    prop_assert_eq!(found.map(|c| c.str_at(&["image"])), Some(image.as_str()));
+                }
+            }
+        }
     }
 }
 

@@ -13,14 +13,16 @@ use super::decode::decode;
 use super::docs::Docs;
 use super::object::{Object, ObjectKey};
 use super::openapi;
-use super::request::{Body, List, Method, PatchType, Payload, Request, Response, success};
+use super::request::{Body, Method, PatchType, Payload, Request, Response, success};
 use super::resource::{self, Resource};
 use super::selector::{Selector, parse_fields};
 use super::status::{FieldErrors, Status};
 use super::store::{ShelfName, Store};
 use super::strategy::{Context, Grace, Strategy};
 use super::watch::{Filter, Watch, field_value};
-use super::{admission, custom, discovery, kinds, managedfields, metadata, metrics, patch, schema, subresource, table};
+use super::{
+    admission, custom, discovery, kinds, listing, managedfields, metadata, metrics, patch, schema, subresource, table,
+};
 use crate::limits;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
 use crate::value::{Value, gojson, intern, yaml};
@@ -320,7 +322,7 @@ impl ApiServer {
     /// # Errors
     /// 404 when there is none.
     pub fn find(&self, target: &Target) -> Result<Object, Status> {
-        if is_component_status(&target.resource) {
+        if kinds::componentstatus::is(&target.resource) {
             let mut all = kinds::componentstatus::all().into_iter();
             return all.find(|o| o.name() == target.name).ok_or_else(|| target.not_found());
         }
@@ -373,12 +375,7 @@ impl ApiServer {
 
     fn list(&self, request: &Request, target: &Target) -> Result<Response, Status> {
         let filter = self.filter(request, target)?;
-        let list = self.list_objects(
-            target,
-            &filter,
-            request.param("limit").parse().unwrap_or(0),
-            request.param("continue"),
-        )?;
+        let list = self.list_for(request, target, &filter)?;
         if table::wanted(&request.accept) {
             let value = table::render(
                 self,
@@ -392,46 +389,17 @@ impl ApiServer {
         Ok(Response::new(200, Payload::List(list)))
     }
 
-    fn list_objects(&self, target: &Target, filter: &Filter, limit: usize, after: &str) -> Result<List, Status> {
-        let mut items = Vec::new();
-        let mut token = String::new();
-        let mut remaining = 0;
-        let start = (!after.is_empty()).then(|| after.split_once('/')).flatten();
-        if is_component_status(&target.resource) {
-            items.extend(kinds::componentstatus::all().into_iter().filter(|o| filter.matches(o)));
-        }
-        self.store().each(&target.shelf(), &target.namespace, |object| {
-            if start.is_some_and(|s| (object.namespace(), object.name()) <= s) || !filter.matches(object) {
-                return;
-            }
-            if limit > 0 && items.len() >= limit {
-                remaining += 1;
-                return;
-            }
-            items.push(custom::in_version(object.clone(), &target.resource));
-        });
-        if remaining > 0
-            && let Some(last) = items.last()
-        {
-            token = format!("{}/{}", last.namespace(), last.name());
-        }
-        Ok(List {
-            api_version: target.resource.api_version(),
-            kind: format!("{}List", target.resource.kind),
-            items,
-            revision: self.store().revision(),
-            continue_token: token,
-            remaining,
-        })
-    }
-
     fn watch(&self, request: &Request, target: &Target) -> Result<Response, Status> {
         let filter = self.filter(request, target)?;
+        listing::check_list_options(request)?;
         let shelf = target.shelf();
-        let asked = request.param("resourceVersion");
         let mut initial = Vec::new();
-        let revision = match asked.parse::<u64>() {
-            Ok(revision) if revision > 0 => {
+        let asked = match request.param("resourceVersion") {
+            "" => 0,
+            text => listing::revision_of(text, target)?,
+        };
+        let revision = match asked {
+            revision if revision > 0 => {
                 // Asks once, so that a version too old fails at once.
                 self.store().changes(&shelf, revision, 1)?;
                 revision
@@ -579,19 +547,28 @@ impl ApiServer {
         &self,
         request: &Request,
         target: &Target,
-        mut value: Value,
+        value: Value,
         ownership: Ownership,
         warnings: &mut Vec<String>,
     ) -> Result<Object, Status> {
         let resource = &target.resource;
         let strategy = target.strategy();
         let dry_run = request.dry_run();
+        let mut value = kinds::to_hub(value, resource);
+        if !matches!(value.str_at(&["metadata", "resourceVersion"]), "" | "0") {
+            return Err(Status::failure(
+                500,
+                "",
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
         metadata::set_namespace(&mut value, target)?;
         let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
         let cx = self.context(&namespace, dry_run);
         strategy.defaults(&mut value);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_create(&mut value, &cx);
+        self.make_name(target, &mut value)?;
         // Fields that admission and allocation set belong to no one.
         let managed = match ownership {
             Ownership::Applied(managed) => managed,
@@ -619,9 +596,38 @@ impl ApiServer {
         warnings.extend(strategy.warnings(&value));
         value.set_or_remove(&["metadata", "managedFields"], managed);
         if dry_run {
-            return Ok(Object::new(value));
+            return Ok(custom::in_version(Object::new(value), resource));
         }
         self.put(request, target, value)
+    }
+
+    /// Makes the name of an object that has only a `generateName`: at most 63 characters, five of them
+    /// random (`names.SimpleNameGenerator`); another one while it is taken (`maxNameGenerationCreateAttempts`).
+    fn make_name(&self, target: &Target, value: &mut Value) -> Result<(), Status> {
+        const ATTEMPTS: usize = 8;
+        let prefix = value.str_at(&["metadata", "generateName"]);
+        if !value.str_at(&["metadata", "name"]).is_empty() || prefix.is_empty() {
+            return Ok(());
+        }
+        let kept: String = prefix.chars().take(58).collect();
+        let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
+        let mut name = String::new();
+        for _ in 0..ATTEMPTS {
+            name = format!("{kept}{}", self.sim().random_suffix(5));
+            if self
+                .store()
+                .get(&target.shelf(), &ObjectKey::new(&namespace, &name))
+                .is_none()
+            {
+                value.set(&["metadata", "name"], name);
+                return Ok(());
+            }
+        }
+        Err(Status::no_unique_name(
+            &target.resource.group,
+            &target.resource.name,
+            &name,
+        ))
     }
 
     /// Stores a version of an object that has passed every rule.
@@ -671,12 +677,16 @@ impl ApiServer {
         request: &Request,
         target: &Target,
         old: &Object,
-        mut value: Value,
+        value: Value,
         ownership: Ownership,
         warnings: &mut Vec<String>,
     ) -> Result<Object, Status> {
         let resource = &target.resource;
         let strategy = target.strategy();
+        let mut value = kinds::to_hub(value, resource);
+        // Nearly every kind is kept as it is shown.
+        let hub = kinds::hpa_versions::is(resource).then(|| Object::new(kinds::to_hub(old.value().clone(), resource)));
+        let old = hub.as_ref().unwrap_or(old);
         metadata::set_namespace(&mut value, target)?;
         let name = value.str_at(&["metadata", "name"]);
         if !name.is_empty() && name != old.name() {
@@ -719,7 +729,7 @@ impl ApiServer {
         // New times alone are no change.
         let same_owners = managedfields::same_but_times(old.metadata().get("managedFields"), &managed);
         if value.share_with(old.value()) && same_owners {
-            return Ok(old.clone());
+            return Ok(custom::in_version(old.clone(), resource));
         }
         value.set_or_remove(&["metadata", "managedFields"], managed);
         let mut errors = FieldErrors::default();
@@ -740,7 +750,7 @@ impl ApiServer {
             warnings.extend(strategy.warnings(&value));
         }
         if request.dry_run() {
-            return Ok(Object::new(value));
+            return Ok(custom::in_version(Object::new(value), resource));
         }
         let finished = value.get("metadata").has("deletionTimestamp")
             && value.at(&["metadata", "finalizers"]).is_empty()
@@ -809,7 +819,7 @@ impl ApiServer {
     }
 
     fn delete(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
-        let options = delete_options(request);
+        let options = delete_options(request)?;
         let object = self.find(target)?;
         let kept = self.delete_object(request, target, &object, &options)?;
         Ok(match kept {
@@ -832,18 +842,21 @@ impl ApiServer {
         options: &Value,
     ) -> Result<Option<Object>, Status> {
         let resource = &target.resource;
-        for (field, got) in [
-            ("uid", object.uid().to_owned()),
-            ("resourceVersion", object.revision().to_string()),
+        for (field, got, why) in [
+            ("uid", object.uid().to_owned(), "deleted and then recreated"),
+            ("resourceVersion", object.revision().to_string(), "modified"),
         ] {
             let want = options.str_at(&["preconditions", field]);
             if !want.is_empty() && want != got {
                 let what = if field == "uid" { "UID" } else { "ResourceVersion" };
                 return Err(Status::conflict(
                     &resource.group,
-                    &resource.name,
+                    &resource.kind,
                     object.name(),
-                    &format!("Precondition failed: {what} in precondition: {want}, {what} in object meta: {got}"),
+                    &format!(
+                        "the {what} in the precondition ({want}) does not match the {what} in record ({got}). The \
+                         object might have been {why}"
+                    ),
                 ));
             }
         }
@@ -892,9 +905,9 @@ impl ApiServer {
     }
 
     fn delete_collection(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
-        let options = delete_options(request);
+        let options = delete_options(request)?;
         let filter = self.filter(request, target)?;
-        let list = self.list_objects(target, &filter, 0, "")?;
+        let list = self.page(target, &filter, 0, "", 0)?;
         for object in &list.items {
             let one = Target {
                 name: object.name().to_owned(),
@@ -965,11 +978,6 @@ fn check_kind(value: &Value, resource: &Resource) -> Result<(), Status> {
     )))
 }
 
-/// Whether the resource is asked of the components rather than stored.
-fn is_component_status(resource: &Resource) -> bool {
-    resource.group.is_empty() && &*resource.name == "componentstatuses"
-}
-
 /// Whether anything but metadata and status differs.
 fn spec_changed(new: &Value, old: &Value) -> bool {
     let relevant = |k: &str| !matches!(k, "metadata" | "status" | "apiVersion" | "kind");
@@ -981,19 +989,52 @@ fn spec_changed(new: &Value, old: &Value) -> bool {
     keys.into_iter().any(|k| new.get(k) != old.get(k))
 }
 
-fn delete_options(request: &mut Request) -> Value {
-    let mut options = match std::mem::take(&mut request.body) {
+/// The `DeleteOptions` of a request: its body's, or the query's where it has none.
+fn delete_options(request: &mut Request) -> Result<Value, Status> {
+    let sent = match std::mem::take(&mut request.body) {
         Body::Value(v) | Body::Typed(v) => v,
-        _ => Value::map(),
+        _ => Value::Null,
     };
-    if let Ok(seconds) = request.param("gracePeriodSeconds").parse::<i64>() {
-        options.set(&["gracePeriodSeconds"], seconds);
+    let mut options = if sent.is_empty() {
+        let mut options = Value::map();
+        if let Ok(seconds) = request.param("gracePeriodSeconds").parse::<i64>() {
+            options.set(&["gracePeriodSeconds"], seconds);
+        }
+        options.set_or_remove(&["propagationPolicy"], request.param("propagationPolicy"));
+        if request.query.iter().any(|(k, _)| k == "orphanDependents") {
+            options.set(&["orphanDependents"], request.flag("orphanDependents"));
+        }
+        let dry_run = request.query.iter().filter(|(k, _)| k == "dryRun");
+        let dry_run: Value = dry_run.map(|(_, v)| Value::from(v)).collect();
+        options.set_or_remove(&["dryRun"], dry_run);
+        options
+    } else {
+        sent
+    };
+    let mut errors = FieldErrors::default();
+    let policy = options.get("propagationPolicy");
+    if !policy.is_null() && !options.get("orphanDependents").is_null() {
+        errors.invalid(
+            "propagationPolicy",
+            policy,
+            "orphanDependents and deletionPropagation cannot be both set",
+        );
     }
-    let policy = request.param("propagationPolicy");
-    if !policy.is_empty() {
-        options.set(&["propagationPolicy"], policy);
+    if !policy.is_null() && !matches!(policy.str(), "Foreground" | "Background" | "Orphan") {
+        errors.not_supported("propagationPolicy", policy, &["Background", "Foreground", "Orphan"]);
     }
-    options
+    for dry_run in options.get("dryRun").items() {
+        if dry_run.str() != "All" {
+            errors.not_supported("dryRun", dry_run, &["All"]);
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
+    }
+    if options.i64_at(&["gracePeriodSeconds"]).is_some_and(|s| s < 0) {
+        options.set(&["gracePeriodSeconds"], 1);
+    }
+    Ok(options)
 }
 
 /// The warning that the server sends with every answer of a deprecated resource.

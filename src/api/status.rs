@@ -16,6 +16,8 @@ struct Inner {
     reason: &'static str,
     message: String,
     details: Value,
+    /// `metadata` of the answer: a `continue` token.
+    metadata: Value,
 }
 
 impl Status {
@@ -26,6 +28,7 @@ impl Status {
             reason,
             message: message.into(),
             details: Value::Null,
+            metadata: Value::map(),
         }))
     }
 
@@ -135,6 +138,28 @@ impl Status {
         Status::failure(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
     }
 
+    /// 410 of a list whose pages are too old, with the token that goes on regardless.
+    pub fn expired_list(message: impl Into<String>, continue_token: &str) -> Status {
+        let mut status = Status::failure(410, "Expired", message);
+        status.0.metadata = obj! { "continue": continue_token };
+        status
+    }
+
+    /// 409: every generated name was taken.
+    pub fn no_unique_name(group: &str, resource: &str, name: &str) -> Status {
+        let mut status = Status::failure(
+            409,
+            "AlreadyExists",
+            format!(
+                "{} \"{name}\" already exists, the server was not able to generate a unique name for the object",
+                qualified(group, resource)
+            ),
+        )
+        .with_details(name, group, resource);
+        status.0.details.set(&["retryAfterSeconds"], 1);
+        status
+    }
+
     /// 415.
     pub fn unsupported_media_type(message: impl Into<String>) -> Status {
         Status::failure(415, "UnsupportedMediaType", message)
@@ -203,6 +228,7 @@ impl Status {
             reason,
             message: value.str_at(&["message"]).to_owned(),
             details: value.get("details").clone(),
+            metadata: value.get("metadata").clone(),
         }))
     }
 
@@ -213,7 +239,7 @@ impl Status {
             "code": self.0.code,
             "kind": "Status",
             "message": self.0.message.as_str(),
-            "metadata": obj! {},
+            "metadata": self.0.metadata.clone(),
             "status": "Failure",
         };
         value.set_or_remove(&["reason"], self.0.reason);

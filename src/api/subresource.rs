@@ -578,7 +578,12 @@ fn part_of_pod(
     if !errors.is_empty() {
         return Err(Status::invalid("", "Pod", old.name(), &errors));
     }
-    if value.share_with(old.value()) || request.dry_run() {
+    let unchanged = value.share_with(old.value());
+    if !unchanged {
+        let managed = api.owned(request, &target, Some(&old), &value, &Value::Null, &part);
+        value.set_or_remove(&["metadata", "managedFields"], managed);
+    }
+    if unchanged || request.dry_run() {
         return Ok(api.represent(request, &target, Object::new(value)));
     }
     let object = api.put(request, &target, value)?;
@@ -601,6 +606,9 @@ fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<R
     } else {
         value.set(&["spec", "finalizers"], finalizers);
     }
+    value.share_with(old.value());
+    let managed = api.owned(request, &target, Some(&old), &value, &Value::Null, "finalize");
+    value.set_or_remove(&["metadata", "managedFields"], managed);
     let object = api.put(request, &target, value)?;
     let done =
         object.is_deleting() && object.finalizers().next().is_none() && object.at(&["spec", "finalizers"]).is_empty();

@@ -5,6 +5,7 @@ pub mod structural;
 use std::rc::Rc;
 
 use super::jsonpath::JsonPath;
+use super::kinds::hpa_versions;
 use super::object::Object;
 use super::resource::{Resource, join};
 use super::schema::Type;
@@ -389,6 +390,9 @@ pub fn in_version(object: Object, resource: &Resource) -> Object {
     let other = object.api_version().rsplit('/').next() != Some(&*resource.version);
     if !other && resource.custom.is_none() {
         return object;
+    }
+    if hpa_versions::is(resource) {
+        return Object::new(hpa_versions::convert(object.value(), &resource.api_version()));
     }
     let mut value = object.value().clone();
     if other {

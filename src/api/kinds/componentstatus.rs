@@ -8,6 +8,11 @@ use crate::{list, obj};
 
 pub struct ComponentStatusRules;
 
+/// Whether the resource is asked of the components rather than stored.
+pub fn is(resource: &crate::api::resource::Resource) -> bool {
+    resource.group.is_empty() && &*resource.name == "componentstatuses"
+}
+
 /// The components of the control plane. All of them live as long as the world.
 pub fn all() -> Vec<Object> {
     ["controller-manager", "etcd-0", "scheduler"]

@@ -16,6 +16,7 @@ mod deployment;
 mod endpoints;
 mod endpointslice;
 mod event;
+pub mod hpa_versions;
 mod internal;
 mod lease;
 mod namespace;
@@ -189,6 +190,14 @@ pub(crate) fn int(value: &Value, path: &[&str]) -> Value {
 /// A list of texts.
 pub(crate) fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
     items.into_iter().map(Value::from).collect()
+}
+
+/// The object in the version that its kind is kept in.
+pub(super) fn to_hub(value: Value, resource: &super::resource::Resource) -> Value {
+    if hpa_versions::is(resource) {
+        return hpa_versions::convert(&value, hpa_versions::V2);
+    }
+    value
 }
 
 #[cfg(test)]

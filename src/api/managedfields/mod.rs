@@ -15,10 +15,14 @@ use super::resource;
 use super::schema::Type;
 use super::status::Status;
 use crate::sim::Time;
-use crate::value::{Map, Value, gofmt, gojson, intern};
+use crate::value::{Value, gofmt, gojson, intern};
 use crate::{limits, obj};
 
+#[cfg(test)]
+pub(super) use set::difference;
 pub use set::{display_paths, has, union};
+#[cfg(test)]
+pub(super) use typed::{field_set, with_named_fields};
 
 /// The annotation in which `kubectl apply` keeps what was applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -639,25 +643,10 @@ pub fn reset_fields(has_status: bool, subresource: &str) -> Value {
     }
 }
 
-/// Whether an object carries entries.
-pub fn is_tracked(value: &Value) -> bool {
-    value
-        .at(&["metadata", "managedFields"])
-        .as_list()
-        .is_some_and(|l| !l.is_empty())
-}
-
 /// The parts of an object that a migration to server-side apply looks at: the entries that own a
 /// field through an operation.
 pub fn owners_of<'a>(list: &'a Value, operation: &'a str, path: &'a [&'a str]) -> impl Iterator<Item = &'a Value> {
     list.items()
         .iter()
         .filter(move |e| e.str_at(&["operation"]) == operation && has(e.get("fieldsV1"), path))
-}
-
-/// A map of one key, for sets built in code.
-pub fn only(key: &str, part: Value) -> Value {
-    let mut map = Map::new();
-    map.insert(key, part);
-    Value::from(map)
 }

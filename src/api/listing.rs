@@ -1,0 +1,270 @@
+//! Lists: pages that show one revision, and the options of lists and watches.
+
+use std::collections::BTreeMap;
+
+use super::object::{Object, ObjectKey};
+use super::request::{List, Request};
+use super::server::{ApiServer, Target};
+use super::status::{FieldErrors, Status};
+use super::store::Store;
+use super::watch::Filter;
+use super::{custom, kinds};
+use crate::obj;
+use crate::value::{Value, base64};
+
+/// Where a list goes on: the revision that it shows, and the last key of the page before.
+struct Token {
+    /// 0 for a list that was begun too long ago: it goes on with what is there now.
+    revision: u64,
+    start: String,
+}
+
+impl Token {
+    /// A token as the real server makes them (`storage.EncodeContinue`).
+    fn encode(&self) -> String {
+        let revision = i64::try_from(self.revision).unwrap_or(i64::MAX);
+        // A list that shows no one revision any more says -1.
+        let revision = if revision == 0 { -1 } else { revision };
+        let token = obj! { "rv": revision, "start": format!("{}\0", self.start), "v": "meta.k8s.io/v1" };
+        base64::encode(token.to_json())
+            .replace('+', "-")
+            .replace('/', "_")
+            .trim_end_matches('=')
+            .to_owned()
+    }
+
+    fn decode(text: &str) -> Result<Token, Status> {
+        let wrong = || Status::bad_request(format!("continue key is not valid: {text}"));
+        let mut plain = text.replace('-', "+").replace('_', "/");
+        while plain.len() % 4 != 0 {
+            plain.push('=');
+        }
+        let bytes = base64::decode(&plain).ok_or_else(wrong)?;
+        let json = String::from_utf8(bytes).map_err(|_| wrong())?;
+        let token = Value::from_json(&json).map_err(|_| wrong())?;
+        let start = token.get("start").str().trim_end_matches('\0');
+        if token.str_at(&["v"]) != "meta.k8s.io/v1" || start.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Token {
+            revision: token.i64_at(&["rv"]).and_then(|r| u64::try_from(r).ok()).unwrap_or(0),
+            start: start.to_owned(),
+        })
+    }
+}
+
+/// The objects of a shelf as they were at `revision`, of which later changes are undone.
+fn at_revision(store: &Store, shelf: &str, namespace: &str, revision: u64) -> Result<Vec<Object>, Status> {
+    let mut undone: BTreeMap<ObjectKey, Option<Object>> = BTreeMap::new();
+    for change in store.changes(shelf, revision, usize::MAX)? {
+        undone.entry(change.object.key()).or_insert(change.old);
+    }
+    if undone.is_empty() {
+        return Ok(store.list(shelf, namespace));
+    }
+    let mut objects: BTreeMap<ObjectKey, Object> =
+        store.list(shelf, namespace).into_iter().map(|o| (o.key(), o)).collect();
+    for (key, before) in undone {
+        if !namespace.is_empty() && &*key.namespace != namespace {
+            continue;
+        }
+        match before {
+            Some(object) => objects.insert(key, object),
+            None => objects.remove(&key),
+        };
+    }
+    Ok(objects.into_values().collect())
+}
+
+impl ApiServer {
+    /// The list that a request asks for.
+    ///
+    /// # Errors
+    /// 400, 410, 422 or 504 for options that cannot be served.
+    pub(super) fn list_for(&self, request: &Request, target: &Target, filter: &Filter) -> Result<List, Status> {
+        check_list_options(request)?;
+        let asked = request.param("resourceVersion");
+        let exact = request.param("resourceVersionMatch") == "Exact";
+        let current = self.store().revision();
+        let wanted = match asked {
+            "" => 0,
+            text => revision_of(text, target)?,
+        };
+        if wanted > current {
+            return Err(too_large(wanted, current));
+        }
+        // A list of any version comes from the cache, which knows no pages.
+        let limit = match request.param("limit").parse().unwrap_or(0) {
+            _ if asked == "0" => 0,
+            limit => limit,
+        };
+        match request.param("continue") {
+            "" if exact => self.page(target, filter, limit, "", wanted),
+            "" => self.page(target, filter, limit, "", 0),
+            text => {
+                let token = Token::decode(text)?;
+                let page = self.page(target, filter, limit, &token.start, token.revision);
+                page.map_err(|status| match status.code() {
+                    410 => expired(&token),
+                    _ => status,
+                })
+            }
+        }
+    }
+
+    /// A page of a list after the key `start` (`namespace/name`, or the name in one namespace), as of
+    /// `revision` (0 for what is there now). `limit` 0 gives all.
+    pub(super) fn page(
+        &self,
+        target: &Target,
+        filter: &Filter,
+        limit: usize,
+        start: &str,
+        revision: u64,
+    ) -> Result<List, Status> {
+        let store = self.store();
+        let shelf = target.shelf();
+        let mut items = Vec::new();
+        let mut remaining = 0;
+        let within = !target.namespace.is_empty() || !target.resource.namespaced;
+        let after = match start.split_once('/') {
+            Some((namespace, name)) if !within => (namespace, name),
+            _ => (target.namespace.as_str(), start),
+        };
+        let mut take = |object: &Object| {
+            if !start.is_empty() && (object.namespace(), object.name()) <= after || !filter.matches(object) {
+                return;
+            }
+            if limit > 0 && items.len() >= limit {
+                remaining += 1;
+            } else {
+                items.push(custom::in_version(object.clone(), &target.resource));
+            }
+        };
+        if kinds::componentstatus::is(&target.resource) {
+            kinds::componentstatus::all().iter().for_each(&mut take);
+        }
+        if revision == 0 {
+            store.each(&shelf, &target.namespace, take);
+        } else {
+            at_revision(store, &shelf, &target.namespace, revision)?
+                .iter()
+                .for_each(take);
+        }
+        let shown = if revision == 0 { store.revision() } else { revision };
+        let continue_token = match items.last() {
+            Some(last) if remaining > 0 => {
+                let start = if within {
+                    last.name().to_owned()
+                } else {
+                    format!("{}/{}", last.namespace(), last.name())
+                };
+                Token { revision: shown, start }.encode()
+            }
+            _ => String::new(),
+        };
+        // Behind a selector nobody counts.
+        let counted = filter.labels.is_everything() && filter.fields.is_empty();
+        Ok(List {
+            api_version: target.resource.api_version(),
+            kind: format!("{}List", target.resource.kind),
+            items,
+            revision: shown,
+            continue_token,
+            remaining: if counted { remaining } else { 0 },
+        })
+    }
+}
+
+/// A `resourceVersion` of a query.
+pub(super) fn revision_of(text: &str, target: &Target) -> Result<u64, Status> {
+    text.parse::<u64>().map_err(|_| {
+        let mut errors = FieldErrors::default();
+        let number = text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty();
+        let why = if number { "value out of range" } else { "invalid syntax" };
+        errors.invalid(
+            "resourceVersion",
+            &text.into(),
+            format!("strconv.ParseUint: parsing {text:?}: {why}"),
+        );
+        Status::invalid(&target.resource.group, &target.resource.name, "", &errors)
+    })
+}
+
+/// 504 for a revision that is not there yet.
+fn too_large(asked: u64, current: u64) -> Status {
+    Status::timeout(format!("Too large resource version: {asked}, current: {current}"))
+}
+
+/// 410 for a page of a list whose revision is not kept any more.
+fn expired(token: &Token) -> Status {
+    let inconsistent = Token {
+        revision: 0,
+        start: token.start.clone(),
+    };
+    Status::expired_list(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+         without the continue parameter, or use the continue token in this response to retrieve the remainder of the \
+         results. Continuing with the provided token results in an inconsistent list - objects that were created, \
+         modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+        &inconsistent.encode(),
+    )
+}
+
+/// Checks the options of a list or a watch (`ValidateListOptions`).
+///
+/// # Errors
+/// 422 naming each option that is wrong.
+pub(super) fn check_list_options(request: &Request) -> Result<(), Status> {
+    let mut errors = FieldErrors::default();
+    let watch = request.flag("watch");
+    let (version, matching) = (request.param("resourceVersion"), request.param("resourceVersionMatch"));
+    let initial = request.query.iter().any(|(k, _)| k == "sendInitialEvents");
+    const MATCH: &str = "resourceVersionMatch";
+    if watch && initial {
+        if matching != "NotOlderThan" {
+            errors.forbidden(
+                MATCH,
+                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            );
+        }
+        if !request.param("continue").is_empty() {
+            errors.forbidden("continue", "sendInitialEvents is forbidden when continue is provided");
+        }
+    } else if watch {
+        if !matching.is_empty() {
+            errors.forbidden(
+                MATCH,
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            );
+        }
+    } else {
+        if initial {
+            errors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+        }
+        if !matching.is_empty() {
+            if version.is_empty() {
+                errors.forbidden(
+                    MATCH,
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
+                );
+            }
+            if !request.param("continue").is_empty() {
+                errors.forbidden(MATCH, "resourceVersionMatch is forbidden when continue is provided");
+            }
+            if !matches!(matching, "Exact" | "NotOlderThan") {
+                errors.not_supported(MATCH, &matching.into(), &["Exact", "NotOlderThan", ""]);
+            }
+            if matching == "Exact" && version == "0" {
+                errors.forbidden(
+                    MATCH,
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+                );
+            }
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid("meta.k8s.io", "ListOptions", "", &errors))
+}
