@@ -36,7 +36,7 @@ impl Token {
     fn decode(text: &str) -> Result<Token, Status> {
         let wrong = || Status::bad_request(format!("continue key is not valid: {text}"));
         let mut plain = text.replace('-', "+").replace('_', "/");
-        while plain.len() % 4 != 0 {
+        while !plain.len().is_multiple_of(4) {
             plain.push('=');
         }
         let bytes = base64::decode(&plain).ok_or_else(wrong)?;

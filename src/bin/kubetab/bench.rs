@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use kubetab::api::{ApiServer, Object};
+use kubetab::api::{ApiServer, Body, Method, Object, Request, User};
 use kubetab::sim::{Sim, Time};
 use kubetab::value::Value;
 use kubetab::world::{Input, Options, World};
@@ -149,6 +149,10 @@ pub fn run() -> Result<(), String> {
     let text = pod.value().to_json();
     time("to read it from JSON", 1_000, || Value::from_json(&text).is_ok());
 
+    println!("\nthe owners of fields");
+    owners(&template, false)?;
+    owners(&template, true)?;
+
     println!("\nthe engine");
     let start = Instant::now();
     let world = World::new(&Options::default()).map_err(|e| e.to_string())?;
@@ -161,6 +165,71 @@ pub fn run() -> Result<(), String> {
     world.sim().run_for(Duration::from_secs(86_400));
     println!("{:<52} {:>10.3} s", "an idle day", start.elapsed().as_secs_f64());
     listing(&template)
+}
+
+/// What pods cost with and without `managedFields`: each is made by a controller, and a kubelet writes
+/// its status through the API server.
+fn owners(template: &Value, tracked: bool) -> Result<(), String> {
+    const PODS: usize = 20_000;
+    let sim = Sim::new(1, Time::from_secs(1_800_000_000));
+    let api = ApiServer::new(&sim);
+    let kept = |path: &str| template.at(&["metadata", path]).clone();
+    let namespace = template.str_at(&["metadata", "namespace"]);
+    for (kind, name, place) in [("Namespace", namespace, ""), ("ServiceAccount", "coredns", namespace)] {
+        let mut object = obj! { "apiVersion": "v1", "kind": kind, "metadata": obj! { "name": name } };
+        object.set_or_remove(&["metadata", "namespace"], place);
+        api.restore(object).map_err(|e| e.to_string())?;
+    }
+    let collection = format!("/api/v1/namespaces/{namespace}/pods");
+    let send = |method, path: String, client: &str, body: Value| {
+        let mut request = Request::new(method, path).body(Body::Typed(body));
+        request.user = User::system("bench");
+        request.client = client.into();
+        api.serve(request).ok().map_err(|e| e.to_string())
+    };
+    let before = HELD.load(Ordering::Relaxed);
+    let (mut made, mut written) = (Duration::ZERO, Duration::ZERO);
+    for i in 0..PODS {
+        let running = running_pod(template, i, sim.now());
+        let mut pod = running.clone();
+        pod.remove(&["status"]);
+        for (field, value) in [("labels", kept("labels")), ("ownerReferences", kept("ownerReferences"))] {
+            pod.set_or_remove(&["metadata", field], value);
+        }
+        let start = Instant::now();
+        let mut stored = if tracked {
+            send(Method::Post, collection.clone(), "kube-controller-manager", pod)?.value()
+        } else {
+            api.restore(pod).map_err(|e| e.to_string())?.value().clone()
+        };
+        made += start.elapsed();
+        stored.set(&["status"], running.get("status").clone());
+        let path = format!("{collection}/{}/status", stored.str_at(&["metadata", "name"]));
+        let start = Instant::now();
+        send(Method::Put, path, "kubelet/node", stored)?;
+        written += start.elapsed();
+    }
+    api.store().compact();
+    let held = HELD.load(Ordering::Relaxed) - before;
+    let what = if tracked { "with" } else { "without" };
+    println!(
+        "{:<52} {:>10} bytes",
+        format!("a pod {what} managedFields"),
+        held / PODS
+    );
+    if tracked {
+        println!(
+            "{:<52} {:>10.1} µs",
+            "to create it through the API server",
+            made.as_micros() as f64 / PODS as f64
+        );
+    }
+    println!(
+        "{:<52} {:>10.1} µs",
+        format!("a status write {what} them"),
+        written.as_micros() as f64 / PODS as f64
+    );
+    Ok(())
 }
 
 /// Pods of the listing: far beyond a teaching cluster, as large as the page should stay quick with.
