@@ -51,6 +51,8 @@ pub fn find(all: &[Rc<Resource>], word: &str) -> Option<Rc<Resource>> {
     if let Some((version, g)) = rest.split_once('.') {
         let exact = |r: &Rc<Resource>| &*r.version == version && &*r.group == g;
         let found = all.iter().filter(usable).find(|r| named(r) && exact(r));
+        // A short name stands for the preferred version, whichever is given.
+        let found = found.or_else(|| all.iter().filter(usable).find(|r| short(r) && &*r.group == g));
         if found.is_some() {
             return found.cloned();
         }
@@ -122,6 +124,7 @@ mod tests {
             ("deployments.apps", "deployments.apps"),
             ("deployments.v1.apps", "deployments.apps"),
             ("deploy.apps", "deployments.apps"),
+            ("hpa.v1.autoscaling", "horizontalpodautoscalers.autoscaling"),
             ("events", "events"),
             ("pos", ""),
             ("pods.v1", ""),

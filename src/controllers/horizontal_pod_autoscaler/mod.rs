@@ -17,7 +17,7 @@ use super::context::{Context, resource};
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::quantity::Quantity;
 use crate::api::{
-    Client, Informer, ListOptions, Object, ObjectKey, PatchType, Resource, Selector, Status, WriteOptions, metrics,
+    Client, Informer, Object, ObjectKey, PatchType, Request, Resource, Selector, Status, WriteOptions, metrics,
 };
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
@@ -455,22 +455,24 @@ impl Controller {
         selector: &str,
         metric: &Metric<'_>,
     ) -> Result<BTreeMap<String, Sample>, String> {
-        let list = match self.0.client.resource(metrics::GROUP, metrics::VERSION, "pods") {
-            Ok(resource) => {
-                let options = ListOptions::labels(selector);
-                self.0.client.list(&resource, namespace, &options).await
-            }
-            Err(status) => Err(status),
-        };
-        let list = list.map_err(|status| {
-            format!(
-                "unable to fetch metrics from resource metrics API: {} (get pods.metrics.k8s.io)",
-                status.message()
-            )
+        let path = format!(
+            "/apis/{}/{}/namespaces/{namespace}/pods",
+            metrics::GROUP,
+            metrics::VERSION
+        );
+        let request = Request::get(path).with("labelSelector", selector);
+        let list = self.0.client.send(request).await.ok().map_err(|status| {
+            let (why, asked) = (status.message(), "(get pods.metrics.k8s.io)");
+            let asked = if why.ends_with(asked) {
+                String::new()
+            } else {
+                format!(" {asked}")
+            };
+            format!("unable to fetch metrics from resource metrics API: {why}{asked}")
         })?;
+        let list = list.value();
         let mut samples = BTreeMap::new();
-        for pod in &list.items {
-            let value = pod.value();
+        for value in list.get("items").items() {
             let containers = value.get("containers").items().iter();
             let used: Vec<i64> = containers
                 .filter(|c| metric.container.is_empty() || c.str_at(&["name"]) == metric.container)
@@ -489,7 +491,7 @@ impl Controller {
                 at: Time::parse(value.str_at(&["timestamp"])).unwrap_or_default(),
                 window: Duration::from_secs(window),
             };
-            samples.insert(pod.name().to_owned(), sample);
+            samples.insert(value.str_at(&["metadata", "name"]).to_owned(), sample);
         }
         if samples.is_empty() {
             return Err("no metrics returned from resource metrics API".into());

@@ -1,6 +1,7 @@
-//! The provisioners that are simulated: `rancher.io/local-path` and `k8s.io/minikube-hostpath`. As on a
-//! real cluster each works only while a pod of its image runs; without one, claims wait. The volume
-//! is a directory on the node of the pod that asks (local-path) or on any node (minikube).
+//! The provisioners that are simulated: local-path-provisioner, minikube's storage-provisioner and
+//! nfs-subdir-external-provisioner. As on a real cluster each works only while a pod of its image
+//! runs; without one, claims wait. The volume is a directory on the node of the pod that asks
+//! (local-path), on any node (minikube), or on the NFS server that all nodes share.
 
 use std::rc::Rc;
 
@@ -15,31 +16,71 @@ use crate::value::Value;
 
 const NAME: &str = "provisioner";
 
+/// Where a provisioner's volumes are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A directory on the disk of the node that is selected.
+    Node,
+    /// A directory on whatever node mounts it.
+    Host,
+    /// A directory of the server that the provisioner's pod is told of.
+    Nfs,
+}
+
 /// A provisioner.
 struct Kind {
+    /// Its name, unless its pod is told another in `PROVISIONER_NAME`.
     name: &'static str,
     /// Part of the name of its image.
     image: &'static str,
     /// Where its directories are.
     base: &'static str,
-    /// Whether its volumes are on one node's disk.
-    local: bool,
+    place: Place,
 }
 
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         name: "rancher.io/local-path",
         image: "rancher/local-path-provisioner",
         base: "/opt/local-path-provisioner",
-        local: true,
+        place: Place::Node,
     },
     Kind {
         name: "k8s.io/minikube-hostpath",
         image: "k8s-minikube/storage-provisioner",
         base: "/tmp/hostpath-provisioner",
-        local: false,
+        place: Place::Host,
+    },
+    Kind {
+        name: "k8s-sigs.io/nfs-subdir-external-provisioner",
+        image: "nfs-subdir-external-provisioner",
+        base: "/",
+        place: Place::Nfs,
     },
 ];
+
+/// The provisioner that a pod is, with its container.
+fn provisioner_of(pod: &Object) -> Option<(&'static Kind, &Value)> {
+    let containers = pod.spec().get("containers").items().iter();
+    containers
+        .filter_map(|c| {
+            let image = c.str_at(&["image"]);
+            Some((KINDS.iter().find(|k| image.contains(k.image))?, c))
+        })
+        .next()
+}
+
+/// A variable of a container.
+fn variable<'a>(container: &'a Value, name: &str) -> Option<&'a str> {
+    let env = container.get("env").items().iter();
+    env.filter(|e| e.str_at(&["name"]) == name)
+        .find_map(|e| e.get("value").as_str())
+}
+
+/// The name that a provisioner's pod answers to.
+fn name_of<'a>(kind: &'a Kind, container: &'a Value) -> &'a str {
+    variable(container, "PROVISIONER_NAME").unwrap_or(kind.name)
+}
 
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
@@ -74,7 +115,7 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     controller.0.claims.on_change(move |_, new| {
         if let Some(claim) = new
-            && kind_of(claim).is_some()
+            && claim.annotation(PROVISIONER).is_some()
         {
             c.0.queue.add(claim.key());
         }
@@ -82,9 +123,9 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     controller.0.pods.on_change(move |old, new| {
         let ready = |p: Option<&Object>| p.is_some_and(pods::is_ready);
-        if !ready(old) && new.is_some_and(is_provisioner) && ready(new) {
+        if !ready(old) && ready(new) && new.and_then(provisioner_of).is_some() {
             c.0.claims.each("", |claim| {
-                if kind_of(claim).is_some() {
+                if claim.annotation(PROVISIONER).is_some() {
                     c.0.queue.add(claim.key());
                 }
             });
@@ -94,8 +135,7 @@ pub fn start(context: &Context) {
     controller.0.volumes.on_change(move |_, new| {
         if let Some(volume) = new
             && volume.status().str_at(&["phase"]) == "Released"
-            && let Some(by) = volume.annotation(PROVISIONED_BY)
-            && KINDS.iter().any(|k| k.name == by)
+            && volume.annotation(PROVISIONED_BY).is_some()
         {
             c.0.queue.add(volume.key());
         }
@@ -120,26 +160,13 @@ pub fn start(context: &Context) {
     });
 }
 
-fn kind_of(claim: &Object) -> Option<&'static Kind> {
-    let wanted = claim.annotation(PROVISIONER)?;
-    KINDS.iter().find(|k| k.name == wanted)
-}
-
-fn images(pod: &Object) -> impl Iterator<Item = &str> {
-    let containers = pod.spec().get("containers").items().iter();
-    containers.map(|c| c.str_at(&["image"]))
-}
-
-fn is_provisioner(pod: &Object) -> bool {
-    images(pod).any(|i| KINDS.iter().any(|k| i.contains(k.image)))
-}
-
 impl Controller {
-    /// The ready pod of a provisioner.
-    fn pod_of(&self, kind: &Kind) -> Option<Object> {
+    /// The ready pod that answers to the name of a provisioner.
+    fn pod_of(&self, name: &str) -> Option<Object> {
         let mut found = None;
         self.0.pods.each("", |pod| {
-            if pods::is_ready(pod) && pods::is_active(pod) && images(pod).any(|i| i.contains(kind.image)) {
+            let answers = || provisioner_of(pod).is_some_and(|(kind, container)| name_of(kind, container) == name);
+            if pods::is_ready(pod) && pods::is_active(pod) && answers() {
                 found.get_or_insert_with(|| pod.clone());
             }
         });
@@ -151,15 +178,18 @@ impl Controller {
         let Some(claim) = inner.claims.get(key).filter(|c| !volumes::is_bound(c)) else {
             return Ok(());
         };
-        let (Some(kind), Some(class)) = (
-            kind_of(&claim),
+        let (Some(provisioner), Some(class)) = (
+            claim.annotation(PROVISIONER),
             inner.classes.get(&ObjectKey::new("", class_of(&claim))),
         ) else {
             return Ok(());
         };
         let node = claim.annotation(SELECTED_NODE);
         let waits = volumes::waits_for_consumer(&class) && node.is_none();
-        let (Some(pod), false) = (self.pod_of(kind), waits || claim.is_deleting()) else {
+        let (Some(pod), false) = (self.pod_of(provisioner), waits || claim.is_deleting()) else {
+            return Ok(());
+        };
+        let Some((kind, container)) = provisioner_of(&pod) else {
             return Ok(());
         };
         let name = format!("pvc-{}", claim.uid());
@@ -177,7 +207,6 @@ impl Controller {
                 claim.name()
             ),
         );
-        let directory = format!("{}/{name}_{}_{}", kind.base, claim.namespace(), claim.name());
         let mut reference = claim.reference();
         reference.set(&["apiVersion"], "v1");
         reference.set(&["kind"], "PersistentVolumeClaim");
@@ -185,12 +214,23 @@ impl Controller {
             "accessModes": claim.spec().get("accessModes").clone(),
             "capacity": obj! { "storage": claim.spec().at(&["resources", "requests", "storage"]).clone() },
             "claimRef": reference,
-            "hostPath": obj! { "path": directory, "type": "DirectoryOrCreate" },
             "persistentVolumeReclaimPolicy": class.value().get("reclaimPolicy").clone(),
             "storageClassName": class.name(),
             "volumeMode": claim.spec().get("volumeMode").clone(),
         };
-        if kind.local {
+        let directory = format!("{name}_{}_{}", claim.namespace(), claim.name());
+        if kind.place == Place::Nfs {
+            let server = variable(container, "NFS_SERVER").unwrap_or("");
+            let path = variable(container, "NFS_PATH")
+                .unwrap_or(kind.base)
+                .trim_end_matches('/');
+            let path = format!("{path}/{}-{}-{name}", claim.namespace(), claim.name());
+            spec.set(&["nfs"], obj! { "path": path, "server": server });
+        } else {
+            let path = format!("{}/{directory}", kind.base);
+            spec.set(&["hostPath"], obj! { "path": path, "type": "DirectoryOrCreate" });
+        }
+        if kind.place == Place::Node {
             let node = node.unwrap_or_else(|| pods::node_name(&pod));
             spec.set(&["nodeAffinity"], volumes::on_node(node));
         }
@@ -200,7 +240,7 @@ impl Controller {
             "metadata": obj! { "name": name.as_str() },
             "spec": spec,
         };
-        volume.set(&["metadata", "annotations", PROVISIONED_BY], kind.name);
+        volume.set(&["metadata", "annotations", PROVISIONED_BY], provisioner);
         let made = inner
             .client
             .create(
@@ -225,9 +265,9 @@ impl Controller {
         let Some(volume) = inner.volumes.get(key) else {
             return Ok(());
         };
-        let kind = KINDS.iter().find(|k| volume.annotation(PROVISIONED_BY) == Some(k.name));
         let policy = volume.spec().str_at(&["persistentVolumeReclaimPolicy"]);
-        if policy != "Delete" || kind.and_then(|k| self.pod_of(k)).is_none() {
+        let by = volume.annotation(PROVISIONED_BY);
+        if policy != "Delete" || by.and_then(|name| self.pod_of(name)).is_none() {
             return Ok(());
         }
         let deleted = inner

@@ -6,6 +6,9 @@ use std::rc::Rc;
 /// The release of metrics-server that is the latest here.
 const METRICS_SERVER: &str = "v0.8.0";
 
+/// The release of local-path-provisioner that its manifest is of.
+const LOCAL_PATH: &str = "v0.0.31";
+
 /// The known addresses (`{version}` stands for a release as `v0.7.2`) and what is there.
 pub const KNOWN: &[(&str, &str)] = &[
     (
@@ -15,6 +18,10 @@ pub const KNOWN: &[(&str, &str)] = &[
     (
         "https://github.com/kubernetes-sigs/metrics-server/releases/download/{version}/components.yaml",
         include_str!("metrics-server.yaml"),
+    ),
+    (
+        "https://raw.githubusercontent.com/rancher/local-path-provisioner/{version}/deploy/local-path-storage.yaml",
+        include_str!("local-path-storage.yaml"),
     ),
 ];
 
@@ -29,7 +36,11 @@ pub fn find(url: &str) -> Option<Rc<str>> {
         };
         let version = url.strip_prefix(before)?.strip_suffix(after)?;
         let is_version = version.starts_with('v') && version.len() < 16 && !version.contains('/');
-        is_version.then(|| text.replace(METRICS_SERVER, version).into())
+        is_version.then(|| {
+            text.replace(METRICS_SERVER, version)
+                .replace(LOCAL_PATH, version)
+                .into()
+        })
     })
 }
 
