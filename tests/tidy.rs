@@ -24,9 +24,9 @@ const LAYERS: &[(&str, &[&str])] = &[
         "kubelet",
         &["limits", "value", "sim", "api", "shell", "net", "programs"],
     ),
-    // A client of the API and nothing else.
-    ("kubectl", &["limits", "value", "sim", "api", "shell"]),
-    ("lessons", &["limits", "value", "sim", "api", "shell", "kubectl"]),
+    // A client of the API; it listens on its own machine's network (`port-forward`, `proxy`).
+    ("kubectl", &["limits", "value", "sim", "api", "shell", "net"]),
+    ("lessons", &["limits", "value", "sim", "api", "shell", "net", "kubectl"]),
     ("world", &[BELOW]),
     ("scenario", &[BELOW]),
     ("wasm", &[BELOW]),

@@ -157,3 +157,166 @@ $ kubectl logs mem
         "#]],
     );
 }
+
+#[test]
+fn port_forward() {
+    check(
+        r#"$ kubectl create deployment web --image=nginx
+$ kubectl expose deployment web --port=8080 --target-port=80
+@settle
+$ kubectl port-forward svc/web 8080:8080 & sleep 1; curl -s localhost:8080 | grep title; curl -s 192.168.110.21:8080; echo $?; kill %1; sleep 1; curl -s localhost:8080; echo $?
+$ kubectl logs deploy/web | tail -1 | cut -d' ' -f1,6-9
+$ kubectl port-forward deploy/web 8081:80 8082:81 2>&1 | sed "s/^E[^]]*/E.../" & sleep 1; curl -s localhost:8081 | head -1; curl localhost:8082; sleep 1; curl -s localhost:8081; echo $?
+$ kubectl port-forward web 80
+$ kubectl port-forward svc/web 81
+$ kubectl port-forward svc/web http
+$ kubectl port-forward deploy/web http 2>&1 | sed 's/web-[^ ]*/POD/'
+$ kubectl port-forward deploy/web
+$ kubectl port-forward deploy/web 8443:80 6443:80 & sleep 1; kubectl port-forward deploy/web 8443:80; curl -s localhost:8443 | grep -c title
+$ kubectl port-forward --address 0.0.0.0 deploy/web 8000:80 & sleep 1; curl -s 192.168.110.21:8000 | grep title
+$ kubectl run redis --image=redis --port=6379
+$ kubectl run bad --image=nosuch:1
+@wait 5
+$ kubectl port-forward pod/redis :6379 | sed 's/:[0-9]* ->/:PORT ->/' & sleep 1; echo
+$ kubectl port-forward pod/bad 80
+"#,
+        expect![[r#"
+            $ kubectl create deployment web --image=nginx
+            deployment.apps/web created
+            $ kubectl expose deployment web --port=8080 --target-port=80
+            service/web exposed
+            @settle
+            $ kubectl port-forward svc/web 8080:8080 & sleep 1; curl -s localhost:8080 | grep title; curl -s 192.168.110.21:8080; echo $?; kill %1; sleep 1; curl -s localhost:8080; echo $?
+            Forwarding from 127.0.0.1:8080 -> 80
+            Forwarding from [::1]:8080 -> 80
+            Handling connection for 8080
+            <title>Welcome to nginx!</title>
+            7
+            7
+            $ kubectl logs deploy/web | tail -1 | cut -d' ' -f1,6-9
+            127.0.0.1 "GET / HTTP/1.1" 200
+            $ kubectl port-forward deploy/web 8081:80 8082:81 2>&1 | sed "s/^E[^]]*/E.../" & sleep 1; curl -s localhost:8081 | head -1; curl localhost:8082; sleep 1; curl -s localhost:8081; echo $?
+            Forwarding from 127.0.0.1:8081 -> 80
+            Forwarding from [::1]:8081 -> 80
+            Forwarding from 127.0.0.1:8082 -> 81
+            Forwarding from [::1]:8082 -> 81
+            Handling connection for 8081
+            <!DOCTYPE html>
+            Handling connection for 8082
+            E...] "Unhandled Error" err="an error occurred forwarding 8082 -> 81: error forwarding port 81 to pod: failed to execute portforward in network namespace \"/var/run/netns/cni\": failed to connect to localhost:81 inside namespace, IPv4: dial tcp4 127.0.0.1:81: connect: connection refused IPv6 dial tcp6 [::1]:81: connect: connection refused "
+            error: lost connection to pod
+            curl: (52) Empty reply from server
+            7
+            $ kubectl port-forward web 80
+            Error from server (NotFound): pods "web" not found
+            [exit 1]
+            $ kubectl port-forward svc/web 81
+            error: Service web does not have a service port 81
+            [exit 1]
+            $ kubectl port-forward svc/web http
+            error: Service 'web' does not have a named port 'http'
+            [exit 1]
+            $ kubectl port-forward deploy/web http 2>&1 | sed 's/web-[^ ]*/POD/'
+            error: Pod 'POD does not have a named port 'http'
+            $ kubectl port-forward deploy/web
+            error: TYPE/NAME and list of ports are required for port-forward
+            See 'kubectl port-forward -h' for help and examples
+            [exit 1]
+            $ kubectl port-forward deploy/web 8443:80 6443:80 & sleep 1; kubectl port-forward deploy/web 8443:80; curl -s localhost:8443 | grep -c title
+            Forwarding from 127.0.0.1:8443 -> 80
+            Forwarding from [::1]:8443 -> 80
+            Unable to listen on port 6443: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:6443: bind: address already in use unable to create listener: Error listen tcp6 [::1]:6443: bind: address already in use]
+            Unable to listen on port 8443: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:8443: bind: address already in use unable to create listener: Error listen tcp6 [::1]:8443: bind: address already in use]
+            error: unable to listen on any of the requested ports: [{8443 80}]
+            Handling connection for 8443
+            1
+            $ kubectl port-forward --address 0.0.0.0 deploy/web 8000:80 & sleep 1; curl -s 192.168.110.21:8000 | grep title
+            Forwarding from 0.0.0.0:8000 -> 80
+            Handling connection for 8000
+            <title>Welcome to nginx!</title>
+            $ kubectl run redis --image=redis --port=6379
+            pod/redis created
+            $ kubectl run bad --image=nosuch:1
+            pod/bad created
+            @wait 5
+            $ kubectl port-forward pod/redis :6379 | sed 's/:[0-9]* ->/:PORT ->/' & sleep 1; echo
+            Forwarding from 127.0.0.1:PORT -> 6379
+            Forwarding from [::1]:PORT -> 6379
+
+            $ kubectl port-forward pod/bad 80
+            error: unable to forward port because pod is not running. Current status=Pending
+            [exit 1]
+        "#]],
+    );
+}
+
+#[test]
+fn proxy() {
+    check(
+        r#"$ kubectl create deployment web --image=nginx
+$ kubectl expose deployment web --port=80
+@settle
+$ kubectl proxy &
+$ sleep 1; curl http://localhost:8001/apis/batch
+$ kubectl proxy
+$ kubectl proxy --port=8001 --address=localhost
+$ curl -s http://localhost:8001/api/v1/namespaces/default/services | grep '"name"'
+$ POD=$(kubectl get pods -o name | cut -d/ -f2); curl -s http://localhost:8001/api/v1/namespaces/default/pods/$POD:80/proxy/ | grep title; kubectl get --raw /api/v1/namespaces/default/pods/$POD:99/proxy/ 2>&1 | sed 's/tcp [0-9.]*/tcp IP/'
+$ kubectl get --raw /api/v1/namespaces/default/services/web/proxy/ | grep title
+$ curl -s http://localhost:8001/api/v1/namespaces/default/services/web:9/proxy/ | grep message
+$ curl -s -X DELETE http://localhost:8001/api/v1/namespaces/default/services/web | grep '"status"'
+$ curl -s -H 'Host: elsewhere' http://localhost:8001/api
+$ mkdir w; echo hi > w/a.txt; kubectl proxy -p 8002 --www=w --reject-paths='^/api/v1' & sleep 1; curl -s localhost:8002/static/a.txt; curl -s localhost:8002/static/ | grep a.txt; curl -s localhost:8002/api/v1
+"#,
+        expect![[r#"
+            $ kubectl create deployment web --image=nginx
+            deployment.apps/web created
+            $ kubectl expose deployment web --port=80
+            service/web exposed
+            @settle
+            $ kubectl proxy &
+            $ sleep 1; curl http://localhost:8001/apis/batch
+            {
+              "kind": "APIGroup",
+              "apiVersion": "v1",
+              "name": "batch",
+              "versions": [
+                {
+                  "groupVersion": "batch/v1",
+                  "version": "v1"
+                }
+              ],
+              "preferredVersion": {
+                "groupVersion": "batch/v1",
+                "version": "v1"
+              }
+            }
+            $ kubectl proxy
+            error: listen tcp 127.0.0.1:8001: bind: address already in use
+            [exit 1]
+            $ kubectl proxy --port=8001 --address=localhost
+            error: listen tcp 127.0.0.1:8001: bind: address already in use
+            [exit 1]
+            $ curl -s http://localhost:8001/api/v1/namespaces/default/services | grep '"name"'
+                    "name": "kubernetes",
+                        "name": "https",
+                    "name": "web",
+            $ POD=$(kubectl get pods -o name | cut -d/ -f2); curl -s http://localhost:8001/api/v1/namespaces/default/pods/$POD:80/proxy/ | grep title; kubectl get --raw /api/v1/namespaces/default/pods/$POD:99/proxy/ 2>&1 | sed 's/tcp [0-9.]*/tcp IP/'
+            <title>Welcome to nginx!</title>
+            Error from server (ServiceUnavailable): error trying to reach service: dial tcp IP:99: connect: connection refused
+            $ kubectl get --raw /api/v1/namespaces/default/services/web/proxy/ | grep title
+            <title>Welcome to nginx!</title>
+            $ curl -s http://localhost:8001/api/v1/namespaces/default/services/web:9/proxy/ | grep message
+              "message": "no service port \"9\" found for service \"web\"",
+            $ curl -s -X DELETE http://localhost:8001/api/v1/namespaces/default/services/web | grep '"status"'
+              "status": "Success",
+            $ curl -s -H 'Host: elsewhere' http://localhost:8001/api
+            Forbidden
+            $ mkdir w; echo hi > w/a.txt; kubectl proxy -p 8002 --www=w --reject-paths='^/api/v1' & sleep 1; curl -s localhost:8002/static/a.txt; curl -s localhost:8002/static/ | grep a.txt; curl -s localhost:8002/api/v1
+            Starting to serve on 127.0.0.1:8002
+            hi
+            <a href="a.txt">a.txt</a>
+            Forbidden
+        "#]],
+    );
+}

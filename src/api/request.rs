@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::auth::{Impersonation, User};
 use super::object::Object;
 use super::status::Status;
-use super::stream::{ByteStream, Session};
+use super::stream::{ByteStream, Forward, Session};
 use super::watch::Watch;
 use crate::obj;
 use crate::sim::RequestId;
@@ -206,8 +206,11 @@ pub enum Payload {
     Watch(Box<Watch>),
     /// A log.
     Stream(ByteStream),
-    /// A program in a container (`exec`, `attach`).
+    /// A program in a container (`exec`, `attach`); of a `proxy` path the HTTP response, whose
+    /// bytes are the session's `stdout`.
     Session(Session),
+    /// The way to a pod's ports (`port-forward`).
+    Forward(Forward),
 }
 
 /// A response of the API server.
@@ -236,7 +239,7 @@ impl Response {
             Payload::List(l) => l.to_value(),
             Payload::Value(v) => v.clone(),
             Payload::Text(t) => Value::from(t.as_str()),
-            Payload::Watch(_) | Payload::Stream(_) | Payload::Session(_) => Value::Null,
+            Payload::Watch(_) | Payload::Stream(_) | Payload::Session(_) | Payload::Forward(_) => Value::Null,
         }
     }
 

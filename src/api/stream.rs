@@ -158,3 +158,28 @@ impl Session {
         self.gone.closed().await;
     }
 }
+
+/// The way to a pod's ports (`port-forward`). Clones are handles.
+#[derive(Clone)]
+pub struct Forward {
+    open: Rc<dyn Fn(u16) -> Session>,
+}
+
+impl Forward {
+    /// A forward whose connections `open` makes: each a session in which `stdin` holds what goes to
+    /// the port and `stdout` what comes from it. One that cannot be made finishes with the reason.
+    pub fn new(open: impl Fn(u16) -> Session + 'static) -> Forward {
+        Forward { open: Rc::new(open) }
+    }
+
+    /// Connects to a port of the pod.
+    pub fn connect(&self, port: u16) -> Session {
+        (self.open)(port)
+    }
+}
+
+impl std::fmt::Debug for Forward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Forward")
+    }
+}

@@ -15,7 +15,7 @@ use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
-pub use super::stream::{ByteStream, Session};
+pub use super::stream::{ByteStream, Forward, Session};
 
 /// What `kubectl logs` asks.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +67,22 @@ pub trait NodeConnections {
         Err(Status::bad_request("attach is not simulated by this node"))
     }
 
+    /// The way to a pod's ports.
+    ///
+    /// # Errors
+    /// As the kubelet answers for a pod that it does not run.
+    fn forward(&self, _pod: &Object) -> Result<Forward, Status> {
+        Err(Status::bad_request("port-forward is not simulated by this node"))
+    }
+
+    /// Sends the bytes of an HTTP request to a port of an address in the cluster, from the node of
+    /// the API server. The session's `stdout` gets the response.
+    fn reach(&self, _ip: &str, _port: u16, _request: Vec<u8>) -> Session {
+        let session = Session::new();
+        session.finish(Err(Status::internal("the network cannot be reached")));
+        session
+    }
+
     /// What each running container of a pod uses, by name, and when that was measured; nothing for
     /// a pod that was not measured yet.
     fn usage(&self, _pod: &Object) -> Option<(Vec<(String, Usage)>, Time)> {
@@ -96,7 +112,11 @@ pub fn serve(
         ("pods", "log") => logs(api, request, target),
         ("pods", "exec") => connect(api, request, target, false),
         ("pods", "attach") => connect(api, request, target, true),
+        ("pods", "portforward") => forward(api, target),
         ("pods", "ephemeralcontainers" | "resize") => part_of_pod(api, request, target, warnings),
+        ("pods" | "services", proxied) if proxied == "proxy" || proxied.starts_with("proxy/") => {
+            super::proxy::serve(api, request, target)
+        }
         ("namespaces", "finalize") => finalize(api, request, target),
         ("serviceaccounts", "token") => super::auth::token::request(api, request, target),
         (_, other) => Err(Status::failure(
@@ -509,6 +529,18 @@ fn connect(api: &ApiServer, request: &Request, target: &Target, attach: bool) ->
         nodes.exec(&pod, &options)?
     };
     Ok(Response::new(101, Payload::Session(session)))
+}
+
+fn forward(api: &ApiServer, target: &Target) -> Result<Response, Status> {
+    let pod = api.find(&whole(target))?;
+    if pod.spec().get("nodeName").is_empty() {
+        return Err(Status::bad_request(format!(
+            "pod {} does not have a host assigned",
+            pod.name()
+        )));
+    }
+    let nodes = api.node_connections().ok_or_else(|| no_kubelet(&pod))?;
+    Ok(Response::new(101, Payload::Forward(nodes.forward(&pod)?)))
 }
 
 /// `/ephemeralcontainers` and `/resize`: a pod's update that may change that one part.

@@ -73,6 +73,8 @@ pub enum DryRun {
 pub struct Cmd {
     pub cx: Context,
     pub client: Client,
+    /// Where it can listen.
+    pub local: Option<super::Local>,
     pub verb: &'static Verb,
     /// `kubectl create deployment`.
     pub path: String,

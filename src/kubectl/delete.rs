@@ -178,7 +178,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if !raw.is_empty() {
         let mut request: Request = raw_request(Method::Delete, raw);
         request.body = Body::None;
-        cmd.out(raw_text(cmd.send(request).await?));
+        cmd.out(raw_text(cmd.send(request).await?).await?);
         return Ok(());
     }
     let deletion = Deletion::of(cmd)?;

@@ -12,7 +12,8 @@ use super::output::{self, PRINT, Printer};
 use super::print::TabWriter;
 use super::print::sort;
 use crate::api::client::item;
-use crate::api::{Object, Payload, Request, Resource, WatchEvent, table};
+use crate::api::{Object, Payload, Request, Resource, Status, WatchEvent, table};
+use crate::net::{HttpResponse, Parsed};
 use crate::obj;
 use crate::value::{Value, gofmt, gojson};
 
@@ -149,7 +150,7 @@ async fn get_raw(cmd: &Cmd, raw: &str) -> Result<(), Error> {
             "--raw may not be specified with other flags that filter the server request or alter the output",
         ));
     }
-    let text = raw_text(cmd.send(raw_request(crate::api::Method::Get, raw)).await?);
+    let text = raw_text(cmd.send(raw_request(crate::api::Method::Get, raw)).await?).await?;
     cmd.out(text);
     Ok(())
 }
@@ -186,15 +187,43 @@ fn decode(text: &str) -> String {
 }
 
 /// An answer as it comes over the wire.
-pub fn raw_text(response: crate::api::Response) -> String {
-    match response.payload {
+///
+/// # Errors
+/// Why what a `proxy` path leads to did not answer.
+pub async fn raw_text(response: crate::api::Response) -> Result<String, Error> {
+    Ok(match response.payload {
         Payload::Text(text) => text,
         // The version document is the one that the server indents.
         Payload::Value(v) if v.has("gitVersion") => super::typed::indented(&v, "  "),
         // A server writes its structs in their order; custom ones are maps, and come close.
         Payload::List(_) | Payload::Object(_) => super::typed::compact(&response.value()) + "\n",
+        Payload::Value(v) if v.has("kind") => super::typed::compact(&v) + "\n",
+        // A log, and what a proxy path leads to.
+        Payload::Stream(stream) => String::from_utf8_lossy(&stream.read_all().await).into_owned(),
+        Payload::Session(session) => {
+            let bytes = session.stdout.read_all().await;
+            session.exit().await?;
+            let Parsed::Whole(answer, _) = HttpResponse::parse(&bytes) else {
+                return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            };
+            if answer.status >= 400 {
+                let reason = match answer.status {
+                    404 => "NotFound",
+                    503 => "ServiceUnavailable",
+                    500 => "InternalError",
+                    _ => "",
+                };
+                let said = match answer.status {
+                    404 => "the server could not find the requested resource",
+                    503 => "the server is currently unable to handle the request",
+                    _ => "an error on the server has prevented the request from succeeding",
+                };
+                return Err(Error::Status(Status::failure(answer.status, reason, said)));
+            }
+            answer.text()
+        }
         _ => gojson::compact(&response.value(), true) + "\n",
-    }
+    })
 }
 
 /// The request of one object, or of its subresource.

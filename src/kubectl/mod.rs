@@ -38,7 +38,9 @@ mod options;
 mod output;
 mod patch;
 mod podpick;
+mod port_forward;
 pub mod print;
+mod proxy;
 mod replace;
 mod rollout;
 mod root;
@@ -57,6 +59,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use crate::api::{Client, Impersonation};
+use crate::net::Network;
 use crate::shell::{CommandFn, Context};
 use crate::value::Value;
 
@@ -72,13 +75,22 @@ pub use root::ROOT;
 /// its cache of discovery, and connects. About what one takes on an idle machine.
 const STARTUP: Duration = Duration::from_millis(60);
 
-/// kubectl as a command of a host, for a client of the API server.
-pub fn command(client: Client) -> CommandFn {
+/// The network of the machine that kubectl runs on: where `port-forward` and `proxy` listen.
+#[derive(Clone)]
+pub struct Local {
+    pub network: Network,
+    /// The node that the machine is.
+    pub node: Rc<str>,
+}
+
+/// kubectl as a command of a host, for a client of the API server; on a machine without a network
+/// it cannot listen.
+pub fn command(client: Client, local: Option<Local>) -> CommandFn {
     Rc::new(move |cx| {
-        let client = client.clone();
+        let (client, local) = (client.clone(), local.clone());
         async move {
             client.sim().sleep(STARTUP).await;
-            run(cx, client).await
+            run(cx, client, local).await
         }
         .boxed_local()
     })
@@ -134,7 +146,7 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
 const START: Duration = Duration::from_millis(15);
 
 /// Runs kubectl.
-async fn run(cx: Context, client: Client) -> i32 {
+async fn run(cx: Context, client: Client, local: Option<Local>) -> i32 {
     client.sim().sleep(START).await;
     let (verb, path, rest) = find(cx.rest());
     let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
@@ -220,6 +232,7 @@ async fn run(cx: Context, client: Client) -> i32 {
     let cmd = Cmd {
         cx,
         client,
+        local,
         verb,
         path,
         flags: parsed.values,

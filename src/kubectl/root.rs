@@ -29,8 +29,8 @@ pub static ROOT: Verb = Verb {
         &super::logs::LOGS,
         &super::attach::ATTACH,
         &super::exec::EXEC,
-        &PORT_FORWARD,
-        &PROXY,
+        &super::port_forward::PORT_FORWARD,
+        &super::proxy::PROXY,
         &CP,
         &super::auth::AUTH,
         &DEBUG,
@@ -73,8 +73,6 @@ const DEBUGGING: &str = "Troubleshooting and Debugging Commands:";
 const OTHER: &str = "Other Commands:";
 
 static CERTIFICATE: Verb = later("certificate", MANAGE, "Modify certificate resources");
-static PORT_FORWARD: Verb = later("port-forward", DEBUGGING, "Forward one or more local ports to a pod");
-static PROXY: Verb = later("proxy", DEBUGGING, "Run a proxy to the Kubernetes API server");
 static CP: Verb = later("cp", DEBUGGING, "Copy files and directories to and from containers");
 static DEBUG: Verb = later(
     "debug",

@@ -132,6 +132,10 @@ const ORDER: &[&str] = &[
     "preemptionPolicy",
     "items",
     "status",
+    "groupVersion",
+    "versions",
+    "preferredVersion",
+    "serverAddressByClientCIDRs",
 ];
 
 /// Fields whose maps hold keys of the user's, which stay sorted.

@@ -1,5 +1,6 @@
 //! What the API server asks of kubelets for its users: logs, `exec` and `attach`.
 
+use core::net::Ipv4Addr;
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
@@ -7,9 +8,10 @@ use super::Inner;
 use super::container::{Run, start_error};
 use super::worker::Worker;
 use crate::api::metrics::Usage;
-use crate::api::subresource::{ByteStream, ExecOptions, LogOptions, NodeConnections, Session};
+use crate::api::subresource::{ByteStream, ExecOptions, Forward, LogOptions, NodeConnections, Session};
 use crate::api::views::Pod;
 use crate::api::{Object, Status};
+use crate::net::{HttpRequest, Listener, NetError, Parsed, Protocol};
 use crate::shell::{Input, Output, SIGKILL, TerminalSize};
 use crate::sim::Time;
 
@@ -174,6 +176,53 @@ impl NodeConnections for Connections {
         Ok(session)
     }
 
+    fn forward(&self, pod: &Object) -> Result<Forward, Status> {
+        let worker = Rc::downgrade(&self.worker(pod)?);
+        Ok(Forward::new(move |port| forward(&worker, port)))
+    }
+
+    fn reach(&self, ip: &str, port: u16, request: Vec<u8>) -> Session {
+        let session = Session::new();
+        let (Some(inner), Ok(address)) = (self.0.upgrade(), ip.parse::<Ipv4Addr>()) else {
+            session.finish(Err(Status::internal("the network cannot be reached")));
+            return session;
+        };
+        let control_plane = inner.shared.nodes.list("").into_iter();
+        let node = control_plane
+            .filter(|n| n.label("node-role.kubernetes.io/control-plane").is_some())
+            .map(|n| n.name().to_owned())
+            .next()
+            .unwrap_or_default();
+        let (network, sim) = (inner.network.clone(), inner.sim.clone());
+        let (done, ip) = (session.clone(), ip.to_owned());
+        sim.spawn("API proxy", async move {
+            let Parsed::Whole(request, _) = HttpRequest::parse(&request) else {
+                done.finish(Err(Status::bad_request("the request is no HTTP")));
+                return;
+            };
+            let answer = network.http_to(&network.host(&node), address, port, request).await;
+            let why = match answer {
+                Ok(response) => {
+                    done.stdout.write(&response.to_bytes());
+                    done.finish(Ok(0));
+                    return;
+                }
+                Err(NetError::Refused) => format!("dial tcp {ip}:{port}: connect: connection refused"),
+                Err(NetError::NoRoute) => format!("dial tcp {ip}:{port}: connect: no route to host"),
+                Err(NetError::TimedOut) => format!("dial tcp {ip}:{port}: i/o timeout"),
+                Err(_) => {
+                    format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response from {ip}:{port}")
+                }
+            };
+            done.finish(Err(Status::failure(
+                503,
+                "ServiceUnavailable",
+                format!("error trying to reach service: {why}"),
+            )));
+        });
+        session
+    }
+
     fn usage(&self, pod: &Object) -> Option<(Vec<(String, Usage)>, Time)> {
         usage_of(&*self.worker(pod).ok()?)
     }
@@ -188,6 +237,57 @@ impl NodeConnections for Connections {
         }
         Some((total, crate::api::metrics::last_look(kubelet.sim.now())))
     }
+}
+
+/// Connects to a port of a pod, in its own network namespace.
+fn forward(worker: &Weak<Worker>, port: u16) -> Session {
+    let session = Session::new();
+    let place = worker.upgrade().and_then(|w| Some((w.sim().clone(), w.sandbox()?)));
+    let failed = |why: String| {
+        let why = format!("error forwarding port {port} to pod: {why}");
+        session.finish(Err(Status::internal(why)));
+        session.clone()
+    };
+    let Some((sim, sandbox)) = place else {
+        return failed("the network namespace of its sandbox is closed".into());
+    };
+    if !sandbox.ports.accepts(Protocol::Tcp, port) {
+        return failed(format!(
+            "failed to execute portforward in network namespace \"/var/run/netns/cni\": failed to connect to localhost:{port} inside namespace, IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused IPv6 dial tcp6 [::1]:{port}: connect: connection refused "
+        ));
+    }
+    let ports = sandbox.ports.clone();
+    let answered = session.clone();
+    sim.spawn("port-forward", async move {
+        let session = answered;
+        let mut bytes = Vec::new();
+        'stream: while let Some(more) = session.stdin.read().await {
+            bytes.extend(more);
+            loop {
+                let answer = match HttpRequest::parse(&bytes) {
+                    _ if bytes.is_empty() => continue 'stream,
+                    Parsed::More => continue 'stream,
+                    Parsed::Whole(mut request, n) => {
+                        let raw: Vec<u8> = bytes.drain(..n).collect();
+                        request.client = Some(Ipv4Addr::LOCALHOST);
+                        request.local = Some((Ipv4Addr::LOCALHOST, port));
+                        match ports.http(port, request).await {
+                            Some(response) => Some(response.to_bytes()),
+                            None => ports.exchange(port, raw).await,
+                        }
+                    }
+                    Parsed::Other => ports.exchange(port, std::mem::take(&mut bytes)).await,
+                };
+                match answer {
+                    Some(answer) => session.stdout.write(&answer),
+                    // What listens there closes a connection that it does not understand.
+                    None => break 'stream,
+                };
+            }
+        }
+        session.finish(Ok(0));
+    });
+    session
 }
 
 /// What the system of a node uses besides its pods: the kubelet, containerd and the kernel.

@@ -1,4 +1,6 @@
-//! HTTP between processes: requests, responses and URLs, without the wire.
+//! HTTP between processes: requests, responses and URLs. Between simulated processes they travel as
+//! they are; what goes through a stream of bytes (`kubectl port-forward`) is written and read as
+//! HTTP/1.1.
 
 use core::net::Ipv4Addr;
 
@@ -86,6 +88,155 @@ impl HttpResponse {
     }
 }
 
+/// What a stream's bytes hold at their beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed<T> {
+    /// A whole message, and how many bytes it took.
+    Whole(T, usize),
+    /// The beginning of one.
+    More,
+    /// Another protocol.
+    Other,
+}
+
+/// The first line, the headers, and where the body begins.
+fn head(bytes: &[u8]) -> Option<(String, Vec<(String, String)>, usize)> {
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|i| (i, 4));
+    let end = end.or_else(|| bytes.windows(2).position(|w| w == b"\n\n").map(|i| (i, 2)));
+    let (at, width) = end?;
+    let text = String::from_utf8_lossy(bytes.get(..at)?).into_owned();
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or("").to_owned();
+    let headers = lines
+        .filter_map(|l| l.split_once(':'))
+        .map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()))
+        .collect();
+    Some((first, headers, at + width))
+}
+
+/// The body that begins at `from`: its bytes and where it ends; `None` while it is not whole.
+fn body(bytes: &[u8], headers: &[(String, String)], from: usize) -> Option<(Vec<u8>, usize)> {
+    if header(headers, "Transfer-Encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
+        let (mut at, mut whole) = (from, Vec::new());
+        loop {
+            let rest = bytes.get(at..)?;
+            let line = rest.windows(2).position(|w| w == b"\r\n")?;
+            let size = std::str::from_utf8(rest.get(..line)?).ok()?;
+            let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
+            let begin = at.checked_add(line)?.checked_add(2)?;
+            let end = begin.checked_add(size)?;
+            whole.extend_from_slice(bytes.get(begin..end)?);
+            at = end.checked_add(2)?;
+            if at > bytes.len() {
+                return None;
+            }
+            if size == 0 {
+                return Some((whole, at));
+            }
+        }
+    }
+    let length: usize = header(headers, "Content-Length")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0);
+    let end = from.checked_add(length)?;
+    bytes.get(from..end).map(|b| (b.to_vec(), end))
+}
+
+fn write_message(first: String, headers: &[(String, String)], body: &[u8], length: bool) -> Vec<u8> {
+    let mut text = first + "\r\n";
+    for (name, value) in headers {
+        let is_length = ["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str());
+        if !is_length {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    if length {
+        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    text.push_str("\r\n");
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+impl HttpRequest {
+    /// The request as it stands on the wire.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut headers = self.headers.clone();
+        if self.header("Host").is_none() {
+            headers.insert(0, ("Host".into(), self.host.clone()));
+        }
+        let first = format!("{} {} HTTP/1.1", self.method, self.path);
+        let sends = !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
+        write_message(first, &headers, &self.body, sends)
+    }
+
+    /// Reads the request that a stream begins with.
+    pub fn parse(bytes: &[u8]) -> Parsed<HttpRequest> {
+        // A method is a word of capitals.
+        let word: Vec<u8> = bytes.iter().copied().take_while(u8::is_ascii_uppercase).collect();
+        match bytes.get(word.len()) {
+            None if word.len() < 16 => return Parsed::More,
+            Some(b' ') if word.len() > 2 => {}
+            _ => return Parsed::Other,
+        }
+        let Some((first, headers, from)) = head(bytes) else {
+            let line_ends = bytes.iter().position(|b| *b == b'\n');
+            let line = bytes.get(..line_ends.unwrap_or(0)).unwrap_or_default();
+            return match line_ends {
+                Some(_) if !String::from_utf8_lossy(line).contains(" HTTP/1") => Parsed::Other,
+                _ => Parsed::More,
+            };
+        };
+        let mut words = first.split_whitespace();
+        let (Some(method), Some(path), Some(version)) = (words.next(), words.next(), words.next()) else {
+            return Parsed::Other;
+        };
+        if !version.starts_with("HTTP/1") {
+            return Parsed::Other;
+        }
+        let Some((body, end)) = body(bytes, &headers, from) else {
+            return Parsed::More;
+        };
+        let request = HttpRequest {
+            method: method.to_owned(),
+            host: header(&headers, "Host").unwrap_or("").to_owned(),
+            path: path.to_owned(),
+            headers,
+            body,
+            client: None,
+            local: None,
+        };
+        Parsed::Whole(request, end)
+    }
+}
+
+impl HttpResponse {
+    /// The response as it stands on the wire.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let first = format!("HTTP/1.1 {} {}", self.status, self.reason());
+        write_message(first, &self.headers, &self.body, true)
+    }
+
+    /// Reads the response that a stream begins with.
+    pub fn parse(bytes: &[u8]) -> Parsed<HttpResponse> {
+        let begins = b"HTTP/1.";
+        let n = bytes.len().min(begins.len());
+        if bytes.get(..n) != begins.get(..n) {
+            return Parsed::Other;
+        }
+        let Some((first, headers, from)) = head(bytes) else {
+            return Parsed::More;
+        };
+        let status = first.split_whitespace().nth(1).and_then(|s| s.parse().ok());
+        let (Some(status), Some((body, end))) = (status, body(bytes, &headers, from)) else {
+            return Parsed::More;
+        };
+        let response = HttpResponse { status, headers, body };
+        Parsed::Whole(response, end)
+    }
+}
+
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()
@@ -159,6 +310,47 @@ impl Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_on_the_wire() {
+        let mut request = HttpRequest::get("/a?b=c");
+        request.method = "POST".into();
+        request.host = "web:8080".into();
+        request.headers.push(("Accept".into(), "*/*".into()));
+        request.body = b"x=1".to_vec();
+        let bytes = request.to_bytes();
+        assert_eq!(
+            String::from_utf8_lossy(&bytes),
+            "POST /a?b=c HTTP/1.1\r\nHost: web:8080\r\nAccept: */*\r\nContent-Length: 3\r\n\r\nx=1"
+        );
+        let Parsed::Whole(read, n) = HttpRequest::parse(&bytes) else {
+            panic!("it is whole")
+        };
+        assert_eq!(
+            (read.path.as_str(), read.body.as_slice(), n),
+            ("/a?b=c", &b"x=1"[..], bytes.len())
+        );
+        for cut in 0..bytes.len() {
+            assert_eq!(HttpRequest::parse(&bytes[..cut]), Parsed::More, "{cut}");
+        }
+        assert_eq!(HttpRequest::parse(b"*1\r\n$4\r\nPING\r\n"), Parsed::Other);
+        assert_eq!(HttpRequest::parse(b"PING\r\n"), Parsed::Other);
+        assert_eq!(HttpRequest::parse(b"SET a b\r\n"), Parsed::Other);
+        let response = HttpResponse::new(200, "text/plain", "hello");
+        let bytes = response.to_bytes();
+        let Parsed::Whole(read, _) = HttpResponse::parse(&bytes) else {
+            panic!("it is whole")
+        };
+        assert_eq!((read.status, read.text()), (200, "hello".into()));
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+        let Parsed::Whole(read, n) = HttpResponse::parse(chunked) else {
+            panic!("it is whole")
+        };
+        assert_eq!((read.text(), n), ("abcde".into(), chunked.len()));
+        for cut in 0..chunked.len() {
+            assert_eq!(HttpResponse::parse(&chunked[..cut]), Parsed::More, "{cut}");
+        }
+    }
 
     #[test]
     fn urls() {

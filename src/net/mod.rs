@@ -20,7 +20,7 @@ use futures::future::LocalBoxFuture;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, User};
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
-pub use http::{HttpRequest, HttpResponse, Url};
+pub use http::{HttpRequest, HttpResponse, Parsed, Url};
 pub use proxy::{Mode, Proxy};
 
 /// Between two processes of one node: through its bridge.
@@ -76,6 +76,9 @@ pub enum NetError {
     /// The peer does not speak the protocol that was asked of it.
     #[error("Received bad answer from {0}")]
     BadAnswer(String),
+    /// The peer closed the connection without an answer.
+    #[error("Empty reply from server")]
+    Closed,
     /// The address is outside the simulated network.
     #[error("{0} is outside the simulated network")]
     Outside(String),
@@ -86,8 +89,14 @@ pub trait Listener {
     /// Whether a process listens on the port.
     fn accepts(&self, protocol: Protocol, port: u16) -> bool;
 
-    /// Answers an HTTP request; `None` when what listens there speaks no HTTP. `port` was found to
-    /// be accepted.
+    /// Whether it listens on the loopback address only, so that processes of its own host alone
+    /// reach it.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Answers an HTTP request; `None` when what listens there speaks no HTTP, and a response of
+    /// status 0 when it closes the connection without an answer. `port` was found to be accepted.
     fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>>;
 
     /// Answers bytes of another protocol over TCP (redis); `None` when it does not understand them.
@@ -353,6 +362,13 @@ impl Network {
         }
     }
 
+    /// Whether a process listens on this TCP port of an address.
+    pub fn is_taken(&self, ip: Ipv4Addr, port: u16) -> bool {
+        let attachments = self.0.attachments.borrow();
+        let mut there = attachments.get(&ip).into_iter().flatten();
+        there.any(|a| a.listener.accepts(Protocol::Tcp, port))
+    }
+
     fn hop(&self, flow: RequestId, hop: Hop, back: bool, latency: Duration) {
         self.0.sim.emit(TraceEvent::Packet {
             flow,
@@ -455,7 +471,8 @@ impl Network {
         };
         // The answer's way back, nearest hop last.
         let mut back = vec![(client, SAME_NODE)];
-        let ip = if ip.is_loopback() { origin.ip } else { ip };
+        let local = ip.is_loopback();
+        let ip = if local { origin.ip } else { ip };
         let mut at: Rc<str> = origin.node.clone();
         let target_node = self.node_at(ip);
         if at.is_empty() {
@@ -519,7 +536,8 @@ impl Network {
         let found: Option<(Rc<str>, Rc<str>, Option<Rc<dyn Listener>>)> = {
             let attachments = self.0.attachments.borrow();
             attachments.get(&ip).and_then(|list| {
-                let open = list.iter().find(|a| a.listener.accepts(protocol, port));
+                let reached = |a: &&Attachment| a.listener.accepts(protocol, port) && (local || !a.listener.is_local());
+                let open = list.iter().find(reached);
                 open.or(list.first())
                     .map(|a| (a.node.clone(), a.pod.clone(), open.map(|a| a.listener.clone())))
             })
@@ -596,6 +614,11 @@ impl Network {
         request.client = Some(origin.ip);
         request.local = Some((reached.ip, reached.port));
         match reached.listener.http(reached.port, request).await {
+            Some(response) if response.status == 0 => {
+                self.back(flow, reached.back).await;
+                self.end(flow, &what, Outcome::Refused);
+                Err(NetError::Closed)
+            }
             Some(response) => {
                 self.back(flow, reached.back).await;
                 self.end(flow, &what, Outcome::Status(response.status));

@@ -44,4 +44,5 @@ pub use process::{
     Disposition, Process, Processes, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGNALS, SIGPIPE, SIGQUIT,
     SIGSTOP, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ, signal_name, signal_number,
 };
+pub use regex::Regex;
 pub use shell::{Names, Shell, ShellOptions, default_env};

@@ -4,7 +4,7 @@
 //! simulated and say so.
 
 /// A compiled expression.
-pub(super) struct Regex(regex_lite::Regex);
+pub struct Regex(regex_lite::Regex);
 
 /// Matched groups: byte ranges of the text, group 0 first.
 pub(super) type Groups = Vec<Option<(usize, usize)>>;

@@ -129,7 +129,7 @@ impl World {
         };
         let mut commands = Commands::with_tools();
         tools::network(&mut commands, &network);
-        tools::kubectl(&mut commands, &api);
+        tools::kubectl(&mut commands, &api, &network);
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         tools::completion(&host, &api);
         host.set_downloads(downloads::find);

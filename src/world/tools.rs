@@ -22,9 +22,13 @@ pub(super) fn network(commands: &mut Commands, network: &Network) {
 }
 
 /// kubectl, as the cluster's administrator.
-pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer) {
+pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer, network: &Network) {
     let client = Client::new(api, "kubectl", User::admin());
-    commands.add_boxed("/usr/local/bin/kubectl", crate::kubectl::command(client));
+    let local = crate::kubectl::Local {
+        network: network.clone(),
+        node: HOST.into(),
+    };
+    commands.add_boxed("/usr/local/bin/kubectl", crate::kubectl::command(client, Some(local)));
 }
 
 /// kubectl's completion on the student's terminals.

@@ -96,7 +96,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         Error::all(docs.errors)?;
         let body = docs.list.into_iter().next().map_or(Value::Null, |d| d.value);
         let request = raw_request(Method::Post, raw).body(Body::Value(body));
-        cmd.out(raw_text(cmd.send(request).await?));
+        cmd.out(raw_text(cmd.send(request).await?).await?);
         return Ok(());
     }
     let mut report = Report::new(cmd, "created")?;

@@ -393,6 +393,7 @@ async fn exchange(
         }
         Some(Err(NetError::NoSuchHost(host))) => Err((format!("Could not resolve host: {host}"), 6)),
         Some(Err(NetError::TimedOut)) => Err((failed("Could not connect to server"), 28)),
+        Some(Err(NetError::Closed)) => Err(("Empty reply from server".into(), 52)),
         Some(Err(NetError::BadAnswer(_))) if url.scheme == "https" => Err((
             "TLS connect error: error:0A00010B:SSL routines::wrong version number".into(),
             35,

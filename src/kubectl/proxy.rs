@@ -1,0 +1,362 @@
+//! `kubectl proxy`: the API over plain HTTP on this machine, and files of this machine beside it.
+
+use core::net::Ipv4Addr;
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+
+use super::command::{Cmd, VERB, Verb};
+use super::error::Error;
+use super::flags::{Flag, Kind, flag};
+use super::get::raw_request;
+use super::port_forward::{Address, free_port, listen_error};
+use super::typed;
+use crate::api::{Body, Client, Method, Payload};
+use crate::net::{HttpRequest, HttpResponse, Listener, Parsed, Protocol};
+use crate::shell::{FileKind, Files, Regex};
+use crate::value::gojson;
+
+const FLAGS: &[Flag] = &[
+    flag(
+        "accept-hosts",
+        '\0',
+        Kind::Str,
+        "^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$",
+        "Regular expressions of the hosts that requests may name.",
+    ),
+    flag(
+        "accept-paths",
+        '\0',
+        Kind::Str,
+        "^.*",
+        "Regular expressions of the paths to let through.",
+    ),
+    flag("address", '\0', Kind::Str, "127.0.0.1", "The address to serve on."),
+    flag(
+        "api-prefix",
+        '\0',
+        Kind::Str,
+        "/",
+        "The prefix under which the API is served.",
+    ),
+    flag(
+        "append-server-path",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Append the path of the server's address.",
+    )
+    .but("the address of the server here has no path"),
+    flag(
+        "disable-filter",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Let every request through.",
+    ),
+    flag(
+        "keepalive",
+        '\0',
+        Kind::Duration,
+        "0s",
+        "The period of keep-alive packets.",
+    )
+    .but("nothing is sent when idle"),
+    flag(
+        "port",
+        'p',
+        Kind::Int,
+        "8001",
+        "The port to serve on; 0 for any free one.",
+    ),
+    flag(
+        "reject-methods",
+        '\0',
+        Kind::Str,
+        "^$",
+        "Regular expressions of the methods to reject.",
+    ),
+    flag(
+        "reject-paths",
+        '\0',
+        Kind::Str,
+        "^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach",
+        "Regular expressions of the paths to reject.",
+    ),
+    flag(
+        "unix-socket",
+        'u',
+        Kind::Str,
+        "",
+        "The socket to serve on instead of a port.",
+    )
+    .but("sockets of files are not simulated"),
+    flag("www", 'w', Kind::Str, "", "A directory of files to serve besides."),
+    flag(
+        "www-prefix",
+        'P',
+        Kind::Str,
+        "/static/",
+        "The prefix under which the files are served.",
+    ),
+];
+
+pub static PROXY: Verb = Verb {
+    name: "proxy",
+    group: "Troubleshooting and Debugging Commands:",
+    short: "Run a proxy to the Kubernetes API server",
+    long: "Whoever can reach the port acts as you. The command stays until it is ended with Ctrl-C; with & it works in \
+           the background.",
+    examples: "  # Serve in the background, and ask\n  kubectl proxy --port=8001 &\n  curl http://localhost:8001/api/v1/namespaces/default/pods\n\n  # A pod's own page\n  curl http://localhost:8001/api/v1/namespaces/default/pods/web:80/proxy/",
+    usage: "kubectl proxy [--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix] [options]",
+    flags: &[FLAGS],
+    missing: "watches through the proxy, which never end, are refused",
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    if !cmd.flags.str("unix-socket").is_empty() {
+        return Err(Error::plain("sockets of files are not simulated: use --port"));
+    }
+    let expressions = |name: &str| -> Result<Vec<Regex>, Error> {
+        let texts = cmd.flags.str(name).split(',').filter(|t| !t.is_empty());
+        texts
+            .map(|t| Regex::perl(t, false).map_err(|e| Error::plain(format!("error parsing regexp: {e}"))))
+            .collect()
+    };
+    let filter = Filter {
+        hosts: expressions("accept-hosts")?,
+        paths: expressions("accept-paths")?,
+        rejected: expressions("reject-paths")?,
+        methods: expressions("reject-methods")?,
+        off: cmd.flags.bool("disable-filter"),
+    };
+    let local = cmd
+        .local
+        .clone()
+        .ok_or_else(|| Error::plain("this machine has no network to serve on"))?;
+    let machine = local.network.node_ip(&local.node).unwrap_or(Ipv4Addr::LOCALHOST);
+    let text = cmd.flags.str("address");
+    let ip: Ipv4Addr = match text {
+        "localhost" => Ipv4Addr::LOCALHOST,
+        other => other
+            .parse()
+            .map_err(|_| Error::plain(format!("listen tcp: lookup {other}: no such host")))?,
+    };
+    let asked = cmd.flags.int("port");
+    let mut port =
+        u16::try_from(asked).map_err(|_| Error::plain(format!("listen tcp: address {asked}: invalid port")))?;
+    if port == 0 {
+        port = free_port(cmd.sim(), &local.network, machine);
+    }
+    if let Some(why) = listen_error(&local.network, machine, &Address::V4(ip), port, &mut false) {
+        return Err(Error::plain(why.replace("tcp4", "tcp")));
+    }
+    let slash = |text: &str| {
+        let text = if text.starts_with('/') {
+            text.to_owned()
+        } else {
+            format!("/{text}")
+        };
+        if text.ends_with('/') { text } else { text + "/" }
+    };
+    let www = cmd.flags.str("www");
+    if !www.is_empty() && !cmd.cx.files.is_dir(&cmd.cx.path(www)) {
+        cmd.err(format!("Warning: {www} is no directory"));
+    }
+    let server = Server {
+        port,
+        local_only: ip.is_loopback(),
+        client: cmd.client.clone(),
+        filter,
+        prefix: slash(cmd.flags.str("api-prefix")),
+        www: (!www.is_empty()).then(|| (slash(cmd.flags.str("www-prefix")), cmd.cx.path(www))),
+        files: cmd.cx.files.clone(),
+    };
+    let _attached = local.network.attach(machine, &local.node, "", Rc::new(server));
+    cmd.say(format!("Starting to serve on {ip}:{port}"));
+    std::future::pending::<()>().await;
+    Ok(())
+}
+
+/// Which requests pass.
+struct Filter {
+    hosts: Vec<Regex>,
+    paths: Vec<Regex>,
+    rejected: Vec<Regex>,
+    methods: Vec<Regex>,
+    off: bool,
+}
+
+impl Filter {
+    fn lets(&self, method: &str, path: &str, host: &str) -> bool {
+        let any = |list: &[Regex], text: &str| list.iter().any(|r| r.is_match(text));
+        self.off
+            || (!any(&self.rejected, path)
+                && !any(&self.methods, method)
+                && any(&self.paths, path)
+                && any(&self.hosts, host))
+    }
+}
+
+struct Server {
+    port: u16,
+    local_only: bool,
+    client: Client,
+    filter: Filter,
+    prefix: String,
+    www: Option<(String, String)>,
+    files: Files,
+}
+
+fn forbidden() -> HttpResponse {
+    HttpResponse::new(403, "text/plain; charset=utf-8", "Forbidden\n")
+}
+
+impl Listener for Server {
+    fn accepts(&self, protocol: Protocol, port: u16) -> bool {
+        protocol == Protocol::Tcp && port == self.port
+    }
+
+    fn is_local(&self) -> bool {
+        self.local_only
+    }
+
+    fn http(&self, _port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+        let path = request.path.split('?').next().unwrap_or("/").to_owned();
+        let host = match request.host.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => request.host.as_str(),
+        };
+        if let Some((prefix, folder)) = &self.www
+            && let Some(name) = path.strip_prefix(prefix.as_str())
+        {
+            let answer = file(&self.files, folder, name);
+            return Box::pin(std::future::ready(Some(answer)));
+        }
+        let under = request
+            .path
+            .strip_prefix(self.prefix.as_str())
+            .map(|rest| format!("/{rest}"));
+        let (true, Some(under)) = (self.filter.lets(&request.method, &path, host), under) else {
+            let answer = if self.filter.off || path.starts_with(&self.prefix) {
+                forbidden()
+            } else {
+                HttpResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n")
+            };
+            return Box::pin(std::future::ready(Some(answer)));
+        };
+        let client = self.client.clone();
+        Box::pin(async move { Some(ask(&client, &under, request).await) })
+    }
+}
+
+/// A file of the machine, or a directory's list.
+fn file(files: &Files, folder: &str, name: &str) -> HttpResponse {
+    let path = crate::shell::join(folder, name);
+    if !path.starts_with(folder) {
+        return forbidden();
+    }
+    let (index, html) = (crate::shell::join(&path, "index.html"), "text/html; charset=utf-8");
+    if files.is_dir(&path) && files.exists(&index) {
+        return HttpResponse::new(200, html, files.read_text(&index).unwrap_or_default());
+    }
+    if files.is_dir(&path) {
+        let mut text = "<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n".to_owned();
+        for (name, stat) in files.list(&path).unwrap_or_default() {
+            let slash = if stat.kind == FileKind::Directory { "/" } else { "" };
+            text.push_str(&format!("<a href=\"{name}{slash}\">{name}{slash}</a>\n"));
+        }
+        return HttpResponse::new(200, html, text + "</pre>\n");
+    }
+    match files.read(&path) {
+        Ok(bytes) => HttpResponse::new(200, "text/plain; charset=utf-8", bytes.to_vec()),
+        Err(_) => HttpResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
+    }
+}
+
+/// Whether the server indents its answer, as it does for people.
+fn pretty(request: &HttpRequest) -> bool {
+    let query = request.path.split_once('?').map_or("", |(_, q)| q);
+    match query.split('&').find_map(|p| p.strip_prefix("pretty=")) {
+        Some(value) => matches!(value, "1" | "true" | ""),
+        None => {
+            let agent = request.header("User-Agent").unwrap_or("");
+            ["curl", "Wget", "Mozilla/5.0"].iter().any(|a| agent.starts_with(a))
+        }
+    }
+}
+
+/// Passes a request to the API server.
+async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpResponse {
+    let method = match request.method.as_str() {
+        "GET" | "HEAD" => Method::Get,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "PATCH" => Method::Patch,
+        "DELETE" => Method::Delete,
+        _ => return HttpResponse::new(405, "text/plain; charset=utf-8", "Method Not Allowed\n"),
+    };
+    let mut asked = raw_request(method, path);
+    let endless = |name: &str| {
+        asked
+            .query
+            .iter()
+            .any(|(k, v)| k == name && matches!(v.as_str(), "true" | "1"))
+    };
+    if endless("watch") || endless("follow") {
+        return HttpResponse::new(
+            501,
+            "text/plain; charset=utf-8",
+            "what never ends is not simulated through kubectl proxy: use kubectl get --watch or kubectl logs --follow\n",
+        );
+    }
+    asked.accept = request.header("Accept").filter(|a| *a != "*/*").unwrap_or("").into();
+    asked.content_type = request.header("Content-Type").unwrap_or("application/json").into();
+    if asked.content_type.contains("x-www-form-urlencoded") {
+        asked.content_type = "application/json".into();
+    }
+    if !request.body.is_empty() {
+        asked.body = Body::Bytes(request.body.clone());
+    }
+    let response = client.send(asked).await;
+    let code = response.code;
+    let value = response.value();
+    let mut answer = match response.payload {
+        Payload::Text(text) if text.starts_with('{') => {
+            let text = match gojson::parse(&text) {
+                Ok(value) if pretty(&request) && !text.contains("\n  ") => typed::indented(&value, "  "),
+                _ => text,
+            };
+            HttpResponse::new(code, "application/json", text)
+        }
+        Payload::Text(text) => HttpResponse::new(code, "text/plain; charset=utf-8", text),
+        Payload::Stream(stream) => HttpResponse::new(code, "text/plain", stream.read_all().await),
+        Payload::Session(session) => {
+            let bytes = session.stdout.read_all().await;
+            match (HttpResponse::parse(&bytes), session.exit().await) {
+                (Parsed::Whole(answer, _), _) => return answer,
+                (_, Err(status)) => HttpResponse::new(
+                    status.code(),
+                    "application/json",
+                    typed::indented(&status.to_value(), "  "),
+                ),
+                _ => HttpResponse::new(502, "text/plain; charset=utf-8", "Bad Gateway\n"),
+            }
+        }
+        Payload::Watch(_) | Payload::Forward(_) => forbidden(),
+        _ if pretty(&request) => HttpResponse::new(code, "application/json", typed::indented(&value, "  ")),
+        _ => HttpResponse::new(code, "application/json", typed::compact(&value) + "\n"),
+    };
+    answer
+        .headers
+        .push(("Date".into(), client.sim().now().rfc1123().replace("+0000", "GMT")));
+    for warning in response.warnings {
+        answer.headers.push(("Warning".into(), format!("299 - {warning:?}")));
+    }
+    if request.method == "HEAD" {
+        answer.body.clear();
+    }
+    answer
+}
