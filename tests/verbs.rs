@@ -320,3 +320,298 @@ $ mkdir w; echo hi > w/a.txt; kubectl proxy -p 8002 --www=w --reject-paths='^/ap
         "#]],
     );
 }
+
+#[test]
+fn cp() {
+    check(
+        r#"$ kubectl run web --image=nginx
+$ kubectl run distroless --image=registry.k8s.io/pause:3.9
+@settle
+$ echo hello > a.txt; chmod 600 a.txt; mkdir -p d/e; echo one > d/one; echo two > d/e/two; ln -s one d/link
+$ kubectl cp a.txt web:/tmp/b.txt && kubectl exec web -- cat /tmp/b.txt && kubectl exec web -- ls -l /tmp/b.txt
+$ kubectl cp a.txt web:/tmp
+$ kubectl cp d default/web:/tmp/dd
+$ kubectl cp d web:/tmp/dd
+$ kubectl exec web -- find /tmp
+$ kubectl cp web:/tmp/dd back; find back
+$ kubectl cp web:/etc/hostname h; cat h
+$ kubectl cp web:/usr/share/nginx/html/index.html .
+$ kubectl cp web:/nosuch x
+$ kubectl cp nosuch web:/tmp/x
+$ kubectl cp a.txt distroless:/tmp/x 2>&1 | sed 's/"[0-9a-f]*"/ID/'
+$ kubectl cp a.txt b.txt
+$ kubectl cp web:/a web:/b
+$ kubectl cp a.txt
+$ kubectl cp a.txt nopod:/tmp
+$ kubectl cp a.txt :/tmp
+$ kubectl cp a.txt web:
+$ kubectl cp a.txt web:/nodir/x
+$ kubectl cp a.txt web:/tmp/x -c nosuch
+$ tar cvf x.tar d && tar tvf x.tar | cut -c1-30 && mkdir y && tar xf x.tar -C y && find y
+"#,
+        expect![[r#"
+            $ kubectl run web --image=nginx
+            pod/web created
+            $ kubectl run distroless --image=registry.k8s.io/pause:3.9
+            pod/distroless created
+            @settle
+            $ echo hello > a.txt; chmod 600 a.txt; mkdir -p d/e; echo one > d/one; echo two > d/e/two; ln -s one d/link
+            $ kubectl cp a.txt web:/tmp/b.txt && kubectl exec web -- cat /tmp/b.txt && kubectl exec web -- ls -l /tmp/b.txt
+            hello
+            -rw------- 1 root root 6 Jan  1 08:00 /tmp/b.txt
+            $ kubectl cp a.txt web:/tmp
+            $ kubectl cp d default/web:/tmp/dd
+            $ kubectl cp d web:/tmp/dd
+            $ kubectl exec web -- find /tmp
+            /tmp
+            /tmp/a.txt
+            /tmp/b.txt
+            /tmp/dd
+            /tmp/dd/d
+            /tmp/dd/d/e
+            /tmp/dd/d/e/two
+            /tmp/dd/d/link
+            /tmp/dd/d/one
+            /tmp/dd/e
+            /tmp/dd/e/two
+            /tmp/dd/link
+            /tmp/dd/one
+            $ kubectl cp web:/tmp/dd back; find back
+            tar: Removing leading `/' from member names
+            warning: skipping symlink: "back/d/link" -> "one" (consider using "kubectl exec -n "default" "web" -- tar cf - "/tmp/dd" | tar xf -")
+            back
+            back/d
+            back/d/e
+            back/d/e/two
+            back/d/one
+            back/e
+            back/e/two
+            back/one
+            $ kubectl cp web:/etc/hostname h; cat h
+            tar: Removing leading `/' from member names
+            web
+            $ kubectl cp web:/usr/share/nginx/html/index.html .
+            tar: Removing leading `/' from member names
+            error: open .: is a directory
+            [exit 1]
+            $ kubectl cp web:/nosuch x
+            tar: Removing leading `/' from member names
+            tar: /nosuch: Cannot stat: No such file or directory
+            tar: Exiting with failure status due to previous errors
+            command terminated with exit code 2
+            [exit 2]
+            $ kubectl cp nosuch web:/tmp/x
+            error: nosuch doesn't exist in local filesystem
+            [exit 1]
+            $ kubectl cp a.txt distroless:/tmp/x 2>&1 | sed 's/"[0-9a-f]*"/ID/'
+            error: Internal error occurred: Internal error occurred: error executing command in container: failed to exec in container: failed to start exec ID: OCI runtime exec failed: exec failed: unable to start container process: exec: "tar": executable file not found in $PATH
+            $ kubectl cp a.txt b.txt
+            error: one of src or dest must be a remote file specification
+            [exit 1]
+            $ kubectl cp web:/a web:/b
+            error: one of src or dest must be a local file specification
+            [exit 1]
+            $ kubectl cp a.txt
+            error: source and destination are required
+            [exit 1]
+            $ kubectl cp a.txt nopod:/tmp
+            Error from server (NotFound): pods "nopod" not found
+            [exit 1]
+            $ kubectl cp a.txt :/tmp
+            error: filespec must match the canonical format: [[namespace/]pod:]file/path
+            [exit 1]
+            $ kubectl cp a.txt web:
+            error: filepath can not be empty
+            [exit 1]
+            $ kubectl cp a.txt web:/nodir/x
+            tar: /nodir: Cannot open: No such file or directory
+            tar: Error is not recoverable: exiting now
+            command terminated with exit code 2
+            [exit 2]
+            $ kubectl cp a.txt web:/tmp/x -c nosuch
+            error: container nosuch is not valid for pod web out of: web
+            [exit 1]
+            $ tar cvf x.tar d && tar tvf x.tar | cut -c1-30 && mkdir y && tar xf x.tar -C y && find y
+            d/
+            d/e/
+            d/e/two
+            d/link
+            d/one
+            drwxr-xr-x root/root         0
+            drwxr-xr-x root/root         0
+            -rw-r--r-- root/root         4
+            lrwxrwxrwx root/root         0
+            -rw-r--r-- root/root         4
+            y
+            y/d
+            y/d/e
+            y/d/e/two
+            y/d/link
+            y/d/one
+        "#]],
+    );
+}
+
+#[test]
+fn debug() {
+    check(
+        r#"$ kubectl create deployment web --image=nginx
+$ kubectl run pause --image=registry.k8s.io/pause:3.9
+@settle
+$ kubectl debug pause --image=busybox -c shell --profile=general -- sh -c 'echo hi; sleep 5; echo bye'
+$ kubectl debug pause --image=busybox 2>&1 | sed 's/debugger-.*/debugger-NAME/'
+$ kubectl debug pause --image=busybox --target=pause -c see --profile=general -q -- sh -c 'ps; ls /proc/1/root; sleep 1000'
+@wait 3
+$ kubectl logs pause -c shell; kubectl logs pause -c see
+$ kubectl describe pod pause | sed -n '/^Ephemeral/,/^Conditions/p' | grep -v 'ID\|Started\|Finished' | sed 's/debugger-.*/debugger-NAME:/'
+$ kubectl get pod pause --no-headers | cut -c1-18
+$ kubectl debug pause -i --image=busybox -c job --profile=general -- sh -c 'echo out; exit 3'
+$ echo 'echo from stdin; exit' | kubectl debug pause -i --image=busybox -c in --profile=general -- sh
+$ kubectl debug pause --image=busybox -c shell --profile=general
+$ kubectl debug deploy/web --image=busybox --profile=general
+$ kubectl debug nosuch --image=busybox --profile=general
+$ kubectl debug pause
+$ kubectl debug
+$ kubectl debug pause --image=busybox -t
+$ kubectl debug pause --image='a b' 
+$ kubectl debug pause --image=busybox --replace
+$ kubectl debug pause --image=busybox --profile=x
+$ POD=$(kubectl get pods -l app=web -o name); kubectl debug $POD --copy-to=copy --set-image='*=httpd' --profile=general; kubectl debug $POD --copy-to=copy2 --image=busybox -c dbg --share-processes --same-node --profile=general -- sleep 1000
+@settle
+$ kubectl get pod copy copy2 -o jsonpath='{range .items[*]}{.metadata.labels} {.spec.containers[*].image} {.spec.shareProcessNamespace}{"\n"}{end}'
+$ kubectl exec copy2 -c dbg -- ps
+$ kubectl debug pause --copy-to=p2 --replace --set-image=pause=registry.k8s.io/pause:3.10 --profile=general; sleep 1; kubectl get pod pause p2 -o name
+$ kubectl debug node/k8s-node-01 --image=busybox --profile=general -q -c d -- sh -c 'ls /host; cat /host/etc/hostname; chroot /host cat /etc/hostname'
+@wait 3
+$ P=$(kubectl get pods -o name | grep node-debugger | cut -d/ -f2); echo $P | cut -c1-25; kubectl logs $P | tail -2; kubectl get pod $P -o jsonpath='{.spec.hostNetwork} {.spec.tolerations[0]} {.spec.nodeName}{"\n"}'
+$ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox","ports":[{"containerPort":80}]}]}}'
+"#,
+        expect![[r#"
+            $ kubectl create deployment web --image=nginx
+            deployment.apps/web created
+            $ kubectl run pause --image=registry.k8s.io/pause:3.9
+            pod/pause created
+            @settle
+            $ kubectl debug pause --image=busybox -c shell --profile=general -- sh -c 'echo hi; sleep 5; echo bye'
+            $ kubectl debug pause --image=busybox 2>&1 | sed 's/debugger-.*/debugger-NAME/'
+            --profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".
+            Defaulting debug container name to debugger-NAME
+            $ kubectl debug pause --image=busybox --target=pause -c see --profile=general -q -- sh -c 'ps; ls /proc/1/root; sleep 1000'
+            @wait 3
+            $ kubectl logs pause -c shell; kubectl logs pause -c see
+            hi
+            PID   USER     TIME  COMMAND
+                1 root      0:00 /pause
+                2 root      0:00 sh -c ps; ls /proc/1/root; sleep 1000
+                3 root      0:00 ps
+            bin
+            dev
+            etc
+            home
+            pause
+            proc
+            root
+            run
+            tmp
+            usr
+            var
+            $ kubectl describe pod pause | sed -n '/^Ephemeral/,/^Conditions/p' | grep -v 'ID\|Started\|Finished' | sed 's/debugger-.*/debugger-NAME:/'
+            Ephemeral Containers:
+              shell:
+                Image:         busybox
+                Port:          <none>
+                Host Port:     <none>
+                Command:
+                  sh
+                  -c
+                  echo hi; sleep 5; echo bye
+                State:          Running
+                Ready:          False
+                Restart Count:  0
+                Environment:    <none>
+                Mounts:         <none>
+              debugger-NAME:
+                Image:          busybox
+                Port:           <none>
+                Host Port:      <none>
+                State:          Terminated
+                  Reason:       Completed
+                  Exit Code:    0
+                Ready:          False
+                Restart Count:  0
+                Environment:    <none>
+                Mounts:         <none>
+              see:
+                Image:         busybox
+                Port:          <none>
+                Host Port:     <none>
+                Command:
+                  sh
+                  -c
+                  ps; ls /proc/1/root; sleep 1000
+                State:          Running
+                Ready:          False
+                Restart Count:  0
+                Environment:    <none>
+                Mounts:         <none>
+            Conditions:
+            $ kubectl get pod pause --no-headers | cut -c1-18
+            pause   1/1   Runn
+            $ kubectl debug pause -i --image=busybox -c job --profile=general -- sh -c 'echo out; exit 3'
+            out
+            $ echo 'echo from stdin; exit' | kubectl debug pause -i --image=busybox -c in --profile=general -- sh
+            All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.
+            If you don't see a command prompt, try pressing enter.
+            from stdin
+            $ kubectl debug pause --image=busybox -c shell --profile=general
+            $ kubectl debug deploy/web --image=busybox --profile=general
+            error: "apps/v1, Kind=Deployment" not supported by debug
+            [exit 1]
+            $ kubectl debug nosuch --image=busybox --profile=general
+            Error from server (NotFound): pods "nosuch" not found
+            [exit 1]
+            $ kubectl debug pause
+            error: you must specify --image when not using --copy-to.
+            [exit 1]
+            $ kubectl debug
+            error: you must specify --image when not using --copy-to.
+            [exit 1]
+            $ kubectl debug pause --image=busybox -t
+            error: -i/--stdin is required for containers with -t/--tty=true
+            [exit 1]
+            $ kubectl debug pause --image='a b' 
+            error: invalid image name "a b": invalid reference format
+            [exit 1]
+            $ kubectl debug pause --image=busybox --replace
+            error: --replace may only be used with --copy-to.
+            [exit 1]
+            $ kubectl debug pause --image=busybox --profile=x
+            error: unknown profile: x
+            [exit 1]
+            $ POD=$(kubectl get pods -l app=web -o name); kubectl debug $POD --copy-to=copy --set-image='*=httpd' --profile=general; kubectl debug $POD --copy-to=copy2 --image=busybox -c dbg --share-processes --same-node --profile=general -- sleep 1000
+            @settle
+            $ kubectl get pod copy copy2 -o jsonpath='{range .items[*]}{.metadata.labels} {.spec.containers[*].image} {.spec.shareProcessNamespace}{"\n"}{end}'
+             httpd true
+             nginx busybox true
+            $ kubectl exec copy2 -c dbg -- ps
+            PID   USER     TIME  COMMAND
+                1 root      0:00 nginx: master process nginx -g daemon off;
+                2 root      0:00 sleep 1000
+                3 root      0:00 ps
+            $ kubectl debug pause --copy-to=p2 --replace --set-image=pause=registry.k8s.io/pause:3.10 --profile=general; sleep 1; kubectl get pod pause p2 -o name
+            pod/p2
+            Error from server (NotFound): pods "pause" not found
+            [exit 1]
+            $ kubectl debug node/k8s-node-01 --image=busybox --profile=general -q -c d -- sh -c 'ls /host; cat /host/etc/hostname; chroot /host cat /etc/hostname'
+            @wait 3
+            $ P=$(kubectl get pods -o name | grep node-debugger | cut -d/ -f2); echo $P | cut -c1-25; kubectl logs $P | tail -2; kubectl get pod $P -o jsonpath='{.spec.hostNetwork} {.spec.tolerations[0]} {.spec.nodeName}{"\n"}'
+            node-debugger-k8s-node-01
+            k8s-node-01
+            k8s-node-01
+            true {"operator":"Exists"} k8s-node-01
+            $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox","ports":[{"containerPort":80}]}]}}'
+            The Pod "copy" is invalid: spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container
+            [exit 1]
+        "#]],
+    );
+}

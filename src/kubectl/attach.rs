@@ -94,6 +94,36 @@ async fn wait_for(cmd: &Cmd, pod: &Value, fits: impl Fn(&Value) -> bool) -> Resu
     Err(Error::plain("timed out waiting for the condition"))
 }
 
+/// Waits until a debugging container runs, and attaches to it; shows the log of one that has ended.
+///
+/// # Errors
+/// Why there is no session.
+pub async fn debugged(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
+    let state = |p: &Value, which: &str| {
+        let lists = [
+            "containerStatuses",
+            "initContainerStatuses",
+            "ephemeralContainerStatuses",
+        ];
+        let mut all = lists.iter().flat_map(|l| p.at(&["status", l]).items());
+        all.any(|c| c.str_at(&["name"]) == container && !c.at(&["state", which]).is_null())
+    };
+    let pod = wait_for(cmd, pod, |p| state(p, "running") || state(p, "terminated")).await?;
+    if state(&pod, "terminated") {
+        return super::logs::whole(cmd, &pod, container).await;
+    }
+    let attached = session(cmd, &pod, container).await;
+    if let Err(e) = attached {
+        cmd.err(format!(
+            "warning: couldn't attach to pod/{}, falling back to streaming logs: {}",
+            pod.str_at(&["metadata", "name"]),
+            e.message()
+        ));
+        return super::logs::whole(cmd, &pod, container).await;
+    }
+    Ok(())
+}
+
 /// Waits until a new pod runs, shows what it prints, and ends as it ends.
 ///
 /// # Errors

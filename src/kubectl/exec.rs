@@ -91,11 +91,41 @@ pub fn completed(pod: &Value, what: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Connects to a program in a container: a new one, or (without a command) the container's own.
+/// What a session carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    pub stdin: bool,
+    pub tty: bool,
+}
+
+/// Connects to a program in a container: a new one, or (without a command) the container's own;
+/// as the flags `--stdin` and `--tty` say.
 ///
 /// # Errors
 /// Why there is no connection.
 pub async fn open(cmd: &Cmd, pod: &Value, container: &str, command: Option<&[String]>) -> Result<Session, Error> {
+    let tty = cmd.flags.bool("tty");
+    if tty && !cmd.cx.stdin.is_terminal() {
+        cmd.err("Unable to use a TTY - input is not a terminal or the right kind of file");
+    }
+    let streams = Streams {
+        stdin: cmd.flags.bool("stdin"),
+        tty: tty && cmd.cx.stdin.is_terminal(),
+    };
+    connect(cmd, pod, container, command, streams).await
+}
+
+/// Connects as [`open`] does, with these streams.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn connect(
+    cmd: &Cmd,
+    pod: &Value,
+    container: &str,
+    command: Option<&[String]>,
+    streams: Streams,
+) -> Result<Session, Error> {
     let pods = cmd.client.resource("", "v1", "pods")?;
     let path = item(
         &pods,
@@ -104,17 +134,12 @@ pub async fn open(cmd: &Cmd, pod: &Value, container: &str, command: Option<&[Str
     );
     let verb = if command.is_some() { "exec" } else { "attach" };
     let flag = |on: bool| if on { "true" } else { "" };
-    let tty = cmd.flags.bool("tty");
-    if tty && !cmd.cx.stdin.is_terminal() {
-        cmd.err("Unable to use a TTY - input is not a terminal or the right kind of file");
-    }
-    let tty = tty && cmd.cx.stdin.is_terminal();
     let mut request = Request::new(Method::Post, format!("{path}/{verb}"))
         .with("container", container)
-        .with("stdin", flag(cmd.flags.bool("stdin")))
+        .with("stdin", flag(streams.stdin))
         .with("stdout", "true")
-        .with("stderr", flag(!tty))
-        .with("tty", flag(tty));
+        .with("stderr", flag(!streams.tty))
+        .with("tty", flag(streams.tty));
     for word in command.unwrap_or_default() {
         request.query.push(("command".into(), word.clone()));
     }

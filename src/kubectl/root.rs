@@ -31,9 +31,9 @@ pub static ROOT: Verb = Verb {
         &super::exec::EXEC,
         &super::port_forward::PORT_FORWARD,
         &super::proxy::PROXY,
-        &CP,
+        &super::cp::CP,
         &super::auth::AUTH,
-        &DEBUG,
+        &super::debug::DEBUG,
         &super::events::EVENTS,
         &super::diff::DIFF,
         &super::apply::APPLY,
@@ -69,16 +69,9 @@ const fn later(name: &'static str, group: &'static str, short: &'static str) -> 
 }
 
 const MANAGE: &str = "Cluster Management Commands:";
-const DEBUGGING: &str = "Troubleshooting and Debugging Commands:";
 const OTHER: &str = "Other Commands:";
 
 static CERTIFICATE: Verb = later("certificate", MANAGE, "Modify certificate resources");
-static CP: Verb = later("cp", DEBUGGING, "Copy files and directories to and from containers");
-static DEBUG: Verb = later(
-    "debug",
-    DEBUGGING,
-    "Create debugging sessions for troubleshooting workloads and nodes",
-);
 static KUBERC: Verb = later("kuberc", OTHER, "Manage kuberc configuration files");
 
 static HELP: Verb = Verb {

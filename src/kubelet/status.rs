@@ -160,7 +160,13 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     }
     let ephemeral: Vec<Value> = Pod(pod)
         .ephemeral_containers()
-        .map(|c| container_status(worker, pod, c, "ContainerCreating", ended))
+        .map(|c| {
+            // Nobody asks whether an ephemeral container has started or is ready.
+            let mut status = container_status(worker, pod, c, "ContainerCreating", ended);
+            status.set(&["ready"], false);
+            status.remove(&["started"]);
+            status
+        })
         .collect();
     status.set_or_remove(&["ephemeralContainerStatuses"], ephemeral);
     let conditions = conditions(worker, pod, phase, ended, generation, now);

@@ -775,6 +775,9 @@ impl Worker {
             return Err(("ContainerCreating".into(), String::new()));
         };
         let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
+        if let Some(other) = self.process_namespace(pod, container) {
+            host.share_processes(&other.host);
+        }
         if let Some(volumes) = self.volumes.borrow().clone() {
             volumes::mount(&volumes, container.value(), &env, host.files()).map_err(config)?;
         }
@@ -811,6 +814,21 @@ impl Worker {
         self.container_event(&name, EventType::Normal, "Started", "Container started");
         self.post_start(pod, container).await;
         Ok(())
+    }
+
+    /// A running container whose processes this one sees: the target of an ephemeral container, or
+    /// any of a pod that shares its process namespace.
+    fn process_namespace(&self, pod: &Object, container: Container<'_>) -> Option<Rc<Run>> {
+        let target = container.value().get("targetContainerName").str();
+        if !target.is_empty() {
+            return self.run_of(target, false).filter(|r| r.is_running());
+        }
+        if !pod.spec().bool_at(&["shareProcessNamespace"]) {
+            return None;
+        }
+        let slots = self.slots.borrow();
+        let mut runs = slots.values().filter_map(|s| s.run.clone());
+        runs.find(|r| r.is_running())
     }
 
     /// What a container runs.

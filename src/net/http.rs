@@ -5,7 +5,7 @@
 use core::net::Ipv4Addr;
 
 /// An HTTP/1.1 request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpRequest {
     /// `GET`.
     pub method: String,

@@ -430,6 +430,12 @@ impl Files {
         Ok(())
     }
 
+    /// A view whose root is a directory of this file system, as `chroot` gives it.
+    pub fn below(&self, path: &str) -> Result<Files> {
+        let root = self.dir(path)?;
+        Ok(Files { root, ..self.clone() })
+    }
+
     /// The entry at `path`; the last link is followed when `follow`.
     fn resolve(&self, path: &str, follow: bool) -> Result<Entry> {
         let mut links = 0;

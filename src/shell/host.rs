@@ -298,7 +298,7 @@ struct Inner {
     name: RefCell<String>,
     files: Files,
     commands: RefCell<Commands>,
-    processes: Processes,
+    processes: RefCell<Rc<Processes>>,
     dialect: Dialect,
     editor: RefCell<Option<Editor>>,
     completers: RefCell<BTreeMap<String, super::editor::SharedCompleter>>,
@@ -329,7 +329,11 @@ impl Host {
             name: RefCell::new(name.to_owned()),
             files,
             commands: RefCell::new(Commands::new()),
-            processes: Processes::starting_at(if dialect == Dialect::Bash { 1_000 } else { 1 }),
+            processes: RefCell::new(Rc::new(Processes::starting_at(if dialect == Dialect::Bash {
+                1_000
+            } else {
+                1
+            }))),
             dialect,
             editor: RefCell::new(None),
             completers: RefCell::default(),
@@ -398,14 +402,26 @@ impl Host {
     }
 
     /// The processes.
-    pub fn processes(&self) -> &Processes {
-        &self.0.processes
+    pub fn processes(&self) -> Rc<Processes> {
+        self.0.processes.borrow().clone()
+    }
+
+    /// Puts the machine into the process namespace of another, as containers of a pod that share
+    /// theirs are; to be called before its first process starts. The root directory of the other's
+    /// first process is below `/proc`.
+    pub fn share_processes(&self, other: &Host) {
+        *self.0.processes.borrow_mut() = other.processes();
+        let mine = &self.0.files;
+        // A full file system lacks the directory, and nothing else.
+        if mine.make_dirs("/proc/1").is_ok() {
+            let _ = mine.mount("/proc/1/root", other.files(), "/");
+        }
     }
 
     /// Starts a process; it lives as long as the handle.
     pub fn start_process(&self, command: &str, parent: u32) -> Process {
         self.spend(PROCESS_TIME);
-        self.0.processes.start(command, parent, self.0.sim.now())
+        self.processes().start(command, parent, self.0.sim.now())
     }
 
     /// Sets what is told of the processor time that the machine's processes use.

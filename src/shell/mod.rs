@@ -46,3 +46,4 @@ pub use process::{
 };
 pub use regex::Regex;
 pub use shell::{Names, Shell, ShellOptions, default_env};
+pub use tools::tar;

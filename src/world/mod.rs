@@ -121,6 +121,7 @@ impl World {
                 } else {
                     Files::with_base(&sim)
                 };
+                let _ = own.write("/etc/hostname", format!("{node}\n"));
                 kubelets.start(node, &own);
             }
             Some(kubelets)

@@ -14,6 +14,7 @@ mod proc;
 mod sed;
 mod sh;
 mod sort;
+pub mod tar;
 
 use super::host::Commands;
 
@@ -62,6 +63,8 @@ pub(super) fn register(commands: &mut Commands) {
         "/bin/chmod" => fs::chmod,
         "/bin/chown" => fs::chown,
         "/bin/chgrp" => fs::chown,
+        "/bin/tar" => tar::tar,
+        "/usr/sbin/chroot" => sh::chroot,
         "stat" => fs::stat,
         "find" => fs::find,
         "du" => fs::du,

@@ -1,7 +1,48 @@
 //! `sh` and `bash` as programs: `-c`, a script's file, or the standard input.
 
-use super::super::host::Context;
+use super::super::host::{Commands, Context, Dialect, Host};
 use super::super::shell::run_in;
+
+/// `chroot DIR [COMMAND…]`: a program with the tools of a node whose root is `DIR`.
+pub(super) async fn chroot(c: Context) -> i32 {
+    let Some(dir) = c.arg(1) else {
+        c.error("missing operand");
+        c.stderr.line("Try 'chroot --help' for more information.");
+        return 125;
+    };
+    let Ok(files) = c.files.below(&c.path(dir)) else {
+        c.error(format!(
+            "cannot change root directory to '{dir}': No such file or directory"
+        ));
+        return 125;
+    };
+    let mut args = c.args.get(2..).unwrap_or_default().to_vec();
+    if args.is_empty() {
+        args = vec!["/bin/bash".to_owned(), "-i".to_owned()];
+    }
+    let host = Host::new(
+        &c.sim,
+        &c.host.name(),
+        files.clone(),
+        Commands::with_tools(),
+        Dialect::Bash,
+    );
+    let name = args.first().cloned().unwrap_or_default();
+    let inside = Context {
+        host: host.clone(),
+        args,
+        cwd: "/".to_owned(),
+        files,
+        ..c.clone()
+    };
+    match host.exec(inside) {
+        Ok(future) => future.await,
+        Err(_) => {
+            c.error(format!("failed to run command '{name}': No such file or directory"));
+            127
+        }
+    }
+}
 
 pub(super) async fn run(c: Context) -> i32 {
     let name = c.name().to_owned();

@@ -135,6 +135,7 @@ fn give(server: &Rc<Server>, incoming: &Incoming, response: Response) -> Answer 
             server.clock.kick();
             answer::failure(&Status::bad_request("Upgrade request required"), style)
         }
+        Payload::Forward(_) => answer::failure(&Status::bad_request("Upgrade request required"), style),
     }
 }
 
