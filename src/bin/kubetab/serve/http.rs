@@ -13,7 +13,7 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use kubetab::api::{Method, Status};
+use kubetab::api::{Method, Request, Status, auth};
 use kubetab::limits;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +23,7 @@ use super::answer::{self, Answer, Style};
 use super::identity::{self, Peer};
 use super::negotiate::{self, Format, View, Wanted};
 use super::rest::{self, Incoming};
-use super::{Server, hex, random};
+use super::{Server, hex, proxy, random, upgrade};
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -111,7 +111,8 @@ fn uuid() -> String {
     parts.map(hex).join("-")
 }
 
-async fn respond(server: &Rc<Server>, peer: &Peer, request: hyper::Request<Received>) -> Answer {
+async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<Received>) -> Answer {
+    let upgrade = upgrade::wanted(request.headers()).map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
     let (parts, body) = request.into_parts();
     let header = |name: HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
     let query: Vec<(String, String)> = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes())
@@ -162,33 +163,66 @@ async fn respond(server: &Rc<Server>, peer: &Peer, request: hyper::Request<Recei
     let wanted = match negotiate::choose(&accept) {
         Ok(wanted) => wanted,
         // Documents and logs are given whatever is accepted.
-        Err(_) if !is_resource(&path) || path.ends_with("/log") => plain.wanted,
+        Err(_) if upgrade.is_some() || !is_resource(&path) || path.ends_with("/log") => plain.wanted,
         Err(status) => return answer::failure(&status, &plain),
     };
     let content_type = header(CONTENT_TYPE).to_owned();
     let style = Style { wanted, ..plain };
-    let limited = Limited::new(body, limits::REQUEST_BYTES);
-    let body: Bytes = match limited.collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            let message = format!("Request entity too large: limit is {}", limits::REQUEST_BYTES);
-            return answer::failure(&Status::failure(413, "RequestEntityTooLarge", message), &style);
-        }
-        Err(_) => return answer::failure(&Status::bad_request("the body could not be read"), &style),
-    };
-    let incoming = Incoming {
+    let mut incoming = Incoming {
         method,
         path,
         query,
         content_type,
-        body,
+        body: Bytes::new(),
         user,
         impersonate,
         client,
         style,
         accept,
     };
-    rest::serve(server, incoming).await
+    if let Some((protocol, on)) = upgrade {
+        return upgrade::serve(server, incoming, protocol, &parts.headers, on).await;
+    }
+    match Limited::new(body, limits::REQUEST_BYTES).collect().await {
+        Ok(collected) => incoming.body = collected.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            let message = format!("Request entity too large: limit is {}", limits::REQUEST_BYTES);
+            let status = Status::failure(413, "RequestEntityTooLarge", message);
+            return answer::failure(&status, &incoming.style);
+        }
+        Err(_) => return answer::failure(&Status::bad_request("the body could not be read"), &incoming.style),
+    }
+    if proxy::parse(&incoming.path).is_some() {
+        return proxy::serve(server, incoming, &parts.headers, parts.method.as_str()).await;
+    }
+    let (method, path) = (incoming.method, incoming.path.clone());
+    let watch = matches!(incoming.param("watch"), "true" | "1");
+    let answer = match path.as_str() {
+        "/metrics" => metrics(server, &incoming),
+        _ => rest::serve(server, incoming).await,
+    };
+    server
+        .metrics
+        .count(server.world.api(), method, &path, watch, answer.status().as_u16());
+    answer
+}
+
+fn metrics(server: &Server, incoming: &Incoming) -> Answer {
+    let mut request = Request::get("/metrics");
+    request.user = incoming.user.clone();
+    request.impersonate = incoming.impersonate.clone();
+    match auth::check(server.world.api(), &mut request) {
+        Ok(()) => {
+            let text = server.metrics.text(server.world.api());
+            answer::bytes(
+                200,
+                "text/plain; version=0.0.4; charset=utf-8",
+                text.into_bytes(),
+                incoming.style.gzip,
+            )
+        }
+        Err(status) => answer::failure(&status, &incoming.style),
+    }
 }
 
 fn without_port(host: &str) -> &str {

@@ -8,11 +8,17 @@ mod clock;
 mod http;
 mod identity;
 mod kubeconfig;
+mod metrics;
 mod negotiate;
 mod options;
 mod protobuf;
+mod proxy;
 mod rest;
+mod session;
+mod spdy;
 mod tls;
+mod upgrade;
+mod websocket;
 
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
@@ -39,6 +45,7 @@ pub struct Server {
     /// The `Host` headers that a server without TLS answers; empty for all. A page in a browser
     /// could else reach it by a name of its own.
     hosts: Vec<String>,
+    metrics: metrics::Metrics,
 }
 
 /// Random bytes from the machine.
@@ -104,6 +111,7 @@ async fn serve(options: Options) -> Result<(), String> {
             open: options.http,
         },
         hosts,
+        metrics: metrics::Metrics::default(),
     });
     let driver = clock.clone();
     tokio::task::spawn_local(async move { driver.drive().await });

@@ -163,7 +163,7 @@ fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
         let content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
         return answer::bytes(code, content_type, text.into_bytes(), style.gzip);
     }
-    if !text.starts_with(['{', '[']) {
+    if !text.starts_with('{') {
         return answer::text(code, text);
     }
     if style.wanted.format == Format::Json && !style.pretty {
