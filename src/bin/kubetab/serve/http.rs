@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming as Received};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, IF_NONE_MATCH, USER_AGENT};
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -119,6 +119,7 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         .into_owned()
         .collect();
     let accept = header(ACCEPT).to_owned();
+    let if_none_match = header(IF_NONE_MATCH).to_owned();
     let plain = Wanted {
         format: Format::Json,
         view: View::Whole,
@@ -179,6 +180,7 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         client,
         style,
         accept,
+        if_none_match,
     };
     if let Some((protocol, on)) = upgrade {
         return upgrade::serve(server, incoming, protocol, &parts.headers, on).await;

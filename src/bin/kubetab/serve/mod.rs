@@ -10,6 +10,7 @@ mod identity;
 mod kubeconfig;
 mod metrics;
 mod negotiate;
+mod openapi;
 mod options;
 mod protobuf;
 mod proxy;

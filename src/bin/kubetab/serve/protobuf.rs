@@ -353,10 +353,10 @@ impl Choice {
 
 /// Writes protobuf's wire format.
 #[derive(Default)]
-struct Writer(Vec<u8>);
+pub struct Writer(pub Vec<u8>);
 
 impl Writer {
-    fn varint(&mut self, mut n: u64) {
+    pub fn varint(&mut self, mut n: u64) {
         while n >= 0x80 {
             self.0.push(n as u8 | 0x80);
             n >>= 7;
@@ -364,12 +364,12 @@ impl Writer {
         self.0.push(n as u8);
     }
 
-    fn number(&mut self, number: u32, value: u64) {
+    pub fn number(&mut self, number: u32, value: u64) {
         self.varint(u64::from(number) << 3);
         self.varint(value);
     }
 
-    fn bytes(&mut self, number: u32, bytes: &[u8]) {
+    pub fn bytes(&mut self, number: u32, bytes: &[u8]) {
         self.varint(u64::from(number) << 3 | 2);
         self.varint(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
@@ -442,7 +442,7 @@ impl Writer {
             Expr::Ref(name) => {
                 let Some(ty) = schema::by_name(name) else { return };
                 let mut inner = Writer::default();
-                if inner.message(&ty, &[], value, depth + 1).is_some() {
+                if inner.object(&ty, &[], value, depth + 1).is_some() {
                     self.bytes(number, &inner.0);
                 }
             }
@@ -452,7 +452,7 @@ impl Writer {
     }
 
     /// The fields of a type below the numbers `prefix`, in the order of their numbers.
-    fn message(&mut self, ty: &Type, prefix: &[u32], value: &Value, depth: usize) -> Option<()> {
+    fn object(&mut self, ty: &Type, prefix: &[u32], value: &Value, depth: usize) -> Option<()> {
         let fields = table().get(&*ty.name)?;
         let below = |path: &[u32]| path.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
         let mut present: Vec<_> = fields
@@ -476,7 +476,7 @@ impl Writer {
                 let mut path = prefix.to_vec();
                 path.push(number);
                 let mut inner = Writer::default();
-                inner.message(ty, &path, value, depth + 1)?;
+                inner.object(ty, &path, value, depth + 1)?;
                 self.bytes(number, &inner.0);
                 continue;
             }
@@ -495,7 +495,7 @@ pub fn encode(value: &Value) -> Option<Vec<u8>> {
     let (api_version, kind) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
     let ty = schema::by_kind(api_version, kind)?;
     let mut raw = Writer::default();
-    raw.message(&ty, &[], value, 0)?;
+    raw.object(&ty, &[], value, 0)?;
     let mut meta = Writer::default();
     meta.bytes(1, api_version.as_bytes());
     meta.bytes(2, kind.as_bytes());

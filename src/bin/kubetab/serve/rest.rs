@@ -1,5 +1,6 @@
 //! Requests to the API's resources: from HTTP to [`kubetab::api::Request`], and the answers back.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use futures::StreamExt;
@@ -15,7 +16,7 @@ use super::Server;
 use super::answer::{self, Answer, Style};
 use super::body::Content;
 use super::negotiate::{self, Format, View};
-use super::protobuf;
+use super::{openapi, protobuf};
 
 /// A watch without a timeout of its own ends after this long (the server's `--min-request-timeout`
 /// is half an hour; it adds up to as much again at random).
@@ -34,6 +35,8 @@ pub struct Incoming {
     pub client: Rc<str>,
     pub style: Style,
     pub accept: String,
+    /// The hash of the document that the client has.
+    pub if_none_match: String,
 }
 
 impl Incoming {
@@ -166,6 +169,10 @@ fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
     if !text.starts_with('{') {
         return answer::text(code, text);
     }
+    let path = incoming.path.trim_end_matches('/');
+    if path.starts_with("/openapi/") && code == 200 {
+        return openapi_document(incoming, &text);
+    }
     if style.wanted.format == Format::Json && !style.pretty {
         return answer::bytes(code, "application/json", text.into_bytes(), style.gzip);
     }
@@ -173,6 +180,26 @@ fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
         Ok(value) => answer::tree(code, &value, style),
         Err(_) => answer::bytes(code, "application/json", text.into_bytes(), style.gzip),
     }
+}
+
+/// An OpenAPI document. Clients keep it and ask whether it still has the same hash.
+fn openapi_document(incoming: &Incoming, text: &str) -> Answer {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let etag = format!("\"{:016X}\"", hasher.finish());
+    let is_protobuf = incoming.path.starts_with("/openapi/v2") && incoming.accept.contains(openapi::ACCEPT);
+    let mut answer = if incoming.if_none_match == etag {
+        answer::bytes(304, "application/json", Vec::new(), false)
+    } else if is_protobuf {
+        let document = Value::from_json(text).unwrap_or_default();
+        let bytes = openapi::document(&document);
+        answer::bytes(200, openapi::CONTENT_TYPE, bytes, incoming.style.gzip)
+    } else {
+        answer::bytes(200, "application/json", text.as_bytes().to_vec(), incoming.style.gzip)
+    };
+    answer::set(&mut answer, "etag", &etag);
+    answer::set(&mut answer, "vary", "Accept-Encoding, Accept");
+    answer
 }
 
 /// The events of a watch, one JSON object a line.

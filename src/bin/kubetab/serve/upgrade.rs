@@ -116,6 +116,10 @@ pub async fn serve(
             Protocol::WebSocket => exec_websocket(server, &incoming, headers, on, session),
             Protocol::Spdy => exec_spdy(server, &incoming, headers, on, session),
         },
+        Payload::Forward(way) => {
+            let connect = Rc::new(move |port| way.connect(port));
+            forward(server, &incoming, protocol, headers, on, connect)
+        }
         _ => {
             let status = Status::bad_request("this path takes no connections");
             answer::failure(&status, &incoming.style)
