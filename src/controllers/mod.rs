@@ -25,6 +25,7 @@ pub mod persistent_volume;
 pub mod pod_gc;
 pub mod pods;
 pub mod replica_set;
+pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
 pub mod service_pods;
@@ -74,6 +75,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ),
         ("provisioner", persistent_volume::provisioner::start),
         ("pod-garbage-collector-controller", pod_gc::start),
+        ("resourcequota-controller", resource_quota::start),
         ("root-ca-certificate-publisher-controller", root_ca::start),
         ("serviceaccount-controller", service_account::start),
         ("statefulset-controller", stateful_set::start),

@@ -174,6 +174,8 @@ pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Resu
             .await;
         object = made.map_err(|e| match failed {
             "" => e,
+            // The sentence about secrets has no colon.
+            failed if failed.ends_with(" secret") => Error::plain(format!("{failed} {}", e.message())),
             failed => Error::plain(format!("{failed}: {}", e.message())),
         })?;
     }

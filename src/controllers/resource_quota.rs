@@ -1,0 +1,178 @@
+//! The ResourceQuota controller: writes what a namespace uses of its quotas when a quota is new or
+//! changed, and when something that it may count is gone or has ended. What is created is counted
+//! by admission.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::context::{Context, resource};
+use super::pods;
+use crate::api::admission::quota;
+use crate::api::{ApiServer, Client, Informer, Object, ObjectKey, Resource, Status};
+use crate::sim::WorkQueue;
+use crate::value::Value;
+
+const NAME: &str = "resourcequota-controller";
+
+/// Several deletions are counted together after this time.
+const BATCH: Duration = Duration::from_millis(100);
+
+/// What quotas count besides what `count/…` names.
+const WATCHED: [(&str, &str); 12] = [
+    ("", "configmaps"),
+    ("", "persistentvolumeclaims"),
+    ("", "pods"),
+    ("", "replicationcontrollers"),
+    ("", "secrets"),
+    ("", "services"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+];
+
+#[derive(Clone)]
+struct Controller(Rc<Inner>);
+
+struct Inner {
+    api: ApiServer,
+    client: Client,
+    quotas: Informer,
+    quota_resource: Rc<Resource>,
+    queue: WorkQueue<ObjectKey>,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let informers = context.informers();
+    let quota_resource = resource(api, "", "resourcequotas");
+    let controller = Controller(Rc::new(Inner {
+        api: api.clone(),
+        client: context.client(NAME),
+        quotas: informers.of(&quota_resource),
+        quota_resource,
+        queue: WorkQueue::new(context.sim()),
+    }));
+    let c = controller.clone();
+    controller.0.quotas.on_change(move |_, new| {
+        if let Some(quota) = new
+            && quota.spec().get("hard") != quota.status().get("hard")
+        {
+            c.0.queue.add(quota.key());
+        }
+    });
+    for (group, name) in WATCHED {
+        let c = controller.clone();
+        let informer = informers.of(&resource(api, group, name));
+        informer.on_change(move |old, new| {
+            if let Some(old) = old
+                && frees(old, new)
+            {
+                c.0.quotas
+                    .each(old.namespace(), |quota| c.0.queue.add_after(quota.key(), BATCH));
+            }
+        });
+    }
+    let c = controller.clone();
+    let synced = vec![controller.0.quotas.clone()];
+    context.run(NAME, &controller.0.queue, 5, synced, move |key| {
+        let c = c.clone();
+        async move { c.sync(&key).await }
+    });
+}
+
+/// Whether a change may leave something of a quota free.
+fn frees(old: &Object, new: Option<&Object>) -> bool {
+    match new {
+        None => true,
+        Some(new) => match new.kind() {
+            "Pod" => pods::is_terminal(new) && !pods::is_terminal(old),
+            "Service" => old.spec().get("type") != new.spec().get("type"),
+            "PersistentVolumeClaim" => old.spec().get("resources") != new.spec().get("resources"),
+            _ => false,
+        },
+    }
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let Some(present) = inner.quotas.get(key) else {
+            return Ok(());
+        };
+        let mut status = present.status().clone();
+        status.set_or_remove(&["hard"], present.spec().get("hard"));
+        let mut used = Value::map();
+        // Counted over what is stored, as admission counts, so that the two agree.
+        for (name, amount) in quota::count(&inner.api, &present) {
+            used.set(&[name.as_str()], amount.to_string());
+        }
+        status.set_or_remove(&["used"], used);
+        if &status == present.status() {
+            return Ok(());
+        }
+        let mut value = present.value().clone();
+        value.set(&["status"], status);
+        match inner.client.update_status(&inner.quota_resource, value).await {
+            Err(failure) if failure.is_not_found() => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::{list, obj};
+
+    #[test]
+    fn what_is_used() {
+        let world = World::new();
+        world.start(start);
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": "a", "namespace": "default" },
+        });
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "ResourceQuota", "metadata": obj! { "name": "q", "namespace": "default" },
+            "spec": obj! { "hard": obj! { "pods": "2", "configmaps": "9", "requests.cpu": "1" } },
+        });
+        world.run(1);
+        let used = || {
+            let quota = world.get("", "resourcequotas", "q");
+            quota.status().get("used").to_json()
+        };
+        assert_eq!(used(), r#"{"configmaps":"1","pods":"0","requests.cpu":"0"}"#);
+        let resources = obj! { "requests": obj! { "cpu": "100m" } };
+        let containers = list![obj! { "name": "c", "image": "nginx", "resources": resources }];
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "Pod", "metadata": obj! { "name": "p", "namespace": "default" },
+            "spec": obj! { "containers": containers },
+        });
+        world.delete("", "configmaps", "a", Value::Null);
+        world.run(1);
+        assert_eq!(used(), r#"{"configmaps":"0","pods":"1","requests.cpu":"100m"}"#);
+        world.patch_sub(
+            "",
+            "pods",
+            "p",
+            "status",
+            obj! { "status": obj! { "phase": "Succeeded" } },
+        );
+        world.run(1);
+        assert_eq!(used(), r#"{"configmaps":"0","pods":"0","requests.cpu":"0"}"#);
+        world.patch(
+            "",
+            "resourcequotas",
+            "q",
+            obj! { "spec": obj! { "hard": obj! { "services": "3" } } },
+        );
+        world.run(1);
+        let quota = world.get("", "resourcequotas", "q");
+        assert_eq!(quota.status().str_at(&["hard", "services"]), "3");
+        assert_eq!(quota.status().str_at(&["used", "services"]), "0");
+    }
+}
