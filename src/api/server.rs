@@ -467,6 +467,7 @@ impl ApiServer {
                 resource.kind, resource.version, resource.kind
             ))
         };
+        let sent = value;
         let mut decoded = decode(value, &ty).map_err(|why| cannot(&why))?;
         if !decoded.unknown.is_empty() {
             match request.param("fieldValidation") {
@@ -481,6 +482,14 @@ impl ApiServer {
             }
         }
         let mut value = decoded.value;
+        if sent
+            .at(&["metadata", "managedFields"])
+            .as_list()
+            .is_some_and(<[Value]>::is_empty)
+        {
+            // An empty list asks to forget the owners, and would be left out: one empty entry asks too.
+            value.set(&["metadata", "managedFields"], Value::list(vec![Value::map()]));
+        }
         value.set(&["apiVersion"], api_version);
         value.set(&["kind"], resource.kind.clone());
         Ok(value)

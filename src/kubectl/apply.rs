@@ -601,7 +601,13 @@ async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), 
             )));
         };
         let group = if *group == "core" { "" } else { group };
-        kinds.push((crate::api::resource::join(group, version), (*kind).to_owned()));
+        let api_version = crate::api::resource::join(group, version);
+        if super::mapper::of_kind(&cmd.resources(), &api_version, kind).is_none() {
+            return Err(Error::plain(format!(
+                "no matches for kind {kind:?} in version {api_version:?}"
+            )));
+        }
+        kinds.push((api_version, (*kind).to_owned()));
     }
     if allowed.is_empty() {
         cmd.err("W1121 00:00:00.000000       1 prune.go:71] Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.");
@@ -638,7 +644,15 @@ async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), 
                     object.set(&["apiVersion"], resource.api_version());
                     object.set(&["kind"], resource.kind.clone());
                     if dry != DryRun::Client {
-                        let mut options = crate::obj! { "propagationPolicy": "Background" };
+                        let policy = match cmd.flags.str("cascade") {
+                            "foreground" => "Foreground",
+                            "orphan" | "false" => "Orphan",
+                            _ => "Background",
+                        };
+                        let mut options = crate::obj! { "propagationPolicy": policy };
+                        if cmd.flags.int("grace-period") >= 0 {
+                            options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
+                        }
                         if dry == DryRun::Server {
                             options.set(&["dryRun"], crate::list!["All"]);
                         }

@@ -650,3 +650,278 @@ pub fn owners_of<'a>(list: &'a Value, operation: &'a str, path: &'a [&'a str]) -
         .iter()
         .filter(move |e| e.str_at(&["operation"]) == operation && has(e.get("fieldsV1"), path))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::{ApiServer, Body, Method, Request};
+    use crate::list;
+    use crate::sim::Sim;
+
+    fn server() -> ApiServer {
+        let api = ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000)));
+        api.restore(obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "default" } })
+            .unwrap();
+        api
+    }
+
+    const WEB: &str = "/apis/apps/v1/namespaces/default/deployments/web";
+
+    fn web(replicas: i64, image: &str) -> Value {
+        let containers = list![obj! { "name": "nginx", "image": image }];
+        obj! {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": obj! { "name": "web", "namespace": "default" },
+            "spec": obj! {
+                "replicas": replicas,
+                "selector": obj! { "matchLabels": obj! { "app": "web" } },
+                "template": obj! {
+                    "metadata": obj! { "labels": obj! { "app": "web" } },
+                    "spec": obj! { "containers": containers },
+                },
+            },
+        }
+    }
+
+    fn send(api: &ApiServer, mut request: Request, manager: &str, kind: &str, body: Value) -> Value {
+        request = request.with("fieldManager", manager);
+        request.content_type = kind.into();
+        api.serve(request.body(Body::Value(body))).value()
+    }
+
+    fn applies(api: &ApiServer, path: &str, manager: &str, config: Value) -> Value {
+        send(
+            api,
+            Request::new(Method::Patch, path),
+            manager,
+            "application/apply-patch+yaml",
+            config,
+        )
+    }
+
+    fn merges(api: &ApiServer, path: &str, manager: &str, patch: &str) -> Value {
+        let patch = Value::from_json(patch).unwrap();
+        send(
+            api,
+            Request::new(Method::Patch, path),
+            manager,
+            "application/merge-patch+json",
+            patch,
+        )
+    }
+
+    /// Each entry: its manager, operation and subresource, and its paths.
+    fn owners(object: &Value) -> String {
+        let mut all = String::new();
+        for e in object.at(&["metadata", "managedFields"]).items() {
+            let sub = e.str_at(&["subresource"]);
+            let paths = display_paths(e.get("fieldsV1")).join(" ");
+            all.push_str(&format!(
+                "{} {} {sub}: {paths}\n",
+                e.str_at(&["manager"]),
+                e.str_at(&["operation"])
+            ));
+        }
+        all
+    }
+
+    fn message(answer: &Value) -> String {
+        format!(
+            "{} {}",
+            answer.i64_at(&["code"]).unwrap_or(0),
+            answer.str_at(&["message"])
+        )
+    }
+
+    #[test]
+    fn fields_move_between_managers() {
+        let api = server();
+        applies(&api, WEB, "a", web(1, "i:1"));
+        let scale = format!("{WEB}/scale");
+        merges(&api, &scale, "", r#"{"spec":{"replicas":2}}"#);
+        merges(
+            &api,
+            WEB,
+            "editor",
+            r#"{"spec":{"template":{"spec":{"nodeName":"n"}}},"metadata":{"labels":{"x":"y"}}}"#,
+        );
+        let refused = applies(&api, WEB, "a", web(3, "i:1"));
+        expect_test::expect![[r#"409 Apply failed with 1 conflict: conflict with "" with subresource "scale" using apps/v1: .spec.replicas"#]]
+            .assert_eq(&message(&refused));
+        let refused = applies(&api, WEB, "b", web(5, "i:2"));
+        expect_test::expect![[r#"
+            409 Apply failed with 2 conflicts: conflicts with "" with subresource "scale" using apps/v1:
+            - .spec.replicas
+            conflicts with "a":
+            - .spec.template.spec.containers[name="nginx"].image"#]]
+        .assert_eq(&message(&refused));
+        let now = api.serve(Request::get(WEB)).value();
+        expect_test::expect![[r#"
+            a Apply : .spec.selector .spec.template.metadata.labels.app .spec.template.spec.containers[name="nginx"] .spec.template.spec.containers[name="nginx"].image .spec.template.spec.containers[name="nginx"].name
+             Update scale: .spec.replicas
+            editor Update : .metadata.labels .metadata.labels.x .spec.template.spec.nodeName
+        "#]]
+        .assert_eq(&owners(&now));
+        // What only the applier had goes with its configuration; what others have stays.
+        let mut less = web(2, "i:1");
+        less.remove(&["spec", "replicas"]);
+        let now = applies(&api, WEB, "a", less);
+        assert_eq!(now.i64_at(&["spec", "replicas"]), Some(2));
+        assert_eq!(now.str_at(&["metadata", "labels", "x"]), "y");
+    }
+
+    #[test]
+    fn what_only_an_applier_owned_goes() {
+        let api = server();
+        let config = |data: &str| {
+            let data = Value::from_json(data).unwrap();
+            obj! { "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": "c" }, "data": data }
+        };
+        let path = "/api/v1/namespaces/default/configmaps/c";
+        applies(&api, path, "a", config(r#"{"both":"1","only":"1"}"#));
+        applies(&api, path, "b", config(r#"{"both":"1"}"#));
+        let now = applies(&api, path, "a", config(r#"{}"#));
+        assert_eq!(now.get("data").to_json(), r#"{"both":"1"}"#);
+        let now = applies(&api, path, "b", config(r#"{"new":"1"}"#));
+        assert_eq!(now.get("data").to_json(), r#"{"new":"1"}"#);
+    }
+
+    #[test]
+    fn clients_may_reset_the_entries() {
+        for reset in ["[]", "[{}]"] {
+            let api = server();
+            applies(&api, WEB, "a", web(1, "i:1"));
+            let now = merges(
+                &api,
+                WEB,
+                "x",
+                &format!(r#"{{"metadata":{{"managedFields":{reset}}}}}"#),
+            );
+            assert_eq!(owners(&now), "", "{reset}");
+            // What is not tracked is tracked again from the next apply on.
+            let now = merges(&api, WEB, "x", r#"{"spec":{"replicas":2}}"#);
+            assert_eq!(owners(&now), "");
+            let now = applies(&api, WEB, "a", web(2, "i:1"));
+            assert!(owners(&now).contains("before-first-apply Update"), "{}", owners(&now));
+        }
+    }
+
+    #[test]
+    fn the_oldest_updaters_are_joined_and_times_alone_are_no_change() {
+        let api = server();
+        applies(&api, WEB, "a", web(1, "i:1"));
+        let mut last = Value::Null;
+        for i in 0..14 {
+            api.sim().run_for(Duration::from_secs(1));
+            last = merges(
+                &api,
+                WEB,
+                &format!("m{i:02}"),
+                &format!(r#"{{"metadata":{{"labels":{{"l{i}":"1"}}}}}}"#),
+            );
+        }
+        let text = owners(&last);
+        assert_eq!(
+            text.lines().filter(|l| l.contains(" Update ")).count(),
+            limits::UPDATE_MANAGERS
+        );
+        let ancient = text.lines().find(|l| l.starts_with("ancient-changes")).unwrap();
+        expect_test::expect![[r#"ancient-changes Update : .metadata.labels .metadata.labels.l0 .metadata.labels.l1 .metadata.labels.l2 .metadata.labels.l3 .metadata.labels.l4"#]]
+            .assert_eq(ancient);
+        api.sim().run_for(Duration::from_secs(1));
+        let again = merges(&api, WEB, "m13", r#"{"metadata":{"labels":{"l13":"1"}}}"#);
+        assert_eq!(again, last);
+    }
+
+    #[test]
+    fn configurations_that_cannot_be_applied() {
+        let api = server();
+        let with = |path: &[&str], value: Value| {
+            let mut config = web(1, "i");
+            config.set(path, value);
+            config
+        };
+        let containers = ["spec", "template", "spec", "containers"];
+        let rows = [
+            (
+                with(&["apiVersion"], "apps/v1beta1".into()),
+                "400 invalid object type: apps/v1beta1, Kind=Deployment",
+            ),
+            (
+                with(&["metadata", "managedFields"], list![]),
+                "400 metadata.managedFields must be nil",
+            ),
+            (
+                with(&["metadata", "name"], "other".into()),
+                "400 the name of the object (other) does not match the name on the URL (web)",
+            ),
+            (
+                with(&["spec", "replica"], 2.into()),
+                "500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema",
+            ),
+            (
+                with(&["spec", "replicas"], "two".into()),
+                "500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string",
+            ),
+            (
+                with(&containers, list![obj! { "name": "a" }, obj! { "name": "a" }]),
+                "500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name=\"a\"]",
+            ),
+            (
+                with(&containers, list![obj! { "image": "a" }]),
+                "500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields [\"name\"] (and doesn't have default values for any key fields)",
+            ),
+        ];
+        for (config, want) in rows {
+            assert_eq!(message(&applies(&api, WEB, "a", config)), want);
+        }
+        assert_eq!(
+            message(&applies(&api, WEB, "", web(1, "i"))),
+            "422 PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
+        );
+        let forced = Request::new(Method::Patch, WEB).with("force", "true");
+        assert_eq!(
+            message(&send(&api, forced, "a", "application/merge-patch+json", Value::map())),
+            "422 PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch"
+        );
+        assert_eq!(api.serve(Request::get(WEB)).code, 404);
+    }
+
+    #[test]
+    fn both_versions_of_an_autoscaler_are_one() {
+        let api = server();
+        let path = |v: &str| format!("/apis/autoscaling/{v}/namespaces/default/horizontalpodautoscalers/web");
+        let target = obj! { "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" };
+        let spec = obj! { "maxReplicas": 3, "scaleTargetRef": target, "targetCPUUtilizationPercentage": 50 };
+        let config = obj! {
+            "apiVersion": "autoscaling/v1",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": obj! { "name": "web" },
+            "spec": spec,
+        };
+        let first = applies(&api, &path("v1"), "a", config.clone());
+        assert_eq!(first.i64_at(&["spec", "targetCPUUtilizationPercentage"]), Some(50));
+        let again = applies(&api, &path("v1"), "a", config);
+        assert_eq!(first, again);
+        let v2 = api.serve(Request::get(path("v2"))).value();
+        assert_eq!(
+            v2.at(&["spec", "metrics"]).to_json(),
+            r#"[{"resource":{"name":"cpu","target":{"averageUtilization":50,"type":"Utilization"}},"type":"Resource"}]"#
+        );
+        let now = merges(&api, &path("v2"), "b", r#"{"spec":{"maxReplicas":4}}"#);
+        expect_test::expect![[r#"
+            a Apply : .spec.scaleTargetRef .spec.targetCPUUtilizationPercentage
+            b Update : .spec.maxReplicas
+        "#]]
+        .assert_eq(&owners(&now));
+        assert_eq!(
+            api.serve(Request::get(path("v1")))
+                .value()
+                .i64_at(&["spec", "maxReplicas"]),
+            Some(4)
+        );
+    }
+}
