@@ -193,6 +193,7 @@ fn owners(template: &Value, tracked: bool) -> Result<(), String> {
         let running = running_pod(template, i, sim.now());
         let mut pod = running.clone();
         pod.remove(&["status"]);
+        pod.remove(&["metadata", "resourceVersion"]);
         for (field, value) in [("labels", kept("labels")), ("ownerReferences", kept("ownerReferences"))] {
             pod.set_or_remove(&["metadata", field], value);
         }
