@@ -113,3 +113,15 @@ pub const DOCS_BYTES: usize = 4 * 1024 * 1024;
 
 /// OpenAPI documents that the server keeps: all of a fresh cluster's, and some of custom resources.
 pub const OPENAPI_DOCUMENTS: usize = 60;
+/// Bytes of an expression in CEL: cel-go's own limit of code points.
+pub const CEL_BYTES: usize = 100_000;
+
+/// Nesting of an expression in CEL. cel-go allows 250; the evaluator here uses the stack.
+pub const CEL_DEPTH: usize = 60;
+
+/// Height of the tree of an expression in CEL, which long sums and paths build without nesting.
+pub const CEL_HEIGHT: usize = 250;
+
+/// Steps of one expression in CEL, and what a string or list that it makes may hold: the API server's
+/// own budget of one rule is 1,000,000 units of cost (`celconfig.PerCallLimit`).
+pub const CEL_STEPS: usize = 1_000_000;

@@ -2,7 +2,7 @@
 //! Go's `encoding/json`), drops what the type lacks, and sets the schema's defaults.
 
 use super::quantity::{self, Quantity};
-use super::schema::{Expr, Field, Type, go_name};
+use super::schema::{self, Expr, Field, Type, go_name};
 use crate::value::{Key, Map, Value, intern};
 
 /// What decoding found besides errors.
@@ -127,6 +127,17 @@ impl Decoder {
         })
     }
 
+    /// A schema in a schema, where Go's own decoding drops unknown fields without a word.
+    fn schema(&mut self, value: &Value, path: &mut Path) -> Result<Value, String> {
+        let known = self.unknown.len();
+        let decoded = match schema::by_name(schema::JSON_SCHEMA) {
+            Some(ty) => self.fields(value, &ty, path),
+            None => Ok(value.clone()),
+        };
+        self.unknown.truncate(known);
+        decoded
+    }
+
     fn expr(&mut self, value: &Value, expr: &Expr, path: &mut Path) -> Result<Value, String> {
         match (expr, value) {
             (Expr::Any, _)
@@ -174,6 +185,15 @@ impl Decoder {
                     value.clone()
                 })
             }
+            (Expr::SchemaOr, Value::Map(_)) => self.schema(value, path),
+            (Expr::SchemaOr, Value::List(items)) => {
+                let items = items.iter().map(|v| match v {
+                    Value::Map(_) => self.schema(v, path),
+                    other => Ok(other.clone()),
+                });
+                Ok(Value::list(items.collect::<Result<_, _>>()?))
+            }
+            (Expr::SchemaOr, _) => Ok(value.clone()),
             (Expr::Ref(_) | Expr::Inline(_), _) => match expr.resolve() {
                 Some(ty) => self.fields(value, &ty, path),
                 None => Ok(value.clone()),
@@ -234,6 +254,14 @@ fn is_left_out(ty: &Type, field: &Field, value: &Value) -> bool {
                 | "paused"
                 | "publishNotReadyAddresses"
                 | "globalDefault"
+                | "deprecated"
+                | "preserveUnknownFields"
+                | "nullable"
+                | "uniqueItems"
+                | "exclusiveMaximum"
+                | "exclusiveMinimum"
+                | "x-kubernetes-embedded-resource"
+                | "x-kubernetes-int-or-string"
         ),
         Value::Int(_) => {
             let of_status = ty.bare_name().ends_with("Status")
@@ -281,7 +309,7 @@ fn go_type(expr: &Expr) -> String {
         Expr::IntOrString => "intstr.IntOrString".into(),
         Expr::Time => "v1.Time".into(),
         Expr::MicroTime => "v1.MicroTime".into(),
-        Expr::Object | Expr::Any => "map[string]interface {}".into(),
+        Expr::Object | Expr::Any | Expr::SchemaOr => "map[string]interface {}".into(),
         Expr::List(item) => format!("[]{}", go_type(item)),
         Expr::Map(item) => format!("map[string]{}", go_type(item)),
         Expr::Ref(name) => go_name(name).to_owned(),
@@ -315,7 +343,6 @@ fn wrong(value: &Value, path: &Path, go_type: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::schema;
     use crate::{list, obj};
 
     fn check(api_version: &str, kind: &str, value: Value) -> String {

@@ -3,6 +3,7 @@
 pub mod admission;
 mod apply;
 pub mod auth;
+pub mod cel;
 pub mod client;
 pub mod cron;
 pub mod custom;

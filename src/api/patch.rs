@@ -9,7 +9,7 @@ use super::request::PatchType;
 use super::schema::Type;
 use super::status::{FieldErrors, Status};
 use crate::value::Value;
-use crate::value::gofmt;
+use crate::value::{gofmt, gojson};
 
 pub use diff::{create_merge, create_three_way, create_three_way_merge, create_two_way};
 
@@ -27,10 +27,7 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
         PatchType::Json => json::apply(old.value(), patch),
         PatchType::Strategic => {
             let Some(ty) = ty else {
-                // Custom resources have no merge keys.
-                return Err(Status::unsupported_media_type(
-                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-                ));
+                return Err(no_strategic());
             };
             strategic::merge(old.value(), patch, ty).map_err(|why| match why {
                 strategic::Error::Patch(why) => Status::bad_request(why),
@@ -45,6 +42,26 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
             "server-side apply is not simulated for this subresource",
         )),
     }
+}
+
+/// The failure of a strategic patch of a custom resource, which has no merge keys.
+pub(super) fn no_strategic() -> Status {
+    Status::unsupported_media_type(
+        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+    )
+}
+
+/// The failure of a JSON or merge patch whose outcome cannot be decoded, for the reason in `status`.
+pub(super) fn undecodable(patched: &Value, status: &Status) -> Status {
+    // The sentence begins with what cannot be handled as what, which is left out here.
+    let why = status.message();
+    let why = why
+        .split_once(" cannot be handled as a ")
+        .and_then(|(_, rest)| rest.split_once(": "))
+        .map_or(why, |(_, why)| why);
+    let mut errors = FieldErrors::default();
+    errors.invalid("patch", &Value::from(gojson::compact(patched, false)), why);
+    Status::invalid("", "", "", &errors)
 }
 
 /// The failure of a strategic patch whose outcome is not of the kind's type.

@@ -39,6 +39,8 @@ pub enum Expr {
     Object,
     /// Anything.
     Any,
+    /// A JSON schema where a flag or a list may stand too (`JSONSchemaPropsOrBool`).
+    SchemaOr,
     List(Box<Expr>),
     Map(Box<Expr>),
     /// A type by its short name.
@@ -223,8 +225,14 @@ fn parse_expr(text: &str) -> Expr {
     }
 }
 
+/// The short name of the type of JSON schemas in definitions of custom resources.
+pub const JSON_SCHEMA: &str = "x:apis.apiextensions.v1.JSONSchemaProps";
+
 /// What a type without fields is, read from its header without parsing the type.
 fn special_of(name: &str) -> Option<Expr> {
+    if name.contains(".JSONSchemaPropsOr") {
+        return Some(Expr::SchemaOr);
+    }
     let (header, _) = index().texts.get(name).copied()?;
     special(header.split('\t').nth(2).unwrap_or(""))
 }

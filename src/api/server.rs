@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::apply::{self, Ownership};
 use super::auth::{self, Authorizer, User};
-use super::custom::CustomVersion;
+use super::custom::{CustomVersion, structural};
 use super::decode::decode;
 use super::docs::Docs;
 use super::object::{Object, ObjectKey};
@@ -306,6 +306,9 @@ impl ApiServer {
         if !sub.is_empty() {
             let bare = sub.split('/').next().unwrap_or("");
             if self.resource(group, version, &format!("{name}/{bare}")).is_none() {
+                if resource.custom.is_some() {
+                    return Err(Status::not_found(group, name, object));
+                }
                 return Err(Status::no_such_path());
             }
         }
@@ -513,6 +516,28 @@ impl ApiServer {
             )));
         }
         let mut unknown = Vec::new();
+        if let Some(ty) = schema::by_name(structural::OBJECT_META) {
+            let decoded = decode(value.get("metadata"), &ty);
+            let decoded = match (value.get("metadata"), decoded) {
+                (Value::Null, _) => None,
+                (_, Ok(decoded)) => Some(decoded),
+                (_, Err(why)) => {
+                    return Err(Status::bad_request(format!(
+                        "{} in version \"{}\" cannot be handled as a {}: {why}",
+                        resource.kind, resource.version, resource.kind
+                    )));
+                }
+            };
+            if let Some(decoded) = decoded {
+                value.set(&["metadata"], decoded.value);
+                unknown.extend(
+                    decoded
+                        .unknown
+                        .iter()
+                        .map(|u| u.replacen("unknown field \"", "unknown field \"metadata.", 1)),
+                );
+            }
+        }
         custom.complete(&mut value, &mut unknown);
         if !unknown.is_empty() {
             match request.param("fieldValidation") {
@@ -533,6 +558,7 @@ impl ApiServer {
     }
 
     fn create(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        creatable(target)?;
         let value = self.body(request, target, warnings)?;
         let object = self.create_object(request, target, value, warnings)?;
         let mut response = self.represent(request, target, object);
@@ -728,7 +754,8 @@ impl ApiServer {
         if strategy.has_generation() {
             let annotations = |v: &Value| v.at(&["metadata", "annotations"]).clone();
             let annotated = strategy.annotations_count() && annotations(&value) != annotations(old.value());
-            let changed = !is_status && (annotated || spec_changed(&value, old.value()));
+            let plain_status = strategy.status_is_plain() && value.get("status") != old.status();
+            let changed = !is_status && (annotated || plain_status || spec_changed(&value, old.value()));
             let deleting = value.at(&["metadata"]).has("deletionTimestamp") && !old.is_deleting();
             value.set(
                 &["metadata", "generation"],
@@ -743,12 +770,14 @@ impl ApiServer {
         value.set_or_remove(&["metadata", "managedFields"], managed);
         let mut errors = FieldErrors::default();
         metadata::validate_update(&value, old, &mut errors);
-        if !is_status {
+        if is_status {
+            strategy.validate_status(&value, old, &mut errors);
+        } else {
             metadata::validate(&value, target, strategy, &mut errors);
             // What did not change was valid when it was stored.
-            if spec_changed(&value, old.value()) {
-                strategy.validate_update(&value, old, &mut errors);
-                strategy.validate(&value, &mut errors);
+            let plain_status = strategy.status_is_plain() && value.get("status") != old.status();
+            if plain_status || spec_changed(&value, old.value()) {
+                strategy.validate_changed(&value, old, &mut errors);
             }
         }
         if !errors.is_empty() {
@@ -814,8 +843,15 @@ impl ApiServer {
             return self.apply(request, target, &patch, Some(&old), warnings);
         }
         let ty = schema::of(&target.resource);
+        if patch_type == PatchType::Strategic && target.resource.custom.is_some() {
+            return Err(patch::no_strategic());
+        }
         let patched = patch::apply(patch_type, &old, &patch, ty.as_deref())?;
         let value = match self.decode(&patched, request, target, warnings) {
+            // What these two give is decoded as a whole, and shown as a whole where that fails.
+            Err(status) if matches!(patch_type, PatchType::Json | PatchType::Merge) && status.code() == 400 => {
+                return Err(patch::undecodable(&patched, &status));
+            }
             // A strategic patch is turned into the kind's type by another way, with its own words.
             Err(status) if patch_type == PatchType::Strategic => {
                 let why = ty.as_deref().and_then(|ty| decode(&patched, ty).err());
@@ -882,6 +918,12 @@ impl ApiServer {
             if wanted && !present(&finalizers, name) {
                 finalizers.push(name.into());
             }
+        }
+        if let Some(name) = target.strategy().deletion_finalizer()
+            && !object.is_deleting()
+            && !present(&finalizers, name)
+        {
+            finalizers.push(name.into());
         }
         let asked = options.i64_at(&["gracePeriodSeconds"]);
         let grace = match target.strategy().grace(object, asked) {
@@ -1046,8 +1088,23 @@ fn delete_options(request: &mut Request) -> Result<Value, Status> {
     Ok(options)
 }
 
+/// Nothing new is created of a kind whose definition is being deleted.
+fn creatable(target: &Target) -> Result<(), Status> {
+    if target.resource.custom.as_ref().is_some_and(|c| c.terminating()) {
+        return Err(Status::failure(
+            405,
+            "MethodNotAllowed",
+            "create not allowed while custom resource definition is terminating",
+        ));
+    }
+    Ok(())
+}
+
 /// The warning that the server sends with every answer of a deprecated resource.
 fn deprecation(target: &Target) -> Option<String> {
+    if let Some(custom) = &target.resource.custom {
+        return custom.deprecation();
+    }
     match (&*target.resource.group, &*target.resource.name) {
         ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+".into()),
         ("", "endpoints") => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()),

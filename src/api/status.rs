@@ -405,6 +405,11 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
+    /// Adds an error whose value is printed as `bad` is; an empty one is left out.
+    pub fn add(&mut self, kind: FieldErrorKind, field: impl fmt::Display, bad: String, detail: impl Into<String>) {
+        self.push(kind, field, bad, detail);
+    }
+
     fn push(&mut self, kind: FieldErrorKind, field: impl fmt::Display, bad: String, detail: impl Into<String>) {
         self.0.push(FieldError {
             kind,

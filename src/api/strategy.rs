@@ -60,6 +60,21 @@ pub trait Strategy {
     /// Checks what may change.
     fn validate_update(&self, _new: &Value, _old: &Object, _errors: &mut FieldErrors) {}
 
+    /// Checks the new version of an update that changed more than metadata.
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        self.validate_update(new, old, errors);
+        self.validate(new, errors);
+    }
+
+    /// Checks the new version of an update through `/status`.
+    fn validate_status(&self, _new: &Value, _old: &Object, _errors: &mut FieldErrors) {}
+
+    /// Whether the status is a part like any other, which everybody may write and which
+    /// `metadata.generation` counts.
+    fn status_is_plain(&self) -> bool {
+        false
+    }
+
     /// Prepares an update through `/status`: by default everything but the status (and some of the
     /// metadata) stays.
     fn prepare_status(&self, new: &mut Value, old: &Object) {
@@ -106,6 +121,11 @@ pub trait Strategy {
     /// How deletion begins. `asked` is the request's `gracePeriodSeconds`.
     fn grace(&self, _object: &Object, _asked: Option<i64>) -> Grace {
         Grace::None
+    }
+
+    /// The finalizer that an object gets when its deletion begins.
+    fn deletion_finalizer(&self) -> Option<&'static str> {
+        None
     }
 
     /// Whether an object whose deletion was asked for stays for a reason besides its finalizers.

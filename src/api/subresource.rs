@@ -2,6 +2,7 @@
 //! kin.
 
 use super::apply::Ownership;
+use super::custom;
 use super::metrics::Usage;
 use super::object::Object;
 use super::patch;
@@ -172,6 +173,20 @@ fn scale_of(object: &Object) -> Value {
     }
 }
 
+/// `autoscaling/v1.Scale` of a custom resource, by the paths of its definition.
+fn custom_scale(object: &Object, paths: &custom::Scale) -> Value {
+    let mut metadata = Value::map();
+    for field in ["creationTimestamp", "name", "namespace", "resourceVersion", "uid"] {
+        metadata.set_or_remove(&[field], object.metadata().get(field).clone());
+    }
+    let count = |path: &[String]| custom::at(object.value(), path).as_i64().unwrap_or(0);
+    let mut spec = Value::map();
+    spec.set_or_remove(&["replicas"], count(&paths.spec_replicas));
+    let mut status = obj! { "replicas": count(&paths.status_replicas) };
+    status.set_or_remove(&["selector"], custom::at(object.value(), &paths.selector).str());
+    obj! { "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": spec, "status": status }
+}
+
 fn scale(
     api: &ApiServer,
     request: &mut Request,
@@ -180,7 +195,13 @@ fn scale(
 ) -> Result<Response, Status> {
     let target = whole(target);
     let old = api.find(&target)?;
-    let present = scale_of(&old);
+    let custom = target.resource.custom.clone();
+    let paths = custom.as_ref().and_then(|c| c.scale.as_ref());
+    let show = |object: &Object| match paths {
+        Some(paths) => custom_scale(object, paths),
+        None => scale_of(object),
+    };
+    let present = show(&old);
     let wanted = match request.method {
         Method::Get if table::wanted(&request.accept) => {
             let now = api.sim().now();
@@ -229,9 +250,15 @@ fn scale(
         ));
     }
     let mut value = old.value().clone();
-    value.set(&["spec", "replicas"], count);
+    match paths {
+        Some(paths) => {
+            let path: Vec<&str> = paths.spec_replicas.iter().map(String::as_str).collect();
+            value.set(&path, count);
+        }
+        None => value.set(&["spec", "replicas"], count),
+    }
     let object = api.update_owned(request, &target, &old, value, Ownership::Tracked("scale"), warnings)?;
-    Ok(Response::from(scale_of(&object)))
+    Ok(Response::from(show(&object)))
 }
 
 /// Puts a pod on a node, as the scheduler decided.

@@ -53,7 +53,12 @@ struct Inner {
 
 impl Context {
     pub fn new(api: &ApiServer, options: Options) -> Context {
-        let client = Client::new(api, "kube-controller-manager", User::system("kube-controller-manager"));
+        Context::named(api, options, "kube-controller-manager")
+    }
+
+    /// The context of the controllers of another component.
+    pub fn named(api: &ApiServer, options: Options, component: &'static str) -> Context {
+        let client = Client::new(api, component, User::system(component));
         Context(Rc::new(Inner {
             api: api.clone(),
             informers: Informers::new(&client),
@@ -169,6 +174,15 @@ impl Informers {
         let informer = Informer::start(&self.0.client, resource, ListOptions::default());
         self.0.informers.borrow_mut().insert(key, informer.clone());
         informer
+    }
+
+    /// Ends the informer of a resource that is no longer served.
+    pub fn forget(&self, group: &Rc<str>, name: &Rc<str>) {
+        let key = (group.clone(), name.clone());
+        self.0.owners.borrow_mut().remove(&key);
+        if let Some(informer) = self.0.informers.borrow_mut().remove(&key) {
+            informer.stop();
+        }
     }
 
     /// The index of a resource's objects by the uid of their controller.

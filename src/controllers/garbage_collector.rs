@@ -58,8 +58,8 @@ struct Inner {
     informers: Informers,
     graph: RefCell<Graph>,
     queue: WorkQueue<Work>,
-    /// Resources that are watched, by group and plural.
-    watched: RefCell<BTreeSet<(Rc<str>, Rc<str>)>>,
+    /// Resources that are watched, by group and plural, with the version of which they are.
+    watched: RefCell<BTreeMap<(Rc<str>, Rc<str>), Rc<str>>>,
 }
 
 /// Starts the controller.
@@ -104,11 +104,31 @@ fn followed(resource: &Resource) -> bool {
 
 impl Collector {
     fn watch_all(&self) {
-        for resource in self.0.api.resources().iter().filter(|r| followed(r)) {
+        let resources = self.0.api.resources();
+        // What is no longer served, or not in this version.
+        let gone: Vec<(Rc<str>, Rc<str>)> = {
+            let watched = self.0.watched.borrow();
+            let served = |group: &Rc<str>, name: &Rc<str>, version: &Rc<str>| {
+                resources
+                    .iter()
+                    .any(|r| r.group == *group && r.name == *name && r.version == *version)
+            };
+            let gone = watched
+                .iter()
+                .filter(|((group, name), version)| !served(group, name, version));
+            gone.map(|(key, _)| key.clone()).collect()
+        };
+        for (group, name) in gone {
+            self.0.informers.forget(&group, &name);
+            self.0.watched.borrow_mut().remove(&(group, name));
+        }
+        for resource in resources.iter().filter(|r| followed(r)) {
             let key = (resource.group.clone(), resource.name.clone());
-            if !self.0.watched.borrow_mut().insert(key) {
+            let known = self.0.watched.borrow().contains_key(&key);
+            if known {
                 continue;
             }
+            self.0.watched.borrow_mut().insert(key, resource.version.clone());
             let (c, r) = (self.clone(), resource.clone());
             self.0
                 .informers

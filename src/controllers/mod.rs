@@ -4,6 +4,7 @@
 pub mod api_service;
 pub mod context;
 pub mod cron_job;
+pub mod custom_resources;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
@@ -42,6 +43,14 @@ use crate::api::ApiServer;
 /// The running controllers of one world.
 pub struct Controllers {
     context: Context,
+}
+
+/// Starts the controllers that run inside the API server, without which custom resources would not be
+/// served.
+pub fn start_in_server(api: &ApiServer) -> Controllers {
+    let context = Context::named(api, Options::default(), "kube-apiserver");
+    custom_resources::start(&context);
+    Controllers { context }
 }
 
 /// Starts every controller that `options` do not turn off.

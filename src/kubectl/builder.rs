@@ -23,6 +23,8 @@ pub struct Select {
     /// A type without names means all of it (`get pods`).
     pub bare_type: bool,
     pub single_type: bool,
+    /// Objects must be of kinds that kubectl itself knows.
+    pub typed: bool,
     /// Objects of files are checked for `apiVersion` and `kind`, and looked up in the API's types.
     pub validate: bool,
 }
@@ -290,12 +292,32 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
                     found.errors.push(e);
                     continue;
                 }
+                if select.typed {
+                    known_kind(&info.resource)?;
+                }
                 found.infos.push(info);
             }
         }
     }
     found.errors.extend(targets.errors);
     Ok(found)
+}
+
+/// Whether kubectl's own scheme has a kind.
+///
+/// # Errors
+/// `no kind "Gadget" is registered for version "shop.acme.io/v1" in scheme …`
+pub fn known_kind(resource: &Resource) -> Result<(), Error> {
+    let own =
+        resource.custom.is_none() && !matches!(&*resource.group, "apiextensions.k8s.io" | "apiregistration.k8s.io");
+    if own {
+        return Ok(());
+    }
+    Err(Error::plain(format!(
+        "no kind {:?} is registered for version {:?} in scheme \"k8s.io/kubectl/pkg/scheme/scheme.go:28\"",
+        &*resource.kind,
+        resource.api_version()
+    )))
 }
 
 /// The objects of a list.
@@ -315,22 +337,23 @@ pub fn items(resource: &Rc<Resource>, list: &Value) -> Vec<Info> {
 
 /// What the client adds to a failure of listing with a selector.
 pub fn selector_error(e: Error, resource: &Resource, select: &Select) -> Error {
+    let e = e.asked("get", resource, "");
     match &e {
-        Error::Status(s)
-            if matches!(s.reason(), "BadRequest" | "NotFound")
-                && (!select.labels.is_empty() || !select.fields.is_empty()) =>
-        {
+        Error::Status(s) if matches!(s.reason(), "BadRequest" | "NotFound") => {
             let group_version = if resource.group.is_empty() {
                 format!("/{}", resource.version)
             } else {
                 resource.api_version()
             };
-            e.when(&format!(
-                "Unable to find {:?} that match label selector {:?}, field selector {:?}",
-                format!("{group_version}, Resource={}", resource.name),
-                select.labels,
-                select.fields
-            ))
+            let what = format!("{group_version}, Resource={}", resource.name);
+            e.when(&if select.labels.is_empty() && select.fields.is_empty() {
+                format!("Unable to list {what:?}")
+            } else {
+                format!(
+                    "Unable to find {what:?} that match label selector {:?}, field selector {:?}",
+                    select.labels, select.fields
+                )
+            })
         }
         _ => e,
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
+use super::discovery::Discovery;
 use super::error::Error;
 use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
@@ -86,6 +87,7 @@ pub struct Cmd {
     pub warned: RefCell<BTreeSet<String>>,
     /// Whether the deprecation of a bare `--dry-run` was told.
     pub noted: Cell<bool>,
+    pub discovery: Rc<Discovery>,
 }
 
 impl Cmd {
@@ -199,7 +201,10 @@ impl Cmd {
     /// The API server's failure.
     pub async fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Error> {
         let path = item(resource, scope(resource, namespace), name);
-        Ok(self.send(Request::get(path)).await?.value())
+        match self.send(Request::get(path)).await {
+            Ok(response) => Ok(response.value()),
+            Err(e) => Err(e.asked("get", resource, name)),
+        }
     }
 
     /// A list, as one object.
@@ -226,7 +231,10 @@ impl Cmd {
     ) -> Result<Value, Error> {
         let request =
             Request::new(Method::Post, resource.path(scope(resource, namespace))).body(Body::Value(object.clone()));
-        Ok(self.send(write.on(request)).await?.value())
+        match self.send(write.on(request)).await {
+            Ok(response) => Ok(response.value()),
+            Err(e) => Err(e.asked("post", resource, "")),
+        }
     }
 
     /// Replaces an object.
@@ -244,7 +252,10 @@ impl Cmd {
     ) -> Result<Value, Error> {
         let path = sub(item(resource, scope(resource, namespace), name), subresource);
         let request = Request::new(Method::Put, path).body(Body::Value(object.clone()));
-        Ok(self.send(write.on(request)).await?.value())
+        match self.send(write.on(request)).await {
+            Ok(response) => Ok(response.value()),
+            Err(e) => Err(e.asked("put", resource, name)),
+        }
     }
 
     /// Patches an object or a subresource of it.
@@ -265,7 +276,10 @@ impl Cmd {
         let path = sub(item(resource, scope(resource, namespace), name), subresource);
         let mut request = Request::new(Method::Patch, path).body(Body::Value(patch.clone()));
         request.content_type = kind.media_type().into();
-        Ok(self.send(write.on(request)).await?.value())
+        match self.send(write.on(request)).await {
+            Ok(response) => Ok(response.value()),
+            Err(e) => Err(e.asked("patch", resource, name)),
+        }
     }
 
     /// Deletes an object with these `DeleteOptions`.
@@ -281,12 +295,20 @@ impl Cmd {
     ) -> Result<Value, Error> {
         let path = item(resource, scope(resource, namespace), name);
         let request = Request::new(Method::Delete, path).body(Body::Value(options.clone()));
-        Ok(self.send(request).await?.value())
+        match self.send(request).await {
+            Ok(response) => Ok(response.value()),
+            Err(e) => Err(e.asked("delete", resource, name)),
+        }
     }
 
-    /// Every resource that the server has, without subresources.
+    /// Every resource that kubectl knows the server has.
     pub fn resources(&self) -> Rc<Vec<Rc<Resource>>> {
-        self.client.api().resources()
+        self.discovery.resources(&self.client)
+    }
+
+    /// What `find` finds among the resources that kubectl knows, or that the server has by now.
+    pub fn find_resource<T>(&self, find: impl Fn(&[Rc<Resource>]) -> Option<T>) -> Option<T> {
+        self.discovery.find(&self.client, find)
     }
 }
 

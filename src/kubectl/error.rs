@@ -1,6 +1,6 @@
 //! What a verb fails with, and how kubectl prints it.
 
-use crate::api::Status;
+use crate::api::{Resource, Status};
 use crate::value::Value;
 
 /// A failure of a command.
@@ -54,6 +54,28 @@ impl Error {
                 Error::Status(Status::from_value(&value))
             }
             Error::Plain(m) => Error::Plain(format!("{what}: {m}")),
+            other => other,
+        }
+    }
+
+    /// A path that no part of the server serves, with what was asked of it: `(get backups.acme.io)`. The
+    /// server's own groups answer with a `Status`, to which kubectl adds nothing.
+    pub fn asked(self, method: &str, resource: &Resource, name: &str) -> Error {
+        const NOWHERE: &str = "the server could not find the requested resource";
+        match self {
+            Error::Status(s) if s.code() == 404 && s.message() == NOWHERE && resource.custom.is_some() => {
+                let name = if name.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {name}")
+                };
+                let mut value = s.to_value();
+                value.set(
+                    &["message"],
+                    format!("{NOWHERE} ({method} {}{name})", resource.qualified()),
+                );
+                Error::Status(Status::from_value(&value))
+            }
             other => other,
         }
     }

@@ -108,6 +108,7 @@ pub static EXPOSE: Verb = Verb {
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let select = Select {
+        typed: true,
         args: cmd.args.clone(),
         files: true,
         ..Select::default()

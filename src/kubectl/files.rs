@@ -256,7 +256,7 @@ pub fn info(cmd: &Cmd, doc: Doc, validate: bool) -> Result<Info, Error> {
     }
     let name = object.str_at(&["metadata", "name"]).to_owned();
     let mut namespace = object.str_at(&["metadata", "namespace"]).to_owned();
-    let Some(resource) = mapper::of_kind(&cmd.resources(), &api_version, &kind) else {
+    let Some(resource) = cmd.find_resource(|all| mapper::of_kind(all, &api_version, &kind)) else {
         return Err(Error::plain(format!(
             "resource mapping not found for name: {name:?} namespace: {namespace:?} from {source:?}: no matches for \
              kind {kind:?} in version {api_version:?}\nensure CRDs are installed first"

@@ -470,7 +470,10 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
             }
             Target::Item(info) => {
                 let result = match fetch_table(cmd, item_request(cmd, &info)).await {
-                    Err(e) => Err(explain_missing(cmd, &info, e).await),
+                    Err(e) => {
+                        let e = e.asked("get", &info.resource, &info.name);
+                        Err(explain_missing(cmd, &info, e).await)
+                    }
                     ok => ok,
                 };
                 (info.resource, result)

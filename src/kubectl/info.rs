@@ -143,7 +143,7 @@ pub static API_RESOURCES: Verb = Verb {
     usage: "kubectl api-resources [flags] [options]",
     flags: &[&[
         flag("api-group", '\0', Kind::Str, "", "Only those of this API group."),
-        flag("cached", '\0', Kind::Bool, "false", "Use what is cached.").but("nothing is cached"),
+        flag("cached", '\0', Kind::Bool, "false", "Use what is cached."),
         flag("categories", '\0', Kind::Slice, "[]", "Only those of these categories."),
         flag(
             "namespaced",
@@ -190,7 +190,11 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
     }
     let group = cmd.flags.has("api-group").then(|| cmd.flags.str("api-group"));
     let namespaced = cmd.flags.has("namespaced").then(|| cmd.flags.bool("namespaced"));
-    let all = cmd.resources();
+    let all = if cmd.flags.bool("cached") {
+        cmd.resources()
+    } else {
+        cmd.discovery.refresh(&cmd.client)
+    };
     let mut list: Vec<Rc<Resource>> = Vec::new();
     for r in all.iter() {
         let fits = !r.name.contains('/')
@@ -285,7 +289,8 @@ async fn api_versions(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
     }
-    let mut list: Vec<String> = cmd.resources().iter().map(|r| r.api_version()).collect();
+    let known = cmd.discovery.refresh(&cmd.client);
+    let mut list: Vec<String> = known.iter().map(|r| r.api_version()).collect();
     list.sort();
     list.dedup();
     for v in list {

@@ -11,8 +11,8 @@ use crate::api::Resource;
 /// # Errors
 /// `the server doesn't have a resource type "podz"`.
 pub fn resource(cmd: &Cmd, word: &str) -> Result<Rc<Resource>, Error> {
+    let found = cmd.find_resource(|all| find(all, word));
     let all = cmd.resources();
-    let found = find(&all, word);
     if let Some(r) = &found
         && r.short_names.iter().any(|s| &**s == word)
     {

@@ -19,6 +19,7 @@ mod debug;
 mod delete;
 pub mod describe;
 mod diff;
+mod discovery;
 mod edit;
 mod error;
 mod events;
@@ -67,6 +68,7 @@ use crate::value::Value;
 
 pub use command::{Cmd, Verb};
 pub use complete::KubectlCompleter;
+use discovery::Discovery;
 pub use error::Error;
 pub use flags::{Flag, Kind};
 pub use help::markdown;
@@ -88,11 +90,12 @@ pub struct Local {
 /// kubectl as a command of a host, for a client of the API server; on a machine without a network
 /// it cannot listen.
 pub fn command(client: Client, local: Option<Local>) -> CommandFn {
+    let discovery = Rc::new(Discovery::default());
     Rc::new(move |cx| {
-        let (client, local) = (client.clone(), local.clone());
+        let (client, local, discovery) = (client.clone(), local.clone(), discovery.clone());
         async move {
             client.sim().sleep(STARTUP).await;
-            run(cx, client, local).await
+            run(cx, client, local, discovery).await
         }
         .boxed_local()
     })
@@ -148,7 +151,7 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
 const START: Duration = Duration::from_millis(15);
 
 /// Runs kubectl.
-async fn run(cx: Context, client: Client, local: Option<Local>) -> i32 {
+async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Discovery>) -> i32 {
     client.sim().sleep(START).await;
     let (verb, path, rest) = find(cx.rest());
     let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
@@ -243,6 +246,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>) -> i32 {
         config,
         warned: RefCell::default(),
         noted: Cell::new(false),
+        discovery,
     };
     match action(&cmd).await {
         Ok(()) => {

@@ -105,7 +105,8 @@ async fn find(cmd: &Cmd) -> Result<builder::Found, Error> {
     if cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
         return Err(Error::plain(NO_RESOURCE));
     }
-    let select = Select::of(cmd).bare_type();
+    let mut select = Select::of(cmd).bare_type();
+    select.typed = true;
     builder::find(cmd, &select, true).await
 }
 

@@ -51,6 +51,7 @@ static IMAGE: Verb = Verb {
 /// The objects that a subcommand changes.
 async fn find(cmd: &Cmd, args: Vec<String>) -> Result<Found, Error> {
     let mut select = Select::of(cmd);
+    select.typed = true;
     select.args = args;
     builder::find(cmd, &select, !cmd.flags.bool("local")).await
 }
@@ -600,6 +601,7 @@ fn describe(e: &Value) -> String {
 /// The variables of `--from=configmap/NAME`.
 async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
     let select = Select {
+        typed: true,
         args: vec![from.to_owned()],
         ..Select::default()
     };

@@ -69,6 +69,8 @@ struct Inner {
     api: ApiServer,
     network: Network,
     host: Host,
+    /// The controllers inside the API server, which end with the world.
+    in_server: controllers::Controllers,
     controllers: Option<controllers::Controllers>,
     scheduler: Option<scheduler::Scheduler>,
     kubelets: Option<Kubelets>,
@@ -100,6 +102,7 @@ impl World {
         })?;
         api.authorizer().set_mode(auth::rbac::Mode::NodeRbac);
         let network = Network::start(&api, mode);
+        let in_server = controllers::start_in_server(&api);
         let controllers = options
             .controllers
             .then(|| controllers::start(&api, controllers::Options::default()));
@@ -143,6 +146,7 @@ impl World {
             api,
             network,
             host,
+            in_server,
             controllers,
             scheduler,
             kubelets,
@@ -162,6 +166,11 @@ impl World {
 
     pub fn network(&self) -> &Network {
         &self.0.network
+    }
+
+    /// The controllers that run inside the API server.
+    pub fn controllers_in_server(&self) -> &controllers::Controllers {
+        &self.0.in_server
     }
 
     /// The controllers, when they run.

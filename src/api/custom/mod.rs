@@ -1,5 +1,8 @@
 //! Custom resources: what a CustomResourceDefinition makes the server serve.
 
+pub mod definition;
+pub mod openapi;
+mod rules;
 pub mod structural;
 
 use std::rc::Rc;
@@ -9,11 +12,12 @@ use super::kinds::hpa_versions;
 use super::object::Object;
 use super::resource::{Resource, join};
 use super::schema::Type;
-use super::status::FieldErrors;
+use super::status::{FieldErrorKind, FieldErrors};
 use super::strategy::{Context, Strategy};
-use super::{Status, table};
+use super::{Status, names, table};
 use crate::sim::Time;
 use crate::value::{Value, base64, gofmt, gojson, intern, sha256};
+use rules::Rules;
 
 /// The shelf of the definitions.
 pub const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -57,9 +61,14 @@ pub struct CustomVersion {
     pub status: bool,
     pub scale: Option<Scale>,
     pub columns: Vec<Column>,
+    /// Its rules in CEL.
+    rules: Option<Rules>,
     /// The fields that field selectors may name, as they name them (`spec.color`).
     selectable: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
 
 impl PartialEq for CustomVersion {
     fn eq(&self, other: &CustomVersion) -> bool {
@@ -117,6 +126,7 @@ impl CustomVersion {
             definition: definition.clone(),
             version: version.clone(),
             ty: structural::type_of(&schema, &name),
+            rules: Rules::new(&schema, true),
             schema,
             status: subresources.has("status"),
             scale: scale.as_map().map(|_| Scale {
@@ -163,9 +173,104 @@ impl CustomVersion {
         structural::default(value, &self.schema);
     }
 
+    /// Checks an object whose metadata was checked: by the schema, by the types of its lists, by its
+    /// rules (`customResourceStrategy.Validate`).
+    fn check(&self, value: &Value, old: Option<&Value>, errors: &mut FieldErrors) {
+        let first = errors.0.len();
+        openapi::validate(value, &self.schema, "", old, errors);
+        if let Some(scale) = &self.scale {
+            for path in [&scale.spec_replicas, &scale.status_replicas] {
+                check_replicas(value, path, errors);
+            }
+        }
+        embedded(value, &self.schema, "", true, errors);
+        openapi::validate_lists(value, &self.schema, "", old, errors);
+        let Some(rules) = &self.rules else { return };
+        let blocks = errors.0.iter().skip(first).any(|e| {
+            matches!(
+                e.kind,
+                FieldErrorKind::NotSupported
+                    | FieldErrorKind::Required
+                    | FieldErrorKind::TooLong
+                    | FieldErrorKind::TooMany
+                    | FieldErrorKind::TypeInvalid
+            )
+        });
+        if blocks {
+            errors.invalid("<nil>", &Value::Null, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation");
+        } else {
+            rules.validate(value, &self.schema, "", old, errors);
+        }
+    }
+
     /// The names of the fields that field selectors may name.
     pub fn selectable_fields(&self) -> &[String] {
         &self.selectable
+    }
+}
+
+/// A count of replicas fits a `Scale`.
+fn check_replicas(value: &Value, path: &[String], errors: &mut FieldErrors) {
+    let count = at(value, path);
+    let field = format!(".{}", path.join("."));
+    match count.as_i64() {
+        Some(n) if n < 0 => errors.invalid(field, count, "should be a non-negative integer"),
+        Some(n) if n > i64::from(i32::MAX) => {
+            errors.invalid(field, count, format!("should be less than or equal to {}", i32::MAX))
+        }
+        _ => {}
+    }
+}
+
+/// Checks the objects in an object (`schemaobjectmeta.Validate`).
+fn embedded(value: &Value, schema: &Value, path: &str, root: bool, errors: &mut FieldErrors) {
+    let inside = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    match value {
+        Value::Map(_) => {
+            if !root && schema.bool_at(&[structural::EMBEDDED]) {
+                for key in ["apiVersion", "kind"] {
+                    match value.get(key) {
+                        Value::Null => errors.required(inside(key), "must not be empty"),
+                        Value::Str(s) if s.is_empty() => {
+                            errors.invalid(inside(key), value.get(key), "must not be empty")
+                        }
+                        Value::Str(_) => {}
+                        _ => errors.invalid(inside(key), value.get(key), "must be a string"),
+                    }
+                }
+                let metadata = value.get("metadata");
+                let name = metadata.get("name");
+                if !name.is_empty()
+                    && let Err(why) = names::dns1123_subdomain(name.str())
+                {
+                    errors.invalid(inside("metadata.name"), name, why);
+                }
+                super::metadata::labels(metadata.get("labels"), &inside("metadata.labels"), errors);
+                super::metadata::annotations(metadata.get("annotations"), &inside("metadata.annotations"), errors);
+            }
+            for (key, item) in value.entries() {
+                let inner = match schema.at(&["properties", key]) {
+                    Value::Null => schema.get("additionalProperties"),
+                    property => property,
+                };
+                if inner.as_map().is_some() {
+                    embedded(item, inner, &inside(key), false, errors);
+                }
+            }
+        }
+        Value::List(items) => {
+            let inner = schema.get("items");
+            for (i, item) in items.iter().enumerate() {
+                embedded(item, inner, &format!("{path}[{i}]"), false, errors);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -207,7 +312,21 @@ impl Strategy for CustomVersion {
         }
     }
 
-    fn validate(&self, _object: &Value, _errors: &mut FieldErrors) {}
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        self.check(object, None, errors);
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        self.check(new, Some(old.value()), errors);
+    }
+
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        self.check(new, Some(old.value()), errors);
+    }
+
+    fn status_is_plain(&self) -> bool {
+        !self.status
+    }
 
     fn has_generation(&self) -> bool {
         true

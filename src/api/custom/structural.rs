@@ -7,7 +7,7 @@ use crate::api::schema::{Expr, Field, Type};
 use crate::value::{Key, Map, Value};
 
 /// The short name of `ObjectMeta`.
-const OBJECT_META: &str = "m:apis.meta.v1.ObjectMeta";
+pub const OBJECT_META: &str = "m:apis.meta.v1.ObjectMeta";
 
 /// The type of the objects of a schema, for server-side apply. `name` is what errors call it.
 pub fn type_of(schema: &Value, name: &str) -> Rc<Type> {
@@ -93,6 +93,11 @@ fn is_type_meta(key: &str) -> bool {
 /// go to `unknown`, as strict decoding prints them.
 pub fn prune(value: &mut Value, schema: &Value, unknown: &mut Vec<String>) {
     prune_at(value, schema, true, false, "", unknown);
+}
+
+/// Drops what a part of a schema does not name, as from a default.
+pub fn prune_part(value: &mut Value, schema: &Value) {
+    prune_at(value, schema, schema.bool_at(&[EMBEDDED]), false, "", &mut Vec::new());
 }
 
 /// `keeps` says that unknown fields stay here, by this schema or by one above that nothing ended.

@@ -1,5 +1,6 @@
 //! The kinds that have rules of their own, one file each, and what they share.
 
+use super::custom::definition::DefinitionRules;
 use super::object::Object;
 use super::selector::Selector;
 use super::strategy::{Plain, Strategy};
@@ -61,6 +62,7 @@ pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("apps", "controllerrevisions") => &statefulset::ControllerRevisionRules,
         ("apps", "replicasets") => &replicaset::ReplicaSetRules,
         ("apps", "statefulsets") => &statefulset::StatefulSetRules,
+        ("apiextensions.k8s.io", "customresourcedefinitions") => &DefinitionRules,
         ("apiregistration.k8s.io", "apiservices") => &apiservice::ApiServiceRules,
         ("autoscaling", "horizontalpodautoscalers") => &scaling::HpaRules,
         ("batch", "cronjobs") => &batch::CronJobRules,

@@ -233,7 +233,7 @@ fn empty(expr: &Expr) -> Value {
     match expr {
         Expr::Ref(_) | Expr::Object | Expr::Map(_) => Value::map(),
         Expr::Quantity => "0".into(),
-        Expr::Any | Expr::Time | Expr::MicroTime => Value::Null,
+        Expr::Any | Expr::SchemaOr | Expr::Time | Expr::MicroTime => Value::Null,
         _ => "".into(),
     }
 }
@@ -265,7 +265,7 @@ fn single(expr: &Expr, wire: &Wire<'_>, depth: usize) -> Result<Option<Value>, S
                 }
             })
         }
-        (Expr::Any | Expr::Object, Wire::Bytes(bytes)) => {
+        (Expr::Any | Expr::Object | Expr::SchemaOr, Wire::Bytes(bytes)) => {
             let raw = Reader::bytes_of(bytes, 1)?;
             if raw.starts_with(PREFIX) {
                 Some(decode(raw)?)
@@ -434,7 +434,7 @@ impl Writer {
                 }
                 self.bytes(number, &inner.0);
             }
-            Expr::Any | Expr::Object => {
+            Expr::Any | Expr::Object | Expr::SchemaOr => {
                 let mut inner = Writer::default();
                 inner.bytes(1, value.to_json().as_bytes());
                 self.bytes(number, &inner.0);

@@ -1,0 +1,215 @@
+//! Expressions and what they give, or what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::value::Value;
+use crate::{list, obj};
+
+/// The value of an expression over `self`, as text, or why there is none.
+fn run(text: &str) -> String {
+    let schema = schema();
+    let own = schema_type(&schema, true).unwrap();
+    match compile(text, &[("self", own.clone()), ("oldSelf", own)]) {
+        Err(report) => report,
+        Ok(program) => {
+            let mut values = BTreeMap::new();
+            values.insert("self", Val::of(&object(), &schema, true));
+            values.insert("oldSelf", Val::of(&object(), &schema, true));
+            match program.run(&values) {
+                Ok(Val::List(items)) => {
+                    let all: Vec<String> = items.items.iter().filter_map(Val::text).collect();
+                    format!("[{}]", all.join(" "))
+                }
+                Ok(value) => value.text().unwrap_or_else(|| value.type_name().to_owned()),
+                Err(failure) => format!("! {failure}"),
+            }
+        }
+    }
+}
+
+fn schema() -> Value {
+    let text = obj! { "type": "string" };
+    obj! {
+        "type": "object",
+        "properties": obj! {
+            "spec": obj! {
+                "type": "object",
+                "properties": obj! {
+                    "replicas": obj! { "type": "integer" },
+                    "max": obj! { "type": "integer" },
+                    "ratio": obj! { "type": "number" },
+                    "name": text.clone(),
+                    "with-dash": text.clone(),
+                    "when": obj! { "type": "string", "format": "date-time" },
+                    "port": obj! { "x-kubernetes-int-or-string": true },
+                    "tags": obj! { "type": "array", "items": text.clone(), "x-kubernetes-list-type": "set" },
+                    "labels": obj! { "type": "object", "additionalProperties": text.clone() },
+                    "steps": obj! {
+                        "type": "array",
+                        "items": obj! { "type": "object", "properties": obj! { "name": text.clone(), "size": obj! { "type": "integer" } } },
+                    },
+                },
+            },
+        },
+    }
+}
+
+fn object() -> Value {
+    obj! {
+        "apiVersion": "a.io/v1",
+        "kind": "A",
+        "metadata": obj! { "name": "web" },
+        "spec": obj! {
+            "replicas": 3,
+            "ratio": 2,
+            "name": "front",
+            "with-dash": "d",
+            "when": "2026-01-02T03:04:05Z",
+            "port": "http",
+            "tags": list!["a", "b"],
+            "labels": obj! { "app": "web", "x": "y" },
+            "steps": list![obj! { "name": "one", "size": 1 }, obj! { "name": "two", "size": 5 }],
+        },
+    }
+}
+
+#[test]
+fn expressions() {
+    let rows = [
+        ("1 + 2 * 3 - -1", "8"),
+        ("7 / 2 + 7 % 4", "6"),
+        ("'a' + \"b\" + r'\\c' + '\\u0041'", "ab\\cA"),
+        ("self.spec.replicas > 2 && self.spec.name.startsWith('fr')", "true"),
+        ("!has(self.spec.max) || self.spec.replicas <= self.spec.max", "true"),
+        ("self.spec.max > 1", "! no such key: max"),
+        ("self.spec.max > 1 || true", "true"),
+        ("self.spec.replicas / 0 == 1", "! division by zero"),
+        ("self.spec.ratio == 2.0 ? 'yes' : 'no'", "yes"),
+        ("self.spec.replicas < 3.5", "true"),
+        (
+            "self.spec.with__dash__d",
+            "ERROR: <input>:1:10: undefined field 'with__dash__d'\n | self.spec.with__dash__d\n | .........^",
+        ),
+        ("self.spec.with__dash__dash", "d"),
+        (
+            "self.spec.steps.all(s, s.size > 0) && self.spec.steps.exists_one(s, s.name == 'two')",
+            "true",
+        ),
+        ("self.spec.steps.filter(s, s.size > 2).map(s, s.name)", "[two]"),
+        ("self.spec.steps.map(s, s.size > 2, s.size * 2)", "[10]"),
+        ("self.spec.labels.all(k, self.spec.labels[k].size() < 4)", "true"),
+        (
+            "'app' in self.spec.labels && 'b' in self.spec.tags && !('z' in ['y'])",
+            "true",
+        ),
+        ("self.spec.tags == ['b', 'a']", "true"),
+        ("self.spec.tags[5]", "! index out of bounds: 5"),
+        ("self.spec.labels['no']", "! no such key: no"),
+        ("self.spec.name.matches('^f.*t$')", "true"),
+        ("self.spec.name.upperAscii().replace('F', 'f').substring(1, 3)", "RO"),
+        ("'a,b,c'.split(',').join('-')", "a-b-c"),
+        ("[3, 1, 2].sum() + [3, 1, 2].max()", "9"),
+        ("[3, 1].isSorted()", "false"),
+        (
+            "self.spec.when.getFullYear() + self.spec.when.getMonth() + self.spec.when.getDate()",
+            "2028",
+        ),
+        (
+            "self.spec.when - timestamp('2026-01-02T03:00:00Z') == duration('4m5s')",
+            "true",
+        ),
+        (
+            "quantity('1Gi').isGreaterThan(quantity('500Mi')) && isQuantity('1x') == false",
+            "true",
+        ),
+        (
+            "cidr('10.0.0.0/8').containsIP('10.1.2.3') && ip('::1').family() == 6",
+            "true",
+        ),
+        ("url('https://a.b:80/c').getPort()", "80"),
+        ("type(self.spec.port) == string && self.spec.port == 'http'", "true"),
+        ("self.spec.port > 3", "! no such overload"),
+        ("string(self.spec.replicas) + '%d %s'.format([1, 'x'])", "31 x"),
+        ("self.metadata.name == 'web' && self.kind == 'A'", "true"),
+        ("self.spec == oldSelf.spec && dyn(1) == 1.0", "true"),
+        ("int('12') + int(3.9)", "15"),
+        ("9223372036854775807 + 1", "! integer overflow"),
+        ("optional.of(1).orValue(2) + optional.none().orValue(3)", "4"),
+    ];
+    let mut wrong = Vec::new();
+    for (text, want) in rows {
+        let got = run(text);
+        if got != want {
+            wrong.push(format!("{text}\n  got  {got}\n  want {want}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn reports() {
+    let rows = [
+        (
+            "self.spec.nope",
+            "ERROR: <input>:1:10: undefined field 'nope'\n | self.spec.nope\n | .........^",
+        ),
+        (
+            "self.spec.name > 3",
+            "ERROR: <input>:1:16: found no matching overload for '_>_' applied to '(string, int)'\n | self.spec.name > 3\n | ...............^",
+        ),
+        (
+            "self.spec.replicas.startsWith('a')",
+            "ERROR: <input>:1:30: found no matching overload for 'startsWith' applied to 'int.(string)'\n | self.spec.replicas.startsWith('a')\n | .............................^",
+        ),
+        (
+            "other == 1",
+            "ERROR: <input>:1:1: undeclared reference to 'other' (in container '')\n | other == 1\n | ^",
+        ),
+        (
+            "nofunc(1)",
+            "ERROR: <input>:1:7: undeclared reference to 'nofunc' (in container '')\n | nofunc(1)\n | ......^",
+        ),
+        (
+            "self.spec.replicas >",
+            "ERROR: <input>:1:21: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | self.spec.replicas >\n | ....................^",
+        ),
+        (
+            "self.spec.name.all(x, true)",
+            "ERROR: <input>:1:10: expression of type 'string' cannot be range of a comprehension (must be list, map, or dynamic)\n | self.spec.name.all(x, true)\n | .........^",
+        ),
+        (
+            "self.spec.name.matches('[')",
+            "ERROR: <input>:1:24: invalid matches argument\n | self.spec.name.matches('[')\n | .......................^",
+        ),
+        (
+            "[1, 'a']",
+            "ERROR: <input>:1:5: expected type 'int' but found 'string'\n | [1, 'a']\n | ....^",
+        ),
+    ];
+    for (text, want) in rows {
+        assert_eq!(run(text), want, "{text}");
+    }
+}
+
+#[test]
+fn deep_long_and_endless_expressions_are_refused() {
+    let deep = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
+    let long = vec!["1"; 5_000].join(" + ");
+    let path = format!("self{}", ".a".repeat(5_000));
+    for text in [deep, long, path] {
+        assert!(run(&text).contains("recursion limit exceeded"));
+    }
+    let wide = vec!["true"; 5_000].join(" && ");
+    assert_eq!(run(&wide), "true");
+    let slow = "lists.range(900).all(a, lists.range(900).all(b, lists.range(900).all(c, true)))";
+    assert_eq!(run(slow), "! operation cancelled: actual cost limit exceeded");
+}
+
+proptest::proptest! {
+    #[test]
+    fn never_panics(text in "[a-z0-9.()\\[\\]{}'\"\\\\ +*/%<>=!&|?:,_-]{0,60}") {
+        run(&text);
+        run(&format!("self.spec.name{text}"));
+    }
+}

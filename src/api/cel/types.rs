@@ -1,0 +1,189 @@
+//! CEL's types, and the types that a schema's values have.
+
+use std::rc::Rc;
+
+use crate::value::Value;
+
+/// A type.
+#[derive(Clone, Debug)]
+pub enum Type {
+    /// Anything: checked while the expression runs.
+    Dyn,
+    Null,
+    Bool,
+    Int,
+    Uint,
+    Double,
+    Str,
+    Bytes,
+    Timestamp,
+    Duration,
+    List(Rc<Type>),
+    Map(Rc<Type>, Rc<Type>),
+    /// An object with the fields of a schema. The flag says that it is a whole object, which has
+    /// `apiVersion`, `kind` and `metadata` too.
+    Object(Value, bool),
+    Optional(Rc<Type>),
+    Quantity,
+    Ip,
+    Cidr,
+    Url,
+    /// A type itself.
+    Type,
+    /// A parameter of a function's signature.
+    Param(char),
+}
+
+impl PartialEq for Type {
+    fn eq(&self, other: &Type) -> bool {
+        match (self, other) {
+            (Type::List(a), Type::List(b)) | (Type::Optional(a), Type::Optional(b)) => a == b,
+            (Type::Map(a, b), Type::Map(c, d)) => a == c && b == d,
+            (Type::Object(a, _), Type::Object(b, _)) => a == b,
+            (Type::Param(a), Type::Param(b)) => a == b,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl std::fmt::Display for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Type::Dyn => f.write_str("dyn"),
+            Type::Null => f.write_str("null"),
+            Type::Bool => f.write_str("bool"),
+            Type::Int => f.write_str("int"),
+            Type::Uint => f.write_str("uint"),
+            Type::Double => f.write_str("double"),
+            Type::Str => f.write_str("string"),
+            Type::Bytes => f.write_str("bytes"),
+            Type::Timestamp => f.write_str("timestamp"),
+            Type::Duration => f.write_str("duration"),
+            Type::List(item) => write!(f, "list({item})"),
+            Type::Map(key, value) => write!(f, "map({key}, {value})"),
+            Type::Object(..) => f.write_str("object"),
+            Type::Optional(inner) => write!(f, "optional_type({inner})"),
+            Type::Quantity => f.write_str("kubernetes.Quantity"),
+            Type::Ip => f.write_str("net.IP"),
+            Type::Cidr => f.write_str("net.CIDR"),
+            Type::Url => f.write_str("kubernetes.URL"),
+            Type::Type => f.write_str("type"),
+            Type::Param(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// Words that a field's name may not be as it is.
+const KEYWORDS: [&str; 20] = [
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+];
+
+/// A property's name as rules write it (`apiservercel.Escape`); `None` for one that they cannot.
+pub fn escape(name: &str) -> Option<String> {
+    if KEYWORDS.contains(&name) || name == "while" {
+        return Some(format!("__{name}__"));
+    }
+    let mut out = String::new();
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("__") {
+            out.push_str("__underscores__");
+            rest = after;
+            continue;
+        }
+        match c {
+            '.' => out.push_str("__dot__"),
+            '-' => out.push_str("__dash__"),
+            '/' => out.push_str("__slash__"),
+            '_' | 'a'..='z' | 'A'..='Z' => out.push(c),
+            '0'..='9' if !out.is_empty() => out.push(c),
+            _ => return None,
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or("");
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// The schema of a field that a rule names, with the property's own name.
+pub fn field<'v>(schema: &'v Value, name: &str) -> Option<(&'v str, &'v Value)> {
+    schema
+        .get("properties")
+        .entries()
+        .find(|(key, _)| escape(key).as_deref() == Some(name))
+        .map(|(key, property)| (key.as_str(), property))
+}
+
+/// The type of the values of a schema; `None` for those that rules cannot reach (`SchemaDeclType`).
+pub fn of_schema(schema: &Value, whole: bool) -> Option<Type> {
+    if schema.bool_at(&["x-kubernetes-int-or-string"]) {
+        return Some(Type::Dyn);
+    }
+    match schema.get("type").str() {
+        "array" => {
+            let items = schema.get("items");
+            let item = of_schema(items, items.bool_at(&["x-kubernetes-embedded-resource"]))?;
+            Some(Type::List(Rc::new(item)))
+        }
+        "object" => match schema.get("additionalProperties") {
+            inner @ Value::Map(_) => {
+                let value = of_schema(inner, inner.bool_at(&["x-kubernetes-embedded-resource"]))?;
+                Some(Type::Map(Rc::new(Type::Str), Rc::new(value)))
+            }
+            _ => {
+                let whole = whole || schema.bool_at(&["x-kubernetes-embedded-resource"]);
+                Some(Type::Object(schema.clone(), whole))
+            }
+        },
+        "string" => Some(match schema.get("format").str() {
+            "byte" => Type::Bytes,
+            "duration" => Type::Duration,
+            "date" | "date-time" => Type::Timestamp,
+            _ => Type::Str,
+        }),
+        "boolean" => Some(Type::Bool),
+        "number" => Some(Type::Double),
+        "integer" => Some(Type::Int),
+        _ => None,
+    }
+}
+
+/// The type of a field of an object.
+pub fn field_type(schema: &Value, whole: bool, name: &str) -> Option<Type> {
+    if whole {
+        match name {
+            "apiVersion" | "kind" => return Some(Type::Str),
+            "metadata" => return Some(Type::Object(metadata_schema(), false)),
+            _ => {}
+        }
+    }
+    let (_, property) = field(schema, name)?;
+    of_schema(property, false)
+}
+
+/// What rules see of an object's metadata.
+pub fn metadata_schema() -> Value {
+    let text = crate::obj! { "type": "string" };
+    crate::obj! {
+        "type": "object",
+        "properties": crate::obj! { "name": text.clone(), "generateName": text },
+    }
+}

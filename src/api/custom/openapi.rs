@@ -1,0 +1,545 @@
+//! Validation of values by an OpenAPI v3 schema, in the words of kube-openapi's `validation`, with the
+//! ratcheting of apiextensions: what an update does not change is not complained of.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use regex_lite::Regex;
+
+use super::structural::INT_OR_STRING;
+use crate::api::status::{FieldErrorKind, FieldErrors};
+use crate::sim::Time;
+use crate::value::{Value, base64, gofmt};
+
+/// What the validation of one value by one schema found.
+#[derive(Default)]
+struct Found {
+    errors: FieldErrors,
+    /// How many checks passed: of several schemas that fail, the one that came farthest explains why.
+    passed: usize,
+}
+
+impl Found {
+    fn merge(&mut self, other: Found) {
+        self.errors.0.extend(other.errors.0);
+        self.passed += other.passed;
+    }
+
+    fn is_valid(&self) -> bool {
+        self.errors.is_empty()
+    }
+}
+
+/// Checks a value against a schema. `path` is where the value stands, empty for a whole object; `old`
+/// is the value before, for updates.
+pub fn validate(value: &Value, schema: &Value, path: &str, old: Option<&Value>, errors: &mut FieldErrors) {
+    let found = check(value, schema, path, old);
+    errors.0.extend(found.errors.0);
+}
+
+fn child(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// What JSON schema calls the type of a value.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Int(_) => "integer",
+        Value::Float(_) => "number",
+        Value::Str(_) => "string",
+        Value::List(_) => "array",
+        Value::Map(_) => "object",
+    }
+}
+
+fn check(value: &Value, schema: &Value, path: &str, old: Option<&Value>) -> Found {
+    let mut found = Found::default();
+    if old == Some(value) {
+        return found;
+    }
+    check_type(value, schema, path, &mut found);
+    if !value.is_null() {
+        check_junctors(value, schema, path, old, &mut found);
+        match value {
+            Value::Str(text) => check_text(text, value, schema, path, &mut found),
+            Value::Int(_) | Value::Float(_) => check_number(value, schema, path, &mut found),
+            Value::List(items) => check_list(items, schema, path, old, &mut found),
+            _ => {}
+        }
+    }
+    check_enum(value, schema, path, &mut found);
+    if value.as_map().is_some() {
+        check_object(value, schema, path, old, &mut found);
+    }
+    found
+}
+
+fn wrong_type(value: &Value, wanted: &str, path: &str, found: &mut Found) {
+    let got = type_name(value);
+    let detail = format!("{path} in body must be of type {wanted}: {got:?}");
+    found
+        .errors
+        .add(FieldErrorKind::TypeInvalid, path, format!("{got:?}"), detail);
+}
+
+fn check_type(value: &Value, schema: &Value, path: &str, found: &mut Found) {
+    let wanted = schema.get("type").str();
+    if wanted.is_empty() {
+        return;
+    }
+    let fits = match value {
+        Value::Null => schema.bool_at(&["nullable"]),
+        Value::Int(_) => matches!(wanted, "integer" | "number"),
+        Value::Float(f) => wanted == "number" || (wanted == "integer" && f.fract() == 0.0),
+        // A text with a format is left to the format's own check.
+        Value::Str(_) => {
+            wanted == "string" || (!matches!(wanted, "integer" | "number") && !schema.get("format").str().is_empty())
+        }
+        other => type_name(other) == wanted,
+    };
+    if fits {
+        found.passed += 1;
+    } else {
+        wrong_type(value, wanted, path, found);
+    }
+}
+
+/// A failure that has no field of its own.
+fn composite(found: &mut Found, message: String) {
+    found
+        .errors
+        .add(FieldErrorKind::Invalid, "<nil>", "\"\"".into(), message);
+}
+
+fn check_junctors(value: &Value, schema: &Value, path: &str, old: Option<&Value>, found: &mut Found) {
+    let int_or_string;
+    let mut any = schema.get("anyOf").items();
+    if any.is_empty() && schema.bool_at(&[INT_OR_STRING]) {
+        int_or_string = [crate::obj! { "type": "integer" }, crate::obj! { "type": "string" }];
+        any = &int_or_string;
+    }
+    let results = |schemas: &[Value]| -> Vec<Found> { schemas.iter().map(|s| check(value, s, path, old)).collect() };
+    // Of several that fail, the first of those that came farthest.
+    let best = |results: Vec<Found>| {
+        let most = results.iter().map(|r| r.passed).max();
+        results.into_iter().find(|r| Some(r.passed) == most)
+    };
+    if !any.is_empty() {
+        let all = results(any);
+        if all.iter().any(Found::is_valid) {
+            found.passed += 1;
+        } else {
+            composite(found, format!("{path:?} must validate at least one schema (anyOf)"));
+            if let Some(best) = best(all) {
+                found.merge(best);
+            }
+        }
+    }
+    let one = schema.get("oneOf").items();
+    if !one.is_empty() {
+        let all = results(one);
+        match all.iter().filter(|r| r.is_valid()).count() {
+            1 => found.passed += 1,
+            0 => {
+                composite(
+                    found,
+                    format!("{path:?} must validate one and only one schema (oneOf). Found none valid"),
+                );
+                if let Some(best) = best(all) {
+                    found.merge(best);
+                }
+            }
+            n => composite(
+                found,
+                format!("{path:?} must validate one and only one schema (oneOf). Found {n} valid alternatives"),
+            ),
+        }
+    }
+    let every = schema.get("allOf").items();
+    if !every.is_empty() {
+        let all = results(every);
+        let valid = all.iter().filter(|r| r.is_valid()).count();
+        let count = all.len();
+        for result in all {
+            found.merge(result);
+        }
+        if valid != count {
+            let none = if valid == 0 { ". None validated" } else { "" };
+            composite(found, format!("{path:?} must validate all the schemas (allOf){none}"));
+        }
+    }
+    let not = schema.get("not");
+    if not.as_map().is_some() && check(value, not, path, old).is_valid() {
+        composite(found, format!("{path:?} must not validate the schema (not)"));
+    }
+    found.passed += 1;
+}
+
+/// A pattern as Go's `regexp` compiles it, or why it does not.
+pub fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|e| format!("error parsing regexp: {e}"))
+}
+
+fn check_text(text: &str, value: &Value, schema: &Value, path: &str, found: &mut Found) {
+    let bound = |name: &str| schema.i64_at(&[name]).and_then(|n| usize::try_from(n).ok());
+    let length = text.chars().count();
+    if let Some(max) = bound("maxLength")
+        && length > max
+    {
+        found.errors.too_long(path, max);
+        return;
+    }
+    if let Some(min) = bound("minLength")
+        && length < min
+    {
+        let why = format!("{path} in body should be at least {min} chars long");
+        found.errors.invalid(path, value, why);
+        return;
+    }
+    let wanted = schema.get("pattern").str();
+    if !wanted.is_empty() && !pattern(wanted).is_ok_and(|r| r.is_match(text)) {
+        let why = format!("{path} in body should match '{wanted}'");
+        found.errors.invalid(path, value, why);
+        return;
+    }
+    let format = schema.get("format").str();
+    if !format.is_empty() && !has_format(text, format) {
+        let detail = format!("{path} in body must be of type {format}: {text:?}");
+        found
+            .errors
+            .add(FieldErrorKind::TypeInvalid, path, format!("{text:?}"), detail);
+        return;
+    }
+    found.passed += 2;
+}
+
+/// The formats that values of type string are checked for.
+pub const FORMATS: [&str; 24] = [
+    "bsonobjectid",
+    "byte",
+    "cidr",
+    "creditcard",
+    "date",
+    "date-time",
+    "datetime",
+    "duration",
+    "email",
+    "hexcolor",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "isbn",
+    "isbn10",
+    "isbn13",
+    "mac",
+    "password",
+    "rgbcolor",
+    "ssn",
+    "uri",
+    "uuid",
+    "k8s-short-name",
+    "k8s-long-name",
+];
+
+/// Whether a text is of a format (`strfmt`). A format that is not known allows everything.
+pub fn has_format(text: &str, format: &str) -> bool {
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let hex = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_hexdigit());
+    let fits = |p: &str| Regex::new(p).is_ok_and(|r| r.is_match(text));
+    match format {
+        "bsonobjectid" => text.len() == 24 && hex(text),
+        "byte" => base64::decode(text).is_some(),
+        "cidr" => text.split_once('/').is_some_and(|(address, bits)| {
+            let most = if address.contains(':') { 128 } else { 32 };
+            digits(bits)
+                && bits.parse::<u32>().is_ok_and(|b| b <= most)
+                && (address.parse::<Ipv4Addr>().is_ok() || address.parse::<Ipv6Addr>().is_ok())
+        }),
+        "date" => text.len() == 10 && Time::parse(&format!("{text}T00:00:00Z")).is_some(),
+        "date-time" | "datetime" => Time::parse(text).is_some(),
+        "duration" => {
+            parse_duration(text).is_some()
+                || fits(r"^[0-9]+ *(ns|us|µs|ms|s|m|h|d|w|[a-z]*second|minute|hour|day|week)s?$")
+        }
+        "email" => fits(r"^[^@\s<>]+@[^@\s<>]+$"),
+        "hexcolor" => fits("^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"),
+        "rgbcolor" => fits(r"^rgb\(\s*\d{1,3}%?\s*,\s*\d{1,3}%?\s*,\s*\d{1,3}%?\s*\)$"),
+        "hostname" => {
+            text.len() <= 255
+                && fits(
+                    r"^([a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?)(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?)*\.?$",
+                )
+        }
+        "ipv4" => text.parse::<Ipv4Addr>().is_ok(),
+        "ipv6" => text.contains(':') && text.parse::<Ipv6Addr>().is_ok(),
+        "mac" => fits("^([0-9a-fA-F]{2}[:-]){5}([0-9a-fA-F]{2})$|^([0-9a-fA-F]{4}\\.){2}[0-9a-fA-F]{4}$"),
+        "ssn" => fits(r"^\d{3}[- ]?\d{2}[- ]?\d{4}$"),
+        "creditcard" => fits(r"^[0-9 -]{13,23}$"),
+        "isbn" | "isbn10" | "isbn13" => fits(r"^(97[89])?[- 0-9]{9,16}[0-9X]$"),
+        "uri" => fits(r"^([a-zA-Z][a-zA-Z0-9+.-]*:\S+|/\S*)$"),
+        "uuid" | "uuid3" | "uuid4" | "uuid5" => {
+            fits("^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$")
+        }
+        "k8s-short-name" => crate::api::names::dns1123_label(text).is_ok(),
+        "k8s-long-name" => crate::api::names::dns1123_subdomain(text).is_ok(),
+        _ => true,
+    }
+}
+
+/// Go's `time.ParseDuration`, in nanoseconds.
+pub fn parse_duration(text: &str) -> Option<i128> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(0);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = 0i128;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(end);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let units: [(&str, i128); 8] = [
+            ("ns", 1),
+            ("us", 1_000),
+            ("µs", 1_000),
+            ("μs", 1_000),
+            ("ms", 1_000_000),
+            ("s", 1_000_000_000),
+            ("m", 60_000_000_000),
+            ("h", 3_600_000_000_000),
+        ];
+        let (unit, size) = units.iter().find(|(u, _)| after.starts_with(u))?;
+        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        total = total.checked_add(whole.checked_mul(*size)?)?;
+        let mut place = *size;
+        for digit in fraction.bytes().take(18) {
+            place /= 10;
+            total += i128::from(digit.wrapping_sub(b'0')) * place;
+        }
+        rest = after.strip_prefix(unit)?;
+    }
+    (total <= i128::from(i64::MAX)).then_some(if negative { -total } else { total })
+}
+
+fn check_number(value: &Value, schema: &Value, path: &str, found: &mut Found) {
+    let Some(number) = value.as_f64() else { return };
+    let shown = |bound: f64| match value {
+        Value::Int(_) => (bound as i64).to_string(),
+        _ => gofmt::float(bound, 'g'),
+    };
+    if let Some(factor) = schema.get("multipleOf").as_f64() {
+        let fits = match value {
+            Value::Int(i) if factor.fract() == 0.0 && factor != 0.0 => i % (factor as i64) == 0,
+            _ => factor != 0.0 && (number / factor).fract() == 0.0,
+        };
+        if !fits {
+            let why = format!("{path} in body should be a multiple of {}", shown(factor));
+            found.errors.invalid(path, value, why);
+        }
+    }
+    if let Some(max) = schema.get("maximum").as_f64() {
+        let exclusive = schema.bool_at(&["exclusiveMaximum"]);
+        if number > max || (exclusive && number >= max) {
+            let words = if exclusive {
+                "less than"
+            } else {
+                "less than or equal to"
+            };
+            let why = format!("{path} in body should be {words} {}", shown(max));
+            found.errors.invalid(path, value, why);
+        }
+    }
+    if let Some(min) = schema.get("minimum").as_f64() {
+        let exclusive = schema.bool_at(&["exclusiveMinimum"]);
+        if number < min || (exclusive && number <= min) {
+            let words = if exclusive {
+                "greater than"
+            } else {
+                "greater than or equal to"
+            };
+            let why = format!("{path} in body should be {words} {}", shown(min));
+            found.errors.invalid(path, value, why);
+        }
+    }
+    found.passed += 1;
+}
+
+fn check_list(items: &[Value], schema: &Value, path: &str, old: Option<&Value>, found: &mut Found) {
+    let inner = schema.get("items");
+    if inner.as_map().is_some() {
+        for (i, item) in items.iter().enumerate() {
+            let before = old.and_then(|old| correlate(item, schema, old));
+            found.merge(check(item, inner, &format!("{path}[{i}]"), before));
+        }
+    }
+    let bound = |name: &str| schema.i64_at(&[name]).and_then(|n| usize::try_from(n).ok());
+    if let Some(max) = bound("maxItems")
+        && items.len() > max
+    {
+        found.errors.too_many(path, items.len(), max);
+    }
+    if let Some(min) = bound("minItems")
+        && items.len() < min
+    {
+        let why = format!("{path} in body should have at least {min} items");
+        found.errors.invalid(path, &items.len().into(), why);
+    }
+    if schema.bool_at(&["uniqueItems"])
+        && items
+            .iter()
+            .enumerate()
+            .any(|(i, a)| items.iter().take(i).any(|b| a == b))
+    {
+        let why = format!("{path} in body shouldn't contain duplicates");
+        found.errors.invalid(path, &"".into(), why);
+    }
+    found.passed += 1;
+}
+
+/// The item of the old list that a new item follows: only lists of type `map` say which.
+pub fn correlate<'v>(item: &Value, list_schema: &Value, old: &'v Value) -> Option<&'v Value> {
+    if list_schema.get("x-kubernetes-list-type").str() != "map" {
+        return None;
+    }
+    let keys = list_schema.get("x-kubernetes-list-map-keys").items();
+    let mut fitting = old
+        .items()
+        .iter()
+        .filter(|o| keys.iter().all(|k| o.get(k.str()) == item.get(k.str())));
+    fitting.next()
+}
+
+fn check_enum(value: &Value, schema: &Value, path: &str, found: &mut Found) {
+    let allowed = schema.get("enum").items();
+    if allowed.is_empty() {
+        return;
+    }
+    if allowed.contains(value) {
+        found.passed += 1;
+        return;
+    }
+    let texts: Vec<String> = allowed
+        .iter()
+        .map(|v| v.as_str().map_or_else(|| v.to_json(), str::to_owned))
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    found.errors.not_supported(path, value, &texts);
+}
+
+fn check_object(value: &Value, schema: &Value, path: &str, old: Option<&Value>, found: &mut Found) {
+    let count = value.entries().count();
+    let bound = |name: &str| schema.i64_at(&[name]).and_then(|n| usize::try_from(n).ok());
+    if let Some(min) = bound("minProperties")
+        && count < min
+    {
+        let why = format!("{path} in body should have at least {min} properties");
+        found.errors.invalid(path, &count.into(), why);
+        return;
+    }
+    if let Some(max) = bound("maxProperties")
+        && count > max
+    {
+        found.errors.too_many(path, count, max);
+        return;
+    }
+    // The parts of an atomic map are not compared with those before.
+    let old = old.filter(|_| schema.get("x-kubernetes-map-type").str() != "atomic");
+    let before = |key: &str| old.filter(|o| o.has(key)).map(|o| o.get(key));
+    let properties = schema.get("properties");
+    let additional = schema.get("additionalProperties");
+    for (key, item) in value.entries() {
+        if properties.has(key) {
+            continue;
+        }
+        match additional {
+            Value::Map(_) => found.merge(check(item, additional, &child(path, key), before(key))),
+            Value::Bool(false) => {
+                let why = format!("{path}.{key} in body is a forbidden property");
+                found
+                    .errors
+                    .add(FieldErrorKind::Invalid, path, format!("{:?}", key.as_str()), why);
+            }
+            _ => {}
+        }
+    }
+    for (key, property) in properties.entries() {
+        if value.has(key) {
+            found.merge(check(value.get(key), property, &child(path, key), before(key)));
+        }
+    }
+    for key in schema.get("required").items() {
+        if !value.has(key.str()) {
+            found.errors.required(child(path, key.str()), "");
+        }
+    }
+    found.passed += 1;
+}
+
+/// Checks that the items of lists of type `set` are unique, and the keys of those of type `map`
+/// (`listtype.ValidateListSetsAndMaps`).
+pub fn validate_lists(value: &Value, schema: &Value, path: &str, old: Option<&Value>, errors: &mut FieldErrors) {
+    if old == Some(value) {
+        return;
+    }
+    match value {
+        Value::Map(_) => {
+            let additional = schema.get("additionalProperties");
+            for (key, item) in value.entries() {
+                let inner = match schema.at(&["properties", key]) {
+                    Value::Null => additional,
+                    property => property,
+                };
+                if inner.as_map().is_some() {
+                    let before = old.filter(|o| o.has(key)).map(|o| o.get(key));
+                    validate_lists(item, inner, &child(path, key), before, errors);
+                }
+            }
+        }
+        Value::List(items) => {
+            let kind = schema.get("x-kubernetes-list-type").str();
+            let keys = schema.get("x-kubernetes-list-map-keys").items();
+            let identity = |item: &Value| -> Value {
+                if kind == "set" {
+                    return item.clone();
+                }
+                keys.iter()
+                    .filter(|k| item.has(k.str()))
+                    .map(|k| (k.str(), item.get(k.str()).clone()))
+                    .fold(Value::map(), |mut all, (k, v)| {
+                        all.set(&[k], v);
+                        all
+                    })
+            };
+            if matches!(kind, "set" | "map") {
+                let all: Vec<Value> = items.iter().map(identity).collect();
+                for (i, one) in all.iter().enumerate() {
+                    // A value is complained of once, where it stands for the second time.
+                    if all.iter().take(i).filter(|other| *other == one).count() == 1 {
+                        errors.duplicate(format!("{path}[{i}]"), one);
+                    }
+                }
+            }
+            let inner = schema.get("items");
+            if inner.as_map().is_some() {
+                for (i, item) in items.iter().enumerate() {
+                    let before = old.and_then(|old| correlate(item, schema, old));
+                    validate_lists(item, inner, &format!("{path}[{i}]"), before, errors);
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,494 @@
+//! Definitions and custom resources through the API server.
+
+use expect_test::expect;
+use proptest::prelude::*;
+use proptest::strategy::Strategy;
+
+use crate::api::{ApiServer, Body, Method, Request, Response};
+use crate::sim::{Sim, Time};
+use crate::value::Value;
+use crate::{list, obj};
+
+use super::rules::Rules;
+use super::{embedded, openapi, structural};
+use crate::api::status::FieldErrors;
+
+/// A server with a definition of `things.a.io` with this schema, established.
+struct Server(ApiServer);
+
+fn yaml(text: &str) -> Value {
+    crate::value::yaml::decode(text).unwrap()
+}
+
+fn definition(schema: Value) -> Value {
+    obj! {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": obj! { "name": "things.a.io" },
+        "spec": obj! {
+            "group": "a.io",
+            "scope": "Namespaced",
+            "names": obj! { "plural": "things", "kind": "Thing" },
+            "versions": list![obj! {
+                "name": "v1", "served": true, "storage": true, "schema": obj! { "openAPIV3Schema": schema },
+            }],
+        },
+    }
+}
+
+fn message(response: &Response) -> String {
+    let value = response.value();
+    value.str_at(&["message"]).to_owned()
+}
+
+impl Server {
+    fn bare() -> Server {
+        let api = ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000)));
+        api.restore(obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "default" } })
+            .unwrap();
+        Server(api)
+    }
+
+    fn new(schema: &str) -> Server {
+        let server = Server::bare();
+        let made = server.define(definition(yaml(schema)));
+        assert_eq!(made.code, 201, "{}", message(&made));
+        server.establish();
+        server
+    }
+
+    fn define(&self, definition: Value) -> Response {
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        self.0
+            .serve(Request::new(Method::Post, path).body(Body::Value(definition)))
+    }
+
+    /// What the naming controller does.
+    fn establish(&self) {
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.a.io";
+        let mut value = self.0.serve(Request::get(path)).value();
+        let names = value.at(&["spec", "names"]).clone();
+        value.set(&["status", "acceptedNames"], names);
+        value.set(
+            &["status", "conditions"],
+            list![obj! { "type": "Established", "status": "True" }],
+        );
+        let done = self
+            .0
+            .serve(Request::new(Method::Put, format!("{path}/status")).body(Body::Value(value)));
+        assert_eq!(done.code, 200, "{}", message(&done));
+    }
+
+    fn thing(spec: &str) -> Value {
+        let mut value = obj! { "apiVersion": "a.io/v1", "kind": "Thing", "metadata": obj! { "name": "one" } };
+        value.set(&["spec"], yaml(spec));
+        value
+    }
+
+    fn create(&self, thing: Value) -> Response {
+        let path = "/apis/a.io/v1/namespaces/default/things";
+        self.0.serve(Request::new(Method::Post, path).body(Body::Value(thing)))
+    }
+
+    /// The spec that is stored, or why none is.
+    fn spec(&self, spec: &str) -> String {
+        let made = self.create(Server::thing(spec));
+        if made.code != 201 {
+            return message(&made);
+        }
+        let path = "/apis/a.io/v1/namespaces/default/things/one";
+        let stored = self.0.serve(Request::get(path)).value();
+        self.0.serve(Request::new(Method::Delete, path));
+        stored.get("spec").to_json()
+    }
+
+    /// What an update to this spec says of a thing that has the first.
+    fn update(&self, old: &str, new: &str) -> String {
+        let made = self.create(Server::thing(old));
+        assert_eq!(made.code, 201, "{}", message(&made));
+        let path = "/apis/a.io/v1/namespaces/default/things/one";
+        let done = self
+            .0
+            .serve(Request::new(Method::Put, path).body(Body::Value(Server::thing(new))));
+        self.0.serve(Request::new(Method::Delete, path));
+        if done.code == 200 {
+            done.value().get("spec").to_json()
+        } else {
+            message(&done)
+        }
+    }
+}
+
+fn in_spec(spec: &str) -> String {
+    let indented: String = spec.lines().map(|l| format!("        {l}\n")).collect();
+    format!("type: object\nproperties:\n  spec:\n    type: object\n    properties:\n{indented}")
+}
+
+#[test]
+fn values_are_checked_in_the_words_of_the_server() {
+    let server = Server::new(&in_spec(
+        "num: {type: integer, minimum: 1, maximum: 5, multipleOf: 2}\n\
+         f: {type: number, minimum: 0.5, exclusiveMinimum: true}\n\
+         s: {type: string, minLength: 2, maxLength: 4, pattern: '^[a-z]*$'}\n\
+         when: {type: string, format: date-time}\n\
+         e: {type: string, enum: [a, b]}\n\
+         p: {x-kubernetes-int-or-string: true}\n\
+         l: {type: array, maxItems: 2, items: {type: integer}}\n\
+         set: {type: array, x-kubernetes-list-type: set, items: {type: string}}\n\
+         m: {type: object, maxProperties: 1, minProperties: 1, additionalProperties: {type: boolean}}\n\
+         null1: {type: string, nullable: true}\n\
+         one: {type: object, properties: {a: {type: string}, b: {type: string}}, oneOf: [{required: [a]}, {required: [b]}]}\n\
+         any: {type: object, properties: {a: {type: string}, b: {type: string}}, anyOf: [{required: [a]}, {required: [b]}]}\n\
+         not: {type: object, properties: {a: {type: string}}, not: {required: [a]}}",
+    ));
+    let rows = [
+        "{num: 3}",
+        "{num: 6}",
+        "{num: 0}",
+        "{num: '4'}",
+        "{num: 4.0}",
+        "{f: 0.5}",
+        "{s: a}",
+        "{s: abcde}",
+        "{s: AB}",
+        "{when: tomorrow}",
+        "{when: '2026-01-02T03:04:05Z'}",
+        "{e: c}",
+        "{p: true}",
+        "{p: 80}",
+        "{l: [1, 2, 3]}",
+        "{l: [1, x]}",
+        "{set: [a, b, a]}",
+        "{m: {}}",
+        "{m: {a: true, b: false}}",
+        "{m: {a: 1}}",
+        "{null1: null}",
+        "{s: null}",
+        "{one: {}}",
+        "{one: {a: x, b: z}}",
+        "{any: {}}",
+        "{not: {a: x}}",
+        "{unknown: 1}",
+    ];
+    let all: String = rows.iter().map(|r| format!("{r} → {}\n", server.spec(r))).collect();
+    expect![[r#"
+        {num: 3} → Thing.a.io "one" is invalid: spec.num: Invalid value: 3: spec.num in body should be a multiple of 2
+        {num: 6} → Thing.a.io "one" is invalid: spec.num: Invalid value: 6: spec.num in body should be less than or equal to 5
+        {num: 0} → Thing.a.io "one" is invalid: spec.num: Invalid value: 0: spec.num in body should be greater than or equal to 1
+        {num: '4'} → Thing.a.io "one" is invalid: spec.num: Invalid value: "string": spec.num in body must be of type integer: "string"
+        {num: 4.0} → {"num":4}
+        {f: 0.5} → Thing.a.io "one" is invalid: spec.f: Invalid value: 0.5: spec.f in body should be greater than 0.5
+        {s: a} → Thing.a.io "one" is invalid: spec.s: Invalid value: "a": spec.s in body should be at least 2 chars long
+        {s: abcde} → Thing.a.io "one" is invalid: spec.s: Too long: may not be more than 4 bytes
+        {s: AB} → Thing.a.io "one" is invalid: spec.s: Invalid value: "AB": spec.s in body should match '^[a-z]*$'
+        {when: tomorrow} → Thing.a.io "one" is invalid: spec.when: Invalid value: "tomorrow": spec.when in body must be of type date-time: "tomorrow"
+        {when: '2026-01-02T03:04:05Z'} → {"when":"2026-01-02T03:04:05Z"}
+        {e: c} → Thing.a.io "one" is invalid: spec.e: Unsupported value: "c": supported values: "a", "b"
+        {p: true} → Thing.a.io "one" is invalid: [<nil>: Invalid value: "": "spec.p" must validate at least one schema (anyOf), spec.p: Invalid value: "boolean": spec.p in body must be of type integer: "boolean"]
+        {p: 80} → {"p":80}
+        {l: [1, 2, 3]} → Thing.a.io "one" is invalid: spec.l: Too many: 3: must have at most 2 items
+        {l: [1, x]} → Thing.a.io "one" is invalid: spec.l[1]: Invalid value: "string": spec.l[1] in body must be of type integer: "string"
+        {set: [a, b, a]} → Thing.a.io "one" is invalid: spec.set[2]: Duplicate value: "a"
+        {m: {}} → Thing.a.io "one" is invalid: spec.m: Invalid value: 0: spec.m in body should have at least 1 properties
+        {m: {a: true, b: false}} → Thing.a.io "one" is invalid: spec.m: Too many: 2: must have at most 1 items
+        {m: {a: 1}} → Thing.a.io "one" is invalid: spec.m.a: Invalid value: "integer": spec.m.a in body must be of type boolean: "integer"
+        {null1: null} → {"null1":null}
+        {s: null} → {}
+        {one: {}} → Thing.a.io "one" is invalid: [<nil>: Invalid value: "": "spec.one" must validate one and only one schema (oneOf). Found none valid, spec.one.a: Required value]
+        {one: {a: x, b: z}} → Thing.a.io "one" is invalid: <nil>: Invalid value: "": "spec.one" must validate one and only one schema (oneOf). Found 2 valid alternatives
+        {any: {}} → Thing.a.io "one" is invalid: [<nil>: Invalid value: "": "spec.any" must validate at least one schema (anyOf), spec.any.a: Required value]
+        {not: {a: x}} → Thing.a.io "one" is invalid: <nil>: Invalid value: "": "spec.not" must not validate the schema (not)
+        {unknown: 1} → {}
+    "#]]
+    .assert_eq(&all);
+}
+
+#[test]
+fn rules_in_cel() {
+    let server = Server::new(&in_spec(
+        "min: {type: integer}\n\
+         max: {type: integer}\n\
+         name: {type: string, x-kubernetes-validations: [{rule: 'self == oldSelf', message: stays}, {rule: 'self.size() > 2', messageExpression: \"'too short: ' + self\"}]}\n\
+         tags: {type: array, items: {type: string, x-kubernetes-validations: [{rule: 'self != \"bad\"', reason: FieldValueForbidden}]}}\n\
+         range: {type: object, properties: {a: {type: integer}, b: {type: integer}}, x-kubernetes-validations: [{rule: 'self.a < self.b', fieldPath: '.a', reason: FieldValueRequired}]}\n\
+         once: {type: object, properties: {v: {type: string}}, x-kubernetes-validations: [{rule: 'oldSelf.hasValue() || self.v == \"new\"', optionalOldSelf: true, message: begins as new}]}",
+    ));
+    let rows = [
+        ("{name: abc}", "{name: abd}"),
+        ("{name: abc}", "{name: abc, max: 1}"),
+        ("{tags: [ok]}", "{tags: [ok, bad]}"),
+        ("{range: {a: 1, b: 2}}", "{range: {a: 3, b: 2}}"),
+        ("{range: {a: 1, b: 2}}", "{range: {b: 2}}"),
+    ];
+    let mut all: String = rows
+        .iter()
+        .map(|(a, b)| format!("{a} → {b}: {}\n", server.update(a, b)))
+        .collect();
+    for new in ["{name: ab}", "{once: {v: old}}", "{once: {v: new}}"] {
+        all.push_str(&format!("{new}: {}\n", server.spec(new)));
+    }
+    expect![[r#"
+        {name: abc} → {name: abd}: Thing.a.io "one" is invalid: spec.name: Invalid value: "abd": stays
+        {name: abc} → {name: abc, max: 1}: {"max":1,"name":"abc"}
+        {tags: [ok]} → {tags: [ok, bad]}: Thing.a.io "one" is invalid: spec.tags[1]: Forbidden: failed rule: self != "bad"
+        {range: {a: 1, b: 2}} → {range: {a: 3, b: 2}}: Thing.a.io "one" is invalid: spec.range.a: Required value: failed rule: self.a < self.b
+        {range: {a: 1, b: 2}} → {range: {b: 2}}: Thing.a.io "one" is invalid: spec.range: Invalid value: no such key: a evaluating rule: self.a < self.b
+        {name: ab}: Thing.a.io "one" is invalid: spec.name: Invalid value: "ab": too short: ab
+        {once: {v: old}}: Thing.a.io "one" is invalid: spec.once: Invalid value: begins as new
+        {once: {v: new}}: {"once":{"v":"new"}}
+    "#]]
+    .assert_eq(&all);
+}
+
+#[test]
+fn definitions_are_checked() {
+    let mut all = String::new();
+    let mut try_one = |what: &str, change: &dyn Fn(&mut Value)| {
+        let mut value = definition(yaml(&in_spec("a: {type: string}")));
+        change(&mut value);
+        let made = Server::bare().define(value);
+        let said = if made.code == 201 {
+            "created".into()
+        } else {
+            message(&made)
+        };
+        let said = said.replace(
+            "CustomResourceDefinition.apiextensions.k8s.io \"things.a.io\" is invalid: ",
+            "",
+        );
+        all.push_str(&format!("{what}: {said}\n"));
+    };
+    let version = |v: &mut Value, field: &str, to: Value| {
+        if let Some(first) = v.at_mut(&["spec", "versions"]).list_mut().first_mut() {
+            first.set(&[field], to);
+        }
+    };
+    let schema = |v: &mut Value, text: &str| {
+        let schema = yaml(&in_spec(text));
+        version(v, "schema", obj! { "openAPIV3Schema": schema });
+    };
+    try_one("group", &|v| v.set(&["spec", "group"], "aio"));
+    try_one("scope", &|v| v.set(&["spec", "scope"], "World"));
+    try_one("kind", &|v| v.set(&["spec", "names", "kind"], "a thing"));
+    try_one("version", &|v| version(v, "name", "V1".into()));
+    try_one("column", &|v| {
+        version(
+            v,
+            "additionalPrinterColumns",
+            list![obj! { "name": "A", "type": "text", "jsonPath": "spec.a" }],
+        );
+    });
+    try_one("scale", &|v| {
+        version(
+            v,
+            "subresources",
+            obj! { "scale": obj! { "specReplicasPath": ".a", "statusReplicasPath": ".status.n" } },
+        );
+    });
+    try_one("selectable", &|v| {
+        version(
+            v,
+            "selectableFields",
+            list![obj! { "jsonPath": ".spec.none" }, obj! { "jsonPath": ".spec.a" }],
+        );
+    });
+    try_one("items", &|v| schema(v, "l: {type: array}"));
+    try_one("map keys", &|v| {
+        schema(
+            v,
+            "l: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], items: {type: object, properties: {k: {type: string}}}}",
+        );
+    });
+    try_one("default", &|v| schema(v, "num: {type: integer, default: x}"));
+    try_one("nested type", &|v| {
+        schema(v, "num: {type: string, anyOf: [{type: string}]}")
+    });
+    try_one("pattern", &|v| {
+        schema(
+            v,
+            "num: {type: string, maximum: 3, x-kubernetes-preserve-unknown-fields: false}",
+        )
+    });
+    try_one("rule", &|v| {
+        schema(
+            v,
+            "num: {type: integer, x-kubernetes-validations: [{rule: 'self.x > 1'}, {rule: 'self + 1'}, {rule: 'self >'}]}",
+        );
+    });
+    try_one("old self", &|v| {
+        schema(
+            v,
+            "l: {type: array, items: {type: string, x-kubernetes-validations: [{rule: 'self == oldSelf'}]}}",
+        );
+    });
+    try_one("fine", &|_| {});
+    expect![[r#"
+        group: [metadata.name: Invalid value: "things.a.io": must be spec.names.plural+"."+spec.group, spec.group: Invalid value: "aio": should be a domain with at least one dot]
+        scope: spec.scope: Unsupported value: "World": supported values: "Cluster", "Namespaced"
+        kind: [spec.names.singular: Invalid value: "a thing": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?'), spec.names.kind: Invalid value: "a thing": may have mixed case, but should otherwise match: a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?'), spec.names.listKind: Invalid value: "a thingList": may have mixed case, but should otherwise match: a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')]
+        version: spec.versions[0].name: Invalid value: "V1": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')
+        column: [spec.additionalPrinterColumns[0].type: Invalid value: "text": must be one of boolean,date,integer,number,string, spec.additionalPrinterColumns[0].JSONPath: Invalid value: "spec.a": must be a simple json path starting with .]
+        scale: spec.subresources.scale.specReplicasPath: Invalid value: ".a": should be a json path under .spec
+        selectable: spec.selectableFields[0].jsonPath: Invalid value: ".spec.none": is an invalid path: does not refer to a valid field
+        items: spec.validation.openAPIV3Schema.properties[spec].properties[l].items: Required value: must be specified
+        map keys: spec.validation.openAPIV3Schema.properties[spec].properties[l].items.properties[k].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property
+        default: spec.validation.openAPIV3Schema.properties[spec].properties[num].default: Invalid value: "string": spec.validation.openAPIV3Schema.properties[spec].properties[num].default in body must be of type integer: "string"
+        nested type: spec.validation.openAPIV3Schema.properties[spec].properties[num].anyOf[0].type: Forbidden: must be empty to be structural
+        pattern: spec.validation.openAPIV3Schema.properties[spec].properties[num].x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true or undefined
+        rule: [spec.validation.openAPIV3Schema.properties[spec].properties[num].x-kubernetes-validations[0].rule: Invalid value: {"Rule":"self.x \u003e 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:5: type 'int' does not support field selection
+         | self.x > 1
+         | ....^, spec.validation.openAPIV3Schema.properties[spec].properties[num].x-kubernetes-validations[1].rule: Invalid value: {"Rule":"self + 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: cel expression must evaluate to a bool, spec.validation.openAPIV3Schema.properties[spec].properties[num].x-kubernetes-validations[2].rule: Invalid value: {"Rule":"self \u003e","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:7: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}
+         | self >
+         | ......^]
+        old self: spec.validation.openAPIV3Schema.properties[spec].properties[l].items.x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within spec.validation.openAPIV3Schema.properties[spec].properties[l]
+        fine: created
+    "#]].assert_eq(&all);
+}
+
+#[test]
+fn versions_status_and_generation() {
+    let server = Server::bare();
+    let mut value = definition(yaml(&in_spec("a: {type: string, default: x}")));
+    let mut second = value.at(&["spec", "versions"]).items()[0].clone();
+    second.set(&["name"], "v2");
+    second.set(&["storage"], false);
+    second.set(&["subresources"], obj! { "status": obj! {} });
+    second.set(
+        &["schema", "openAPIV3Schema"],
+        yaml("type: object\nproperties: {spec: {type: object, properties: {b: {type: integer, default: 2}}}, status: {type: object, properties: {s: {type: string}}}}"),
+    );
+    value.at_mut(&["spec", "versions"]).list_mut().push(second);
+    assert_eq!(server.define(value).code, 201);
+    server.establish();
+    server.create(Server::thing("{a: old}"));
+    let path = "/apis/a.io/v2/namespaces/default/things/one";
+    let get = || server.0.serve(Request::get(path)).value();
+    assert_eq!(get().get("spec").to_json(), r#"{"b":2}"#);
+    assert_eq!(get().get("apiVersion").str(), "a.io/v2");
+    let patch = |path: &str, patch: Value| {
+        let mut request = Request::new(Method::Patch, path).body(Body::Value(patch));
+        request.content_type = "application/merge-patch+json".into();
+        server.0.serve(request).value()
+    };
+    let done = patch(path, obj! { "status": obj! { "s": "x" }, "spec": obj! { "b": 3 } });
+    assert_eq!(done.get("status"), &Value::Null);
+    assert_eq!(done.at(&["metadata", "generation"]), &Value::Int(2));
+    let done = patch(
+        &format!("{path}/status"),
+        obj! { "status": obj! { "s": "x" }, "spec": obj! { "b": 9 }, "metadata": obj! { "labels": obj! { "l": "v" } } },
+    );
+    assert_eq!(done.at(&["status", "s"]).str(), "x");
+    assert_eq!(done.at(&["spec", "b"]), &Value::Int(3));
+    assert_eq!(done.at(&["metadata", "generation"]), &Value::Int(2));
+    assert_eq!(done.at(&["metadata", "labels"]), &Value::Null);
+}
+
+/// A structural schema, of any shape.
+fn any_schema() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        Just(obj! { "type": "string" }),
+        Just(obj! { "type": "string", "default": "x", "maxLength": 3 }),
+        Just(obj! { "type": "integer", "default": 1, "minimum": 0 }),
+        Just(obj! { "type": "boolean", "nullable": true }),
+        Just(obj! { "type": "number" }),
+        Just(obj! { "x-kubernetes-int-or-string": true }),
+        Just(obj! { "x-kubernetes-preserve-unknown-fields": true }),
+        Just(
+            obj! { "type": "object", "x-kubernetes-preserve-unknown-fields": true, "x-kubernetes-embedded-resource": true }
+        ),
+    ];
+    scalar.prop_recursive(4, 24, 4, |inner| {
+        let fields = prop::collection::vec(("[a-d]", inner.clone()), 0..4);
+        prop_oneof![
+            (fields, any::<bool>(), any::<bool>()).prop_map(|(fields, open, default)| {
+                let mut schema = obj! { "type": "object" };
+                for (k, v) in fields {
+                    schema.set(&["properties", &k], v);
+                }
+                if open {
+                    schema.set(&["x-kubernetes-preserve-unknown-fields"], true);
+                }
+                if default {
+                    schema.set(&["default"], obj! {});
+                }
+                schema
+            }),
+            inner
+                .clone()
+                .prop_map(|v| obj! { "type": "object", "additionalProperties": v }),
+            (inner, prop_oneof![Just("set"), Just("atomic"), Just("map")]).prop_map(|(v, kind)| obj! {
+                "type": "array", "items": v, "x-kubernetes-list-type": kind, "x-kubernetes-list-map-keys": list!["a"],
+            }),
+        ]
+    })
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        any::<f64>().prop_map(|f| Value::Float(if f.is_finite() { f } else { 0.5 })),
+        "[a-zé]{0,4}".prop_map(Value::from),
+    ];
+    scalar.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::list),
+            prop::collection::vec(("[a-e]|metadata|kind", inner), 0..4).prop_map(|entries| {
+                let mut map = Value::map();
+                for (k, v) in entries {
+                    map.set(&[&k], v);
+                }
+                map
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn pruning_and_defaulting_are_idempotent_and_validation_never_panics(
+        schema in any_schema(), value in any_value(), old in any_value()
+    ) {
+        let mut schema = schema;
+        schema.set(&["type"], "object");
+        let mut once = value;
+        structural::prune(&mut once, &schema, &mut Vec::new());
+        let mut twice = once.clone();
+        let mut unknown = Vec::new();
+        structural::prune(&mut twice, &schema, &mut unknown);
+        prop_assert_eq!(&twice, &once);
+        prop_assert!(unknown.is_empty());
+        structural::default(&mut once, &schema);
+        let mut twice = once.clone();
+        structural::default(&mut twice, &schema);
+        prop_assert_eq!(&twice, &once);
+        for old in [None, Some(&old), Some(&once)] {
+            let mut errors = FieldErrors::default();
+            openapi::validate(&once, &schema, "", old, &mut errors);
+            openapi::validate_lists(&once, &schema, "", old, &mut errors);
+            embedded(&once, &schema, "", true, &mut errors);
+            if let Some(rules) = Rules::new(&schema, true) {
+                rules.validate(&once, &schema, "", old, &mut errors);
+            }
+            prop_assert!(old != Some(&once) || errors.0.iter().all(|e| e.field.contains("apiVersion") || e.field.contains("kind") || e.field.contains("metadata")));
+        }
+        structural::type_of(&schema, "a.io.v1.A");
+        let _ = Server::bare().define(definition(schema));
+    }
+
+    #[test]
+    fn any_definition_is_stored_or_refused(value in any_value(), field in 0usize..6) {
+        let mut definition = definition(yaml("{type: object}"));
+        let path: &[&str] = [
+            &["spec"][..], &["spec", "versions"], &["spec", "names"], &["spec", "conversion"], &["metadata"], &["status"],
+        ][field];
+        definition.set(path, value.clone());
+        let code = Server::bare().define(definition).code;
+        prop_assert!(matches!(code, 201 | 400 | 422), "{}", code);
+        let mut with_schema = super::tests::definition(value);
+        with_schema.set(&["metadata", "name"], "things.a.io");
+        let code = Server::bare().define(with_schema).code;
+        prop_assert!(matches!(code, 201 | 400 | 422), "{}", code);
+    }
+}
