@@ -10,6 +10,10 @@ use crate::api::events::EventRecorder;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::sim::{Sim, TaskHandle, WorkQueue};
 
+/// What a sync spends on one object that it lists, claims and counts: an estimate of Go's, on a machine
+/// that runs the rest of the control plane too.
+const TIME_AN_OBJECT: Duration = Duration::from_micros(5);
+
 /// How kube-controller-manager is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -137,6 +141,17 @@ impl Context {
         }
     }
 
+    /// Lets the time pass that a sync over so many objects takes, when it is worth a millisecond.
+    ///
+    /// A real controller is busy meanwhile, and the changes that come in become one next sync. In no
+    /// time at all, each of 10,000 pods' changes would be a sync over 10,000 pods.
+    pub async fn busy_with(&self, objects: usize) {
+        let time = TIME_AN_OBJECT * u32::try_from(objects).unwrap_or(u32::MAX);
+        if time >= Duration::from_millis(1) {
+            self.sim().sleep(time).await;
+        }
+    }
+
     /// Ends every task and informer.
     pub fn stop(&self) {
         for task in self.0.tasks.borrow_mut().drain(..) {
@@ -247,6 +262,11 @@ impl OwnerIndex {
         let keys = self.keys.borrow();
         let found = keys.get(uid).into_iter().flatten();
         found.filter_map(|key| self.informer.get(key)).collect()
+    }
+
+    /// How many objects the object of this uid controls.
+    pub fn count(&self, uid: &str) -> usize {
+        self.keys.borrow().get(uid).map_or(0, BTreeSet::len)
     }
 
     /// What nobody controls in a namespace.

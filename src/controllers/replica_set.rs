@@ -159,6 +159,7 @@ impl Controller {
             inner.expectations.forget(key);
             return Ok(());
         };
+        inner.context.busy_with(inner.pods.count(set.uid())).await;
         let satisfied = inner.expectations.satisfied(key);
         let selector = selector(&set);
         let owned = inner.pods.owned(set.uid());
