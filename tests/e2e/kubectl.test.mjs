@@ -1,0 +1,125 @@
+// kubectl's larger verbs in the page's terminal, as a student meets them: descriptions that load when they are
+// first asked for, programs with a terminal of their own, forwarded ports, custom resources, kustomizations.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Kubetab, startBrowser } from "./browser.mjs";
+
+let browser;
+let tab;
+
+before(async () => {
+  browser = await startBrowser();
+  tab = await Kubetab.open(browser);
+  await tab.run("clear");
+});
+
+after(async () => {
+  await tab?.close();
+  await browser?.close();
+});
+
+/** Runs a line on a cleared screen and gives what the screen shows then. */
+const shows = async (line) => {
+  await tab.run(`clear; ${line}`);
+  return tab.screen();
+};
+
+/** The same without line breaks: the terminal wraps long sentences. */
+const says = async (line) => (await shows(line)).replaceAll("\n", "");
+
+test("explain loads the descriptions when they are first asked for", async () => {
+  const loaded = [];
+  tab.page.on("response", (response) => loaded.push(new URL(response.url()).pathname));
+  const text = await shows("kubectl explain pod.spec.restartPolicy");
+  assert.match(text, /KIND: +Pod/);
+  assert.match(text, /FIELD: restartPolicy <string>/);
+  assert.match(text, /Restart policy for all containers within the pod/);
+  assert.equal(loaded.length, 1, `one file was loaded: ${loaded}`);
+  await shows("kubectl explain deployment.spec.strategy");
+  assert.equal(loaded.length, 1, "it is loaded once");
+});
+
+test("a program with a terminal of its own: run -it", async () => {
+  await tab.type("clear; kubectl run box -it --rm --image=busybox -- sh");
+  await tab.until(async () => /\/ #$/.test(await tab.screen()), "the container's prompt");
+  await tab.type("hostname; echo $((6*7))");
+  await tab.until(async () => /box\n42\n\/ #$/.test(await tab.screen()), "what was computed in the container");
+  await tab.type("exit");
+  await tab.until(async () => /pod "box" deleted/.test(await tab.screen()), "the end of the pod");
+  await tab.prompt();
+});
+
+test("a forwarded port reaches a pod", async () => {
+  await tab.run("kubectl run web --image=nginx --port=80 && kubectl wait --for=condition=Ready pod/web");
+  await tab.type("clear; kubectl port-forward pod/web 8080:80 &");
+  await tab.until(async () => /Forwarding from 127\.0\.0\.1:8080 -> 80/.test(await tab.screen()), "the forwarded port");
+  await tab.type("curl -s localhost:8080 | grep title");
+  await tab.until(async () => /<title>Welcome to nginx!<\/title>/.test(await tab.screen()), "nginx's page");
+  assert.match(await tab.screen(), /Handling connection for 8080/);
+  await tab.run("kill %1");
+});
+
+test("Ctrl-C ends a watch", async () => {
+  await tab.type("clear; kubectl get pods -w");
+  await tab.until(async () => /web +1\/1 +Running/.test(await tab.screen()), "the pod");
+  await tab.page.keyboard.press("Control+C");
+  await tab.prompt();
+});
+
+test("a custom resource is defined, made and printed in its own columns", async () => {
+  await tab.run(`clear; cat > crd.yaml <<'END'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.shop.example.com}
+spec:
+  group: shop.example.com
+  scope: Namespaced
+  names: {plural: boats, singular: boat, kind: Boat, shortNames: [bo]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    additionalPrinterColumns:
+    - {name: Sails, type: integer, jsonPath: .spec.sails}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            required: [sails]
+            properties: {sails: {type: integer, minimum: 1}}
+END
+kubectl apply -f crd.yaml && kubectl wait --for=condition=Established crd/boats.shop.example.com`);
+  const boat = (sails) =>
+    `printf 'apiVersion: shop.example.com/v1\\nkind: Boat\\nmetadata: {name: sloop}\\nspec: {sails: ${sails}}\\n' | kubectl apply -f -`;
+  assert.match(await says(boat(0)), /spec\.sails: Invalid value: 0: spec\.sails in body should be greater than or equal to 1/);
+  assert.match(await shows(boat(2)), /boat\.shop\.example\.com\/sloop created/);
+  assert.match(await shows("kubectl get bo"), /NAME +SAILS\nsloop +2/);
+});
+
+test("a kustomization is built and applied", async () => {
+  await tab.run(
+    "clear; mkdir -p shop; printf 'namePrefix: my-\\nconfigMapGenerator:\\n- {name: conf, literals: [a=b]}\\n' > shop/kustomization.yaml",
+  );
+  assert.match(await shows("kubectl apply -k shop"), /configmap\/my-conf-[a-z0-9]{10} created/);
+});
+
+test("server-side apply tells who owns a field", async () => {
+  await tab.run("clear; kubectl create deployment api --image=nginx --dry-run=client -o yaml > api.yaml");
+  await tab.run("kubectl apply --server-side -f api.yaml");
+  const text = await says("sed s/nginx/httpd/ api.yaml | kubectl apply --server-side --field-manager=ci -f -");
+  assert.match(text, /Apply failed with \d+ conflicts?: conflicts? with "kubectl"/);
+});
+
+test("what a user may not do is refused", async () => {
+  assert.match(
+    await says("kubectl get pods --as anna"),
+    /pods is forbidden: User "anna" cannot list resource "pods" in API group "" in the namespace "default"/,
+  );
+});
+
+test("nothing went wrong in the console, and no other host was asked", () => {
+  assert.deepEqual(tab.errors, []);
+  assert.deepEqual([...tab.hosts], [new URL(tab.page.url()).host]);
+});
