@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use kubetab::world::{Options, Scenario, World};
+use kubetab::shell::TerminalOwner;
+use kubetab::world::{Input, Options, Scenario, World};
 
 /// Runs a scenario in a fresh world, and compares its transcript.
 fn check(scenario: &str, expected: Expect) {
@@ -614,4 +615,129 @@ $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemer
             [exit 1]
         "#]],
     );
+}
+
+/// An owner of a terminal that keeps what is shown.
+struct Screen(Rc<RefCell<String>>);
+
+impl TerminalOwner for Screen {
+    fn screen(&self, bytes: &[u8]) {
+        self.0.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
+    }
+    fn busy(&self, _busy: bool) {}
+    fn wake(&self) {}
+}
+
+/// Types keys into a world's terminal, each with the seconds that pass after them: what was shown
+/// since the keys before.
+fn type_keys(keys: &[(&str, u64)]) -> Vec<String> {
+    let world = World::new(&Options::default()).unwrap();
+    let shown: Rc<RefCell<String>> = Rc::default();
+    world.open_terminal(Screen(shown.clone()));
+    drop(world.input(Input::Begin(String::new())));
+    drop(world.input(Input::Resize(200, 50)));
+    world.sim().run_for(Duration::from_secs(1));
+    let mut all = Vec::new();
+    for (text, seconds) in keys {
+        shown.borrow_mut().clear();
+        drop(world.input(Input::Keys((*text).into())));
+        world.sim().run_for(Duration::from_secs(*seconds));
+        all.push(shown.borrow().clone());
+    }
+    all
+}
+
+#[test]
+fn interactive_verbs_in_the_terminal() {
+    let shown = type_keys(&[
+        ("kubectl run web --image=nginx\r", 20),
+        ("kubectl port-forward web 8080:80\r", 2),
+        ("\x03", 1),
+        ("echo ended $?\r", 1),
+        ("kubectl port-forward web 8080:80 &\r", 2),
+        ("curl -s localhost:8080 | head -4\r", 2),
+        ("kill %1; kubectl proxy --port=9000 &\r", 2),
+        ("curl -s localhost:9000/healthz\r", 2),
+        ("kubectl run -it --rm box --image=busybox --restart=Never -- sh\r", 20),
+        ("hostname; echo $((6*7))\r", 1),
+        ("exit\r", 10),
+        (
+            "kubectl debug -it web --image=busybox --profile=general --target=web -- sh\r",
+            20,
+        ),
+        ("ps | grep -c nginx\r", 1),
+        ("exit\r", 5),
+        ("kubectl exec -it web -- bash\r", 3),
+        ("cat /etc/hostname\r", 1),
+        ("\x04", 2),
+        ("echo last $?\r", 1),
+    ]);
+    let wanted: [&[&str]; 18] = [
+        &["pod/web created"],
+        &[
+            "Forwarding from 127.0.0.1:8080 -> 80",
+            "Forwarding from [::1]:8080 -> 80",
+        ],
+        &["^C"],
+        &["ended 130"],
+        &["[1]", "Forwarding from 127.0.0.1:8080 -> 80"],
+        &["Handling connection for 8080", "Welcome to nginx!"],
+        &["Starting to serve on 127.0.0.1:9000"],
+        &["ok"],
+        &[
+            "All commands and output from this session will be recorded",
+            "try pressing enter",
+        ],
+        &["box", "42"],
+        &["pod \"box\" deleted"],
+        &[
+            "Targeting container \"web\"",
+            "Defaulting debug container name to debugger-",
+        ],
+        &["\n1"],
+        &["]#"],
+        &["# "],
+        &["web"],
+        &["]#"],
+        &["last 0"],
+    ];
+    for (i, (shown, wanted)) in shown.iter().zip(wanted).enumerate() {
+        for text in wanted {
+            assert!(shown.contains(text), "{i}: {text:?} is not in {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn template_hashes_are_those_of_the_recorded_cluster() {
+    let world = World::new(&Options::default()).unwrap();
+    let mut found = 0;
+    world.api().store().each("replicasets.apps", "", |set| {
+        let mut template = set.spec().get("template").clone();
+        let hash = template
+            .at(&["metadata", "labels", "pod-template-hash"])
+            .str()
+            .to_owned();
+        template.remove(&["metadata", "labels", "pod-template-hash"]);
+        assert_eq!(
+            kubetab::controllers::hash::compute(&template, None),
+            hash,
+            "{}",
+            set.name()
+        );
+        found += 1;
+    });
+    world.api().store().each("daemonsets.apps", "", |set| {
+        let hash = kubetab::controllers::hash::compute(set.spec().get("template"), None);
+        let mut names = Vec::new();
+        world
+            .api()
+            .store()
+            .each("controllerrevisions.apps", set.namespace(), |r| {
+                names.push(r.name().to_owned())
+            });
+        assert!(names.contains(&format!("{}-{hash}", set.name())), "{names:?} {hash}");
+        found += 1;
+    });
+    assert_eq!(found, 3);
 }

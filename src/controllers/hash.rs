@@ -1,9 +1,8 @@
-//! The hash of a pod template, from which ReplicaSets, ControllerRevisions and their pods get the
-//! suffix of their names. Written in one place.
-//!
-//! The shape is the real one's: `SafeEncodeString` of the decimal FNV-1a-32. What is hashed here is
-//! the template's JSON and not Go's dump of its struct, so the letters differ from a real cluster's.
+//! The hash of a pod template, from which ReplicaSets and their pods get the suffix of their names:
+//! `SafeEncodeString` of the decimal FNV-1a-32 of Go's dump of the template (see `go_dump.rs`), so that
+//! the letters are those of a real cluster of this version.
 
+use super::go_dump;
 use crate::value::Value;
 
 /// The alphabet of `rand.SafeEncodeString`.
@@ -24,7 +23,7 @@ pub fn safe_encode(text: &str) -> String {
 
 /// The hash of a pod template (`controller.ComputeHash`), with the count of collisions met so far.
 pub fn compute(template: &Value, collisions: Option<i64>) -> String {
-    let mut hash = fnv1a(0x811c_9dc5, template.to_json().as_bytes());
+    let mut hash = fnv1a(0x811c_9dc5, go_dump::pod_template(template).as_bytes());
     if let Some(count) = collisions {
         // Eight bytes, of which the count fills the first four, little-endian.
         let mut bytes = [0u8; 8];
@@ -39,7 +38,34 @@ pub fn compute(template: &Value, collisions: Option<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::obj;
+    use crate::{list, obj};
+
+    /// A template as the API server defaults it.
+    fn nginx(image: &str, pull: &str, ports: Value) -> Value {
+        let mut container = obj! {
+            "image": image, "imagePullPolicy": pull, "name": "nginx", "resources": obj! {},
+            "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+        };
+        container.set_or_remove(&["ports"], ports);
+        obj! {
+            "metadata": obj! { "labels": obj! { "app": "nginx" } },
+            "spec": obj! {
+                "containers": list![container], "dnsPolicy": "ClusterFirst", "restartPolicy": "Always",
+                "schedulerName": "default-scheduler", "securityContext": obj! {}, "terminationGracePeriodSeconds": 30,
+            },
+        }
+    }
+
+    #[test]
+    fn the_hashes_of_a_real_cluster() {
+        // `kubectl create deployment nginx --image=nginx`, and the documentation's first Deployment.
+        assert_eq!(compute(&nginx("nginx", "Always", Value::Null), None), "7f8fbb96d");
+        let port = list![obj! { "containerPort": 80, "protocol": "TCP" }];
+        assert_eq!(
+            compute(&nginx("nginx:1.14.2", "IfNotPresent", port), None),
+            "6c5f67b5f7"
+        );
+    }
 
     #[test]
     fn stable_and_safe() {

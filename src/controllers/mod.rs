@@ -15,6 +15,7 @@ pub mod ephemeral_volume;
 pub mod event_ttl;
 pub mod expectations;
 pub mod garbage_collector;
+pub mod go_dump;
 pub mod hash;
 pub mod history;
 pub mod horizontal_pod_autoscaler;

@@ -440,11 +440,6 @@ async fn undo(cmd: &Cmd) -> Result<(), Error> {
 async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     let kind = info.resource.kind.to_lowercase();
     let object = &info.object;
-    if object.bool_at(&["spec", "paused"]) {
-        return Err(Error::plain(format!(
-            "you cannot rollback a paused {kind}; resume it first with 'kubectl rollout resume' and try again"
-        )));
-    }
     if object.at(&["metadata", "annotations"]).has(super::apply::LAST_APPLIED) {
         cmd.warn(&format!(
             "resource {}/{} was previously managed with 'kubectl apply'. Rolling back will not update the {} annotation, which may cause unexpected behavior on future 'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead.",
@@ -452,6 +447,11 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             info.name,
             super::apply::LAST_APPLIED
         ));
+    }
+    if object.bool_at(&["spec", "paused"]) {
+        return Err(Error::plain(format!(
+            "you cannot rollback a paused {kind}; resume it first with 'kubectl rollout resume' and try again"
+        )));
     }
     let versions = versions(cmd, info).await?;
     let version = if to == 0 {

@@ -172,17 +172,20 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let attach =
         cmd.flags.bool("attach") || ((cmd.flags.bool("stdin") || cmd.flags.bool("tty")) && !cmd.flags.has("attach"));
     let dry = cmd.dry_run()?;
+    let image = cmd.flags.str("image");
+    if image.is_empty() {
+        return Err(Error::plain("--image is required"));
+    }
+    if !valid_image(image) {
+        return Err(Error::plain(format!(
+            "Invalid image name {image:?}: invalid reference format"
+        )));
+    }
     if cmd.flags.bool("tty") && !cmd.flags.bool("stdin") {
         return Err(Error::usage("-i/--stdin is required for containers with -t/--tty=true"));
     }
     if cmd.flags.bool("expose") && cmd.flags.str("port").is_empty() {
         return Err(Error::usage("--port must be set when exposing a service"));
-    }
-    let image = cmd.flags.str("image");
-    if !valid_image(image) {
-        return Err(Error::plain(format!(
-            "Invalid image name {image:?}: invalid reference format"
-        )));
     }
     if cmd.flags.bool("rm") && !attach {
         return Err(Error::usage("--rm should only be used for attached containers"));
@@ -195,6 +198,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let restart = cmd.flags.str("restart");
     if !matches!(restart, "Always" | "OnFailure" | "Never") {
         return Err(Error::usage(format!("invalid restart policy: {restart}")));
+    }
+    let policy = cmd.flags.str("image-pull-policy");
+    if !matches!(policy, "" | "Always" | "IfNotPresent" | "Never") {
+        return Err(Error::usage(format!("invalid image pull policy: {policy}")));
     }
     let pod = pod(cmd, name, words)?;
     let pod = overridden(cmd, pod)?;

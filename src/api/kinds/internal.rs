@@ -78,7 +78,7 @@ ClaimResources Limits:j Requests:j
 ";
 
 /// The field's name outside: `DNSPolicy` is `dnsPolicy`, `HTTPGet` is `httpGet`, `OS` is `os`.
-fn outer_name(name: &str) -> String {
+pub fn outer_name(name: &str) -> String {
     let capitals = name.bytes().take_while(u8::is_ascii_uppercase).count();
     let lower = match capitals {
         n if n == name.len() => n,

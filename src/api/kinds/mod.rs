@@ -38,6 +38,8 @@ mod statefulset;
 mod storage;
 mod workload;
 
+pub use internal::outer_name;
+
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
     match (group, resource) {
