@@ -152,7 +152,7 @@ impl Emitter {
             Value::Map(map) => {
                 let inner = indent.map_or(0, |i| i + INDENT);
                 let mut entries: Vec<(&str, &Value)> = map.iter().map(|(k, v)| (k.as_str(), v)).collect();
-                entries.sort_by(|a, b| natural(a.0, b.0));
+                sort(&mut entries);
                 for (key, value) in entries {
                     self.write_indent(inner);
                     if analyze(key).multiline || key.len() > SIMPLE_KEY {
@@ -378,6 +378,28 @@ impl Emitter {
     }
 }
 
+/// Sorts keys by go-yaml's order, which goes in circles for some keys, so that the library's sort might
+/// refuse it: a merge sort does not mind.
+fn sort(entries: &mut Vec<(&str, &Value)>) {
+    if entries.len() < 2 {
+        return;
+    }
+    let mut right = entries.split_off(entries.len() / 2);
+    sort(entries);
+    sort(&mut right);
+    let left = std::mem::take(entries);
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    loop {
+        let from_right = match (left.peek(), right.peek()) {
+            (Some(l), Some(r)) => natural(l.0, r.0).is_gt(),
+            (None, Some(_)) => true,
+            (Some(_), None) => false,
+            (None, None) => break,
+        };
+        entries.extend(if from_right { right.next() } else { left.next() });
+    }
+}
+
 /// go-yaml's order of keys: digits by their number, other characters before letters.
 fn natural(a: &str, b: &str) -> std::cmp::Ordering {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -514,6 +536,16 @@ mod tests {
             .map(|l| l.trim_end_matches(": 1").to_owned())
             .collect();
         assert_eq!(keys, ["_", "\"1\"", "A", "a-b", "a.b", "a2", "a10", "ab", "b"]);
+    }
+
+    #[test]
+    fn an_order_that_goes_in_circles_is_no_failure() {
+        let parts = ["0", "00", "07", "7", "77", "a", "+", "é", "9", "b0"];
+        let keys = parts
+            .iter()
+            .flat_map(|a| parts.iter().flat_map(move |b| parts.map(|c| format!("{a}{b}{c}"))));
+        let value = Value::from_iter(keys.map(|k| (k, Value::from(1))));
+        assert_eq!(decode(&to_yaml(&value)).unwrap(), value);
     }
 
     #[test]

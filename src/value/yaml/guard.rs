@@ -156,7 +156,10 @@ fn unbroken(text: &str) -> Result<Option<(String, Option<usize>)>, YamlError> {
     loop {
         match parser.parse() {
             Ok(event) => match event.data {
-                EventData::StreamEnd | EventData::DocumentEnd { .. } => return Ok(None),
+                // What follows the document is looked at before it ends.
+                EventData::StreamEnd | EventData::DocumentEnd { .. } => {
+                    return Ok(Some((format!("{text}\n"), None)));
+                }
                 EventData::Scalar {
                     style: ScalarStyle::Literal | ScalarStyle::Folded,
                     ..
@@ -251,6 +254,8 @@ mod tests {
             ("a: [!x,b]\nc: |\n  d", r#"{"a":["","b"],"c":"d"}"#),
             ("a: '|\nb", "yaml: line 2: found unexpected end of stream"),
             ("a: |", r#"{"a":""}"#),
+            (">\n>\n t|", r#""""#),
+            (">\n>\n\n > >\n >\n  t t)t)", r#""""#),
             ("a: b\n|\n  c", "yaml: line 1: did not find expected key"),
         ] {
             let got = decode(text).map_or_else(|e| e.to_string(), |v| v.to_json());
