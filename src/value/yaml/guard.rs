@@ -73,8 +73,8 @@ fn spaced(text: &str, commas: &[usize]) -> (String, Vec<usize>) {
     (out, spaces)
 }
 
-/// Where empty nodes with a tag end, in the first document of a text.
-fn tag_ends(text: &str) -> Result<BTreeSet<usize>, YamlError> {
+/// Where empty nodes with a tag end, in the first document of a text, and where the document ends.
+fn tag_ends(text: &str) -> Result<(BTreeSet<usize>, usize), YamlError> {
     let mut bytes = text.as_bytes();
     let mut parser: Parser<&mut &[u8]> = new_parser(&mut bytes);
     let mut ends = BTreeSet::new();
@@ -82,7 +82,9 @@ fn tag_ends(text: &str) -> Result<BTreeSet<usize>, YamlError> {
     loop {
         let event = parser.parse().map_err(|e| syntax_error(&e))?;
         match event.data {
-            EventData::StreamEnd | EventData::DocumentEnd { .. } => return Ok(ends),
+            EventData::StreamEnd | EventData::DocumentEnd { .. } => {
+                return Ok((ends, event.start_mark.index as usize));
+            }
             EventData::SequenceStart { .. } | EventData::MappingStart { .. } => depth += 1,
             EventData::SequenceEnd | EventData::MappingEnd => depth = depth.saturating_sub(1),
             EventData::Scalar {
@@ -94,7 +96,7 @@ fn tag_ends(text: &str) -> Result<BTreeSet<usize>, YamlError> {
         }
         if depth > limits::VALUE_DEPTH {
             // Parsing the document itself reports the depth, and comes no further either.
-            return Ok(ends);
+            return Ok((ends, text.len()));
         }
     }
 }
@@ -198,11 +200,12 @@ fn guard_tags(text: &str) -> Result<Guarded, YamlError> {
     // With spaces everywhere nothing can go wrong; it tells which of them follow real tags. The
     // others stand inside texts and comments, which must stay as they are.
     let (all, spaces) = spaced(text, &commas);
-    let ends = tag_ends(&all)?;
+    let (ends, end) = tag_ends(&all)?;
     let real: Vec<usize> = commas
         .iter()
         .zip(&spaces)
-        .filter(|(_, space)| ends.contains(space))
+        // The parser looks ahead beyond the document's end, where nothing is read any more.
+        .filter(|(_, space)| ends.contains(space) || **space >= end)
         .map(|(comma, _)| *comma)
         .collect();
     if real.is_empty() {
@@ -225,6 +228,7 @@ mod tests {
     fn tags_before_commas() {
         for (text, json) in [
             ("[!x,]", r#"[""]"#),
+            ("{a: b}\n{\"c\":,=!,!, d", r#"{"a":"b"}"#),
             ("[!!str,b, 'c !d,e', !<tag:x,y>,f]", r#"["","b","c !d,e","","f"]"#),
             (
                 "a: say !x, y\nb: {c: !x,d: !y }\n# !z,\ne: |\n  !q,r\n",
