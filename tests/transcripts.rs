@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fancy_regex::{Captures, Regex};
+use kubetab::sim::TraceEvent;
 use kubetab::world::{Options, Scenario, World};
 
 const KNOWN: &str = "tests/known_failures.txt";
@@ -278,11 +279,30 @@ fn run(name: &str, folder: &Path) -> Report {
     let end = sim.now() + Duration::from_secs(366 * 86_400);
     let text: std::rc::Rc<std::cell::RefCell<String>> = Default::default();
     let sink = text.clone();
+    let kernel = world.sim().clone();
     sim.run_future(
         async move { scenario.run(&world, move |t| sink.borrow_mut().push_str(t)).await },
         end,
     );
-    compare(name, &read("norm.txt"), &text.borrow())
+    let mut report = compare(name, &read("norm.txt"), &text.borrow());
+    // The parts of the cluster act as users of their own, and hold all that they need.
+    kernel.trace().since(0, |record| {
+        if let TraceEvent::Response {
+            client,
+            verb,
+            path,
+            code: 401 | 403,
+            ..
+        } = &record.event
+            && !client.starts_with("kubectl")
+            // Quotas and ending namespaces refuse what is new.
+            && *verb != "POST"
+        {
+            let why = format!("  {client} was refused {verb} {path}\n");
+            report.commands.push((format!("(the part {client})"), Some(why)));
+        }
+    });
+    report
 }
 
 #[test]

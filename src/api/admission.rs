@@ -5,6 +5,7 @@ pub mod limit_ranger;
 pub mod pods;
 pub mod quota;
 
+use super::auth;
 use super::object::{Object, ObjectKey};
 use super::request::{Method, Request};
 use super::server::{ApiServer, Target};
@@ -68,7 +69,7 @@ pub fn mutate(
         pods::default_tolerations(value);
     }
     classes::mutate(&a, value);
-    Ok(())
+    auth::escalation::check(api, &request.user, target, value, old)
 }
 
 /// The validating plugins.

@@ -93,6 +93,8 @@ pub struct Client {
     user: User,
     /// Whom it acts as.
     impersonate: Option<Impersonation>,
+    /// Sends credentials that nobody knows.
+    unknown: bool,
     /// Reads from outside the simulation: see [`Client::observer`].
     observer: bool,
 }
@@ -106,6 +108,7 @@ impl Client {
             agent: "".into(),
             user,
             impersonate: None,
+            unknown: false,
             observer: false,
         }
     }
@@ -145,6 +148,15 @@ impl Client {
     pub fn impersonating(&self, wanted: Impersonation) -> Client {
         Client {
             impersonate: Some(wanted),
+            ..self.clone()
+        }
+    }
+
+    /// The same client with credentials that the API server does not know: each of its requests is
+    /// answered with 401 Unauthorized.
+    pub fn with_unknown_credentials(&self) -> Client {
+        Client {
+            unknown: true,
             ..self.clone()
         }
     }
@@ -199,7 +211,11 @@ impl Client {
             ETCD_COMMIT
         };
         sim.sleep(NETWORK + commit).await;
-        let response = self.api.serve(request);
+        let response = if self.unknown {
+            Response::from(Status::unauthorized())
+        } else {
+            self.api.serve(request)
+        };
         sim.emit(TraceEvent::Response {
             id,
             client,

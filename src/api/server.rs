@@ -131,6 +131,11 @@ impl ApiServer {
         Some(user)
     }
 
+    /// The user of a client certificate in PEM; `None` when this cluster has not issued it.
+    pub fn authenticate_certificate(&self, pem: &str) -> Option<User> {
+        auth::certificate::authenticate(pem)
+    }
+
     /// Every resource that is served now, in the order of discovery.
     pub fn resources(&self) -> Rc<Vec<Rc<Resource>>> {
         self.0.resources.borrow().clone()

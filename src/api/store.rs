@@ -28,10 +28,11 @@ struct Shelf {
     history: VecDeque<Change>,
     /// The newest revision that was dropped from `history`.
     compacted: u64,
-    /// The revision of its last change.
-    changed: u64,
     signal: Signal,
 }
+
+/// How the names of the shelves of roles and bindings end.
+const POLICY: &str = ".rbac.authorization.k8s.io";
 
 /// Names a shelf: `pods`, `deployments.apps`.
 pub type ShelfName = Rc<str>;
@@ -40,6 +41,7 @@ pub type ShelfName = Rc<str>;
 pub struct Store {
     shelves: RefCell<BTreeMap<ShelfName, Shelf>>,
     revision: Cell<u64>,
+    policy: Cell<u64>,
     count: Cell<usize>,
     pool: RefCell<Pool>,
 }
@@ -50,6 +52,7 @@ impl Default for Store {
         Store {
             shelves: RefCell::default(),
             revision: Cell::new(1),
+            policy: Cell::new(0),
             count: Cell::new(0),
             pool: RefCell::default(),
         }
@@ -80,9 +83,16 @@ impl Store {
             .cloned()
     }
 
-    /// A number that changes whenever something on the shelf does: its last change's revision.
-    pub fn shelf_revision(&self, shelf: &str) -> u64 {
-        self.shelves.borrow().get(shelf).map_or(0, |s| s.changed)
+    /// The revision of the last change of a role or a binding: what was decided by them holds as
+    /// long as this number stays.
+    pub fn policy_revision(&self) -> u64 {
+        self.policy.get()
+    }
+
+    fn note_policy(&self, shelf: &str) {
+        if shelf.ends_with(POLICY) {
+            self.policy.set(self.revision.get());
+        }
     }
 
     /// The objects of a namespace (of all, when it is empty), in the order of namespace and name.
@@ -125,6 +135,7 @@ impl Store {
     /// # Errors
     /// 507 when the world holds [`limits::OBJECTS`] objects and this would be one more.
     pub fn put(&self, shelf: &str, mut value: Value) -> Result<(Object, WriteKind), Status> {
+        let name = shelf;
         let key = ObjectKey::new(
             value.str_at(&["metadata", "namespace"]),
             value.str_at(&["metadata", "name"]),
@@ -169,6 +180,7 @@ impl Store {
         if old.is_none() {
             self.count.set(self.count.get() + 1);
         }
+        self.note_policy(name);
         shelf.objects.insert(key, object.clone());
         shelf.push(Change {
             op,
@@ -180,12 +192,14 @@ impl Store {
 
     /// Removes an object, and returns its last version with the deletion's revision.
     pub fn remove(&self, shelf: &str, key: &ObjectKey) -> Option<Object> {
+        let name = shelf;
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.get_mut(shelf)?;
         let old = shelf.objects.remove(key)?;
         self.count.set(self.count.get().saturating_sub(1));
         let revision = self.revision.get() + 1;
         self.revision.set(revision);
+        self.note_policy(name);
         let mut value = old.value().clone();
         value.set(&["metadata", "resourceVersion"], revision.to_string());
         let object = Object::new(value);
@@ -247,7 +261,6 @@ impl Shelf {
         {
             self.compacted = dropped.object.revision();
         }
-        self.changed = change.object.revision();
         self.history.push_back(change);
         self.signal.notify();
     }

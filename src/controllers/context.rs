@@ -6,6 +6,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::api::auth::AUTHENTICATED;
 use crate::api::events::EventRecorder;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::sim::{Sim, TaskHandle, WorkQueue};
@@ -13,6 +14,23 @@ use crate::sim::{Sim, TaskHandle, WorkQueue};
 /// What a sync spends on one object that it lists, claims and counts: an estimate of Go's, on a machine
 /// that runs the rest of the control plane too.
 const TIME_AN_OBJECT: Duration = Duration::from_micros(5);
+
+/// The service account in `kube-system` that a controller acts as
+/// (`--use-service-account-credentials`, as kubeadm sets it): mostly its own name.
+fn account(controller: &str) -> &str {
+    match controller {
+        "daemonset-controller" => "daemon-set-controller",
+        "endpoint-slice-controller" => "endpointslice-controller",
+        "endpoint-slice-mirroring-controller" => "endpointslicemirroring-controller",
+        "horizontal-pod-autoscaler-controller" | "horizontalpodautoscaler-controller" => "horizontal-pod-autoscaler",
+        "persistentvolume-binder-controller" => "persistent-volume-binder",
+        "persistentvolume-protection-controller" => "pv-protection-controller",
+        "persistentvolumeclaim-protection-controller" => "pvc-protection-controller",
+        "resource-quota-controller" => "resourcequota-controller",
+        "node-lifecycle-controller" | "taint-eviction-controller" => "node-controller",
+        name => name,
+    }
+}
 
 /// How kube-controller-manager is started.
 #[derive(Clone, Debug)]
@@ -62,7 +80,12 @@ impl Context {
 
     /// The context of the controllers of another component.
     pub fn named(api: &ApiServer, options: Options, component: &'static str) -> Context {
-        let client = Client::new(api, component, User::system(component));
+        let user = if component == "kube-controller-manager" {
+            User::new("system:kube-controller-manager", [AUTHENTICATED])
+        } else {
+            User::system(component)
+        };
+        let client = Client::new(api, component, user);
         Context(Rc::new(Inner {
             api: api.clone(),
             informers: Informers::new(&client),
@@ -87,9 +110,15 @@ impl Context {
         &self.0.informers
     }
 
-    /// A client that acts for the controller of this name.
+    /// A client that acts for the controller of this name, as its service account. What has none
+    /// (what is part of the API server, or stands for a program beside the cluster) may do anything.
     pub fn client(&self, name: &str) -> Client {
-        Client::new(&self.0.api, name, User::system("kube-controller-manager")).part_of("kube-controller-manager")
+        let key = ObjectKey::new("kube-system", account(name));
+        let user = match self.0.api.store().get("serviceaccounts", &key) {
+            Some(_) => User::service_account(&key.namespace, &key.name),
+            None => User::system(name),
+        };
+        Client::new(&self.0.api, name, user).part_of("kube-controller-manager")
     }
 
     /// Writes the events of the controller that `client` acts for, under `component`.

@@ -15,6 +15,7 @@ mod complete;
 mod config;
 mod cp;
 mod create;
+mod credentials;
 mod debug;
 mod delete;
 pub mod describe;
@@ -61,7 +62,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use crate::api::{Client, Impersonation};
+use crate::api::Client;
 use crate::net::Network;
 use crate::shell::{CommandFn, Context};
 use crate::value::Value;
@@ -229,9 +230,9 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         let said = format!("The connection to the server {host} was refused - did you specify the right host or port?");
         return fail(&Error::Text(said), &path);
     }
-    let client = match impersonate(&client, &parsed.values) {
-        Some(other) => other,
-        None => client,
+    let client = match credentials::of(&cx, &client, &config, verb, &parsed.values) {
+        Ok(client) => client,
+        Err(e) => return fail(&e, &path),
     };
     let strict = parsed.values.bool("warnings-as-errors");
     let cmd = Cmd {
@@ -262,28 +263,6 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         }
         Err(e) => fail(&e, &cmd.path),
     }
-}
-
-/// The client of `--as`.
-fn impersonate(client: &Client, flags: &flags::Values) -> Option<Client> {
-    let name = flags.str("as");
-    if name.is_empty() {
-        return None;
-    }
-    let mut extra: Vec<(String, Vec<String>)> = Vec::new();
-    for pair in flags.all("as-user-extra") {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match extra.iter_mut().find(|(k, _)| k == key) {
-            Some((_, values)) => values.push(value.to_owned()),
-            None => extra.push((key.to_owned(), vec![value.to_owned()])),
-        }
-    }
-    Some(client.impersonating(Impersonation {
-        user: name.to_owned(),
-        groups: flags.all("as-group").to_vec(),
-        uid: flags.str("as-uid").to_owned(),
-        extra,
-    }))
 }
 
 /// Labels as the LABELS column prints them.

@@ -151,8 +151,7 @@ pub const GLOBAL: &[Flag] = &[
         Kind::Str,
         "",
         "File of the client's certificate.",
-    )
-    .but(NOT_SIMULATED),
+    ),
     flag("client-key", '\0', Kind::Str, "", "File of the client's key.").but(NOT_SIMULATED),
     flag("cluster", '\0', Kind::Str, "", "Cluster of the kubeconfig to use.").but(NOT_SIMULATED),
     flag("context", '\0', Kind::Str, "", "Context of the kubeconfig to use."),
@@ -218,8 +217,8 @@ pub const GLOBAL: &[Flag] = &[
         "Server name of the certificate.",
     )
     .but(NOT_SIMULATED),
-    flag("token", '\0', Kind::Str, "", "Bearer token of the request.").but(NOT_SIMULATED),
-    flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as.").but(NOT_SIMULATED),
+    flag("token", '\0', Kind::Str, "", "Bearer token of the request."),
+    flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as."),
     flag("username", '\0', Kind::Str, "", "User name for basic authentication.").but(NOT_SIMULATED),
     flag("v", 'v', Kind::Int, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
     flag("vmodule", '\0', Kind::Str, "", "How much to log by source file.").but(NOT_SIMULATED),

@@ -103,7 +103,8 @@ impl Kubelets {
     /// # Errors
     /// When the API server does not serve the resources that kubelets need.
     pub fn new(api: &ApiServer, network: &Network) -> Result<Kubelets, Status> {
-        let client = Client::new(api, "kubelet", User::system("nodes"));
+        // One cache serves all kubelets here; each real one watches the objects of its pods alone.
+        let client = Client::new(api, "kubelet", User::system("kubelets"));
         let resource = |group: &str, name: &str| client.resource(group, "v1", name);
         let informer = |name: &str| -> Result<Informer, Status> {
             Ok(Informer::start(&client, &resource("", name)?, ListOptions::default()))
@@ -152,11 +153,7 @@ impl Kubelets {
             return;
         }
         let sim = &inner.sim;
-        let client = Client::new(
-            &inner.api,
-            format!("kubelet/{node}"),
-            User::system(&format!("node:{node}")),
-        );
+        let client = Client::new(&inner.api, format!("kubelet/{node}"), User::node(node));
         let options = ListOptions::fields(format!("spec.nodeName={node}"));
         let pods = Informer::start(&client, &inner.kinds.pods, options);
         let kubelet = Rc::new(Node {

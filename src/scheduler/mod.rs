@@ -19,6 +19,7 @@ use node_info::{Cache, PodInfo};
 use plugins::volume_binding;
 use queue::{Happening, Queue, Queued};
 
+use crate::api::auth::AUTHENTICATED;
 use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::pod::Pod;
@@ -82,7 +83,8 @@ struct State {
 
 /// Starts a scheduler.
 pub fn start(api: &ApiServer, options: Options) -> Scheduler {
-    let client = Client::new(api, "kube-scheduler", User::system("kube-scheduler"));
+    let user = User::new("system:kube-scheduler", [AUTHENTICATED]);
+    let client = Client::new(api, "kube-scheduler", user);
     let find = |group: &str, name: &str| -> Rc<Resource> { find_resource(api, group, name) };
     let inform = |group: &str, name: &str| Informer::start(&client, &find(group, name), ListOptions::default());
     let pods_resource = find("", "pods");

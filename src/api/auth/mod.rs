@@ -2,10 +2,13 @@
 //! `RBAC`) that every request passes.
 
 mod attributes;
+pub mod certificate;
+pub mod escalation;
 mod impersonation;
 mod node;
 pub mod rbac;
 pub mod review;
+pub mod rules;
 pub mod token;
 mod user;
 

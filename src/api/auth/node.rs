@@ -15,11 +15,12 @@ pub fn node_of(user: &User) -> Option<&str> {
 }
 
 /// What the authorizer says about a kubelet. The rules that have no exception are those of the
-/// cluster role `system:node`.
+/// cluster role `system:node`. `true` says that the kubelet may do so in every namespace and under
+/// every name.
 ///
 /// # Errors
 /// Why the kubelet may not; empty where the authorizer gives no reason.
-pub fn decide(api: &ApiServer, node: &str, asked: &Attributes) -> Result<(), String> {
+pub fn decide(api: &ApiServer, node: &str, asked: &Attributes) -> Result<bool, String> {
     if !asked.is_resource() {
         return Err(String::new());
     }
@@ -27,22 +28,24 @@ pub fn decide(api: &ApiServer, node: &str, asked: &Attributes) -> Result<(), Str
         ("", "configmaps" | "secrets", "") => related(api, node, asked, &["get", "list", "watch"]),
         ("", "persistentvolumeclaims" | "persistentvolumes", "") => related(api, node, asked, &["get"]),
         ("", "serviceaccounts", "token") => related(api, node, asked, &["create"]),
-        ("coordination.k8s.io", "leases", "") if (asked.namespace, asked.name) != (LEASES, node) => {
-            // A lease is created under a name that the path does not have yet.
-            if asked.verb == "create" && asked.namespace == LEASES {
-                return Ok(());
-            }
-            Err(if asked.namespace == LEASES {
-                "can only access node lease with the same name as the requesting node".into()
+        ("coordination.k8s.io", "leases", "") => {
+            let verbs = ["get", "create", "update", "patch", "delete"];
+            if !verbs.contains(&asked.verb) {
+                Err("can only get, create, update, patch, or delete a node lease".into())
+            } else if asked.namespace != LEASES {
+                Err(format!("can only access leases in the {LEASES:?} system namespace"))
+            } else if asked.verb != "create" && asked.name != node {
+                // One is created under a name that the path does not have yet.
+                Err("can only access node lease with the same name as the requesting node".into())
             } else {
-                format!("can only access leases in the {LEASES:?} system namespace")
-            })
+                Ok(false)
+            }
         }
         _ => {
             let role = api.store().get(CLUSTER_ROLES, &ObjectKey::new("", "system:node"));
             let rules = role.as_ref().map_or(&[][..], |r| r.value().get("rules").items());
             if rules.iter().any(|rule| rule_allows(rule, asked)) {
-                Ok(())
+                Ok(true)
             } else {
                 Err(String::new())
             }
@@ -54,7 +57,7 @@ pub fn decide(api: &ApiServer, node: &str, asked: &Attributes) -> Result<(), Str
 const LEASES: &str = "kube-node-lease";
 
 /// Whether a pod on the node refers to the one object that is asked for.
-fn related(api: &ApiServer, node: &str, asked: &Attributes, verbs: &[&str]) -> Result<(), String> {
+fn related(api: &ApiServer, node: &str, asked: &Attributes, verbs: &[&str]) -> Result<bool, String> {
     if !verbs.contains(&asked.verb) {
         return Err(match verbs {
             ["create"] => "can only create tokens for individual service accounts".into(),
@@ -71,7 +74,7 @@ fn related(api: &ApiServer, node: &str, asked: &Attributes, verbs: &[&str]) -> R
         found = found || (pod.spec().get("nodeName").str() == node && refers(api, pod, asked));
     });
     if found {
-        Ok(())
+        Ok(false)
     } else {
         Err(format!("no relationship found between node {node:?} and this object"))
     }

@@ -22,7 +22,6 @@ pub const ROLES: &str = "roles.rbac.authorization.k8s.io";
 pub const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 pub const ROLE_BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
 pub const CLUSTER_ROLE_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
-const SHELVES: [&str; 4] = [ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS];
 
 /// How requests are authorized (`--authorization-mode`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,12 +67,43 @@ struct Grants {
     missing: Vec<String>,
     /// By namespace, with what is missing there.
     within: BTreeMap<Rc<str>, (Vec<Grant>, Vec<String>)>,
+    /// What was found to be allowed everywhere and under every name: most users ask for few things,
+    /// again and again.
+    known: RefCell<Vec<Known>>,
 }
+
+/// A verb and a resource, with subresource and group.
+struct Known([Box<str>; 4]);
+
+impl Known {
+    fn parts<'a>(asked: &Attributes<'a>) -> [&'a str; 4] {
+        [asked.resource, asked.verb, asked.subresource, asked.group]
+    }
+
+    fn is(&self, asked: &Attributes) -> bool {
+        self.0
+            .iter()
+            .zip(Known::parts(asked))
+            .all(|(mine, theirs)| **mine == *theirs)
+    }
+}
+
+impl Grants {
+    fn remember(&self, asked: &Attributes) {
+        let mut known = self.known.borrow_mut();
+        if asked.is_resource() && known.len() < KNOWN {
+            known.push(Known(Known::parts(asked).map(Box::from)));
+        }
+    }
+}
+
+/// How many of them are kept for a user: a controller asks for some ten.
+const KNOWN: usize = 32;
 
 #[derive(Default)]
 struct Cache {
-    /// The revisions of [`SHELVES`] that the grants are of.
-    revisions: [u64; 4],
+    /// [`crate::api::store::Store::policy_revision`] that the grants are of.
+    revision: u64,
     users: BTreeMap<Identity, Rc<Grants>>,
 }
 
@@ -101,7 +131,14 @@ impl Authorizer {
     /// # Errors
     /// 403 Forbidden.
     pub fn require(&self, api: &ApiServer, user: &User, asked: &Attributes) -> Result<(), Status> {
-        let decision = self.decide(api, user, asked);
+        if self.allows_everything(user) {
+            return Ok(());
+        }
+        let grants = self.grants(api, user);
+        if asked.is_resource() && grants.known.borrow().iter().any(|k| k.is(asked)) {
+            return Ok(());
+        }
+        let decision = decide(api, user, asked, &grants);
         if decision.allowed {
             return Ok(());
         }
@@ -126,37 +163,7 @@ impl Authorizer {
         if self.allows_everything(user) {
             return Decision::allow("");
         }
-        let kubelet = node::node_of(user).map(|node| node::decide(api, node, asked));
-        if let Some(Ok(())) = kubelet {
-            return Decision::allow("");
-        }
-        let grants = self.grants(api, user);
-        let within = grants.within.get(asked.namespace);
-        let mut all = grants.everywhere.iter().chain(within.iter().flat_map(|(g, _)| g));
-        if let Some(grant) = all.find(|g| rule_allows(&g.rule, asked)) {
-            return Decision::allow(format!("RBAC: allowed by {}", grant.by));
-        }
-        let mut reasons: Vec<String> = Vec::new();
-        if let Some(Err(why)) = kubelet
-            && !why.is_empty()
-        {
-            reasons.push(why);
-        }
-        let mut missing: Vec<&str> = Vec::new();
-        for name in grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m)) {
-            if !missing.contains(&name.as_str()) {
-                missing.push(name);
-            }
-        }
-        match missing.as_slice() {
-            [] => {}
-            [one] => reasons.push(format!("RBAC: {one}")),
-            many => reasons.push(format!("RBAC: [{}]", many.join(", "))),
-        }
-        Decision {
-            allowed: false,
-            reason: reasons.join("\n"),
-        }
+        decide(api, user, asked, &self.grants(api, user))
     }
 
     /// The rules that apply to the user in a namespace (cluster-wide ones alone, when it is empty),
@@ -170,12 +177,11 @@ impl Authorizer {
     }
 
     fn grants(&self, api: &ApiServer, user: &User) -> Rc<Grants> {
-        let store = api.store();
-        let revisions = SHELVES.map(|shelf| store.shelf_revision(shelf));
+        let revision = api.store().policy_revision();
         let mut cache = self.cache.borrow_mut();
-        if cache.revisions != revisions || cache.users.len() >= limits::AUTHORIZED_USERS {
+        if cache.revision != revision || cache.users.len() >= limits::AUTHORIZED_USERS {
             cache.users.clear();
-            cache.revisions = revisions;
+            cache.revision = revision;
         }
         let identity = (user.name.clone(), user.groups.clone());
         cache
@@ -183,6 +189,47 @@ impl Authorizer {
             .entry(identity)
             .or_insert_with(|| Rc::new(collect(api, user)))
             .clone()
+    }
+}
+
+/// Asks one authorizer after the other.
+fn decide(api: &ApiServer, user: &User, asked: &Attributes, grants: &Grants) -> Decision {
+    let kubelet = node::node_of(user).map(|node| node::decide(api, node, asked));
+    if let Some(Ok(everywhere)) = kubelet {
+        if everywhere {
+            grants.remember(asked);
+        }
+        return Decision::allow("");
+    }
+    let within = grants.within.get(asked.namespace);
+    let mut all = grants.everywhere.iter().chain(within.iter().flat_map(|(g, _)| g));
+    if let Some(grant) = all.find(|g| rule_allows(&g.rule, asked)) {
+        let cluster = grants.everywhere.iter().any(|g| std::ptr::eq(g, grant));
+        if cluster && grant.rule.get("resourceNames").is_empty() {
+            grants.remember(asked);
+        }
+        return Decision::allow(format!("RBAC: allowed by {}", grant.by));
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    if let Some(Err(why)) = kubelet
+        && !why.is_empty()
+    {
+        reasons.push(why);
+    }
+    let mut missing: Vec<&str> = Vec::new();
+    for name in grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m)) {
+        if !missing.contains(&name.as_str()) {
+            missing.push(name);
+        }
+    }
+    match missing.as_slice() {
+        [] => {}
+        [one] => reasons.push(format!("RBAC: {one}")),
+        many => reasons.push(format!("RBAC: [{}]", many.join(", "))),
+    }
+    Decision {
+        allowed: false,
+        reason: reasons.join("\n"),
     }
 }
 

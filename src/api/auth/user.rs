@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::certificate;
 use crate::obj;
 use crate::value::Value;
 
@@ -46,10 +47,12 @@ impl User {
 
     /// The administrator of a kubeadm cluster, by the certificate of its kubeconfig.
     pub fn admin() -> User {
-        User::from_certificate("kubernetes-admin", ["kubeadm:cluster-admins"])
+        let mut user = User::from_certificate("kubernetes-admin", ["kubeadm:cluster-admins"]);
+        user.extra = [credential("X509SHA256", certificate::digest(certificate::ADMIN))].into();
+        user
     }
 
-    /// A component of the control plane, which may do anything.
+    /// A part of the simulation that stands for many of the real ones at once: it may do anything.
     pub fn system(name: &str) -> User {
         User::new(&format!("system:{name}"), [MASTERS, AUTHENTICATED])
     }
@@ -90,6 +93,12 @@ impl User {
         info.set_or_remove(&["extra"], extra);
         info
     }
+}
+
+/// The extra attribute that says which credential a user came with.
+pub fn credential(kind: &str, id: impl std::fmt::Display) -> (Rc<str>, Vec<Rc<str>>) {
+    let value = format!("{kind}={id}");
+    ("authentication.kubernetes.io/credential-id".into(), vec![value.into()])
 }
 
 /// Namespace and name of `system:serviceaccount:NAMESPACE:NAME`.

@@ -14,11 +14,10 @@ use std::time::Duration;
 use self::behavior::{Memory, Reason};
 use self::calculator::{Metric, Proposal, Sample, Target};
 use super::context::{Context, resource};
+use crate::api::client::item;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::quantity::Quantity;
-use crate::api::{
-    Client, Informer, Object, ObjectKey, PatchType, Request, Resource, Selector, Status, WriteOptions, metrics,
-};
+use crate::api::{Body, Client, Informer, Method, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
@@ -258,22 +257,15 @@ impl Controller {
     }
 
     async fn rescale(&self, scaler: &Object, scale: &Scale, replicas: i64) -> Result<(), Status> {
-        let patch = obj! { "spec": obj! { "replicas": replicas } };
-        let options = WriteOptions::default();
-        let (resource, namespace) = (&scale.resource, scaler.namespace());
-        self.0
-            .client
-            .patch(
-                resource,
-                namespace,
-                &scale.name,
-                "scale",
-                PatchType::Merge,
-                patch,
-                &options,
-            )
-            .await
-            .map(|_| ())
+        let body = obj! {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": obj! { "name": scale.name.as_str(), "namespace": scaler.namespace() },
+            "spec": obj! { "replicas": replicas },
+        };
+        let path = format!("{}/scale", item(&scale.resource, scaler.namespace(), &scale.name));
+        let request = Request::new(Method::Put, path).body(Body::Typed(body));
+        self.0.client.send(request).await.ok().map(|_| ())
     }
 
     /// Asks every metric, and takes the greatest answer.

@@ -1,0 +1,210 @@
+//! `kubectl auth can-i`.
+
+use super::post;
+use crate::api::auth::rules::{PolicyRule, compact};
+use crate::kubectl::command::{Cmd, VERB, Verb};
+use crate::kubectl::error::Error;
+use crate::kubectl::flags::{Flag, Kind, flag};
+use crate::kubectl::mapper;
+use crate::kubectl::print::TabWriter;
+use crate::obj;
+use crate::value::Value;
+
+const FLAGS: &[Flag] = &[
+    flag("all-namespaces", 'A', Kind::Bool, "false", "In every namespace."),
+    flag("list", '\0', Kind::Bool, "false", "Show all that is allowed."),
+    flag(
+        "no-headers",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Leave out the row of column names.",
+    ),
+    flag(
+        "quiet",
+        'q',
+        Kind::Bool,
+        "false",
+        "Say nothing; only the exit code tells.",
+    ),
+    flag("subresource", '\0', Kind::Str, "", "Of this subresource, such as log."),
+];
+
+pub static CAN_I: Verb = Verb {
+    name: "can-i",
+    short: "Check whether an action is allowed",
+    long: "VERB is a verb of the API (get, list, create, …), TYPE a resource, NONRESOURCEURL a path that begins with a slash.",
+    examples: "  # Create pods in this namespace\n  kubectl auth can-i create pods\n\n  # As somebody else\n  kubectl auth can-i list deployments.apps --as=system:serviceaccount:dev:foo -n prod\n\n  # Read logs\n  kubectl auth can-i get pods --subresource=log\n\n  # All that is allowed in a namespace\n  kubectl auth can-i --list -n dev",
+    usage: "kubectl auth can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL] [options]",
+    flags: &[FLAGS],
+    run: Some(|c| Box::pin(run(c))),
+    ..VERB
+};
+
+const VERBS: [&str; 16] = [
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "use",
+    "bind",
+    "impersonate",
+    "*",
+    "approve",
+    "sign",
+    "escalate",
+    "attest",
+];
+const PATH_VERBS: [&str; 8] = ["get", "put", "post", "head", "options", "delete", "patch", "*"];
+
+/// A warning with the empty line that can-i's have.
+fn warn(cmd: &Cmd, text: &str) {
+    cmd.err(format!("Warning: {text}\n"));
+}
+
+async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let (quiet, everywhere) = (cmd.flags.bool("quiet"), cmd.flags.bool("all-namespaces"));
+    let subresource = cmd.flags.str("subresource");
+    if cmd.flags.bool("list") {
+        if !cmd.args.is_empty() {
+            return Err(Error::plain("list option must be specified with no arguments"));
+        }
+        if quiet || everywhere || !subresource.is_empty() {
+            return Err(Error::plain(
+                "list option can't be specified with neither quiet, all-namespaces nor subresource options",
+            ));
+        }
+        return list(cmd).await;
+    }
+    let [verb, target] = cmd.args.as_slice() else {
+        // This sentence ends with a full stop, unlike all others.
+        return Err(Error::Text(
+            "error: you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples."
+                .into(),
+        ));
+    };
+    let mut spec = Value::map();
+    if target.starts_with('/') {
+        if !subresource.is_empty() {
+            return Err(Error::plain("--subresource can not be used with NonResourceURL"));
+        }
+        if !PATH_VERBS.contains(&verb.as_str()) {
+            warn(cmd, &format!("verb '{verb}' is not a known verb"));
+        }
+        spec.set(
+            &["nonResourceAttributes"],
+            obj! { "path": target.as_str(), "verb": verb.as_str() },
+        );
+    } else {
+        let (word, name) = target.split_once('/').unwrap_or((target, ""));
+        let (mut group, mut plural) = (String::new(), word.to_owned());
+        let mut namespaced = true;
+        if word != "*" {
+            match mapper::find(&cmd.resources(), word) {
+                Some(r) => {
+                    group = r.group.to_string();
+                    plural = r.name.to_string();
+                    namespaced = r.namespaced;
+                }
+                // What is only impersonated is no resource that can be discovered.
+                None if matches!(word.to_ascii_lowercase().as_str(), "users" | "groups") => {}
+                None => {
+                    let lower = word.to_ascii_lowercase();
+                    warn(
+                        cmd,
+                        &match lower.split_once('.') {
+                            Some((name, group)) => {
+                                format!("the server doesn't have a resource type '{name}' in group '{group}'")
+                            }
+                            None => format!("the server doesn't have a resource type '{lower}'"),
+                        },
+                    );
+                }
+            }
+        }
+        if !everywhere {
+            if !namespaced {
+                let place = if group.is_empty() {
+                    String::new()
+                } else {
+                    format!(" in group '{group}'")
+                };
+                warn(cmd, &format!("resource '{plural}' is not namespace scoped{place}"));
+            }
+            if !VERBS.contains(&verb.as_str()) {
+                warn(cmd, &format!("verb '{verb}' is not a known verb"));
+            }
+        }
+        let mut attributes = obj! { "resource": plural, "verb": verb.as_str() };
+        if !everywhere {
+            attributes.set(&["namespace"], cmd.namespace());
+        }
+        attributes.set_or_remove(&["group"], group);
+        attributes.set_or_remove(&["name"], name);
+        attributes.set_or_remove(&["subresource"], subresource);
+        spec.set(&["resourceAttributes"], attributes);
+    }
+    if cmd.flags.bool("no-headers") {
+        return Err(Error::plain("--no-headers cannot be set without --list specified"));
+    }
+    let body = obj! { "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec };
+    let answer = post(cmd, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body).await?;
+    let status = answer.get("status");
+    let allowed = status.bool_at(&["allowed"]);
+    if !quiet {
+        let mut said = if allowed { "yes" } else { "no" }.to_owned();
+        for field in ["reason", "evaluationError"] {
+            let text = status.str_at(&[field]);
+            if !allowed && !text.is_empty() {
+                said = format!("{said} - {text}");
+            }
+        }
+        cmd.say(said);
+    }
+    if allowed { Ok(()) } else { Err(Error::Exit(1)) }
+}
+
+async fn list(cmd: &Cmd) -> Result<(), Error> {
+    let body = obj! {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": obj! { "namespace": cmd.namespace() },
+    };
+    let answer = post(cmd, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body).await?;
+    let status = answer.get("status");
+    if status.bool_at(&["incomplete"]) {
+        let why = status.str_at(&["evaluationError"]);
+        cmd.err(format!("Warning: the list may be incomplete: {why}"));
+    }
+    let rules = ["resourceRules", "nonResourceRules"]
+        .into_iter()
+        .flat_map(|field| status.get(field).items())
+        .flat_map(|rule| PolicyRule::from_value(rule).break_down());
+    let mut rules = compact(rules.collect());
+    rules.sort_by_cached_key(PolicyRule::sort_text);
+    let mut writer = TabWriter::table();
+    if !cmd.flags.bool("no-headers") {
+        writer.row(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);
+    }
+    let words = |list: &[String]| format!("[{}]", list.join(" "));
+    for rule in rules {
+        let resource = rule.resources.first().map_or("", String::as_str);
+        let (main, sub) = resource
+            .split_once('/')
+            .map_or((resource, None), |(main, sub)| (main, Some(sub)));
+        let mut full = main.to_owned();
+        if let Some(group) = rule.groups.first().filter(|g| !g.is_empty()) {
+            full = format!("{full}.{group}");
+        }
+        if let Some(sub) = sub {
+            full = format!("{full}/{sub}");
+        }
+        writer.row(&[full, words(&rule.urls), words(&rule.names), words(&rule.verbs)]);
+    }
+    cmd.out(writer.flush());
+    Ok(())
+}

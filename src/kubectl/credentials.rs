@@ -1,0 +1,102 @@
+//! Whom the API server takes a run of kubectl for: the credentials of the kubeconfig's user and of
+//! the flags, and `--as`.
+
+use super::command::Verb;
+use super::error::Error;
+use super::flags::Values;
+use super::kubeconfig::Kubeconfig;
+use crate::api::{Client, Impersonation, User};
+use crate::shell::Context;
+use crate::value::{Value, base64};
+
+/// The client that a run talks with. `client` is the administrator's, by whose certificate the
+/// kubeconfig of a fresh host speaks.
+///
+/// # Errors
+/// A `--user` that the kubeconfig has not, a file that is not there, parts of `--as` without it.
+pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags: &Values) -> Result<Client, Error> {
+    // A verb's own flag of the same name hides the global one (`create rolebinding --user`).
+    let own = |name: &str| verb.flags.iter().flat_map(|set| set.iter()).any(|f| f.name == name);
+    let global = |name: &str| if own(name) { "" } else { flags.str(name) };
+    let chosen = global("user");
+    let named = match chosen {
+        "" => config
+            .entry("contexts", config.current(flags.str("context")))
+            .map_or("", |c| c.str_at(&["context", "user"])),
+        chosen => chosen,
+    };
+    let entry = config.entry("users", named).map_or(&Value::Null, |u| u.get("user"));
+    if !chosen.is_empty() && config.entry("users", chosen).is_none() {
+        return Err(Error::plain(format!("auth info {chosen:?} does not exist")));
+    }
+    let read = |path: &str, what: &str| -> Result<String, Error> {
+        let text = cx.files.read_text(&cx.path(path));
+        text.map_err(|_| {
+            Error::plain(format!(
+                "invalid configuration: unable to read {what} {path} for {named} due to open {path}: no such file or directory"
+            ))
+        })
+    };
+    let given = |flag: &str, field: &str| -> String {
+        match global(flag) {
+            "" => entry.get(field).str().to_owned(),
+            given => given.to_owned(),
+        }
+    };
+    // As the API server, which looks at a certificate before it looks at a token.
+    let file = given("client-certificate", "client-certificate");
+    let data = entry.get("client-certificate-data").str();
+    let certificate = if !file.is_empty() && (!global("client-certificate").is_empty() || data.is_empty()) {
+        read(&file, "client-cert")?
+    } else {
+        let bytes = base64::try_decode(data).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    };
+    let mut token = given("token", "token");
+    let token_file = entry.get("tokenFile").str();
+    if !token_file.is_empty() && global("token").is_empty() {
+        token = read(token_file, "token file")?.trim().to_owned();
+    }
+    let password = given("username", "username");
+    let found = if !certificate.is_empty() {
+        client.api().authenticate_certificate(&certificate)
+    } else if !token.is_empty() {
+        client.api().authenticate(&token)
+    } else if password.is_empty() {
+        Some(User::anonymous())
+    } else {
+        None
+    };
+    let client = match found {
+        Some(user) => client.acting_as(user),
+        None => client.with_unknown_credentials(),
+    };
+    impersonate(client, flags)
+}
+
+/// The client of `--as`.
+fn impersonate(client: Client, flags: &Values) -> Result<Client, Error> {
+    let mut extra: Vec<(String, Vec<String>)> = Vec::new();
+    for pair in flags.all("as-user-extra") {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match extra.iter_mut().find(|(k, _)| k == key) {
+            Some((_, values)) => values.push(value.to_owned()),
+            None => extra.push((key.to_owned(), vec![value.to_owned()])),
+        }
+    }
+    let wanted = Impersonation {
+        user: flags.str("as").to_owned(),
+        groups: flags.all("as-group").to_vec(),
+        uid: flags.str("as-uid").to_owned(),
+        extra,
+    };
+    if wanted == Impersonation::default() {
+        return Ok(client);
+    }
+    if wanted.user.is_empty() {
+        return Err(Error::plain(
+            "requesting uid, groups or user-extra for  without impersonating a user",
+        ));
+    }
+    Ok(client.impersonating(wanted))
+}
