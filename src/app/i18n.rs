@@ -92,6 +92,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("help.keys.leave", "In the terminal, Shift-Escape leaves to the top bar.", "在终端里，Shift-Escape 可把焦点移到顶栏。"),
     ("help.pace", "Pace", "节奏"),
     ("help.pace.teaching", "At teaching pace, requests of a few milliseconds are stretched until you can follow them, and waiting is shortened. Pause stops the cluster; Step goes to the next thing that happens.", "教学节奏会把几毫秒的请求放慢到看得清，并缩短等待。暂停会冻结集群；单步前进到下一件事。"),
+    ("help.simulated", "What is simulated and what is not: every kind, command and flag", "哪些被模拟、哪些没有：每种资源、命令和参数"),
     ("help.try", "Try", "试一试"),
     ("hint.create", "Create 3 web servers", "创建 3 个 web 服务器"),
     ("hint.curl", "Send 9 requests", "发送 9 个请求"),

@@ -4,7 +4,7 @@ use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
-use super::options::{ALL, DRY_RUN, FIELD_MANAGER, FILES, RECORD, SELECTOR, VALIDATE};
+use super::options::{ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::value::{Value, gojson, yaml};
@@ -104,7 +104,7 @@ pub static APPLY: Verb = Verb {
         PRINT,
         DRY_RUN,
         VALIDATE,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-client-side-apply")],
         RECORD,
     ],
     subs: &[&EDIT_LAST, &SET_LAST, &VIEW],
@@ -116,7 +116,22 @@ static EDIT_LAST: Verb = Verb {
     name: "edit-last-applied",
     short: "Edit latest last-applied-configuration annotations of a resource/object",
     usage: "kubectl apply edit-last-applied (RESOURCE/NAME | -f FILENAME) [options]",
-    flags: &[FILES, PRINT],
+    flags: &[
+        FILES,
+        PRINT,
+        VALIDATE,
+        &[
+            field_manager("kubectl-client-side-apply"),
+            flag(
+                "windows-line-endings",
+                '\0',
+                Kind::Bool,
+                "false",
+                "End the lines of the edited file as Windows does.",
+            )
+            .but("lines end as on Linux"),
+        ],
+    ],
     run: Some(|c| Box::pin(super::edit::last_applied(c))),
     ..VERB
 };
@@ -714,7 +729,7 @@ static SET_LAST: Verb = Verb {
     name: "set-last-applied",
     short: "Set the last-applied-configuration annotation on a live object to match the contents of a file",
     usage: "kubectl apply set-last-applied -f FILENAME [options]",
-    flags: &[SET_FLAGS, FILES, PRINT, DRY_RUN],
+    flags: &[SET_FLAGS, FILENAME, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(set_last(c))),
     ..VERB
 };

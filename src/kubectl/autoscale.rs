@@ -4,7 +4,7 @@ use super::builder::{self, Select};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FIELD_MANAGER, FILES, RECORD, SAVE_CONFIG};
+use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::quantity::Quantity;
 use crate::obj;
@@ -52,7 +52,15 @@ pub static AUTOSCALE: Verb = Verb {
     short: "Auto-scale a deployment, replica set, stateful set, or replication controller",
     examples: "  # Between two and five pods, at 80% of the requested CPU\n  kubectl autoscale deployment web --min=2 --max=5 --cpu=80%",
     usage: "kubectl autoscale (-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu=CPU] [--memory=MEMORY] [options]",
-    flags: &[FLAGS, FILES, PRINT, DRY_RUN, SAVE_CONFIG, FIELD_MANAGER, RECORD],
+    flags: &[
+        FLAGS,
+        FILES,
+        PRINT,
+        DRY_RUN,
+        SAVE_CONFIG,
+        &[field_manager("kubectl-autoscale")],
+        RECORD,
+    ],
     required: &["max"],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -328,8 +328,8 @@ impl Write {
     /// When `--dry-run` or `--validate` has a wrong value.
     pub fn of(cmd: &Cmd, manager: &str) -> Result<Write, Error> {
         let manager = match cmd.flags.str("field-manager") {
-            "" => manager,
-            given => given,
+            given if cmd.flags.has("field-manager") && !given.is_empty() => given,
+            _ => manager,
         };
         Ok(Write {
             dry_run: cmd.dry_run()? == DryRun::Server,

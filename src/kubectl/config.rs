@@ -136,17 +136,38 @@ static SET_CONTEXT: Verb = Verb {
     name: "set-context",
     short: "Set a context entry in kubeconfig",
     usage: "kubectl config set-context [NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace] [options]",
-    flags: &[&[flag(
-        "current",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Change the present context.",
-    )]],
+    flags: &[&[
+        flag("cluster", '\0', Kind::Str, "", "The cluster of the context."),
+        flag("current", '\0', Kind::Bool, "false", "Change the present context."),
+        flag("namespace", '\0', Kind::Str, "", "The namespace of the context."),
+        flag("user", '\0', Kind::Str, "", "The user of the context."),
+    ]],
     run: Some(|c| Box::pin(set_context(c))),
     ..VERB
 };
 const CLUSTER_FLAGS: &[Flag] = &[
+    flag(
+        "certificate-authority",
+        '\0',
+        Kind::Str,
+        "",
+        "The file with the authority's certificate.",
+    ),
+    flag(
+        "insecure-skip-tls-verify",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Whether the server's certificate goes unchecked.",
+    ),
+    flag("server", '\0', Kind::Str, "", "The server's address."),
+    flag(
+        "tls-server-name",
+        '\0',
+        Kind::Str,
+        "",
+        "The name in the server's certificate.",
+    ),
     flag(
         "embed-certs",
         '\0',
@@ -177,13 +198,92 @@ static SET_CLUSTER: Verb = Verb {
     }),
     ..VERB
 };
-const USER_FLAGS: &[Flag] = &[flag(
-    "embed-certs",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Put the certificate and key into the file.",
-)];
+/// What plugins for credentials would need.
+const NO_PLUGINS: &str = "not simulated: no plugin gives credentials here";
+
+const USER_FLAGS: &[Flag] = &[
+    flag(
+        "auth-provider",
+        '\0',
+        Kind::Str,
+        "",
+        "The plugin that authenticates the user.",
+    )
+    .but(NO_PLUGINS),
+    flag(
+        "auth-provider-arg",
+        '\0',
+        Kind::Slice,
+        "[]",
+        "What that plugin is told, as key=value.",
+    )
+    .but(NO_PLUGINS),
+    flag(
+        "client-certificate",
+        '\0',
+        Kind::Str,
+        "",
+        "The file with the user's certificate.",
+    ),
+    flag(
+        "client-key",
+        '\0',
+        Kind::Str,
+        "",
+        "The file with the certificate's key.",
+    ),
+    flag(
+        "embed-certs",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Put the certificate and key into the file.",
+    ),
+    flag(
+        "exec-api-version",
+        '\0',
+        Kind::Str,
+        "",
+        "The API version of the command below.",
+    )
+    .but(NO_PLUGINS),
+    flag("exec-arg", '\0', Kind::Slice, "[]", "An argument of the command below.").but(NO_PLUGINS),
+    flag(
+        "exec-command",
+        '\0',
+        Kind::Str,
+        "",
+        "The command that gives credentials.",
+    )
+    .but(NO_PLUGINS),
+    flag(
+        "exec-env",
+        '\0',
+        Kind::Array,
+        "[]",
+        "A variable of that command, as key=value.",
+    )
+    .but(NO_PLUGINS),
+    flag(
+        "exec-interactive-mode",
+        '\0',
+        Kind::Str,
+        "",
+        "Whether that command reads the terminal.",
+    )
+    .but(NO_PLUGINS),
+    flag(
+        "exec-provide-cluster-info",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Whether that command is told about the cluster.",
+    )
+    .but(NO_PLUGINS),
+    flag("password", '\0', Kind::Str, "", "The password of basic authentication."),
+    flag("token", '\0', Kind::Str, "", "The user's bearer token."),
+    flag("username", '\0', Kind::Str, "", "The name of basic authentication."),
+];
 static SET_CREDENTIALS: Verb = Verb {
     name: "set-credentials",
     short: "Set a user entry in kubeconfig",

@@ -5,7 +5,7 @@ use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{FIELD_MANAGER, FILES, SELECTOR};
+use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
 use crate::api::{Body, Method, PatchType, Request};
 use crate::value::{Value, yaml};
@@ -38,7 +38,7 @@ pub static DIFF: Verb = Verb {
     long: "The exit code is 0 without a difference, 1 with one, and above 1 after a failure. KUBECTL_EXTERNAL_DIFF names another program than diff.",
     examples: "  # A file's objects\n  kubectl diff -f web.yaml",
     usage: "kubectl diff -f FILENAME [options]",
-    flags: &[FLAGS, FILES, SELECTOR, FIELD_MANAGER],
+    flags: &[FLAGS, FILES, SELECTOR, &[field_manager("kubectl-client-side-apply")]],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -150,9 +150,9 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
     };
     let server = cmd.flags.bool("server-side");
     let manager = match cmd.flags.str("field-manager") {
-        "" if server => "kubectl",
-        "" => "kubectl-client-side-apply",
-        given => given,
+        given if cmd.flags.has("field-manager") && !given.is_empty() => given,
+        _ if server => "kubectl",
+        _ => "kubectl-client-side-apply",
     };
     let write = Write {
         dry_run: true,

@@ -6,7 +6,7 @@ use super::change::merge_diff;
 use super::command::{Cmd, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{FIELD_MANAGER, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE};
+use super::options::{FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, patch, schema};
 use crate::value::{Value, gojson, yaml};
@@ -36,7 +36,15 @@ pub static EDIT: Verb = Verb {
     long: "Opens the editor that KUBE_EDITOR or EDITOR names, or vi, on the object as YAML. What is saved is sent; what the server refuses is opened again with the reason on top.",
     examples: "  # A service\n  kubectl edit svc/web\n\n  # With another editor\n  KUBE_EDITOR=nano kubectl edit svc/web",
     usage: "kubectl edit (RESOURCE/NAME | -f FILENAME) [options]",
-    flags: &[FLAGS, FILES, PRINT, VALIDATE, FIELD_MANAGER, SAVE_CONFIG, SUBRESOURCE],
+    flags: &[
+        FLAGS,
+        FILES,
+        PRINT,
+        VALIDATE,
+        &[field_manager("kubectl-edit")],
+        SAVE_CONFIG,
+        SUBRESOURCE,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -7,7 +7,7 @@ use futures::future::{Either, select};
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::FILES;
+use super::options::FILENAME;
 use super::podpick;
 use crate::api::client::item;
 use crate::api::subresource::Session;
@@ -34,7 +34,7 @@ pub static EXEC: Verb = Verb {
     short: "Execute a command in a container",
     examples: "  # One command\n  kubectl exec web -- date\n\n  # A shell\n  kubectl exec -it web -- sh",
     usage: "kubectl exec (POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...] [options]",
-    flags: &[FLAGS, FILES],
+    flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -5,7 +5,7 @@ use super::change::pod_spec;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FIELD_MANAGER, FILES, RECORD, SAVE_CONFIG};
+use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use super::run::parse_labels;
 use crate::list;
@@ -101,7 +101,15 @@ pub static EXPOSE: Verb = Verb {
     long: "Pods, services, replication controllers, deployments and replica sets can be exposed.",
     examples: "  # A service for a deployment\n  kubectl expose deployment web --port=80 --target-port=8080\n\n  # Reachable on every node\n  kubectl expose deployment web --type=NodePort --port=80",
     usage: "kubectl expose (-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type] [options]",
-    flags: &[FLAGS, FILES, PRINT, DRY_RUN, SAVE_CONFIG, FIELD_MANAGER, RECORD],
+    flags: &[
+        FLAGS,
+        FILES,
+        PRINT,
+        DRY_RUN,
+        SAVE_CONFIG,
+        &[field_manager("kubectl-expose")],
+        RECORD,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

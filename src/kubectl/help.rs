@@ -77,7 +77,10 @@ pub fn help(verb: &Verb, path: &str) -> String {
     if std::ptr::eq(verb, &ROOT) {
         return root();
     }
-    let mut text = format!("{}.\n", verb.short.trim_end_matches('.'));
+    let mut text = match verb.title {
+        "" => format!("{}.\n", verb.short.trim_end_matches('.')),
+        title => format!("{title}\n"),
+    };
     if !verb.long.is_empty() {
         text.push_str(&format!("\n {}\n", verb.long));
     }
@@ -128,6 +131,8 @@ fn own_flags(verb: &Verb) -> Vec<&'static Flag> {
 fn option(f: &Flag) -> String {
     let default = match f.kind {
         Kind::Str => format!("'{}'", f.default),
+        // A selector is a text that may be given often.
+        Kind::Array if f.default.is_empty() => "''".to_owned(),
         _ => f.default.to_owned(),
     };
     let name = if f.short == '\0' {
@@ -192,7 +197,7 @@ pub fn markdown() -> String {
         for sub in verb.subs.iter().rev() {
             walk.push((sub, format!("{path} {}", sub.name)));
         }
-        let own = own_flags(verb);
+        let own: Vec<&Flag> = own_flags(verb);
         let flags: Vec<String> = own.iter().map(|f| format!("`--{}`", f.name)).collect();
         let mut missing: Vec<String> = Vec::new();
         if !verb.missing.is_empty() {

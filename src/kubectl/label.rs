@@ -5,7 +5,7 @@ use super::change::{CHANGE_CAUSE, command_line, merge_diff, pairs};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_MANAGER, FIELD_SELECTOR, FILES, RECORD, SELECTOR};
+use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, RECORD, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, names};
 use crate::value::Value;
@@ -45,7 +45,7 @@ pub static LABEL: Verb = Verb {
         ALL,
         ALL_NAMESPACES,
         DRY_RUN,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-label")],
         RECORD,
     ],
     run: Some(|c| Box::pin(run(c, &LABELS))),
@@ -68,7 +68,7 @@ pub static ANNOTATE: Verb = Verb {
         ALL,
         ALL_NAMESPACES,
         DRY_RUN,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-annotate")],
         RECORD,
     ],
     run: Some(|c| Box::pin(run(c, &ANNOTATIONS))),

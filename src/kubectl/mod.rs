@@ -219,6 +219,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     // Only the cluster's own address answers.
     let server = parsed.values.str("server").trim_end_matches('/');
     if !server.is_empty()
+        && !path.starts_with("kubectl config")
         && !config
             .value
             .get("clusters")

@@ -7,7 +7,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::wait_gone;
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL, DRY_RUN, FIELD_MANAGER, SELECTOR};
+use super::options::{ALL, DRY_RUN, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request, names};
@@ -412,7 +412,14 @@ pub static TAINT: Verb = Verb {
     short: "Update the taints on one or more nodes",
     examples: "  # Keep pods away\n  kubectl taint nodes k8s-node-01 dedicated=web:NoSchedule\n\n  # Remove it\n  kubectl taint nodes k8s-node-01 dedicated:NoSchedule-",
     usage: "kubectl taint NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N [options]",
-    flags: &[TAINT_FLAGS, SELECTOR, ALL, PRINT, DRY_RUN, FIELD_MANAGER],
+    flags: &[
+        TAINT_FLAGS,
+        SELECTOR,
+        ALL,
+        PRINT,
+        DRY_RUN,
+        &[field_manager("kubectl-taint")],
+    ],
     run: Some(|c| Box::pin(taint(c))),
     ..VERB
 };

@@ -78,12 +78,42 @@ pub const DRY_RUN: &[Flag] = &[flag(
 )
 .or("unchanged")];
 
-pub const FIELD_MANAGER: &[Flag] = &[flag(
-    "field-manager",
-    '\0',
-    Kind::Str,
-    "",
-    "Name of the manager that owns the fields this command sets.",
+/// The flag of who owns the fields that a command sets, with the verb's own name as its default.
+pub const fn field_manager(default: &'static str) -> Flag {
+    flag(
+        "field-manager",
+        '\0',
+        Kind::Str,
+        default,
+        "Name of the manager that owns the fields this command sets.",
+    )
+}
+
+/// The files of the commands that look below folders unless they are told not to.
+pub const FILES_BELOW: &[Flag] = &[
+    flag(
+        "filename",
+        'f',
+        Kind::Slice,
+        "[]",
+        "Files, directories or - (standard input) with manifests.",
+    ),
+    flag(
+        "recursive",
+        'R',
+        Kind::Bool,
+        "true",
+        "Read the directories below those of -f too.",
+    ),
+];
+
+/// Files alone.
+pub const FILENAME: &[Flag] = &[flag(
+    "filename",
+    'f',
+    Kind::Slice,
+    "[]",
+    "Files, directories or - (standard input) with manifests.",
 )];
 
 pub const VALIDATE: &[Flag] = &[flag(

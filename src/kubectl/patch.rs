@@ -5,7 +5,7 @@ use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FIELD_MANAGER, FILES, RECORD, SUBRESOURCE};
+use super::options::{DRY_RUN, FILES, RECORD, SUBRESOURCE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, schema};
 use crate::value::{Value, yaml};
@@ -29,7 +29,15 @@ pub static PATCH: Verb = Verb {
     short: "Update fields of a resource",
     examples: "  # Strategic: lists are merged by their keys\n  kubectl patch deployment web -p '{\"spec\":{\"replicas\":2}}'\n\n  # Operations\n  kubectl patch deployment web --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":1}]'",
     usage: "kubectl patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE] [options]",
-    flags: &[FLAGS, FILES, PRINT, DRY_RUN, FIELD_MANAGER, RECORD, SUBRESOURCE],
+    flags: &[
+        FLAGS,
+        FILES,
+        PRINT,
+        DRY_RUN,
+        &[field_manager("kubectl-patch")],
+        RECORD,
+        SUBRESOURCE,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -6,7 +6,7 @@ use super::delete::{Deletion, delete};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::get::{raw_request, raw_text};
-use super::options::{DRY_RUN, FIELD_MANAGER, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE};
+use super::options::{DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{Body, Method};
 use crate::value::Value;
@@ -59,7 +59,7 @@ pub static REPLACE: Verb = Verb {
         DRY_RUN,
         SAVE_CONFIG,
         VALIDATE,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-replace")],
         SUBRESOURCE,
     ],
     run: Some(|c| Box::pin(run(c))),

@@ -5,7 +5,7 @@ use super::change::CHANGE_CAUSE;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FIELD_MANAGER, FILES, SELECTOR};
+use super::options::{DRY_RUN, FILES, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use super::print::TabWriter;
 use crate::api::{PatchType, Payload, Request, WatchEvent};
@@ -61,7 +61,7 @@ static PAUSE: Verb = Verb {
     name: "pause",
     short: "Mark the provided resource as paused",
     usage: "kubectl rollout pause RESOURCE [options]",
-    flags: &[FILES, SELECTOR, PRINT, FIELD_MANAGER],
+    flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(pause(c))),
     ..VERB
 };
@@ -69,7 +69,7 @@ static RESUME: Verb = Verb {
     name: "resume",
     short: "Resume a paused resource",
     usage: "kubectl rollout resume RESOURCE [options]",
-    flags: &[FILES, SELECTOR, PRINT, FIELD_MANAGER],
+    flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(pause(c))),
     ..VERB
 };
@@ -93,7 +93,7 @@ static RESTART: Verb = Verb {
     name: "restart",
     short: "Restart a resource",
     usage: "kubectl rollout restart RESOURCE [options]",
-    flags: &[FILES, SELECTOR, PRINT, FIELD_MANAGER],
+    flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(restart(c))),
     ..VERB
 };

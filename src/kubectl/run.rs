@@ -6,7 +6,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FIELD_MANAGER, RECORD, SAVE_CONFIG};
+use super::options::{DRY_RUN, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use crate::value::{Value, yaml};
 use crate::{list, obj};
@@ -112,7 +112,14 @@ pub static RUN: Verb = Verb {
     short: "Create and run a particular image in a pod",
     examples: "  # A pod of nginx\n  kubectl run web --image=nginx\n\n  # Its port, labels and a service\n  kubectl run web --image=nginx --port=80 --labels=app=web --expose\n\n  # A command, once\n  kubectl run once --image=busybox --restart=Never -- echo hello",
     usage: "kubectl run NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...] [options]",
-    flags: &[FLAGS, PRINT, DRY_RUN, SAVE_CONFIG, FIELD_MANAGER, RECORD],
+    flags: &[
+        FLAGS,
+        PRINT,
+        DRY_RUN,
+        SAVE_CONFIG,
+        &[field_manager("kubectl-run")],
+        RECORD,
+    ],
     required: &["image"],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -5,7 +5,7 @@ use super::change::{self, pairs, pod_spec};
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL, DRY_RUN, FIELD_MANAGER, FILES, RECORD, SELECTOR};
+use super::options::{ALL, DRY_RUN, FILES, FILES_BELOW, RECORD, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::names;
 use crate::api::quantity::Quantity;
@@ -43,7 +43,16 @@ static IMAGE: Verb = Verb {
     short: "Update the image of a pod template",
     examples: "  # One container\n  kubectl set image deployment/web nginx=nginx:1.27\n\n  # All of them\n  kubectl set image deployment web *=nginx:1.27",
     usage: "kubectl set image (-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N [options]",
-    flags: &[LOCAL, FILES, SELECTOR, ALL, PRINT, DRY_RUN, FIELD_MANAGER, RECORD],
+    flags: &[
+        LOCAL,
+        FILES,
+        SELECTOR,
+        ALL,
+        PRINT,
+        DRY_RUN,
+        &[field_manager("kubectl-set")],
+        RECORD,
+    ],
     run: Some(|c| Box::pin(image(c))),
     ..VERB
 };
@@ -163,7 +172,7 @@ static RESOURCES: Verb = Verb {
         ALL,
         PRINT,
         DRY_RUN,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-set")],
         RECORD,
     ],
     run: Some(|c| Box::pin(resources(c))),
@@ -245,7 +254,15 @@ static SERVICE_ACCOUNT: Verb = Verb {
     short: "Update the service account of a resource",
     examples: "  # Of a deployment\n  kubectl set serviceaccount deployment web robot",
     usage: "kubectl set serviceaccount (-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
-    flags: &[LOCAL, FILES, ALL, PRINT, DRY_RUN, FIELD_MANAGER, RECORD],
+    flags: &[
+        LOCAL,
+        FILES,
+        ALL,
+        PRINT,
+        DRY_RUN,
+        &[field_manager("kubectl-set")],
+        RECORD,
+    ],
     run: Some(|c| Box::pin(service_account(c))),
     ..VERB
 };
@@ -293,7 +310,16 @@ static SELECTOR_VERB: Verb = Verb {
     long: "Only services can be changed so.",
     examples: "  # Of a service\n  kubectl set selector service web app=shop",
     usage: "kubectl set selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version] [options]",
-    flags: &[LOCAL, SELECTOR_FLAGS, FILES, ALL, PRINT, DRY_RUN, FIELD_MANAGER, RECORD],
+    flags: &[
+        LOCAL,
+        SELECTOR_FLAGS,
+        FILES_BELOW,
+        ALL,
+        PRINT,
+        DRY_RUN,
+        &[field_manager("kubectl-set")],
+        RECORD,
+    ],
     run: Some(|c| Box::pin(selector(c))),
     ..VERB
 };
@@ -355,7 +381,7 @@ static SUBJECT: Verb = Verb {
         ALL,
         PRINT,
         DRY_RUN,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-set")],
     ],
     run: Some(|c| Box::pin(subject(c))),
     ..VERB
@@ -459,7 +485,7 @@ static ENV: Verb = Verb {
         ALL,
         PRINT,
         DRY_RUN,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-set")],
     ],
     run: Some(|c| Box::pin(env(c))),
     ..VERB

@@ -5,7 +5,7 @@ use super::command::{Cmd, VERB, Verb, scope};
 use super::delete::wait_gone;
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES, SELECTOR};
+use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES_BELOW, SELECTOR};
 use super::output::{PRINT, Report};
 use super::print::jsonpath::{JsonPath, relaxed};
 use crate::api::{Payload, Request, WatchEvent};
@@ -18,7 +18,7 @@ const FLAGS: &[Flag] = &[
         "for",
         '\0',
         Kind::Array,
-        "[]",
+        "",
         "What to wait for: create, delete, condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE].",
     ),
     flag("local", '\0', Kind::Bool, "false", "Only look at the files.").but("not simulated"),
@@ -37,7 +37,7 @@ pub static WAIT: Verb = Verb {
     short: "Wait for a specific condition on one or many resources",
     examples: "  # Until a pod is ready\n  kubectl wait --for=condition=Ready pod/web\n\n  # Until it is gone\n  kubectl wait --for=delete pod/web --timeout=60s\n\n  # Until a field has a value\n  kubectl wait --for=jsonpath='{.status.phase}'=Running pod/web",
     usage: "kubectl wait ([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]] [options]",
-    flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, PRINT],
+    flags: &[FLAGS, FILES_BELOW, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, PRINT],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -3,6 +3,8 @@
 mod downloads;
 mod input;
 mod scenario;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod simulated;
 mod snapshot;
 mod tools;
 

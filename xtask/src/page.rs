@@ -8,10 +8,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What the page is made of. When none of it changed, dist/ is what a build would give.
-const INPUTS: [&str; 10] = [
+const INPUTS: [&str; 11] = [
     "src",
     "www",
     "build.rs",
+    "docs/simulated.md",
     // Makes the texts of `kubectl explain`.
     "xtask/src/docs.rs",
     "Cargo.toml",

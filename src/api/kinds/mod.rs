@@ -42,7 +42,13 @@ pub use internal::outer_name;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
-    match (group, resource) {
+    own(group, resource).unwrap_or(&Plain)
+}
+
+/// The rules that a resource has of its own: defaults, validation, columns, deletion. `None` for one
+/// that is stored, listed, watched and patched by the plain rules.
+pub fn own(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
+    Some(match (group, resource) {
         ("", "componentstatuses") => &componentstatus::ComponentStatusRules,
         ("", "limitranges") => &policy::LimitRangeRules,
         ("", "persistentvolumeclaims") => &storage::PersistentVolumeClaimRules,
@@ -84,8 +90,8 @@ pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("storage.k8s.io", "storageclasses") => &storage::StorageClassRules,
         ("coordination.k8s.io", "leases") => &lease::LeaseRules,
         ("discovery.k8s.io", "endpointslices") => &endpointslice::EndpointSliceRules,
-        _ => &Plain,
-    }
+        _ => return None,
+    })
 }
 
 /// Sets a field that is absent. Copies nothing when it is there.

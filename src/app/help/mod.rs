@@ -64,6 +64,7 @@ pub fn Help() -> Html {
                 <p>{ ui.t("help.keys.complete") }</p>
                 <p>{ ui.t("help.keys.leave") }</p>
                 <p class="api">{ ui.t("help.api") }</p>
+                <p><a href="simulated.md" target="_blank" rel="noopener">{ ui.t("help.simulated") }</a></p>
             </div>
         </div>
     }

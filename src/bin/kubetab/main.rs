@@ -16,6 +16,7 @@ kubetab: a Kubernetes cluster in one deterministic world
 
   kubetab run FILE [--seed N]    runs a scenario in a fresh world and prints its transcript
                                  (FILE may be - for standard input)
+  kubetab docs                   prints the table of what is simulated (docs/simulated.md)
   kubetab bench                  prints figures of the simulation on this machine
   kubetab snapshot DIR           prints the boot snapshot made from a folder of YAML lists
 ";
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
             Err(_) => Err(format!("--seed takes a number, not {seed:?}")),
         },
         ["bench"] => bench::run(),
+        ["docs"] => {
+            print!("{}", kubetab::world::simulated::markdown());
+            Ok(())
+        }
         #[cfg(feature = "serve")]
         ["serve", flags @ ..] => serve::run(flags),
         ["snapshot", dir] => snapshot(dir),

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::get::{raw_request, raw_text};
 use super::mapper;
-use super::options::{DRY_RUN, FIELD_MANAGER, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE};
+use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{Body, Method};
 use crate::value::Value;
@@ -39,7 +39,13 @@ const FLAGS: &[Flag] = &[
 ];
 
 /// The flags that every generator has.
-pub(super) const GENERATOR: &[&[Flag]] = &[PRINT, DRY_RUN, SAVE_CONFIG, VALIDATE, FIELD_MANAGER];
+pub(super) const GENERATOR: &[&[Flag]] = &[
+    PRINT,
+    DRY_RUN,
+    SAVE_CONFIG,
+    VALIDATE,
+    &[field_manager("kubectl-create")],
+];
 
 pub static CREATE: Verb = Verb {
     name: "create",
@@ -56,7 +62,7 @@ pub static CREATE: Verb = Verb {
         DRY_RUN,
         SAVE_CONFIG,
         VALIDATE,
-        FIELD_MANAGER,
+        &[field_manager("kubectl-create")],
         RECORD,
     ],
     subs: &[
