@@ -6,7 +6,7 @@ use super::attach;
 use super::command::{Cmd, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::FILES;
+use super::options::FILENAME;
 use super::run::valid_image;
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request};
@@ -137,7 +137,7 @@ pub static DEBUG: Verb = Verb {
            there that sees the node's files under /host.",
     examples: "  # A shell beside the containers of a pod\n  kubectl debug web -it --image=busybox --profile=general\n\n  # A copy of a pod with another image, and a shell in it\n  kubectl debug web -it --copy-to=web-debug --set-image=*=busybox -c web --profile=general -- sh\n\n  # A shell on a node\n  kubectl debug node/k8s-node-01 -it --image=busybox --profile=general",
     usage: "kubectl debug (POD | TYPE[[.VERSION].GROUP]/NAME) [ -- COMMAND [args...] ] [options]",
-    flags: &[FLAGS, FILES],
+    flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
