@@ -77,8 +77,9 @@ pub use kubeconfig::admin_text as admin_kubeconfig;
 pub use root::ROOT;
 
 /// How long a kubectl process takes until its first request: it starts, reads its configuration and
-/// its cache of discovery, and connects. About what one takes on an idle machine.
-const STARTUP: Duration = Duration::from_millis(60);
+/// its cache of discovery, and connects. About what one takes on an idle machine. What happens in the
+/// cluster meanwhile is what users of the real one see.
+const STARTUP: Duration = Duration::from_millis(75);
 
 /// The network of the machine that kubectl runs on: where `port-forward` and `proxy` listen.
 #[derive(Clone)]
@@ -147,13 +148,8 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
     None
 }
 
-/// From the shell's call to the first request: starting the program and reading its configuration
-/// and cached discovery. What happens in the cluster meanwhile is what users of the real one see.
-const START: Duration = Duration::from_millis(15);
-
 /// Runs kubectl.
 async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Discovery>) -> i32 {
-    client.sim().sleep(START).await;
     let (verb, path, rest) = find(cx.rest());
     let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
     let fail = |e: &Error, path: &str| {
