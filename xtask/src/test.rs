@@ -24,6 +24,9 @@ pub fn command(only: Option<&str>) -> Result<()> {
     if wanted("native") {
         parts.push(part("native", "minutes the first time", native));
     }
+    if wanted("clients") {
+        parts.push(part("clients of kubetab serve", "seconds, and a build", clients));
+    }
     if wanted("wasm") {
         parts.push(part("wasm in headless Chromium", "minutes the first time", |counts| {
             let rust = tools::for_npm()?;
@@ -131,6 +134,17 @@ fn native(counts: &mut Counts) -> Result<()> {
     )
 }
 
+/// Real clients against `kubetab serve`: @kubernetes/client-node.
+fn clients(counts: &mut Counts) -> Result<()> {
+    tools::npm_packages()?;
+    shell::run(shell::command("cargo").args(["build", "--bin", "kubetab"]))?;
+    let tests = tests_in("tests/clients")?;
+    let mut node = shell::command("node");
+    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(&tests);
+    run_and_read(&mut node, |line| counts.read(line))
+}
+
 fn wasm(wasm_pack: &mut Command, browser: &Browser, counts: &mut Counts) -> Result<()> {
     // What a world came to natively, for wasm to compare itself with.
     let mut fingerprint = None;
@@ -160,15 +174,20 @@ fn wasm(wasm_pack: &mut Command, browser: &Browser, counts: &mut Counts) -> Resu
     run_and_read(wasm_pack, |line| counts.read(line))
 }
 
-fn end_to_end(browser: &Browser, counts: &mut Counts) -> Result<()> {
-    let folder = root().join("tests/e2e");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .map_err(|error| format!("Cannot read tests/e2e: {error}."))?
+/// The test files of node in a folder.
+fn tests_in(folder: &str) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(root().join(folder)).map_err(|error| format!("Cannot read {folder}: {error}."))?;
+    let mut files: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
         .collect();
     files.sort();
+    Ok(files)
+}
+
+fn end_to_end(browser: &Browser, counts: &mut Counts) -> Result<()> {
+    let files = tests_in("tests/e2e")?;
     let url = serve::in_background()?;
     let mut node = shell::command("node");
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])

@@ -77,7 +77,7 @@ fn need_node() -> Result<()> {
 /// wasm-opt is among them: it is slower than a native one (20 s instead of 8 s for a module of 2 MB), but the
 /// same everywhere. Debian's (version 108) breaks the page: it knows no `table.fill`, and it exports the first
 /// table for every table's name, so that wasm-bindgen's glue finds functions where it keeps its references.
-fn npm_packages() -> Result<()> {
+pub fn npm_packages() -> Result<()> {
     let lock = std::fs::read_to_string(root().join("package-lock.json"))
         .map_err(|error| format!("Cannot read package-lock.json: {error}."))?;
     // A copy of the lock file stands for what was installed.
@@ -86,7 +86,7 @@ fn npm_packages() -> Result<()> {
         return Ok(());
     }
     step(
-        "npm ci: xterm.js, CodeMirror, esbuild, wasm-opt, playwright-core",
+        "npm ci: xterm.js, CodeMirror, esbuild, wasm-opt, playwright-core, client-node",
         "seconds",
         || run_quietly(command("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])),
     )?;
