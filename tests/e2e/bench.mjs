@@ -112,7 +112,7 @@ const browser = await startBrowser();
   row("virtual seconds a real second, idle", (await speed(3600_000)).toFixed(0));
 
   // Beyond what two workers take, pods stay Pending; they are listed all the same.
-  for (const pods of [100, 1000]) {
+  for (const pods of [100, 1000, 10_000]) {
     const made = await tab.page.evaluate(async (pods) => {
       const { kubetab } = window;
       const exec = (line) => {
