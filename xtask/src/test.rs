@@ -1,5 +1,5 @@
-//! `cargo xtask test`: native tests, wasm tests in headless Chromium, and the built page in Chromium.
-//! All parts run even when one fails, and a summary closes.
+//! `cargo xtask test`: native tests, clients of the server, wasm tests in headless Chromium, and the built
+//! page in Chromium. All parts run even when one fails, and a summary closes.
 
 use crate::Result;
 use crate::shell::{self, root, run_and_read, seconds, step};
@@ -26,6 +26,10 @@ pub fn command(only: Option<&str>) -> Result<()> {
     }
     if wanted("clients") {
         parts.push(part("clients of kubetab serve", "seconds, and a build", clients));
+    }
+    // Minutes, and a real kubectl: only where it is asked for.
+    if only == Some("kubectl") {
+        parts.push(part("real kubectls", "minutes", kubectl));
     }
     if wanted("wasm") {
         parts.push(part("wasm in headless Chromium", "minutes the first time", |counts| {
@@ -143,6 +147,19 @@ fn clients(counts: &mut Counts) -> Result<()> {
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
         .args(&tests);
     run_and_read(&mut node, |line| counts.read(line))
+}
+
+/// Real kubectls against `kubetab serve`, compared with our own: a package and a workspace of its own.
+fn kubectl(counts: &mut Counts) -> Result<()> {
+    shell::run(shell::command("cargo").args(["build", "--bin", "kubetab"]))?;
+    let built = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    run_and_read(
+        shell::command("cargo")
+            .args(["test", "--locked", "--manifest-path", "tests/clients/Cargo.toml"])
+            .args(["--", "--nocapture"])
+            .env("CARGO_TARGET_DIR", built),
+        |line| counts.read(line),
+    )
 }
 
 fn wasm(wasm_pack: &mut Command, browser: &Browser, counts: &mut Counts) -> Result<()> {
