@@ -781,8 +781,13 @@ impl<'a> Writer<'a> {
             "x-kubernetes-action": action,
             "x-kubernetes-group-version-kind": gvk(&kind_group, &kind_version, &r.kind),
         };
+        // Custom resources have no strategic merge patch; clients choose theirs by what is said here.
+        let strategic = |patch: &&str| r.custom.is_none() || !patch.contains("strategic");
+        let sent: Vec<&str> = match verb {
+            "patch" => PATCHES.into_iter().filter(strategic).collect(),
+            _ => vec!["*/*"],
+        };
         if let Some(body) = body {
-            let sent: Vec<&str> = if verb == "patch" { PATCHES.to_vec() } else { vec!["*/*"] };
             match self.form {
                 Form::V3 => v.set(
                     &["requestBody"],
@@ -798,7 +803,7 @@ impl<'a> Writer<'a> {
         }
         if self.form == Form::V2 {
             let words = |list: &[&str]| list.iter().map(Value::from).collect::<Value>();
-            v.set(&["consumes"], words(if verb == "patch" { &PATCHES } else { &["*/*"] }));
+            v.set(&["consumes"], words(&sent));
             v.set(&["produces"], words(&media));
             v.set(&["schemes"], list!["https"]);
         }

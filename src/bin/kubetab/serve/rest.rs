@@ -119,6 +119,9 @@ fn give(server: &Rc<Server>, incoming: &Incoming, response: Response) -> Answer 
         Payload::Object(object) => answer::tree(code, object.value(), style),
         Payload::List(list) => answer::tree(code, &list.to_value(), style),
         Payload::Value(value) if code == 404 && outside(server, incoming, &value) => answer::page_not_found(),
+        Payload::Value(value) if incoming.path.starts_with("/openapi/") && code == 200 => {
+            openapi_document(incoming, &value)
+        }
         Payload::Value(value) => answer::tree(code, &value, style),
         Payload::Text(text) => document(incoming, code, text),
         Payload::Watch(watch) => watch_answer(server, incoming, *watch),
@@ -157,7 +160,7 @@ fn outside(server: &Server, incoming: &Incoming, status: &Value) -> bool {
     !all.iter().any(|r| &*r.group == group && &*r.version == version)
 }
 
-/// A document that the library has written as text: discovery, OpenAPI, health, a version.
+/// A document that the library has written as text: discovery, health, a version.
 fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
     let style = &incoming.style;
     let aggregated = matches!(incoming.path.trim_end_matches('/'), "/api" | "/apis")
@@ -169,10 +172,6 @@ fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
     if !text.starts_with('{') {
         return answer::text(code, text);
     }
-    let path = incoming.path.trim_end_matches('/');
-    if path.starts_with("/openapi/") && code == 200 {
-        return openapi_document(incoming, &text);
-    }
     if style.wanted.format == Format::Json && !style.pretty {
         return answer::bytes(code, "application/json", text.into_bytes(), style.gzip);
     }
@@ -183,7 +182,8 @@ fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
 }
 
 /// An OpenAPI document. Clients keep it and ask whether it still has the same hash.
-fn openapi_document(incoming: &Incoming, text: &str) -> Answer {
+fn openapi_document(incoming: &Incoming, document: &Value) -> Answer {
+    let text = document.to_json();
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let etag = format!("\"{:016X}\"", hasher.finish());
@@ -191,11 +191,10 @@ fn openapi_document(incoming: &Incoming, text: &str) -> Answer {
     let mut answer = if incoming.if_none_match == etag {
         answer::bytes(304, "application/json", Vec::new(), false)
     } else if is_protobuf {
-        let document = Value::from_json(text).unwrap_or_default();
-        let bytes = openapi::document(&document);
+        let bytes = openapi::document(document);
         answer::bytes(200, openapi::CONTENT_TYPE, bytes, incoming.style.gzip)
     } else {
-        answer::bytes(200, "application/json", text.as_bytes().to_vec(), incoming.style.gzip)
+        answer::bytes(200, "application/json", text.into_bytes(), incoming.style.gzip)
     };
     answer::set(&mut answer, "etag", &etag);
     answer::set(&mut answer, "vary", "Accept-Encoding, Accept");
