@@ -3,6 +3,7 @@
 use super::post;
 use crate::api::auth::rules::{PolicyRule, compact};
 use crate::kubectl::command::{Cmd, VERB, Verb};
+use crate::kubectl::create::KNOWN_VERBS;
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::kubectl::mapper;
@@ -41,24 +42,6 @@ pub static CAN_I: Verb = Verb {
     ..VERB
 };
 
-const VERBS: [&str; 16] = [
-    "get",
-    "list",
-    "watch",
-    "create",
-    "update",
-    "patch",
-    "delete",
-    "deletecollection",
-    "use",
-    "bind",
-    "impersonate",
-    "*",
-    "approve",
-    "sign",
-    "escalate",
-    "attest",
-];
 const PATH_VERBS: [&str; 8] = ["get", "put", "post", "head", "options", "delete", "patch", "*"];
 
 /// A warning with the empty line that can-i's have.
@@ -135,7 +118,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                 };
                 warn(cmd, &format!("resource '{plural}' is not namespace scoped{place}"));
             }
-            if !VERBS.contains(&verb.as_str()) {
+            if !KNOWN_VERBS.contains(&verb.as_str()) {
                 warn(cmd, &format!("verb '{verb}' is not a known verb"));
             }
         }

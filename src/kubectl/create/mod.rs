@@ -8,6 +8,8 @@ mod rbac;
 mod service;
 mod small;
 
+pub use rbac::KNOWN_VERBS;
+
 use super::builder::{self, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;

@@ -71,7 +71,8 @@ pub static CLUSTER_ROLE: Verb = Verb {
     ..VERB
 };
 
-const VERBS: [&str; 16] = [
+/// The verbs that kubectl knows of; others get a warning.
+pub const KNOWN_VERBS: [&str; 16] = [
     "get",
     "list",
     "watch",
@@ -144,7 +145,7 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
             "at least one resource must be specified"
         }));
     }
-    for v in verbs.iter().filter(|v| !VERBS.contains(v)) {
+    for v in verbs.iter().filter(|v| !KNOWN_VERBS.contains(v)) {
         cmd.err(format!("Warning: '{v}' is not a standard resource verb"));
     }
     // One rule for each API group, in the order of the groups.
