@@ -26,20 +26,12 @@ impl Token {
         // A list that shows no one revision any more says -1.
         let revision = if revision == 0 { -1 } else { revision };
         let token = obj! { "rv": revision, "start": format!("{}\0", self.start), "v": "meta.k8s.io/v1" };
-        base64::encode(token.to_json())
-            .replace('+', "-")
-            .replace('/', "_")
-            .trim_end_matches('=')
-            .to_owned()
+        base64::encode_url(token.to_json())
     }
 
     fn decode(text: &str) -> Result<Token, Status> {
         let wrong = || Status::bad_request(format!("continue key is not valid: {text}"));
-        let mut plain = text.replace('-', "+").replace('_', "/");
-        while !plain.len().is_multiple_of(4) {
-            plain.push('=');
-        }
-        let bytes = base64::decode(&plain).ok_or_else(wrong)?;
+        let bytes = base64::decode_url(text).ok_or_else(wrong)?;
         let json = String::from_utf8(bytes).map_err(|_| wrong())?;
         let token = Value::from_json(&json).map_err(|_| wrong())?;
         let start = token.get("start").str().trim_end_matches('\0');

@@ -469,26 +469,9 @@ impl ApiServer {
         let Some(ty) = schema::of(resource) else {
             return Ok(value.clone());
         };
-        let cannot = |why: &str| {
-            Status::bad_request(format!(
-                "{} in version \"{}\" cannot be handled as a {}: {why}",
-                resource.kind, resource.version, resource.kind
-            ))
-        };
         let sent = value;
-        let mut decoded = decode(value, &ty).map_err(|why| cannot(&why))?;
-        if !decoded.unknown.is_empty() {
-            match request.param("fieldValidation") {
-                "Ignore" => {}
-                "Strict" => {
-                    return Err(cannot(&format!(
-                        "strict decoding error: {}",
-                        decoded.unknown.join(", ")
-                    )));
-                }
-                _ => warnings.append(&mut decoded.unknown),
-            }
-        }
+        let decoded = decode(value, &ty).map_err(|why| cannot_be_handled(resource, &why))?;
+        answer_unknown(decoded.unknown, resource, request, warnings)?;
         let mut value = decoded.value;
         if sent
             .at(&["metadata", "managedFields"])
@@ -527,10 +510,7 @@ impl ApiServer {
                 (Value::Null, _) => None,
                 (_, Ok(decoded)) => Some(decoded),
                 (_, Err(why)) => {
-                    return Err(Status::bad_request(format!(
-                        "{} in version \"{}\" cannot be handled as a {}: {why}",
-                        resource.kind, resource.version, resource.kind
-                    )));
+                    return Err(cannot_be_handled(resource, &why));
                 }
             };
             if let Some(decoded) = decoded {
@@ -544,21 +524,7 @@ impl ApiServer {
             }
         }
         custom.complete(&mut value, &mut unknown);
-        if !unknown.is_empty() {
-            match request.param("fieldValidation") {
-                "Ignore" => {}
-                "Strict" => {
-                    return Err(Status::bad_request(format!(
-                        "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
-                        resource.kind,
-                        resource.version,
-                        resource.kind,
-                        unknown.join(", ")
-                    )));
-                }
-                _ => warnings.append(&mut unknown),
-            }
-        }
+        answer_unknown(unknown, resource, request, warnings)?;
         Ok(value)
     }
 
@@ -1032,6 +998,33 @@ fn check_kind(value: &Value, resource: &Resource) -> Result<(), Status> {
     Err(Status::bad_request(format!(
         "the API version in the data ({version}) does not match the expected API version ({expected})"
     )))
+}
+
+/// The refusal of a tree that is no object of the resource's kind.
+fn cannot_be_handled(resource: &Resource, why: &str) -> Status {
+    Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {}: {why}",
+        resource.kind, resource.version, resource.kind
+    ))
+}
+
+/// What the request's field validation does with unknown and duplicate fields.
+fn answer_unknown(
+    mut unknown: Vec<String>,
+    resource: &Resource,
+    request: &Request,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
+    match request.param("fieldValidation") {
+        _ if unknown.is_empty() => {}
+        "Ignore" => {}
+        "Strict" => {
+            let why = format!("strict decoding error: {}", unknown.join(", "));
+            return Err(cannot_be_handled(resource, &why));
+        }
+        _ => warnings.append(&mut unknown),
+    }
+    Ok(())
 }
 
 /// Whether anything but metadata and status differs.

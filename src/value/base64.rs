@@ -68,6 +68,24 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     try_decode(text).ok()
 }
 
+/// Encodes for addresses and JSON web tokens: Go's `base64.RawURLEncoding`.
+pub fn encode_url(bytes: impl AsRef<[u8]>) -> String {
+    encode(bytes)
+        .replace('+', "-")
+        .replace('/', "_")
+        .trim_end_matches('=')
+        .to_owned()
+}
+
+/// Decodes what [`encode_url`] gives; nothing when it is none.
+pub fn decode_url(text: &str) -> Option<Vec<u8>> {
+    let mut padded = text.replace('-', "+").replace('_', "/");
+    while !padded.len().is_multiple_of(4) {
+        padded.push('=');
+    }
+    decode(&padded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +102,7 @@ mod tests {
         ] {
             assert_eq!(encode(plain), coded);
             assert_eq!(decode(coded).as_deref(), Some(plain.as_bytes()));
+            assert_eq!(decode_url(&encode_url(plain)).as_deref(), Some(plain.as_bytes()));
         }
         assert_eq!(decode("YW\nJj").as_deref(), Some(&b"abc"[..]));
         for bad in ["Y", "YQ", "YQ=", "YQ===", "=", "Y===", "YQ==YQ==", "Y Q=", "YWJj="] {

@@ -14,7 +14,8 @@ use crate::api::request::{Body, Method, Payload, Request, Response};
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::{FieldErrors, Status};
 use crate::sim::Time;
-use crate::value::{Value, base64};
+use crate::value::Value;
+use crate::value::base64::{self, decode_url, encode_url};
 use crate::{list, obj};
 
 /// `--service-account-issuer`, and the audience of the API server itself.
@@ -28,23 +29,6 @@ const EXTENDED: i64 = 365 * 24 * 60 * 60;
 /// What marks the token of a pod that the extension is for: the seconds that admission asks.
 const POD_SECONDS: i64 = 3_607;
 
-/// Base64 as JSON web tokens have it: `base64.RawURLEncoding`.
-pub fn encode(bytes: impl AsRef<[u8]>) -> String {
-    base64::encode(bytes)
-        .replace('+', "-")
-        .replace('/', "_")
-        .trim_end_matches('=')
-        .to_owned()
-}
-
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut padded = text.replace('-', "+").replace('_', "/");
-    while !padded.len().is_multiple_of(4) {
-        padded.push('=');
-    }
-    base64::try_decode(&padded).ok()
-}
-
 /// The world's signing key.
 fn key(api: &ApiServer) -> [u8; 32] {
     hmac_sha256::HMAC::mac(api.sim().seed().to_le_bytes(), b"kubetab: service account signing key")
@@ -53,20 +37,20 @@ fn key(api: &ApiServer) -> [u8; 32] {
 /// Signs claims: `header.claims.signature`.
 pub fn sign(api: &ApiServer, claims: &Value) -> String {
     let key = key(api);
-    let header = obj! { "alg": "HS256", "kid": encode(hmac_sha256::Hash::hash(&key)) };
-    let text = format!("{}.{}", encode(header.to_json()), encode(claims.to_json()));
+    let header = obj! { "alg": "HS256", "kid": encode_url(hmac_sha256::Hash::hash(&key)) };
+    let text = format!("{}.{}", encode_url(header.to_json()), encode_url(claims.to_json()));
     let signature = hmac_sha256::HMAC::mac(text.as_bytes(), key);
-    format!("{text}.{}", encode(signature))
+    format!("{text}.{}", encode_url(signature))
 }
 
 /// The claims of a token that this world has signed.
 fn verify(api: &ApiServer, token: &str) -> Option<Value> {
     let (text, signature) = token.rsplit_once('.')?;
     let (_, claims) = text.split_once('.')?;
-    if decode(signature)? != hmac_sha256::HMAC::mac(text.as_bytes(), key(api)) {
+    if decode_url(signature)? != hmac_sha256::HMAC::mac(text.as_bytes(), key(api)) {
         return None;
     }
-    Value::from_json(std::str::from_utf8(&decode(claims)?).ok()?).ok()
+    Value::from_json(std::str::from_utf8(&decode_url(claims)?).ok()?).ok()
 }
 
 /// Why a token is none.

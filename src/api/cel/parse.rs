@@ -352,7 +352,7 @@ impl Lexer {
 }
 
 /// Words that are no names.
-const RESERVED: [&str; 16] = [
+pub(super) const RESERVED: [&str; 16] = [
     "as",
     "break",
     "const",

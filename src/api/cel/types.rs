@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::parse::RESERVED;
 use crate::value::Value;
 
 /// A type.
@@ -73,33 +74,12 @@ impl std::fmt::Display for Type {
     }
 }
 
-/// Words that a field's name may not be as it is.
-const KEYWORDS: [&str; 20] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-];
+/// Words with a meaning, which no more than [`RESERVED`] are names.
+const LITERALS: [&str; 4] = ["true", "false", "null", "in"];
 
 /// A property's name as rules write it (`apiservercel.Escape`); `None` for one that they cannot.
 pub fn escape(name: &str) -> Option<String> {
-    if KEYWORDS.contains(&name) || name == "while" {
+    if LITERALS.contains(&name) || RESERVED.contains(&name) || name == "while" {
         return Some(format!("__{name}__"));
     }
     let mut out = String::new();
