@@ -7,7 +7,7 @@
 //!
 //! Form of the file: a heading, the texts (one a line, sorted, with `\n`, `\t` and `\\` escaped), an
 //! empty line, then each type with its fields: `name`, and below it `⇥field⇥number of the text`, where
-//! a type's own text has an empty field.
+//! a type's own text has an empty field, and what a field's value means stands at `field=value`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -70,8 +70,8 @@ impl Texts {
         Some(Texts { lines, numbers })
     }
 
-    /// The text of a field of a type (by its short name, `core.v1.Pod`), or with an empty field of the
-    /// type itself; empty where there is none.
+    /// The text of a field of a type (by its short name, `core.v1.Pod`), with an empty field of the type
+    /// itself, with `field=value` of what a value means; empty where there is none.
     pub fn text(&self, name: &str, field: &str) -> &str {
         let number = self.numbers.get(name).and_then(|fields| fields.get(field));
         number.and_then(|n| self.lines.get(*n)).map_or("", String::as_str)

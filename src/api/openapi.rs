@@ -454,7 +454,8 @@ impl<'a> Writer<'a> {
         let mut v = self.of_expr(&field.expr, &field.named);
         let mut text = self.text(&ty.name, &field.name);
         if !field.allowed.is_empty() {
-            text.push_str(&possible_values(&field.allowed));
+            let meaning = |value: &str| self.text(&ty.name, &format!("{}={value}", field.name));
+            text.push_str(&possible_values(&field.allowed, meaning));
         }
         // Beside a reference nothing may stand in the newer form.
         if v.has("$ref") && self.form == Form::V3 && !(text.is_empty() && field.default.is_none()) {
@@ -826,12 +827,16 @@ fn content(schema: &Value, media: &[&str]) -> Value {
     media.iter().map(|m| (Key::from(*m), entry.clone())).collect()
 }
 
-/// `\n\nPossible enum values:` with the values. What each means stands in the API's source and not in
-/// the documentation that the texts are from.
-fn possible_values(allowed: &[Rc<str>]) -> String {
+/// `\n\nPossible enum values:` with the values and what each means, where that is known.
+fn possible_values(allowed: &[Rc<str>], meaning: impl Fn(&str) -> String) -> String {
     let mut text = "\n\nPossible enum values:".to_owned();
     for value in allowed {
         text.push_str(&format!("\n - `{value:?}`"));
+        let meaning = meaning(value);
+        if !meaning.is_empty() {
+            text.push(' ');
+            text.push_str(&meaning);
+        }
     }
     text
 }
@@ -976,10 +981,9 @@ mod tests {
         let strategy = "io.k8s.api.apps.v1.DeploymentStrategy";
         let ty = apps.at(&["components", "schemas", strategy, "properties", "type"]);
         assert_eq!(ty.get("enum"), &list!["Recreate", "RollingUpdate"]);
-        assert!(
-            ty.str_at(&["description"])
-                .ends_with("\n - `\"Recreate\"`\n - `\"RollingUpdate\"`")
-        );
+        assert!(ty.str_at(&["description"]).contains(
+            "\n - `\"Recreate\"` Kill all existing pods before creating new ones.\n - `\"RollingUpdate\"` Replace"
+        ));
         let patch = apps.at(&[
             "paths",
             "/apis/apps/v1/namespaces/{namespace}/deployments/{name}",

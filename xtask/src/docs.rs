@@ -1,6 +1,8 @@
 //! `cargo xtask docs [FILE]`: the texts that `kubectl explain` prints, taken at build time from the
 //! documentation of a dependency: the JSON schemas of the crate `k8s-openapi`, of the Kubernetes
-//! version that is simulated or the nearest one that the crate has.
+//! version that is simulated or the nearest one that the crate has. What each value of an
+//! enumeration means was published for Kubernetes 1.23 only, so that is read from an older version
+//! of the crate.
 //!
 //! `build.rs` includes this file too, so that native builds have the texts without a step of their
 //! own. `src/api/docs.rs` reads the result and describes its form.
@@ -13,8 +15,11 @@ use std::process::Command;
 /// The minor version of Kubernetes that is simulated.
 const MINOR: u32 = 36;
 
+/// The version of the crate whose texts say what the values of enumerations mean.
+const OF_VALUES: &str = "0.14.";
+
 /// Texts by type (its short name, as in `src/api/data/types.txt`) and field; a type's own text has
-/// an empty field.
+/// an empty field, and that of a field's value is at `field=value`.
 type Texts = BTreeMap<(String, String), String>;
 
 /// Writes the texts into a file, unless they stand there already.
@@ -38,17 +43,23 @@ pub fn run(root: &Path, into: &Path) -> Result<(), String> {
 /// # Errors
 /// A sentence that says what is missing.
 pub fn generate(root: &Path) -> Result<String, String> {
-    let krate = find_crate(root)?;
-    let source = nearest(&krate)?;
+    let crates = find_crates(root)?;
+    let mut texts = Texts::new();
+    for (version, folder) in &crates {
+        let read = if version.starts_with(OF_VALUES) {
+            read_values
+        } else {
+            read_schema
+        };
+        read_folder(&nearest(folder)?, read, &mut texts)?;
+    }
     let table = root.join("src/api/data/types.txt");
     let table = std::fs::read_to_string(&table).map_err(|e| format!("Cannot read {}: {e}.", table.display()))?;
-    let mut texts = Texts::new();
-    read_folder(&source, &mut texts)?;
     Ok(file(&table, &texts))
 }
 
-/// The folder of the crate's source, as cargo knows it.
-fn find_crate(root: &Path) -> Result<PathBuf, String> {
+/// The versions of the crate and the folders of their sources, as cargo knows them.
+fn find_crates(root: &Path) -> Result<Vec<(String, PathBuf)>, String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let metadata = |more: &[&str]| -> Option<String> {
         let output = Command::new(&cargo)
@@ -65,14 +76,20 @@ fn find_crate(root: &Path) -> Result<PathBuf, String> {
     let said = metadata(&["--offline"])
         .or_else(|| metadata(&[]))
         .ok_or("`cargo metadata` failed, so that k8s-openapi could not be found.")?;
-    let path = said
-        .split_once(r#""name":"k8s-openapi","version""#)
-        .and_then(|(_, rest)| rest.split_once(r#""manifest_path":""#))
-        .and_then(|(_, rest)| rest.split_once('"'))
-        .map(|(path, _)| PathBuf::from(path.replace("\\\\", "\\")))
-        .ok_or("k8s-openapi is not among the dependencies.")?;
-    let folder = path.parent().ok_or("k8s-openapi has no folder.")?;
-    Ok(folder.to_path_buf())
+    let crates: Vec<(String, PathBuf)> = said
+        .split(r#""name":"k8s-openapi","version":""#)
+        .skip(1)
+        .filter_map(|rest| {
+            let (version, rest) = rest.split_once('"')?;
+            let (_, rest) = rest.split_once(r#""manifest_path":""#)?;
+            let manifest = PathBuf::from(rest.split_once('"')?.0.replace("\\\\", "\\"));
+            Some((version.to_owned(), manifest.parent()?.to_path_buf()))
+        })
+        .collect();
+    if crates.is_empty() {
+        return Err("k8s-openapi is not among the dependencies.".into());
+    }
+    Ok(crates)
 }
 
 /// The crate's folder for the Kubernetes version that is simulated, or the nearest one.
@@ -90,15 +107,15 @@ fn nearest(krate: &Path) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("{} has no version of Kubernetes.", source.display()))
 }
 
-fn read_folder(folder: &Path, texts: &mut Texts) -> Result<(), String> {
+fn read_folder(folder: &Path, read: fn(&str, &mut Texts), texts: &mut Texts) -> Result<(), String> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("Cannot read {}: {e}.", folder.display()))?;
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            read_folder(&path, texts)?;
+            read_folder(&path, read, texts)?;
         } else if path.extension().is_some_and(|e| e == "rs") {
             let code = std::fs::read_to_string(&path).map_err(|e| format!("Cannot read {}: {e}.", path.display()))?;
-            read_schema(&code, texts);
+            read(&code, texts);
         }
     }
     Ok(())
@@ -145,6 +162,43 @@ fn read_schema(code: &str, texts: &mut Texts) {
     }
 }
 
+/// Reads what the values of enumerations mean from a file of the older version, whose schemas are
+/// expressions: a line `"field".to_owned(),` and some lines later its description, which ends with
+/// the list of values.
+fn read_values(code: &str, texts: &mut Texts) {
+    let Some((_, code)) = code.split_once("fn schema_name() -> String {") else {
+        return;
+    };
+    let Some((_, rest)) = code.split_once('"') else {
+        return;
+    };
+    let Some((full, rest)) = rest.split_once('"') else {
+        return;
+    };
+    let name = short(full);
+    let mut field = "";
+    for line in rest.lines().map(str::trim_start) {
+        if let Some(key) = line.strip_prefix('"').and_then(|t| t.strip_suffix("\".to_owned(),")) {
+            field = key;
+        }
+        let Some((_, values)) = line
+            .strip_prefix("description: Some(\"")
+            .and_then(|t| t.strip_suffix("\".to_owned()),"))
+            .and_then(|t| t.split_once(r"\n\nPossible enum values:\n - "))
+        else {
+            continue;
+        };
+        for entry in values.split(r"\n - ") {
+            if let Some((value, meaning)) = entry.strip_prefix(r#"`\""#).and_then(|t| t.split_once(r#"\"`"#)) {
+                let meaning = meaning.trim();
+                if !meaning.is_empty() {
+                    texts.insert((name.clone(), format!("{field}={value}")), meaning.to_owned());
+                }
+            }
+        }
+    }
+}
+
 /// The name of a type in the project's own tables.
 fn short(full: &str) -> String {
     for (prefix, mark) in [
@@ -162,16 +216,21 @@ fn short(full: &str) -> String {
 
 /// The file: each text once, then which type and field has which.
 fn file(table: &str, texts: &Texts) -> String {
-    let mut wanted: Vec<(&str, &str)> = Vec::new();
+    let mut wanted: Vec<(&str, String)> = Vec::new();
     let mut name = "";
     for line in table.lines() {
-        match line.strip_prefix('\t') {
-            None => {
-                name = line.split('\t').next().unwrap_or("");
-                wanted.push((name, ""));
-            }
-            Some(field) => wanted.push((name, field.split('\t').next().unwrap_or(""))),
-        }
+        let Some(row) = line.strip_prefix('\t') else {
+            name = line.split('\t').next().unwrap_or("");
+            wanted.push((name, String::new()));
+            continue;
+        };
+        let mut columns = row.split('\t');
+        let field = columns.next().unwrap_or("");
+        wanted.push((name, field.to_owned()));
+        let values = columns
+            .filter_map(|c| c.strip_prefix("e="))
+            .flat_map(|values| values.split(','));
+        wanted.extend(values.map(|value| (name, format!("{field}={value}"))));
     }
     let text_of = |name: &str, field: &str| texts.get(&(name.to_owned(), field.to_owned())).map(String::as_str);
     let unique: BTreeSet<&str> = wanted.iter().filter_map(|(n, f)| text_of(n, f)).collect();
@@ -184,11 +243,11 @@ fn file(table: &str, texts: &Texts) -> String {
     }
     out.push('\n');
     let mut last = "";
-    for (name, field) in wanted {
+    for (name, field) in &wanted {
         let Some(number) = text_of(name, field).and_then(|t| numbers.get(t)) else {
             continue;
         };
-        if name != last {
+        if *name != last {
             let _ = writeln!(out, "{name}");
             last = name;
         }
