@@ -161,6 +161,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("say.flow-refused", "{what}: connection refused, nothing listens there", "{what}：连接被拒绝，那里没有程序在监听"),
     ("say.gone", "Pod {pod} is gone.", "Pod {pod} 已消失。"),
     ("say.image", "{kind} {name} wants image {image} now: a rollout begins.", "{kind} {name} 现在要用镜像 {image}：开始滚动更新。"),
+    ("say.job", "The CronJob controller created Job {name}: its time had come.", "CronJob 控制器创建了 Job {name}：时间到了。"),
+    ("say.job-done", "Job {name} is complete.", "Job {name} 已完成。"),
     ("say.no-route", "{what}: no route to host", "{what}：没有到主机的路由"),
     ("say.no-such-host", "{what}: no such host", "{what}：没有这个主机名"),
     ("say.node-down", "{node} is not ready any more.", "{node} 不再就绪。"),
@@ -173,6 +175,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("say.refused", "The API server refused: {code} for {path}", "API 服务器拒绝了请求：{code}，{path}"),
     ("say.replicaset", "The Deployment controller created ReplicaSet {name}, which wants {count} pods.", "Deployment 控制器创建了 ReplicaSet {name}，它需要 {count} 个 Pod。"),
     ("say.scaled", "{kind} {name} wants {count} pods now.", "{kind} {name} 现在需要 {count} 个 Pod。"),
+    ("say.scheduled", "CronJob {name} is stored in etcd: it wants a Job at {schedule}.", "CronJob {name} 已存入 etcd：按 {schedule} 创建 Job。"),
     ("say.service", "Service {service} got the address {address}.", "服务 {service} 得到了地址 {address}。"),
     ("say.started", "Container {container} of {pod} started on {node}.", "{pod} 的容器 {container} 已在 {node} 上启动。"),
     ("say.stopping", "The kubelet on {node} asks container {container} of {pod} to stop.", "{node} 上的 kubelet 正在请求 {pod} 的容器 {container} 停止。"),
@@ -213,7 +216,9 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("virtual-time", "The cluster's own time", "集群内的时间"),
     ("wanted", "What you asked for", "你想要的"),
     ("wanted.empty", "Nothing yet. Deployments and services appear here; their pods on the nodes.", "还什么都没有。Deployment 和服务会出现在这里，它们的 Pod 会出现在节点上。"),
+    ("workload.completed", "{ready} of {desired} completed", "{desired} 个中 {ready} 个已完成"),
     ("workload.ready", "{ready} of {desired} pods ready", "{desired} 个 Pod 中 {ready} 个就绪"),
+    ("workload.schedule", "a Job at {schedule}", "按 {schedule} 创建 Job"),
 ];
 
 #[cfg(test)]

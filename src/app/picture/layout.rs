@@ -169,8 +169,12 @@ pub fn lay_out(scene: &Scene, width: f64, height: f64, options: Options) -> Layo
     let columns = if wide || column.w < 520.0 { 1 } else { 2 };
     let cell = (column.w - 10.0 * (columns - 1) as f64) / columns as f64;
     let mut slot = 0;
-    for (key, workload) in scene.workloads.iter().filter(|(_, w)| shown(&w.namespace)) {
-        let _ = workload;
+    for key in scene
+        .workloads
+        .iter()
+        .filter(|(_, w)| shown(&w.namespace))
+        .map(|(k, _)| k)
+    {
         let x = column.x + (slot % columns) as f64 * (cell + 10.0);
         l.workloads
             .insert(key.clone(), Rect::new(x, y, cell, WORKLOAD_HEIGHT - 8.0));

@@ -15,7 +15,7 @@ use super::service::{SERVICE_NAME, Service};
 use super::workload::Workload;
 
 /// The kinds of objects that the picture shows, with the API group and version to list them by.
-pub const KINDS: [(&str, &str); 8] = [
+pub const KINDS: [(&str, &str); 11] = [
     ("v1", "Node"),
     ("v1", "Pod"),
     ("v1", "Service"),
@@ -24,6 +24,9 @@ pub const KINDS: [(&str, &str); 8] = [
     ("apps/v1", "DaemonSet"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "ReplicaSet"),
+    ("v1", "ReplicationController"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
 ];
 
 /// What there is. Every entry is shared, so that a reader sees at once which one changed.
@@ -341,6 +344,13 @@ impl Scene {
                                 return;
                             }
                             match &was {
+                                Some(was)
+                                    if kind == "Job"
+                                        && was.ready < was.desired
+                                        && workload.ready >= workload.desired =>
+                                {
+                                    say.push(Line::new("job-done").with("name", name));
+                                }
                                 Some(was) if was.desired != workload.desired && kind != "DaemonSet" => say.push(
                                     Line::new("scaled")
                                         .with("kind", kind)
@@ -353,6 +363,11 @@ impl Scene {
                                         .with("name", name)
                                         .with("image", &workload.image),
                                 ),
+                                None if !client.is_empty() && kind == "CronJob" => say.push(
+                                    Line::new("scheduled")
+                                        .with("name", name)
+                                        .with("schedule", &workload.schedule),
+                                ),
                                 None if !client.is_empty() => say.push(
                                     Line::new("wanted")
                                         .with("kind", kind)
@@ -362,6 +377,9 @@ impl Scene {
                                 _ => {}
                             }
                             self.workloads.insert(key, Rc::new(workload));
+                        }
+                        None if op == WriteKind::Added && !client.is_empty() && kind == "Job" => {
+                            say.push(Line::new("job").with("name", name));
                         }
                         None if op == WriteKind::Added && !client.is_empty() => say.push(
                             Line::new("replicaset")

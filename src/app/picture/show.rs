@@ -24,12 +24,15 @@ pub enum Weight {
 }
 
 /// Kinds whose changes tell the story; others (leases, events) are upkeep.
-const STORY_KINDS: [&str; 9] = [
+const STORY_KINDS: [&str; 12] = [
     "Pod",
     "Deployment",
     "ReplicaSet",
     "DaemonSet",
     "StatefulSet",
+    "ReplicationController",
+    "Job",
+    "CronJob",
     "Service",
     "Namespace",
     "ConfigMap",

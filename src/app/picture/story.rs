@@ -296,3 +296,40 @@ fn without_gates_all_is_shown_at_once() {
     assert_eq!(t.show.backlog(), 0);
     t.check(expect!["Deployment/default/web 0/3\n"]);
 }
+
+#[test]
+fn a_cron_job_makes_a_job_and_a_job_counts_completions() {
+    let mut t = Theatre::new();
+    let cron = r#"{"metadata":{"name":"tick","namespace":"default"},"spec":{"schedule":"* * * * *"}}"#;
+    t.write(1, "kubectl", "CronJob", WriteKind::Added, cron);
+    let made = r#"{"metadata":{"name":"tick-1","namespace":"default","ownerReferences":[{"controller":true,"kind":"CronJob","name":"tick"}]}}"#;
+    t.write(2, "cronjob-controller", "Job", WriteKind::Added, made);
+    let job = |status: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"pi","namespace":"default"}},"spec":{{"completions":2}},"status":{{{status}}}}}"#
+        )
+    };
+    t.write(3, "kubectl", "Job", WriteKind::Added, &job(""));
+    t.write(
+        4,
+        "job-controller",
+        "Job",
+        WriteKind::Modified,
+        &job(r#""succeeded":1"#),
+    );
+    t.write(
+        5,
+        "job-controller",
+        "Job",
+        WriteKind::Modified,
+        &job(r#""succeeded":2"#),
+    );
+    t.play(5_000.0, true);
+    t.check(expect![[r#"
+        CronJob/default/tick 0/0
+        Job/default/pi 2/2
+        scheduled name=tick schedule=* * * * *
+        job name=tick-1
+        wanted kind=Job name=pi count=2
+        job-done name=pi"#]]);
+}

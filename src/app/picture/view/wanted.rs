@@ -68,7 +68,20 @@ fn WorkloadCard(props: &WorkloadCardProps) -> Html {
     let Some(ui) = use_ui() else { return Html::default() };
     let w = &props.workload;
     let name = format!("{}/{}", w.namespace, w.name);
-    let words = [("ready", w.ready.to_string()), ("desired", w.desired.to_string())];
+    let count = match &*w.schedule {
+        "" => format!("{}/{}", w.ready, w.desired),
+        schedule => schedule.to_owned(),
+    };
+    let words = [
+        ("ready", w.ready.to_string()),
+        ("desired", w.desired.to_string()),
+        ("schedule", w.schedule.to_string()),
+    ];
+    let sentence = match &*w.kind {
+        "Job" => "workload.completed",
+        "CronJob" => "workload.schedule",
+        _ => "workload.ready",
+    };
     let share = if w.desired > 0 {
         (w.ready.clamp(0, w.desired) * 100 / w.desired).to_string()
     } else {
@@ -84,11 +97,11 @@ fn WorkloadCard(props: &WorkloadCardProps) -> Html {
             style={format!("{}--share:{share}%;", at(&props.rect))}
             data-kind={w.kind.to_string()} data-name={name.clone()} data-ready={w.ready.to_string()}
             data-desired={w.desired.to_string()}
-            aria-label={format!("{} {name}: {}", w.kind, ui.fill("workload.ready", &words))}
+            aria-label={format!("{} {name}: {}", w.kind, ui.fill(sentence, &words))}
             onclick={ui.asking(Ask::Select(Some(Selection::object(&w.kind, &name))))}>
             <small>{ &*w.kind }</small>
             <b>{ short }</b>
-            <span class="count">{ format!("{}/{}", w.ready, w.desired) }</span>
+            <span class="count">{ count }</span>
         </button>
     }
 }
