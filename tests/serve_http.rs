@@ -434,7 +434,7 @@ fn watches_stream_events_until_their_end() {
     // Tables define their columns once.
     let accept = ("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
     made("b");
-    let target = format!("{MAPS}?watch=true&timeoutSeconds=5&resourceVersion=0");
+    let target = format!("{MAPS}?watch=True&timeoutSeconds=5&resourceVersion=0");
     let tables = server.ask("GET", &target, &[accept], b"").text();
     let defined = tables
         .lines()

@@ -152,14 +152,23 @@ impl Request {
         self.query.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v)
     }
 
-    /// Whether a query parameter is `true` or `1`.
+    /// Whether a query parameter is set.
     pub fn flag(&self, key: &str) -> bool {
-        matches!(self.param(key), "true" | "1")
+        is_set(&self.query, key)
     }
 
     pub fn dry_run(&self) -> bool {
         self.param("dryRun") == "All"
     }
+}
+
+/// Whether a boolean query parameter is set: with any value but `false` and `0`, in any letters, and
+/// without a value too (Go's `Convert_Slice_string_To_bool`; Python's client says `True`).
+pub fn is_set(query: &[(String, String)], key: &str) -> bool {
+    query
+        .iter()
+        .find(|(k, _)| k == key)
+        .is_some_and(|(_, value)| value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
 /// A list's objects, before anyone needs them as one tree.
@@ -278,4 +287,21 @@ pub fn success(name: &str, group: &str, resource: &str, uid: &str) -> Value {
 /// `{"apiVersion":…,"kind":…,"items":[]}` with these items, as kubectl wraps several objects.
 pub fn wrap_list(items: Vec<Value>) -> Value {
     obj! { "apiVersion": "v1", "items": items, "kind": "List", "metadata": obj! { "resourceVersion": "" } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_set_by_all_but_false_and_zero() {
+        let query = |value: &str| [("watch".to_owned(), value.to_owned())];
+        for value in ["true", "True", "1", "t", "yes", ""] {
+            assert!(is_set(&query(value), "watch"), "{value}");
+        }
+        for value in ["false", "False", "FALSE", "0"] {
+            assert!(!is_set(&query(value), "watch"), "{value}");
+        }
+        assert!(!is_set(&query("true"), "follow"));
+    }
 }

@@ -36,6 +36,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         #[cfg(feature = "serve")]
+        ["serve", "--help" | "-h"] => {
+            print!("{}", serve::USAGE);
+            Ok(())
+        }
+        #[cfg(feature = "serve")]
         ["serve", flags @ ..] => serve::run(flags),
         ["snapshot", dir] => snapshot(dir),
         [] | ["help" | "--help" | "-h"] => {

@@ -198,7 +198,7 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         return proxy::serve(server, incoming, &parts.headers, parts.method.as_str()).await;
     }
     let (method, path) = (incoming.method, incoming.path.clone());
-    let watch = matches!(incoming.param("watch"), "true" | "1");
+    let watch = incoming.flag("watch");
     let answer = match path.as_str() {
         "/metrics" => metrics(server, &incoming),
         _ => rest::serve(server, incoming).await,

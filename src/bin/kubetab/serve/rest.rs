@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::stream;
 use hyper::body::Bytes;
 use kubetab::api::auth::Impersonation;
+use kubetab::api::request::is_set;
 use kubetab::api::server::Target;
 use kubetab::api::{Body, Client, Method, Object, Payload, Request, Response, Status, User, Watch, WatchEvent, table};
 use kubetab::obj;
@@ -42,6 +43,11 @@ pub struct Incoming {
 impl Incoming {
     pub fn param(&self, key: &str) -> &str {
         self.query.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v)
+    }
+
+    /// Whether a boolean query parameter is set.
+    pub fn flag(&self, key: &str) -> bool {
+        is_set(&self.query, key)
     }
 }
 
@@ -270,7 +276,7 @@ fn watch_answer(server: &Rc<Server>, incoming: &Incoming, watch: Watch) -> Answe
         target: server.world.api().target(&incoming.path).ok().flatten(),
         style: incoming.style.clone(),
         include: incoming.param("includeObject").to_owned(),
-        initial: matches!(incoming.param("sendInitialEvents"), "true" | "1").then(|| watch.pending()),
+        initial: incoming.flag("sendInitialEvents").then(|| watch.pending()),
         columns: false,
     };
     let content_type = match events.style.wanted.format {

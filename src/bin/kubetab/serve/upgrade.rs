@@ -168,7 +168,7 @@ fn exec_spdy(server: &Rc<Server>, incoming: &Incoming, headers: &HeaderMap, on: 
         server.clock.kick();
         return no_protocol(incoming, &offered);
     };
-    let flag = |name: &str| matches!(incoming.param(name), "true" | "1");
+    let flag = |name: &str| incoming.flag(name);
     let tty = flag("tty");
     let expected = 1
         + usize::from(flag("stdin"))
