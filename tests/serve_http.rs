@@ -137,7 +137,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 #[test]
 fn paths_methods_and_media_types() {
-    let server = Server::start(&["--paused", "--no-kubelet", "--no-scheduler", "--no-controllers"]);
+    let server = Server::start(&["--paused", "--no-scheduler", "--no-controllers"]);
     let accept = |value: &'static str| ("Accept", value);
     let table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
     let partial = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";

@@ -5,12 +5,50 @@ pub mod limit_ranger;
 pub mod pods;
 pub mod quota;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::auth;
 use super::object::{Object, ObjectKey};
 use super::request::{Method, Request};
 use super::server::{ApiServer, Target};
 use super::status::Status;
 use crate::value::Value;
+
+/// The plugins that can be switched off.
+pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
+pub const DEFAULT_TOLERATION_SECONDS: &str = "DefaultTolerationSeconds";
+pub const DEFAULT_STORAGE_CLASS: &str = "DefaultStorageClass";
+pub const STORAGE_OBJECT_IN_USE_PROTECTION: &str = "StorageObjectInUseProtection";
+
+const SWITCHES: [&str; 4] = [
+    SERVICE_ACCOUNT,
+    DEFAULT_TOLERATION_SECONDS,
+    DEFAULT_STORAGE_CLASS,
+    STORAGE_OBJECT_IN_USE_PROTECTION,
+];
+
+/// Which plugins are switched off; an API server begins with all of them on.
+#[derive(Debug, Default)]
+pub struct Plugins(RefCell<BTreeSet<&'static str>>);
+
+impl Plugins {
+    pub fn is_on(&self, name: &str) -> bool {
+        !self.0.borrow().contains(name)
+    }
+
+    /// Switches a plugin on or off. False for one that has no switch.
+    pub fn switch(&self, name: &str, on: bool) -> bool {
+        let Some(name) = SWITCHES.into_iter().find(|n| *n == name) else {
+            return false;
+        };
+        match on {
+            true => self.0.borrow_mut().remove(name),
+            false => self.0.borrow_mut().insert(name),
+        };
+        true
+    }
+}
 
 /// What a plugin looks at.
 pub struct Attributes<'a> {
@@ -59,13 +97,17 @@ pub fn mutate(
         target,
         old,
     };
+    let plugins = api.admission();
     if a.creates("", "pods") {
         limit_ranger::mutate(&a, value);
-        pods::service_account(&a, value)?;
+        if plugins.is_on(SERVICE_ACCOUNT) {
+            pods::service_account(&a, value)?;
+        }
         pods::priority(&a, value)?;
-        pods::default_tolerations(value);
     } else if a.is("", "pods") {
         pods::keep_priority(value, old);
+    }
+    if a.is("", "pods") && plugins.is_on(DEFAULT_TOLERATION_SECONDS) {
         pods::default_tolerations(value);
     }
     classes::mutate(&a, value);

@@ -71,6 +71,7 @@ impl ApiServer {
             type_of: &type_of,
             convert: &convert,
             built_in: resource.custom.is_none(),
+            late: resource.group.is_empty() && &*resource.name == "nodes",
             reset,
         };
         f(&writer, &kind)

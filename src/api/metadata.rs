@@ -102,8 +102,9 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
             ),
         ));
     }
+    // "0" asks for no version, as none does.
     let version = value.str_at(&["metadata", "resourceVersion"]);
-    if !version.is_empty() && version != old.metadata().str_at(&["resourceVersion"]) {
+    if !matches!(version, "" | "0") && version != old.metadata().str_at(&["resourceVersion"]) {
         return Err(Status::modified(&resource.group, &resource.name, old.name()));
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::custom::structural::PRESERVE;
 use super::docs::Texts;
 use super::resource::{self, Resource};
 use super::schema::{self, Expr, Field, Type};
@@ -217,12 +218,12 @@ const LIST_PARAMETERS: &[Parameter] = &[
     (
         "fieldSelector",
         "string",
-        "Only objects whose fields have these values; all when it is empty.",
+        "A selector to restrict the list of returned objects by their fields. Defaults to everything.",
     ),
     (
         "labelSelector",
         "string",
-        "Only objects whose labels fit; all when it is empty.",
+        "A selector to restrict the list of returned objects by their labels. Defaults to everything.",
     ),
     (
         "limit",
@@ -257,7 +258,8 @@ const LIST_PARAMETERS: &[Parameter] = &[
     (
         "watch",
         "boolean",
-        "Whether changes are sent as they happen instead of a list.",
+        "Watch for changes to the described resources and return them as a stream of add, update, and remove \
+         notifications. Specify resourceVersion.",
     ),
 ];
 const WRITE_PARAMETERS: &[Parameter] = &[
@@ -453,6 +455,12 @@ impl<'a> Writer<'a> {
     fn of_field(&mut self, ty: &Type, field: &Field) -> Value {
         let mut v = self.of_expr(&field.expr, &field.named);
         let mut text = self.text(&ty.name, &field.name);
+        if text.is_empty()
+            && &*field.name == "items"
+            && let Some(of) = self.listed(ty)
+        {
+            text = format!("List of {of}");
+        }
         if !field.allowed.is_empty() {
             let meaning = |value: &str| self.text(&ty.name, &format!("{}={value}", field.name));
             text.push_str(&possible_values(&field.allowed, meaning));
@@ -486,6 +494,15 @@ impl<'a> Writer<'a> {
         v
     }
 
+    /// The plural of what a list's type holds. The texts say nothing of lists.
+    fn listed(&self, ty: &Type) -> Option<String> {
+        let (group, version, kind) = ty.kinds.first().and_then(|k| kind_parts(k))?;
+        let kind = kind.strip_suffix("List")?;
+        let all = self.api.resources();
+        let of = |r: &&Rc<Resource>| fits(r, group, version) && &*r.kind == kind && !r.name.contains('/');
+        all.iter().find(of).map(|r| r.name.to_string())
+    }
+
     /// The reference to a kind's type, or to a custom resource's; `None` for what has no type.
     fn refer_kind(&mut self, api_version: &str, kind: &str) -> Option<Value> {
         if let Some(ty) = schema::by_kind(api_version, kind) {
@@ -503,12 +520,19 @@ impl<'a> Writer<'a> {
         let definition = custom.definition.value();
         let name = custom_name(&r.api_version(), &r.kind);
         let mut schema = custom.schema.clone();
+        let open = self.form == Form::V2 && schema.bool_at(&[PRESERVE]);
+        if open {
+            // Clients would refuse what is not named, so nothing is.
+            schema = obj! { "type": "object" };
+        } else if self.form == Form::V2 {
+            narrow(&mut schema);
+        }
         if !schema.has("type") {
             schema.set(&["type"], "object");
         }
         let metadata = self.refer("m:apis.meta.v1.ObjectMeta");
         let meta = self.meta_fields(metadata, "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata");
-        for (field, value) in meta.entries() {
+        for (field, value) in meta.entries().filter(|_| !open) {
             schema.set(&["properties", field], value.clone());
         }
         schema.set(
@@ -845,11 +869,62 @@ fn gvk(group: &str, version: &str, kind: &str) -> Value {
     obj! { "group": group, "kind": kind, "version": version }
 }
 
-/// `apps/v1/Deployment` or `v1/Pod`, as a tree.
-fn kind_value(text: &str) -> Option<Value> {
+/// Group, version and kind of `apps/v1/Deployment` or `v1/Pod`.
+fn kind_parts(text: &str) -> Option<(&str, &str, &str)> {
     let (api_version, kind) = text.rsplit_once('/')?;
     let (group, version) = resource::split(api_version);
-    Some(gvk(group, version, kind))
+    Some((group, version, kind))
+}
+
+/// The same as a tree.
+fn kind_value(text: &str) -> Option<Value> {
+    kind_parts(text).map(|(group, version, kind)| gvk(group, version, kind))
+}
+
+/// Makes a custom resource's schema one of the older form: without what that lacks (`allOf`, `anyOf`,
+/// `oneOf`, `not`, `nullable`), and without types where any field or null may stand, since kubectl
+/// would refuse them (apiextensions-apiserver's conversion of structural schemas).
+fn narrow(schema: &mut Value) {
+    let open = schema.bool_at(&[PRESERVE]);
+    let nullable = schema.bool_at(&["nullable"]);
+    for key in ["allOf", "anyOf", "oneOf", "not", "nullable"] {
+        schema.remove(&[key]);
+    }
+    if open || nullable {
+        schema.remove(&["items"]);
+        schema.remove(&["properties"]);
+    }
+    let kind = schema.str_at(&["type"]);
+    if nullable || (kind == "array" && !schema.has("items")) || (kind == "object" && open) {
+        schema.remove(&["type"]);
+    }
+    let null = |v: &Value| v.bool_at(&["nullable"]);
+    let nullable: Vec<Key> = schema
+        .get("properties")
+        .entries()
+        .filter(|(_, v)| null(v))
+        .map(|(k, _)| k.clone())
+        .collect();
+    if !nullable.is_empty() {
+        let left: Value = (schema.get("required").items().iter())
+            .filter(|r| !nullable.iter().any(|n| **n == *r.str()))
+            .cloned()
+            .collect();
+        schema.set_or_remove(&["required"], left);
+    }
+    for key in ["items", "additionalProperties"] {
+        if schema.get(key).as_map().is_some() {
+            narrow(schema.at_mut(&[key]));
+        }
+    }
+    if let Some(properties) = schema.map_mut().get_mut("properties") {
+        let narrowed = properties.entries().map(|(key, value)| {
+            let mut value = value.clone();
+            narrow(&mut value);
+            (key.clone(), value)
+        });
+        *properties = narrowed.collect();
+    }
 }
 
 /// `io.acme.storage.v1.Backup`: the type's name of a custom resource.

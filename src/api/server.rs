@@ -38,6 +38,7 @@ struct Inner {
     resources: RefCell<Rc<Vec<Rc<Resource>>>>,
     nodes: RefCell<Option<Rc<dyn subresource::NodeConnections>>>,
     authorizer: Authorizer,
+    admission: admission::Plugins,
     docs: Docs,
     openapi: openapi::Cache,
 }
@@ -81,6 +82,17 @@ pub fn shelf_name(resource: &Resource) -> ShelfName {
     }
 }
 
+/// The beginning of a body that is no JSON, as errors show it: text of an object, else in hexadecimal digits.
+fn summary(bytes: &[u8]) -> String {
+    let start = bytes.get(..30).unwrap_or(bytes);
+    let text = match start.first() {
+        None => return "<empty>".into(),
+        Some(b'{') => String::from_utf8_lossy(start).into_owned(),
+        Some(_) => start.iter().map(|b| format!("{b:02x}")).collect(),
+    };
+    if start.len() < bytes.len() { text + " ..." } else { text }
+}
+
 impl ApiServer {
     pub fn new(sim: &Sim) -> ApiServer {
         ApiServer(Rc::new(Inner {
@@ -89,6 +101,7 @@ impl ApiServer {
             resources: RefCell::new(resource::built_in()),
             nodes: RefCell::new(None),
             authorizer: Authorizer::default(),
+            admission: admission::Plugins::default(),
             docs: Docs::new(sim),
             openapi: openapi::Cache::default(),
         }))
@@ -123,6 +136,11 @@ impl ApiServer {
     /// Who may do what. An API server begins with everybody allowed everything.
     pub fn authorizer(&self) -> &Authorizer {
         &self.0.authorizer
+    }
+
+    /// Which admission plugins look at requests.
+    pub fn admission(&self) -> &admission::Plugins {
+        &self.0.admission
     }
 
     /// The user of a bearer token; `None` when it is none of this world's, or no longer.
@@ -208,13 +226,18 @@ impl ApiServer {
 
     fn handle(&self, request: &mut Request, warnings: &mut Vec<String>) -> Result<Response, Status> {
         auth::check(self, request)?;
-        if let Body::Bytes(bytes) = &request.body {
-            let value = self.parse_body(bytes, &request.content_type, request.method == Method::Patch)?;
-            request.body = Body::Value(value);
-        }
         let Some(target) = self.target(&request.path)? else {
             return discovery::serve(self, request);
         };
+        if let Body::Bytes(bytes) = &request.body {
+            let wanted = match request.method {
+                Method::Patch => None,
+                Method::Delete => Some("DeleteOptions"),
+                _ => Some(&*target.resource.kind),
+            };
+            let value = self.parse_body(bytes, &request.content_type, wanted)?;
+            request.body = Body::Value(value);
+        }
         warnings.extend(deprecation(&target));
         if &*target.resource.group == metrics::GROUP {
             return metrics::serve(self, request, &target);
@@ -248,7 +271,8 @@ impl ApiServer {
         }
     }
 
-    fn parse_body(&self, bytes: &[u8], content_type: &str, is_patch: bool) -> Result<Value, Status> {
+    /// The object of a body. `wanted` is its kind; a patch has none.
+    fn parse_body(&self, bytes: &[u8], content_type: &str, wanted: Option<&str>) -> Result<Value, Status> {
         if bytes.len() > limits::REQUEST_BYTES {
             return Err(Status::failure(
                 413,
@@ -269,10 +293,13 @@ impl ApiServer {
             return Ok(decoded);
         }
         gojson::parse(text).map_err(|e| {
-            Status::bad_request(if is_patch {
-                e.to_string()
-            } else {
-                format!("the object provided is unrecognized: {e}")
+            Status::bad_request(match wanted {
+                None => e.to_string(),
+                Some(kind) => format!(
+                    "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
+                     json parse error: {e} ({})",
+                    summary(bytes)
+                ),
             })
         })
     }

@@ -242,7 +242,7 @@ fn scale(
         return Err(Status::invalid("autoscaling", "Scale", old.name(), &errors));
     }
     let version = wanted.str_at(&["metadata", "resourceVersion"]);
-    if !version.is_empty() && version != old.metadata().str_at(&["resourceVersion"]) {
+    if !matches!(version, "" | "0") && version != old.metadata().str_at(&["resourceVersion"]) {
         return Err(Status::modified(
             &target.resource.group,
             &target.resource.name,

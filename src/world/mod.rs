@@ -23,6 +23,7 @@ use crate::net::{Mode, Network};
 use crate::scheduler;
 use crate::shell::{Commands, Dialect, Files, Host, Terminal};
 use crate::sim::{Journal, Sim, Time};
+use crate::value::Value;
 
 /// The host that terminals are on.
 pub const HOST: &str = "k8s-master";
@@ -42,6 +43,13 @@ pub struct Options {
     pub scheduler: bool,
     /// Whether the controllers run.
     pub controllers: bool,
+    /// Whether the world begins with no more than what kube-apiserver and kube-controller-manager make
+    /// by themselves: no node, no add-on, and the API server's own service range.
+    pub bare: bool,
+    /// How requests are authorized.
+    pub authorization: auth::rbac::Mode,
+    /// Admission plugins that are switched off.
+    pub disabled_admission: Vec<String>,
 }
 
 /// 2026-01-01T08:00:00Z: where a world begins when nobody says when.
@@ -56,6 +64,9 @@ impl Default for Options {
             kubelet: true,
             scheduler: true,
             controllers: true,
+            bare: false,
+            authorization: auth::rbac::Mode::NodeRbac,
+            disabled_admission: Vec::new(),
         }
     }
 }
@@ -91,7 +102,11 @@ impl World {
         let sim = Sim::new(options.seed, options.start);
         let api = ApiServer::new(&sim);
         let mode = options.proxy_mode;
-        snapshot::restore(&api, |object| {
+        let keep = |object: &Value| !options.bare || snapshot::of_control_plane(object);
+        snapshot::restore(&api, keep, |object| {
+            if options.bare {
+                snapshot::to_default_range(object);
+            }
             // The playground's kube-proxy runs in another mode than kubeadm's default.
             let is_config =
                 object.str_at(&["kind"]) == "ConfigMap" && object.str_at(&["metadata", "name"]) == "kube-proxy";
@@ -102,7 +117,10 @@ impl World {
                 object.set(&["data", "config.conf"], config);
             }
         })?;
-        api.authorizer().set_mode(auth::rbac::Mode::NodeRbac);
+        api.authorizer().set_mode(options.authorization);
+        for plugin in &options.disabled_admission {
+            api.admission().switch(plugin, false);
+        }
         let network = Network::start(&api, mode);
         let in_server = controllers::start_in_server(&api);
         let controllers = options

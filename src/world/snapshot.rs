@@ -5,6 +5,7 @@
 //! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster.
 
 use crate::api::{ApiServer, Status};
+use crate::list;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -13,18 +14,72 @@ const CLUSTER: &str = include_str!("cluster.jsonl");
 /// How long before the world's start the newest time of the snapshot is put.
 const SETTLED: u64 = 5_000_000;
 
-/// Stores the snapshot's objects, their times moved so that the newest is a few seconds before now.
+/// Whether a bare control plane has an object of the snapshot: the API server or the controllers made
+/// it by themselves, not kubeadm, an add-on, a kubelet or the scheduler. The binding that makes the
+/// kubeconfig's user an administrator stays, too.
+pub fn of_control_plane(object: &Value) -> bool {
+    let (name, namespace) = (
+        object.str_at(&["metadata", "name"]),
+        object.str_at(&["metadata", "namespace"]),
+    );
+    let of_nodes = [
+        "Node",
+        "Pod",
+        "CSINode",
+        "DaemonSet",
+        "Deployment",
+        "ReplicaSet",
+        "ControllerRevision",
+        "Event",
+    ];
+    if of_nodes.contains(&object.str_at(&["kind"])) || [name, namespace].contains(&"kube-flannel") {
+        return false;
+    }
+    match object.str_at(&["kind"]) {
+        "Lease" => namespace == "kube-system" && name != "kube-scheduler",
+        "Service" | "EndpointSlice" | "Endpoints" => namespace == "default",
+        "IPAddress" => object.str_at(&["spec", "parentRef", "namespace"]) == "default",
+        _ => {
+            let of_kubeadm = name.starts_with("kubeadm:") && name != "kubeadm:cluster-admins";
+            let other = [
+                "kubeadm-config",
+                "kubelet-config",
+                "cluster-info",
+                "coredns",
+                "system:coredns",
+                "kube-proxy",
+                "flannel",
+            ];
+            !of_kubeadm && !other.contains(&name)
+        }
+    }
+}
+
+/// Moves an object of the snapshot to kube-apiserver's own service range, 10.0.0.0/24.
+pub fn to_default_range(object: &mut Value) {
+    match object.str_at(&["kind"]) {
+        "ServiceCIDR" => object.set(&["spec", "cidrs"], list!["10.0.0.0/24"]),
+        "Service" => {
+            object.set(&["spec", "clusterIP"], "10.0.0.1");
+            object.set(&["spec", "clusterIPs"], list!["10.0.0.1"]);
+        }
+        "IPAddress" => object.set(&["metadata", "name"], "10.0.0.1"),
+        _ => {}
+    }
+}
+
+/// Stores the snapshot's objects that `keep` wants, their times moved so that the newest is a few seconds before now.
 ///
 /// # Errors
 /// When an object cannot be stored, which a test excludes.
-pub fn restore(api: &ApiServer, mut edit: impl FnMut(&mut Value)) -> Result<(), Status> {
+pub fn restore(api: &ApiServer, keep: impl Fn(&Value) -> bool, mut edit: impl FnMut(&mut Value)) -> Result<(), Status> {
     let mut objects = Vec::new();
     for line in CLUSTER.lines().filter(|l| !l.is_empty()) {
         objects.push(Value::from_json(line).map_err(Status::internal)?);
     }
     let newest = objects.iter().map(newest_time).max().unwrap_or_default();
     let now = api.sim().now();
-    for mut object in objects {
+    for mut object in objects.into_iter().filter(keep) {
         edit(&mut object);
         api.restore(shift(&object, newest, Time(now.0.saturating_sub(SETTLED))))?;
     }
@@ -90,11 +145,42 @@ mod tests {
     fn the_cluster_is_whole_and_in_the_worlds_time() {
         let sim = Sim::new(1, Time::from_secs(2_000_000_000));
         let api = ApiServer::new(&sim);
-        restore(&api, |_| {}).unwrap();
+        restore(&api, |_| true, |_| {}).unwrap();
         assert_eq!(api.store().list("nodes", "").len(), 3);
         assert_eq!(api.store().list("pods", "kube-system").len(), 9);
         let node = api.store().get("nodes", &ObjectKey::new("", "k8s-master")).unwrap();
         let age = sim.now().since(node.created()).as_secs();
         assert!(age < 60, "{age}");
+    }
+
+    #[test]
+    fn a_bare_control_plane_has_what_nobody_added() {
+        let sim = Sim::new(1, Time::from_secs(2_000_000_000));
+        let api = ApiServer::new(&sim);
+        restore(&api, of_control_plane, to_default_range).unwrap();
+        let names = |shelf: &str| -> Vec<String> {
+            let all = api.store().list(shelf, "");
+            all.iter().map(|o| o.name().to_owned()).collect()
+        };
+        for shelf in ["nodes", "pods", "events", "deployments.apps", "daemonsets.apps"] {
+            assert!(names(shelf).is_empty(), "{shelf}");
+        }
+        for (shelf, wanted) in [
+            (
+                "namespaces",
+                &["default", "kube-node-lease", "kube-public", "kube-system"][..],
+            ),
+            ("services", &["kubernetes"]),
+            ("endpointslices.discovery.k8s.io", &["kubernetes"]),
+            ("ipaddresses.networking.k8s.io", &["10.0.0.1"]),
+            (
+                "priorityclasses.scheduling.k8s.io",
+                &["system-cluster-critical", "system-node-critical"],
+            ),
+        ] {
+            assert_eq!(names(shelf), wanted);
+        }
+        let roles = names("clusterroles.rbac.authorization.k8s.io");
+        assert!(roles.iter().any(|n| n == "cluster-admin") && !roles.iter().any(|n| n.starts_with("kubeadm")));
     }
 }

@@ -20,7 +20,8 @@ fn default_class(a: &Attributes, shelf: &str, annotations: &[&str]) -> Option<Ob
 }
 
 pub(super) fn mutate(a: &Attributes, value: &mut Value) {
-    if a.creates("", "persistentvolumeclaims") && !value.get("spec").has("storageClassName") {
+    let chooses = a.api.admission().is_on(super::DEFAULT_STORAGE_CLASS);
+    if chooses && a.creates("", "persistentvolumeclaims") && !value.get("spec").has("storageClassName") {
         let annotations = [
             "storageclass.kubernetes.io/is-default-class",
             "storageclass.beta.kubernetes.io/is-default-class",

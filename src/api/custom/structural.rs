@@ -80,7 +80,7 @@ fn expr_of(schema: &Value) -> Expr {
     }
 }
 
-pub(super) const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
+pub const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
 pub(super) const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
 pub(super) const EMBEDDED: &str = "x-kubernetes-embedded-resource";
 

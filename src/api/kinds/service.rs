@@ -14,12 +14,61 @@ use crate::{list, obj};
 
 pub struct ServiceRules;
 
-/// The service range 10.96.0.0/12: its first address and its number of addresses.
-const RANGE: u32 = u32::from_be_bytes([10, 96, 0, 0]);
-const RANGE_SIZE: u32 = 1 << 20;
-/// The band at the bottom of the range that allocation avoids while it can:
-/// `min(max(16, size/16), 256)`.
-const STATIC_ADDRESSES: u32 = 256;
+/// A range that cluster addresses come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    /// The network's own address, which no Service gets; nor does one get the last.
+    first: u32,
+    /// The number of addresses.
+    size: u32,
+}
+
+/// 10.96.0.0/12, kubeadm's own.
+const RANGE: Range = Range {
+    first: u32::from_be_bytes([10, 96, 0, 0]),
+    size: 1 << 20,
+};
+
+impl Range {
+    /// The range of a CIDR of IPv4, of at most 2^24 addresses.
+    fn parse(cidr: &str) -> Option<Range> {
+        let (first, bits) = cidr.split_once('/')?;
+        let bits = bits.parse::<u32>().ok().filter(|b| (8..=30).contains(b))?;
+        Some(Range {
+            first: parse_ip(first)?,
+            size: 1 << (32 - bits),
+        })
+    }
+
+    /// The band at the bottom that allocation avoids while it can: `min(max(16, size/16), 256)`.
+    fn reserved(self) -> u32 {
+        (self.size / 16).clamp(16, 256).min(self.size / 2)
+    }
+
+    fn contains(self, ip: u32) -> bool {
+        ip > self.first && ip - self.first < self.size - 1
+    }
+}
+
+/// The ranges of the ServiceCIDRs, and kubeadm's own where there is none.
+fn ranges(cx: &Context) -> Vec<Range> {
+    let mut all = Vec::new();
+    cx.api.store().each("servicecidrs.networking.k8s.io", "", |cidr| {
+        if !cidr.is_deleting() {
+            all.extend(
+                cidr.spec()
+                    .get("cidrs")
+                    .items()
+                    .iter()
+                    .filter_map(|c| Range::parse(c.str())),
+            );
+        }
+    });
+    if all.is_empty() {
+        all.push(RANGE);
+    }
+    all
+}
 
 /// The node ports 30000–32767, and how many at their bottom allocation avoids while it can.
 pub const FIRST_NODE_PORT: i64 = 30_000;
@@ -358,11 +407,14 @@ fn cluster_ip(object: &mut Value, taken: &BTreeSet<u32>, errors: &mut FieldError
     }
     if asked.is_empty() {
         // Random in the dynamic band; the static band only when that one is full.
-        let room = RANGE_SIZE - 1 - STATIC_ADDRESSES;
-        let start = cx.api.sim().random_below(u64::from(room)) as u32;
-        let dynamic = (0..room).map(|i| RANGE + STATIC_ADDRESSES + (start + i) % room);
-        let reserved = (1..STATIC_ADDRESSES).map(|i| RANGE + i);
-        match dynamic.chain(reserved).find(|ip| !taken.contains(ip)) {
+        let free = ranges(cx).into_iter().find_map(|range| {
+            let room = range.size - 1 - range.reserved();
+            let start = cx.api.sim().random_below(u64::from(room)) as u32;
+            let dynamic = (0..room).map(|i| range.first + range.reserved() + (start + i) % room);
+            let reserved = (1..range.reserved()).map(|i| range.first + i);
+            dynamic.chain(reserved).find(|ip| !taken.contains(ip))
+        });
+        match free {
             Some(ip) => {
                 let text = std::net::Ipv4Addr::from(ip).to_string();
                 spec.set(&["clusterIPs"], texts([text.as_str()]));
@@ -377,7 +429,7 @@ fn cluster_ip(object: &mut Value, taken: &BTreeSet<u32>, errors: &mut FieldError
         return;
     }
     let Some(ip) = parse_ip(&asked) else { return };
-    let why = if !(RANGE + 1..RANGE + RANGE_SIZE - 1).contains(&ip) {
+    let why = if !ranges(cx).iter().any(|range| range.contains(ip)) {
         "the provided network does not match the current range"
     } else if taken.contains(&ip) {
         "provided IP is already allocated"

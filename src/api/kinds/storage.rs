@@ -1,6 +1,7 @@
 //! PersistentVolumes, PersistentVolumeClaims and StorageClasses.
 
 use super::{age_cell, edit, fresh_status, internal, set_default, set_default_zero};
+use crate::api::admission;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
@@ -79,7 +80,9 @@ impl Strategy for PersistentVolumeRules {
 
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "lastPhaseTransitionTime": cx.now, "phase": "Pending" });
-        volumes::protect(object, "kubernetes.io/pv-protection");
+        if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
+            volumes::protect(object, "kubernetes.io/pv-protection");
+        }
         Ok(())
     }
 
@@ -169,9 +172,11 @@ impl Strategy for PersistentVolumeClaimRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+    fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "phase": "Pending" });
-        volumes::protect(object, "kubernetes.io/pvc-protection");
+        if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
+            volumes::protect(object, "kubernetes.io/pvc-protection");
+        }
         Ok(())
     }
 

@@ -58,6 +58,10 @@ pub struct Kind<'a> {
     pub convert: &'a dyn Fn(&Value, &str) -> Option<Value>,
     /// Whether the kind is one of Go's types rather than a custom resource.
     pub built_in: bool,
+    /// Whether an object that nobody owns a field of is tracked from its next update on, rather than
+    /// from its first apply on. So are nodes, whose creation need not leave anything to own:
+    /// Kubernetes' own test of `kubectl taint` finds its entry there.
+    pub late: bool,
     /// Fields that this endpoint resets, and which nobody gets through it (`GetResetFields`).
     pub reset: Value,
 }
@@ -276,7 +280,7 @@ impl Changes<'_> {
 pub fn update(live: Option<&Value>, new: &Value, sent: &Value, writer: &Writer, kind: &Kind) -> Value {
     let null = Value::Null;
     let mut managers = managers_of(live.unwrap_or(&null), sent, writer);
-    if managers.is_empty() && live.is_some() {
+    if managers.is_empty() && live.is_some() && !kind.late {
         // What is not tracked from its creation on is tracked from its first apply on.
         return Value::Null;
     }

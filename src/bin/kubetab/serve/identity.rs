@@ -17,6 +17,8 @@ pub struct Peer {
 pub struct Authenticator {
     /// The administrator's bearer token.
     pub token: String,
+    /// Further bearer tokens, and whose they are.
+    pub tokens: Vec<(String, User)>,
     /// The administrator's client certificate; none without TLS.
     pub admin_der: Option<Vec<u8>>,
     /// Whether a request without credentials is the administrator's: without TLS.
@@ -47,6 +49,9 @@ impl Authenticator {
             };
             if token == self.token {
                 return Ok(User::admin());
+            }
+            if let Some((_, user)) = self.tokens.iter().find(|(known, _)| known == token) {
+                return Ok(user.clone());
             }
             return tokens(token).ok_or_else(unauthorized);
         }
@@ -103,6 +108,7 @@ mod tests {
     fn credentials() {
         let mut authenticator = Authenticator {
             token: "secret".into(),
+            tokens: vec![("joe's".into(), User::new("joe", []))],
             admin_der: Some(vec![1, 2]),
             open: false,
         };
@@ -114,6 +120,7 @@ mod tests {
         for (list, certificate, wanted) in [
             (&[("authorization", "Bearer secret")][..], None, "kubernetes-admin"),
             (&[("authorization", "bearer jane's")], Some(vec![1, 2]), "jane"),
+            (&[("authorization", "Bearer joe's")], None, "joe"),
             (&[("authorization", "Bearer other")], None, "401"),
             (&[("authorization", "Basic YTpi")], None, "401"),
             (&[], Some(vec![1, 2]), "kubernetes-admin"),

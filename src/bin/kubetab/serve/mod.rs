@@ -92,6 +92,14 @@ async fn serve(options: Options) -> Result<(), String> {
         write_private(file, &kubeconfig::text(&url, &token, certificates.as_ref()))
             .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     }
+    if let (Some(folder), Some(certificates)) = (&options.cert_dir, &certificates) {
+        let write = |name: &str, text: &str| {
+            let file = folder.join(name);
+            write_private(&file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))
+        };
+        write("apiserver.crt", &certificates.own.certificate)?;
+        write("apiserver.key", &certificates.own.key)?;
+    }
     let world = World::new(&options.world).map_err(|e| e.to_string())?;
     let clock = Clock::new(world.sim(), options.pace);
     let hosts = match options.http {
@@ -108,6 +116,7 @@ async fn serve(options: Options) -> Result<(), String> {
         clock: clock.clone(),
         authenticator: Authenticator {
             token,
+            tokens: options.tokens,
             admin_der: certificates.as_ref().map(|c| c.admin_der.clone()),
             open: options.http,
         },

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use kubetab::api::auth::{AUTHENTICATED, rbac};
+use kubetab::api::{User, admission};
 use kubetab::net::{Mode, proxy};
 use kubetab::sim::Time;
 use kubetab::world;
@@ -19,7 +21,15 @@ pub const USAGE: &str = "\
     --start TIME                   the virtual time of the beginning (now; 2026-01-01T08:00:00Z with --paused)
     --seed N                       what all random choices follow from (1)
     --proxy-mode MODE              iptables, nftables, ipvs, ipvs/SCHEDULER or userspace
-    --no-kubelet, --no-scheduler, --no-controllers
+    --no-kubelet                   a bare control plane: no nodes and add-ons, the service range 10.0.0.0/24, and of
+                                   admission no ServiceAccount, DefaultStorageClass, DefaultTolerationSeconds and
+                                   StorageObjectInUseProtection, as Kubernetes' own test/cmd starts it
+    --no-scheduler, --no-controllers
+    --enable-admission-plugins LIST, --disable-admission-plugins LIST
+                                   of those four
+    --authorization-mode LIST      Node,RBAC, or any list with AlwaysAllow
+    --token-auth-file FILE         further bearer tokens: lines of token,user,uid,\"groups\"
+    --cert-dir DIR                 writes apiserver.crt and apiserver.key there
 ";
 
 /// How virtual time follows real time.
@@ -37,6 +47,10 @@ pub struct Options {
     pub port: u16,
     pub kubeconfig: Option<PathBuf>,
     pub token: Option<String>,
+    /// Bearer tokens and whose they are.
+    pub tokens: Vec<(String, User)>,
+    /// Where the server's certificate and key are written to.
+    pub cert_dir: Option<PathBuf>,
     pub http: bool,
     pub pace: Pace,
     pub world: world::Options,
@@ -53,11 +67,14 @@ impl Options {
             port: 6443,
             kubeconfig: None,
             token: None,
+            tokens: Vec::new(),
+            cert_dir: None,
             http: false,
             pace: Pace::Scaled(1.0),
             world: world::Options::default(),
         };
         let mut start = None;
+        let (mut enabled, mut disabled) = (Vec::new(), Vec::new());
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let (flag, given) = match word.split_once('=') {
@@ -103,6 +120,19 @@ impl Options {
                     let speed = value.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0);
                     options.pace = Pace::Scaled(speed.ok_or_else(|| wrong("a number above 0"))?);
                 }
+                "--enable-admission-plugins" => enabled.extend(list(value)),
+                "--disable-admission-plugins" => disabled.extend(list(value)),
+                "--authorization-mode" => {
+                    options.world.authorization =
+                        authorization(value).ok_or_else(|| wrong("Node, RBAC and AlwaysAllow"))?
+                }
+                "--token-auth-file" => {
+                    let text = std::fs::read_to_string(value).map_err(|e| format!("cannot read {value}: {e}"))?;
+                    options
+                        .tokens
+                        .extend(token_file(&text).map_err(|e| format!("{value}: {e}"))?);
+                }
+                "--cert-dir" => options.cert_dir = Some(value.into()),
                 "--start" => start = Some(Time::parse(value).ok_or_else(|| wrong("an RFC 3339 time"))?),
                 "--seed" => options.world.seed = value.parse().map_err(|_| wrong("a number"))?,
                 "--proxy-mode" => {
@@ -111,6 +141,15 @@ impl Options {
                 _ => return Err(format!("I don't understand: {word}\n\n{USAGE}")),
             }
         }
+        if !options.world.kubelet {
+            options.world.bare = true;
+            options.world.disabled_admission = BARE_WITHOUT.map(str::to_owned).into();
+        }
+        options.world.disabled_admission.extend(disabled);
+        options
+            .world
+            .disabled_admission
+            .retain(|plugin| !enabled.contains(plugin));
         match (start, options.pace) {
             (Some(start), _) => options.world.start = start,
             (None, Pace::Scaled(_)) => options.world.start = now,
@@ -118,6 +157,54 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// The admission plugins that a bare control plane is without. Where nothing runs pods they need no
+/// token, and Kubernetes' own tests of kubectl count on it (hack/make-rules/test-cmd.sh).
+const BARE_WITHOUT: [&str; 4] = [
+    admission::SERVICE_ACCOUNT,
+    admission::DEFAULT_STORAGE_CLASS,
+    admission::DEFAULT_TOLERATION_SECONDS,
+    admission::STORAGE_OBJECT_IN_USE_PROTECTION,
+];
+
+fn list(value: &str) -> impl Iterator<Item = String> + '_ {
+    value.split(',').map(|name| name.trim().to_owned())
+}
+
+/// The mode of a list of authorizers, any of which may allow a request.
+fn authorization(value: &str) -> Option<rbac::Mode> {
+    let names: Vec<String> = list(value).collect();
+    let known = |name: &String| ["Node", "RBAC", "AlwaysAllow"].contains(&name.as_str());
+    if !names.iter().all(known) {
+        return None;
+    }
+    Some(match names.iter().any(|name| name == "AlwaysAllow") {
+        true => rbac::Mode::AlwaysAllow,
+        false => rbac::Mode::NodeRbac,
+    })
+}
+
+/// The tokens of a static token file: CSV of token, user, uid and, quoted, the groups.
+fn token_file(text: &str) -> Result<Vec<(String, User)>, String> {
+    let lines = text.lines().map(str::trim).enumerate();
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(n, line)| {
+            let parts: Vec<&str> = line.splitn(4, ',').map(|part| part.trim().trim_matches('"')).collect();
+            let (Some(token), Some(user), Some(uid)) = (parts.first(), parts.get(1), parts.get(2)) else {
+                return Err(format!("line {} has fewer than three columns", n + 1));
+            };
+            if token.is_empty() {
+                return Err(format!("line {} has an empty token", n + 1));
+            }
+            let groups = parts.get(3).map_or("", |groups| groups);
+            let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+            let mut user = User::new(user, groups.chain([AUTHENTICATED]));
+            user.uid = (*uid).into();
+            Ok(((*token).to_owned(), user))
+        })
+        .collect()
 }
 
 fn mode(name: &str) -> Option<Mode> {

@@ -25,6 +25,8 @@ pub struct Certificates {
     pub admin: Pem,
     /// The same as it comes in a handshake.
     pub admin_der: Vec<u8>,
+    /// The server's own certificate.
+    pub own: Pem,
     pub server: Arc<ServerConfig>,
 }
 
@@ -92,6 +94,10 @@ pub fn make(address: IpAddr) -> Result<Certificates, String> {
         .allow_unauthenticated()
         .build()
         .map_err(|e| why(&e))?;
+    let own = Pem {
+        certificate: server.pem(),
+        key: server_key.serialize_pem(),
+    };
     let server_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -107,6 +113,7 @@ pub fn make(address: IpAddr) -> Result<Certificates, String> {
             certificate: admin.pem(),
             key: admin_key.serialize_pem(),
         },
+        own,
         server: Arc::new(config),
     })
 }
