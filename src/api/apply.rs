@@ -30,7 +30,8 @@ impl ApiServer {
         if group == &*resource.group && version == &*resource.version {
             return Some(resource.clone());
         }
-        if group != &*resource.group {
+        // Events alone are in two groups.
+        if group != &*resource.group && &*resource.name != "events" {
             return None;
         }
         self.resource(group, version, &resource.name)

@@ -73,9 +73,9 @@ impl Target {
     }
 }
 
-/// The shelf of a resource. All versions of it share one.
+/// The shelf of a resource. All versions of it share one, and events are in two groups.
 pub fn shelf_name(resource: &Resource) -> ShelfName {
-    if resource.group.is_empty() {
+    if matches!(&*resource.group, "" | "events.k8s.io") {
         resource.name.clone()
     } else {
         intern(&resource.qualified())
@@ -718,7 +718,7 @@ impl ApiServer {
         let strategy = target.strategy();
         let mut value = kinds::to_hub(value, resource);
         // Nearly every kind is kept as it is shown.
-        let hub = kinds::hpa_versions::is(resource).then(|| Object::new(kinds::to_hub(old.value().clone(), resource)));
+        let hub = kinds::versions::of(resource).map(|v| Object::new(v.kept(old.value())));
         let old = hub.as_ref().unwrap_or(old);
         metadata::set_namespace(&mut value, target)?;
         let name = value.str_at(&["metadata", "name"]);

@@ -8,9 +8,9 @@ pub mod structural;
 use std::rc::Rc;
 
 use super::jsonpath::JsonPath;
-use super::kinds::hpa_versions;
+use super::kinds::versions;
 use super::object::Object;
-use super::resource::{Resource, join};
+use super::resource::{Resource, join, split};
 use super::schema::Type;
 use super::status::{FieldErrorKind, FieldErrors};
 use super::strategy::{Context, Strategy};
@@ -506,12 +506,13 @@ fn resources(definition: &Object) -> Vec<Rc<Resource>> {
 /// The object as one of its resource's versions shows it: with that version's name, and for a custom
 /// resource without what its schema lacks and with its defaults.
 pub fn in_version(object: Object, resource: &Resource) -> Object {
-    let other = object.api_version().rsplit('/').next() != Some(&*resource.version);
+    let (group, version) = split(object.api_version());
+    let other = version != &*resource.version || group != &*resource.group;
     if !other && resource.custom.is_none() {
         return object;
     }
-    if hpa_versions::is(resource) {
-        return Object::new(hpa_versions::convert(object.value(), &resource.api_version()));
+    if let Some(versions) = versions::of(resource) {
+        return Object::new(versions.shown(object.value(), resource));
     }
     let mut value = object.value().clone();
     if other {

@@ -1,7 +1,6 @@
 //! HorizontalPodAutoscalers in their two versions. They are kept as `autoscaling/v2`; what
 //! `autoscaling/v1` has no field for stands in annotations there.
 
-use crate::api::resource::Resource;
 use crate::obj;
 use crate::value::{Value, gojson};
 
@@ -12,11 +11,6 @@ const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const CURRENT_METRICS: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
-
-/// Whether objects of this resource are converted.
-pub fn is(resource: &Resource) -> bool {
-    &*resource.group == "autoscaling" && &*resource.name == "horizontalpodautoscalers"
-}
 
 /// The object in another version; as it is when it has that version already.
 pub fn convert(value: &Value, version: &str) -> Value {

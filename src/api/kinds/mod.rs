@@ -17,7 +17,7 @@ mod deployment;
 mod endpoints;
 mod endpointslice;
 mod event;
-pub mod hpa_versions;
+mod hpa_versions;
 mod internal;
 mod lease;
 mod namespace;
@@ -36,6 +36,7 @@ pub mod service;
 mod serviceaccount;
 mod statefulset;
 mod storage;
+pub mod versions;
 mod workload;
 
 pub use internal::outer_name;
@@ -58,7 +59,8 @@ pub fn own(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
         ("", "resourcequotas") => &policy::ResourceQuotaRules,
         ("", "configmaps") => &configmap::ConfigMapRules,
         ("", "endpoints") => &endpoints::EndpointsRules,
-        ("", "events") => &event::EventRules,
+        ("", "events") => &event::EventRules::Core,
+        ("events.k8s.io", "events") => &event::EventRules::Events,
         ("", "namespaces") => &namespace::NamespaceRules,
         ("", "nodes") => &node::NodeRules,
         ("", "pods") => &pod::PodRules,
@@ -204,10 +206,10 @@ pub(crate) fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
 
 /// The object in the version that its kind is kept in.
 pub(super) fn to_hub(value: Value, resource: &super::resource::Resource) -> Value {
-    if hpa_versions::is(resource) {
-        return hpa_versions::convert(&value, hpa_versions::V2);
+    match versions::of(resource) {
+        Some(versions) => versions.kept(&value),
+        None => value,
     }
-    value
 }
 
 #[cfg(test)]
