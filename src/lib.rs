@@ -2,7 +2,7 @@
 //!
 //! ARCHITECTURE.md is the map. Layers, each of which knows only those below it: `wasm` (the JS API)
 //! → `kubectl`, `shell`, `lessons` → `controllers`, `scheduler`, `kubelet`, `net`, `programs` →
-//! `api` → `sim` → `value`, `limits`.
+//! `api` → `sim` → `value`, `limits`, `flat`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -18,6 +18,7 @@
 
 pub mod api;
 pub mod controllers;
+pub mod flat;
 pub mod kubectl;
 pub mod kubelet;
 pub mod limits;

@@ -10,23 +10,28 @@ use std::path::{Path, PathBuf};
 /// a lower part can be tested, measured and replaced without the upper ones.
 const LAYERS: &[(&str, &[&str])] = &[
     ("limits", &[]),
-    ("value", &["limits"]),
-    ("sim", &["limits", "value"]),
-    ("api", &["limits", "value", "sim"]),
+    // Maps, sets and sorting whose code is small.
+    ("flat", &[]),
+    ("value", &["limits", "flat"]),
+    ("sim", &["limits", "flat", "value"]),
+    ("api", &["limits", "flat", "value", "sim"]),
     // Knows no Kubernetes: containers and the student's terminal run the same interpreter.
-    ("shell", &["limits", "value", "sim"]),
+    ("shell", &["limits", "flat", "value", "sim"]),
     // Reconcile from the API's state and write through it; none knows another.
-    ("controllers", &["limits", "value", "sim", "api"]),
-    ("scheduler", &["limits", "value", "sim", "api"]),
-    ("net", &["limits", "value", "sim", "api", "shell"]),
-    ("programs", &["limits", "value", "sim", "api", "shell", "net"]),
+    ("controllers", &["limits", "flat", "value", "sim", "api"]),
+    ("scheduler", &["limits", "flat", "value", "sim", "api"]),
+    ("net", &["limits", "flat", "value", "sim", "api", "shell"]),
+    ("programs", &["limits", "flat", "value", "sim", "api", "shell", "net"]),
     (
         "kubelet",
-        &["limits", "value", "sim", "api", "shell", "net", "programs"],
+        &["limits", "flat", "value", "sim", "api", "shell", "net", "programs"],
     ),
     // A client of the API; it listens on its own machine's network (`port-forward`, `proxy`).
-    ("kubectl", &["limits", "value", "sim", "api", "shell", "net"]),
-    ("lessons", &["limits", "value", "sim", "api", "shell", "net", "kubectl"]),
+    ("kubectl", &["limits", "flat", "value", "sim", "api", "shell", "net"]),
+    (
+        "lessons",
+        &["limits", "flat", "value", "sim", "api", "shell", "net", "kubectl"],
+    ),
     ("world", &[BELOW]),
     ("scenario", &[BELOW]),
     ("wasm", &[BELOW]),
@@ -87,9 +92,36 @@ const BANNED: &[(&[&str], &str)] = &[
     ),
     (
         &["HashMap", "HashSet", "RandomState"],
-        "their order differs from run to run: use BTreeMap, BTreeSet, IndexMap",
+        "their order differs from run to run: use what src/flat has",
     ),
     (&["unsafe"], "the project promises safe code"),
+];
+
+/// What makes kilobytes of code for every type that it is used with, and the files that may use it.
+const BIG: &[(&[&str], &[&str])] = &[
+    (
+        &["BTreeMap", "BTreeSet"],
+        // An entry for each object or task, which come and go in any order.
+        // The last is a file of tests.
+        &[
+            "src/api/store.rs",
+            "src/api/informer.rs",
+            "src/sim/executor.rs",
+            "src/api/properties.rs",
+        ],
+    ),
+    (
+        &[
+            ".sort()",
+            ".sort_by(",
+            ".sort_by_key(",
+            ".sort_by_cached_key(",
+            ".sort_unstable()",
+            ".sort_unstable_by(",
+            ".sort_unstable_by_key(",
+        ],
+        &["src/flat/arrange.rs"],
+    ),
 ];
 
 /// Words of `stdin`, `stdout` and `stderr` as names of a shell's streams are the simulation's own.
@@ -193,7 +225,20 @@ fn check(name: &str, text: &str) -> Vec<String> {
                 }
             }
         }
-    } else if part != "bin" {
+    }
+    if part != "bin" {
+        for (names, free) in BIG {
+            for big in names.iter().filter(|_| !free.contains(&name)) {
+                for (offset, _) in code.match_indices(big) {
+                    findings.push(format!(
+                        "{name}:{}: `{big}` makes kilobytes of code for each type: use what src/flat has",
+                        line_at(&code, offset)
+                    ));
+                }
+            }
+        }
+    }
+    if OUTSIDE.contains(&part) && part != "bin" {
         // The native command counts its allocations for `bench`, which takes an unsafe trait.
         for offset in occurrences(&code, "unsafe") {
             findings.push(format!(
@@ -634,6 +679,12 @@ mod checker {
                 "//! A.\nfn f() { println!(\"x\"); std::fs::read(p) }\n",
                 &[],
             ),
+            (
+                "src/app/a.rs",
+                "//! A.\nuse std::collections::BTreeMap;\nfn f(v: &mut [u8]) { v.sort_by(g) }\n",
+                &[":2: `BTreeMap` makes", ":3: `.sort_by(` makes"],
+            ),
+            ("src/api/store.rs", "//! A.\nuse std::collections::BTreeMap;\n", &[]),
             ("src/sim/a.rs", "fn f() {}\n", &[":1: begins without `//!`"]),
         ];
         for (name, text, expected) in cases {

@@ -6,13 +6,13 @@ pub mod pods;
 pub mod quota;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 
 use super::auth;
 use super::object::{Object, ObjectKey};
 use super::request::{Method, Request};
 use super::server::{ApiServer, Target};
 use super::status::Status;
+use crate::flat::FlatSet;
 use crate::value::Value;
 
 /// The plugins that can be switched off.
@@ -30,7 +30,7 @@ const SWITCHES: [&str; 4] = [
 
 /// Which plugins are switched off; an API server begins with all of them on.
 #[derive(Debug, Default)]
-pub struct Plugins(RefCell<BTreeSet<&'static str>>);
+pub struct Plugins(RefCell<FlatSet<&'static str>>);
 
 impl Plugins {
     pub fn is_on(&self, name: &str) -> bool {

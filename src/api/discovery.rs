@@ -6,6 +6,7 @@ use super::request::{Method, Payload, Request, Response};
 use super::resource::{Resource, join};
 use super::server::ApiServer;
 use super::status::Status;
+use crate::flat::Arrange;
 use crate::value::gojson;
 use crate::value::{Value, intern};
 
@@ -291,7 +292,7 @@ fn root(all: &Resources) -> String {
             paths.push(format!("/{root}/{check}"));
         }
     }
-    paths.sort();
+    paths.arrange();
     let lines: Vec<String> = paths.iter().map(|p| format!("    {}", quoted(p))).collect();
     format!("{{\n  \"paths\": [\n{}\n  ]\n}}", lines.join(",\n"))
 }

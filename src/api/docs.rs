@@ -10,11 +10,11 @@
 //! a type's own text has an empty field, and what a field's value means stands at `field=value`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use crate::flat::FlatMap;
 use crate::limits;
 use crate::sim::Sim;
 
@@ -48,7 +48,7 @@ enum State {
 pub struct Texts {
     lines: Vec<String>,
     /// By type and field.
-    numbers: BTreeMap<String, BTreeMap<String, usize>>,
+    numbers: FlatMap<String, FlatMap<String, usize>>,
 }
 
 impl Texts {
@@ -56,7 +56,7 @@ impl Texts {
     pub fn parse(text: &str) -> Option<Texts> {
         let (head, index) = text.split_once("\n\n")?;
         let lines: Vec<String> = head.lines().skip(1).map(unescape).collect();
-        let mut numbers: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        let mut numbers: FlatMap<String, FlatMap<String, usize>> = FlatMap::new();
         let mut fields = None;
         for line in index.lines() {
             match line.strip_prefix('\t') {
@@ -232,7 +232,7 @@ mod tests {
         for r in resource::built_in().iter().filter(|r| !r.name.contains('/')) {
             walk.extend(schema::by_kind(&r.api_version(), &r.kind).map(|t| t.name.clone()));
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = crate::flat::FlatSet::new();
         while let Some(name) = walk.pop() {
             if !seen.insert(name.clone()) {
                 continue;

@@ -1,13 +1,13 @@
 //! The event recorder of every component: writes `v1` Events, counts repetitions, and drops floods.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::client::{Client, WriteOptions};
 use super::object::Object;
 use super::request::{Body, PatchType};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -48,9 +48,9 @@ struct Bucket {
 
 #[derive(Default)]
 struct Memory {
-    seen: BTreeMap<String, Seen>,
-    similar: BTreeMap<String, (Vec<String>, Time)>,
-    buckets: BTreeMap<String, Bucket>,
+    seen: FlatMap<String, Seen>,
+    similar: FlatMap<String, (Vec<String>, Time)>,
+    buckets: FlatMap<String, Bucket>,
 }
 
 /// Writes the events of one component. Clones share its memory.

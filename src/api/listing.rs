@@ -1,7 +1,5 @@
 //! Lists: pages that show one revision, and the options of lists and watches.
 
-use std::collections::BTreeMap;
-
 use super::object::{Object, ObjectKey};
 use super::request::{List, Request};
 use super::server::{ApiServer, Target};
@@ -9,6 +7,7 @@ use super::status::{FieldErrors, Status};
 use super::store::Store;
 use super::watch::Filter;
 use super::{custom, kinds};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::value::{Value, base64};
 
@@ -47,14 +46,14 @@ impl Token {
 
 /// The objects of a shelf as they were at `revision`, of which later changes are undone.
 fn at_revision(store: &Store, shelf: &str, namespace: &str, revision: u64) -> Result<Vec<Object>, Status> {
-    let mut undone: BTreeMap<ObjectKey, Option<Object>> = BTreeMap::new();
+    let mut undone: FlatMap<ObjectKey, Option<Object>> = FlatMap::new();
     for change in store.changes(shelf, revision, usize::MAX)? {
         undone.entry(change.object.key()).or_insert(change.old);
     }
     if undone.is_empty() {
         return Ok(store.list(shelf, namespace));
     }
-    let mut objects: BTreeMap<ObjectKey, Object> =
+    let mut objects: FlatMap<ObjectKey, Object> =
         store.list(shelf, namespace).into_iter().map(|o| (o.key(), o)).collect();
     for (key, before) in undone {
         if !namespace.is_empty() && &*key.namespace != namespace {

@@ -5,7 +5,6 @@
 //! hash follows from what the document depends on.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::custom::structural::PRESERVE;
@@ -13,13 +12,14 @@ use super::docs::Texts;
 use super::resource::{self, Resource};
 use super::schema::{self, Expr, Field, Type};
 use super::server::ApiServer;
+use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
 use crate::value::{Key, Map, Value};
 use crate::{list, obj};
 
 /// Documents that were built, by their paths, with their hashes.
 #[derive(Default)]
-pub struct Cache(RefCell<BTreeMap<String, (String, Value)>>);
+pub struct Cache(RefCell<FlatMap<String, (String, Value)>>);
 
 /// The two forms of the documents.
 #[derive(Clone, Copy, PartialEq)]
@@ -320,9 +320,9 @@ struct Writer<'a> {
     /// Types that something refers to, by short names.
     wanted: Vec<Rc<str>>,
     /// Types of custom resources, by full names.
-    custom: BTreeMap<String, Value>,
+    custom: FlatMap<String, Value>,
     /// Parts that many operations share.
-    parameters: BTreeMap<&'static str, Value>,
+    parameters: FlatMap<&'static str, Value>,
 }
 
 impl<'a> Writer<'a> {
@@ -332,8 +332,8 @@ impl<'a> Writer<'a> {
             form,
             texts: api.docs().texts(),
             wanted: Vec::new(),
-            custom: BTreeMap::new(),
-            parameters: BTreeMap::new(),
+            custom: FlatMap::new(),
+            parameters: FlatMap::new(),
         }
     }
 
@@ -349,7 +349,7 @@ impl<'a> Writer<'a> {
 
     /// The schemas of every type that was referred to, and of those that these refer to.
     fn schemas(&mut self) -> Value {
-        let mut done: BTreeSet<Rc<str>> = BTreeSet::new();
+        let mut done: FlatSet<Rc<str>> = FlatSet::new();
         let mut all: Vec<(Key, Value)> = Vec::new();
         while let Some(name) = self.wanted.pop() {
             if !done.insert(name.clone()) {
@@ -1031,7 +1031,7 @@ mod tests {
     fn documents() {
         let api = server();
         let index = get(&api, "/openapi/v3");
-        let mut ids = BTreeSet::new();
+        let mut ids = FlatSet::new();
         for (path, entry) in index.get("paths").entries() {
             let url = entry.str_at(&["serverRelativeURL"]);
             let (bare, hash) = url.split_once("?hash=").unwrap();

@@ -10,10 +10,10 @@
 //! `k=` list map keys, `a=` map type.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::resource::Resource;
+use crate::flat::FlatMap;
 use crate::value::{Key, Value};
 
 const TYPES: &str = include_str!("data/types.txt");
@@ -166,9 +166,9 @@ pub fn full_name(short: &str) -> String {
 
 struct Index {
     /// Where each type's text is: its header line and its fields' lines.
-    texts: BTreeMap<&'static str, (&'static str, &'static str)>,
-    by_kind: BTreeMap<&'static str, &'static str>,
-    parsed: RefCell<BTreeMap<&'static str, Rc<Type>>>,
+    texts: FlatMap<&'static str, (&'static str, &'static str)>,
+    by_kind: FlatMap<&'static str, &'static str>,
+    parsed: RefCell<FlatMap<&'static str, Rc<Type>>>,
 }
 
 thread_local! {
@@ -180,8 +180,8 @@ fn index() -> Rc<Index> {
 }
 
 fn build_index() -> Index {
-    let mut texts = BTreeMap::new();
-    let mut by_kind = BTreeMap::new();
+    let mut texts = FlatMap::new();
+    let mut by_kind = FlatMap::new();
     let mut rest = TYPES;
     while !rest.is_empty() {
         let (header, after) = rest.split_once('\n').unwrap_or((rest, ""));

@@ -1,5 +1,6 @@
 //! Label and field selectors, in their text form and as `metav1.LabelSelector`.
 
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// A requirement on one label.
@@ -129,7 +130,7 @@ impl std::fmt::Display for Selector {
                 f.write_str(",")?;
             }
             let mut values = r.values.clone();
-            values.sort();
+            values.arrange();
             let list = values.join(",");
             match (r.op, values.len()) {
                 (Op::In, 1) => write!(f, "{}={list}", r.key)?,
@@ -255,7 +256,7 @@ impl Parser {
                 other => return Err(format!("found '{}', expected: ',' or 'end of string'", other.text())),
             }
         }
-        requirements.sort_by(|a: &Requirement, b| a.key.cmp(&b.key));
+        requirements.arrange_by(|a: &Requirement, b| a.key.cmp(&b.key));
         Ok(Selector {
             requirements,
             nothing: false,

@@ -1,7 +1,6 @@
 //! What every controller is given: clients, shared informers, workers and options.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use crate::api::auth::AUTHENTICATED;
 use crate::api::events::EventRecorder;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
+use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, TaskHandle, WorkQueue};
 
 /// What a sync spends on one object that it lists, claims and counts: an estimate of Go's, on a machine
@@ -36,7 +36,7 @@ fn account(controller: &str) -> &str {
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Names of controllers that do not run, as `--controllers=-NAME` turns them off.
-    pub disabled: BTreeSet<String>,
+    pub disabled: FlatSet<String>,
     /// How often nodes are checked (`--node-monitor-period`).
     pub node_monitor_period: Duration,
     /// How long a node may be silent before it is Unknown (`--node-monitor-grace-period`).
@@ -52,7 +52,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            disabled: BTreeSet::new(),
+            disabled: FlatSet::new(),
             node_monitor_period: Duration::from_secs(5),
             node_monitor_grace_period: Duration::from_secs(50),
             concurrent_syncs: 5,
@@ -196,8 +196,8 @@ pub struct Informers(Rc<InformersInner>);
 
 struct InformersInner {
     client: Client,
-    informers: RefCell<BTreeMap<(Rc<str>, Rc<str>), Informer>>,
-    owners: RefCell<BTreeMap<(Rc<str>, Rc<str>), OwnerIndex>>,
+    informers: RefCell<FlatMap<(Rc<str>, Rc<str>), Informer>>,
+    owners: RefCell<FlatMap<(Rc<str>, Rc<str>), OwnerIndex>>,
 }
 
 impl Informers {
@@ -253,12 +253,12 @@ impl Informers {
 pub struct OwnerIndex {
     informer: Informer,
     /// Uid (empty for none) → keys.
-    keys: Rc<RefCell<BTreeMap<Rc<str>, BTreeSet<ObjectKey>>>>,
+    keys: Rc<RefCell<FlatMap<Rc<str>, FlatSet<ObjectKey>>>>,
 }
 
 impl OwnerIndex {
     fn new(informer: &Informer) -> OwnerIndex {
-        let keys: Rc<RefCell<BTreeMap<Rc<str>, BTreeSet<ObjectKey>>>> = Rc::default();
+        let keys: Rc<RefCell<FlatMap<Rc<str>, FlatSet<ObjectKey>>>> = Rc::default();
         let map = keys.clone();
         informer.on_change(move |old, new| {
             let owner = |o: &Object| -> Rc<str> { o.controller().map_or("", |c| c.uid()).into() };
@@ -295,7 +295,7 @@ impl OwnerIndex {
 
     /// How many objects the object of this uid controls.
     pub fn count(&self, uid: &str) -> usize {
-        self.keys.borrow().get(uid).map_or(0, BTreeSet::len)
+        self.keys.borrow().get(uid).map_or(0, FlatSet::len)
     }
 
     /// What nobody controls in a namespace.
@@ -305,7 +305,7 @@ impl OwnerIndex {
         let found = keys
             .get("")
             .into_iter()
-            .flat_map(|set| set.range(from.clone()..))
+            .flat_map(|set| set.starting_at(&from))
             .take_while(|key| &*key.namespace == namespace);
         found.filter_map(|key| self.informer.get(key)).collect()
     }

@@ -11,6 +11,7 @@ use crate::api::events::{EventRecorder, EventType};
 use crate::api::views::{CronJob, Job};
 use crate::api::zone::Zone;
 use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::flat::Arrange;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
 use crate::{list, obj};
@@ -359,7 +360,7 @@ impl Controller {
             };
             let is_kind = |j: &&Object| Job(j).finished().is_some_and(|c| c.str_at(&["type"]) == kind);
             let mut over: Vec<&Object> = jobs.iter().filter(is_kind).collect();
-            over.sort_by_key(|j| (Job(j).start_time(), j.key()));
+            over.arrange_by_key(|j| (Job(j).start_time(), j.key()));
             let excess = over.len().saturating_sub(limit);
             for job in over.into_iter().take(excess).filter(|j| !j.is_deleting()) {
                 // What fails is tried again with the next change; an event tells of it.

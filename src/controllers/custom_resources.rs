@@ -2,7 +2,6 @@
 //! definitions established, the objects of a definition that goes are deleted, and each served
 //! version has its APIService.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::context::{Context, resource};
 use crate::api::custom::definition::{self, CLEANUP, set_condition};
 use crate::api::custom::{self, condition};
 use crate::api::{ApiServer, Body, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, WorkQueue};
 use crate::value::Value;
 use crate::{list, obj};
@@ -130,12 +130,12 @@ pub fn start(context: &Context) {
 /// The names of a group that are taken: of resources and of kinds.
 #[derive(Default)]
 struct Taken {
-    resources: BTreeSet<String>,
-    kinds: BTreeSet<String>,
+    resources: FlatSet<String>,
+    kinds: FlatSet<String>,
 }
 
 /// Whether a name may be had.
-fn fresh(wanted: &str, own: &str, taken: &BTreeSet<String>) -> Result<(), String> {
+fn fresh(wanted: &str, own: &str, taken: &FlatSet<String>) -> Result<(), String> {
     if wanted == own || !taken.contains(wanted) {
         Ok(())
     } else {
@@ -347,7 +347,7 @@ impl Controller {
             |r: &&Rc<Resource>| !r.name.contains('/') && r.custom.as_ref().is_some_and(|c| c.definition.name() == name);
         if let Some(resource) = served.iter().find(of_it) {
             let all = ListOptions::default();
-            let namespaces: BTreeSet<String> = inner
+            let namespaces: FlatSet<String> = inner
                 .client
                 .list(resource, "", &all)
                 .await?
@@ -379,7 +379,7 @@ impl Controller {
     /// Makes the APIServices of custom resources, and removes those that nothing stands behind.
     async fn register(&self, resource: &Rc<Resource>, services: &Informer) -> Result<(), Status> {
         let inner = &self.0;
-        let mut wanted: BTreeMap<String, (String, String)> = BTreeMap::new();
+        let mut wanted: FlatMap<String, (String, String)> = FlatMap::new();
         inner.definitions.each("", |definition| {
             let group = definition.spec().get("group").str();
             let served = definition.spec().get("versions").items().iter();

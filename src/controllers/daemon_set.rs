@@ -1,7 +1,6 @@
 //! The DaemonSet controller: one pod on each node that fits, rolled when the template changes, with
 //! the templates' history as ControllerRevisions.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::future::join_all;
@@ -16,6 +15,7 @@ use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::placement::{node_affinity_fits, untolerated};
 use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Selector, Status, WriteOptions};
+use crate::flat::{Arrange, FlatMap};
 use crate::sim::{Sim, WorkQueue};
 use crate::value::Value;
 use crate::{list, obj};
@@ -188,7 +188,7 @@ struct Pass {
     set: Object,
     /// The hash of the present template.
     hash: String,
-    by_node: BTreeMap<String, Vec<Object>>,
+    by_node: FlatMap<String, Vec<Object>>,
     nodes: Vec<Object>,
 }
 
@@ -302,12 +302,12 @@ impl Controller {
         candidates.extend(inner.pods.orphans(set.namespace()));
         let claimer = Claimer::new(&inner.client, &inner.set_resource, set, selector, &inner.pod_resource);
         let claimed = claimer.claim(candidates).await?;
-        let mut by_node: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+        let mut by_node: FlatMap<String, Vec<Object>> = FlatMap::new();
         for pod in claimed {
             by_node.entry(target_node(&pod).to_owned()).or_default().push(pod);
         }
         for list in by_node.values_mut() {
-            list.sort_by_key(|p| (pods::node_name(p).is_empty(), p.created(), p.key()));
+            list.arrange_by_key(|p| (pods::node_name(p).is_empty(), p.created(), p.key()));
         }
         Ok(Pass {
             set: set.clone(),
@@ -521,7 +521,7 @@ impl Controller {
             .flatten()
             .filter_map(|p| p.label(HASH_LABEL))
             .collect();
-        old.sort_by_key(number);
+        old.arrange_by_key(number);
         for revision in old {
             if excess <= 0 {
                 break;

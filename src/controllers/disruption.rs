@@ -1,7 +1,6 @@
 //! The disruption controller: says in each PodDisruptionBudget's status how many of its pods may be
 //! evicted now.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::deployment::util::int_or_percent;
 use super::pods;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::{ApiServer, Client, Informer, Object, ObjectKey, Resource, Selector, Status};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
@@ -117,7 +117,7 @@ impl Controller {
     }
 
     /// Evictions that were granted, and whose pods are still to go.
-    fn disrupted(&self, budget: &Object, covered: &[Object], now: Time) -> BTreeMap<String, Time> {
+    fn disrupted(&self, budget: &Object, covered: &[Object], now: Time) -> FlatMap<String, Time> {
         let granted = budget.status().get("disruptedPods").entries();
         granted
             .filter_map(|(name, at)| {
@@ -150,7 +150,7 @@ impl Controller {
     /// The sum of `spec.replicas` of the controllers that the pods belong to in the end.
     async fn scale(&self, covered: &[Object]) -> Result<i64, String> {
         let inner = &self.0;
-        let mut counted: BTreeMap<String, i64> = BTreeMap::new();
+        let mut counted: FlatMap<String, i64> = FlatMap::new();
         for pod in covered {
             let mut owned = pod.clone();
             let mut found = None;
@@ -188,7 +188,7 @@ impl Controller {
         desired: i64,
         healthy: i64,
         allowed: i64,
-        disrupted: &BTreeMap<String, Time>,
+        disrupted: &FlatMap<String, Time>,
         now: Time,
     ) -> Result<(), Status> {
         let mut status = Value::map();

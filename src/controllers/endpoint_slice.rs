@@ -1,7 +1,6 @@
 //! The EndpointSlice controller: the addresses of each service's pods, at most 100 to a slice, with
 //! whether they are ready, serving and terminating.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
@@ -10,6 +9,7 @@ use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, Trigge
 use crate::api::client::delete_uid;
 use crate::api::views::Pod;
 use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::flat::FlatMap;
 use crate::sim::WorkQueue;
 use crate::value::Value;
 use crate::{list, obj};
@@ -101,7 +101,7 @@ impl Controller {
         let mut existing: Vec<Object> = inner.slices.owned(service.uid());
         existing.retain(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER) && !s.is_deleting());
         // Pods whose ports have the same numbers share slices.
-        let mut groups: BTreeMap<String, (Vec<Value>, Vec<Value>)> = BTreeMap::new();
+        let mut groups: FlatMap<String, (Vec<Value>, Vec<Value>)> = FlatMap::new();
         for pod in &found {
             let ports = service_pods::ports_on(pod, &service);
             let id = Value::list(ports.clone()).to_json();
@@ -114,7 +114,7 @@ impl Controller {
         };
         let mut plan = Plan::default();
         let mut unused: Vec<Object> = Vec::new();
-        let mut by_ports: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+        let mut by_ports: FlatMap<String, Vec<Object>> = FlatMap::new();
         for slice in existing {
             let id = slice.value().get("ports").to_json();
             if groups.contains_key(&id) {
@@ -225,7 +225,7 @@ struct Plan {
 /// new fills up slices that change anyway, then a slice with room, then new ones.
 fn fill(plan: &mut Plan, unused: &mut Vec<Object>, slices: Vec<Object>, ports: Vec<Value>, endpoints: Vec<Value>) {
     let id = |e: &Value| e.str_at(&["targetRef", "uid"]).to_owned();
-    let mut wanted: BTreeMap<String, Value> = endpoints.iter().map(|e| (id(e), e.clone())).collect();
+    let mut wanted: FlatMap<String, Value> = endpoints.iter().map(|e| (id(e), e.clone())).collect();
     let ports = Value::list(ports);
     let mut kept: Vec<(Object, Vec<Value>)> = Vec::new();
     for slice in slices {

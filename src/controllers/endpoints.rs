@@ -1,7 +1,6 @@
 //! The Endpoints controller: the older form of what the EndpointSlice controller keeps, one object
 //! for each service that has a selector.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::context::{Context, resource};
@@ -9,6 +8,7 @@ use super::pods;
 use super::service_pods::{self, HEADLESS, Triggers};
 use crate::api::views::Pod;
 use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::flat::{Arrange, FlatMap};
 use crate::obj;
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -164,7 +164,7 @@ fn address(service: &Object, pod: &Object) -> Value {
 
 /// Addresses by their ports, those that are ready apart from the others.
 fn subsets(service: &Object, found: &[Object]) -> (Vec<Value>, bool) {
-    let mut groups: BTreeMap<String, (Vec<Value>, Vec<Value>, Vec<Value>)> = BTreeMap::new();
+    let mut groups: FlatMap<String, (Vec<Value>, Vec<Value>, Vec<Value>)> = FlatMap::new();
     let over = found.len() > MAX_ADDRESSES;
     for pod in found.iter().take(MAX_ADDRESSES) {
         let mut ports = service_pods::ports_on(pod, service);
@@ -189,8 +189,8 @@ fn subsets(service: &Object, found: &[Object]) -> (Vec<Value>, bool) {
     // The real order is that of a hash of the ports; this one is as good.
     for (ports, mut ready, mut not_ready) in groups.into_values().rev() {
         let by_ip = |a: &Value, b: &Value| a.str_at(&["ip"]).cmp(b.str_at(&["ip"]));
-        ready.sort_by(by_ip);
-        not_ready.sort_by(by_ip);
+        ready.arrange_by(by_ip);
+        not_ready.arrange_by(by_ip);
         let mut subset = Value::map();
         subset.set_or_remove(&["addresses"], ready);
         subset.set_or_remove(&["notReadyAddresses"], not_ready);

@@ -2,20 +2,20 @@
 //! no request shows; so here the store is told directly, at the moment that the first is due.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
 use crate::api::server::shelf_name;
 use crate::api::{Object, ObjectKey};
+use crate::flat::FlatSet;
 use crate::sim::{Signal, Time};
 
 /// `--event-ttl`.
 const TTL: Duration = Duration::from_secs(3600);
 
 /// When each event was last written, earliest first.
-type Due = Rc<RefCell<BTreeSet<(Time, u64, ObjectKey)>>>;
+type Due = Rc<RefCell<FlatSet<(Time, u64, ObjectKey)>>>;
 
 /// Starts the expiry of events.
 pub fn start(context: &Context) {

@@ -2,11 +2,11 @@
 //! controller that reads a copy which lags would create or delete twice.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::ObjectKey;
+use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, Time};
 
 /// After this time an expectation no longer holds a controller back (`ExpectationsTimeout`).
@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 struct Expected {
     creations: i64,
-    deletions: BTreeSet<ObjectKey>,
+    deletions: FlatSet<ObjectKey>,
     at: Time,
 }
 
@@ -22,7 +22,7 @@ struct Expected {
 #[derive(Clone)]
 pub struct Expectations {
     sim: Sim,
-    expected: Rc<RefCell<BTreeMap<ObjectKey, Expected>>>,
+    expected: Rc<RefCell<FlatMap<ObjectKey, Expected>>>,
 }
 
 impl Expectations {
@@ -57,7 +57,7 @@ impl Expectations {
         let mut expected = self.expected.borrow_mut();
         let e = expected.entry(key.clone()).or_insert(Expected {
             creations: 0,
-            deletions: BTreeSet::new(),
+            deletions: FlatSet::new(),
             at: now,
         });
         e.creations += 1;

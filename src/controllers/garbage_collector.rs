@@ -2,7 +2,6 @@
 //! deleted; a foreground deletion waits for its dependents; an orphaning one frees them.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::context::{Context, Informers, resource};
 use crate::api::client::delete_uid;
 use crate::api::object::Owner;
 use crate::api::{ApiServer, Client, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
+use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -34,13 +34,13 @@ struct Node {
     foreground: bool,
     deleting: bool,
     /// Owners whose foreground deletion this object blocks.
-    blocks: BTreeSet<Uid>,
+    blocks: FlatSet<Uid>,
 }
 
 #[derive(Default)]
 struct Graph {
-    nodes: BTreeMap<Uid, Node>,
-    dependents: BTreeMap<Uid, BTreeSet<Uid>>,
+    nodes: FlatMap<Uid, Node>,
+    dependents: FlatMap<Uid, FlatSet<Uid>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ struct Inner {
     graph: RefCell<Graph>,
     queue: WorkQueue<Work>,
     /// Resources that are watched, by group and plural, with the version of which they are.
-    watched: RefCell<BTreeMap<(Rc<str>, Rc<str>), Rc<str>>>,
+    watched: RefCell<FlatMap<(Rc<str>, Rc<str>), Rc<str>>>,
 }
 
 /// Starts the controller.

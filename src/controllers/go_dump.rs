@@ -6,6 +6,7 @@
 //! printed without their fields: two that differ in nothing else have the same hash.
 
 use crate::api::kinds::outer_name;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// The structs, one a line: the name, then the fields as `GoName:type`. Types: Go's own; `~T` a text
@@ -166,7 +167,7 @@ fn write(out: &mut String, value: &Value, ty: &str, show_type: bool) {
                 out.push_str("<nil>");
                 return;
             }
-            entries.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+            entries.arrange_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
             out.push_str("map[");
             for (i, (key, value)) in entries.into_iter().enumerate() {
                 if i > 0 {

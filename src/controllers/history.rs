@@ -2,6 +2,7 @@
 
 use super::hash;
 use crate::api::Object;
+use crate::flat::Arrange;
 use crate::obj;
 use crate::value::{Value, gojson};
 
@@ -24,7 +25,7 @@ pub fn data_of(revision: &Object) -> &Value {
 
 /// Orders revisions by their numbers, then by their ages and names.
 pub fn sort(revisions: &mut [Object]) {
-    revisions.sort_by_key(|r| (number(r), r.created(), r.key()));
+    revisions.arrange_by_key(|r| (number(r), r.created(), r.key()));
 }
 
 /// The hash of a revision's data with the count of collisions met so far (`HashControllerRevision`):

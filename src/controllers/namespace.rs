@@ -1,12 +1,12 @@
 //! The Namespace controller: empties namespaces that are being deleted, pods first, and then lets
 //! them go.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::context::{Context, resource};
 use super::pods;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
@@ -58,8 +58,8 @@ pub fn start(context: &Context) {
 #[derive(Default)]
 struct Remaining {
     /// Instances by resource, `pods.`, `configmaps.`, `deployments.apps`.
-    resources: BTreeMap<String, usize>,
-    finalizers: BTreeMap<String, usize>,
+    resources: FlatMap<String, usize>,
+    finalizers: FlatMap<String, usize>,
     /// Seconds after which to look again.
     estimate: i64,
     failures: Vec<String>,
@@ -191,7 +191,7 @@ impl Controller {
     /// Says in the namespace's conditions what is left.
     async fn report(&self, namespace: &Object, remaining: &Remaining) -> Result<Object, Status> {
         let inner = &self.0;
-        let counted = |map: &BTreeMap<String, usize>, word: &str| {
+        let counted = |map: &FlatMap<String, usize>, word: &str| {
             let parts: Vec<String> = map
                 .iter()
                 .map(|(k, n)| format!("{k} {word} {n} resource instances"))

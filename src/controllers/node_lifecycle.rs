@@ -2,7 +2,6 @@
 //! keeps the taints that follow from conditions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::context::{Context, resource};
 use super::pods;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Signal, Sim, Time, WorkQueue};
 use crate::value::Value;
@@ -41,7 +41,7 @@ struct Inner {
     pod_resource: Rc<Resource>,
     queue: WorkQueue<ObjectKey>,
     /// When each node was last heard of, as its lease and status show here.
-    heard: RefCell<BTreeMap<Rc<str>, Time>>,
+    heard: RefCell<FlatMap<Rc<str>, Time>>,
     changed: Signal,
     grace: Duration,
     period: Duration,

@@ -1,13 +1,13 @@
 //! The pod garbage collector: removes pods of nodes that no longer exist, pods that were deleted
 //! before they had a node, and the oldest ended pods beyond a limit.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
 use super::pods;
 use crate::api::{Client, Informer, Object, ObjectKey, PatchType, Resource, WriteOptions};
+use crate::flat::{Arrange, FlatSet};
 use crate::obj;
 use crate::sim::Sim;
 use crate::value::Value;
@@ -95,7 +95,7 @@ impl Collector {
             .filter(|p| pods::is_terminal(p) && !p.is_deleting())
             .collect();
         if self.threshold > 0 && ended.len() > self.threshold {
-            ended.sort_by_key(|p| (p.created(), p.key()));
+            ended.arrange_by_key(|p| (p.created(), p.key()));
             let excess = ended.len() - self.threshold;
             for pod in ended.into_iter().take(excess) {
                 self.remove(pod, None).await;
@@ -107,7 +107,7 @@ impl Collector {
             .collect();
         let mut again = false;
         if !homeless.is_empty() {
-            let missing: BTreeSet<&str> = homeless.iter().map(|p| pods::node_name(p)).collect();
+            let missing: FlatSet<&str> = homeless.iter().map(|p| pods::node_name(p)).collect();
             let missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
             self.sim.sleep(QUARANTINE).await;
             for pod in &homeless {

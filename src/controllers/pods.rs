@@ -2,7 +2,6 @@
 //! controller that has too many deletes them; and what creates and deletes them, with their events.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::expectations::Expectations;
 use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::{Body, Client, Object, Resource, Status, WriteOptions};
+use crate::flat::FlatMap;
 use crate::list;
 use crate::sim::Time;
 use crate::value::Value;
@@ -183,7 +183,7 @@ fn merge_sorted(mut pods: Vec<Object>, compare: &dyn Fn(&Object, &Object) -> Ord
 /// ReplicaSets with the same owner: a pod whose node holds more of them goes earlier.
 pub fn to_delete(mut pods: Vec<Object>, related: &[Object], count: usize, now: Time) -> Vec<Object> {
     if count < pods.len() {
-        let mut on_node: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut on_node: FlatMap<&str, usize> = FlatMap::new();
         for pod in related.iter().filter(|p| is_active(p)) {
             *on_node.entry(node_name(pod)).or_default() += 1;
         }
@@ -360,7 +360,7 @@ mod tests {
 
     /// How many calls slow start makes at each time, when each takes a second.
     fn batches(count: usize) -> Vec<usize> {
-        let sizes: Rc<RefCell<BTreeMap<u64, usize>>> = Rc::default();
+        let sizes: Rc<RefCell<FlatMap<u64, usize>>> = Rc::default();
         let sim = Sim::new(1, Time::default());
         let (s, z) = (sim.clone(), sizes.clone());
         let work = async move {

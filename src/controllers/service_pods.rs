@@ -2,12 +2,12 @@
 //! change of either was triggered.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::pods;
 use crate::api::views::Pod;
 use crate::api::{Informer, Object, ObjectKey, Selector};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Time, WorkQueue};
 use crate::value::Value;
@@ -131,12 +131,12 @@ pub fn target_ref(pod: &Object) -> Value {
 /// Remembers what was seen of each service, to tell when its endpoints' change was triggered
 /// (`TriggerTimeTracker`).
 #[derive(Clone, Default)]
-pub struct Triggers(Rc<RefCell<BTreeMap<ObjectKey, Seen>>>);
+pub struct Triggers(Rc<RefCell<FlatMap<ObjectKey, Seen>>>);
 
 #[derive(Default)]
 struct Seen {
     service: Option<Time>,
-    pods: BTreeMap<Rc<str>, Time>,
+    pods: FlatMap<Rc<str>, Time>,
 }
 
 impl Triggers {
@@ -146,7 +146,7 @@ impl Triggers {
         let seen = all.entry(service.key()).or_default();
         let mut earliest: Option<Time> = None;
         let mut note = |time: Time| earliest = Some(earliest.map_or(time, |e| e.min(time)));
-        let mut now_seen = BTreeMap::new();
+        let mut now_seen = FlatMap::new();
         for pod in found {
             let Some(condition) = pod.condition("Ready") else {
                 continue;

@@ -2,7 +2,6 @@
 //! claims of its own, updated from the last to the first; the templates' history as
 //! ControllerRevisions.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
@@ -13,6 +12,7 @@ use crate::api::events::{EventRecorder, EventType};
 use crate::api::views::StatefulSet;
 use crate::api::views::stateful_set::{POD_INDEX, POD_NAME, REVISION};
 use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::flat::{Arrange, FlatSet};
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
 use crate::{list, obj};
@@ -315,7 +315,7 @@ impl Controller {
                 None => pass.condemned.push(pod),
             }
         }
-        pass.condemned.sort_by_key(|p| std::cmp::Reverse(view.ordinal_of(p)));
+        pass.condemned.arrange_by_key(|p| std::cmp::Reverse(view.ordinal_of(p)));
         let (updating, managed) = if set.is_deleting() {
             (0, Ok(()))
         } else {
@@ -721,7 +721,7 @@ impl Controller {
 
     /// Deletes revisions beyond the limit that nothing is of, the oldest first.
     async fn clean_up(&self, pass: &Pass, revisions: &[Object]) -> Result<(), Status> {
-        let mut live: BTreeSet<&str> = pass.pods().map(revision_of).collect();
+        let mut live: FlatSet<&str> = pass.pods().map(revision_of).collect();
         live.extend([pass.current.name(), pass.update.name()]);
         let old: Vec<&Object> = revisions.iter().filter(|r| !live.contains(r.name())).collect();
         let limit = usize::try_from(pass.set().revision_history_limit()).unwrap_or(0);

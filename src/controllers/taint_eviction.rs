@@ -2,7 +2,6 @@
 //! their tolerations' seconds are over.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::api::events::{EventRecorder, EventType};
 use crate::api::placement::toleration_fits;
 use crate::api::views::Pod;
 use crate::api::{Client, Informer, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
@@ -31,7 +31,7 @@ struct Inner {
     resource: Rc<Resource>,
     queue: WorkQueue<ObjectKey>,
     /// Pods that are to go, since when that is known, and when they go.
-    due: RefCell<BTreeMap<ObjectKey, (Time, Time)>>,
+    due: RefCell<FlatMap<ObjectKey, (Time, Time)>>,
 }
 
 /// Starts the controller.

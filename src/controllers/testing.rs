@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::{Context, Options, resource};
 use crate::api::{ApiServer, Body, Client, Object, ObjectKey, User, WriteOptions};
+use crate::flat::Arrange;
 use crate::sim::{Sim, Time};
 use crate::value::Value;
 use crate::{list, obj};
@@ -176,7 +177,7 @@ impl World {
     pub fn messages(&self, reason: &str) -> Vec<String> {
         let mut events = self.list("", "events");
         events.retain(|e| e.value().str_at(&["reason"]) == reason);
-        events.sort_by_key(Object::revision);
+        events.arrange_by_key(Object::revision);
         events
             .iter()
             .map(|e| e.value().str_at(&["message"]).to_owned())

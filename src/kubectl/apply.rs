@@ -7,6 +7,7 @@ use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
+use crate::flat::Arrange;
 use crate::value::{Value, gojson, yaml};
 
 /// The annotation that keeps what was applied last.
@@ -445,7 +446,7 @@ async fn migrate(cmd: &Cmd, info: &Info, object: &mut Value, write: &Write) -> R
     let mut managers: Vec<String> = managedfields::owners_of(&list, "Update", ANNOTATION_PATH)
         .map(|e| e.str_at(&["manager"]).to_owned())
         .collect();
-    managers.sort();
+    managers.arrange();
     managers.dedup();
     let plain = Write {
         force: false,

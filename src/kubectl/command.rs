@@ -1,7 +1,6 @@
 //! A run of a verb: what it is given, how it talks to the API server, how it prints.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
@@ -12,6 +11,7 @@ use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
 use crate::api::client::item;
 use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response};
+use crate::flat::FlatSet;
 use crate::shell::Context;
 use crate::sim::Sim;
 use crate::value::Value;
@@ -84,7 +84,7 @@ pub struct Cmd {
     /// How many of `args` stood before `--`.
     pub dash: Option<usize>,
     pub config: Kubeconfig,
-    pub warned: RefCell<BTreeSet<String>>,
+    pub warned: RefCell<FlatSet<String>>,
     /// Whether the deprecation of a bare `--dry-run` was told.
     pub noted: Cell<bool>,
     pub discovery: Rc<Discovery>,

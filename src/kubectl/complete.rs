@@ -10,6 +10,7 @@ use super::options::GLOBAL;
 use super::{ROOT, find, mapper};
 use crate::api::client::item;
 use crate::api::{Client, Request};
+use crate::flat::Arrange;
 use crate::shell::{Candidate, Completer, CompletionRequest};
 use crate::value::{Value, yaml};
 
@@ -86,7 +87,7 @@ async fn complete(client: &Client, request: &CompletionRequest) -> Vec<Candidate
                 false => Candidate::new(format!("--{}", f.name)),
             })
             .collect();
-        all.sort_by(|a, b| a.text.cmp(&b.text));
+        all.arrange_by(|a, b| a.text.cmp(&b.text));
         all.dedup_by(|a, b| a.text == b.text);
         return all;
     }
@@ -184,7 +185,7 @@ fn types(client: &Client, word: &str) -> Vec<Candidate> {
         }
     }
     all.push("all".into());
-    all.sort();
+    all.arrange();
     all.iter().map(|n| Candidate::new(format!("{done}{n}"))).collect()
 }
 

@@ -6,6 +6,7 @@ use super::flags::{Flag, Kind, flag, parse_bool};
 use super::kubeconfig::Kubeconfig;
 use super::output;
 use super::print::TabWriter;
+use crate::flat::Arrange;
 use crate::obj;
 use crate::value::Value;
 
@@ -354,7 +355,7 @@ async fn names(cmd: &Cmd, list: &str) -> Result<(), Error> {
         .iter()
         .map(|e| e.str_at(&["name"]))
         .collect();
-    all.sort_unstable();
+    all.arrange();
     for name in all {
         cmd.say(name);
     }
@@ -367,7 +368,7 @@ async fn contexts(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("output must be one of '' or 'name'"));
     }
     let mut all: Vec<&Value> = cmd.config.value.get("contexts").items().iter().collect();
-    all.sort_by(|a, b| a.str_at(&["name"]).cmp(b.str_at(&["name"])));
+    all.arrange_by(|a, b| a.str_at(&["name"]).cmp(b.str_at(&["name"])));
     let mut errors = Vec::new();
     if !cmd.args.is_empty() {
         for a in &cmd.args {
@@ -415,7 +416,7 @@ fn entry<'a>(config: &'a mut Value, list: &str, key: &str, name: &str) -> Option
         let mut e = obj! { "name": name };
         e.set(&[key], Value::map());
         all.push(e);
-        all.sort_by(|a, b| a.str_at(&["name"]).cmp(b.str_at(&["name"])));
+        all.arrange_by(|a, b| a.str_at(&["name"]).cmp(b.str_at(&["name"])));
     }
     all.iter_mut().find(|e| e.str_at(&["name"]) == name)
 }

@@ -1,7 +1,5 @@
 //! `kubectl debug`: a container beside those of a pod, a changed copy of a pod, or a pod on a node.
 
-use std::collections::BTreeMap;
-
 use super::attach;
 use super::command::{Cmd, VERB, Verb, Write};
 use super::error::Error;
@@ -10,6 +8,7 @@ use super::options::FILENAME;
 use super::run::valid_image;
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request};
+use crate::flat::FlatMap;
 use crate::value::{Value, yaml};
 use crate::{list, obj};
 
@@ -232,8 +231,8 @@ impl Profile {
 }
 
 /// `NAME=VALUE` pairs, as flags of Go's kind `stringToString` take them.
-fn pairs(cmd: &Cmd, name: &str) -> Result<BTreeMap<String, String>, Error> {
-    let mut found = BTreeMap::new();
+fn pairs(cmd: &Cmd, name: &str) -> Result<FlatMap<String, String>, Error> {
+    let mut found = FlatMap::new();
     for text in cmd.flags.all(name) {
         let (k, v) = text.split_once('=').ok_or_else(|| {
             Error::Flag(format!(
@@ -248,7 +247,7 @@ fn pairs(cmd: &Cmd, name: &str) -> Result<BTreeMap<String, String>, Error> {
 /// What the command line asks.
 struct Wanted {
     args: Vec<String>,
-    images: BTreeMap<String, String>,
+    images: FlatMap<String, String>,
     env: Value,
     profile: Profile,
     custom: Value,

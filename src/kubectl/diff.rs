@@ -8,6 +8,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
 use crate::api::{Body, Method, PatchType, Request};
+use crate::flat::Arrange;
 use crate::value::{Value, yaml};
 
 const FLAGS: &[Flag] = &[
@@ -91,7 +92,7 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
             }
         }
     }
-    names.sort();
+    names.arrange();
     let mut found = false;
     if outcome.is_ok() {
         let tool: Vec<String> = match cmd.cx.env.get("KUBECTL_EXTERNAL_DIFF").filter(|t| !t.is_empty()) {

@@ -9,6 +9,7 @@ use super::output::{self, PRINT, Printer};
 use super::print::{TabWriter, object};
 use crate::api::table::age;
 use crate::api::{Payload, Request};
+use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -90,7 +91,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let resource = cmd.client.resource("", "v1", "events")?;
     let list = cmd.list(&resource, &namespace, "", "").await?;
     let mut events: Vec<Value> = list.get("items").items().iter().filter(|e| fits(e)).cloned().collect();
-    events.sort_by_key(|e| times(e).0);
+    events.arrange_by_key(|e| times(e).0);
     let watching = cmd.flags.bool("watch");
     if events.is_empty() && !watching {
         if namespace.is_empty() {

@@ -4,6 +4,7 @@ use super::builder::Info;
 use super::command::Cmd;
 use super::error::Error;
 use super::mapper;
+use crate::flat::Arrange;
 use crate::limits;
 use crate::value::{Value, gojson, yaml};
 
@@ -114,7 +115,7 @@ fn expand(cmd: &Cmd, path: &str, recursive: bool) -> Result<Vec<String>, Error> 
             .filter(|(name, _)| glob(pattern, name))
             .map(|(name, _)| if dir == "." { name } else { format!("{dir}/{name}") })
             .collect();
-        found.sort();
+        found.arrange();
         if !found.is_empty() {
             return Ok(found);
         }
@@ -124,7 +125,7 @@ fn expand(cmd: &Cmd, path: &str, recursive: bool) -> Result<Vec<String>, Error> 
 
 fn walk(cmd: &Cmd, dir: &str, recursive: bool, found: &mut Vec<String>) {
     let mut entries = cmd.cx.files.list(&cmd.cx.path(dir)).unwrap_or_default();
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries.arrange_by(|a, b| a.0.cmp(&b.0));
     for (name, _) in entries {
         // `.` is cleaned away, as Go's filepath.Walk joins.
         let path = if dir == "." || dir.is_empty() {

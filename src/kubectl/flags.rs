@@ -1,7 +1,7 @@
 //! Flags as kubectl reads them: the tables of each verb, the parser with pflag's rules and errors.
 //! Knows nothing of the API.
 
-use std::collections::BTreeMap;
+use crate::flat::FlatMap;
 use std::time::Duration;
 
 /// What a flag takes.
@@ -78,8 +78,8 @@ impl Flag {
 /// The values that a command line gave.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
-    given: BTreeMap<&'static str, Vec<String>>,
-    defaults: BTreeMap<&'static str, &'static str>,
+    given: FlatMap<&'static str, Vec<String>>,
+    defaults: FlatMap<&'static str, &'static str>,
 }
 
 impl Values {

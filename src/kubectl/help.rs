@@ -4,6 +4,7 @@ use super::command::Verb;
 use super::flags::{Flag, Kind};
 use super::options::GLOBAL;
 use super::root::ROOT;
+use crate::flat::Arrange;
 
 /// The groups of commands, as the root's help lists them.
 const GROUPS: &[&str] = &[
@@ -95,7 +96,7 @@ pub fn help(verb: &Verb, path: &str) -> String {
     }
     if !verb.subs.is_empty() {
         let mut subs: Vec<&Verb> = verb.subs.to_vec();
-        subs.sort_by_key(|v| v.name);
+        subs.arrange_by_key(|v| v.name);
         text.push_str(&format!("\nAvailable Commands:\n{}", commands(&subs, 11)));
     }
     let own: Vec<&Flag> = own_flags(verb);
@@ -122,7 +123,7 @@ pub fn help(verb: &Verb, path: &str) -> String {
 /// A verb's own flags, sorted by name.
 fn own_flags(verb: &Verb) -> Vec<&'static Flag> {
     let mut own: Vec<&'static Flag> = verb.flags.iter().copied().flatten().collect();
-    own.sort_by_key(|f| f.name);
+    own.arrange_by_key(|f| f.name);
     own.dedup_by_key(|f| f.name);
     own.retain(|f| f.deprecated.is_empty());
     own

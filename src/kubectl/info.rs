@@ -7,6 +7,7 @@ use super::error::Error;
 use super::flags::{Kind, flag};
 use super::print::{TabWriter, object};
 use crate::api::{Request, Resource};
+use crate::flat::Arrange;
 use crate::obj;
 use crate::value::yaml;
 
@@ -217,9 +218,9 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     match sort {
-        "kind" => list.sort_by(|a, b| a.kind.cmp(&b.kind)),
-        "name" => list.sort_by(|a, b| a.name.cmp(&b.name)),
-        _ => list.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name))),
+        "kind" => list.arrange_by(|a, b| a.kind.cmp(&b.kind)),
+        "name" => list.arrange_by(|a, b| a.name.cmp(&b.name)),
+        _ => list.arrange_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name))),
     }
     let join = |words: &[Rc<str>]| words.iter().map(|w| w.to_string()).collect::<Vec<_>>().join(",");
     if matches!(output, "json" | "yaml" | "kyaml") {
@@ -291,7 +292,7 @@ async fn api_versions(cmd: &Cmd) -> Result<(), Error> {
     }
     let known = cmd.discovery.refresh(&cmd.client);
     let mut list: Vec<String> = known.iter().map(|r| r.api_version()).collect();
-    list.sort();
+    list.arrange();
     list.dedup();
     for v in list {
         cmd.say(v);

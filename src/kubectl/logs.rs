@@ -7,6 +7,7 @@ use super::options::SELECTOR;
 use super::podpick;
 use crate::api::client::item;
 use crate::api::{Payload, Request};
+use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -190,7 +191,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             if cmd.flags.bool("all-pods") {
                 prefix = true;
                 let mut pods = pods;
-                pods.sort_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
+                pods.arrange_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
                 pods
             } else {
                 let many = pods.len();

@@ -4,6 +4,7 @@ use super::builder::{self, Info, Select};
 use super::command::Cmd;
 use super::error::Error;
 use crate::api::Selector;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// The annotation that names the container to choose by default.
@@ -76,7 +77,7 @@ pub async fn pods_of(cmd: &Cmd, info: &Info) -> Result<Vec<Value>, Error> {
         let assigned = p.str_at(&["spec", "nodeName"]).is_empty();
         (assigned, phase, ready.is_none(), std::cmp::Reverse(since))
     };
-    pods.sort_by_key(rank);
+    pods.arrange_by_key(rank);
     Ok(pods)
 }
 

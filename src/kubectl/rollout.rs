@@ -9,6 +9,7 @@ use super::options::{DRY_RUN, FILES, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use super::print::TabWriter;
 use crate::api::{PatchType, Payload, Request, WatchEvent};
+use crate::flat::Arrange;
 use crate::obj;
 use crate::sim::timeout;
 use crate::value::Value;
@@ -364,7 +365,7 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
             )));
         }
     }
-    list.sort_by_key(|v| v.number);
+    list.arrange_by_key(|v| v.number);
     Ok(list)
 }
 

@@ -9,6 +9,7 @@ use super::options::{ALL_NAMESPACES, FIELD_SELECTOR};
 use super::print::TabWriter;
 use crate::api::quantity::Quantity;
 use crate::api::{Resource, metrics};
+use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -144,10 +145,10 @@ fn begin(cmd: &Cmd, usage: &str, resource: &str, selectors: &str) -> Result<(std
 
 /// Sorts by use, the largest first, or by what `name` gives.
 fn sort<T, K: Ord>(rows: &mut [T], by: &str, used: impl Fn(&T) -> Used, name: impl Fn(&T) -> K) {
-    rows.sort_by_key(|r| name(r));
+    rows.arrange_by_key(|r| name(r));
     match by {
-        "cpu" => rows.sort_by_key(|r| Reverse(used(r).cpu)),
-        "memory" => rows.sort_by_key(|r| Reverse(used(r).memory)),
+        "cpu" => rows.arrange_by_key(|r| Reverse(used(r).cpu)),
+        "memory" => rows.arrange_by_key(|r| Reverse(used(r).memory)),
         _ => {}
     }
 }

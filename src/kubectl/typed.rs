@@ -1,6 +1,7 @@
 //! JSON of typed objects: Go writes the fields of a struct in their order, where a map's are sorted.
 //! Generators' `-o json`, `--save-config` and raw answers show it. Knows only `value`.
 
+use crate::flat::Arrange;
 use crate::value::{Value, gojson};
 
 /// Field names in the order of Go's structs, as far as generators and lists use them.
@@ -181,7 +182,7 @@ fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize, fr
             let mut entries: Vec<_> = m.iter().collect();
             if !free {
                 let rank = |k: &str| ORDER.iter().position(|o| *o == k).unwrap_or(ORDER.len());
-                entries.sort_by_key(|(k, _)| rank(k.as_str()));
+                entries.arrange_by_key(|(k, _)| rank(k.as_str()));
             }
             out.push('{');
             for (i, (k, v)) in entries.into_iter().enumerate() {

@@ -1,11 +1,10 @@
 //! The environment of a container: its image's, its services', and what its spec sets; and the
 //! `$(NAME)` references of commands and values.
 
-use std::collections::BTreeMap;
-
 use crate::api::Object;
 use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod};
+use crate::flat::FlatMap;
 use crate::shell::Env;
 use crate::value::Value;
 
@@ -68,7 +67,7 @@ pub fn resource(container: Container, node: &Object, resource: &str, divisor: &s
 }
 
 /// Replaces `$(NAME)` by variables; `$$` is a `$`; an unknown name stays as it is.
-pub fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
+pub fn expand(text: &str, env: &FlatMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -141,7 +140,7 @@ pub fn services(namespace: &str, links: bool, mut each: impl FnMut(&mut dyn FnMu
 /// Where the values of ConfigMaps and Secrets come from.
 pub trait Sources {
     /// A ConfigMap's or Secret's data (decoded), `None` when it does not exist.
-    fn data(&self, secret: bool, name: &str) -> Option<BTreeMap<String, Vec<u8>>>;
+    fn data(&self, secret: bool, name: &str) -> Option<FlatMap<String, Vec<u8>>>;
 }
 
 /// Adds what a container's `envFrom` and `env` set to `env`.

@@ -1,10 +1,11 @@
 //! Images on a node: how their names are read, the serial pulls with their progress, and the cache.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::flat::{Arrange, FlatMap};
 use crate::programs::{self, Image, Lookup};
 use crate::sim::{Signal, Sim, Time, TraceEvent};
 use crate::value::Value;
@@ -139,7 +140,7 @@ struct Job {
 struct Inner {
     sim: Sim,
     node: Rc<str>,
-    local: RefCell<BTreeMap<String, Local>>,
+    local: RefCell<FlatMap<String, Local>>,
     queue: RefCell<VecDeque<Rc<Job>>>,
     pulling: Cell<bool>,
     /// Whether images came since the node's status was last written.
@@ -279,7 +280,7 @@ impl Images {
     pub fn status(&self) -> Value {
         let local = self.0.local.borrow();
         let mut images: Vec<&Local> = local.values().collect();
-        images.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
+        images.arrange_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
         images
             .iter()
             .take(50)

@@ -14,7 +14,6 @@ mod worker;
 
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use crate::api::views::{Pod, Resources};
 use crate::api::{
     ApiServer, Body, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User, WriteOptions,
 };
+use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
 use crate::net::Network;
 use crate::obj;
@@ -60,7 +60,7 @@ struct Shared {
     secrets: Informer,
     nodes: Informer,
     /// The content of persistent volumes that are no node's directories, by name.
-    volumes: RefCell<BTreeMap<String, Files>>,
+    volumes: RefCell<FlatMap<String, Files>>,
 }
 
 /// The kubelets of a world. Clones are handles.
@@ -73,7 +73,7 @@ struct Inner {
     network: Network,
     kinds: Rc<Kinds>,
     shared: Rc<Shared>,
-    nodes: RefCell<BTreeMap<Rc<str>, Rc<Node>>>,
+    nodes: RefCell<FlatMap<Rc<str>, Rc<Node>>>,
 }
 
 /// One kubelet.
@@ -89,11 +89,11 @@ struct Node {
     /// The node's own files, which hostPath volumes show.
     files: Files,
     pods: Informer,
-    workers: RefCell<BTreeMap<String, Rc<Worker>>>,
+    workers: RefCell<FlatMap<String, Rc<Worker>>>,
     /// When in a second it looks at its containers.
     relist_phase: Time,
     next_ip: Cell<u32>,
-    used_ips: RefCell<BTreeSet<Ipv4Addr>>,
+    used_ips: RefCell<FlatSet<Ipv4Addr>>,
     tasks: RefCell<Vec<TaskHandle>>,
 }
 
@@ -446,8 +446,8 @@ impl Node {
     }
 
     /// The files behind the claims that a pod mounts, by the claims' names.
-    async fn claims(&self, pod: &Object) -> BTreeMap<String, (Files, String)> {
-        let mut found = BTreeMap::new();
+    async fn claims(&self, pod: &Object) -> FlatMap<String, (Files, String)> {
+        let mut found = FlatMap::new();
         for volume in Pod(pod).volumes() {
             let name = if volume.has("ephemeral") {
                 format!("{}-{}", pod.name(), volume.get("name").str())
@@ -617,14 +617,14 @@ struct NodeSources {
 }
 
 impl Sources for NodeSources {
-    fn data(&self, secret: bool, name: &str) -> Option<BTreeMap<String, Vec<u8>>> {
+    fn data(&self, secret: bool, name: &str) -> Option<FlatMap<String, Vec<u8>>> {
         let informer = if secret {
             &self.shared.secrets
         } else {
             &self.shared.config_maps
         };
         let object = informer.get(&ObjectKey::new(&self.namespace, name))?;
-        let mut data = BTreeMap::new();
+        let mut data = FlatMap::new();
         for (key, value) in object.value().get("data").entries() {
             let bytes = if secret {
                 base64::decode(value.str()).unwrap_or_default()

@@ -5,6 +5,7 @@ use super::worker::{Slot, Worker};
 use crate::api::Object;
 use crate::api::views::pod::total_resources;
 use crate::api::views::{Container, Pod};
+use crate::flat::Arrange;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -328,7 +329,7 @@ fn user(pod: &Object, container: &Value, run: &Run) -> Value {
     for group in pod.spec().at(&["securityContext", "supplementalGroups"]).items() {
         groups.extend(group.as_i64());
     }
-    groups.sort_unstable();
+    groups.arrange();
     groups.dedup();
     let groups: Value = groups.into_iter().map(Value::from).collect();
     obj! { "linux": obj! { "gid": gid, "supplementalGroups": groups, "uid": uid } }

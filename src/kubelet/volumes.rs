@@ -1,16 +1,15 @@
 //! The volumes of a pod: what they hold, and where a container sees them.
 
-use std::collections::BTreeMap;
-
 use super::env::{self, Sources};
 use crate::api::Object;
 use crate::api::views::Pod;
+use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Files, join};
 use crate::sim::Sim;
 use crate::value::Value;
 
 /// The volumes of one pod: files, and the directory in them that is the volume.
-pub type Volumes = BTreeMap<String, (Files, String)>;
+pub type Volumes = FlatMap<String, (Files, String)>;
 
 /// What volumes are made from.
 pub struct Origin<'a> {
@@ -67,7 +66,7 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
 /// # Errors
 /// The sentence of the FailedMount event.
 pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), String> {
-    let mut content = BTreeMap::new();
+    let mut content = FlatMap::new();
     let mut mode = 0o644;
     let of_mode = |v: &Value| v.i64_at(&["defaultMode"]).and_then(|m| u32::try_from(m).ok());
     if volume.has("configMap") {
@@ -133,7 +132,7 @@ fn of_map(
     source: &Value,
     name: &str,
     secret: bool,
-    content: &mut BTreeMap<String, Vec<u8>>,
+    content: &mut FlatMap<String, Vec<u8>>,
 ) -> Result<(), String> {
     let optional = source.bool_at(&["optional"]);
     let Some(data) = origin.sources.data(secret, name) else {
@@ -162,7 +161,7 @@ fn of_map(
     Ok(())
 }
 
-fn downward(origin: &Origin, source: &Value, content: &mut BTreeMap<String, Vec<u8>>) -> Result<(), String> {
+fn downward(origin: &Origin, source: &Value, content: &mut FlatMap<String, Vec<u8>>) -> Result<(), String> {
     for item in source.get("items").items() {
         let text = if item.has("fieldRef") {
             env::field(origin.pod, item.str_at(&["fieldRef", "fieldPath"]))?
@@ -210,7 +209,7 @@ fn host_path(host: &Files, path: &str, kind: &str) -> Result<(Files, String), St
 pub fn mount(volumes: &Volumes, container: &Value, env: &crate::shell::Env, files: &Files) -> Result<(), String> {
     let mut mounts: Vec<&Value> = container.get("volumeMounts").items().iter().collect();
     // Outer directories first, so that inner ones are not hidden.
-    mounts.sort_by_key(|m| m.get("mountPath").str().len());
+    mounts.arrange_by_key(|m| m.get("mountPath").str().len());
     for mount in mounts {
         let name = mount.get("name").str();
         let Some((from, base)) = volumes.get(name) else {

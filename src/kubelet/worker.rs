@@ -5,7 +5,6 @@
 //! status at the beginning of a step, so that what a step finds is shown by the next.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use super::{Node, env, status};
 use crate::api::events::EventType;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
+use crate::flat::FlatMap;
 use crate::net::{Attached, Origin};
 use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, SIGKILL, SIGQUIT, SIGTERM};
@@ -103,7 +103,7 @@ pub struct Worker {
     pub key: ObjectKey,
     name: Rc<str>,
     pod: RefCell<Object>,
-    pub slots: RefCell<BTreeMap<String, Slot>>,
+    pub slots: RefCell<FlatMap<String, Slot>>,
     place: RefCell<Option<Place>>,
     ip: RefCell<Option<String>>,
     volumes: RefCell<Option<Rc<Volumes>>>,

@@ -1,5 +1,6 @@
 //! The records of the cluster's DNS (the CoreDNS `kubernetes` plugin), from Services and EndpointSlices.
 
+use crate::flat::Arrange;
 use core::net::Ipv4Addr;
 
 use crate::api::{Informer, ObjectKey};
@@ -143,7 +144,7 @@ impl Zone {
                 }
             }
         });
-        found.sort_by_key(|e| e.ip);
+        found.arrange_by_key(|e| e.ip);
         found
     }
 

@@ -11,13 +11,13 @@ pub mod tools;
 
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, User};
+use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
 pub use http::{HttpRequest, HttpResponse, Parsed, Url};
@@ -134,8 +134,8 @@ struct Node {
 
 struct Inner {
     sim: Sim,
-    nodes: RefCell<BTreeMap<Rc<str>, Node>>,
-    attachments: RefCell<BTreeMap<Ipv4Addr, Vec<Attachment>>>,
+    nodes: RefCell<FlatMap<Rc<str>, Node>>,
+    attachments: RefCell<FlatMap<Ipv4Addr, Vec<Attachment>>>,
     next: Cell<u64>,
     services: Informer,
     slices: Informer,

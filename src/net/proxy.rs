@@ -3,12 +3,12 @@
 
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::Protocol;
 use crate::api::{Object, ObjectKey};
+use crate::flat::{Arrange, FlatMap};
 use crate::sim::{Sim, Time};
 
 /// The cluster's DNS service (kubeadm's tenth address).
@@ -141,8 +141,8 @@ type Address = (Protocol, Ipv4Addr, u16);
 struct Inner {
     node: Rc<str>,
     mode: Cell<Mode>,
-    servers: RefCell<BTreeMap<Address, VirtualServer>>,
-    sessions: RefCell<BTreeMap<(Address, Ipv4Addr), (Ipv4Addr, u16, Time)>>,
+    servers: RefCell<FlatMap<Address, VirtualServer>>,
+    sessions: RefCell<FlatMap<(Address, Ipv4Addr), (Ipv4Addr, u16, Time)>>,
 }
 
 /// The kube-proxy of one node. Clones are handles.
@@ -175,7 +175,7 @@ impl Proxy {
     /// Brings the rules of one service up to date.
     pub(super) fn sync(&self, key: &ObjectKey, service: Option<&Object>, slices: &[Object], node_ip: Ipv4Addr) {
         let name: Rc<str> = key.to_string().into();
-        let mut wanted: BTreeMap<Address, VirtualServer> = BTreeMap::new();
+        let mut wanted: FlatMap<Address, VirtualServer> = FlatMap::new();
         if let Some(service) = service {
             self.wanted(&name, service, slices, node_ip, &mut wanted);
         }
@@ -218,7 +218,7 @@ impl Proxy {
         service: &Object,
         slices: &[Object],
         node_ip: Ipv4Addr,
-        wanted: &mut BTreeMap<Address, VirtualServer>,
+        wanted: &mut FlatMap<Address, VirtualServer>,
     ) {
         let spec = service.spec();
         let cluster_ip: Option<Ipv4Addr> = spec.str_at(&["clusterIP"]).parse().ok();
@@ -387,7 +387,7 @@ fn backends(slices: &[Object], port: &str, node: Option<&str>) -> Vec<Backend> {
                 }
             }
         }
-        found.sort_by_key(|b| (b.ip, b.port));
+        found.arrange_by_key(|b| (b.ip, b.port));
         found
     };
     let ready = collect(&|e| e.at(&["conditions", "ready"]).as_bool().unwrap_or(true));

@@ -19,7 +19,6 @@ mod web;
 
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
@@ -27,6 +26,7 @@ use futures::future::LocalBoxFuture;
 pub use catalog::{IMAGES, Image, Lookup, find};
 pub use meter::Meter;
 
+use crate::flat::FlatMap;
 use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{Listener, Network, Origin, Protocol};
 use crate::shell::{Commands, Context, Dialect, Disposition, Files, Host, Process, SIGINT, SIGQUIT, SIGTERM};
@@ -69,7 +69,7 @@ impl Service for Deaf {
 /// The ports of a pod on which its processes listen.
 #[derive(Default)]
 pub struct Ports {
-    open: RefCell<BTreeMap<(Protocol, u16), Open>>,
+    open: RefCell<FlatMap<(Protocol, u16), Open>>,
     next: Cell<u64>,
 }
 

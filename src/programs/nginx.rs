@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use super::{Image, Sandbox, combined_log, http_date, media_type, path_of, program, slash_date, until_stopped};
+use crate::flat::Arrange;
 use crate::net::http::{HttpRequest, HttpResponse, Url};
 use crate::shell::{Commands, Context, Files, Output, SIGQUIT, SIGTERM};
 use crate::sim::Sim;
@@ -239,7 +240,7 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
     let servers = Rc::new(servers);
     let mut listening = Vec::new();
     let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
-    ports.sort_unstable();
+    ports.arrange();
     ports.dedup();
     let open = |port: u16| {
         let serve = Rc::new(Serve {

@@ -1,12 +1,13 @@
 //! redis: the server's common commands over inline and RESP requests, and `redis-cli`.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
 use super::{Image, Sandbox, Service, generic, program, until_stopped};
+use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
 use crate::net::Protocol;
 use crate::net::http::{HttpRequest, HttpResponse};
@@ -28,8 +29,8 @@ pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands
 enum Data {
     Text(String),
     List(VecDeque<String>),
-    Set(BTreeSet<String>),
-    Hash(BTreeMap<String, String>),
+    Set(FlatSet<String>),
+    Hash(FlatMap<String, String>),
 }
 
 struct Entry {
@@ -39,7 +40,7 @@ struct Entry {
 
 struct Store {
     sim: Sim,
-    entries: RefCell<BTreeMap<String, Entry>>,
+    entries: RefCell<FlatMap<String, Entry>>,
     password: Option<String>,
     version: String,
 }
@@ -311,7 +312,7 @@ impl Store {
             },
             "SADD" => match &mut entries
                 .entry(arg(0))
-                .or_insert_with(|| text(Data::Set(BTreeSet::new())))
+                .or_insert_with(|| text(Data::Set(FlatSet::new())))
                 .data
             {
                 Data::Set(s) if s.len() < limits::REDIS_KEYS => {
@@ -332,7 +333,7 @@ impl Store {
             },
             "HSET" => match &mut entries
                 .entry(arg(0))
-                .or_insert_with(|| text(Data::Hash(BTreeMap::new())))
+                .or_insert_with(|| text(Data::Hash(FlatMap::new())))
                 .data
             {
                 Data::Hash(h) => {

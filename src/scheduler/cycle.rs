@@ -1,7 +1,6 @@
 //! One decision: filters, scores and preemption over the scheduler's view, with its verdict. Pure
 //! but for the generator that breaks ties.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::framework::{Cycle, Listers, Refusal, View};
@@ -9,28 +8,29 @@ use super::node_info::{NodeInfo, PodInfo};
 use super::plugins::default_preemption::{Preemption, preempt};
 use super::plugins::{FILTERS, SCORES, node_affinity, volume_binding};
 use crate::api::placement::named_nodes;
+use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::sim::{NodeVerdict, Sim, Verdict};
 
 /// What became of a pod's attempt.
 pub struct Decision {
     pub verdict: Verdict,
-    pub refused_by: BTreeSet<&'static str>,
+    pub refused_by: FlatSet<&'static str>,
     /// When nothing fits: the pods to be deleted, and the node that this would free.
     pub preemption: Option<(Rc<str>, Vec<Rc<PodInfo>>)>,
 }
 
 /// Pods that preemption has promised a place, with the node's name.
-pub type Nominated = BTreeMap<crate::api::ObjectKey, (Rc<str>, Rc<PodInfo>)>;
+pub type Nominated = FlatMap<crate::api::ObjectKey, (Rc<str>, Rc<PodInfo>)>;
 
 /// `0/3 nodes are available: 1 …, 2 ….`
 pub fn unavailable(nodes: usize, reasons: &[Rc<str>]) -> String {
     let mut message = format!("0/{nodes} nodes are available");
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: FlatMap<&str, usize> = FlatMap::new();
     for reason in reasons {
         *counts.entry(reason).or_default() += 1;
     }
     let mut parts: Vec<String> = counts.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-    parts.sort();
+    parts.arrange();
     if !parts.is_empty() {
         message.push_str(&format!(": {}.", parts.join(", ")));
     }
@@ -86,7 +86,7 @@ pub fn decide(
         chosen: None,
         message: "".into(),
     };
-    let mut refused_by = BTreeSet::new();
+    let mut refused_by = FlatSet::new();
     if view.is_empty() {
         verdict.message = "no nodes available to schedule pods".into();
         return Decision {
@@ -119,7 +119,7 @@ pub fn decide(
     let only = named_nodes(pod.pod.spec());
     let all: Vec<Rc<NodeInfo>> = view.iter().cloned().collect();
     let wanted = enough(all.len());
-    let mut refusals: BTreeMap<Rc<str>, Refusal> = BTreeMap::new();
+    let mut refusals: FlatMap<Rc<str>, Refusal> = FlatMap::new();
     let mut feasible: Vec<Rc<NodeInfo>> = Vec::new();
     let first = *start % all.len();
     let mut looked = 0;
@@ -144,7 +144,7 @@ pub fn decide(
         }
     }
     *start = (first + looked) % all.len();
-    let mut verdicts: BTreeMap<Rc<str>, NodeVerdict> = BTreeMap::new();
+    let mut verdicts: FlatMap<Rc<str>, NodeVerdict> = FlatMap::new();
     for (node, refusal) in &refusals {
         verdicts.insert(
             node.clone(),
@@ -201,7 +201,7 @@ fn choose(
     sim: &Sim,
     cycle: &Cycle,
     nodes: &[Rc<NodeInfo>],
-    verdicts: &mut BTreeMap<Rc<str>, NodeVerdict>,
+    verdicts: &mut FlatMap<Rc<str>, NodeVerdict>,
 ) -> Option<Rc<str>> {
     for (plugin, weight, score) in SCORES {
         let Some(scores) = score(cycle, nodes) else { continue };

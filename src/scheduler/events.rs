@@ -2,12 +2,12 @@
 //! are a series and times are microseconds.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventType;
 use crate::api::{Body, Client, Object, PatchType, WriteOptions};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -28,7 +28,7 @@ pub struct Recorder {
     client: Client,
     controller: Rc<str>,
     instance: Rc<str>,
-    series: Rc<RefCell<BTreeMap<String, Series>>>,
+    series: Rc<RefCell<FlatMap<String, Series>>>,
 }
 
 fn micro(time: Time) -> Value {

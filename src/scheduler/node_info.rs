@@ -1,10 +1,10 @@
 //! What the scheduler keeps parsed of pods and nodes, and its cache of them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::api::views::pod::{Pod, Resources};
 use crate::api::{Object, ObjectKey, Selector};
+use crate::flat::{FlatMap, FlatSet};
 use crate::value::Value;
 
 /// What a container that requests no cpu (in thousandths) or memory (in bytes) counts as, in scores.
@@ -16,7 +16,7 @@ const DEFAULT_MEMORY: i64 = 200 * 1024 * 1024;
 pub struct AffinityTerm {
     pub selector: Selector,
     pub topology_key: Rc<str>,
-    pub namespaces: BTreeSet<String>,
+    pub namespaces: FlatSet<String>,
     /// Selects further namespaces by their labels.
     pub namespace_selector: Option<Selector>,
     /// Of a preferred term; 0 for a required one.
@@ -25,7 +25,7 @@ pub struct AffinityTerm {
 
 impl AffinityTerm {
     fn read(term: &Value, owner: &Object, weight: i64) -> AffinityTerm {
-        let mut namespaces: BTreeSet<String> = term
+        let mut namespaces: FlatSet<String> = term
             .get("namespaces")
             .items()
             .iter()
@@ -188,9 +188,9 @@ pub struct NodeInfo {
     pub allowed_pods: usize,
     pub requested: Resources,
     pub non_zero_requested: (i64, i64),
-    pub pods: BTreeMap<ObjectKey, Rc<PodInfo>>,
+    pub pods: FlatMap<ObjectKey, Rc<PodInfo>>,
     /// Those of `pods` that have affinity or anti-affinity.
-    pub with_affinity: BTreeSet<ObjectKey>,
+    pub with_affinity: FlatSet<ObjectKey>,
 }
 
 impl NodeInfo {
@@ -202,8 +202,8 @@ impl NodeInfo {
             allowed_pods: 0,
             requested: Resources::default(),
             non_zero_requested: (0, 0),
-            pods: BTreeMap::new(),
-            with_affinity: BTreeSet::new(),
+            pods: FlatMap::new(),
+            with_affinity: FlatSet::new(),
         };
         info.set_node(node);
         info
@@ -243,7 +243,7 @@ impl NodeInfo {
 }
 
 /// Nodes by name.
-pub type Nodes = BTreeMap<Rc<str>, Rc<NodeInfo>>;
+pub type Nodes = FlatMap<Rc<str>, Rc<NodeInfo>>;
 
 /// What the scheduler believes of the cluster: its informers' state and the pods it has placed.
 #[derive(Default)]
@@ -251,11 +251,11 @@ pub struct Cache {
     /// Nodes that exist.
     nodes: Nodes,
     /// Pods on nodes that do not (yet) exist.
-    stray: BTreeMap<Rc<str>, BTreeMap<ObjectKey, Rc<PodInfo>>>,
+    stray: FlatMap<Rc<str>, FlatMap<ObjectKey, Rc<PodInfo>>>,
     /// Where each pod stands.
-    place: BTreeMap<ObjectKey, Rc<str>>,
+    place: FlatMap<ObjectKey, Rc<str>>,
     /// Placed by the scheduler, and not yet seen bound.
-    assumed: BTreeSet<ObjectKey>,
+    assumed: FlatSet<ObjectKey>,
 }
 
 impl Cache {

@@ -2,10 +2,10 @@
 //! back-off to end, and pods that nothing has changed for since they did not fit.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::api::{Object, ObjectKey};
+use crate::flat::{FlatMap, FlatSet};
 use crate::sim::Time;
 
 /// The back-off of a pod's first failed attempt, and the longest.
@@ -61,7 +61,7 @@ pub struct Queued {
     /// When it last came here.
     pub since: Time,
     /// The plugins that refused it at the last attempt.
-    pub refused_by: BTreeSet<&'static str>,
+    pub refused_by: FlatSet<&'static str>,
     /// Whether the last attempt failed by an error and not by the pod not fitting.
     pub failed: bool,
 }
@@ -72,7 +72,7 @@ impl Queued {
             pod: pod.clone(),
             attempts: 0,
             since: now,
-            refused_by: BTreeSet::new(),
+            refused_by: FlatSet::new(),
             failed: false,
         }
     }
@@ -106,10 +106,10 @@ enum Place {
 /// The queue. It keeps no clock: callers say what time it is.
 #[derive(Default)]
 pub struct Queue {
-    pods: BTreeMap<ObjectKey, (Place, Queued)>,
-    active: BTreeSet<(Reverse<i64>, Time, ObjectKey)>,
-    backoff: BTreeSet<(Time, ObjectKey)>,
-    unschedulable: BTreeSet<(Time, ObjectKey)>,
+    pods: FlatMap<ObjectKey, (Place, Queued)>,
+    active: FlatSet<(Reverse<i64>, Time, ObjectKey)>,
+    backoff: FlatSet<(Time, ObjectKey)>,
+    unschedulable: FlatSet<(Time, ObjectKey)>,
 }
 
 impl Queue {

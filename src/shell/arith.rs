@@ -458,11 +458,11 @@ fn number(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::flat::FlatMap;
 
-    impl Variables for BTreeMap<String, i64> {
+    impl Variables for FlatMap<String, i64> {
         fn get(&mut self, name: &str, _: Option<i64>) -> Option<String> {
-            BTreeMap::get(self, name).map(i64::to_string)
+            FlatMap::get(self, name).map(i64::to_string)
         }
         fn set(&mut self, name: &str, _: Option<i64>, value: i64) -> Result<(), String> {
             self.insert(name.to_owned(), value);
@@ -472,7 +472,7 @@ mod tests {
 
     #[test]
     fn expressions() {
-        let mut vars = BTreeMap::from([("x".to_owned(), 5i64)]);
+        let mut vars = FlatMap::from([("x".to_owned(), 5i64)]);
         for (text, want) in [
             ("1+2*3", 7),
             ("(1+2)*3", 9),

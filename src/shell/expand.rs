@@ -10,6 +10,7 @@ use super::io::{Output, pipe};
 use super::state::{Content, Flow, Guard, Run, State};
 use super::syntax::*;
 use super::words::{self, Glob};
+use crate::flat::Arrange;
 use crate::limits;
 
 /// A stretch of an expanded word.
@@ -741,7 +742,7 @@ impl State {
             }
             found = next;
         }
-        found.sort();
+        found.arrange();
         found
     }
 

@@ -5,9 +5,9 @@
 //! ([`Files::mount`]), which is how volumes are shared between containers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::flat::FlatMap;
 use crate::limits;
 use crate::sim::{Sim, Time};
 
@@ -96,7 +96,7 @@ struct FileNode {
 }
 
 struct DirNode {
-    entries: RefCell<BTreeMap<String, Entry>>,
+    entries: RefCell<FlatMap<String, Entry>>,
     mode: Cell<u32>,
     modified: Cell<Time>,
     inode: u64,

@@ -3,7 +3,6 @@
 //! `curl` or `kubectl` brings what they need in the closure.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,10 +13,11 @@ use futures::future::LocalBoxFuture;
 use super::files::{self, FileError, Files};
 use super::io::{Input, Output};
 use super::process::{Process, Processes};
+use crate::flat::FlatMap;
 use crate::sim::Sim;
 
 /// Variables of a process's environment, by name.
-pub type Env = BTreeMap<String, String>;
+pub type Env = FlatMap<String, String>;
 
 /// The processor time that it costs to start a process and load its program.
 pub const PROCESS_TIME: Duration = Duration::from_millis(1);
@@ -51,7 +51,7 @@ pub struct Context {
     /// The process that this run is: for signals it wants to handle, and its number.
     pub process: Process,
     /// Open descriptors from 3 up, which `/dev/fd/N` names (process substitution).
-    pub fds: Rc<BTreeMap<i32, Fd>>,
+    pub fds: Rc<FlatMap<i32, Fd>>,
 }
 
 impl Context {
@@ -171,7 +171,7 @@ struct Registered {
 
 /// The commands of a machine, by name.
 #[derive(Default)]
-pub struct Commands(BTreeMap<String, Registered>);
+pub struct Commands(FlatMap<String, Registered>);
 
 impl Commands {
     /// None.
@@ -301,7 +301,7 @@ struct Inner {
     processes: RefCell<Rc<Processes>>,
     dialect: Dialect,
     editor: RefCell<Option<Editor>>,
-    completers: RefCell<BTreeMap<String, super::editor::SharedCompleter>>,
+    completers: RefCell<FlatMap<String, super::editor::SharedCompleter>>,
     /// Told of the processor time that its processes use.
     meter: RefCell<Option<Rc<dyn Fn(Duration)>>>,
     downloads: RefCell<Option<Downloads>>,

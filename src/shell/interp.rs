@@ -21,7 +21,7 @@ pub(super) struct Saved {
     stdin: Input,
     stdout: Output,
     stderr: Output,
-    fds: Rc<std::collections::BTreeMap<i32, Fd>>,
+    fds: Rc<crate::flat::FlatMap<i32, Fd>>,
 }
 
 impl State {
@@ -586,7 +586,7 @@ impl State {
                                 Err(_) => return Ok(None),
                                 Ok(regex) => {
                                     let groups = regex.captures(&left);
-                                    let mut list = std::collections::BTreeMap::new();
+                                    let mut list = crate::flat::FlatMap::new();
                                     for (i, group) in groups.iter().flatten().enumerate() {
                                         list.insert(i as i64, group.clone().unwrap_or_default());
                                     }

@@ -2,10 +2,10 @@
 //! as bash reads its input. Errors read as bash words them. Knows nothing of running.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::syntax::*;
+use crate::flat::FlatMap;
 use crate::limits;
 
 /// A syntax error, with the line of the source it is on (from 1).
@@ -95,7 +95,7 @@ pub(super) struct Parser {
     pos: usize,
     line: usize,
     depth: usize,
-    aliases: Option<Rc<BTreeMap<String, String>>>,
+    aliases: Option<Rc<FlatMap<String, String>>>,
     /// Aliases being expanded, each with how much source was left behind its text.
     expanding: Vec<(String, usize)>,
     pending: Vec<Rc<RefCell<HereDoc>>>,
@@ -129,7 +129,7 @@ impl Parser {
     }
 
     /// Expands these aliases from now on.
-    pub fn set_aliases(&mut self, aliases: Option<Rc<BTreeMap<String, String>>>) {
+    pub fn set_aliases(&mut self, aliases: Option<Rc<FlatMap<String, String>>>) {
         self.aliases = aliases;
     }
 

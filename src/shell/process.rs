@@ -2,11 +2,12 @@
 //! not a task: it is whoever runs inside [`Process::run`], which ends when a signal kills it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
+use crate::flat::FlatMap;
 use crate::sim::Time;
 
 pub const SIGHUP: i32 = 1;
@@ -93,7 +94,7 @@ struct Inner {
     /// except one that comes from outside and cannot be caught (SIGKILL).
     init: Cell<bool>,
     killed: Cell<Option<i32>>,
-    dispositions: RefCell<BTreeMap<i32, Disposition>>,
+    dispositions: RefCell<FlatMap<i32, Disposition>>,
     pending: RefCell<VecDeque<i32>>,
     wakers: RefCell<Vec<Waker>>,
 }
@@ -259,7 +260,7 @@ impl std::fmt::Debug for Process {
 #[derive(Default)]
 pub struct Processes {
     next: Cell<u32>,
-    live: RefCell<BTreeMap<u32, Weak<Inner>>>,
+    live: RefCell<FlatMap<u32, Weak<Inner>>>,
 }
 
 impl Processes {

@@ -1,7 +1,6 @@
 //! A shell's state: variables, options, functions, traps, jobs, descriptors. No execution here.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -12,6 +11,7 @@ use super::host::{Context, Dialect, Env, Fd, Host};
 use super::io::{Input, Output};
 use super::process::{Disposition, Process};
 use super::syntax::Command;
+use crate::flat::FlatMap;
 use crate::limits;
 use crate::sim::{Sim, TaskHandle, Time};
 
@@ -31,8 +31,8 @@ pub(super) type Run<T> = Result<T, Flow>;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Content {
     Text(String),
-    List(BTreeMap<i64, String>),
-    Map(BTreeMap<String, String>),
+    List(FlatMap<i64, String>),
+    Map(FlatMap<String, String>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -178,7 +178,7 @@ impl Pace {
 
 pub(super) struct Frame {
     /// Variables as they were before `local` hid them.
-    pub saved: BTreeMap<String, Option<Var>>,
+    pub saved: FlatMap<String, Option<Var>>,
 }
 
 pub(super) struct State {
@@ -186,10 +186,10 @@ pub(super) struct State {
     pub sim: Sim,
     pub process: Process,
     pub dialect: Dialect,
-    pub vars: BTreeMap<String, Var>,
-    pub functions: BTreeMap<String, Rc<Function>>,
-    pub aliases: Rc<BTreeMap<String, String>>,
-    pub traps: BTreeMap<i32, String>,
+    pub vars: FlatMap<String, Var>,
+    pub functions: FlatMap<String, Rc<Function>>,
+    pub aliases: Rc<FlatMap<String, String>>,
+    pub traps: FlatMap<i32, String>,
     pub options: Options,
     /// `$0`.
     pub name: String,
@@ -200,7 +200,7 @@ pub(super) struct State {
     pub stdout: Output,
     pub stderr: Output,
     /// Descriptors from 3 up.
-    pub fds: Rc<BTreeMap<i32, Fd>>,
+    pub fds: Rc<FlatMap<i32, Fd>>,
     pub substitutions: Vec<Guard>,
     pub last: i32,
     pub pipe_status: Vec<i32>,
@@ -243,10 +243,10 @@ impl State {
             dialect: host.dialect(),
             host: host.clone(),
             process,
-            vars: BTreeMap::new(),
-            functions: BTreeMap::new(),
+            vars: FlatMap::new(),
+            functions: FlatMap::new(),
             aliases: Rc::default(),
-            traps: BTreeMap::new(),
+            traps: FlatMap::new(),
             options: Options::default(),
             name: name.to_owned(),
             args: Vec::new(),
@@ -297,7 +297,7 @@ impl State {
             vars: self.vars.clone(),
             functions: self.functions.clone(),
             aliases: self.aliases.clone(),
-            traps: BTreeMap::new(),
+            traps: FlatMap::new(),
             options: self.options.clone(),
             name: self.name.clone(),
             args: self.args.clone(),
@@ -312,7 +312,7 @@ impl State {
             substituted: None,
             last_background: self.last_background,
             jobs: Vec::new(),
-            frames: self.frames.iter().map(|_| Frame { saved: BTreeMap::new() }).collect(),
+            frames: self.frames.iter().map(|_| Frame { saved: FlatMap::new() }).collect(),
             dirs: self.dirs.clone(),
             interactive: self.interactive,
             from_c: self.from_c,
@@ -472,8 +472,8 @@ impl State {
         let var = self.var_mut(name)?;
         let mut list = match var.content.take() {
             Some(Content::List(list)) => list,
-            Some(Content::Text(text)) => BTreeMap::from([(0, text)]),
-            _ => BTreeMap::new(),
+            Some(Content::Text(text)) => FlatMap::from([(0, text)]),
+            _ => FlatMap::new(),
         };
         if i < 0 {
             i += list.last_key_value().map_or(0, |(k, _)| k + 1);

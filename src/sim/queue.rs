@@ -1,7 +1,8 @@
 //! What controllers wait on: a signal, a work queue that keeps each key once, and a back-off table.
 
+use crate::flat::{FlatMap, FlatSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -64,11 +65,11 @@ impl Signal {
 struct QueueState<K> {
     order: VecDeque<K>,
     /// In `order`, or to be put there when its processing ends.
-    dirty: BTreeSet<K>,
-    processing: BTreeSet<K>,
+    dirty: FlatSet<K>,
+    processing: FlatSet<K>,
     /// The earliest delayed addition of each key.
-    delayed: BTreeMap<K, Time>,
-    failures: BTreeMap<K, u32>,
+    delayed: FlatMap<K, Time>,
+    failures: FlatMap<K, u32>,
 }
 
 /// A controller's work queue, as client-go's: a key is in it once, is never handed out twice at the
@@ -105,10 +106,10 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
             sim: sim.clone(),
             state: Rc::new(RefCell::new(QueueState {
                 order: VecDeque::new(),
-                dirty: BTreeSet::new(),
-                processing: BTreeSet::new(),
-                delayed: BTreeMap::new(),
-                failures: BTreeMap::new(),
+                dirty: FlatSet::new(),
+                processing: FlatSet::new(),
+                delayed: FlatMap::new(),
+                failures: FlatMap::new(),
             })),
             signal: Signal::default(),
         }
@@ -220,7 +221,7 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
 pub struct Backoff<K> {
     initial: Duration,
     max: Duration,
-    entries: BTreeMap<K, (Duration, Time)>,
+    entries: FlatMap<K, (Duration, Time)>,
 }
 
 impl<K: Ord + Clone> Backoff<K> {
@@ -228,7 +229,7 @@ impl<K: Ord + Clone> Backoff<K> {
         Backoff {
             initial,
             max,
-            entries: BTreeMap::new(),
+            entries: FlatMap::new(),
         }
     }
 

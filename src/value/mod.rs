@@ -16,6 +16,7 @@ pub use json::JsonError;
 pub use key::{Key, intern};
 pub use pool::Pool;
 
+use crate::flat::Arrange;
 use std::fmt;
 use std::rc::Rc;
 
@@ -62,7 +63,7 @@ impl Map {
 
     /// A map of these entries. A later entry of the same key wins.
     pub fn from_entries(mut entries: Vec<(Key, Value)>) -> Map {
-        entries.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+        entries.arrange_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
         // `dedup_by` keeps the first of equals: swap, so that the later one's value stays.
         entries.dedup_by(|later, kept| {
             let same = later.0 == kept.0;

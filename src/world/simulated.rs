@@ -1,9 +1,8 @@
 //! The table of what is simulated (`docs/simulated.md`), made from the code: every kind that is served,
 //! every verb and every flag. `kubetab docs` prints it; a test holds the file to it.
 
-use std::collections::BTreeSet;
-
 use crate::api::{kinds, resource};
+use crate::flat::FlatSet;
 
 /// The dispatch of `describe`, whose arms name the kinds that have a description of their own.
 const DESCRIBE: &str = include_str!("../kubectl/describe/mod.rs");
@@ -62,8 +61,8 @@ const ACTS: &[(&str, &str)] = &[
 ];
 
 /// The kinds of `group/Kind` that `describe` has an own description of.
-fn described() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+fn described() -> FlatSet<String> {
+    let mut found = FlatSet::new();
     for line in DESCRIBE.lines() {
         let Some(arm) = line.trim_start().strip_prefix("(\"").filter(|_| line.contains("=>")) else {
             continue;

@@ -5,6 +5,7 @@
 //! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster.
 
 use crate::api::{ApiServer, Status};
+use crate::flat::Arrange;
 use crate::list;
 use crate::sim::Time;
 use crate::value::Value;
@@ -131,7 +132,7 @@ pub fn make(items: Vec<Value>) -> String {
             (revision, item.to_json())
         })
         .collect();
-    items.sort();
+    items.arrange();
     items.into_iter().map(|(_, line)| line + "\n").collect()
 }
 

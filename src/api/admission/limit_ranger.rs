@@ -1,10 +1,9 @@
 //! `LimitRanger`: the defaults and the bounds that a namespace's LimitRanges set.
 
-use std::collections::BTreeMap;
-
 use super::Attributes;
 use crate::api::quantity::Quantity;
 use crate::api::status::Status;
+use crate::flat::FlatMap;
 use crate::value::Value;
 
 /// All items of the namespace's LimitRanges.
@@ -56,7 +55,7 @@ pub(super) fn mutate(a: &Attributes, pod: &mut Value) {
     }
 }
 
-type Amounts = BTreeMap<String, Quantity>;
+type Amounts = FlatMap<String, Quantity>;
 
 fn amounts(list: &Value) -> Amounts {
     list.entries()

@@ -1,8 +1,6 @@
 //! `ResourceQuota`: what a namespace may hold, counted when something is created. The quota
 //! controller counts with the same rules.
 
-use std::collections::BTreeMap;
-
 use super::Attributes;
 use crate::api::kinds::pod_spec;
 use crate::api::object::Object;
@@ -11,10 +9,11 @@ use crate::api::request::Request;
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::Status;
 use crate::api::views::pod::Container;
+use crate::flat::FlatMap;
 use crate::value::Value;
 
 /// Amounts by the names that quotas have (`requests.cpu`, `pods`, `count/configmaps`).
-pub type Amounts = BTreeMap<String, Quantity>;
+pub type Amounts = FlatMap<String, Quantity>;
 
 fn one() -> Quantity {
     Quantity::whole(1, Format::Decimal)

@@ -8,6 +8,7 @@ use super::user::User;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::Status;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// Checks a role or binding that is to be written. `old` is its present version.
@@ -120,7 +121,7 @@ fn confirm(api: &ApiServer, user: &User, namespace: &str, wanted: &[PolicyRule])
         return Ok(());
     }
     let mut lines: Vec<String> = compact(missing).iter().map(PolicyRule::compact_text).collect();
-    lines.sort();
+    lines.arrange();
     lines.dedup();
     let groups: Vec<String> = user.groups.iter().map(|g| format!("{g:?}")).collect();
     let mut why = format!(

@@ -5,7 +5,6 @@
 //! changes. A decision walks the user's own rules only.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::attributes::Attributes;
@@ -14,6 +13,7 @@ use super::user::{MASTERS, User};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::server::ApiServer;
 use crate::api::status::Status;
+use crate::flat::FlatMap;
 use crate::limits;
 use crate::value::Value;
 
@@ -66,7 +66,7 @@ struct Grants {
     /// Roles that cluster-wide bindings name and that are not there.
     missing: Vec<String>,
     /// By namespace, with what is missing there.
-    within: BTreeMap<Rc<str>, (Vec<Grant>, Vec<String>)>,
+    within: FlatMap<Rc<str>, (Vec<Grant>, Vec<String>)>,
     /// What was found to be allowed everywhere and under every name: most users ask for few things,
     /// again and again.
     known: RefCell<Vec<Known>>,
@@ -104,7 +104,7 @@ const KNOWN: usize = 32;
 struct Cache {
     /// [`crate::api::store::Store::policy_revision`] that the grants are of.
     revision: u64,
-    users: BTreeMap<Identity, Rc<Grants>>,
+    users: FlatMap<Identity, Rc<Grants>>,
 }
 
 /// A user, as far as bindings can tell users apart.

@@ -1,6 +1,6 @@
 //! CEL's type checker: finds what an expression gets wrong before it runs.
 
-use std::collections::BTreeMap;
+use crate::flat::FlatMap;
 use std::rc::Rc;
 
 use super::Issue;
@@ -203,7 +203,7 @@ pub(super) fn check(ast: &Ast, variables: &[(&str, Type)]) -> (Type, Vec<Issue>)
     (result, checker.issues)
 }
 
-type Bindings = BTreeMap<char, Type>;
+type Bindings = FlatMap<char, Type>;
 
 /// Whether a value of type `got` may stand where `want` is; binds `want`'s parameters.
 fn fits(want: &Type, got: &Type, bindings: &mut Bindings) -> bool {

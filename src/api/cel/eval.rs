@@ -1,7 +1,6 @@
 //! Runs CEL expressions.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -11,6 +10,7 @@ use super::types::{field, field_type, metadata_schema};
 use super::value::{List, ListKind, Val, timestamp};
 use crate::api::custom::openapi::{parse_duration, pattern};
 use crate::api::quantity::Quantity;
+use crate::flat::{Arrange, FlatMap};
 use crate::limits;
 use crate::value::gofmt;
 
@@ -31,12 +31,12 @@ fn no_overload<T>() -> Result<T> {
 
 struct Run<'v> {
     variables: Vec<(String, Val)>,
-    given: &'v BTreeMap<&'v str, Val>,
+    given: &'v FlatMap<&'v str, Val>,
     steps: usize,
 }
 
 /// Runs an expression with these variables.
-pub(super) fn run(ast: &Ast, variables: &BTreeMap<&str, Val>) -> Result<Val> {
+pub(super) fn run(ast: &Ast, variables: &FlatMap<&str, Val>) -> Result<Val> {
     Run {
         variables: Vec::new(),
         given: variables,
@@ -869,7 +869,7 @@ fn display(value: &Val, depth: usize) -> Option<String> {
             for (k, v) in map.iter() {
                 all.push(format!("{}: {}", display(k, depth + 1)?, display(v, depth + 1)?));
             }
-            all.sort();
+            all.arrange();
             format!("{{{}}}", all.join(", "))
         }
         Val::Object(value, ..) => value.to_json(),
@@ -935,7 +935,7 @@ fn list_method(name: &str, list: &List, rest: &[Val]) -> Result<Val> {
         }
         (".sort", []) => {
             let mut sorted = items.clone();
-            sorted.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
+            sorted.arrange_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
             Val::list(sorted)
         }
         (".reverse", []) => Val::list(items.iter().rev().cloned().collect()),

@@ -14,8 +14,7 @@ pub use eval::Failure;
 pub use types::{Type, of_schema as schema_type};
 pub use value::Val;
 
-use std::collections::BTreeMap;
-
+use crate::flat::{Arrange, FlatMap};
 use parse::{Ast, Node};
 
 /// What is wrong with an expression.
@@ -53,7 +52,7 @@ impl Program {
     ///
     /// # Errors
     /// What happened while it ran (`no such key: a`).
-    pub fn run(&self, variables: &BTreeMap<&str, Val>) -> Result<Val, Failure> {
+    pub fn run(&self, variables: &FlatMap<&str, Val>) -> Result<Val, Failure> {
         eval::run(&self.ast, variables)
     }
 
@@ -81,7 +80,7 @@ fn uses(ast: &Ast, name: &str) -> bool {
 
 /// The issues as cel-go prints them, in the order of their places.
 fn report(text: &str, mut issues: Vec<Issue>) -> String {
-    issues.sort_by_key(|i| i.at);
+    issues.arrange_by_key(|i| i.at);
     let chars: Vec<char> = text.chars().collect();
     let all: Vec<String> = issues
         .iter()

@@ -1,6 +1,6 @@
 //! Expressions and what they give, or what is wrong with them.
 
-use std::collections::BTreeMap;
+use crate::flat::FlatMap;
 
 use super::*;
 use crate::value::Value;
@@ -13,7 +13,7 @@ fn run(text: &str) -> String {
     match compile(text, &[("self", own.clone()), ("oldSelf", own)]) {
         Err(report) => report,
         Ok(program) => {
-            let mut values = BTreeMap::new();
+            let mut values = FlatMap::new();
             values.insert("self", Val::of(&object(), &schema, true));
             values.insert("oldSelf", Val::of(&object(), &schema, true));
             match program.run(&values) {

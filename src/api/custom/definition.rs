@@ -1,14 +1,13 @@
 //! CustomResourceDefinitions: defaults, validation (`apiextensions/validation`), what may change, how
 //! a deletion begins.
 
-use std::collections::BTreeSet;
-
 use super::structural::{self, EMBEDDED, INT_OR_STRING, PRESERVE};
 use super::{condition, openapi};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::{Arrange, FlatSet};
 use crate::obj;
 use crate::sim::Time;
 use crate::value::{Value, gojson};
@@ -119,7 +118,7 @@ impl Strategy for DefinitionRules {
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {
-        let mut found = BTreeSet::new();
+        let mut found = FlatSet::new();
         for version in object.at(&["spec", "versions"]).items() {
             each_schema(version.at(&["schema", "openAPIV3Schema"]), &mut |schema| {
                 let format = schema.get("format").str();
@@ -313,7 +312,7 @@ fn validate(object: &Value, old: Option<&Object>, errors: &mut FieldErrors) {
             errors.required(format!("spec.versions[{i}].schema.openAPIV3Schema"), "");
         }
     }
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut seen: FlatSet<&str> = FlatSet::new();
     let mut unique = true;
     for (i, version) in versions.iter().enumerate() {
         let at = format!("spec.versions[{i}]");
@@ -541,7 +540,7 @@ fn subresources(subresources: &Value, at: &str, errors: &mut FieldErrors) {
 
 fn selectable(fields: &Value, version: &Value, at: &str, errors: &mut FieldErrors) {
     let schema = version.at(&["schema", "openAPIV3Schema"]);
-    let mut seen = BTreeSet::new();
+    let mut seen = FlatSet::new();
     for (i, field) in fields.items().iter().enumerate() {
         let at = format!("{at}.selectableFields[{i}].jsonPath");
         let path = field.get("jsonPath");
@@ -714,7 +713,7 @@ fn validate_schema(schema: &Value, status: bool, at: &str, errors: &mut FieldErr
     let mut structure = FieldErrors::default();
     invariants(schema, Level::Root, &root, &mut structure);
     completeness(schema, &root, &mut structure);
-    structure.0.sort_by_key(|e| e.to_string());
+    structure.0.arrange_by_key(|e| e.to_string());
     let structural = structure.is_empty();
     errors.0.append(&mut structure.0);
     let mut sound = structural;
@@ -1183,7 +1182,7 @@ fn map_and_list_types(schema: &Value, at: &str, errors: &mut FieldErrors) {
                 "must be object if parent array's x-kubernetes-list-type is map",
             );
         } else {
-            let mut seen = BTreeSet::new();
+            let mut seen = FlatSet::new();
             for key in keys.items() {
                 match items.at(&["properties", key.str()]) {
                     Value::Null => errors.invalid(&keys_at, keys, "entries must all be names of item properties"),

@@ -1,13 +1,13 @@
 //! `x-kubernetes-validations`: the rules in CEL of a schema, checked when a definition is made and run
 //! against each object.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::openapi::correlate;
 use super::structural::EMBEDDED;
 use crate::api::cel::{self, Program, Type, Val};
 use crate::api::status::{FieldErrorKind, FieldErrors};
+use crate::flat::FlatMap;
 use crate::value::{Value, gojson};
 
 /// A rule, compiled.
@@ -32,7 +32,7 @@ pub struct Rules {
     own: Vec<Rule>,
     /// Whether the schema is that of a whole object.
     whole: bool,
-    properties: BTreeMap<String, Rules>,
+    properties: FlatMap<String, Rules>,
     additional: Option<Box<Rules>>,
     items: Option<Box<Rules>>,
 }
@@ -161,7 +161,7 @@ impl Rule {
         if unchanged && !self.uses_old {
             return;
         }
-        let mut values: BTreeMap<&str, Val> = BTreeMap::new();
+        let mut values: FlatMap<&str, Val> = FlatMap::new();
         values.insert("self", Val::of(value, schema, whole));
         let before = old.map(|old| Val::of(old, schema, whole));
         if self.optional_old {

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crate::api::schema::{Expr, Field, Type};
+use crate::flat::Arrange;
 use crate::value::{Key, Map, Value};
 
 /// The short name of `ObjectMeta`.
@@ -40,7 +41,7 @@ fn object_type(schema: &Value, name: &str, whole: bool) -> Type {
         field.map_type = text("x-kubernetes-map-type");
         fields.push(field);
     }
-    fields.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+    fields.arrange_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
     Type {
         name: name.into(),
         kinds: Vec::new(),

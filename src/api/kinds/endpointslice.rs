@@ -48,7 +48,7 @@ impl Strategy for EndpointSliceRules {
                 }
             }
         }
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = crate::flat::FlatSet::new();
         for (i, port) in object.get("ports").items().iter().enumerate() {
             if !names.insert(port.get("name").str()) {
                 errors.duplicate(format!("ports[{i}].name"), port.get("name"));

@@ -1,6 +1,7 @@
 //! HorizontalPodAutoscalers in their two versions. They are kept as `autoscaling/v2`; what
 //! `autoscaling/v1` has no field for stands in annotations there.
 
+use crate::flat::Arrange;
 use crate::obj;
 use crate::value::{Value, gojson};
 
@@ -117,7 +118,7 @@ fn ordered(value: &Value) -> String {
         Value::Map(map) => {
             let place = |k: &str| ORDER.iter().position(|o| *o == k).unwrap_or(ORDER.len());
             let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by_key(|(k, _)| place(k));
+            entries.arrange_by_key(|(k, _)| place(k));
             let fields: Vec<String> = entries.iter().map(|(k, v)| format!("\"{k}\":{}", ordered(v))).collect();
             format!("{{{}}}", fields.join(","))
         }

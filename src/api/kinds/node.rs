@@ -1,11 +1,10 @@
 //! Nodes.
 
-use std::collections::BTreeSet;
-
 use super::{age_cell, or_none, set_default};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::FlatSet;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -32,7 +31,7 @@ impl Strategy for NodeRules {
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        let mut seen = BTreeSet::new();
+        let mut seen = FlatSet::new();
         for (i, taint) in object.at(&["spec", "taints"]).items().iter().enumerate() {
             let field = format!("spec.taints[{i}]");
             let (key, value, effect) = (taint.get("key"), taint.get("value"), taint.get("effect"));
@@ -134,7 +133,7 @@ fn status_text(node: &Object) -> String {
 
 /// The roles that a node's labels say, sorted.
 fn roles(node: &Object) -> Vec<&str> {
-    let roles: BTreeSet<&str> = node
+    let roles: FlatSet<&str> = node
         .labels()
         .entries()
         .filter_map(|(k, v)| match k.strip_prefix("node-role.kubernetes.io/") {

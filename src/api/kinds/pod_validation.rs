@@ -1,12 +1,12 @@
 //! Validation of pod specs (`pkg/apis/core/validation`), for pods and templates alike.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use crate::api::metadata;
 use crate::api::names;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
+use crate::flat::FlatSet;
 use crate::value::Value;
 
 /// Checks a pod spec at the path `field`.
@@ -16,7 +16,7 @@ pub(crate) fn spec(spec: &Value, field: &str, errors: &mut FieldErrors) {
     if containers.is_empty() {
         errors.required(format!("{field}.containers"), "");
     }
-    let mut seen = BTreeSet::new();
+    let mut seen = FlatSet::new();
     for (i, c) in containers.items().iter().enumerate() {
         let at = format!("{field}.containers[{i}]");
         container(c, &at, &volumes, errors);
@@ -187,7 +187,7 @@ pub(crate) fn port_number_or_name(value: &Value, field: &str, errors: &mut Field
     }
 }
 
-fn container(c: &Value, at: &str, volumes: &BTreeSet<String>, errors: &mut FieldErrors) {
+fn container(c: &Value, at: &str, volumes: &FlatSet<String>, errors: &mut FieldErrors) {
     let name = c.get("name");
     if name.is_empty() {
         errors.required(format!("{at}.name"), "");
@@ -242,7 +242,7 @@ fn container(c: &Value, at: &str, volumes: &BTreeSet<String>, errors: &mut Field
 }
 
 fn ports(list: &Value, field: &str, errors: &mut FieldErrors) {
-    let mut seen = BTreeSet::new();
+    let mut seen = FlatSet::new();
     for (i, port) in list.items().iter().enumerate() {
         let at = format!("{field}[{i}]");
         let name = port.get("name");
@@ -270,7 +270,7 @@ fn ports(list: &Value, field: &str, errors: &mut FieldErrors) {
 }
 
 fn host_port_conflicts(containers: &[Value], field: &str, errors: &mut FieldErrors) {
-    let mut taken = BTreeSet::new();
+    let mut taken = FlatSet::new();
     for (i, c) in containers.iter().enumerate() {
         for (j, port) in c.get("ports").items().iter().enumerate() {
             let number = port.i64_at(&["hostPort"]).unwrap_or(0);
@@ -409,8 +409,8 @@ fn env_from(list: &Value, field: &str, errors: &mut FieldErrors) {
     }
 }
 
-fn mounts(list: &Value, volumes: &BTreeSet<String>, field: &str, errors: &mut FieldErrors) {
-    let mut paths = BTreeSet::new();
+fn mounts(list: &Value, volumes: &FlatSet<String>, field: &str, errors: &mut FieldErrors) {
+    let mut paths = FlatSet::new();
     for (i, mount) in list.items().iter().enumerate() {
         let at = format!("{field}[{i}]");
         let name = mount.get("name");
@@ -601,8 +601,8 @@ fn handler(value: &Value, kinds: &[&str], at: &str, errors: &mut FieldErrors) {
 }
 
 /// Checks volumes, and gives their names.
-fn volumes(list: &Value, field: &str, errors: &mut FieldErrors) -> BTreeSet<String> {
-    let mut seen = BTreeSet::new();
+fn volumes(list: &Value, field: &str, errors: &mut FieldErrors) -> FlatSet<String> {
+    let mut seen = FlatSet::new();
     for (i, volume) in list.items().iter().enumerate() {
         let at = format!("{field}[{i}]");
         let name = volume.get("name");
@@ -828,7 +828,7 @@ fn affinity(value: &Value, at: &str, errors: &mut FieldErrors) {
 }
 
 fn gates(spec: &Value, field: &str, errors: &mut FieldErrors) {
-    let mut seen = BTreeSet::new();
+    let mut seen = FlatSet::new();
     for (i, gate) in spec.get("schedulingGates").items().iter().enumerate() {
         let at = format!("{field}.schedulingGates[{i}].name");
         let name = gate.get("name");

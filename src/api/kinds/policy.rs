@@ -5,6 +5,7 @@ use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -102,7 +103,7 @@ impl Strategy for LimitRangeRules {
                 .iter()
                 .flat_map(|l| limit.get(l).entries().map(|(k, _)| &**k))
                 .collect();
-            names.sort_unstable();
+            names.arrange();
             names.dedup();
             for name in names {
                 let over = |a: Option<Quantity>, b: Option<Quantity>| match (a, b) {

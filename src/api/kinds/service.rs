@@ -1,13 +1,12 @@
 //! Services: defaults, the allocation of cluster addresses and node ports, their row.
 
-use std::collections::BTreeSet;
-
 use super::pod_validation;
 use super::{age_cell, edit, edit_items, format_labels, fresh_status, or_none, set_default, set_default_zero, texts};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::FlatSet;
 use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
@@ -302,7 +301,7 @@ fn keep_allocated(new: &mut Value, old: &Value) {
     let had: Vec<Value> = old.at(&["spec", "ports"]).items().to_vec();
     let key = |p: &Value| (p.get("protocol").clone(), p.get("port").clone());
     let (takes, took) = (takes_node_ports(new), takes_node_ports(old));
-    let chosen: BTreeSet<i64> = new
+    let chosen: FlatSet<i64> = new
         .at(&["spec", "ports"])
         .items()
         .iter()
@@ -332,8 +331,8 @@ impl ServiceRules {
     fn allocate(&self, object: &mut Value, old: Option<&Object>, cx: &Context) -> Result<(), Status> {
         let mut errors = FieldErrors::default();
         let own = object.at(&["metadata", "uid"]).clone();
-        let mut addresses = BTreeSet::new();
-        let mut node_ports = BTreeSet::new();
+        let mut addresses = FlatSet::new();
+        let mut node_ports = FlatSet::new();
         cx.api.store().each("services", "", |other| {
             if other.metadata().get("uid") == &own {
                 return;
@@ -389,7 +388,7 @@ pub(crate) fn parse_ip(text: &str) -> Option<u32> {
     text.parse::<std::net::Ipv4Addr>().ok().map(u32::from)
 }
 
-fn cluster_ip(object: &mut Value, taken: &BTreeSet<u32>, errors: &mut FieldErrors, cx: &Context) {
+fn cluster_ip(object: &mut Value, taken: &FlatSet<u32>, errors: &mut FieldErrors, cx: &Context) {
     let asked = object.at(&["spec", "clusterIP"]).str().to_owned();
     let headless = asked == "None";
     let selectorless = headless && object.at(&["spec", "selector"]).is_empty();
@@ -443,7 +442,7 @@ fn cluster_ip(object: &mut Value, taken: &BTreeSet<u32>, errors: &mut FieldError
     );
 }
 
-type Taken = BTreeSet<(String, i64)>;
+type Taken = FlatSet<(String, i64)>;
 
 fn free_port(taken: &Taken, protocol: &str, cx: &Context) -> Option<i64> {
     let low = FIRST_NODE_PORT + STATIC_NODE_PORTS;
@@ -561,7 +560,7 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
         }
         _ => {}
     }
-    let mut port_names = BTreeSet::new();
+    let mut port_names = FlatSet::new();
     for (i, port) in ports.iter().enumerate() {
         let at = format!("spec.ports[{i}]");
         let name = port.get("name");
@@ -626,7 +625,7 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
         }
     }
     // Two ports must differ in their number or protocol.
-    let mut seen = BTreeSet::new();
+    let mut seen = FlatSet::new();
     for (i, port) in ports.iter().enumerate() {
         if !seen.insert((port.get("protocol").str(), port.i64_at(&["port"]))) {
             // Printed as the key of Go's map: every other field is empty.
@@ -638,7 +637,7 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
             errors.duplicate_as(format!("spec.ports[{i}]"), text);
         }
     }
-    let mut node_ports = BTreeSet::new();
+    let mut node_ports = FlatSet::new();
     for (i, port) in ports.iter().enumerate() {
         let number = port.i64_at(&["nodePort"]).unwrap_or(0);
         if number != 0 && !node_ports.insert((port.get("protocol").str(), number)) {

@@ -8,12 +8,12 @@
 mod set;
 mod typed;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::resource;
 use super::schema::Type;
 use super::status::Status;
+use crate::flat::{Arrange, FlatMap};
 use crate::sim::Time;
 use crate::value::{Value, gofmt, gojson, intern};
 use crate::{limits, obj};
@@ -174,7 +174,7 @@ fn write(mut managers: Vec<Manager>) -> Value {
     if managers.is_empty() {
         return Value::Null;
     }
-    managers.sort_by(|a, b| {
+    managers.arrange_by(|a, b| {
         (&a.operation, a.seconds(), &a.manager, &a.api_version, &a.subresource).cmp(&(
             &b.operation,
             b.seconds(),
@@ -252,7 +252,7 @@ struct Changes<'a> {
     old: Option<&'a Value>,
     new: &'a Value,
     kind: &'a Kind<'a>,
-    found: BTreeMap<Rc<str>, Option<typed::Comparison>>,
+    found: FlatMap<Rc<str>, Option<typed::Comparison>>,
 }
 
 impl Changes<'_> {
@@ -295,7 +295,7 @@ fn track(managers: &mut Vec<Manager>, live: Option<&Value>, new: &Value, writer:
         old: live,
         new,
         kind,
-        found: BTreeMap::new(),
+        found: FlatMap::new(),
     };
     let own = Manager::new(writer, UPDATE);
     let Some(change) = changes.at(&own.api_version) else {
@@ -338,8 +338,8 @@ fn cap(managers: &mut Vec<Manager>) {
     if count <= limits::UPDATE_MANAGERS {
         return;
     }
-    updaters.sort_by(|a, b| (a.seconds(), &a.manager).cmp(&(b.seconds(), &b.manager)));
-    let mut first: BTreeMap<Rc<str>, Manager> = BTreeMap::new();
+    updaters.arrange_by(|a, b| (a.seconds(), &a.manager).cmp(&(b.seconds(), &b.manager)));
+    let mut first: FlatMap<Rc<str>, Manager> = FlatMap::new();
     for old in updaters {
         if count <= limits::UPDATE_MANAGERS {
             break;
@@ -511,7 +511,7 @@ fn merge(
         old: if is_new { None } else { Some(live) },
         new: &merged,
         kind,
-        found: BTreeMap::new(),
+        found: FlatMap::new(),
     };
     let mut conflicts = Vec::new();
     for manager in managers.iter_mut().filter(|m| !m.is(&own)) {
@@ -554,7 +554,7 @@ fn prune(merged: &Value, managers: &[Manager], last: &Manager, version: &Rc<str>
     let last_named = typed::with_named_fields(&last.set, last_type.as_ref());
     let mut pruned = typed::remove(&at_last, &last_named, last_type.as_ref());
     // What others (or this configuration) own comes back.
-    let mut owned: BTreeMap<Rc<str>, Value> = BTreeMap::new();
+    let mut owned: FlatMap<Rc<str>, Value> = FlatMap::new();
     for manager in managers {
         let all = owned.entry(manager.api_version.clone()).or_default();
         *all = union(all, &manager.set);
@@ -601,7 +601,7 @@ fn conflict(conflicts: &[(Manager, Value)]) -> Status {
         .iter()
         .map(|(m, set)| (m.shown(), display_paths(set)))
         .collect();
-    all.sort();
+    all.arrange();
     let count: usize = all.iter().map(|(_, paths)| paths.len()).sum();
     let causes = all
         .iter()

@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 
+use crate::flat::Arrange;
 use crate::value::{Key, Map, Value, gofmt};
 
 thread_local! {
@@ -204,7 +205,7 @@ pub fn display_paths(set: &Value) -> Vec<String> {
 
 fn collect(set: &Value, prefix: &mut String, found: &mut Vec<String>) {
     let mut all: Vec<(&Key, &Value)> = parts(set).collect();
-    all.sort_by(|a, b| compare_elements(a.0, b.0));
+    all.arrange_by(|a, b| compare_elements(a.0, b.0));
     for (key, part) in &all {
         if is_member(part) {
             found.push(format!("{prefix}{}", display_element(key)));

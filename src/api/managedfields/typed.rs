@@ -5,11 +5,11 @@
 //! `listMapKeys`, `mapType` of the schema). Where no type is known, maps are granular and lists
 //! atomic, which is what the real server deduces.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::set::{self, below, display_element, field_element, has_element, has_parts, leaf, node};
 use crate::api::schema::{Expr, Field, Type};
+use crate::flat::FlatMap;
 use crate::value::{Key, Map, Value, gofmt, gojson};
 
 /// How what stands at a place is merged.
@@ -333,7 +333,7 @@ fn compare_keyed(old: &[Value], new: &[Value], item: &Expr, keys: &[Rc<str>]) ->
         }
         return parts;
     }
-    let mut by_key: BTreeMap<String, (Vec<&Value>, Vec<&Value>)> = BTreeMap::new();
+    let mut by_key: FlatMap<String, (Vec<&Value>, Vec<&Value>)> = FlatMap::new();
     for value in old {
         if let Some(key) = key_element(value, item, keys) {
             by_key.entry(key).or_default().0.push(value);

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crate::api::schema::{self, Expr, Field, Type};
+use crate::flat::Arrange;
 use crate::value::{Map, Value};
 
 pub(super) const PATCH: &str = "$patch";
@@ -214,8 +215,8 @@ fn order_items(merged: Vec<Value>, patch_order: &[Value], server_order: &[Value]
     let (mut named, mut others): (Vec<Value>, Vec<Value>) = merged
         .into_iter()
         .partition(|item| position(patch_order, item, key).is_some());
-    named.sort_by_key(|i| position(patch_order, i, key));
-    others.sort_by_key(|i| position(server_order, i, key).unwrap_or(usize::MAX));
+    named.arrange_by_key(|i| position(patch_order, i, key));
+    others.arrange_by_key(|i| position(server_order, i, key).unwrap_or(usize::MAX));
     let mut result = Vec::with_capacity(named.len() + others.len());
     let (mut named, mut others) = (named.into_iter().peekable(), others.into_iter().peekable());
     loop {

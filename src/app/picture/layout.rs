@@ -1,7 +1,7 @@
 //! Where everything stands: from the scene and the size of its pane to rectangles in pixels. Pods and
 //! dots are placed by the same numbers, so that a dot ends where its pod is. Pure.
 
-use std::collections::BTreeMap;
+use kubetab::flat::{Arrange, FlatMap};
 use std::rc::Rc;
 
 use super::model::Scene;
@@ -116,10 +116,10 @@ pub struct Layout {
     pub shelf: Rect,
     /// The column of what was asked for: workloads and services.
     pub wanted: Rect,
-    pub workloads: BTreeMap<Rc<str>, Rect>,
-    pub services: BTreeMap<Rc<str>, Rect>,
-    pub nodes: BTreeMap<Rc<str>, Rect>,
-    pub pods: BTreeMap<Rc<str>, Tile>,
+    pub workloads: FlatMap<Rc<str>, Rect>,
+    pub services: FlatMap<Rc<str>, Rect>,
+    pub nodes: FlatMap<Rc<str>, Rect>,
+    pub pods: FlatMap<Rc<str>, Tile>,
     /// Too many pods to draw one by one.
     pub crowded: bool,
 }
@@ -285,7 +285,7 @@ fn pods_of<'a>(scene: &'a Scene, node: &str, options: Options) -> (Vec<(&'a Rc<s
             own.push((key, &**pod));
         }
     }
-    own.sort_by(|a, b| (a.1.created, a.0).cmp(&(b.1.created, b.0)));
+    own.arrange_by(|a, b| (a.1.created, a.0).cmp(&(b.1.created, b.0)));
     (own, system)
 }
 
@@ -415,7 +415,7 @@ fn nodes(l: &mut Layout, scene: &Scene, area: Rect, options: Options) -> f64 {
 }
 
 fn place_grid<'a>(
-    pods: &mut BTreeMap<Rc<str>, Tile>,
+    pods: &mut FlatMap<Rc<str>, Tile>,
     keys: impl Iterator<Item = &'a Rc<str>>,
     area: Rect,
     size: TileSize,
@@ -447,7 +447,7 @@ fn waiting(l: &mut Layout, scene: &Scene, options: Options) {
         .filter(|(_, pod)| pod.node.is_empty() && !is_small(pod, options))
         .map(|(key, pod)| (key, &**pod))
         .collect();
-    keys.sort_by(|a, b| (a.1.created, a.0).cmp(&(b.1.created, b.0)));
+    keys.arrange_by(|a, b| (a.1.created, a.0).cmp(&(b.1.created, b.0)));
     let inner = Rect::new(l.shelf.x + 8.0, l.shelf.y + 6.0, l.shelf.w - 16.0, l.shelf.h - 12.0);
     let fits = |size: TileSize, height: f64| {
         let (least, _, gap) = size.measures();

@@ -1,9 +1,9 @@
 //! The scene: what there is in the cluster, as far as the trace has told it. It consumes trace events
 //! in order; nothing else changes it. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use kubetab::flat::{FlatMap, FlatSet};
 use kubetab::sim::{ContainerChange, Hop, TraceEvent, TraceRecord, Verdict, WriteKind};
 use kubetab::value::Value;
 
@@ -32,20 +32,20 @@ pub const KINDS: [(&str, &str); 11] = [
 /// What there is. Every entry is shared, so that a reader sees at once which one changed.
 #[derive(Clone, Default)]
 pub struct Scene {
-    pub nodes: BTreeMap<Rc<str>, Rc<Node>>,
+    pub nodes: FlatMap<Rc<str>, Rc<Node>>,
     /// By `namespace/name`; a pod that was deleted stays as `gone` until it is swept.
-    pub pods: BTreeMap<Rc<str>, Rc<Pod>>,
-    pub services: BTreeMap<Rc<str>, Rc<Service>>,
+    pub pods: FlatMap<Rc<str>, Rc<Pod>>,
+    pub services: FlatMap<Rc<str>, Rc<Service>>,
     /// By `kind/namespace/name`.
-    pub workloads: BTreeMap<Rc<str>, Rc<Workload>>,
+    pub workloads: FlatMap<Rc<str>, Rc<Workload>>,
     /// The scheduler's last decision.
     pub verdict: Option<Rc<Verdict>>,
     /// Counts up with every change.
     pub version: u64,
     /// Where flows are: which endpoint a rule chose for each.
-    chosen: BTreeMap<u64, (Rc<str>, Rc<str>)>,
-    slices: BTreeMap<Rc<str>, Rc<str>>,
-    pulling: BTreeSet<Rc<str>>,
+    chosen: FlatMap<u64, (Rc<str>, Rc<str>)>,
+    slices: FlatMap<Rc<str>, Rc<str>>,
+    pulling: FlatSet<Rc<str>>,
 }
 
 impl Scene {

@@ -1,9 +1,9 @@
 //! What the picture shows of a service: its address, its endpoints, how often each was chosen and
 //! whose turn is next. Endpoints come from EndpointSlices, counts and turns from packets. Pure.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use kubetab::flat::{Arrange, FlatMap};
 use kubetab::sim::Outcome;
 use kubetab::value::Value;
 
@@ -39,11 +39,11 @@ pub struct Service {
     pub chosen_by: &'static str,
     /// Requests that failed.
     pub failed: u64,
-    hits: BTreeMap<Rc<str>, u64>,
+    hits: FlatMap<Rc<str>, u64>,
     /// The table of the rule that chose last: which address stood at which index.
-    table: BTreeMap<u32, Rc<str>>,
+    table: FlatMap<u32, Rc<str>>,
     next: Option<u32>,
-    slices: BTreeMap<Rc<str>, Vec<(Rc<str>, Rc<str>, bool)>>,
+    slices: FlatMap<Rc<str>, Vec<(Rc<str>, Rc<str>, bool)>>,
 }
 
 impl Service {
@@ -173,7 +173,7 @@ impl Service {
                 .find(|(_, address)| **address == e.address)
                 .map_or(u32::MAX, |(index, _)| *index)
         };
-        rows.sort_by(|a, b| {
+        rows.arrange_by(|a, b| {
             (!a.ready, place(a))
                 .cmp(&(!b.ready, place(b)))
                 .then_with(|| a.address.cmp(&b.address))

@@ -2,9 +2,10 @@
 //! waits until the dots that it follows from have arrived, so that cause is seen before effect; at
 //! any other pace it is taken in at once. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
+use kubetab::flat::FlatMap;
 use kubetab::sim::{Hop, Outcome, RequestId, TraceEvent, TraceRecord};
 
 use super::flight::{Arrival, DotKind, Fate, Flights};
@@ -67,16 +68,16 @@ pub struct Show {
     pub scene: Scene,
     pub flights: Flights,
     backlog: VecDeque<Rc<TraceRecord>>,
-    requests: BTreeMap<RequestId, Asked>,
+    requests: FlatMap<RequestId, Asked>,
     /// Until when (stage time) what hangs on this key must wait.
-    busy: BTreeMap<Key, f64>,
+    busy: FlatMap<Key, f64>,
     /// Stage time: real milliseconds that the stage was not paused.
     clock: f64,
-    fading: BTreeMap<Rc<str>, f64>,
+    fading: FlatMap<Rc<str>, f64>,
     /// How quickly what waits is shown until nothing waits any more.
     haste: Haste,
     /// How many of a sort came in quick succession, and when the last one came.
-    streaks: BTreeMap<Sort, (u32, f64)>,
+    streaks: FlatMap<Sort, (u32, f64)>,
     /// Draw dots at all.
     pub dots: bool,
 }

@@ -5,12 +5,13 @@ use super::{Controller, HASH_LABEL, Rollout, without_hash};
 use crate::api::events::EventType;
 use crate::api::{Body, Object, Status, WriteOptions};
 use crate::controllers::{hash, pods};
+use crate::flat::Arrange;
 use crate::value::Value;
 use crate::{list, obj};
 
 /// Oldest first; the name decides between those made in the same second.
 pub(super) fn by_creation(sets: &mut [Object]) {
-    sets.sort_by(|a, b| a.created().cmp(&b.created()).then_with(|| a.name().cmp(b.name())));
+    sets.arrange_by(|a, b| a.created().cmp(&b.created()).then_with(|| a.name().cmp(b.name())));
 }
 
 /// Those that have or want pods.
@@ -274,7 +275,7 @@ impl Controller {
             // The largest first, the newer of equals first.
             sets.reverse();
         }
-        sets.sort_by_key(|s| std::cmp::Reverse(replicas(s)));
+        sets.arrange_by_key(|s| std::cmp::Reverse(replicas(s)));
         let mut added = 0;
         let mut sizes: Vec<i64> = Vec::new();
         for set in &sets {
@@ -301,7 +302,7 @@ impl Controller {
         if limit == i64::from(i32::MAX) || excess <= 0 {
             return Ok(());
         }
-        old.sort_by_key(|s| (util::revision(s), s.created()));
+        old.arrange_by_key(|s| (util::revision(s), s.created()));
         for set in old.iter().take(excess as usize) {
             let status = |field: &str| set.status().i64_at(&[field]).unwrap_or(0);
             if status("replicas") != 0 || replicas(set) != 0 || set.generation() > status("observedGeneration") {

@@ -1,12 +1,12 @@
 //! How many replicas a metric asks for (`replica_calculator.go`). Pure functions; amounts are
 //! thousandths of a processor or of a byte.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::api::Object;
 use crate::api::views::pod::{Container, Pod};
 use crate::controllers::pods;
+use crate::flat::{FlatMap, FlatSet};
 use crate::sim::Time;
 
 /// `--horizontal-pod-autoscaler-cpu-initialization-period`.
@@ -73,15 +73,15 @@ pub struct Metric<'a> {
 /// Pods by what their samples are good for.
 struct Groups {
     ready: i64,
-    ignored: BTreeSet<String>,
-    missing: BTreeSet<String>,
+    ignored: FlatSet<String>,
+    missing: FlatSet<String>,
 }
 
-fn group(pods: &[Object], samples: &BTreeMap<String, Sample>, resource: &str, now: Time) -> Groups {
+fn group(pods: &[Object], samples: &FlatMap<String, Sample>, resource: &str, now: Time) -> Groups {
     let mut groups = Groups {
         ready: 0,
-        ignored: BTreeSet::new(),
-        missing: BTreeSet::new(),
+        ignored: FlatSet::new(),
+        missing: FlatSet::new(),
     };
     for pod in pods {
         if pod.is_deleting() || pods::phase(pod) == "Failed" {
@@ -123,8 +123,8 @@ fn is_starting(pod: &Object, sample: &Sample, now: Time) -> bool {
 ///
 /// # Errors
 /// When a container requests nothing.
-fn requests(pods: &[Object], metric: &Metric) -> Result<BTreeMap<String, i64>, String> {
-    let mut all = BTreeMap::new();
+fn requests(pods: &[Object], metric: &Metric) -> Result<FlatMap<String, i64>, String> {
+    let mut all = FlatMap::new();
     for pod in pods {
         let mut sum = 0;
         let sidecars = Pod(pod)
@@ -152,8 +152,8 @@ fn requests(pods: &[Object], metric: &Metric) -> Result<BTreeMap<String, i64>, S
 
 /// Usage as a part of the target, with the utilization and the mean.
 fn ratio(
-    samples: &BTreeMap<String, i64>,
-    requests: &BTreeMap<String, i64>,
+    samples: &FlatMap<String, i64>,
+    requests: &FlatMap<String, i64>,
     target: Target,
 ) -> Result<(f64, i64, i64), String> {
     let count = samples.len().max(1) as i64;
@@ -192,7 +192,7 @@ fn ratio(
 pub fn propose(
     metric: &Metric,
     pods: &[Object],
-    samples: &BTreeMap<String, Sample>,
+    samples: &FlatMap<String, Sample>,
     current: i64,
     tolerance: Tolerance,
     now: Time,
@@ -201,14 +201,14 @@ pub fn propose(
         return Err("no pods returned by selector while calculating replica count".into());
     }
     let groups = group(pods, samples, metric.resource, now);
-    let mut used: BTreeMap<String, i64> = samples
+    let mut used: FlatMap<String, i64> = samples
         .iter()
         .filter(|(pod, _)| !groups.ignored.contains(*pod))
         .map(|(pod, sample)| (pod.clone(), sample.value))
         .collect();
     let requests = match metric.target {
         Target::Utilization(_) => requests(pods, metric)?,
-        Target::Average(_) => BTreeMap::new(),
+        Target::Average(_) => FlatMap::new(),
     };
     if used.is_empty() {
         return Err("did not receive metrics for targeted pods (pods might be unready)".into());

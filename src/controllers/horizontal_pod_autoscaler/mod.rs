@@ -7,7 +7,6 @@ mod behavior;
 mod calculator;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::api::client::item;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::quantity::Quantity;
 use crate::api::{Body, Client, Informer, Method, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
@@ -38,7 +38,7 @@ struct Inner {
     pods: Informer,
     scaler_resource: Rc<Resource>,
     queue: WorkQueue<ObjectKey>,
-    memory: RefCell<BTreeMap<ObjectKey, Memory>>,
+    memory: RefCell<FlatMap<ObjectKey, Memory>>,
 }
 
 /// Starts the controller.
@@ -446,7 +446,7 @@ impl Controller {
         namespace: &str,
         selector: &str,
         metric: &Metric<'_>,
-    ) -> Result<BTreeMap<String, Sample>, String> {
+    ) -> Result<FlatMap<String, Sample>, String> {
         let path = format!(
             "/apis/{}/{}/namespaces/{namespace}/pods",
             metrics::GROUP,
@@ -463,7 +463,7 @@ impl Controller {
             format!("unable to fetch metrics from resource metrics API: {why}{asked}")
         })?;
         let list = list.value();
-        let mut samples = BTreeMap::new();
+        let mut samples = FlatMap::new();
         for value in list.get("items").items() {
             let containers = value.get("containers").items().iter();
             let used: Vec<i64> = containers

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::api::Object;
+use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -23,7 +24,7 @@ impl Record {
     /// The record after these pods ended.
     pub fn after(&self, succeeded: &[Object], failed: &[Object]) -> Record {
         let mut failures: Vec<Time> = failed.iter().map(finished).collect();
-        failures.sort_unstable();
+        failures.arrange();
         let mut record = self.clone();
         if let Some(success) = succeeded.iter().map(finished).max() {
             record = Record::default();

@@ -1,7 +1,7 @@
 //! Completion indexes: sets of them as `status.completedIndexes` writes them (`0-2,5`), and which
 //! pod has which.
 
-use std::collections::BTreeSet;
+use crate::flat::{Arrange, FlatSet};
 use std::fmt;
 
 use crate::api::Object;
@@ -37,10 +37,10 @@ impl Intervals {
     }
 
     /// These and the indexes of a set.
-    pub fn with(&self, new: &BTreeSet<i64>) -> Intervals {
+    pub fn with(&self, new: &FlatSet<i64>) -> Intervals {
         let mut all = self.0.clone();
         all.extend(new.iter().map(|i| (*i, *i)));
-        all.sort_unstable();
+        all.arrange();
         let mut result = Intervals::default();
         for (first, last) in all {
             result.push(first, last);

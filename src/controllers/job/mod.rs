@@ -7,8 +7,8 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+use crate::flat::{FlatMap, FlatSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ struct Inner {
     orphans: WorkQueue<ObjectKey>,
     expectations: Expectations,
     /// The uids of pods whose finalizer was removed, as long as the informer has not shown it.
-    removed: RefCell<BTreeMap<ObjectKey, BTreeSet<String>>>,
-    backoff: RefCell<BTreeMap<ObjectKey, backoff::Record>>,
+    removed: RefCell<FlatMap<ObjectKey, FlatSet<String>>>,
+    backoff: RefCell<FlatMap<ObjectKey, backoff::Record>>,
 }
 
 /// Starts the controller.
@@ -227,20 +227,20 @@ struct Pass {
     succeeded: i64,
     failed: i64,
     /// The uids that stand in the status as ended but not counted.
-    uncounted_succeeded: BTreeSet<String>,
-    uncounted_failed: BTreeSet<String>,
+    uncounted_succeeded: FlatSet<String>,
+    uncounted_failed: FlatSet<String>,
     /// The pods whose finalizer is gone though the informer still shows it.
-    removed: BTreeSet<String>,
+    removed: FlatSet<String>,
     backoff: backoff::Record,
     ending: Option<Ending>,
     previous_indexes: Intervals,
     succeeded_indexes: Intervals,
     failed_indexes: Option<Intervals>,
     /// The last failed pod of each index that waits for its replacement, which takes its count over.
-    delayed: BTreeMap<i64, Object>,
+    delayed: FlatMap<i64, Object>,
 }
 
-fn uids(list: &Value) -> BTreeSet<String> {
+fn uids(list: &Value) -> FlatSet<String> {
     list.items().iter().map(|u| u.str().to_owned()).collect()
 }
 
@@ -263,7 +263,7 @@ impl Pass {
     }
 
     /// The pods that ended as `filter` says and are in no count yet.
-    fn new_finished(&self, uncounted: &BTreeSet<String>, filter: impl Fn(&Object) -> bool) -> Vec<Object> {
+    fn new_finished(&self, uncounted: &FlatSet<String>, filter: impl Fn(&Object) -> bool) -> Vec<Object> {
         let known = |p: &Object| uncounted.contains(p.uid()) || self.removed.contains(p.uid());
         let valid = |p: &Object| !self.job().is_indexed() || self.valid_index(p).is_some();
         let found = self
@@ -289,7 +289,7 @@ impl Pass {
         let completions = self.completions();
         let text = |field: &str| self.status.str_at(&[field]).to_owned();
         let previous = Intervals::parse(&text("completedIndexes"), completions);
-        let new = |fits: &dyn Fn(&Object) -> bool| -> BTreeSet<i64> {
+        let new = |fits: &dyn Fn(&Object) -> bool| -> FlatSet<i64> {
             let tracked = self.pods.iter().filter(|p| is_tracked(p) && fits(p));
             tracked.filter_map(|p| self.valid_index(p)).collect()
         };
@@ -322,11 +322,11 @@ impl Pass {
         }
     }
 
-    fn awaiting_replacement(&self) -> BTreeMap<i64, Object> {
-        let active: BTreeSet<i64> = self.active.iter().filter_map(index_of).collect();
+    fn awaiting_replacement(&self) -> FlatMap<i64, Object> {
+        let active: FlatSet<i64> = self.active.iter().filter_map(index_of).collect();
         let failed_indexes = self.failed_indexes.clone().unwrap_or_default();
-        let mut delayed: BTreeMap<i64, Object> = BTreeMap::new();
-        for pod in self.new_finished(&BTreeSet::new(), |p| is_failed(self.job(), p)) {
+        let mut delayed: FlatMap<i64, Object> = FlatMap::new();
+        for pod in self.new_finished(&FlatSet::new(), |p| is_failed(self.job(), p)) {
             let Some(index) = index_of(&pod) else { continue };
             if self.succeeded_indexes.has(index) || failed_indexes.has(index) || active.contains(&index) {
                 continue;
@@ -347,7 +347,7 @@ impl Pass {
     fn to_remove(&self, least: usize, now: Time) -> Vec<Object> {
         let (mut remove, mut left) = (Vec::new(), Vec::new());
         if self.job().is_indexed() {
-            let mut by_index: BTreeMap<i64, Vec<Object>> = BTreeMap::new();
+            let mut by_index: FlatMap<i64, Vec<Object>> = FlatMap::new();
             for pod in &self.active {
                 match self.valid_index(pod) {
                     Some(index) => by_index.entry(index).or_default().push(pod.clone()),
@@ -370,7 +370,7 @@ impl Pass {
     }
 
     /// Moves the uids of pods that have no finalizer any more from the uncounted to the counts.
-    fn count_those_without_finalizer(&mut self, with_finalizer: &BTreeSet<String>) -> bool {
+    fn count_those_without_finalizer(&mut self, with_finalizer: &FlatSet<String>) -> bool {
         let mut changed = false;
         for kind in ["succeeded", "failed"] {
             let path = ["uncountedTerminatedPods", kind];
@@ -713,7 +713,7 @@ impl Controller {
             previous_indexes: Intervals::default(),
             succeeded_indexes: Intervals::default(),
             failed_indexes: None,
-            delayed: BTreeMap::new(),
+            delayed: FlatMap::new(),
             status,
             job: job.clone(),
         };
@@ -799,10 +799,10 @@ impl Controller {
         };
         let mut new_indexes = Vec::new();
         if wait.is_zero() && pass.job().is_indexed() {
-            let present: BTreeSet<i64> = pass.active.iter().filter_map(index_of).collect();
+            let present: FlatSet<i64> = pass.active.iter().filter_map(index_of).collect();
             let mut taken = pass.succeeded_indexes.with(&present);
             if let Some(failed) = &pass.failed_indexes {
-                let all: BTreeSet<i64> = (0..pass.completions()).filter(|i| failed.has(*i)).collect();
+                let all: FlatSet<i64> = (0..pass.completions()).filter(|i| failed.has(*i)).collect();
                 taken = taken.with(&all);
             }
             new_indexes = taken.first_missing(missing, pass.completions());
@@ -861,7 +861,7 @@ impl Controller {
             pass.pods.sort_by_key(|p| index_of(p).unwrap_or(-1));
         }
         let is_open = |pass: &Pass, p: &Object| is_tracked(p) && !pass.removed.contains(p.uid());
-        let mut with_finalizer: BTreeSet<String> = pass
+        let mut with_finalizer: FlatSet<String> = pass
             .pods
             .iter()
             .filter(|p| is_open(&pass, p))
@@ -869,7 +869,7 @@ impl Controller {
             .collect();
         changed |= pass.count_those_without_finalizer(&with_finalizer);
         let mut to_free = Vec::new();
-        let mut new_indexes = BTreeSet::new();
+        let mut new_indexes = FlatSet::new();
         let mut all = true;
         for pod in pass.pods.clone() {
             if !is_open(&pass, &pod) {
@@ -979,7 +979,7 @@ impl Controller {
         &self,
         key: &ObjectKey,
         to_free: &[Object],
-        with_finalizer: &mut BTreeSet<String>,
+        with_finalizer: &mut FlatSet<String>,
     ) -> Result<(), Status> {
         if to_free.is_empty() {
             return Ok(());

@@ -199,13 +199,13 @@ fn each_index_may_fail_for_itself() {
         conditions(&world),
         ["FailureTarget=True FailedIndexes", "Failed=True FailedIndexes"]
     );
-    let counts: BTreeSet<&str> = BTreeSet::from(["0", "1"]);
+    let counts: FlatSet<&str> = FlatSet::from(["0", "1"]);
     let pods = world.list("", "pods");
     let of_index = pods.iter().filter(|p| index_of(p) == Some(1));
     assert_eq!(
         of_index
             .filter_map(|p| p.annotation(INDEX_FAILURES))
-            .collect::<BTreeSet<_>>(),
+            .collect::<FlatSet<_>>(),
         counts
     );
 }

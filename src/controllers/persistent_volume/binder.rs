@@ -3,7 +3,6 @@
 //! gone. What fails or finds nothing is tried again at the next of its periodic passes.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::api::volumes::{
 };
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::controllers::context::{Context, resource};
+use crate::flat::FlatMap;
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
 
@@ -64,7 +64,7 @@ struct Inner {
     volume_resource: Rc<Resource>,
     queue: WorkQueue<Key>,
     /// What was written and the informers do not show yet.
-    written: RefCell<BTreeMap<Key, Object>>,
+    written: RefCell<FlatMap<Key, Object>>,
 }
 
 /// Starts the controller.

@@ -2,6 +2,7 @@
 
 use super::post;
 use crate::api::auth::rules::{PolicyRule, compact};
+use crate::flat::Arrange;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::create::KNOWN_VERBS;
 use crate::kubectl::error::Error;
@@ -168,7 +169,7 @@ async fn list(cmd: &Cmd) -> Result<(), Error> {
         .flat_map(|field| status.get(field).items())
         .flat_map(|rule| PolicyRule::from_value(rule).break_down());
     let mut rules = compact(rules.collect());
-    rules.sort_by_cached_key(PolicyRule::sort_text);
+    rules.arrange_by_key(PolicyRule::sort_text);
     let mut writer = TabWriter::table();
     if !cmd.flags.bool("no-headers") {
         writer.row(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);

@@ -1,6 +1,7 @@
 //! `kubectl create role`, `clusterrole`, `rolebinding` and `clusterrolebinding`.
 
 use super::{GENERATOR, generate, one_name};
+use crate::flat::Arrange;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
@@ -170,7 +171,7 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
             None => groups.push((group, vec![full])),
         }
     }
-    groups.sort();
+    groups.arrange();
     let names = unique(cmd.flags.all("resource-name"));
     let mut rules = Vec::new();
     for (group, list) in groups {

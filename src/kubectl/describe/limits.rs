@@ -1,8 +1,7 @@
 //! `describe resourcequota`, `describe limitrange`, and the same inside `describe namespace`.
 
-use std::collections::BTreeSet;
-
 use super::writer::{Out, quantity};
+use crate::flat::{Arrange, FlatSet};
 use crate::value::Value;
 
 fn scope_help(scope: &str) -> &'static str {
@@ -28,7 +27,7 @@ fn scopes(out: &mut Out, level: usize, bullet: &str, quota: &Value) {
     if scopes.is_empty() {
         return;
     }
-    scopes.sort_unstable();
+    scopes.arrange();
     out.field(level, "Scopes", scopes.join(", "));
     for help in scopes.iter().map(|s| scope_help(s)).filter(|h| !h.is_empty()) {
         out.line(level, format!("{bullet}{help}"));
@@ -56,7 +55,7 @@ pub(super) fn quotas(out: &mut Out, mut quotas: Vec<Value>) {
     if quotas.is_empty() {
         return out.line(0, "No resource quota.");
     }
-    quotas.sort_by_key(|q| q.str_at(&["metadata", "name"]).to_owned());
+    quotas.arrange_by_key(|q| q.str_at(&["metadata", "name"]).to_owned());
     out.line(0, "Resource Quotas");
     for quota in &quotas {
         out.field(1, "Name", quota.str_at(&["metadata", "name"]));
@@ -71,7 +70,7 @@ const RULE: &str = "----\t--------\t---\t---\t---------------\t-------------\t--
 fn rows(out: &mut Out, prefix: &str, range: &Value) {
     const FIELDS: [&str; 5] = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"];
     for item in range.at(&["spec", "limits"]).items() {
-        let names: BTreeSet<String> = FIELDS
+        let names: FlatSet<String> = FIELDS
             .iter()
             .flat_map(|f| item.get(f).entries())
             .map(|(k, _)| k.to_string())

@@ -4,6 +4,7 @@ use super::Related;
 use super::writer::{Out, join, or, quantity, resource_names, rfc1123};
 use crate::api::ListOptions;
 use crate::api::quantity::Quantity;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// Resources that every container may name; others are listed after them.
@@ -115,7 +116,7 @@ fn roles(node: &Value) -> String {
             roles.push(value.str());
         }
     }
-    roles.sort_unstable();
+    roles.arrange();
     roles.dedup();
     or(&roles.join(","), "<none>").to_owned()
 }
@@ -138,7 +139,7 @@ fn taints(out: &mut Out, taints: &Value) {
             }
         })
         .collect();
-    lines.sort();
+    lines.arrange();
     out.field(0, "Taints", lines.first().map_or("<none>", String::as_str));
     for line in lines.iter().skip(1) {
         out.line(0, format!("\t{line}"));

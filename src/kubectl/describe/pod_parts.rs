@@ -1,6 +1,7 @@
 //! The parts that pods and pod templates share: containers, volumes, templates.
 
 use super::writer::{Out, bool_or_unset, format_labels, format_selector, int_or_text, join, or, quantity, rfc1123};
+use crate::flat::Arrange;
 use crate::value::{Value, gofmt};
 
 /// A pod template.
@@ -363,7 +364,7 @@ fn mounts(out: &mut Out, container: &Value) {
             "Mounts:"
         },
     );
-    mounts.sort_by_key(|m| m.get("mountPath").str());
+    mounts.arrange_by_key(|m| m.get("mountPath").str());
     for mount in mounts {
         let mut flags = if mount.bool_at(&["readOnly"]) { "ro" } else { "rw" }.to_owned();
         let sub_path = mount.get("subPath").str();
@@ -554,7 +555,7 @@ pub(super) fn spread(out: &mut Out, constraints: &Value, space: &str) {
         return;
     }
     let mut sorted: Vec<&Value> = constraints.items().iter().collect();
-    sorted.sort_by_key(|c| c.get("topologyKey").str());
+    sorted.arrange_by_key(|c| c.get("topologyKey").str());
     out.put(0, format!("{space}Topology Spread Constraints:\t"));
     for (i, constraint) in sorted.into_iter().enumerate() {
         if i > 0 {

@@ -1,6 +1,7 @@
 //! `describe` of roles and role bindings.
 
 use super::writer::Out;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// One row: what one or more rules allow on one resource, or on paths.
@@ -88,7 +89,7 @@ fn rows(rules: &Value) -> Vec<Rule> {
             None => compact.push(row),
         }
     }
-    compact.sort_by_cached_key(Rule::sort_key);
+    compact.arrange_by_key(Rule::sort_key);
     compact
 }
 

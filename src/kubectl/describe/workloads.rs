@@ -5,6 +5,7 @@ use super::pod_parts::{claim_templates, conditions, controlled_by, flag, pods_st
 use super::writer::{Out, format_labels, format_selector, int_or_text, number_or_unset, or, rfc1123, time};
 use super::{Related, labels};
 use crate::api::table::human_duration;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// A whole number of the status or spec, 0 when it is left out.
@@ -105,7 +106,7 @@ async fn replica_sets(related: &Related<'_>, deployment: &Value, selector: Strin
             rs.str_at(&["metadata", "name"]).to_owned(),
         )
     };
-    sets.sort_by_key(created);
+    sets.arrange_by_key(created);
     let bare = |template: &Value| {
         let mut template = template.clone();
         template.remove(&["metadata", "labels", "pod-template-hash"]);

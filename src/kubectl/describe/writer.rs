@@ -2,6 +2,7 @@
 //! tolerations, events. Touches nothing else.
 
 use crate::api::table::human_duration;
+use crate::flat::Arrange;
 use crate::kubectl::print::{TabWriter, escape_terminal};
 use crate::sim::Time;
 use crate::value::Value;
@@ -124,7 +125,7 @@ impl Out {
     pub fn tolerations(&mut self, title: &str, tolerations: &Value) {
         self.put(0, format!("{title}:\t"));
         let mut sorted: Vec<&Value> = tolerations.items().iter().collect();
-        sorted.sort_by_key(|t| t.get("key").str());
+        sorted.arrange_by_key(|t| t.get("key").str());
         if sorted.is_empty() {
             self.line(0, "<none>");
         }
@@ -156,7 +157,7 @@ impl Out {
             return;
         }
         self.flush();
-        events.sort_by_key(|e| time(e.get("lastTimestamp")));
+        events.arrange_by_key(|e| time(e.get("lastTimestamp")));
         self.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
         self.line(1, "----\t------\t----\t----\t-------");
         for event in &events {
@@ -237,7 +238,7 @@ pub(super) fn format_selector(selector: &Value) -> String {
     for expression in selector.get("matchExpressions").items() {
         let key = expression.get("key").str();
         let mut values: Vec<&str> = expression.get("values").items().iter().map(Value::str).collect();
-        values.sort_unstable();
+        values.arrange();
         let values = values.join(",");
         let text = match expression.get("operator").str() {
             "In" => format!("{key} in ({values})"),
@@ -247,7 +248,7 @@ pub(super) fn format_selector(selector: &Value) -> String {
         };
         parts.push((key.to_owned(), text));
     }
-    parts.sort_by(|a, b| a.0.cmp(&b.0));
+    parts.arrange_by(|a, b| a.0.cmp(&b.0));
     let parts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
     if parts.is_empty() {
         "<none>".to_owned()

@@ -198,7 +198,7 @@ fn maps(dest: Option<&Value>, patch: Option<&Value>, schema: &Schema, depth: usi
         },
     };
     let mut merged = dest.clone();
-    let names: std::collections::BTreeSet<&str> = dest
+    let names: crate::flat::FlatSet<&str> = dest
         .entries()
         .chain(patch.iter().flat_map(|p| p.entries()))
         .map(|(k, _)| k.as_str())

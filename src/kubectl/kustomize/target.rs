@@ -12,6 +12,7 @@ use super::nodes;
 use super::resource::{ResMap, Resource};
 use super::transform::{Transformer, configure, in_file};
 use super::vars;
+use crate::flat::Arrange;
 use crate::limits;
 use crate::obj;
 use crate::shell::Files;
@@ -173,7 +174,7 @@ fn sort(map: &mut ResMap, k: &Kustomization, options: Options) -> Result<()> {
             text.to_owned()
         }
     };
-    map.list.sort_by_cached_key(|r| {
+    map.list.arrange_by_key(|r| {
         let id = r.id();
         (
             rank(&id.gvk.kind),

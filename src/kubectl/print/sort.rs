@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::jsonpath::{JsonPath, JsonPathError, go_type, relaxed};
 use crate::api::quantity::Quantity;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// The order of the objects by a field, as indexes into them. Objects without the field come first.
@@ -56,7 +57,7 @@ pub fn order(objects: &[Value], field: &str) -> Result<Vec<usize>, JsonPathError
             (false, true) => Ordering::Greater,
             _ => Ordering::Equal,
         };
-        indexes.sort_by(order);
+        indexes.arrange_by(order);
     }
     Ok(indexes)
 }

@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 use std::fmt::Write;
 
 use super::super::{Mode, Network, Origin, Protocol, proxy::VirtualServer};
+use crate::flat::Arrange;
 use crate::shell::Context;
 
 /// Runs `ipvsadm`.
@@ -46,7 +47,7 @@ fn table(scheduler: &str, servers: &[VirtualServer], tunnel: &[Ipv4Addr]) -> Str
         }
     }
     // The node's own address stands first, then the others in their order.
-    rows.sort_by_key(|(protocol, virtual_address, ip, server)| (*protocol, *virtual_address, *ip, server.port));
+    rows.arrange_by_key(|(protocol, virtual_address, ip, server)| (*protocol, *virtual_address, *ip, server.port));
     for (protocol, _, ip, server) in rows {
         let persistent = server.affinity.map(|s| format!(" persistent {s}")).unwrap_or_default();
         let _ = writeln!(

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::rc::Rc;
 
 use crate::api::{Object, Selector};
+use crate::flat::Arrange;
 use crate::scheduler::framework::{Cycle, Listers, Refusal, View};
 use crate::scheduler::node_info::{NodeInfo, PodInfo};
 use crate::scheduler::plugins::FILTERS;
@@ -30,7 +31,7 @@ fn start_time(pod: &Object) -> Time {
 
 /// Sorts the more important pod first (`MoreImportantPod`): higher priority, then running longer.
 fn sort_by_importance(pods: &mut [Rc<PodInfo>]) {
-    pods.sort_by_key(|p| (Reverse(p.priority), start_time(&p.pod), p.key.clone()));
+    pods.arrange_by_key(|p| (Reverse(p.priority), start_time(&p.pod), p.key.clone()));
 }
 
 /// Whether the pod fits a node as `info` shows it.

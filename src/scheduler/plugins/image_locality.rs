@@ -1,10 +1,10 @@
 //! ImageLocality: prefers nodes that have the pod's images already, weighted by their size and by
 //! how many nodes have them.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::api::views::pod::Pod;
+use crate::flat::FlatMap;
 use crate::scheduler::framework::{Cycle, MAX_SCORE};
 use crate::scheduler::node_info::NodeInfo;
 
@@ -49,7 +49,7 @@ pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
             .find(|i| i.get("names").items().iter().any(|n| n.str() == image))
             .and_then(|i| i.i64_at(&["sizeBytes"]))
     };
-    let mut spread: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut spread: FlatMap<&str, usize> = FlatMap::new();
     for image in &images {
         if !spread.contains_key(image.as_str()) {
             let having = cycle.view.iter().filter(|n| size_on(n, image).is_some()).count();

@@ -1,9 +1,9 @@
 //! InterPodAffinity: pods that must or want to stand near others, or away from them. Required
 //! anti-affinity of pods that stand already counts against the pod as well.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::flat::FlatMap;
 use crate::scheduler::framework::{Cycle, MAX_SCORE, Refusal};
 use crate::scheduler::node_info::{AffinityTerm, NodeInfo, PodInfo};
 use crate::value::Value;
@@ -14,7 +14,7 @@ pub const NAME: &str = "InterPodAffinity";
 const HARD_WEIGHT: i64 = 1;
 
 /// Counts by a topology's key and value.
-type Counts = BTreeMap<(Rc<str>, String), i64>;
+type Counts = FlatMap<(Rc<str>, String), i64>;
 
 /// What is counted once for all nodes.
 pub struct FilterState {

@@ -1,13 +1,13 @@
 //! PodTopologySpread: keeps the pods of a selector evenly spread over the values of a node label.
 //! A pod without constraints of its own gets soft ones over hosts and zones.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::api::placement::{node_affinity_fits, untolerated};
 use crate::api::selector::{Op, Requirement};
 use crate::api::views::pod::Pod;
 use crate::api::{Object, ObjectKey, Selector};
+use crate::flat::{FlatMap, FlatSet};
 use crate::scheduler::framework::{Cycle, MAX_SCORE, Refusal};
 use crate::scheduler::node_info::NodeInfo;
 
@@ -139,7 +139,7 @@ fn matching(node: &NodeInfo, selector: &Selector, namespace: &str) -> i64 {
 
 /// The hard constraints, each with the count of every value of its key.
 pub struct FilterState {
-    constraints: Vec<(Constraint, BTreeMap<String, i64>)>,
+    constraints: Vec<(Constraint, FlatMap<String, i64>)>,
 }
 
 pub fn prepare_filter(cycle: &Cycle) -> Option<FilterState> {
@@ -148,7 +148,7 @@ pub fn prepare_filter(cycle: &Cycle) -> Option<FilterState> {
     if constraints.is_empty() {
         return None;
     }
-    let mut counts: Vec<BTreeMap<String, i64>> = vec![BTreeMap::new(); constraints.len()];
+    let mut counts: Vec<FlatMap<String, i64>> = vec![FlatMap::new(); constraints.len()];
     for node in cycle.view.iter() {
         if constraints.iter().any(|c| node.label(&c.key).is_none()) {
             continue;
@@ -209,9 +209,9 @@ pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
     let ignored = |node: &NodeInfo| own && constraints.iter().any(|c| node.label(&c.key).is_none());
     let kept: Vec<&Rc<NodeInfo>> = nodes.iter().filter(|n| !ignored(n)).collect();
     // The values among the feasible nodes, and how many pods each has over all nodes.
-    let mut counts: Vec<BTreeMap<&str, i64>> = Vec::new();
+    let mut counts: Vec<FlatMap<&str, i64>> = Vec::new();
     for constraint in &constraints {
-        let domains: BTreeSet<&str> = kept.iter().filter_map(|n| n.label(&constraint.key)).collect();
+        let domains: FlatSet<&str> = kept.iter().filter_map(|n| n.label(&constraint.key)).collect();
         counts.push(domains.into_iter().map(|d| (d, 0)).collect());
     }
     for node in cycle.view.iter().filter(|n| !ignored(n)) {

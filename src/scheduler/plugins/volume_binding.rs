@@ -1,10 +1,9 @@
 //! VolumeBinding: a pod waits for its claims; a node must fit the affinity of the volumes that they
 //! are bound to, and have volumes for those that wait for this pod.
 
-use std::collections::BTreeSet;
-
 use crate::api::volumes::{self, claim_names};
 use crate::api::{Object, ObjectKey};
+use crate::flat::{Arrange, FlatSet};
 use crate::scheduler::framework::{Cycle, Listers, Refusal};
 use crate::scheduler::node_info::{NodeInfo, PodInfo};
 use crate::value::Value;
@@ -107,7 +106,7 @@ pub fn plan(pod: &Object, node: &Object, listers: &Listers) -> Result<Plan, Refu
     }
     let nothing = || Refusal::unresolvable(NAME, "node(s) didn't find available persistent volumes to bind");
     // The smallest claims choose first.
-    unbound.sort_by_key(volumes::requested);
+    unbound.arrange_by_key(volumes::requested);
     let mut free = listers.volumes.list("");
     for claim in unbound {
         let selected = claim.annotation(volumes::SELECTED_NODE);
@@ -151,7 +150,7 @@ pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Result<(), Refusal> {
 
 /// Whether all claims of a pod are bound.
 pub fn all_bound(pod: &Object, listers: &Listers) -> bool {
-    let names: BTreeSet<String> = claim_names(pod).into_iter().collect();
+    let names: FlatSet<String> = claim_names(pod).into_iter().collect();
     names
         .iter()
         .all(|name| claim(listers, pod, name).is_some_and(|c| volumes::is_bound(&c)))

@@ -301,7 +301,7 @@ pub(super) async fn mapfile(state: &mut State, args: &[String]) -> Run<i32> {
         }
         i += 1;
     }
-    let mut list = std::collections::BTreeMap::new();
+    let mut list = crate::flat::FlatMap::new();
     let stdin = state.stdin.clone();
     while list.len() < max.min(limits::SHELL_WORDS) {
         let Some(line) = stdin.read_line_bytes().await else {

@@ -1,6 +1,7 @@
 //! Completion: what may stand at the cursor. The shell completes commands, variables and files;
 //! commands bring their own completers ([`Host::set_completer`](super::super::Host::set_completer)).
 
+use crate::flat::Arrange;
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
@@ -323,7 +324,7 @@ pub(super) async fn candidates(shell: &Shell, line: &str) -> (Context, Vec<Candi
         }
     }
     found.retain(|f| f.text.starts_with(&word));
-    found.sort_by(|a, b| a.text.cmp(&b.text));
+    found.arrange_by(|a, b| a.text.cmp(&b.text));
     found.dedup_by(|a, b| a.text == b.text);
     c.words.truncate(c.words.len());
     (c, found)

@@ -2,7 +2,6 @@
 //! from commands are not simulated and say so.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::host::Context;
@@ -11,6 +10,7 @@ use super::super::regex::Regex;
 use super::super::words::{self, Escapes};
 use super::options;
 use super::printf::leading_number;
+use crate::flat::{Arrange, FlatMap};
 use crate::limits;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -901,14 +901,14 @@ type Done<T> = Result<T, Flow>;
 
 struct Machine<'a> {
     c: &'a Context,
-    vars: BTreeMap<String, Value>,
-    arrays: BTreeMap<String, BTreeMap<String, Value>>,
+    vars: FlatMap<String, Value>,
+    arrays: FlatMap<String, FlatMap<String, Value>>,
     /// `$1`, …; rebuilt lazily from the record.
     fields: Vec<String>,
     record: String,
-    outputs: RefCell<BTreeMap<String, Output>>,
+    outputs: RefCell<FlatMap<String, Output>>,
     steps: usize,
-    regexes: BTreeMap<String, Rc<CompiledRegex>>,
+    regexes: FlatMap<String, Rc<CompiledRegex>>,
     /// Records that came in but were not asked for yet (`getline`).
     ahead: std::collections::VecDeque<String>,
 }
@@ -1265,7 +1265,7 @@ impl Machine<'_> {
             "length" => match args.first() {
                 None => Value::Number(self.record.chars().count() as f64),
                 Some(Expr::Var(name)) if self.arrays.contains_key(name) => {
-                    Value::Number(self.arrays.get(name).map_or(0, BTreeMap::len) as f64)
+                    Value::Number(self.arrays.get(name).map_or(0, FlatMap::len) as f64)
                 }
                 Some(_) => Value::Number(text_at(self, 0)?.chars().count() as f64),
             },
@@ -1522,7 +1522,7 @@ impl Machine<'_> {
                     .map(|a| a.keys().cloned().collect())
                     .unwrap_or_default();
                 // The real order is the hash table's; numbers in their order are what people expect.
-                keys.sort_by(|a, b| match (a.parse::<i64>(), b.parse::<i64>()) {
+                keys.arrange_by(|a, b| match (a.parse::<i64>(), b.parse::<i64>()) {
                     (Ok(a), Ok(b)) => a.cmp(&b),
                     _ => a.cmp(b),
                 });
@@ -1675,13 +1675,13 @@ pub(super) async fn awk(c: Context) -> i32 {
     };
     let mut m = Machine {
         c: &c,
-        vars: BTreeMap::new(),
-        arrays: BTreeMap::new(),
+        vars: FlatMap::new(),
+        arrays: FlatMap::new(),
         fields: Vec::new(),
         record: String::new(),
         outputs: RefCell::default(),
         steps: 0,
-        regexes: BTreeMap::new(),
+        regexes: FlatMap::new(),
         ahead: Default::default(),
     };
     for (name, value) in [
@@ -1719,7 +1719,7 @@ pub(super) async fn awk(c: Context) -> i32 {
         .map(|(k, v)| (k.clone(), Value::Input(v.clone())))
         .collect();
     m.arrays.insert("ENVIRON".to_owned(), env);
-    let mut argv: BTreeMap<String, Value> = BTreeMap::new();
+    let mut argv: FlatMap<String, Value> = FlatMap::new();
     argv.insert("0".to_owned(), Value::Text("awk".to_owned()));
     for (i, a) in rest.iter().enumerate() {
         argv.insert((i + 1).to_string(), Value::Input(a.clone()));

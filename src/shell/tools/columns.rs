@@ -1,11 +1,10 @@
 //! Tools that work on characters and columns: `cut`, `tr`, `paste`, `column`, `fold`.
 
-use std::collections::BTreeSet;
-
 use super::super::host::Context;
 use super::super::words::{self, Escapes};
 use super::lines::inputs;
 use super::options;
+use crate::flat::FlatSet;
 use crate::limits;
 
 /// `1,3-5,7-`: ranges from 1.
@@ -219,10 +218,10 @@ pub(super) async fn tr(c: Context) -> i32 {
         c.error("when not truncating set1, string2 must be non-empty");
         return 1;
     }
-    let members: BTreeSet<char> = from.iter().copied().collect();
+    let members: FlatSet<char> = from.iter().copied().collect();
     let in_first = |ch: char| members.contains(&ch) != complement;
     let last_of_second = to.as_ref().and_then(|t| t.last().copied());
-    let map: std::collections::BTreeMap<char, char> = match &to {
+    let map: crate::flat::FlatMap<char, char> = match &to {
         Some(to) if !delete && !complement => from
             .iter()
             .enumerate()
@@ -230,9 +229,9 @@ pub(super) async fn tr(c: Context) -> i32 {
             .collect(),
         _ => Default::default(),
     };
-    let squeezed: BTreeSet<char> = match &to {
+    let squeezed: FlatSet<char> = match &to {
         Some(to) => to.iter().copied().collect(),
-        None => BTreeSet::new(),
+        None => FlatSet::new(),
     };
     let mut previous: Option<char> = None;
     loop {

@@ -4,6 +4,7 @@ use super::super::files;
 use super::super::host::Context;
 use super::date::strftime;
 use super::options;
+use crate::flat::Arrange;
 use crate::limits;
 
 /// A run of lines: how many are equal, gone and new.
@@ -178,7 +179,7 @@ pub(super) async fn diff(c: Context) -> i32 {
                 };
                 let (left, right) = (list(&a), list(&b));
                 let mut names: Vec<&String> = left.iter().chain(&right).collect();
-                names.sort();
+                names.arrange();
                 names.dedup();
                 for name in names {
                     let (x, y) = (format!("{a}/{name}"), format!("{b}/{name}"));

@@ -5,6 +5,7 @@ use super::super::host::{Context, Dialect};
 use super::super::words::Glob;
 use super::date::{short_month, strftime};
 use super::options;
+use crate::flat::Arrange;
 
 pub(super) async fn mkdir(c: Context) -> i32 {
     let o = match options::parse(&c, "pvm:", &[("parents", 'p'), ("verbose", 'v'), ("mode", 'm')]) {
@@ -547,11 +548,11 @@ pub(super) async fn ls(c: Context) -> i32 {
     };
     let order = |list: &mut Vec<(String, Stat)>| {
         if o.has('S') {
-            list.sort_by(|a, b| b.1.size.cmp(&a.1.size).then(a.0.cmp(&b.0)));
+            list.arrange_by(|a, b| b.1.size.cmp(&a.1.size).then(a.0.cmp(&b.0)));
         } else if o.has('t') {
-            list.sort_by(|a, b| b.1.modified.cmp(&a.1.modified).then(a.0.cmp(&b.0)));
+            list.arrange_by(|a, b| b.1.modified.cmp(&a.1.modified).then(a.0.cmp(&b.0)));
         } else {
-            list.sort_by(|a, b| a.0.cmp(&b.0));
+            list.arrange_by(|a, b| a.0.cmp(&b.0));
         }
         if o.has('r') {
             list.reverse();
@@ -647,7 +648,7 @@ pub(super) async fn ls(c: Context) -> i32 {
     order(&mut plain);
     show(&plain);
     let titles = paths.len() > 1 || o.has('R');
-    dirs.sort();
+    dirs.arrange();
     dirs.reverse();
     let mut first = plain.is_empty();
     while let Some(dir) = dirs.pop() {

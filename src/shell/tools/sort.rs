@@ -1,5 +1,6 @@
 //! `sort` and `uniq`.
 
+use crate::flat::Arrange;
 use std::cmp::Ordering;
 
 use super::super::files::FileError;
@@ -346,7 +347,7 @@ pub(super) async fn sort(c: Context) -> i32 {
         }
         return 0;
     }
-    lines.sort_by(whole);
+    lines.arrange_by(whole);
     if o.has('u') {
         lines.dedup_by(|a, b| by_keys(a, b) == Ordering::Equal);
     }

@@ -1,10 +1,9 @@
 //! `tar`: archives in the ustar format, read and written. Compression is not simulated: `-z` and its
 //! kin write and read plain archives, and say so.
 
-use std::collections::BTreeSet;
-
 use super::super::files::{self, FileError, FileKind, Files};
 use super::super::host::Context;
+use crate::flat::FlatSet;
 use crate::limits;
 use crate::sim::Time;
 
@@ -362,7 +361,7 @@ async fn create(c: &Context, at_start: &Context, o: &Options) -> i32 {
     }
     let mut members = Vec::new();
     let mut failed = false;
-    let mut said = BTreeSet::new();
+    let mut said = FlatSet::new();
     for name in &o.names {
         let mut inside = name.trim_start_matches('/').to_owned();
         if inside.is_empty() {
@@ -446,7 +445,7 @@ async fn extract(c: &Context, at_start: &Context, o: &Options, list: bool) -> i3
         }
     };
     let mut code = 0;
-    let mut found = BTreeSet::new();
+    let mut found = FlatSet::new();
     for m in members {
         let own = m.name.trim_end_matches('/');
         let wanted = |n: &String| {

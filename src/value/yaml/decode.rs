@@ -3,6 +3,7 @@
 use super::resolve::{self, Scalar};
 use super::tree::{self, Id, Kind, Node, SourceMap, Tree};
 use super::{Position, YamlError};
+use crate::flat::Arrange;
 use crate::limits;
 use crate::value::{Key, Map, Value, gofmt};
 
@@ -178,7 +179,7 @@ impl Decoder<'_> {
             }
             Kind::Map => {
                 let mut entries: Vec<(Scalar, Value)> = Vec::new();
-                let mut seen = std::collections::BTreeSet::new();
+                let mut seen = crate::flat::FlatSet::new();
                 self.mapping(node, depth, &mut entries, &mut seen)?;
                 let mut map = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
@@ -208,7 +209,7 @@ impl Decoder<'_> {
         node: &Node,
         depth: usize,
         entries: &mut Vec<(Scalar, Value)>,
-        seen: &mut std::collections::BTreeSet<String>,
+        seen: &mut crate::flat::FlatSet<String>,
     ) -> Result<(), YamlError> {
         let tree = self.tree;
         for pair in node.children.chunks(2) {
@@ -254,7 +255,7 @@ impl Decoder<'_> {
         id: Id,
         depth: usize,
         entries: &mut Vec<(Scalar, Value)>,
-        seen: &mut std::collections::BTreeSet<String>,
+        seen: &mut crate::flat::FlatSet<String>,
     ) -> Result<(), YamlError> {
         const WANT: &str = "map merge requires map or sequence of maps as the value";
         let tree = self.tree;
@@ -319,7 +320,7 @@ impl Decoder<'_> {
                     self.go_syntax(value, depth + 1, &mut v)?;
                     entries.push(format!("{k}:{v}"));
                 }
-                entries.sort();
+                entries.arrange();
                 out.push_str("map[interface {}]interface {}{");
                 out.push_str(&entries.join(", "));
                 out.push('}');

@@ -2,12 +2,11 @@
 //! (`[!x,]`), which YAML allows (a space between the two means the same and reads well); a text that
 //! ends in the middle of an escape (`"a\\`); and a block scalar whose last line has no line break.
 
-use std::collections::BTreeSet;
-
 use serde_yaml::{EventData, Parser, ScalarStyle};
 
 use super::tree::{new_parser, syntax_error};
 use super::{Position, YamlError};
+use crate::flat::{Arrange, FlatSet};
 use crate::limits;
 
 /// A text that is safe to parse, and where it differs from the one given.
@@ -53,7 +52,7 @@ fn candidates(text: &str) -> Vec<usize> {
             found.push(comma);
         }
     }
-    found.sort_unstable();
+    found.arrange();
     found.dedup();
     found
 }
@@ -74,10 +73,10 @@ fn spaced(text: &str, commas: &[usize]) -> (String, Vec<usize>) {
 }
 
 /// Where empty nodes with a tag end, in the first document of a text, and where the document ends.
-fn tag_ends(text: &str) -> Result<(BTreeSet<usize>, usize), YamlError> {
+fn tag_ends(text: &str) -> Result<(FlatSet<usize>, usize), YamlError> {
     let mut bytes = text.as_bytes();
     let mut parser: Parser<&mut &[u8]> = new_parser(&mut bytes);
-    let mut ends = BTreeSet::new();
+    let mut ends = FlatSet::new();
     let mut depth = 0_usize;
     loop {
         let event = parser.parse().map_err(|e| syntax_error(&e))?;

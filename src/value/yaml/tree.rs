@@ -1,11 +1,10 @@
 //! One YAML document as nodes with their places, and the map from field paths to places.
 
-use std::collections::BTreeMap;
-
 use serde_yaml::{Encoding, ErrorKind, EventData, Mark, Parser, ScalarStyle};
 
 use super::guard::{Guarded, guard};
 use super::{Position, YamlError};
+use crate::flat::FlatMap;
 use crate::limits;
 
 /// An index into a tree's nodes.
@@ -127,7 +126,7 @@ fn parse_guarded(text: &str, guarded: &Guarded) -> Result<Tree, YamlError> {
     let mut parser = new_parser(&mut bytes);
     let mut tree = Tree::default();
     let mut open: Vec<Id> = Vec::new();
-    let mut anchors: BTreeMap<String, Id> = BTreeMap::new();
+    let mut anchors: FlatMap<String, Id> = FlatMap::new();
     loop {
         let event = parser.parse().map_err(|e| syntax_error(&e))?;
         let at = position(event.start_mark);

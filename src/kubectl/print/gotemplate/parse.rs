@@ -1,18 +1,18 @@
 //! Tokens to a tree, with the sentences of Go's template parser.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
 use super::TemplateError;
 use super::funcs;
 use super::lex::{self, Kind, Token};
+use crate::flat::FlatMap;
 use crate::kubectl::print::jsonpath::unescape;
 use crate::limits;
 use crate::value::gofmt;
 
 /// A template's parts by name; the main one has the name it was parsed under.
-pub(super) type Templates = BTreeMap<String, Rc<Vec<Node>>>;
+pub(super) type Templates = FlatMap<String, Rc<Vec<Node>>>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Node {
