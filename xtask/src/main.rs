@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod cmd;
 mod docs;
 mod page;
 mod protobuf;
@@ -23,8 +24,10 @@ cargo xtask COMMAND
   serve [--port N]  build the page (release) and serve it on 127.0.0.1, port 8080 unless told
   build             the page into dist/, the npm package into pkg/
   test [PART]       all tests, or one part of them: native, clients (of `kubetab serve`), wasm (in headless
-                    Chromium), page (in Chromium); or `kubectl`, which runs only by its name: real
-                    kubectls against `kubetab serve`
+                    Chromium), page (in Chromium); or one of those that run only by their names:
+                    `kubectl`, real kubectls against `kubetab serve`, and `cmd`, Kubernetes' own test/cmd
+                    suite against it (KUBERNETES names a checkout of Kubernetes, KUBECTL a kubectl, and
+                    SELECTED functions of the suite; all of them unless set)
   docs [FILE]       the texts of `kubectl explain`, from k8s-openapi's documentation, into www/vendor/explain.txt
                     (builds do it themselves)
   schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json
@@ -51,7 +54,10 @@ fn main() -> ExitCode {
         }
         ["build"] => page::command(),
         ["test"] => test::command(None),
-        ["test", part @ ("native" | "clients" | "kubectl" | "wasm" | "page")] => test::command(Some(part)),
+        [
+            "test",
+            part @ ("native" | "clients" | "kubectl" | "cmd" | "wasm" | "page"),
+        ] => test::command(Some(part)),
         ["docs"] => docs::run(&shell::root(), &shell::root().join(page::TEXTS)),
         ["docs", file] => docs::run(&shell::root(), std::path::Path::new(file)),
         ["schema", from] => schema::run(std::path::Path::new(from), &shell::root().join("src/api/data")),

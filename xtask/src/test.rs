@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::shell::{self, root, run_and_read, seconds, step};
 use crate::tools::{self, Browser};
-use crate::{page, serve};
+use crate::{cmd, page, serve};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,6 +19,10 @@ struct Part {
 
 /// `cargo xtask test`: all parts, or the one that is named.
 pub fn command(only: Option<&str>) -> Result<()> {
+    if only == Some("cmd") && cmd::checkout().is_none() {
+        println!("Skipped: KUBERNETES names no checkout of Kubernetes, whose test/cmd would run.");
+        return Ok(());
+    }
     let mut parts = Vec::new();
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     if wanted("native") {
@@ -30,6 +34,16 @@ pub fn command(only: Option<&str>) -> Result<()> {
     // Minutes, and a real kubectl: only where it is asked for.
     if only == Some("kubectl") {
         parts.push(part("real kubectls", "minutes", kubectl));
+    }
+    if only == Some("cmd")
+        && let Some(checkout) = cmd::checkout()
+    {
+        parts.push(part("Kubernetes' own test/cmd", "minutes", |counts| {
+            cmd::run(&checkout, |passed, failed| {
+                counts.passed += passed;
+                counts.failed += failed;
+            })
+        }));
     }
     if wanted("wasm") {
         parts.push(part("wasm in headless Chromium", "minutes the first time", |counts| {
