@@ -141,7 +141,19 @@ impl Informer {
 /// Between two tries of a list or watch that failed (client-go begins at 800 ms).
 const RETRY: Duration = Duration::from_millis(800);
 
+/// Forgets an informer's handlers when its task ends: they mostly own what owns the informer.
+struct Forget(Informer);
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        let handlers = std::mem::take(&mut *self.0.0.handlers.borrow_mut());
+        // What they own may be a last handle to something: outside the borrow.
+        drop(handlers);
+    }
+}
+
 async fn run(informer: Informer, client: Client, resource: Rc<Resource>, options: ListOptions) {
+    let _forget = Forget(informer.clone());
     let sim = client.sim().clone();
     loop {
         let Ok(list) = client.list(&resource, "", &options).await else {

@@ -396,6 +396,18 @@ impl Sim {
         }
     }
 
+    /// Ends every task, so that the world's parts, which tasks and parts own in circles, can be freed.
+    pub fn end(&self) {
+        loop {
+            let tasks = std::mem::take(&mut *self.0.tasks.borrow_mut());
+            if tasks.is_empty() {
+                break;
+            }
+            // Outside the borrow, since a future's parts may abort others, or start some, when dropped.
+            drop(tasks);
+        }
+    }
+
     /// The names of the live tasks with their numbers, for figures and for finding leaks.
     pub fn task_names(&self) -> BTreeMap<&'static str, usize> {
         let mut names = BTreeMap::new();

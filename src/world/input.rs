@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Options, World};
 use crate::api::Status;
-use crate::shell::{Env, Input as Stdin, Output, Shell, ShellOptions, Terminal, TerminalOwner, TerminalSize};
+use crate::shell::{Env, Host, Input as Stdin, Output, Shell, ShellOptions, Terminal, TerminalOwner, TerminalSize};
 use crate::sim::{Journal, Time, TraceEvent};
 
 /// One input.
@@ -94,11 +94,12 @@ impl World {
                 return receiver;
             }
         };
-        let world = self.clone();
-        self.0.commands.set(self.0.commands.get() + 1);
+        // Not the world itself: a command that never ends must not keep it.
+        let (host, running) = (self.host().clone(), self.0.commands.clone());
+        running.set(running.get() + 1);
         self.sim().spawn("command", async move {
-            let finished = world.run_line(&line, Stdin::text(stdin)).await;
-            world.0.commands.set(world.0.commands.get() - 1);
+            let finished = run_line(&host, &line, Stdin::text(stdin)).await;
+            running.set(running.get() - 1);
             let _ = sender.send(finished);
         });
         receiver
@@ -130,45 +131,45 @@ impl World {
         *self.0.terminal.borrow_mut() = Some(terminal.clone());
         terminal
     }
+}
 
-    /// Runs a line in a bash of its own, its outputs kept apart. The trace shows it.
-    async fn run_line(&self, line: &str, stdin: Stdin) -> Finished {
-        let id = self.sim().next_id();
-        self.sim().emit(TraceEvent::Command { id, line: line.into() });
-        let (stdout, out) = Output::buffer();
-        let (stderr, err) = Output::buffer();
-        let code = self.run_bash(line, stdin, stdout, stderr).await;
-        self.sim().emit(TraceEvent::CommandEnd { id, code });
-        let text = |bytes: Rc<RefCell<Vec<u8>>>| String::from_utf8_lossy(&bytes.borrow()).into_owned();
-        Finished {
-            stdout: text(out),
-            stderr: text(err),
-            code,
-        }
+/// Runs a line in a bash of its own, its outputs kept apart. The trace shows it.
+async fn run_line(host: &Host, line: &str, stdin: Stdin) -> Finished {
+    let id = host.sim().next_id();
+    host.sim().emit(TraceEvent::Command { id, line: line.into() });
+    let (stdout, out) = Output::buffer();
+    let (stderr, err) = Output::buffer();
+    let code = run_bash(host, line, stdin, stdout, stderr).await;
+    host.sim().emit(TraceEvent::CommandEnd { id, code });
+    let text = |bytes: Rc<RefCell<Vec<u8>>>| String::from_utf8_lossy(&bytes.borrow()).into_owned();
+    Finished {
+        stdout: text(out),
+        stderr: text(err),
+        code,
     }
+}
 
-    /// Runs a line in a bash of its own, in root's home.
-    pub(super) async fn run_bash(&self, line: &str, stdin: Stdin, stdout: Output, stderr: Output) -> i32 {
-        let home = "/root";
-        let env: Env = [
-            ("HOME", home),
-            ("HOSTNAME", super::HOST),
-            ("LANG", "C.UTF-8"),
-            ("LOGNAME", "root"),
-            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ("PWD", home),
-            ("SHELL", "/bin/bash"),
-            ("TERM", "xterm-256color"),
-            ("USER", "root"),
-        ]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
-        let args = ["bash", "-c", line].map(str::to_owned).to_vec();
-        let context = self.host().context(args, env, home, stdin, stdout, stderr);
-        match self.host().exec(context) {
-            Ok(future) => future.await,
-            Err(_) => 127,
-        }
+/// Runs a line in a bash of its own, in root's home.
+pub(super) async fn run_bash(host: &Host, line: &str, stdin: Stdin, stdout: Output, stderr: Output) -> i32 {
+    let home = "/root";
+    let env: Env = [
+        ("HOME", home),
+        ("HOSTNAME", super::HOST),
+        ("LANG", "C.UTF-8"),
+        ("LOGNAME", "root"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PWD", home),
+        ("SHELL", "/bin/bash"),
+        ("TERM", "xterm-256color"),
+        ("USER", "root"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into();
+    let args = ["bash", "-c", line].map(str::to_owned).to_vec();
+    let context = host.context(args, env, home, stdin, stdout, stderr);
+    match host.exec(context) {
+        Ok(future) => future.await,
+        Err(_) => 127,
     }
 }
 

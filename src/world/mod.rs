@@ -77,7 +77,7 @@ struct Inner {
     /// The terminal, once one was opened.
     terminal: RefCell<Option<Terminal>>,
     /// Inputs that have begun and not ended.
-    commands: Cell<usize>,
+    commands: Rc<Cell<usize>>,
     sim: Sim,
     api: ApiServer,
     network: Network,
@@ -89,7 +89,16 @@ struct Inner {
     kubelets: Option<Kubelets>,
 }
 
-/// A world. Clones are handles.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(kubelets) = &self.kubelets {
+            kubelets.running().iter().for_each(|node| kubelets.stop(node));
+        }
+        self.sim.end();
+    }
+}
+
+/// A world. Clones are handles; with the last one everything in it ends.
 #[derive(Clone)]
 pub struct World(Rc<Inner>);
 
@@ -161,7 +170,7 @@ impl World {
             options: options.clone(),
             journal: RefCell::new(Journal::new(options.seed, options.start)),
             terminal: RefCell::default(),
-            commands: Cell::new(0),
+            commands: Rc::default(),
             sim,
             api,
             network,

@@ -173,7 +173,7 @@ async fn run_command(world: &World, command: &str) -> (String, i32) {
     let text: Rc<RefCell<Vec<u8>>> = Rc::default();
     let sink = text.clone();
     let output = Output::callback(move |bytes| sink.borrow_mut().extend_from_slice(bytes));
-    let run = world.run_bash(command, Input::empty(), output.clone(), output);
+    let run = super::input::run_bash(world.host(), command, Input::empty(), output.clone(), output);
     let code = crate::sim::timeout(world.sim(), COMMAND_LIMIT, run)
         .await
         .unwrap_or(124);
