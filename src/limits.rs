@@ -125,3 +125,7 @@ pub const CEL_HEIGHT: usize = 250;
 /// Steps of one expression in CEL, and what a string or list that it makes may hold: the API server's
 /// own budget of one rule is 1,000,000 units of cost (`celconfig.PerCallLimit`).
 pub const CEL_STEPS: usize = 1_000_000;
+
+/// Pods of a namespace that are looked at when it begins to enforce a Pod Security Standard
+/// (`defaultNamespaceMaxPodsToCheck`).
+pub const POD_SECURITY_PODS: usize = 3_000;

@@ -2,7 +2,9 @@
 
 pub mod classes;
 pub mod limit_ranger;
+mod pod_security;
 pub mod pods;
+pub(crate) mod policies;
 pub mod quota;
 
 use std::cell::RefCell;
@@ -111,6 +113,7 @@ pub fn mutate(
         pods::default_tolerations(value);
     }
     classes::mutate(&a, value);
+    policies::mutate(&a, value)?;
     auth::escalation::check(api, &request.user, target, value, old)
 }
 
@@ -124,6 +127,7 @@ pub fn validate(
     target: &Target,
     value: &Value,
     old: Option<&Object>,
+    warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
     let a = Attributes {
         api,
@@ -131,6 +135,8 @@ pub fn validate(
         target,
         old,
     };
+    pod_security::validate(&a, value, warnings)?;
+    policies::validate(&a, value, warnings)?;
     if target.subresource.is_empty() {
         limit_ranger::validate(&a, value)?;
         classes::validate(&a, value)?;
@@ -143,7 +149,7 @@ pub fn validate(
 ///
 /// # Errors
 /// What a plugin refuses: the namespaces that must exist.
-pub fn delete(_api: &ApiServer, _request: &Request, target: &Target, object: &Object) -> Result<(), Status> {
+pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Object) -> Result<(), Status> {
     let resource = &target.resource;
     let immortal = ["default", "kube-system", "kube-public"];
     if resource.group.is_empty() && &*resource.name == "namespaces" && immortal.contains(&object.name()) {
@@ -154,7 +160,14 @@ pub fn delete(_api: &ApiServer, _request: &Request, target: &Target, object: &Ob
             "this namespace may not be deleted",
         ));
     }
-    Ok(())
+    let a = Attributes {
+        api,
+        request,
+        target,
+        old: Some(object),
+    };
+    // Nobody reads warnings of deletions.
+    policies::validate(&a, object.value(), &mut Vec::new())
 }
 
 /// `NamespaceLifecycle`: nothing is created in a namespace that is absent or ends.

@@ -1,7 +1,39 @@
 //! The rules of names, labels and annotations (apimachinery's `util/validation`), with their sentences.
 
+use std::fmt;
+use std::net::IpAddr;
+
 const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const SUBDOMAIN: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
+
+/// What is wrong with a text: a sentence for each rule that it breaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Broken(pub Vec<String>);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl From<&str> for Broken {
+    fn from(sentence: &str) -> Broken {
+        Broken(vec![sentence.to_owned()])
+    }
+}
+
+/// A rule of texts.
+pub type Rule = fn(&str) -> Result<(), Broken>;
+
+/// The sentences of those rules that are broken.
+fn all<const N: usize>(rules: [(bool, &str); N]) -> Result<(), Broken> {
+    let broken: Vec<String> = rules
+        .into_iter()
+        .filter(|(kept, _)| !kept)
+        .map(|(_, sentence)| sentence.to_owned())
+        .collect();
+    if broken.is_empty() { Ok(()) } else { Err(Broken(broken)) }
+}
 
 fn alnum_lower(c: u8) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
@@ -15,53 +47,90 @@ fn is_label(s: &str) -> bool {
     }
 }
 
+fn is_subdomain(s: &str) -> bool {
+    s.split('.').all(is_label)
+}
+
 /// RFC 1123 label: names of namespaces, containers, volumes.
 ///
 /// # Errors
-/// What is wrong, once per rule that it breaks.
-pub fn dns1123_label(s: &str) -> Result<(), String> {
-    if s.len() > 63 {
-        return Err(too_long(63));
-    }
-    if is_label(s) {
+/// Each rule that it breaks.
+pub fn dns1123_label(s: &str) -> Result<(), Broken> {
+    if s.len() <= 63 && is_label(s) {
         return Ok(());
     }
-    if s.contains('.') && s.split('.').all(is_label) {
-        return Err("must not contain dots".into());
-    }
-    Err(format!(
+    let form = format!(
         "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"
-    ))
+    );
+    let dots = !is_label(s) && is_subdomain(s);
+    all([
+        (s.len() <= 63, "must be no more than 63 characters"),
+        (!dots, "must not contain dots"),
+        (is_label(s) || dots, &form),
+    ])
 }
 
 /// RFC 1123 subdomain: names of most objects.
 ///
 /// # Errors
-/// What is wrong.
-pub fn dns1123_subdomain(s: &str) -> Result<(), String> {
-    if s.len() > 253 {
-        return Err(too_long(253));
-    }
-    if !s.is_empty() && s.split('.').all(is_label) {
+/// Each rule that it breaks.
+pub fn dns1123_subdomain(s: &str) -> Result<(), Broken> {
+    if s.len() <= 253 && is_subdomain(s) {
         return Ok(());
     }
-    Err(format!(
+    let form = format!(
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{SUBDOMAIN}')"
-    ))
+    );
+    all([
+        (s.len() <= 253, "must be no more than 253 characters"),
+        (is_subdomain(s), &form),
+    ])
 }
 
-/// RFC 1035 label: names of Services.
+/// RFC 1123 subdomain whose labels may hold and begin with underscores: a resolver's search paths.
 ///
 /// # Errors
-/// What is wrong.
-pub fn dns1035_label(s: &str) -> Result<(), String> {
-    if s.len() > 63 {
-        return Err(too_long(63));
-    }
-    if is_label(s) && s.as_bytes().first().is_some_and(u8::is_ascii_lowercase) {
-        return Ok(());
-    }
-    Err("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')".into())
+/// Each rule that it breaks.
+pub fn dns1123_subdomain_with_underscore(s: &str) -> Result<(), Broken> {
+    let plain = |l: &str| {
+        let bare = l.strip_prefix('_').unwrap_or(l);
+        is_label(&bare.replace('_', "-"))
+    };
+    all([
+        (s.len() <= 253, "must be no more than 253 characters"),
+        (
+            s.split('.').all(plain),
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')",
+        ),
+    ])
+}
+
+/// A subdomain whose first label is `*`: a rule's host.
+///
+/// # Errors
+/// Each rule that it breaks.
+pub fn wildcard_subdomain(s: &str) -> Result<(), Broken> {
+    let form = format!(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.{SUBDOMAIN}')"
+    );
+    all([
+        (s.len() <= 253, "must be no more than 253 characters"),
+        (s.strip_prefix("*.").is_some_and(is_subdomain), &form),
+    ])
+}
+
+/// RFC 1035 label.
+///
+/// # Errors
+/// Each rule that it breaks.
+pub fn dns1035_label(s: &str) -> Result<(), Broken> {
+    all([
+        (s.len() <= 63, "must be no more than 63 characters"),
+        (
+            is_label(s) && s.as_bytes().first().is_some_and(u8::is_ascii_lowercase),
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+        ),
+    ])
 }
 
 fn is_qualified_part(s: &str) -> bool {
@@ -77,12 +146,13 @@ fn is_qualified_part(s: &str) -> bool {
     }
 }
 
+const QUALIFIED: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
 /// A label's or annotation's key: an optional prefix (a subdomain) and a name.
 ///
 /// # Errors
-/// What is wrong, several sentences joined by `; `.
-pub fn label_key(key: &str) -> Result<(), String> {
-    let form = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+/// Each rule that it breaks.
+pub fn label_key(key: &str) -> Result<(), Broken> {
     let mut errors: Vec<String> = Vec::new();
     let parts: Vec<&str> = key.split('/').collect();
     let name = match parts.as_slice() {
@@ -91,92 +161,191 @@ pub fn label_key(key: &str) -> Result<(), String> {
             if prefix.is_empty() {
                 errors.push("prefix part must be non-empty".into());
             } else if let Err(why) = dns1123_subdomain(prefix) {
-                errors.push(format!("prefix part {why}"));
+                errors.extend(why.0.iter().map(|w| format!("prefix part {w}")));
             }
             *name
         }
         _ => {
-            return Err("a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')".into());
+            return Err(Broken(vec![format!(
+                "a qualified name {QUALIFIED} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            )]));
         }
     };
     if name.is_empty() {
         errors.push("name part must be non-empty".into());
     } else if name.len() > 63 {
-        errors.push(format!("name part {}", too_long(63)));
+        errors.push("name part must be no more than 63 bytes".into());
     }
     if !is_qualified_part(name) {
-        errors.push(form.into());
+        errors.push(format!("name part {QUALIFIED}"));
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors.join("; "))
-    }
+    if errors.is_empty() { Ok(()) } else { Err(Broken(errors)) }
 }
 
 /// A label's value.
 ///
 /// # Errors
-/// What is wrong.
-pub fn label_value(value: &str) -> Result<(), String> {
-    if value.len() > 63 {
-        return Err(too_long(63));
-    }
-    if value.is_empty() || is_qualified_part(value) {
-        return Ok(());
-    }
-    Err("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')".into())
+/// Each rule that it breaks.
+pub fn label_value(value: &str) -> Result<(), Broken> {
+    all([
+        (value.len() <= 63, "must be no more than 63 bytes"),
+        (
+            value.is_empty() || is_qualified_part(value),
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+        ),
+    ])
 }
 
 /// A port's name (`IANA_SVC_NAME`).
 ///
 /// # Errors
 /// Each rule that it breaks.
-pub fn port_name(s: &str) -> Result<(), Vec<String>> {
-    let mut errors = Vec::new();
-    if s.len() > 15 {
-        errors.push("must be no more than 15 characters".to_owned());
-    }
-    if s.is_empty() || !s.bytes().all(|c| alnum_lower(c) || c == b'-') {
-        errors.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned());
-    }
-    if !s.bytes().any(|c| c.is_ascii_lowercase()) {
-        errors.push("must contain at least one letter (a-z)".to_owned());
-    }
-    if s.contains("--") {
-        errors.push("must not contain consecutive hyphens".to_owned());
-    }
-    if s.starts_with('-') || s.ends_with('-') {
-        errors.push("must not begin or end with a hyphen".to_owned());
-    }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+pub fn port_name(s: &str) -> Result<(), Broken> {
+    all([
+        (s.len() <= 15, "must be no more than 15 characters"),
+        (
+            !s.is_empty() && s.bytes().all(|c| alnum_lower(c) || c == b'-'),
+            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+        ),
+        (
+            s.bytes().any(|c| c.is_ascii_lowercase()),
+            "must contain at least one letter (a-z)",
+        ),
+        (!s.contains("--"), "must not contain consecutive hyphens"),
+        (
+            !s.starts_with('-') && !s.ends_with('-'),
+            "must not begin or end with a hyphen",
+        ),
+    ])
 }
 
 /// A key of a ConfigMap or Secret.
 ///
 /// # Errors
-/// What is wrong.
-pub fn config_map_key(s: &str) -> Result<(), String> {
-    if s.len() > 253 {
-        return Err(too_long(253));
+/// Each rule that it breaks.
+pub fn config_map_key(s: &str) -> Result<(), Broken> {
+    let known = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+    all([
+        (s.len() <= 253, "must be no more than 253 characters"),
+        (
+            !s.is_empty() && s.bytes().all(known),
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+        ),
+        (s != ".", "must not be '.'"),
+        (s != "..", "must not be '..'"),
+        (s == ".." || !s.starts_with(".."), "must not start with '..'"),
+    ])
+}
+
+/// The name of an environment variable: printable ASCII but `=`.
+///
+/// # Errors
+/// Each rule that it breaks.
+pub fn env_name(s: &str) -> Result<(), Broken> {
+    all([
+        (!s.is_empty(), "environment variable name must be non-empty"),
+        (
+            s.bytes().all(|c| (0x20..0x7f).contains(&c) && c != b'='),
+            "a valid environment variable name must consist only of printable ASCII characters other than '='",
+        ),
+    ])
+}
+
+/// The name of a header of a request.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn header_name(s: &str) -> Result<(), Broken> {
+    all([(
+        !s.is_empty() && s.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'),
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+    )])
+}
+
+/// A segment of a path: names of roles and bindings.
+///
+/// # Errors
+/// Each rule that it breaks.
+pub fn path_segment(s: &str) -> Result<(), Broken> {
+    if s == "." || s == ".." {
+        return Err(Broken(vec![format!("may not be '{s}'")]));
     }
-    if s.is_empty()
-        || !s
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
-    {
-        return Err("a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')".into());
+    all([
+        (!s.contains('/'), "may not contain '/'"),
+        (!s.contains('%'), "may not contain '%'"),
+    ])
+}
+
+/// A domain with a path (`acme.io/foo`).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn domain_prefixed_path(s: &str) -> Result<(), Broken> {
+    let Some((domain, path)) = s.split_once('/').filter(|(d, p)| !d.is_empty() && !p.is_empty()) else {
+        return Err("must be a domain-prefixed path (such as \"acme.io/foo\")".into());
+    };
+    dns1123_subdomain(domain)?;
+    let known = |c: u8| c.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&c);
+    if path.bytes().all(known) {
+        return Ok(());
     }
-    match s {
-        "." => Err("must not be '.'".into()),
-        ".." => Err("must not be '..'".into()),
-        _ if s.starts_with("..") => Err("must not start with '..'".into()),
-        _ => Ok(()),
+    Err("Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')".into())
+}
+
+/// An address without the zeros that may lead its numbers, which `net.ParseIP` once ignored.
+fn without_zeros(s: &str) -> String {
+    let part = |p: &str| match p.trim_start_matches('0') {
+        "" if !p.is_empty() => "0".to_owned(),
+        rest => rest.to_owned(),
+    };
+    let parts: Vec<String> = s.split('.').map(part).collect();
+    parts.join(".")
+}
+
+/// An IP address, in the strict form that new objects need (`IsValidIPForLegacyField`).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn ip(s: &str) -> Result<(), Broken> {
+    match s.parse::<IpAddr>() {
+        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some() => Err("must not be an IPv4-mapped IPv6 address".into()),
+        Ok(_) => Ok(()),
+        Err(_) if without_zeros(s).parse::<IpAddr>().is_ok() => Err("must not have leading 0s".into()),
+        Err(_) => Err("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".into()),
     }
 }
 
-fn too_long(max: usize) -> String {
-    format!("must be no more than {max} bytes")
+/// A range of addresses, in the strict form that new objects need (`IsValidCIDRForLegacyField`).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn cidr(s: &str) -> Result<(), Broken> {
+    let parse = |s: &str| -> Option<(IpAddr, u32)> {
+        let (address, length) = s.split_once('/')?;
+        let address = address.parse::<IpAddr>().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let length = length.parse::<u32>().ok().filter(|n| *n <= most)?;
+        Some((address, length))
+    };
+    let Some((address, length)) = parse(s) else {
+        return match parse(&without_zeros(s)) {
+            Some(_) => Err("must not have leading 0s in IP or prefix length".into()),
+            None => Err("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".into()),
+        };
+    };
+    if s.split_once('/')
+        .is_some_and(|(_, l)| l.len() > 1 && l.starts_with('0'))
+    {
+        return Err("must not have leading 0s in IP or prefix length".into());
+    }
+    let beyond = match address {
+        IpAddr::V4(v4) => u32::from(v4).checked_shl(length).unwrap_or(0) != 0,
+        IpAddr::V6(v6) => u128::from(v6).checked_shl(length).unwrap_or(0) != 0,
+    };
+    if beyond {
+        return Err("must not have bits set beyond the prefix length".into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -192,6 +361,7 @@ mod tests {
             assert!(dns1123_label(bad).is_err(), "{bad}");
         }
         assert_eq!(dns1123_label("web.front"), Err("must not contain dots".into()));
+        assert_eq!(dns1123_label(&"A".repeat(64)).unwrap_err().0.len(), 2);
         assert!(dns1123_subdomain("a.b-c.d").is_ok());
         assert!(dns1123_subdomain("a..b").is_err());
         assert!(dns1035_label("1a").is_err());
@@ -201,6 +371,23 @@ mod tests {
         assert!(label_value("").is_ok());
         assert!(label_value("_bad_").is_err());
         assert!(port_name("http").is_ok());
-        assert_eq!(port_name("80").unwrap_err().len(), 1);
+        for good in ["10.0.0.1", "::1"] {
+            assert!(ip(good).is_ok(), "{good}");
+        }
+        assert_eq!(ip("10.0.0.01"), Err("must not have leading 0s".into()));
+        assert!(ip("10.0.0").is_err());
+        assert!(cidr("10.0.0.0/8").is_ok());
+        assert!(cidr("0.0.0.0/0").is_ok());
+        assert_eq!(
+            cidr("10.0.0.1/8"),
+            Err("must not have bits set beyond the prefix length".into())
+        );
+        assert!(cidr("10.0.0.0/33").is_err());
+        assert!(wildcard_subdomain("*.example.com").is_ok());
+        assert!(wildcard_subdomain("*.*.com").is_err());
+        assert!(domain_prefixed_path("acme.io/foo").is_ok());
+        assert!(domain_prefixed_path("acme").is_err());
+        assert!(dns1123_subdomain_with_underscore("_tcp.a_b.c").is_ok());
+        assert_eq!(port_name("80").unwrap_err().0.len(), 1);
     }
 }

@@ -614,7 +614,7 @@ impl ApiServer {
         }
         let mut errors = FieldErrors::default();
         metadata::validate(&value, target, strategy, &mut errors);
-        strategy.validate(&value, &mut errors);
+        strategy.validate_create(&value, &mut errors);
         let name = value.str_at(&["metadata", "name"]).to_owned();
         if !errors.is_empty() {
             strategy.removed(&Object::new(value), &cx);
@@ -625,7 +625,7 @@ impl ApiServer {
             strategy.removed(&Object::new(value), &cx);
             return Err(Status::already_exists(&resource.group, &resource.name, &name));
         }
-        admission::validate(self, request, target, &value, None)?;
+        admission::validate(self, request, target, &value, None, warnings)?;
         warnings.extend(strategy.warnings(&value));
         value.set_or_remove(&["metadata", "managedFields"], managed);
         if dry_run {
@@ -781,9 +781,9 @@ impl ApiServer {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.group, &resource.kind, old.name(), &errors));
         }
-        admission::validate(self, request, target, &value, Some(old))?;
+        admission::validate(self, request, target, &value, Some(old), warnings)?;
         if !is_status {
-            warnings.extend(strategy.warnings(&value));
+            warnings.extend(strategy.update_warnings(&value, old));
         }
         if request.dry_run() {
             return Ok(custom::in_version(Object::new(value), resource));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::names::{Broken, Rule};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -104,6 +105,14 @@ impl Status {
             format!("{what} \"{name}\" is forbidden: {why}")
         };
         Status::failure(403, "Forbidden", message).with_details(name, group, resource)
+    }
+
+    /// The same sentence with another code and reason, and with causes.
+    pub fn for_reason(mut self, code: u16, reason: &'static str, causes: Value) -> Status {
+        self.0.code = code;
+        self.0.reason = reason;
+        self.0.details.set(&["causes"], causes);
+        self
     }
 
     /// 401: no credentials, or none that are known.
@@ -280,7 +289,7 @@ impl Status {
     }
 }
 
-const REASONS: [&str; 16] = [
+const REASONS: [&str; 17] = [
     "NotFound",
     "AlreadyExists",
     "Conflict",
@@ -297,6 +306,7 @@ const REASONS: [&str; 16] = [
     "Unauthorized",
     "NotAcceptable",
     "ServiceUnavailable",
+    "RequestEntityTooLarge",
 ];
 
 impl fmt::Display for Status {
@@ -396,6 +406,29 @@ impl fmt::Display for FieldError {
     }
 }
 
+/// One or more sentences that say what is wrong.
+pub trait Sentences {
+    fn sentences(self) -> Vec<String>;
+}
+
+impl Sentences for &str {
+    fn sentences(self) -> Vec<String> {
+        vec![self.to_owned()]
+    }
+}
+
+impl Sentences for String {
+    fn sentences(self) -> Vec<String> {
+        vec![self]
+    }
+}
+
+impl Sentences for Broken {
+    fn sentences(self) -> Vec<String> {
+        self.0
+    }
+}
+
 /// The errors that validation collects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldErrors(pub Vec<FieldError>);
@@ -423,8 +456,11 @@ impl FieldErrors {
         self.push(FieldErrorKind::Required, field, String::new(), detail);
     }
 
-    pub fn invalid(&mut self, field: impl fmt::Display, bad: &Value, detail: impl Into<String>) {
-        self.push(FieldErrorKind::Invalid, field, show(bad), detail);
+    /// Adds an error for each sentence of `detail`.
+    pub fn invalid(&mut self, field: impl fmt::Display, bad: &Value, detail: impl Sentences) {
+        for sentence in detail.sentences() {
+            self.push(FieldErrorKind::Invalid, &field, show(bad), sentence);
+        }
     }
 
     /// Like [`FieldErrors::invalid`] with a value whose Go text differs from its JSON.
@@ -445,19 +481,54 @@ impl FieldErrors {
         self.push(FieldErrorKind::NotFound, field, show(bad), "");
     }
 
+    /// Adds an error for each rule that a text breaks.
+    pub fn check(&mut self, field: impl fmt::Display, text: &Value, rule: Rule) {
+        if let Err(why) = rule(text.str()) {
+            self.invalid(field, &text.str().into(), why);
+        }
+    }
+
+    /// Adds an error for each rule that a text breaks, if there is one.
+    pub fn check_some(&mut self, field: impl fmt::Display, text: &Value, rule: Rule) {
+        if !text.is_empty() {
+            self.check(field, text, rule);
+        }
+    }
+
+    /// Adds an error for each rule that a text breaks, or that it is required.
+    pub fn check_required(&mut self, field: impl fmt::Display, text: &Value, rule: Rule) {
+        if text.is_empty() {
+            self.required(field, "");
+        } else {
+            self.check(field, text, rule);
+        }
+    }
+
+    /// A text that must be one of these, or may be absent.
+    pub fn enumerated(&mut self, field: impl fmt::Display, text: &Value, supported: &[&str]) {
+        if !text.is_null() && !supported.contains(&text.str()) {
+            self.not_supported(field, text, supported);
+        }
+    }
+
     pub fn forbidden(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
         self.push(FieldErrorKind::Forbidden, field, String::new(), detail);
     }
 
     /// `supported` is printed quoted, in the order given.
     pub fn not_supported(&mut self, field: impl fmt::Display, bad: &Value, supported: &[&str]) {
+        self.not_supported_as(field, show(bad), supported);
+    }
+
+    /// As [`FieldErrors::not_supported`], for a value that is already written as the Status shows it.
+    pub fn not_supported_as(&mut self, field: impl fmt::Display, shown: String, supported: &[&str]) {
         let quoted: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
         let detail = if quoted.is_empty() {
             String::new()
         } else {
             format!("supported values: {}", quoted.join(", "))
         };
-        self.push(FieldErrorKind::NotSupported, field, show(bad), detail);
+        self.push(FieldErrorKind::NotSupported, field, shown, detail);
     }
 
     pub fn too_long(&mut self, field: impl fmt::Display, max: usize) {

@@ -1,6 +1,7 @@
 //! What is special about each kind: its defaults, its validation, what clients may change, its
 //! columns. One file per kind stands in `kinds/`; a kind without one has the plain rules.
 
+use super::names::Broken;
 use super::object::Object;
 use super::server::ApiServer;
 use super::status::{FieldErrors, Status};
@@ -42,6 +43,11 @@ pub trait Strategy {
     /// Checks an object that is to be created, and after [`Strategy::validate_update`] the new
     /// version of an update. Metadata is checked by the server.
     fn validate(&self, _object: &Value, _errors: &mut FieldErrors) {}
+
+    /// Checks an object that is to be created, where more holds than for later versions.
+    fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
+        self.validate(object, errors);
+    }
 
     /// Prepares an update of anything but the status: keeps what clients may not change.
     ///
@@ -114,7 +120,7 @@ pub trait Strategy {
     ///
     /// # Errors
     /// The sentence that says what is wrong with the name.
-    fn check_name(&self, name: &str) -> Result<(), String> {
+    fn check_name(&self, name: &str) -> Result<(), Broken> {
         super::names::dns1123_subdomain(name)
     }
 
@@ -147,9 +153,18 @@ pub trait Strategy {
         None
     }
 
-    /// Sentences that the server sends as warnings for this object.
+    /// Sentences that the server sends as warnings for a new object.
     fn warnings(&self, _object: &Value) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Sentences that the server sends as warnings for an update. Where templates are looked at, only
+    /// those that changed are.
+    fn update_warnings(&self, new: &Value, old: &Object) -> Vec<String> {
+        if new.get("spec") == old.value().get("spec") {
+            return Vec::new();
+        }
+        self.warnings(new)
     }
 }
 

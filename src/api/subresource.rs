@@ -3,6 +3,7 @@
 
 use super::apply::Ownership;
 use super::custom;
+use super::kinds;
 use super::metrics::Usage;
 use super::object::Object;
 use super::patch;
@@ -629,16 +630,32 @@ fn part_of_pod(
                 container.set(&["resources"], wanted.get("resources").clone());
             }
         }
+        target.strategy().validate(&value, &mut errors);
+        kinds::pod::validate_resize(&value, &old, &mut errors);
     }
     if value.get("spec") != old.spec() {
         value.set(&["metadata", "generation"], old.generation() + 1);
     }
-    target.strategy().validate(&value, &mut errors);
+    if part == "ephemeralcontainers" {
+        let mut of_spec = FieldErrors::default();
+        target.strategy().validate(&value, &mut of_spec);
+        of_spec.0.append(&mut errors.0);
+        errors = of_spec;
+        if old.annotation("kubernetes.io/config.mirror").is_some() {
+            errors = FieldErrors::default();
+            errors.forbidden("<nil>", "static pods do not support ephemeral containers");
+        }
+    }
     if !errors.is_empty() {
         return Err(Status::invalid("", "Pod", old.name(), &errors));
     }
     let unchanged = value.share_with(old.value());
     if !unchanged {
+        let of_part = Target {
+            subresource: part.clone(),
+            ..target.clone()
+        };
+        super::admission::validate(api, request, &of_part, &value, Some(&old), warnings)?;
         let managed = api.owned(request, &target, Some(&old), &value, &Value::Null, &part);
         value.set_or_remove(&["metadata", "managedFields"], managed);
     }

@@ -445,7 +445,7 @@ fn change(spec: &str) -> Result<Change, Error> {
     let (key, value) = left.split_once('=').unwrap_or((left, ""));
     if effect.is_empty() && !remove {
         // Without an effect the whole text is taken for a key.
-        let why = names::label_key(left).err().unwrap_or_default();
+        let why = names::label_key(left).err().unwrap_or_default().to_string();
         return Err(Error::usage(if why.is_empty() {
             format!("invalid taint spec: {spec}")
         } else {

@@ -108,7 +108,7 @@ impl Strategy for DefinitionRules {
         );
     }
 
-    fn check_name(&self, _name: &str) -> Result<(), String> {
+    fn check_name(&self, _name: &str) -> Result<(), names::Broken> {
         // It must be made of the spec's names, which `validate` checks.
         Ok(())
     }
@@ -281,7 +281,7 @@ fn validate(object: &Value, old: Option<&Object>, errors: &mut FieldErrors) {
     let group = spec.get("group");
     let mut wrong = Vec::new();
     if let Err(why) = names::dns1123_subdomain(name.str()) {
-        wrong.push(why);
+        wrong.extend(why.0);
     }
     let wanted = format!("{}.{}", spec.at(&["names", "plural"]).str(), group.str());
     if name.str() != wanted {

@@ -1,7 +1,10 @@
 //! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their rows.
 
-use super::age_cell;
+use super::resources::{self, Holder};
+use super::{age_cell, pod_validation};
+use crate::api::names;
 use crate::api::object::Object;
+use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::Value;
@@ -92,6 +95,28 @@ impl Strategy for PriorityLevelRules {
 pub struct RuntimeClassRules;
 
 impl Strategy for RuntimeClassRules {
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let handler = Value::from(object.get("handler").str());
+        errors.check("handler", &handler, names::dns1123_label);
+        let fixed = object.at(&["overhead", "podFixed"]);
+        if !fixed.is_null() {
+            let limits = crate::obj! { "limits": fixed.clone() };
+            resources::requirements(&limits, Holder::Container, &[], "overhead", errors);
+        }
+        let scheduling = object.get("scheduling");
+        let selector = scheduling.get("nodeSelector");
+        crate::api::metadata::labels(selector, "scheduling.nodeSelector", errors);
+        // The real server names the list twice.
+        let list = scheduling.get("tolerations");
+        pod_validation::tolerations(list, "scheduling.tolerations.tolerations", errors);
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        if new.get("handler") != old.value().get("handler") {
+            errors.invalid("handler", new.get("handler"), "field is immutable");
+        }
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         Some(vec![
             object.name().into(),

@@ -1,11 +1,12 @@
 //! Jobs and CronJobs.
 
 use super::{
-    age_cell, container_cells, edit, format_selector, fresh_status, or_none, pod_spec, set_default, set_default_zero,
-    workload,
+    age_cell, container_cells, edit, format_selector, fresh_status, or_none, pod_spec, pod_warnings, set_default,
+    set_default_zero, workload,
 };
 use crate::api::cron;
 use crate::api::object::Object;
+use crate::api::selector::Selector;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::table::{age, human_duration};
@@ -73,44 +74,34 @@ impl Strategy for JobRules {
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        let spec = object.get("spec");
-        for name in [
-            "parallelism",
-            "completions",
-            "activeDeadlineSeconds",
-            "backoffLimit",
-            "ttlSecondsAfterFinished",
-            "backoffLimitPerIndex",
-            "maxFailedIndexes",
-        ] {
-            workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
-        }
-        indexed_rules(spec, errors);
-        failure_policy_rules(spec, errors);
-        success_policy_rules(spec, errors);
-        let replacement = spec.get("podReplacementPolicy");
-        let known: &[&str] = if spec.get("podFailurePolicy").is_null() {
-            &["Failed", "TerminatingOrFailed"]
-        } else {
-            &["Failed"]
-        };
-        if !known.contains(&replacement.str()) {
-            errors.not_supported("spec.podReplacementPolicy", replacement, known);
-        }
-        if spec.has("podFailurePolicy") {
-            let policy = spec.at(&["template", "spec", "restartPolicy"]);
-            if policy.str() != "Never" {
-                let why = "only \"Never\" is supported when podFailurePolicy is specified";
-                errors.invalid("spec.template.spec.restartPolicy", policy, why);
+        let (spec, selector) = (object.get("spec"), object.at(&["spec", "selector"]));
+        let own = |label: &str| {
+            crate::obj! {
+                "batch.kubernetes.io/controller-uid": object.at(&["metadata", "uid"]).clone(),
+                "batch.kubernetes.io/job-name": label,
+                "controller-uid": object.at(&["metadata", "uid"]).clone(),
+                "job-name": label,
             }
+        };
+        let generated = Selector::from_label_selector(selector);
+        let manual = spec.bool_at(&["manualSelector"]);
+        if !manual && !selector.is_null() && !generated.matches(&own(object.str_at(&["metadata", "name"]))) {
+            errors.invalid("spec.selector", selector, "`selector` not auto-generated");
         }
-        workload::validate_template(
-            spec.get("template"),
-            "spec.template",
-            errors,
-            &["Always", "OnFailure", "Never"],
-        );
-        restart_policy(spec.get("template"), "spec.template", errors);
+        job_spec(spec, errors);
+        if selector.is_null() {
+            errors.required("spec.selector", "");
+        }
+        workload::selector_rules(selector, "spec.selector", errors);
+        let labels = spec.at(&["template", "metadata", "labels"]);
+        if !generated.matches(labels) {
+            let why = "`selector` does not match template `labels`";
+            errors.invalid("spec.template.metadata.labels", labels, why);
+        }
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
@@ -176,6 +167,47 @@ impl Strategy for JobRules {
             format_selector(spec.get("selector")),
         ])
     }
+}
+
+/// `validateJobSpec`, of a Job or of what a CronJob makes.
+fn job_spec(spec: &Value, errors: &mut FieldErrors) {
+    for name in [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
+    ] {
+        workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
+    }
+    indexed_rules(spec, errors);
+    failure_policy_rules(spec, errors);
+    success_policy_rules(spec, errors);
+    let replacement = spec.get("podReplacementPolicy");
+    let known: &[&str] = if spec.get("podFailurePolicy").is_null() {
+        &["Failed", "TerminatingOrFailed"]
+    } else {
+        &["Failed"]
+    };
+    if !known.contains(&replacement.str()) {
+        errors.not_supported("spec.podReplacementPolicy", replacement, known);
+    }
+    if spec.has("podFailurePolicy") {
+        let policy = spec.at(&["template", "spec", "restartPolicy"]);
+        if policy.str() != "Never" {
+            let why = "only \"Never\" is supported when podFailurePolicy is specified";
+            errors.invalid("spec.template.spec.restartPolicy", policy, why);
+        }
+    }
+    workload::validate_template(
+        spec.get("template"),
+        "spec.template",
+        errors,
+        &["Always", "OnFailure", "Never"],
+    );
+    restart_policy(spec.get("template"), "spec.template", errors);
 }
 
 /// What goes together with indexed completion.
@@ -284,7 +316,11 @@ fn success_policy_rules(spec: &Value, errors: &mut FieldErrors) {
         return;
     }
     if spec.get("completionMode").str() != "Indexed" {
-        errors.invalid("spec.successPolicy", policy, "requires indexed completion mode");
+        errors.invalid_as(
+            "spec.successPolicy",
+            super::internal::named(policy, "SuccessPolicy").to_json(),
+            "requires indexed completion mode",
+        );
         return;
     }
     let rules = policy.get("rules").items();
@@ -328,11 +364,11 @@ fn job_status(job: &Object) -> &'static str {
 
 fn restart_policy(template: &Value, field: &str, errors: &mut FieldErrors) {
     let policy = template.at(&["spec", "restartPolicy"]);
+    let at = format!("{field}.spec.restartPolicy");
     if policy.str() == "Always" {
-        errors.required(
-            format!("{field}.spec.restartPolicy"),
-            "valid values: \"OnFailure\", \"Never\"",
-        );
+        errors.required(at, "valid values: \"OnFailure\", \"Never\"");
+    } else {
+        errors.enumerated(at, policy, &["OnFailure", "Never"]);
     }
 }
 
@@ -409,14 +445,37 @@ impl Strategy for CronJobRules {
         if !known.contains(&policy.str()) {
             errors.not_supported("spec.concurrencyPolicy", policy, &known);
         }
-        let template = spec.at(&["jobTemplate", "spec", "template"]);
-        let field = "spec.jobTemplate.spec.template";
-        workload::validate_template(template, field, errors, &["Always", "OnFailure", "Never"]);
-        restart_policy(template, field, errors);
+        let job = spec.at(&["jobTemplate", "spec"]);
+        if !job.get("selector").is_null() {
+            let why = "`selector` will be auto-generated";
+            errors.invalid("spec.jobTemplate.spec.selector", job.get("selector"), why);
+        }
+        if job.bool_at(&["manualSelector"]) {
+            let field = "spec.jobTemplate.spec.manualSelector";
+            errors.not_supported(field, job.get("manualSelector"), &["nil", "false"]);
+        }
+        // A Job's own rules, at another place.
+        let mut of_job = FieldErrors::default();
+        let mut whole = job.clone();
+        job_defaults(&mut whole);
+        job_spec(&whole, &mut of_job);
+        for mut error in of_job.0 {
+            error.field = format!("spec.jobTemplate.{}", error.field);
+            errors.0.push(error);
+        }
         let name = object.at(&["metadata", "name"]);
         if name.str().len() > 52 {
             errors.invalid("metadata.name", name, "must be no more than 52 characters");
         }
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let mut all: Vec<String> = pod_warnings::name_of_pods(object, "Pod names and hostnames")
+            .into_iter()
+            .collect();
+        let template = object.at(&["spec", "jobTemplate", "spec", "template"]);
+        all.extend(pod_warnings::of(template, Some("spec.jobTemplate.spec.template")));
+        all
     }
 
     fn has_generation(&self) -> bool {

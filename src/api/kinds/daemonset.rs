@@ -64,11 +64,18 @@ impl Strategy for DaemonSetRules {
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         workload::validate_selector_and_template(object, errors, &["Always"]);
+        workload::non_negative(object.at(&["spec", "minReadySeconds"]), "spec.minReadySeconds", errors);
         workload::validate_update_strategy(object, "updateStrategy", &["RollingUpdate", "OnDelete"], errors);
+        let limit = object.at(&["spec", "revisionHistoryLimit"]);
+        workload::non_negative(limit, "spec.revisionHistoryLimit", errors);
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         workload::immutable_selector(new, old, errors);
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
     }
 
     fn has_generation(&self) -> bool {

@@ -59,6 +59,10 @@ impl Strategy for DeploymentRules {
         workload::immutable_selector(new, old, errors);
     }
 
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
+    }
+
     fn has_generation(&self) -> bool {
         true
     }

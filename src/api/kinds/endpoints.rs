@@ -1,6 +1,7 @@
 //! Endpoints.
 
 use super::{age_cell, edit_items, set_default_zero};
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
@@ -32,7 +33,12 @@ impl Strategy for EndpointsRules {
             }
             for list in ["addresses", "notReadyAddresses"] {
                 for (j, address) in subset.get(list).items().iter().enumerate() {
-                    super::service::endpoint_address(address.get("ip"), &format!("{at}.{list}[{j}].ip"), errors);
+                    let at = format!("{at}.{list}[{j}]");
+                    let name = address.get("hostname");
+                    errors.check_some(format!("{at}.hostname"), name, names::dns1123_label);
+                    let node = address.get("nodeName");
+                    errors.check_some(format!("{at}.nodeName"), node, names::dns1123_subdomain);
+                    super::service::endpoint_address(address.get("ip"), &format!("{at}.ip"), errors);
                 }
             }
             let ports = subset.get("ports").items();
@@ -40,13 +46,12 @@ impl Strategy for EndpointsRules {
                 let at = format!("{at}.ports[{j}]");
                 if port.get("name").is_empty() && ports.len() > 1 {
                     errors.required(format!("{at}.name"), "");
-                } else if !port.get("name").is_empty()
-                    && let Err(why) = crate::api::names::dns1123_label(port.get("name").str())
-                {
-                    errors.invalid(format!("{at}.name"), port.get("name"), why);
+                } else {
+                    errors.check_some(format!("{at}.name"), port.get("name"), names::dns1123_label);
                 }
                 super::pod_validation::port_number(port.get("port"), &format!("{at}.port"), errors);
                 super::pod_validation::protocol(port.get("protocol"), &format!("{at}.protocol"), errors);
+                errors.check_some(format!("{at}.appProtocol"), port.get("appProtocol"), names::label_key);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::{age_cell, edit_items, set_default, set_default_zero};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::api::{metadata, names};
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -36,24 +37,45 @@ impl Strategy for EndpointSliceRules {
         let endpoints = object.get("endpoints").items();
         if endpoints.len() > 1_000 {
             errors.too_many("endpoints", endpoints.len(), 1_000);
+            return;
         }
         for (i, endpoint) in endpoints.iter().enumerate() {
+            let at = format!("endpoints[{i}]");
             let addresses = endpoint.get("addresses").items();
             if addresses.is_empty() {
-                errors.required(format!("endpoints[{i}].addresses"), "must contain at least 1 address");
+                errors.required(format!("{at}.addresses"), "must contain at least 1 address");
+            } else if addresses.len() > 100 {
+                errors.too_many(format!("{at}.addresses"), addresses.len(), 100);
             }
             for (j, address) in addresses.iter().enumerate() {
-                if kind.str() == "IPv4" {
-                    super::service::endpoint_address(address, &format!("endpoints[{i}].addresses[{j}]"), errors);
+                let at = format!("{at}.addresses[{j}]");
+                match kind.str() {
+                    "IPv4" | "IPv6" => super::service::endpoint_address(address, &at, errors),
+                    "FQDN" => fqdn(address, &at, errors),
+                    _ => {}
                 }
             }
+            let node = endpoint.get("nodeName");
+            errors.check_some(format!("{at}.nodeName"), node, names::dns1123_subdomain);
+            let topology = endpoint.get("deprecatedTopology");
+            metadata::labels(topology, &format!("{at}.topology"), errors);
+            let name = endpoint.get("hostname");
+            errors.check_some(format!("{at}.hostname"), name, names::dns1123_label);
         }
-        let mut names = crate::flat::FlatSet::new();
-        for (i, port) in object.get("ports").items().iter().enumerate() {
-            if !names.insert(port.get("name").str()) {
-                errors.duplicate(format!("ports[{i}].name"), port.get("name"));
+        let ports = object.get("ports").items();
+        if ports.len() > 20_000 {
+            errors.too_many("ports", ports.len(), 20_000);
+            return;
+        }
+        let mut seen = crate::flat::FlatSet::new();
+        for (i, port) in ports.iter().enumerate() {
+            let at = format!("ports[{i}]");
+            errors.check_some(format!("{at}.name"), port.get("name"), names::dns1123_label);
+            if !seen.insert(port.get("name").str()) {
+                errors.duplicate(format!("{at}.name"), port.get("name"));
             }
-            super::pod_validation::protocol(port.get("protocol"), &format!("ports[{i}].protocol"), errors);
+            super::pod_validation::protocol(port.get("protocol"), &format!("{at}.protocol"), errors);
+            errors.check_some(format!("{at}.appProtocol"), port.get("appProtocol"), names::label_key);
         }
     }
 
@@ -87,6 +109,20 @@ impl Strategy for EndpointSliceRules {
             with_more(addresses.collect()).into(),
             age_cell(object, now),
         ])
+    }
+}
+
+/// A name of at least two segments (`IsFullyQualifiedDomainName`).
+fn fqdn(name: &Value, at: &str, errors: &mut FieldErrors) {
+    if name.is_empty() {
+        return errors.required(at, "");
+    }
+    let bare = name.str().strip_suffix('.').unwrap_or(name.str());
+    if let Err(why) = names::dns1123_subdomain(bare) {
+        errors.invalid(at, name, why.0.join(","));
+    } else if !bare.contains('.') {
+        let why = "should be a domain with at least two segments separated by dots";
+        errors.invalid(at, name, why);
     }
 }
 

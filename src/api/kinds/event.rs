@@ -81,9 +81,7 @@ impl Strategy for EventRules {
             if controller.is_empty() {
                 errors.required("reportingController", "");
             }
-            if let Err(message) = names::label_key(controller.str()) {
-                errors.invalid("reportingController", controller, message);
-            }
+            errors.check("reportingController", controller, names::label_key);
             for (field, longest) in LONGEST {
                 let text = object.get(field).str();
                 if text.is_empty() && field != "message" {

@@ -73,6 +73,15 @@ SecretProjection Name:s Items:[KeyPath] Optional:p
 DownwardProjection Items:[DownwardFile]
 TokenProjection Audience:s ExpirationSeconds:i Path:s
 ImageVolume Reference:s PullPolicy:s
+SuccessPolicy Rules:[SuccessRule]
+SuccessRule SucceededIndexes:p SucceededCount:p
+Strategy Type:s RollingUpdate:*Rolling
+Rolling MaxUnavailable:j MaxSurge:j
+StatefulStrategy Type:s RollingUpdate:*StatefulRolling
+StatefulRolling Partition:i MaxUnavailable:p
+PersistentVolumeSource GCEPersistentDisk:j AWSElasticBlockStore:j HostPath:*HostPath Glusterfs:j NFS:*NFS RBD:j Quobyte:j ISCSI:j FlexVolume:j Cinder:j CephFS:j FC:j Flocker:j AzureFile:j VsphereVolume:j AzureDisk:j PhotonPersistentDisk:j PortworxVolume:j ScaleIO:j Local:*Local StorageOS:j CSI:*PersistentCSI
+Local Path:s FSType:p
+PersistentCSI Driver:s VolumeHandle:s ReadOnly:b FSType:s VolumeAttributes:j ControllerPublishSecretRef:j NodeStageSecretRef:j NodePublishSecretRef:j ControllerExpandSecretRef:j NodeExpandSecretRef:j
 ClaimSpec AccessModes:j Selector:j Resources:ClaimResources VolumeName:s StorageClassName:p VolumeMode:p DataSource:j DataSourceRef:j VolumeAttributesClassName:p
 ClaimResources Limits:j Requests:j
 ";
@@ -129,7 +138,8 @@ fn dump(value: &Value, ty: &str) -> Dump {
     }
 }
 
-fn natural(value: &Value) -> Dump {
+/// Any value, by its outer names.
+pub(crate) fn natural(value: &Value) -> Dump {
     match value {
         Value::Map(map) => Dump::Fields(map.iter().map(|(k, v)| (k.to_string(), natural(v))).collect()),
         Value::List(list) => Dump::List(list.iter().map(natural).collect()),
@@ -137,11 +147,17 @@ fn natural(value: &Value) -> Dump {
     }
 }
 
-/// A pod spec.
+/// One of the structs by its name.
+pub(crate) fn named(value: &Value, ty: &str) -> Dump {
+    dump(value, ty)
+}
+
+/// A claim's spec.
 pub(crate) fn claim_spec(spec: &Value) -> Dump {
     dump(spec, "ClaimSpec")
 }
 
+/// A pod spec.
 pub(crate) fn pod_spec(spec: &Value) -> Dump {
     let mut spec = spec.clone();
     // Inside, these belong to the security context.

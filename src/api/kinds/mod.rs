@@ -8,6 +8,7 @@ use super::table::age;
 use crate::sim::Time;
 use crate::value::Value;
 
+mod admission;
 mod apiservice;
 mod batch;
 pub mod componentstatus;
@@ -20,16 +21,18 @@ mod event;
 mod hpa_versions;
 mod internal;
 mod lease;
-mod namespace;
+pub(crate) mod namespace;
 mod networking;
 mod node;
 pub mod pod;
 pub mod pod_spec;
 mod pod_validation;
+mod pod_warnings;
 mod policy;
 mod rbac;
 mod replicaset;
 mod replicationcontroller;
+mod resources;
 mod scaling;
 mod secret;
 pub mod service;
@@ -37,6 +40,7 @@ mod serviceaccount;
 mod statefulset;
 mod storage;
 pub mod versions;
+mod volume_validation;
 mod workload;
 
 pub use internal::outer_name;
@@ -67,6 +71,15 @@ pub fn own(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
         ("", "secrets") => &secret::SecretRules,
         ("", "serviceaccounts") => &serviceaccount::ServiceAccountRules,
         ("", "services") => &service::ServiceRules,
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicies" | "validatingadmissionpolicies") => {
+            &admission::PolicyRules
+        }
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings" | "validatingadmissionpolicybindings") => {
+            &admission::PolicyBindingRules
+        }
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
+            &admission::WebhookRules
+        }
         ("apps", "daemonsets") => &daemonset::DaemonSetRules,
         ("apps", "deployments") => &deployment::DeploymentRules,
         ("apps", "controllerrevisions") => &statefulset::ControllerRevisionRules,
@@ -211,6 +224,9 @@ pub(super) fn to_hub(value: Value, resource: &super::resource::Resource) -> Valu
         None => value,
     }
 }
+
+#[cfg(test)]
+mod validation_tests;
 
 #[cfg(test)]
 mod tests {

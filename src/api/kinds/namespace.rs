@@ -3,7 +3,7 @@
 use super::{age_cell, fresh_status, set_default};
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::status::Status;
+use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::obj;
 use crate::sim::Time;
@@ -12,6 +12,16 @@ use crate::value::Value;
 pub struct NamespaceRules;
 
 const FINALIZER: &str = "kubernetes";
+
+/// A finalizer of a namespace: the standard one, or a qualified name.
+pub(crate) fn finalizer_name(name: &Value, field: &str, errors: &mut FieldErrors) {
+    errors.check(field, name, names::label_key);
+    let known = [FINALIZER, "orphan", "foregroundDeletion"];
+    if !name.str().contains('/') && !known.contains(&name.str()) {
+        let why = "name is neither a standard finalizer name nor is it fully qualified";
+        errors.invalid(field, name, why);
+    }
+}
 
 impl Strategy for NamespaceRules {
     fn defaults(&self, object: &mut Value) {
@@ -40,7 +50,13 @@ impl Strategy for NamespaceRules {
         Ok(())
     }
 
-    fn check_name(&self, name: &str) -> Result<(), String> {
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        for finalizer in object.at(&["spec", "finalizers"]).items() {
+            finalizer_name(finalizer, "spec.finalizers", errors);
+        }
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
         names::dns1123_label(name)
     }
 

@@ -14,6 +14,35 @@ use crate::value::Value;
 
 pub struct IngressRules;
 
+/// The annotation that named the class once.
+const CLASS: &str = "kubernetes.io/ingress.class";
+
+fn host_rule(host: &Value) -> names::Rule {
+    if host.str().contains('*') {
+        names::wildcard_subdomain
+    } else {
+        names::dns1123_subdomain
+    }
+}
+
+/// A reference to an object of any kind (`validateIngressTypedLocalObjectReference`).
+fn reference(reference: &Value, at: &str, errors: &mut FieldErrors) {
+    if reference.is_null() {
+        return;
+    }
+    errors.check_some(
+        format!("{at}.apiGroup"),
+        reference.get("apiGroup"),
+        names::dns1123_subdomain,
+    );
+    for part in ["kind", "name"] {
+        if reference.get(part).is_empty() {
+            errors.required(format!("{at}.{part}"), format!("{part} is required"));
+        }
+        errors.check_some(format!("{at}.{part}"), reference.get(part), names::path_segment);
+    }
+}
+
 impl Strategy for IngressRules {
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "loadBalancer": obj! {} });
@@ -27,7 +56,7 @@ impl Strategy for IngressRules {
         if rules.is_empty() && backend.is_null() {
             errors.invalid(
                 "spec",
-                &Value::list(Vec::new()),
+                spec.get("rules"),
                 "either `defaultBackend` or `rules` must be specified",
             );
         }
@@ -38,19 +67,11 @@ impl Strategy for IngressRules {
             let at = format!("spec.rules[{i}]");
             let host = rule.get("host");
             if !host.is_empty() {
+                let at = format!("{at}.host");
                 if host.str().parse::<std::net::IpAddr>().is_ok() {
-                    errors.invalid(format!("{at}.host"), host, "must be a DNS name, not an IP address");
+                    errors.invalid(&at, host, "must be a DNS name, not an IP address");
                 }
-                let bare = host.str().strip_prefix("*.").unwrap_or(host.str());
-                if host.str().contains('*') && bare == host.str() {
-                    errors.invalid(
-                        format!("{at}.host"),
-                        host,
-                        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-                    );
-                } else if let Err(why) = names::dns1123_subdomain(bare) {
-                    errors.invalid(format!("{at}.host"), host, why);
-                }
+                errors.check(at, host, host_rule(host));
             }
             if rule.get("http").is_null() {
                 continue;
@@ -63,12 +84,36 @@ impl Strategy for IngressRules {
                 check_path(path, &format!("{at}.http.paths[{j}]"), errors);
             }
         }
-        let class = spec.get("ingressClassName");
-        if !class.is_null()
-            && let Err(why) = names::dns1123_subdomain(class.str())
-        {
-            errors.invalid("spec.ingressClassName", class, why);
+        for (i, tls) in spec.get("tls").items().iter().enumerate() {
+            let at = format!("spec.tls[{i}]");
+            for (j, host) in tls.get("hosts").items().iter().enumerate() {
+                errors.check(format!("{at}.hosts[{j}]"), host, host_rule(host));
+            }
+            let secret = tls.get("secretName");
+            errors.check_some(format!("{at}.secretName"), secret, names::dns1123_subdomain);
         }
+        let class = spec.get("ingressClassName");
+        if !class.is_null() {
+            errors.check("spec.ingressClassName", class, names::dns1123_subdomain);
+        }
+    }
+
+    fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
+        self.validate(object, errors);
+        let annotation = object.at(&["metadata", "annotations", CLASS]);
+        if !annotation.is_null() && !object.at(&["spec", "ingressClassName"]).is_null() {
+            let why = "can not be set when the class field is also set";
+            errors.invalid(format!("annotations.{CLASS}"), annotation, why);
+        }
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        if object.at(&["metadata", "annotations", CLASS]).is_null() {
+            return Vec::new();
+        }
+        vec![format!(
+            "annotation {CLASS:?} is deprecated, please use 'spec.ingressClassName' instead"
+        )]
     }
 
     fn has_generation(&self) -> bool {
@@ -119,7 +164,7 @@ impl Strategy for IngressRules {
 fn check_path(path: &Value, at: &str, errors: &mut FieldErrors) {
     let (text, kind) = (path.get("path"), path.get("pathType"));
     match kind.str() {
-        "" if kind.is_null() => errors.required(format!("{at}.pathType"), "pathType must be specified"),
+        "" if kind.is_null() => return errors.required(format!("{at}.pathType"), "pathType must be specified"),
         "Exact" | "Prefix" => {
             if !text.str().starts_with('/') {
                 errors.invalid(format!("{at}.path"), text, "must be an absolute path");
@@ -152,16 +197,15 @@ fn check_path(path: &Value, at: &str, errors: &mut FieldErrors) {
 fn check_backend(backend: &Value, at: &str, errors: &mut FieldErrors) {
     let (service, resource) = (backend.get("service"), backend.get("resource"));
     match (service.is_null(), resource.is_null()) {
-        (true, true) => errors.required(at, "cannot have both resource and service backends empty"),
+        (true, true) => errors.invalid(at, &"".into(), "resource or service backend is required"),
         (false, false) => errors.invalid(at, &"".into(), "cannot set both resource and service backends"),
-        (true, false) => {}
+        (true, false) => reference(resource, &format!("{at}.resource"), errors),
         (false, true) => {
             let name = service.get("name");
             if name.is_empty() {
                 errors.required(format!("{at}.service.name"), "");
-            } else if let Err(why) = names::dns1123_label(name.str()) {
-                errors.invalid(format!("{at}.service.name"), name, why);
             }
+            errors.check_some(format!("{at}.service.name"), name, names::dns1123_label);
             let port = service.get("port");
             match (port.get("name").is_empty(), port.get("number").is_empty()) {
                 (true, true) => errors.required(at, "port name or number is required"),
@@ -180,16 +224,35 @@ fn check_backend(backend: &Value, at: &str, errors: &mut FieldErrors) {
 pub struct IngressClassRules;
 
 impl Strategy for IngressClassRules {
+    fn defaults(&self, object: &mut Value) {
+        super::edit_at(object, &["spec", "parameters"], &mut |p| {
+            set_default_zero(p, "scope", "Cluster");
+        });
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let controller = object.at(&["spec", "controller"]);
-        if controller.is_empty() {
-            errors.required("spec.controller", "");
-        } else if !controller.str().contains('/') {
-            errors.invalid(
-                "spec.controller",
-                controller,
-                "must be a domain-prefixed path (such as \"acme.io/foo\")",
-            );
+        if controller.str().len() > 250 {
+            errors.too_long("spec.controller", 250);
+        }
+        errors.check_required("spec.controller", controller, names::domain_prefixed_path);
+        let parameters = object.at(&["spec", "parameters"]);
+        reference(parameters, "spec.parameters", errors);
+        if parameters.is_null() {
+            return;
+        }
+        let (scope, namespace) = (parameters.get("scope"), parameters.get("namespace"));
+        let field = "spec.parameters";
+        match scope.str() {
+            "" => errors.required(format!("{field}.scope"), ""),
+            "Namespace" if namespace.is_empty() => {
+                errors.required(format!("{field}.namespace"), "`parameters.scope` is set to 'Namespace'")
+            }
+            "Cluster" if !namespace.is_null() => {
+                errors.forbidden(format!("{field}.namespace"), "`parameters.scope` is set to 'Cluster'")
+            }
+            "Namespace" | "Cluster" => {}
+            _ => errors.not_supported(format!("{field}.scope"), scope, &["Cluster", "Namespace"]),
         }
     }
 
@@ -250,25 +313,19 @@ impl Strategy for NetworkPolicyRules {
             for (i, rule) in spec.get(list).items().iter().enumerate() {
                 let at = format!("spec.{list}[{i}]");
                 for (j, port) in rule.get("ports").items().iter().enumerate() {
-                    let at = format!("{at}.ports[{j}]");
-                    pod_validation::protocol(port.get("protocol"), &format!("{at}.protocol"), errors);
-                    if !port.get("port").is_null() {
-                        pod_validation::port_number_or_name(port.get("port"), &format!("{at}.port"), errors);
-                    }
+                    policy_port(port, &format!("{at}.ports[{j}]"), errors);
                 }
                 for (j, peer) in rule.get(peers).items().iter().enumerate() {
-                    let at = format!("{at}.{peers}[{j}]");
-                    let parts = ["podSelector", "namespaceSelector", "ipBlock"];
-                    let set: Vec<&str> = parts.into_iter().filter(|p| !peer.get(p).is_null()).collect();
-                    if set.is_empty() {
-                        errors.required(&at, "must specify a peer");
-                    } else if set.len() > 1 && set.contains(&"ipBlock") {
-                        errors.forbidden(&at, "may not specify both ipBlock and another peer");
-                    }
+                    policy_peer(peer, &format!("{at}.{peers}[{j}]"), errors);
                 }
             }
         }
-        let known = ["Egress", "Ingress"];
+        let types = spec.get("policyTypes");
+        if types.items().len() > 2 {
+            let why = "may not specify more than two policyTypes";
+            return errors.invalid("spec.policyTypes", types, why);
+        }
+        let known = ["Ingress", "Egress"];
         for (i, kind) in spec.get("policyTypes").items().iter().enumerate() {
             if !known.contains(&kind.str()) {
                 errors.not_supported(format!("spec.policyTypes[{i}]"), kind, &known);
@@ -286,6 +343,73 @@ impl Strategy for NetworkPolicyRules {
             format_selector(object.spec().get("podSelector")),
             age_cell(object, now),
         ])
+    }
+}
+
+fn policy_port(port: &Value, at: &str, errors: &mut FieldErrors) {
+    let known = ["TCP", "UDP", "SCTP"];
+    errors.enumerated(format!("{at}.protocol"), port.get("protocol"), &known);
+    let (number, end) = (port.get("port"), port.get("endPort"));
+    if !number.is_null() {
+        pod_validation::port_number_or_name(number, &format!("{at}.port"), errors);
+    }
+    let at = format!("{at}.endPort");
+    match (number, end) {
+        (_, Value::Null) => {}
+        (Value::Null, _) => errors.invalid(at, end, "may not be specified when `port` is not specified"),
+        (Value::Str(_), _) => errors.invalid(at, end, "may not be specified when `port` is non-numeric"),
+        _ => {
+            if end.as_i64() < number.as_i64() {
+                errors.invalid(&at, number, "must be greater than or equal to `port`");
+            }
+            pod_validation::port_number(end, &at, errors);
+        }
+    }
+}
+
+fn policy_peer(peer: &Value, at: &str, errors: &mut FieldErrors) {
+    let mut found = 0;
+    for part in ["podSelector", "namespaceSelector"] {
+        if !peer.get(part).is_null() {
+            found += 1;
+            workload::selector_rules(peer.get(part), &format!("{at}.{part}"), errors);
+        }
+    }
+    let block = peer.get("ipBlock");
+    if !block.is_null() {
+        found += 1;
+        ip_block(block, &format!("{at}.ipBlock"), errors);
+    }
+    if found == 0 {
+        errors.required(at, "must specify a peer");
+    } else if found > 1 && !block.is_null() {
+        errors.forbidden(at, "may not specify both ipBlock and another peer");
+    }
+}
+
+fn ip_block(block: &Value, at: &str, errors: &mut FieldErrors) {
+    let cidr = block.get("cidr");
+    errors.check_required(format!("{at}.cidr"), cidr, names::cidr);
+    let parse = |v: &Value| -> Option<(u128, u32, bool)> {
+        let (ip, length) = v.str().split_once('/')?;
+        let length: u32 = length.parse().ok()?;
+        // An address of four bytes is set at the upper end, so that lengths compare.
+        match ip.parse().ok()? {
+            std::net::IpAddr::V4(v4) => Some((u128::from(u32::from(v4)) << 96, length, true)),
+            std::net::IpAddr::V6(v6) => Some((u128::from(v6), length, false)),
+        }
+    };
+    let Some((net, length, four)) = parse(cidr) else { return };
+    for (i, except) in block.get("except").items().iter().enumerate() {
+        let at = format!("{at}.except[{i}]");
+        errors.check(&at, except, names::cidr);
+        let Some((ip, bits, also)) = parse(except) else {
+            continue;
+        };
+        let host = u128::MAX.checked_shr(length).unwrap_or(0);
+        if four != also || (net | host) != (ip | host) || length >= bits {
+            errors.invalid(at, except, "must be a strict subset of `cidr`");
+        }
     }
 }
 

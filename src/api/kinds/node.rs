@@ -1,10 +1,12 @@
 //! Nodes.
 
-use super::{age_cell, or_none, set_default};
-use crate::api::object::Object;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
 use crate::flat::FlatSet;
+
+use super::{age_cell, or_none, pod_validation, resources, set_default};
+use crate::api::names;
+use crate::api::object::Object;
+use crate::api::status::{FieldErrorKind, FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -31,34 +33,50 @@ impl Strategy for NodeRules {
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        // The real server says this of the metadata.
         let mut seen = FlatSet::new();
         for (i, taint) in object.at(&["spec", "taints"]).items().iter().enumerate() {
-            let field = format!("spec.taints[{i}]");
+            let field = format!("metadata.taints[{i}]");
             let (key, value, effect) = (taint.get("key"), taint.get("value"), taint.get("effect"));
-            if let Err(why) = crate::api::names::label_key(key.str()) {
-                errors.invalid(format!("{field}.key"), key, why);
+            errors.check(format!("{field}.key"), key, names::label_key);
+            if let Err(why) = names::label_value(value.str()) {
+                errors.invalid(format!("{field}.value"), value, why.0.join(";"));
             }
-            if let Err(why) = crate::api::names::label_value(value.str()) {
-                errors.invalid(format!("{field}.value"), value, why);
-            }
-            match effect.str() {
-                "NoSchedule" | "PreferNoSchedule" | "NoExecute" => {}
-                "" => errors.required(format!("{field}.effect"), ""),
-                _ => errors.not_supported(
-                    format!("{field}.effect"),
-                    effect,
-                    &["NoSchedule", "PreferNoSchedule", "NoExecute"],
-                ),
-            }
+            let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+            pod_validation::one_of(effect, &effects, format!("{field}.effect"), errors);
             if !seen.insert((key.str(), effect.str())) {
-                errors.duplicate(&field, taint);
+                let text = format!(
+                    r#"{{"Key":{},"Value":{},"Effect":{},"TimeAdded":{}}}"#,
+                    Value::from(key.str()).to_json(),
+                    Value::from(value.str()).to_json(),
+                    Value::from(effect.str()).to_json(),
+                    taint.get("timeAdded").to_json()
+                );
+                let why = "taints must be unique by key and effect pair";
+                errors.add(FieldErrorKind::Duplicate, field, text, why);
+            }
+        }
+        for list in ["capacity", "allocatable"] {
+            for (name, amount) in object.at(&["status", list]).entries() {
+                resources::amount(name, amount, &format!("status.{list}.{}", &**name), errors);
+            }
+        }
+        let cidrs = object.at(&["spec", "podCIDRs"]);
+        for (i, cidr) in cidrs.items().iter().enumerate() {
+            errors.check(format!("spec.podCIDRs[{i}]"), cidr, names::cidr);
+        }
+        if let [a, b, ..] = cidrs.items() {
+            let six = |v: &Value| v.str().contains(':');
+            if six(a) == six(b) || cidrs.items().len() > 2 {
+                let why = "may specify no more than one CIDR for each IP family";
+                errors.invalid("spec.podCIDRs", cidrs, why);
             }
         }
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        let old_cidr = old.spec().get("podCIDR");
-        if !old_cidr.is_empty() && new.at(&["spec", "podCIDR"]) != old_cidr {
+        let old_cidr = old.spec().get("podCIDRs");
+        if !old_cidr.is_empty() && new.at(&["spec", "podCIDRs"]) != old_cidr {
             errors.forbidden(
                 "spec.podCIDRs",
                 "node updates may not change podCIDR except from \"\" to valid",

@@ -1,6 +1,6 @@
 //! Pods: defaults, the status they begin with, graceful deletion, their row.
 
-use super::{age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, set_default};
+use super::{age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Grace, Strategy};
@@ -49,11 +49,35 @@ impl Strategy for PodRules {
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        pod_validation::spec(object.get("spec"), "spec", errors);
+        pod_validation::pod(object, errors);
     }
 
-    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+    fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
+        pod_validation::pod(object, errors);
+        let spec = object.get("spec");
+        if !spec.get("ephemeralContainers").is_empty() {
+            errors.forbidden("spec.ephemeralContainers", "cannot be set on create");
+        }
+        if !spec.get("nodeName").is_empty() && !spec.get("schedulingGates").is_empty() {
+            let why = "cannot be set until all schedulingGates have been cleared";
+            errors.forbidden("spec.nodeName", why);
+        }
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        pod_validation::pod(new, errors);
         validate_update(new, old, errors);
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let mut all = pod_warnings::of(object, None);
+        all.extend(pod_warnings::name_of_pods(object, "the Pod's hostname"));
+        all
+    }
+
+    /// Updates of pods come from controllers, which nobody reads warnings of.
+    fn update_warnings(&self, _new: &Value, _old: &Object) -> Vec<String> {
+        Vec::new()
     }
 
     fn has_generation(&self) -> bool {
@@ -239,20 +263,16 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
         }
     }
     let (deadline, had) = (spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"));
-    if !had.is_null() {
-        match (deadline.as_i64(), had.as_i64()) {
-            (None, _) => errors.invalid(
-                "spec.activeDeadlineSeconds",
-                deadline,
-                "must not update from a positive integer to nil value",
-            ),
-            (Some(n), Some(o)) if n > o => errors.invalid(
-                "spec.activeDeadlineSeconds",
-                deadline,
-                format!("must be less than or equal to previous value {o}"),
-            ),
-            _ => {}
-        }
+    let field = "spec.activeDeadlineSeconds";
+    if deadline.as_i64().is_some_and(|n| n < 0) {
+        let why = format!("must be between 0 and {}, inclusive", i32::MAX);
+        return errors.invalid(field, deadline, why);
+    }
+    if !had.is_null() && deadline.is_null() {
+        let why = "must not update from a positive integer to nil value";
+        errors.invalid(field, deadline, why);
+    } else if !had.is_null() && deadline.as_i64() > had.as_i64() {
+        return errors.invalid(field, deadline, "must be less than or equal to previous value");
     }
     let kept = |t: &Value| spec.get("tolerations").items().iter().any(|n| same_toleration(n, t));
     if !before.get("tolerations").items().iter().all(kept) {
@@ -271,9 +291,6 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
                 ),
             );
         }
-    }
-    if !errors.is_empty() {
-        return;
     }
     // With what may change put back, nothing may differ.
     let mut munged = spec.clone();
@@ -295,7 +312,17 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
     let mut restored = vec!["activeDeadlineSeconds", "tolerations", "schedulingGates"];
     if gated {
         // A gated pod may narrow where it can go.
-        restored.extend(["nodeSelector", "affinity"]);
+        narrowed(spec, before, errors);
+        restored.push("nodeSelector");
+        match before.at(&["affinity", "nodeAffinity"]) {
+            Value::Null => {
+                munged.remove(&["affinity", "nodeAffinity"]);
+                if before.get("affinity").is_null() && munged.get("affinity").is_empty() {
+                    munged.remove(&["affinity"]);
+                }
+            }
+            had => munged.set(&["affinity", "nodeAffinity"], had.clone()),
+        }
     }
     if before.i64_at(&["terminationGracePeriodSeconds"]).is_some_and(|n| n < 0)
         && spec.i64_at(&["terminationGracePeriodSeconds"]) == Some(1)
@@ -315,6 +342,94 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
         let diff = internal::unified_diff(&lines(before), &lines(&munged));
         let sentence = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
         errors.forbidden("spec", format!("{sentence}\n{diff}"));
+    }
+}
+
+/// What a gated pod may not do to where it can go: only narrow it.
+fn narrowed(spec: &Value, before: &Value, errors: &mut FieldErrors) {
+    let selector = spec.get("nodeSelector");
+    let mut had = before.get("nodeSelector").entries();
+    if !had.all(|(k, v)| selector.get(k) == v) {
+        let why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
+        errors.invalid("spec.nodeSelector", selector, why);
+    }
+    let path = [
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+    ];
+    let field = format!("spec.{}", path.join("."));
+    let (new, old) = (spec.at(&path).items(), before.at(&path).items());
+    if !old.is_empty() && old.len() != new.len() {
+        let text: Vec<String> = new.iter().map(|t| internal::named(t, "NodeTerm").to_json()).collect();
+        let why = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        return errors.invalid_as(field, format!("[{}]", text.join(",")), why);
+    }
+    for (i, (was, term)) in old.iter().zip(new).enumerate() {
+        let extends = |part: &str| term.get(part).items().starts_with(was.get(part).items());
+        let empty = |t: &Value| t.get("matchExpressions").is_empty() && t.get("matchFields").is_empty();
+        if (empty(was) && !empty(term)) || !extends("matchExpressions") || !extends("matchFields") {
+            let why = "only additions are allowed (no mutations or deletions)";
+            let text = internal::named(term, "NodeTerm").to_json();
+            errors.invalid_as(format!("{field}[{i}]"), text, why);
+        }
+    }
+}
+
+/// What a change of a pod's resources through `/resize` may be (`ValidatePodResize`).
+pub(crate) fn validate_resize(new: &Value, old: &Object, errors: &mut FieldErrors) {
+    let (spec, before) = (new.get("spec"), old.spec());
+    if old.annotation("kubernetes.io/config.mirror").is_some() {
+        *errors = FieldErrors::default();
+        return errors.forbidden("<nil>", "static pods cannot be resized");
+    }
+    if before.str_at(&["os", "name"]) == "windows" {
+        *errors = FieldErrors::default();
+        return errors.forbidden("<nil>", "windows pods cannot be resized");
+    }
+    let class = old.status().get("qosClass");
+    if class.str() != pod_spec::qos_class(spec) {
+        let why = "Pod QOS Class may not change as a result of resizing";
+        errors.invalid("spec", class, why);
+    }
+    for list in ["initContainers", "containers"] {
+        for (i, (was, c)) in before.get(list).items().iter().zip(spec.get(list).items()).enumerate() {
+            if list == "initContainers" && c.get("restartPolicy").str() != "Always" {
+                if was != c {
+                    let why = "resources for non-sidecar init containers are immutable";
+                    errors.forbidden("spec", why);
+                }
+                continue;
+            }
+            for kind in ["requests", "limits"] {
+                let amounts = c.at(&["resources", kind]);
+                let mut had = was.at(&["resources", kind]).entries();
+                if had.any(|(k, _)| !amounts.has(k)) {
+                    let why = format!("resource {kind} cannot be removed");
+                    errors.forbidden(format!("spec.{list}[{i}].resources.{kind}"), why);
+                }
+            }
+            let others = |c: &Value| {
+                let mut c = c.clone();
+                for kind in ["requests", "limits"] {
+                    for name in ["cpu", "memory"] {
+                        c.remove(&["resources", kind, name]);
+                    }
+                    if c.at(&["resources", kind]).is_empty() {
+                        c.remove(&["resources", kind]);
+                    }
+                }
+                c
+            };
+            if others(c) != others(was) {
+                let why = match list {
+                    "containers" => "only cpu and memory resources are mutable",
+                    _ => "only cpu and memory resources for sidecar containers are mutable",
+                };
+                errors.forbidden("spec", why);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Roles, ClusterRoles and their bindings.
 
 use super::{age_cell, edit, edit_items, set_default, set_default_zero};
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
@@ -8,17 +9,6 @@ use crate::sim::Time;
 use crate::value::Value;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
-
-/// Names of roles may hold anything but `/` and `%`, and be neither `.` nor `..`.
-fn role_name(name: &str) -> Result<(), String> {
-    match name {
-        "." => Err("may not be '.'".into()),
-        ".." => Err("may not be '..'".into()),
-        _ if name.contains('/') => Err("may not contain '/'".into()),
-        _ if name.contains('%') => Err("may not contain '%'".into()),
-        _ => Ok(()),
-    }
-}
 
 pub struct RoleRules;
 
@@ -38,6 +28,13 @@ impl Strategy for RoleRules {
                         "namespaced rules cannot apply to non-resource URLs",
                     );
                 }
+                if ["apiGroups", "resources", "resourceNames"]
+                    .iter()
+                    .any(|l| !rule.get(l).is_empty())
+                {
+                    let why = "rules cannot apply to both regular resources and non-resource URLs";
+                    errors.invalid(format!("{at}.nonResourceURLs"), rule.get("nonResourceURLs"), why);
+                }
                 continue;
             }
             if rule.get("apiGroups").is_empty() {
@@ -53,10 +50,23 @@ impl Strategy for RoleRules {
                 );
             }
         }
+        let aggregation = object.get("aggregationRule");
+        if aggregation.is_null() {
+            return;
+        }
+        let field = "aggregationRule.clusterRoleSelectors";
+        let selectors = aggregation.get("clusterRoleSelectors").items();
+        if selectors.is_empty() {
+            let why = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+            errors.required(field, why);
+        }
+        for (i, selector) in selectors.iter().enumerate() {
+            super::workload::selector_rules(selector, &format!("{field}[{i}]"), errors);
+        }
     }
 
-    fn check_name(&self, name: &str) -> Result<(), String> {
-        role_name(name)
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
+        names::path_segment(name)
     }
 
     fn row(&self, object: &Object, _now: Time) -> Option<Vec<Value>> {
@@ -93,7 +103,7 @@ impl Strategy for RoleBindingRules {
         }
         if reference.get("name").is_empty() {
             errors.required("roleRef.name", "");
-        } else if let Err(why) = role_name(reference.get("name").str()) {
+        } else if let Err(why) = names::path_segment(reference.get("name").str()) {
             errors.invalid("roleRef.name", reference.get("name"), why);
         }
         for (i, subject) in object.get("subjects").items().iter().enumerate() {
@@ -103,11 +113,15 @@ impl Strategy for RoleBindingRules {
             }
             match subject.get("kind").str() {
                 "ServiceAccount" => {
-                    if subject.get("namespace").is_empty() {
-                        errors.required(format!("{at}.namespace"), "");
-                    }
+                    let name = subject.get("name");
+                    errors.check_some(format!("{at}.name"), name, names::dns1123_subdomain);
                     if !subject.get("apiGroup").is_empty() {
                         errors.not_supported(format!("{at}.apiGroup"), subject.get("apiGroup"), &[""]);
+                    }
+                    // In a RoleBinding the account may be any of that name.
+                    let cluster = object.str_at(&["kind"]) == "ClusterRoleBinding";
+                    if cluster && subject.get("namespace").is_empty() {
+                        errors.required(format!("{at}.namespace"), "");
                     }
                 }
                 "User" | "Group" => {
@@ -141,8 +155,8 @@ impl Strategy for RoleBindingRules {
         }
     }
 
-    fn check_name(&self, name: &str) -> Result<(), String> {
-        role_name(name)
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
+        names::path_segment(name)
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {

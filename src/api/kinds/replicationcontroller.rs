@@ -1,7 +1,9 @@
 //! ReplicationControllers and PodTemplates.
 
 use super::batch::labels_from_template;
-use super::{age_cell, container_cells, edit, format_labels, fresh_status, int, pod_spec, set_default, workload};
+use super::{
+    age_cell, container_cells, edit, format_labels, fresh_status, int, pod_spec, pod_warnings, set_default, workload,
+};
 use crate::api::object::Object;
 use crate::api::selector::Selector;
 use crate::api::status::{FieldErrors, Status};
@@ -57,6 +59,11 @@ impl Strategy for ReplicationControllerRules {
             );
         }
         workload::validate_template(template, "spec.template", errors, &["Always"]);
+        workload::no_deadline(template, "ReplicationController", errors);
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
     }
 
     fn has_generation(&self) -> bool {
@@ -87,6 +94,15 @@ pub struct PodTemplateRules;
 impl Strategy for PodTemplateRules {
     fn defaults(&self, object: &mut Value) {
         pod_spec::template_defaults(object, &["template"]);
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let policies = ["Always", "OnFailure", "Never"];
+        workload::validate_template(object.get("template"), "template", errors, &policies);
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        pod_warnings::of(object.get("template"), Some("template"))
     }
 
     fn has_generation(&self) -> bool {

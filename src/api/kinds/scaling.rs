@@ -1,6 +1,8 @@
 //! HorizontalPodAutoscalers and PodDisruptionBudgets.
 
+use super::resources::{self, Holder};
 use super::{age_cell, edit, fresh_status, int, set_default, set_default_zero, workload};
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
@@ -62,55 +64,14 @@ impl Strategy for HpaRules {
                 "must be greater than or equal to `minReplicas`",
             );
         }
-        for part in ["kind", "name"] {
-            if spec.at(&["scaleTargetRef", part]).is_empty() {
-                errors.required(format!("spec.scaleTargetRef.{part}"), "");
-            }
-        }
+        object_reference(spec.get("scaleTargetRef"), "spec.scaleTargetRef", errors);
         for (i, metric) in spec.get("metrics").items().iter().enumerate() {
-            let field = format!("spec.metrics[{i}]");
-            let kind = metric.get("type").str();
-            let (source, name) = match kind {
-                "Resource" => ("resource", "name"),
-                "ContainerResource" => ("containerResource", "name"),
-                "Pods" => ("pods", "metric"),
-                "Object" => ("object", "metric"),
-                "External" => ("external", "metric"),
-                "" => {
-                    errors.required(format!("{field}.type"), "must specify a metric source type");
-                    continue;
-                }
-                _ => {
-                    errors.not_supported(
-                        format!("{field}.type"),
-                        metric.get("type"),
-                        &["ContainerResource", "External", "Object", "Pods", "Resource"],
-                    );
-                    continue;
-                }
-            };
-            let body = metric.get(source);
-            if body.is_null() {
-                errors.required(
-                    format!("{field}.{source}"),
-                    "must populate information for the given metric source",
-                );
-                continue;
-            }
-            if body.get(name).is_empty() {
-                errors.required(format!("{field}.{source}.{name}"), "must specify a name");
-            }
-            let target = body.get("target");
-            let at = format!("{field}.{source}.target");
-            let percent = target.get("averageUtilization");
-            if percent.as_i64().is_some_and(|n| n < 1) {
-                errors.invalid(format!("{at}.averageUtilization"), percent, "must be greater than 0");
-            }
-            for part in ["value", "averageValue"] {
-                let amount = target.get(part);
-                if !amount.is_null() && Quantity::parse_or_zero(amount.str()) <= Quantity::ZERO {
-                    errors.invalid(format!("{at}.{part}"), amount, "must be positive");
-                }
+            metric_rules(metric, &format!("spec.metrics[{i}]"), errors);
+        }
+        for name in ["scaleUp", "scaleDown"] {
+            let rules = spec.at(&["behavior", name]);
+            if !rules.is_null() {
+                scaling_rules(rules, &format!("spec.behavior.{name}"), errors);
             }
         }
     }
@@ -130,6 +91,166 @@ impl Strategy for HpaRules {
             int(object.status(), &["currentReplicas"]),
             age_cell(object, now),
         ])
+    }
+}
+
+/// What is scaled, or what a metric belongs to.
+fn object_reference(reference: &Value, at: &str, errors: &mut FieldErrors) {
+    for part in ["kind", "name"] {
+        errors.check_required(format!("{at}.{part}"), reference.get(part), names::path_segment);
+    }
+}
+
+/// The types of metrics with the field of each, in the order in which they are checked.
+const METRICS: [(&str, &str); 5] = [
+    ("Object", "object"),
+    ("External", "external"),
+    ("Pods", "pods"),
+    ("Resource", "resource"),
+    ("ContainerResource", "containerResource"),
+];
+
+fn metric_rules(metric: &Value, field: &str, errors: &mut FieldErrors) {
+    let kind = Value::from(metric.get("type").str());
+    let known = ["ContainerResource", "External", "Object", "Pods", "Resource"];
+    if kind.is_empty() {
+        errors.required(format!("{field}.type"), "must specify a metric source type");
+    }
+    errors.enumerated(format!("{field}.type"), &kind, &known);
+    let present: Vec<&str> = METRICS
+        .iter()
+        .map(|(_, source)| *source)
+        .filter(|s| !metric.get(s).is_null())
+        .collect();
+    if let Some(first) = present.first() {
+        metric_source(metric.get(first), first, &format!("{field}.{first}"), errors);
+    }
+    let expected = METRICS.iter().find(|(k, _)| *k == kind.str()).map(|(_, s)| *s);
+    match expected {
+        Some(source) if metric.get(source).is_null() => errors.required(
+            format!("{field}.{source}"),
+            "must populate information for the given metric source",
+        ),
+        Some(_) => {}
+        None => errors.enumerated(format!("{field}.type"), &kind, &known),
+    }
+    if present.len() != 1 {
+        for other in present.iter().filter(|s| Some(**s) != expected) {
+            errors.forbidden(format!("{field}.{other}"), "must populate the given metric source only");
+        }
+    }
+}
+
+fn metric_source(source: &Value, kind: &str, field: &str, errors: &mut FieldErrors) {
+    let target = source.get("target");
+    let at = format!("{field}.target");
+    if kind == "object" {
+        object_reference(
+            source.get("describedObject"),
+            &format!("{field}.describedObject"),
+            errors,
+        );
+    }
+    if kind.ends_with("esource") {
+        if source.get("name").is_empty() {
+            errors.required(format!("{field}.name"), "must specify a resource name");
+        } else if kind == "containerResource" {
+            let name = source.get("name").str();
+            resources::name(name, Holder::Container, &format!("{field}.name"), errors);
+        }
+    } else {
+        let name = source.at(&["metric", "name"]);
+        if name.is_empty() {
+            errors.required(format!("{field}.metric.name"), "must specify a metric name");
+        }
+        errors.check_some(format!("{field}.metric.name"), name, names::path_segment);
+    }
+    if kind == "containerResource" {
+        let container = source.get("container");
+        if container.is_empty() {
+            errors.required(format!("{field}.container"), "must specify a container");
+        }
+        errors.check_some(format!("{field}.container"), container, names::dns1123_label);
+    }
+    let how = target.get("type");
+    if how.is_empty() {
+        errors.required(format!("{at}.type"), "must specify a metric target type");
+    }
+    if !["Utilization", "Value", "AverageValue"].contains(&how.str()) {
+        let why = "must be either Utilization, Value, or AverageValue";
+        errors.invalid(format!("{at}.type"), &how.str().into(), why);
+    }
+    for part in ["value", "averageValue"] {
+        let amount = target.get(part);
+        if !amount.is_null() && Quantity::parse_or_zero(amount.str()) <= Quantity::ZERO {
+            errors.invalid(format!("{at}.{part}"), amount, "must be positive");
+        }
+    }
+    let percent = target.get("averageUtilization");
+    if percent.as_i64().is_some_and(|n| n < 1) {
+        errors.invalid(format!("{at}.averageUtilization"), percent, "must be greater than 0");
+    }
+    let has = |part: &str| !target.get(part).is_null();
+    match kind {
+        "object" | "external" if !has("value") && !has("averageValue") => errors.required(
+            format!("{at}.averageValue"),
+            if kind == "object" {
+                "must set either a target value or averageValue"
+            } else {
+                "must set either a target value for metric or a per-pod target"
+            },
+        ),
+        "external" if has("value") && has("averageValue") => errors.forbidden(
+            format!("{at}.value"),
+            "may not set both a target value for metric and a per-pod target",
+        ),
+        "pods" if !has("averageValue") => errors.required(
+            format!("{at}.averageValue"),
+            "must specify a positive target averageValue",
+        ),
+        "resource" | "containerResource" if !has("averageUtilization") && !has("averageValue") => {
+            errors.required(
+                format!("{at}.averageUtilization"),
+                "must set either a target raw value or a target utilization",
+            );
+        }
+        "resource" | "containerResource" if has("averageUtilization") && has("averageValue") => {
+            errors.forbidden(
+                format!("{at}.averageValue"),
+                "may not set both a target raw value and a target utilization",
+            );
+        }
+        _ => {}
+    }
+}
+
+fn scaling_rules(rules: &Value, at: &str, errors: &mut FieldErrors) {
+    let window = rules.get("stabilizationWindowSeconds");
+    let field = format!("{at}.stabilizationWindowSeconds");
+    match window.as_i64() {
+        Some(n) if n < 0 => errors.invalid(field, window, "must be greater than or equal to zero"),
+        Some(n) if n > 3_600 => errors.invalid(field, window, "must be less than or equal to 3600"),
+        _ => {}
+    }
+    let select = rules.get("selectPolicy");
+    errors.enumerated(format!("{at}.selectPolicy"), select, &["Disabled", "Max", "Min"]);
+    let policies = rules.get("policies").items();
+    if policies.is_empty() {
+        errors.required(format!("{at}.policies"), "must specify at least one Policy");
+    }
+    for (i, policy) in policies.iter().enumerate() {
+        let at = format!("{at}.policies[{i}]");
+        let kind = Value::from(policy.get("type").str());
+        errors.enumerated(format!("{at}.type"), &kind, &["Percent", "Pods"]);
+        for (part, most) in [("value", i64::MAX), ("periodSeconds", 1_800)] {
+            let n = policy.i64_at(&[part]).unwrap_or(0);
+            if n <= 0 {
+                errors.invalid(format!("{at}.{part}"), &n.into(), "must be greater than zero");
+            } else if n > most {
+                let why = format!("must be less than or equal to {most}");
+                errors.invalid(format!("{at}.{part}"), &n.into(), why);
+            }
+        }
     }
 }
 

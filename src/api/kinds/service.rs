@@ -88,6 +88,10 @@ fn takes_cluster_ip(service: &Value) -> bool {
     kind(service) != "ExternalName"
 }
 
+fn is_headless(service: &Value) -> bool {
+    matches!(service.at(&["spec", "clusterIPs"]).items(), [one] if one.str() == "None")
+}
+
 /// Whether traffic reaches it from outside the cluster.
 fn is_external(service: &Value) -> bool {
     matches!(kind(service), "NodePort" | "LoadBalancer")
@@ -96,10 +100,32 @@ fn is_external(service: &Value) -> bool {
 
 impl Strategy for ServiceRules {
     fn warnings(&self, object: &Value) -> Vec<String> {
-        if object.at(&["spec", "externalIPs"]).is_empty() {
-            return Vec::new();
+        let spec = object.get("spec");
+        let mut all: Vec<&str> = Vec::new();
+        if !spec.get("externalIPs").is_empty() {
+            all.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters");
         }
-        vec!["spec.externalIPs is deprecated and may no longer be implemented in some clusters".into()]
+        if is_headless(object) {
+            for (field, why) in [
+                ("loadBalancerIP", "spec.loadBalancerIP is ignored for headless services"),
+                ("externalIPs", "spec.externalIPs is ignored for headless services"),
+            ] {
+                if !spec.get(field).is_empty() {
+                    all.push(why);
+                }
+            }
+            if !matches!(spec.get("sessionAffinity").str(), "" | "None") {
+                all.push("spec.SessionAffinity is ignored for headless services");
+            }
+        }
+        let named = kind(object) == "ExternalName";
+        if named && !spec.get("externalIPs").is_empty() {
+            all.push("spec.externalIPs is ignored when spec.type is \"ExternalName\"");
+        }
+        if !named && !spec.get("externalName").is_empty() {
+            all.push("spec.externalName is ignored when spec.type is not \"ExternalName\"");
+        }
+        all.into_iter().map(str::to_owned).collect()
     }
 
     fn defaults(&self, object: &mut Value) {
@@ -186,14 +212,10 @@ impl Strategy for ServiceRules {
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        let (ip, had) = (new.at(&["spec", "clusterIPs"]), old.spec().get("clusterIPs"));
-        let same_kind = takes_cluster_ip(new) && takes_cluster_ip(old.value());
-        if same_kind && !had.is_empty() && ip.items().first() != had.items().first() {
-            errors.invalid("spec.clusterIPs[0]", ip, "may not change once set");
-        }
+        changes(new, old.value(), errors);
     }
 
-    fn check_name(&self, name: &str) -> Result<(), String> {
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
         names::dns1123_label(name)
     }
 
@@ -353,7 +375,8 @@ impl ServiceRules {
                     .map(|n| ("TCP".to_owned(), n)),
             );
         });
-        if takes_cluster_ip(object) {
+        families(object, &mut errors);
+        if takes_cluster_ip(object) && errors.is_empty() {
             cluster_ip(object, &addresses, &mut errors, cx);
         }
         if takes_node_ports(object) {
@@ -508,22 +531,20 @@ fn ports(object: &mut Value, taken: &mut Taken, errors: &mut FieldErrors, cx: &C
 
 /// Checks an address of an endpoint: no loopback, no link-local one.
 pub(crate) fn endpoint_address(value: &Value, field: &str, errors: &mut FieldErrors) {
+    errors.check(field, value, names::ip);
     let Ok(ip) = value.str().parse::<std::net::IpAddr>() else {
-        errors.invalid(
-            field,
-            value,
-            "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-        );
         return;
     };
     let why = if ip.is_unspecified() {
-        "may not be unspecified (0.0.0.0 or ::)"
+        format!("may not be unspecified ({})", value.str())
     } else if ip.is_loopback() {
-        "may not be in the loopback range (127.0.0.0/8, ::1/128)"
-    } else if matches!(ip, std::net::IpAddr::V4(v4) if v4.is_link_local()) {
-        "may not be in the link-local range (169.254.0.0/16, fe80::/10)"
+        "may not be in the loopback range (127.0.0.0/8, ::1/128)".into()
+    } else if matches!(ip, std::net::IpAddr::V4(v4) if v4.is_link_local())
+        || matches!(ip, std::net::IpAddr::V6(v6) if v6.is_unicast_link_local())
+    {
+        "may not be in the link-local range (169.254.0.0/16, fe80::/10)".into()
     } else if matches!(ip, std::net::IpAddr::V4(v4) if v4.octets().starts_with(&[224, 0, 0])) {
-        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
+        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned()
     } else {
         return;
     };
@@ -535,28 +556,26 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
     let spec = object.get("spec");
     let kind = kind(object);
     let ports = spec.get("ports").items();
-    let ip = spec.get("clusterIP");
-    if ports.is_empty() && ip.str() != "None" && kind != "ExternalName" {
+    let headless = is_headless(object);
+    if ports.is_empty() && !headless && kind != "ExternalName" {
         errors.required("spec.ports", "");
     }
     match kind {
-        "LoadBalancer" if ip.str() == "None" => errors.invalid(
+        "LoadBalancer" | "NodePort" if headless => errors.invalid(
             "spec.clusterIPs[0]",
-            ip,
-            "may not be set to 'None' for LoadBalancer services",
-        ),
-        "NodePort" if ip.str() == "None" => errors.invalid(
-            "spec.clusterIPs[0]",
-            ip,
-            "may not be set to 'None' for NodePort services",
+            &"None".into(),
+            format!("may not be set to 'None' for {kind} services"),
         ),
         "ExternalName" => {
-            let name = spec.get("externalName");
-            if name.is_empty() {
-                errors.required("spec.externalName", "");
-            } else if let Err(why) = names::dns1123_subdomain(name.str().trim_end_matches('.')) {
-                errors.invalid("spec.externalName", name, why);
+            let why = "may not be set for ExternalName services";
+            for field in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+                if !spec.get(field).is_empty() {
+                    errors.forbidden(format!("spec.{field}"), why);
+                }
             }
+            let name = spec.get("externalName").str();
+            let name = Value::from(name.strip_suffix('.').unwrap_or(name));
+            errors.check_required("spec.externalName", &name, names::dns1123_subdomain);
         }
         _ => {}
     }
@@ -567,9 +586,7 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
         if name.is_empty() && ports.len() > 1 {
             errors.required(format!("{at}.name"), "");
         } else if !name.is_empty() {
-            if let Err(why) = names::dns1123_label(name.str()) {
-                errors.invalid(format!("{at}.name"), name, why);
-            }
+            errors.check(format!("{at}.name"), name, names::dns1123_label);
             if !port_names.insert(name.str()) {
                 errors.duplicate(format!("{at}.name"), name);
             }
@@ -577,34 +594,11 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
         pod_validation::port_number(port.get("port"), &format!("{at}.port"), errors);
         pod_validation::protocol(port.get("protocol"), &format!("{at}.protocol"), errors);
         pod_validation::port_number_or_name(port.get("targetPort"), &format!("{at}.targetPort"), errors);
+        errors.check_some(format!("{at}.appProtocol"), port.get("appProtocol"), names::label_key);
     }
     crate::api::metadata::labels(spec.get("selector"), "spec.selector", errors);
-    let affinity = spec.get("sessionAffinity");
-    if affinity.is_empty() {
-        errors.required("spec.sessionAffinity", "");
-    } else if !["ClientIP", "None"].contains(&affinity.str()) {
-        errors.not_supported("spec.sessionAffinity", affinity, &["ClientIP", "None"]);
-    }
-    let timeout = spec.at(&["sessionAffinityConfig", "clientIP", "timeoutSeconds"]);
-    if affinity.str() == "ClientIP" && timeout.as_i64().is_some_and(|n| n <= 0 || n > 86_400) {
-        errors.invalid(
-            "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
-            timeout,
-            "must be greater than 0 and less than 86400",
-        );
-    }
-    for (i, ip) in spec.get("clusterIPs").items().iter().enumerate() {
-        if ip.str() != "None" && ip.str().parse::<std::net::IpAddr>().is_err() {
-            errors.invalid(
-                format!("spec.clusterIPs[{i}]"),
-                ip,
-                "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-            );
-        }
-    }
-    if kind == "ExternalName" && !ip.is_empty() && ip.str() != "None" {
-        errors.forbidden("spec.clusterIPs", "may not be set for ExternalName services");
-    }
+    affinity(spec, errors);
+    cluster_ips(object, errors);
     for (i, ip) in spec.get("externalIPs").items().iter().enumerate() {
         endpoint_address(ip, &format!("spec.externalIPs[{i}]"), errors);
     }
@@ -624,6 +618,13 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
             }
         }
     }
+    let mut node_ports = FlatSet::new();
+    for (i, port) in ports.iter().enumerate() {
+        let number = port.i64_at(&["nodePort"]).unwrap_or(0);
+        if number != 0 && !node_ports.insert((port.get("protocol").str(), number)) {
+            errors.duplicate(format!("spec.ports[{i}].nodePort"), &number.into());
+        }
+    }
     // Two ports must differ in their number or protocol.
     let mut seen = FlatSet::new();
     for (i, port) in ports.iter().enumerate() {
@@ -637,20 +638,207 @@ fn validate(object: &Value, errors: &mut FieldErrors) {
             errors.duplicate_as(format!("spec.ports[{i}]"), text);
         }
     }
-    let mut node_ports = FlatSet::new();
-    for (i, port) in ports.iter().enumerate() {
-        let number = port.i64_at(&["nodePort"]).unwrap_or(0);
-        if number != 0 && !node_ports.insert((port.get("protocol").str(), number)) {
-            errors.duplicate(format!("spec.ports[{i}].nodePort"), &number.into());
+    let only = "may only be used when `type` is 'LoadBalancer'";
+    let ranges = spec.get("loadBalancerSourceRanges").items();
+    if !ranges.is_empty() && kind != "LoadBalancer" {
+        errors.forbidden("spec.LoadBalancerSourceRanges", only);
+    }
+    for (i, range) in ranges.iter().enumerate() {
+        let range = Value::from(range.str().trim());
+        errors.check(format!("spec.LoadBalancerSourceRanges[{i}]"), &range, names::cidr);
+    }
+    if kind != "LoadBalancer" && !spec.get("allocateLoadBalancerNodePorts").is_null() {
+        errors.forbidden("spec.allocateLoadBalancerNodePorts", only);
+    }
+    let class = spec.get("loadBalancerClass");
+    if kind == "LoadBalancer" {
+        errors.check_some("spec.loadBalancerClass", class, names::label_key);
+    } else if !class.is_null() {
+        errors.forbidden("spec.loadBalancerClass", only);
+    }
+    let policy = spec.get("externalTrafficPolicy");
+    if !is_external(object) {
+        if !policy.is_empty() {
+            let why = "may only be set for externally-accessible services";
+            errors.invalid("spec.externalTrafficPolicy", policy, why);
+        }
+    } else if policy.is_empty() {
+        errors.required("spec.externalTrafficPolicy", "");
+    } else {
+        errors.enumerated("spec.externalTrafficPolicy", policy, &["Cluster", "Local"]);
+    }
+    let check = spec.get("healthCheckNodePort");
+    let local = kind == "LoadBalancer" && policy.str() == "Local";
+    if !check.is_empty() && !local {
+        let why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+        errors.invalid("spec.healthCheckNodePort", check, why);
+    }
+    let internal = spec.get("internalTrafficPolicy");
+    errors.enumerated("spec.internalTrafficPolicy", internal, &["Cluster", "Local"]);
+    let known = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+    errors.enumerated("spec.trafficDistribution", spec.get("trafficDistribution"), &known);
+}
+
+fn affinity(spec: &Value, errors: &mut FieldErrors) {
+    let affinity = spec.get("sessionAffinity");
+    if affinity.is_empty() {
+        errors.required("spec.sessionAffinity", "");
+    } else {
+        errors.enumerated("spec.sessionAffinity", affinity, &["ClientIP", "None"]);
+    }
+    let config = spec.get("sessionAffinityConfig");
+    let timeout = config.at(&["clientIP", "timeoutSeconds"]);
+    if affinity.str() == "None" && !config.is_null() {
+        let why = "must not be set when session affinity is None";
+        errors.forbidden("spec.sessionAffinityConfig", why);
+    }
+    if affinity.str() == "ClientIP" && timeout.as_i64().is_some_and(|n| n <= 0 || n > 86_400) {
+        errors.invalid(
+            "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+            timeout,
+            "must be greater than 0 and less than 86400",
+        );
+    }
+}
+
+fn is_ipv6(ip: &str) -> bool {
+    ip.contains(':')
+}
+
+/// `ValidateServiceClusterIPsRelatedFields`.
+fn cluster_ips(object: &Value, errors: &mut FieldErrors) {
+    if !takes_cluster_ip(object) {
+        return;
+    }
+    let spec = object.get("spec");
+    let (one, many) = (spec.get("clusterIP"), spec.get("clusterIPs"));
+    let ips = many.items();
+    if one.is_empty() && !ips.is_empty() {
+        let why = "must be empty when `clusterIP` is not specified";
+        errors.invalid("spec.clusterIPs", many, why);
+    } else if !one.is_empty() && ips.first().is_some_and(|first| first != one) {
+        errors.invalid("spec.clusterIPs", many, "first value must match `clusterIP`");
+    }
+    let families = spec.get("ipFamilies").items();
+    for (i, family) in families.iter().enumerate() {
+        let at = format!("spec.ipFamilies[{i}]");
+        errors.enumerated(&at, family, &["IPv4", "IPv6"]);
+        if families.iter().take(i).any(|f| f == family) {
+            errors.duplicate(at, family);
         }
     }
-    for (name, allowed) in [
-        ("externalTrafficPolicy", ["Cluster", "Local"]),
-        ("internalTrafficPolicy", ["Cluster", "Local"]),
-    ] {
-        let policy = spec.get(name);
-        if !policy.is_empty() && !allowed.contains(&policy.str()) {
-            errors.not_supported(format!("spec.{name}"), policy, &allowed);
+    let known = ["PreferDualStack", "RequireDualStack", "SingleStack"];
+    errors.enumerated("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), &known);
+    let before = errors.0.len();
+    for (i, ip) in ips.iter().enumerate() {
+        if i > 0 || ip.str() != "None" {
+            errors.check(format!("spec.clusterIPs[{i}]"), ip, names::ip);
+        } else if ips.len() > 1 {
+            errors.invalid("spec.clusterIPs", many, "'None' must be the first and only value");
+        }
+    }
+    let broken = errors.0.len() > before;
+    if ips.len() > 2 {
+        errors.invalid("spec.clusterIPs", many, "may only hold up to 2 values");
+    }
+    if broken {
+        return;
+    }
+    let six = ips.iter().filter(|ip| is_ipv6(ip.str())).count();
+    if ips.len() > 1 && (six == 0 || six == ips.len()) {
+        let why = "may specify no more than one IP for each IP family";
+        errors.invalid("spec.clusterIPs", many, why);
+    }
+    if is_headless(object) {
+        return;
+    }
+    for (i, (ip, family)) in ips.iter().zip(families).enumerate() {
+        let wanted = if is_ipv6(ip.str()) { "IPv6" } else { "IPv4" };
+        if matches!(family.str(), "IPv4" | "IPv6") && family.str() != wanted {
+            let why = format!("expected an {} value as indicated by `ipFamilies[{i}]`", family.str());
+            errors.invalid(format!("spec.clusterIPs[{i}]"), ip, why);
+        }
+    }
+}
+
+/// What may become of a service's addresses and families (`ValidateServiceUpdate`).
+fn changes(new: &Value, old: &Value, errors: &mut FieldErrors) {
+    if takes_cluster_ip(new) && takes_cluster_ip(old) {
+        let (headless, was) = (is_headless(new), is_headless(old));
+        if !(headless && was) {
+            parts(new, old, "clusterIPs", "clusterIP", errors);
+        }
+        if !headless && !was {
+            parts(new, old, "ipFamilies", "ipFamily", errors);
+        }
+    }
+    let class = |s: &Value| s.at(&["spec", "loadBalancerClass"]).clone();
+    let balances = |s: &Value| kind(s) == "LoadBalancer";
+    if balances(new) && balances(old) && class(new) != class(old) {
+        errors.invalid("spec.loadBalancerClass", &class(new), "may not change once set");
+    }
+    let check = |s: &Value| s.at(&["spec", "healthCheckNodePort"]).clone();
+    let local = |s: &Value| balances(s) && s.str_at(&["spec", "externalTrafficPolicy"]) == "Local";
+    if local(new) && local(old) && check(new) != check(old) {
+        errors.forbidden("spec.healthCheckNodePort", "field is immutable");
+    }
+}
+
+/// A list of which the first entry stays, and the second may come and go.
+fn parts(new: &Value, old: &Value, list: &str, one: &str, errors: &mut FieldErrors) {
+    let (now, had) = (new.at(&["spec", list]), old.at(&["spec", list]));
+    let (a, b) = (now.items(), had.items());
+    let first = format!("spec.{list}[0]");
+    let changed = |i: usize| a.get(i) != b.get(i);
+    if a.len() == b.len() {
+        for i in (0..a.len()).filter(|i| changed(*i)) {
+            // Of families the real server always names the first.
+            let at = if list == "clusterIPs" {
+                format!("spec.{list}[{i}]")
+            } else {
+                first.clone()
+            };
+            errors.invalid(at, now, "may not change once set");
+        }
+        return;
+    }
+    if a.is_empty() {
+        errors.invalid(&first, now, format!("primary {one} can not be unset"));
+    } else if !b.is_empty() && changed(0) {
+        errors.invalid(&first, now, "may not change once set");
+    }
+    let policy = new.at(&["spec", "ipFamilyPolicy"]);
+    if a.len() == 1 && b.len() > 1 && policy.str() != "SingleStack" {
+        let why = format!("must be set to 'SingleStack' when releasing the secondary {one}");
+        errors.invalid("spec.ipFamilyPolicy", policy, why);
+    }
+}
+
+/// What a single-stack cluster cannot give (`initIPFamilyFields`).
+fn families(object: &Value, errors: &mut FieldErrors) {
+    let spec = object.get("spec");
+    // A service without addresses and pods of its own may name any.
+    if !takes_cluster_ip(object) || (is_headless(object) && spec.get("selector").is_empty()) {
+        return;
+    }
+    let policy = spec.get("ipFamilyPolicy");
+    if policy.str() == "RequireDualStack" {
+        let why = "this cluster is not configured for dual-stack services";
+        errors.invalid("spec.ipFamilyPolicy", policy, why);
+    }
+    let mut families: Vec<Value> = spec.get("ipFamilies").items().to_vec();
+    for ip in spec.get("clusterIPs").items().iter().skip(families.len()) {
+        if ip.str() != "None" {
+            families.push(if is_ipv6(ip.str()) { "IPv6" } else { "IPv4" }.into());
+        }
+    }
+    for (i, family) in families.iter().enumerate() {
+        if family.str() == "IPv6" {
+            errors.invalid(
+                format!("spec.ipFamilies[{i}]"),
+                family,
+                "not configured on this cluster",
+            );
         }
     }
 }

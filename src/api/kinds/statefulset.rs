@@ -1,8 +1,10 @@
 //! StatefulSets and ControllerRevisions.
 
 use super::{
-    age_cell, container_cells, edit, edit_items, fresh_status, pod_spec, set_default, set_default_zero, workload,
+    age_cell, container_cells, edit, edit_items, fresh_status, internal, pod_spec, set_default, set_default_zero,
+    workload,
 };
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::resource::split;
 use crate::api::status::{FieldErrors, Status};
@@ -72,22 +74,43 @@ impl Strategy for StatefulSetRules {
                 "must be 'OrderedReady' or 'Parallel'",
             );
         }
-        let kind = spec.at(&["updateStrategy", "type"]);
-        if !["RollingUpdate", "OnDelete"].contains(&kind.str()) {
-            errors.invalid(
-                "spec.updateStrategy",
-                spec.get("updateStrategy"),
-                "must be 'RollingUpdate' or 'OnDelete'",
-            );
+        let strategy = spec.get("updateStrategy");
+        let rolling = strategy.get("rollingUpdate");
+        match strategy.get("type").str() {
+            "" => errors.required("spec.updateStrategy", ""),
+            "OnDelete" if !rolling.is_null() => {
+                let why = "only allowed for updateStrategy 'RollingUpdate'";
+                let text = internal::named(rolling, "StatefulRolling").to_json();
+                errors.invalid_as("spec.updateStrategy.rollingUpdate", text, why);
+            }
+            "OnDelete" => {}
+            "RollingUpdate" => {
+                let field = "spec.updateStrategy.rollingUpdate";
+                workload::non_negative(rolling.get("partition"), format!("{field}.partition"), errors);
+                let most = rolling.get("maxUnavailable");
+                let field = format!("{field}.maxUnavailable");
+                workload::positive_int_or_percent(most, &field, errors);
+                if workload::int_or_percent(most).is_some_and(|(n, _)| n == 0) {
+                    errors.invalid(&field, most, "cannot be 0");
+                }
+                workload::at_most_100_percent(most, &field, errors);
+            }
+            _ => {
+                let text = internal::named(strategy, "StatefulStrategy").to_json();
+                errors.invalid_as("spec.updateStrategy", text, "must be 'RollingUpdate' or 'OnDelete'");
+            }
         }
-        workload::non_negative(
-            spec.at(&["updateStrategy", "rollingUpdate", "partition"]),
-            "spec.updateStrategy.rollingUpdate.partition",
-            errors,
-        );
+        for name in ["whenDeleted", "whenScaled"] {
+            let policy = spec.at(&["persistentVolumeClaimRetentionPolicy", name]);
+            let field = format!("spec.persistentVolumeClaimRetentionPolicy.{name}");
+            errors.enumerated(field, policy, &["Delete", "Retain"]);
+        }
         for name in ["replicas", "minReadySeconds"] {
             workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
         }
+        workload::non_negative(spec.at(&["ordinals", "start"]), "spec.ordinals.start", errors);
+        workload::non_negative(spec.get("revisionHistoryLimit"), "spec.revisionHistoryLimit", errors);
+        errors.check_some("spec.serviceName", spec.get("serviceName"), names::dns1123_label);
         // Mounts may name the volumes that the claims' templates make.
         let mut whole = object.clone();
         let names: Vec<Value> = spec
@@ -105,6 +128,10 @@ impl Strategy for StatefulSetRules {
         workload::validate_selector_and_template(&whole, errors, &["Always"]);
     }
 
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
+        names::dns1123_label(name)
+    }
+
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         let strip = |spec: &Value| {
             let mut spec = spec.clone();
@@ -119,6 +146,10 @@ impl Strategy for StatefulSetRules {
                 "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
             );
         }
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
     }
 
     fn has_generation(&self) -> bool {
@@ -143,6 +174,13 @@ impl Strategy for StatefulSetRules {
 pub struct ControllerRevisionRules;
 
 impl Strategy for ControllerRevisionRules {
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        if object.get("data").is_null() {
+            errors.required("data", "data is mandatory");
+        }
+        workload::non_negative(object.get("revision"), "revision", errors);
+    }
+
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         if new.get("data") != old.value().get("data") {
             errors.invalid("data", new.get("data"), "field is immutable");

@@ -1,7 +1,11 @@
 //! PersistentVolumes, PersistentVolumeClaims and StorageClasses.
 
-use super::{age_cell, edit, fresh_status, internal, set_default, set_default_zero};
+use super::{
+    age_cell, edit, fresh_status, internal, pod_validation, pod_warnings, set_default, set_default_zero,
+    volume_validation, workload,
+};
 use crate::api::admission;
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
@@ -45,25 +49,92 @@ fn phase(object: &Object) -> Value {
     }
 }
 
-fn check_modes(spec: &Value, errors: &mut FieldErrors) {
-    let list = spec.get("accessModes");
+/// Checks the access modes of a volume or a claim; `why` is what is said where there are none.
+fn check_modes(spec: &Value, why: &str, field: &str, errors: &mut FieldErrors) {
+    let list = spec.get("accessModes").items();
+    let at = format!("{field}.accessModes");
     if list.is_empty() {
-        errors.required("spec.accessModes", "at least 1 access mode is required");
+        errors.required(&at, why);
     }
-    for mode in list.items() {
-        if !MODES.contains(&mode.str()) {
-            errors.not_supported("spec.accessModes", mode, &MODES);
-        }
+    for mode in list {
+        errors.enumerated(&at, mode, &MODES);
+    }
+    let alone = |m: &&Value| m.str() == "ReadWriteOncePod";
+    let others = list.iter().any(|m| !alone(&m) && MODES.contains(&m.str()));
+    if list.iter().any(|m| alone(&m)) && others {
+        errors.forbidden(at, "may not use ReadWriteOncePod with other access modes");
     }
 }
 
-fn check_storage(list: &Value, field: &str, errors: &mut FieldErrors) {
-    let size = list.get("storage");
-    if size.is_null() {
-        errors.required(field, "");
-    } else if Quantity::parse_or_zero(size.str()) <= Quantity::ZERO {
+fn positive(size: &Value, field: &str, errors: &mut FieldErrors) {
+    if Quantity::parse_or_zero(size.str()) <= Quantity::ZERO {
         errors.invalid(field, size, "must be greater than zero");
     }
+}
+
+/// The mode of a volume or a claim. What was stored before there were modes is a filesystem.
+fn volume_mode(spec: &Value) -> &str {
+    match spec.str_at(&["volumeMode"]) {
+        "" => "Filesystem",
+        mode => mode,
+    }
+}
+
+const VOLUME_MODES: [&str; 2] = ["Block", "Filesystem"];
+
+/// Checks the source that a claim is filled from.
+fn data_source(source: &Value, field: &str, errors: &mut FieldErrors) {
+    if source.is_null() {
+        return;
+    }
+    for part in ["name", "kind"] {
+        if source.get(part).is_empty() {
+            errors.required(format!("{field}.{part}"), "");
+        }
+    }
+    let (group, kind) = (source.get("apiGroup"), source.get("kind"));
+    if group.is_empty() && kind.str() != "PersistentVolumeClaim" {
+        let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+        errors.invalid(field, &kind.str().into(), why);
+    }
+    errors.check_some(format!("{field}.apiGroup"), group, names::dns1123_subdomain);
+    let namespace = source.get("namespace");
+    errors.check_some(format!("{field}.namespace"), namespace, names::dns1123_label);
+}
+
+/// `ValidatePersistentVolumeClaimSpec`.
+pub(super) fn claim_spec(spec: &Value, field: &str, errors: &mut FieldErrors) {
+    check_modes(spec, "at least 1 access mode is required", field, errors);
+    workload::selector_rules(spec.get("selector"), &format!("{field}.selector"), errors);
+    let size = spec.at(&["resources", "requests", "storage"]);
+    let at = format!("{field}.resources[storage]");
+    if size.is_null() {
+        errors.required(at, "");
+    } else {
+        positive(size, &at, errors);
+    }
+    let class: names::Rule = names::dns1123_subdomain;
+    errors.check_some(format!("{field}.storageClassName"), spec.get("storageClassName"), class);
+    errors.enumerated(format!("{field}.volumeMode"), spec.get("volumeMode"), &VOLUME_MODES);
+    let (source, reference) = (spec.get("dataSource"), spec.get("dataSourceRef"));
+    data_source(source, &format!("{field}.dataSource"), errors);
+    data_source(reference, &format!("{field}.dataSourceRef"), errors);
+    if !source.is_null() && !reference.is_null() {
+        let differs = ["apiGroup", "kind", "name"]
+            .iter()
+            .any(|p| source.get(p) != reference.get(p));
+        let why = if !reference.get("namespace").is_empty() {
+            Some("may not be specified when dataSourceRef.namespace is specified")
+        } else {
+            differs.then_some("must match dataSourceRef")
+        };
+        if let Some(why) = why {
+            // The value is Go's path of the field, which has no outer form.
+            errors.invalid_as(field, "{}", why);
+        }
+    }
+    let attributes = "volumeAttributesClassName";
+    errors.check_some(format!("{field}.{attributes}"), spec.get(attributes), class);
 }
 
 pub struct PersistentVolumeRules;
@@ -88,53 +159,112 @@ impl Strategy for PersistentVolumeRules {
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let spec = object.get("spec");
-        check_modes(spec, errors);
-        if spec.get("capacity").is_empty() {
+        check_modes(spec, "", "spec", errors);
+        let capacity = spec.get("capacity");
+        if capacity.is_empty() {
             errors.required("spec.capacity", "");
-        } else {
-            check_storage(spec.get("capacity"), "spec.capacity[storage]", errors);
+        }
+        if !capacity.has("storage") || capacity.entries().count() > 1 {
+            errors.not_supported("spec.capacity", capacity, &["storage"]);
+        }
+        for (name, size) in capacity.entries() {
+            positive(size, &format!("spec.capacity[{}]", &**name), errors);
         }
         let policy = spec.get("persistentVolumeReclaimPolicy");
-        let known = ["Delete", "Recycle", "Retain"];
-        if !known.contains(&policy.str()) {
-            errors.not_supported("spec.persistentVolumeReclaimPolicy", policy, &known);
+        errors.enumerated(
+            "spec.persistentVolumeReclaimPolicy",
+            policy,
+            &["Delete", "Recycle", "Retain"],
+        );
+        let affinity = spec.get("nodeAffinity");
+        if !affinity.is_null() && affinity.get("required").is_null() {
+            let why = "must specify required node constraints";
+            errors.required("spec.nodeAffinity.required", why);
+        } else if !affinity.is_null() {
+            pod_validation::node_selector(affinity.get("required"), "spec.nodeAffinity.required", errors);
         }
-        let sources = [
-            "hostPath",
-            "local",
-            "nfs",
-            "csi",
-            "iscsi",
-            "fc",
-            "awsElasticBlockStore",
-            "gcePersistentDisk",
-            "azureDisk",
-            "azureFile",
-            "cephfs",
-            "cinder",
-            "flexVolume",
-            "flocker",
-            "glusterfs",
-            "photonPersistentDisk",
-            "portworxVolume",
-            "quobyte",
-            "rbd",
-            "scaleIO",
-            "storageos",
-            "vsphereVolume",
-        ];
-        let mut set = sources.into_iter().filter(|s| !spec.get(s).is_null());
-        if set.next().is_none() {
-            errors.required("spec", "must specify a volume type");
+        volume_validation::source(spec, None, "spec", errors);
+        if !spec.get("local").is_null() && affinity.is_null() {
+            // The real server says that of a field below the volume's own.
+            errors.required("spec.local.nodeAffinity", "Local volume requires node affinity");
         }
-        for more in set {
-            errors.forbidden(format!("spec.{more}"), "may not specify more than 1 volume type");
+        if policy.str() == "Recycle" && spec.str_at(&["hostPath", "path"]) == "/" {
+            let why = "may not be 'recycle' for a hostPath mount of '/'";
+            errors.forbidden("spec.persistentVolumeReclaimPolicy", why);
         }
-        if !spec.get("hostPath").is_null() && spec.at(&["hostPath", "path"]).is_empty() {
-            errors.required("spec.hostPath.path", "");
+        let class = spec.get("storageClassName");
+        errors.check_some("spec.storageClassName", class, names::dns1123_subdomain);
+        errors.enumerated("spec.volumeMode", spec.get("volumeMode"), &VOLUME_MODES);
+        let attributes = spec.get("volumeAttributesClassName");
+        if !attributes.is_null() {
+            let field = "spec.volumeAttributesClassName";
+            if attributes.is_empty() {
+                errors.required(field, "an empty string is disallowed");
+            }
+            errors.check_some(field, attributes, names::dns1123_subdomain);
+            if spec.get("csi").is_null() {
+                errors.required("spec.csi", "has to be specified when using volumeAttributesClassName");
+            }
         }
-        if !spec.get("local").is_null() && spec.get("nodeAffinity").is_null() {
-            errors.required("spec.nodeAffinity", "Local volume requires node affinity");
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let mut all = Vec::new();
+        let beta = "volume.beta.kubernetes.io/storage-class";
+        if object.at(&["metadata", "annotations"]).has(beta) {
+            all.push(format!(
+                "metadata.annotations[{beta}]: deprecated since v1.8; use \"storageClassName\" attribute instead"
+            ));
+        }
+        if object.str_at(&["spec", "persistentVolumeReclaimPolicy"]) == "Recycle" {
+            all.push("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.".into());
+        }
+        let size = object.at(&["spec", "capacity", "storage"]);
+        all.extend(pod_warnings::fractional(size, "spec.capacity[storage]"));
+        all
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        self.validate(new, errors);
+        let (spec, had) = (new.get("spec"), old.spec());
+        let sources = |spec: &Value| -> Value {
+            let of_csi = |k: &str, v: &Value| {
+                // This may be set once.
+                let mut v = v.clone();
+                if k == "csi" && had.at(&["csi", "controllerExpandSecretRef"]).is_null() {
+                    v.remove(&["controllerExpandSecretRef"]);
+                }
+                v
+            };
+            let all = spec.entries().filter(|(k, _)| volume_validation::is_source(k));
+            all.map(|(k, v)| (k.clone(), of_csi(k, v))).collect()
+        };
+        let (a, b) = (sources(had), sources(spec));
+        if a != b {
+            let lines = |v: &Value| internal::named(v, "PersistentVolumeSource").lines(" ");
+            let difference = internal::unified_diff(&lines(&a), &lines(&b));
+            let why = format!("spec.persistentvolumesource is immutable after creation\n{difference}");
+            errors.forbidden("spec.persistentvolumesource", why);
+        }
+        if volume_mode(spec) != volume_mode(had) {
+            errors.invalid("volumeMode", spec.get("volumeMode"), "field is immutable");
+        }
+        let affinity = spec.get("nodeAffinity");
+        if !had.get("nodeAffinity").is_null() && affinity != had.get("nodeAffinity") {
+            let text = match affinity {
+                Value::Null => "null".to_owned(),
+                _ => format!(
+                    r#"{{"Required":{}}}"#,
+                    internal::named(affinity.get("required"), "*NodeSelector").to_json()
+                ),
+            };
+            let why = "field is immutable, except for updating from beta label to GA";
+            errors.invalid_as("nodeAffinity", text, why);
+        }
+        let attributes = "volumeAttributesClassName";
+        if !had.get(attributes).is_null() && spec.get(attributes).is_null() {
+            let why = "update from non-nil value to nil is forbidden";
+            errors.forbidden(format!("spec.{attributes}"), why);
         }
     }
 
@@ -180,15 +310,32 @@ impl Strategy for PersistentVolumeClaimRules {
         Ok(())
     }
 
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let size = object.at(&["spec", "resources", "requests", "storage"]);
+        let field = "spec.resources.requests[storage]";
+        pod_warnings::fractional(size, field).into_iter().collect()
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        let spec = object.get("spec");
-        check_modes(spec, errors);
-        check_storage(spec.at(&["resources", "requests"]), "spec.resources[storage]", errors);
-        let class = spec.get("storageClassName");
-        if !class.is_empty()
-            && let Err(why) = crate::api::names::dns1123_subdomain(class.str())
-        {
-            errors.invalid("spec.storageClassName", class, why);
+        claim_spec(object.get("spec"), "spec", errors);
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        self.validate(new, errors);
+        self.validate_update(new, old, errors);
+        let (spec, had) = (new.get("spec"), old.spec());
+        if volume_mode(spec) != volume_mode(had) {
+            errors.invalid("volumeMode", spec.get("volumeMode"), "field is immutable");
+        }
+        let name = "volumeAttributesClassName";
+        if !had.get(name).is_null() && spec.get(name).is_empty() {
+            let what = if spec.get(name).is_null() {
+                "nil"
+            } else {
+                "an empty string"
+            };
+            let why = format!("update from non-nil value to {what} is forbidden");
+            errors.forbidden(format!("spec.{name}"), why);
         }
     }
 
@@ -221,7 +368,9 @@ impl Strategy for PersistentVolumeClaimRules {
             );
         }
         let size = |spec: &Value| Quantity::parse_or_zero(spec.str_at(&["resources", "requests", "storage"]));
-        if bound && size(new.get("spec")) < size(old.spec()) {
+        let given = Quantity::parse_or_zero(old.status().str_at(&["capacity", "storage"]));
+        // Down to what the volume has, after a growth that failed.
+        if size(new.get("spec")) < size(old.spec()) && size(new.get("spec")) <= given {
             errors.forbidden(
                 "spec.resources.requests.storage",
                 "field can not be less than status.capacity",
@@ -263,32 +412,62 @@ impl Strategy for StorageClassRules {
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        if object.get("provisioner").is_empty() {
+        let provisioner = object.get("provisioner");
+        if provisioner.is_empty() {
             errors.required("provisioner", "");
+        } else if let Err(why) = names::label_key(&provisioner.str().to_lowercase()) {
+            errors.invalid("provisioner", provisioner, why);
         }
+        let parameters = object.get("parameters");
+        if parameters.entries().count() > 512 {
+            errors.too_long("parameters", 512);
+        }
+        if parameters.has("") {
+            errors.invalid("parameters", &"".into(), "field can not be empty.");
+        }
+        errors.enumerated("reclaimPolicy", object.get("reclaimPolicy"), &["Delete", "Retain"]);
         let mode = object.get("volumeBindingMode");
-        let known = ["Immediate", "WaitForFirstConsumer"];
-        if !known.contains(&mode.str()) {
-            errors.not_supported("volumeBindingMode", mode, &known);
-        }
-        let policy = object.get("reclaimPolicy");
-        let known = ["Delete", "Retain"];
-        if !known.contains(&policy.str()) {
-            errors.not_supported("reclaimPolicy", policy, &known);
+        errors.enumerated("volumeBindingMode", mode, &["Immediate", "WaitForFirstConsumer"]);
+        for (i, term) in object.get("allowedTopologies").items().iter().enumerate() {
+            let mut keys = Vec::new();
+            for (j, e) in term.get("matchLabelExpressions").items().iter().enumerate() {
+                let at = format!("allowedTopologies[{i}].matchLabelExpressions[{j}]");
+                let values = e.get("values").items();
+                if values.is_empty() {
+                    errors.required(format!("{at}.values"), "");
+                }
+                for (k, value) in values.iter().enumerate() {
+                    if values.iter().take(k).any(|v| v == value) {
+                        errors.duplicate(format!("{at}.values[{k}]"), value);
+                    }
+                }
+                errors.check(format!("{at}.key"), e.get("key"), names::label_key);
+                if keys.contains(&e.get("key")) {
+                    errors.duplicate(format!("{at}.key"), e.get("key"));
+                }
+                keys.push(e.get("key"));
+            }
         }
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        for (field, what) in [("parameters", "parameters"), ("provisioner", "provisioner")] {
+        for field in ["parameters", "provisioner"] {
             if new.get(field) != old.value().get(field) {
-                errors.forbidden(field, format!("updates to {what} are forbidden."));
+                errors.forbidden(field, format!("updates to {field} are forbidden."));
             }
         }
-        for field in ["reclaimPolicy", "volumeBindingMode"] {
-            if new.get(field) != old.value().get(field) {
-                errors.invalid(field, new.get(field), "field is immutable");
-            }
+        if new.get("reclaimPolicy") != old.value().get("reclaimPolicy") {
+            errors.forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden.");
         }
+        if new.get("volumeBindingMode") != old.value().get("volumeBindingMode") {
+            let why = "field is immutable";
+            errors.invalid("volumeBindingMode", new.get("volumeBindingMode"), why);
+        }
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        // What does not change needs no second look.
+        self.validate_update(new, old, errors);
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {

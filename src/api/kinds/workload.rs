@@ -1,12 +1,13 @@
 //! Rules that the kinds with a pod template share.
 
 use crate::api::metadata;
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::selector::Selector;
 use crate::api::status::FieldErrors;
 use crate::value::Value;
 
-use super::pod_validation;
+use super::{internal, pod_validation, pod_warnings};
 
 /// Checks `spec.selector` and `spec.template`, and that the one selects the other.
 /// `restart_policies` are those that the template may have.
@@ -41,6 +42,18 @@ pub(crate) fn validate_selector_and_template(object: &Value, errors: &mut FieldE
         );
     }
     validate_template(template, "spec.template", errors, restart_policies);
+    no_deadline(template, object.str_at(&["kind"]), errors);
+}
+
+/// Pods that run for ever have no deadline.
+pub(crate) fn no_deadline(template: &Value, kind: &str, errors: &mut FieldErrors) {
+    if template.at(&["spec", "activeDeadlineSeconds"]).is_null() {
+        return;
+    }
+    // A Deployment's template is checked as that of its ReplicaSet.
+    let kind = if kind == "Deployment" { "ReplicaSet" } else { kind };
+    let why = format!("activeDeadlineSeconds in {kind} is not Supported");
+    errors.forbidden("spec.template.spec.activeDeadlineSeconds", why);
 }
 
 /// Checks a pod template.
@@ -51,16 +64,31 @@ pub(crate) fn validate_template(template: &Value, field: &str, errors: &mut Fiel
         &format!("{field}.annotations"),
         errors,
     );
-    pod_validation::spec(template.get("spec"), &format!("{field}.spec"), errors);
+    pod_validation::template(template, field, errors);
     let policy = template.at(&["spec", "restartPolicy"]);
-    let known = ["Always", "OnFailure", "Never"];
-    if !restart_policies.contains(&policy.str()) && known.contains(&policy.str()) {
+    if !restart_policies.contains(&policy.str()) {
         errors.not_supported(format!("{field}.spec.restartPolicy"), policy, restart_policies);
     }
 }
 
+/// What a workload's template is warned of, and its name, which its pods get.
+pub(crate) fn warnings(object: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    if !matches!(object.str_at(&["kind"]), "DaemonSet" | "StatefulSet") {
+        all.extend(pod_warnings::name_of_pods(object, "Pod names and hostnames"));
+    }
+    all.extend(pod_warnings::of(
+        object.at(&["spec", "template"]),
+        Some("spec.template"),
+    ));
+    all
+}
+
 /// Checks a `metav1.LabelSelector`.
 pub(crate) fn selector_rules(selector: &Value, field: &str, errors: &mut FieldErrors) {
+    if selector.is_null() {
+        return;
+    }
     metadata::labels(selector.get("matchLabels"), &format!("{field}.matchLabels"), errors);
     for (i, e) in selector.get("matchExpressions").items().iter().enumerate() {
         let field = format!("{field}.matchExpressions[{i}]");
@@ -80,19 +108,15 @@ pub(crate) fn selector_rules(selector: &Value, field: &str, errors: &mut FieldEr
                 );
             }
             "Exists" | "DoesNotExist" => {}
-            _ => errors.invalid(
+            other => errors.invalid(
                 format!("{field}.operator"),
-                e.get("operator"),
+                &other.into(),
                 "not a valid selector operator",
             ),
         }
-        if let Err(why) = crate::api::names::label_key(e.get("key").str()) {
-            errors.invalid(format!("{field}.key"), e.get("key"), why);
-        }
+        errors.check(format!("{field}.key"), e.get("key"), names::label_key);
         for (j, value) in values.items().iter().enumerate() {
-            if let Err(why) = crate::api::names::label_value(value.str()) {
-                errors.invalid(format!("{field}.values[{j}]"), value, why);
-            }
+            errors.check(format!("{field}.values[{j}]"), value, names::label_value);
         }
     }
 }
@@ -153,7 +177,8 @@ pub(crate) fn validate_update_strategy(object: &Value, name: &str, types: &[&str
     let kind = strategy.get("type");
     let field = format!("spec.{name}");
     if !types.contains(&kind.str()) {
-        errors.not_supported(format!("{field}.type"), kind, types);
+        let text = internal::named(strategy, "Strategy").to_json();
+        errors.not_supported_as(&field, text, types);
         return;
     }
     let rolling = strategy.get("rollingUpdate");

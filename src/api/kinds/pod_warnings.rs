@@ -1,0 +1,289 @@
+//! What the API server warns of in pods and templates (`pkg/api/pod/warnings.go`): it stores them, but
+//! they hardly do what was meant.
+
+use crate::flat::{FlatMap, FlatSet};
+
+use crate::api::names;
+use crate::api::quantity::Quantity;
+use crate::value::Value;
+
+/// Labels of nodes that have other names now.
+const NODE_LABELS: [(&str, &str, &str); 5] = [
+    ("beta.kubernetes.io/arch", "v1.14", "kubernetes.io/arch"),
+    ("beta.kubernetes.io/os", "v1.14", "kubernetes.io/os"),
+    (
+        "failure-domain.beta.kubernetes.io/region",
+        "v1.17",
+        "topology.kubernetes.io/region",
+    ),
+    (
+        "failure-domain.beta.kubernetes.io/zone",
+        "v1.17",
+        "topology.kubernetes.io/zone",
+    ),
+    (
+        "beta.kubernetes.io/instance-type",
+        "v1.17",
+        "node.kubernetes.io/instance-type",
+    ),
+];
+
+fn old_label(key: &str) -> Option<String> {
+    NODE_LABELS
+        .iter()
+        .find(|(old, ..)| *old == key)
+        .map(|(_, since, new)| format!("deprecated since {since}; use {new:?} instead"))
+}
+
+/// Volumes that no kubelet mounts any more, and since when.
+const VOLUMES: [(&str, &str, &str); 9] = [
+    (
+        "photonPersistentDisk",
+        "photonPersistentDisk",
+        "deprecated in v1.11, non-functional in v1.16+",
+    ),
+    (
+        "gitRepo",
+        "gitRepo",
+        "deprecated in v1.11, and disabled by default in v1.33+",
+    ),
+    ("scaleIO", "scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
+    ("flocker", "flocker", "deprecated in v1.22, non-functional in v1.25+"),
+    (
+        "storageos",
+        "storageOS",
+        "deprecated in v1.22, non-functional in v1.25+",
+    ),
+    ("quobyte", "quobyte", "deprecated in v1.22, non-functional in v1.25+"),
+    (
+        "glusterfs",
+        "glusterfs",
+        "deprecated in v1.25, non-functional in v1.26+",
+    ),
+    ("cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"),
+    ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
+];
+
+const ANNOTATIONS: [(&str, &str); 3] = [
+    (
+        "scheduler.alpha.kubernetes.io/critical-pod",
+        "non-functional in v1.16+; use the \"priorityClassName\" field instead",
+    ),
+    (
+        "security.alpha.kubernetes.io/sysctls",
+        "non-functional in v1.11+; use the \"sysctls\" field instead",
+    ),
+    (
+        "security.alpha.kubernetes.io/unsafe-sysctls",
+        "non-functional in v1.11+; use the \"sysctls\" field instead",
+    ),
+];
+
+/// Of names that their pods get, as hostnames too.
+pub(crate) fn name_of_pods(object: &Value, whose: &str) -> Option<String> {
+    let why = names::dns1123_label(object.str_at(&["metadata", "name"])).err()?;
+    Some(format!(
+        "metadata.name: this is used in {whose}, which can result in surprising behavior; a DNS label is recommended: [{}]",
+        why.0.join(" ")
+    ))
+}
+
+/// A size that is no whole number of bytes.
+pub(crate) fn fractional(amount: &Value, field: &str) -> Option<String> {
+    (Quantity::parse_or_zero(amount.str()).milli_value() % 1000 != 0).then(|| {
+        format!(
+            "{field}: fractional byte value {:?} is invalid, must be an integer",
+            amount.str()
+        )
+    })
+}
+
+/// What a pod, or the template at `field`, is warned of.
+pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
+    let mut all = Vec::new();
+    let at = |rest: &str| match field {
+        Some(field) => format!("{field}.{rest}"),
+        None => rest.to_owned(),
+    };
+    let spec = holder.get("spec");
+    let annotations = holder.at(&["metadata", "annotations"]);
+    places(spec, &at("spec"), &mut all);
+    for (key, why) in ANNOTATIONS {
+        if annotations.has(key) {
+            all.push(format!("{}: {why}", at(&format!("metadata.annotations[{key}]"))));
+        }
+    }
+    for (i, volume) in spec.get("volumes").items().iter().enumerate() {
+        for (kind, shown, why) in VOLUMES {
+            if !volume.get(kind).is_null() {
+                all.push(format!("{}: {why}", at(&format!("spec.volumes[{i}].{shown}"))));
+            }
+        }
+        let size = [
+            "ephemeral",
+            "volumeClaimTemplate",
+            "spec",
+            "resources",
+            "requests",
+            "storage",
+        ];
+        let here = at(&format!(
+            "spec.volumes[{i}].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]"
+        ));
+        all.extend(fractional(volume.at(&size), &here));
+    }
+    repeated(spec, "hostAliases", "ip", &at("spec"), &mut all);
+    repeated(spec, "imagePullSecrets", "name", &at("spec"), &mut all);
+    for (i, secret) in spec.get("imagePullSecrets").items().iter().enumerate() {
+        if secret.get("name").is_empty() {
+            all.push(format!(
+                "{}: invalid empty name \"\"",
+                at(&format!("spec.imagePullSecrets[{i}].name"))
+            ));
+        }
+    }
+    for name in ["memory", "ephemeral-storage"] {
+        let here = at(&format!("spec.overhead[{name}]"));
+        all.extend(fractional(spec.at(&["overhead", name]), &here));
+    }
+    let seccomp = "seccomp.security.alpha.kubernetes.io/pod";
+    let without = |holder: &Value| holder.at(&["securityContext", "seccompProfile"]).is_null();
+    let unused = "non-functional in v1.27+; use the \"seccompProfile\" field instead";
+    if annotations.has(seccomp) && without(spec) {
+        all.push(format!("{}: {unused}", at(&format!("metadata.annotations[{seccomp}]"))));
+    }
+    let mut containers = Vec::new();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for (i, c) in spec.get(list).items().iter().enumerate() {
+            containers.push((c, at(&format!("spec.{list}[{i}]"))));
+        }
+    }
+    for (c, here) in &containers {
+        let key = format!("container.seccomp.security.alpha.kubernetes.io/{}", c.get("name").str());
+        if annotations.has(&key) && without(c) {
+            all.push(format!("{}: {unused}", at(&format!("metadata.annotations[{key}]"))));
+        }
+        for name in ["memory", "ephemeral-storage"] {
+            for list in ["limits", "requests"] {
+                let field = format!("{here}.resources.{list}[{name}]");
+                all.extend(fractional(c.at(&["resources", list, name]), &field));
+            }
+        }
+        environment(c, here, &mut all);
+    }
+    ports(&containers, &mut all);
+    if spec
+        .get("terminationGracePeriodSeconds")
+        .as_i64()
+        .is_some_and(|n| n < 0)
+    {
+        all.push(format!(
+            "{}: must be >= 0; negative values are invalid and will be treated as 1",
+            at("spec.terminationGracePeriodSeconds")
+        ));
+    }
+    all
+}
+
+/// Where the pod may go: labels with old names, and constraints that match nothing.
+fn places(spec: &Value, at: &str, all: &mut Vec<String>) {
+    for (key, _) in spec.get("nodeSelector").entries() {
+        if let Some(why) = old_label(key) {
+            all.push(format!("{at}.nodeSelector[{}]: {why}", &**key));
+        }
+    }
+    let affinity = spec.at(&["affinity", "nodeAffinity"]);
+    let mut term = |term: &Value, at: String| {
+        for (i, e) in term.get("matchExpressions").items().iter().enumerate() {
+            if let Some(why) = old_label(e.get("key").str()) {
+                all.push(format!(
+                    "{at}.matchExpressions[{i}].key: {} is {why}",
+                    e.get("key").str()
+                ));
+            }
+        }
+    };
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    let terms = affinity.at(&[required, "nodeSelectorTerms"]).items();
+    for (i, t) in terms.iter().enumerate() {
+        term(
+            t,
+            format!("{at}.affinity.nodeAffinity.{required}.nodeSelectorTerms[{i}]"),
+        );
+    }
+    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    for (i, t) in affinity.get(preferred).items().iter().enumerate() {
+        let at = format!("{at}.affinity.nodeAffinity.{preferred}[{i}].preference");
+        term(t.get("preference"), at);
+    }
+    for (i, c) in spec.get("topologySpreadConstraints").items().iter().enumerate() {
+        let at = format!("{at}.topologySpreadConstraints[{i}]");
+        let key = c.get("topologyKey").str();
+        if let Some(why) = old_label(key) {
+            all.push(format!("{at}.topologyKey: {key} is {why}"));
+        }
+        if c.get("labelSelector").is_null() {
+            all.push(format!(
+                "{at}.labelSelector: a null labelSelector results in matching no pod"
+            ));
+        }
+    }
+}
+
+/// Items of a list that should differ in a field.
+fn repeated(spec: &Value, list: &str, key: &str, at: &str, all: &mut Vec<String>) {
+    let mut seen = FlatSet::new();
+    for (i, item) in spec.get(list).items().iter().enumerate() {
+        let value = item.get(key).str();
+        if !seen.insert(value) {
+            all.push(format!("{at}.{list}[{i}].{key}: duplicate {key} {value:?}"));
+        }
+    }
+}
+
+/// A variable that hides an earlier one, unless it is made of it.
+fn environment(c: &Value, at: &str, all: &mut Vec<String>) {
+    let mut seen = FlatSet::new();
+    for (i, variable) in c.get("env").items().iter().enumerate() {
+        let name = variable.get("name").str();
+        if seen.insert(name) {
+            continue;
+        }
+        let reference = format!("$({name})");
+        let value = variable.get("value").str();
+        if !variable.get("valueFrom").is_null() || value == reference || !value.contains(&reference) {
+            all.push(format!(
+                "{at}.env[{i}]: hides previous definition of {name:?}, which may be dropped when using apply"
+            ));
+        }
+    }
+}
+
+/// Ports that more than one container names.
+fn ports(containers: &[(&Value, String)], all: &mut Vec<String>) {
+    let mut seen: FlatMap<String, Vec<(String, &Value)>> = FlatMap::new();
+    for (c, here) in containers {
+        for (i, port) in c.get("ports").items().iter().enumerate() {
+            let at = format!("{here}.ports[{i}]");
+            let host = |p: &Value| p.i64_at(&["hostPort"]).unwrap_or(0);
+            let number = port.i64_at(&["containerPort"]).unwrap_or(0);
+            let others = seen
+                .entry(format!("{number}/{}", port.get("protocol").str()))
+                .or_default();
+            for (other, had) in others.iter() {
+                let (ip, other_ip) = (port.get("hostIP").str(), had.get("hostIP").str());
+                let how = if ip == other_ip && host(port) == host(had) {
+                    "duplicate"
+                } else if host(port) == 0 || host(had) == 0 {
+                    "overlapping"
+                } else if host(port) == host(had) && (ip.is_empty() || other_ip.is_empty()) {
+                    "dangerously ambiguous"
+                } else {
+                    continue;
+                };
+                all.push(format!("{at}: {how} port definition with {other}"));
+            }
+            others.push((at, port));
+        }
+    }
+}
