@@ -314,7 +314,7 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
         Err(e) => {
             let what = format!(
                 "error when applying patch:\n{}\nto:\n{}\nfor: {source:?}",
-                gojson::compact(&change, false),
+                gojson::compact(&change, true),
                 about("").trim_start_matches(":\n")
             );
             return Err(match &e {
@@ -528,7 +528,7 @@ pub fn annotate(object: &mut Value) {
     } else {
         plain.set(&["metadata", "annotations"], Value::map());
     }
-    let text = gojson::compact(&plain, false) + "\n";
+    let text = gojson::compact(&plain, true) + "\n";
     object.set(&["metadata", "annotations", LAST_APPLIED], text);
 }
 
@@ -755,7 +755,7 @@ async fn set_last(cmd: &Cmd) -> Result<(), Error> {
         }
         let mut object = info.object.clone();
         object.remove(&["metadata", "annotations", LAST_APPLIED]);
-        let text = gojson::compact(&object, false) + "\n";
+        let text = gojson::compact(&object, true) + "\n";
         let mut change = Value::map();
         change.set(&["metadata", "annotations", LAST_APPLIED], text);
         let stored = if cmd.dry_run()? == DryRun::Client {

@@ -66,20 +66,49 @@ pub static AUTOSCALE: Verb = Verb {
     ..VERB
 };
 
+/// What a metric is to reach: `70%` of what was asked for, or an amount, whose unit without one is the default.
 fn metric(name: &str, text: &str) -> Result<Value, Error> {
+    let text = text.trim();
     let target = match text.strip_suffix('%') {
-        Some(p) => {
-            let n = p
-                .parse::<i64>()
-                .map_err(|_| Error::plain(format!("invalid {name} percentage: {text}")))?;
-            obj! { "averageUtilization": n, "type": "Utilization" }
-        }
+        Some(p) => match p.parse::<i32>() {
+            Ok(n) if n >= 0 => obj! { "averageUtilization": i64::from(n), "type": "Utilization" },
+            _ => return Err(Error::plain(format!("invalid percentage value: {p}"))),
+        },
         None => {
-            let q = Quantity::parse(text).map_err(|why| Error::plain(format!("invalid {name} quantity: {why}")))?;
+            let bare = text.parse::<f64>().is_ok();
+            let unit = match (bare, name) {
+                (false, _) => "",
+                (true, "cpu") => "m",
+                (true, _) => "Mi",
+            };
+            let q = Quantity::parse(&format!("{text}{unit}"))
+                .map_err(|_| Error::plain(format!("invalid resource {name} value: {text}")))?;
             obj! { "averageValue": q.to_string(), "type": "AverageValue" }
         }
     };
     Ok(obj! { "resource": obj! { "name": name, "target": target }, "type": "Resource" })
+}
+
+/// Whether an object of this resource has a scale: the server's discovery lists one.
+fn has_scale(info: &builder::Info) -> bool {
+    match &info.resource.custom {
+        Some(custom) => custom.scale.is_some(),
+        None => matches!(
+            &*info.resource.kind,
+            "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController"
+        ),
+    }
+}
+
+/// Whether the older API, which knows only a percentage of the CPU, could say the same.
+fn fits_v1(cmd: &Cmd) -> Result<bool, Error> {
+    let cpu = cmd.flags.str("cpu");
+    if cpu.trim().is_empty() {
+        return Err(Error::plain("empty input"));
+    }
+    metric("cpu", cpu)?;
+    let percent = cmd.flags.has("cpu-percent") && cmd.flags.int("cpu-percent") >= 0;
+    Ok(cmd.flags.str("memory").is_empty() && (percent || cpu.trim().ends_with('%')))
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
@@ -94,33 +123,44 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "--max=MAXPODS must be larger or equal to --min=MINPODS, max: {max}, min: {min}"
         )));
     }
+    let percent = cmd.flags.int("cpu-percent");
+    let percent = (cmd.flags.has("cpu-percent") && percent > 0).then(|| format!("{percent}%"));
+    if percent.is_some() && cmd.flags.has("cpu") {
+        return Err(Error::plain("--cpu-percent and --cpu are mutually exclusive"));
+    }
+    let mut metrics = Vec::new();
+    if let Some(percent) = percent {
+        metrics.push(metric("cpu", &percent)?);
+    }
+    for name in ["cpu", "memory"] {
+        let text = cmd.flags.str(name);
+        if !text.is_empty() {
+            metrics.push(metric(name, text)?);
+        }
+    }
     let select = Select {
         args: cmd.args.clone(),
         files: true,
         ..Select::default()
     };
-    let found = builder::find(cmd, &select, true).await?;
-    Error::all(found.errors)?;
-    let mut report = Report::new(cmd, "autoscaled")?.typed(cmd);
+    let found = builder::find(cmd, &select, false).await?;
+    let mut errors = found.errors;
+    let dry = cmd.dry_run()?;
+    let mut report = Report::new(cmd, if dry == DryRun::Client { "created" } else { "autoscaled" })?.typed(cmd);
+    let mut count = 0;
     for info in &found.infos {
         let kind = &*info.resource.kind;
-        if !matches!(
-            kind,
-            "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController"
-        ) {
-            return Err(Error::plain(format!(
-                "cannot autoscale a {kind}: the server could not find the requested resource"
+        if !has_scale(info) {
+            let group_version = match info.resource.group.is_empty() {
+                true => format!("/{}", info.resource.version),
+                false => info.resource.api_version(),
+            };
+            errors.push(Error::plain(format!(
+                "cannot autoscale a {kind}: could not find scale subresource for {group_version}, Resource={} in \
+                 discovery information",
+                info.resource.name
             )));
-        }
-        let mut metrics = Vec::new();
-        if cmd.flags.has("cpu-percent") && cmd.flags.int("cpu-percent") >= 0 {
-            metrics.push(metric("cpu", &format!("{}%", cmd.flags.int("cpu-percent")))?);
-        }
-        for name in ["cpu", "memory"] {
-            let text = cmd.flags.str(name);
-            if !text.is_empty() {
-                metrics.push(metric(name, text)?);
-            }
+            continue;
         }
         let name = match cmd.flags.str("name") {
             "" => info.name.as_str(),
@@ -138,30 +178,38 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             },
             "status": obj! { "currentMetrics": Value::Null, "desiredReplicas": 0 },
         };
-        if min >= 0 {
+        if min > 0 {
             hpa.set(&["spec", "minReplicas"], min);
         }
-        let nothing = metrics.is_empty();
-        hpa.set_or_remove(&["spec", "metrics"], metrics);
-        if cmd.flags.bool("save-config") {
-            super::apply::annotate_typed(&mut hpa);
+        hpa.set_or_remove(&["spec", "metrics"], metrics.clone());
+        if cmd.namespace_given() {
+            hpa.set(&["metadata", "namespace"], cmd.namespace());
         }
-        if cmd.dry_run()? == DryRun::Client {
-            if cmd.namespace_given() {
-                hpa.set(&["metadata", "namespace"], cmd.namespace());
-            }
+        count += 1;
+        if dry == DryRun::Client {
             report.print(cmd, &hpa)?;
             continue;
         }
-        if nothing {
-            return Err(Error::plain(
-                "failed to create autoscaling/v2 HPA and the configuration is incompatible with autoscaling/v1: empty input",
-            ));
+        if cmd.flags.bool("save-config") {
+            super::apply::annotate_typed(&mut hpa);
         }
         let resource = cmd.client.resource("autoscaling", "v2", "horizontalpodautoscalers")?;
         let write = Write::of(cmd, "kubectl-autoscale")?;
-        let stored = cmd.create(&resource, &info.namespace, &hpa, &write).await?;
-        report.print(cmd, &stored)?;
+        match cmd.create(&resource, &cmd.namespace(), &hpa, &write).await {
+            Ok(stored) => report.print(cmd, &stored)?,
+            // kubectl then tries the older API, whose answer is the same.
+            Err(e) => errors.push(match fits_v1(cmd) {
+                Ok(true) => e,
+                other => Error::plain(format!(
+                    "failed to create autoscaling/v2 HPA and the configuration is incompatible with \
+                     autoscaling/v1: {}",
+                    other.map_or_else(|e| e.message(), |_| "%!w(<nil>)".to_owned())
+                )),
+            }),
+        }
     }
-    Ok(())
+    if count == 0 && errors.is_empty() {
+        return Err(Error::plain("no objects passed to autoscale"));
+    }
+    Error::all(errors)
 }

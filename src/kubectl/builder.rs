@@ -23,6 +23,8 @@ pub struct Select {
     /// A type without names means all of it (`get pods`).
     pub bare_type: bool,
     pub single_type: bool,
+    /// `--local`: what the files say, without the server and without a namespace of its own.
+    pub local: bool,
     /// Objects must be of kinds that kubectl itself knows.
     pub typed: bool,
     /// Objects of files are checked for `apiVersion` and `kind`, and looked up in the API's types.
@@ -45,6 +47,12 @@ impl Select {
 
     pub fn bare_type(mut self) -> Select {
         self.bare_type = true;
+        self
+    }
+
+    /// For verbs whose `--all` only allows a type without names, and does not mind when names are there.
+    pub fn all_of_bare_type(mut self) -> Select {
+        self.bare_type = std::mem::take(&mut self.all);
         self
     }
 }
@@ -137,7 +145,7 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         }
         found.errors = docs.errors;
         for doc in docs.list {
-            match files::info(cmd, doc, select.validate) {
+            match files::info(cmd, doc, select) {
                 Ok(info) => {
                     if !select.labels.is_empty() {
                         let selector = crate::api::Selector::parse(&select.labels).map_err(Error::plain)?;
@@ -153,8 +161,9 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         found.single = found.list.len() == 1 && docs.single;
         return Ok(found);
     }
-    let slashes = select.args.iter().filter(|a| a.contains('/')).count();
-    if slashes > 0 && slashes != select.args.len() {
+    let args = each_type(&select.args);
+    let slashes = args.iter().filter(|a| a.contains('/')).count();
+    if slashes > 0 && slashes != args.len() {
         return Err(Error::plain(
             "there is no need to specify a resource type as a separate argument when passing arguments in \
              resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource \
@@ -163,9 +172,9 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
     }
     let selecting = !select.labels.is_empty() || !select.fields.is_empty() || select.all;
     if slashes > 0 {
-        return tuples(cmd, select, &namespace, selecting);
+        return tuples(cmd, select, &args, &namespace, selecting);
     }
-    let Some(first) = select.args.first() else {
+    let Some(first) = args.first() else {
         if selecting {
             return Err(Error::plain(
                 "at least one resource must be specified to use a selector",
@@ -173,7 +182,7 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         }
         return Err(Error::plain(MISSING));
     };
-    let names = select.args.get(1..).unwrap_or_default();
+    let names = args.get(1..).unwrap_or_default();
     let words = mapper::expand(cmd, first);
     if select.single_type && words.len() > 1 {
         return Err(Error::plain("you may only specify a single resource type"));
@@ -223,10 +232,33 @@ fn named(resource: &Rc<Resource>, namespace: &str, name: &str) -> Info {
     }
 }
 
+/// `TYPE1,TYPE2 NAME` is `TYPE1/NAME TYPE2/NAME`; other arguments stay as they are.
+fn each_type(args: &[String]) -> Vec<String> {
+    let Some((first, names)) = args
+        .split_first()
+        .filter(|(first, names)| !names.is_empty() && first.contains(','))
+    else {
+        return args.to_vec();
+    };
+    let mut types: Vec<&str> = Vec::new();
+    for word in first.split(',') {
+        if !types.contains(&word) {
+            types.push(word);
+        }
+    }
+    if types.len() == 1 {
+        return args.to_vec();
+    }
+    let pairs = types
+        .iter()
+        .flat_map(|t| names.iter().map(move |name| format!("{t}/{name}")));
+    pairs.collect()
+}
+
 /// `TYPE/NAME TYPE/NAME`.
-fn tuples(cmd: &Cmd, select: &Select, namespace: &str, selecting: bool) -> Result<Targets, Error> {
+fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selecting: bool) -> Result<Targets, Error> {
     let mut pairs = Vec::new();
-    for arg in &select.args {
+    for arg in args {
         if arg.matches('/').count() > 1 {
             return Err(Error::plain(
                 "arguments in resource/name form may not have more than one slash",
@@ -267,6 +299,8 @@ fn tuples(cmd: &Cmd, select: &Select, namespace: &str, selecting: bool) -> Resul
 pub struct Found {
     pub infos: Vec<Info>,
     pub errors: Vec<Error>,
+    /// As [`Targets::single`].
+    pub single: bool,
 }
 
 /// Fetches what the arguments and files name. Objects of files stay as the files have them unless
@@ -276,7 +310,10 @@ pub struct Found {
 /// As [`targets`]; failures of single objects are in [`Found::errors`].
 pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Error> {
     let targets = targets(cmd, select).await?;
-    let mut found = Found::default();
+    let mut found = Found {
+        single: targets.single,
+        ..Found::default()
+    };
     for target in targets.list {
         match target {
             Target::List { resource, namespace } => {

@@ -55,24 +55,39 @@ pub fn command_line(cmd: &Cmd) -> String {
     words.join(" ")
 }
 
-/// Writes the change of an object to the server, unless the run is dry, and reports it.
-/// Without any change nothing is said.
+/// Writes the change of an object to the server, unless the run is dry, and reports it. Without any change
+/// nothing is said, unless `always`.
 ///
 /// # Errors
 /// The API server's failure.
-pub async fn store(cmd: &Cmd, info: &Info, mut new: Value, report: &mut Report, manager: &str) -> Result<(), Error> {
+pub async fn store(
+    cmd: &Cmd,
+    info: &Info,
+    new: &Value,
+    report: &mut Report,
+    manager: &str,
+    always: bool,
+) -> Result<(), Error> {
     let local = cmd.flags.knows("local") && cmd.flags.bool("local");
+    let mut new = new.clone();
     if cmd.flags.knows("record") && cmd.flags.bool("record") {
         new.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
     }
-    let patch = merge_diff(&info.object, &new);
-    if patch.is_empty() {
+    let mut patch = merge_diff(&info.object, &new);
+    if patch.is_empty() && !always {
         return Ok(());
     }
     if local || cmd.dry_run()? == DryRun::Client {
         return report.print(cmd, &new);
     }
     let write = Write::of(cmd, manager)?;
+    let version = match cmd.flags.knows("resource-version") {
+        true => cmd.flags.str("resource-version"),
+        false => "",
+    };
+    if !version.is_empty() {
+        patch.set(&["metadata", "resourceVersion"], version);
+    }
     let stored = cmd
         .patch(
             &info.resource,
@@ -94,7 +109,7 @@ pub async fn store(cmd: &Cmd, info: &Info, mut new: Value, report: &mut Report, 
 pub fn pairs(args: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), Error> {
     let (mut resources, mut pairs) = (Vec::new(), Vec::new());
     for arg in args {
-        if arg.contains('=') || arg.ends_with('-') {
+        if (arg.contains('=') && !arg.starts_with('=')) || (arg.ends_with('-') && arg != "-") {
             pairs.push(arg.clone());
         } else if pairs.is_empty() {
             resources.push(arg.clone());
@@ -105,4 +120,25 @@ pub fn pairs(args: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), 
         }
     }
     Ok((resources, pairs))
+}
+
+/// The pairs of `KEY=VALUE` in their order, and the keys of `KEY-` where these are allowed.
+///
+/// # Errors
+/// All others, in one sentence.
+pub fn parse_pairs(args: &[String], what: &str, removes: bool) -> Result<(Vec<(String, String)>, Vec<String>), Error> {
+    let (mut set, mut remove, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
+    for arg in args {
+        match arg.split_once('=') {
+            Some((key, value)) if !key.is_empty() => set.push((key.to_owned(), value.to_owned())),
+            _ => match arg.strip_suffix('-').filter(|key| removes && !key.is_empty()) {
+                Some(key) => remove.push(key.to_owned()),
+                None => invalid.push(arg.as_str()),
+            },
+        }
+    }
+    match invalid.is_empty() {
+        true => Ok((set, remove)),
+        false => Err(Error::plain(format!("invalid {what} format: {}", invalid.join(", ")))),
+    }
 }

@@ -264,7 +264,7 @@ async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<Outcome, E
             None => (PatchType::Merge, merge_diff(&old, edited)),
         };
         if cmd.flags.bool("output-patch") {
-            cmd.say(format!("Patch: {}", gojson::compact(&change, false)));
+            cmd.say(format!("Patch: {}", gojson::compact(&change, true)));
         }
         if change.is_empty() {
             report.print_as(cmd, &info.object, "skipped")?;
@@ -327,7 +327,7 @@ pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
         let mut change = Value::map();
         change.set(
             &["metadata", "annotations", LAST_APPLIED],
-            gojson::compact(&value, false) + "\n",
+            gojson::compact(&value, true) + "\n",
         );
         let write = Write::of(cmd, "kubectl-edit")?;
         let stored = cmd

@@ -114,8 +114,8 @@ impl Error {
                 let mut text = String::new();
                 for e in all {
                     match e {
-                        Error::Status(s) => text.push_str(&line(&from_server(s))),
-                        other => text.push_str(&line(&other.message())),
+                        Error::Status(s) => text.push_str(&format!("{}\n", from_server(s))),
+                        other => text.push_str(&format!("{}\n", other.message())),
                     }
                 }
                 (text, 1)

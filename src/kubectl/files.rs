@@ -1,6 +1,6 @@
 //! Manifests from `-f`: files, directories, standard input; their documents and lists.
 
-use super::builder::Info;
+use super::builder::{Info, Select};
 use super::command::Cmd;
 use super::error::Error;
 use super::mapper;
@@ -212,7 +212,7 @@ pub fn documents(source: &str, text: &str, docs: &mut Docs) {
 /// # Errors
 /// kubectl's sentences for an object without kind, of an unknown kind, or of another namespace than
 /// the one asked for.
-pub fn info(cmd: &Cmd, doc: Doc, validate: bool) -> Result<Info, Error> {
+pub fn info(cmd: &Cmd, doc: Doc, select: &Select) -> Result<Info, Error> {
     let Doc {
         source,
         value: mut object,
@@ -233,7 +233,7 @@ pub fn info(cmd: &Cmd, doc: Doc, validate: bool) -> Result<Info, Error> {
         ""
     };
     if !unset.is_empty() {
-        let checks = validate && cmd.flags.knows("validate") && cmd.validation()? != "Ignore";
+        let checks = select.validate && cmd.flags.knows("validate") && cmd.validation()? != "Ignore";
         if checks {
             return Err(Error::plain(format!(
                 "error validating {source:?}: error validating data: {unset}; if you choose to ignore these errors, \
@@ -263,7 +263,9 @@ pub fn info(cmd: &Cmd, doc: Doc, validate: bool) -> Result<Info, Error> {
              kind {kind:?} in version {api_version:?}\nensure CRDs are installed first"
         )));
     };
-    if resource.namespaced {
+    if select.local {
+        // Nothing knows yet whether the kind has namespaces.
+    } else if resource.namespaced {
         let asked = cmd.namespace();
         if namespace.is_empty() {
             object.set(&["metadata", "namespace"], asked.as_str());

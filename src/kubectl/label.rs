@@ -1,7 +1,7 @@
 //! `kubectl label` and `kubectl annotate`.
 
 use super::builder::{self, Select};
-use super::change::{CHANGE_CAUSE, command_line, merge_diff, pairs};
+use super::change::{CHANGE_CAUSE, command_line, merge_diff, pairs, parse_pairs};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
@@ -90,120 +90,145 @@ static ANNOTATIONS: Sort = Sort {
     one: "annotation",
 };
 
+/// The pairs of `kubectl label`: each with one `=`, and a value that a label may have.
+fn labels_of(args: &[String]) -> Result<(Vec<(String, String)>, Vec<String>), Error> {
+    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    for arg in args {
+        if let Some((key, value)) = arg.split_once('=') {
+            if value.contains('=') {
+                return Err(Error::plain(format!("invalid label spec: {arg}")));
+            }
+            if let Err(why) = names::label_value(value) {
+                return Err(Error::plain(format!("invalid label value: {arg:?}: {why}")));
+            }
+            set.push((key.to_owned(), value.to_owned()));
+        } else {
+            remove.push(arg.trim_end_matches('-').to_owned());
+        }
+    }
+    if remove.iter().any(|r| set.iter().any(|(k, _)| k == r)) {
+        return Err(Error::plain(
+            "can not both modify and remove a label in the same command",
+        ));
+    }
+    Ok((set, remove))
+}
+
 async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
     let labels = sort.one == "label";
-    let (resources, changes) = pairs(&cmd.args, sort.one)?;
+    let (resources, args) = pairs(&cmd.args, sort.one)?;
+    let (set, remove) = match labels {
+        true => labels_of(&args)?,
+        false => parse_pairs(&args, sort.one, true)?,
+    };
     let list = cmd.flags.bool("list");
     if list && cmd.flags.has("output") {
         return Err(Error::plain("--list and --output may not be specified together"));
     }
-    let (mut set, mut remove): (Vec<(&str, &str)>, Vec<&str>) = (Vec::new(), Vec::new());
-    for change in &changes {
-        if let Some((k, v)) = change.split_once('=') {
-            if labels {
-                if v.contains('=') {
-                    return Err(Error::plain(format!("invalid label spec: {change}")));
-                }
-                if let Err(why) = names::label_value(v) {
-                    return Err(Error::plain(format!("invalid label value: {change:?}: {why}")));
-                }
-            }
-            if k.is_empty() {
-                return Err(Error::plain(format!("invalid {} spec: {change}", sort.one)));
-            }
-            set.push((k, v));
-        } else {
-            remove.push(change.trim_end_matches('-'));
+    let local = cmd.flags.bool("local");
+    let dry = cmd.dry_run()?;
+    for flag in ["selector", "field-selector"] {
+        if cmd.flags.bool("all") && cmd.flags.has(flag) {
+            return Err(Error::plain(format!("cannot set --all and --{flag} at the same time")));
         }
     }
-    if remove.iter().any(|r| set.iter().any(|(k, _)| k == r)) {
-        return Err(Error::plain(if labels {
-            "can not both modify and remove a label in the same command"
+    let files = cmd.flags.has("filename") || cmd.flags.has("kustomize");
+    if local {
+        let what = if labels { "pod" } else { "rsrc" };
+        let wrong = if dry == DryRun::Server {
+            "cannot specify --local and --dry-run=server - did you mean --dry-run=client?".to_owned()
+        } else if !resources.is_empty() {
+            format!("can only use local files by -f {what}.yaml or --filename={what}.json when --local=true is set")
+        } else if !files {
+            format!("one or more files must be specified as -f {what}.yaml or --filename={what}.json")
         } else {
-            "can not both modify and remove an annotation in the same command"
-        }));
-    }
-    if set.is_empty() && remove.is_empty() && !list {
-        return Err(Error::plain(format!("at least one {} update is required", sort.one)));
-    }
-    if resources.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+            String::new()
+        };
+        if !wrong.is_empty() {
+            return Err(Error::plain(wrong));
+        }
+    } else if resources.is_empty() && !files {
         return Err(Error::plain(
             "one or more resources must be specified as <resource> <name> or <resource>/<name>",
         ));
     }
-    let local = cmd.flags.bool("local");
-    let dry = cmd.dry_run()?;
-    let mut select = Select::of(cmd);
+    if set.is_empty() && remove.is_empty() && !list {
+        return Err(Error::plain(format!("at least one {} update is required", sort.one)));
+    }
+    let both = remove.iter().filter(|r| set.iter().any(|(k, _)| k == *r));
+    let both: Vec<&str> = both.map(String::as_str).collect();
+    if !both.is_empty() {
+        return Err(Error::plain(format!(
+            "can not both modify and remove the following annotation(s) in the same command: {}",
+            both.join(", ")
+        )));
+    }
+    let mut select = Select::of(cmd).all_of_bare_type();
+    select.local = local;
     select.args = resources;
     let found = builder::find(cmd, &select, !local).await?;
+    let single = found.single;
     let version = cmd.flags.str("resource-version");
-    if !version.is_empty() && found.infos.len() > 1 {
+    if !version.is_empty() && !single {
         return Err(Error::plain(
             "--resource-version may only be used with a single resource",
         ));
     }
     let mut errors = found.errors;
-    let many = found.infos.len() > 1;
     let write = Write::of(cmd, &format!("kubectl-{}", cmd.verb.name))?;
     for info in found.infos {
         let held = info.object.at(&["metadata", sort.field]).clone();
-        if list {
-            if many {
-                cmd.say(format!("Listing {} for {}:", sort.field, listing(&info)));
-            }
-            for (k, v) in held.entries() {
-                cmd.say(format!("{}{k}={}", if many { " " } else { "" }, v.str()));
-            }
+        if !cmd.flags.bool("overwrite")
+            && let Some(why) = overwritten(&held, &set, labels)
+        {
+            errors.push(Error::plain(why));
             continue;
         }
-        if !cmd.flags.bool("overwrite") {
-            let taken: Vec<String> = set
-                .iter()
-                .filter_map(|(k, v)| held.get(k).as_str().filter(|now| now != v).map(|now| (k, now)))
-                .map(|(k, now)| match labels {
-                    true => format!("'{k}' already has a value ({now}), and --overwrite is false"),
-                    false => format!("'{k}' already has a value ({now})"),
-                })
-                .collect();
-            if !taken.is_empty() {
-                errors.push(Error::plain(if labels {
-                    taken.join("\n")
-                } else {
-                    format!(
-                        "--overwrite is false but found the following declared annotation(s): {}",
-                        taken.join("; ")
-                    )
-                }));
-                continue;
-            }
-        }
         let mut new = info.object.clone();
-        for key in &remove {
-            if new.remove(&["metadata", sort.field, key]).is_none() && labels {
-                cmd.say(format!("label {key:?} not found."));
-            }
-        }
+        let (mut added, mut removed) = (false, false);
         for (k, v) in &set {
-            new.set(&["metadata", sort.field, k], *v);
+            added |= new.at(&["metadata", sort.field, k]).as_str() != Some(v);
+            new.set(&["metadata", sort.field, k], v.as_str());
+        }
+        for key in &remove {
+            match new.remove(&["metadata", sort.field, key]) {
+                Some(_) => removed = true,
+                None if labels && !local && !list && dry != DryRun::Client => {
+                    cmd.say(format!("label {key:?} not found."));
+                }
+                None => {}
+            }
         }
         if !held.is_null() && new.at(&["metadata", sort.field]).is_empty() {
             new.remove(&["metadata", sort.field]);
         }
+        if list {
+            if !single {
+                let (kind, group) = (&info.resource.kind, &info.resource.group);
+                cmd.say(format!("Listing {} for {kind}.{group}/{}:", sort.field, info.name));
+            }
+            for (k, v) in new.at(&["metadata", sort.field]).entries() {
+                cmd.say(format!("{}{k}={}", if single { "" } else { " " }, v.str()));
+            }
+            continue;
+        }
         if cmd.flags.bool("record") {
             new.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
         }
-        let size = |o: &Value| o.to_json().len();
-        let said = match (labels, new == info.object) {
-            (false, _) => "annotated",
-            (true, true) => "not labeled",
-            (true, false) if !cmd.flags.bool("overwrite") && size(&new) < size(&info.object) => "unlabeled",
-            (true, false) => "labeled",
+        let said = match (labels, added, removed) {
+            (false, ..) => "annotated",
+            (true, false, false) => "not labeled",
+            (true, true, true) => "modified",
+            (true, true, false) => "labeled",
+            (true, false, true) => "unlabeled",
         };
+        // What `label -o yaml` prints is the object as it was read, with the change in it.
         let mut shown = new.clone();
         let mut patch = merge_diff(&info.object, &new);
-        if !local && dry != DryRun::Client && (!patch.is_empty() || !version.is_empty()) {
+        if !local && dry != DryRun::Client && (!labels || added || removed) {
             if !version.is_empty() {
                 patch.set(&["metadata", "resourceVersion"], version);
+                shown.set(&["metadata", "resourceVersion"], version);
             }
             let stored = cmd.patch(
                 &info.resource,
@@ -215,7 +240,8 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
                 &write,
             );
             match stored.await {
-                Ok(stored) => shown = stored,
+                Ok(stored) if !labels => shown = stored,
+                Ok(_) => {}
                 Err(e) => {
                     errors.push(e);
                     continue;
@@ -227,11 +253,24 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
     Error::all(errors)
 }
 
-fn listing(info: &builder::Info) -> String {
-    let kind = info.resource.kind.to_lowercase();
-    if info.resource.group.is_empty() {
-        format!("{kind}/{}", info.name)
-    } else {
-        format!("{kind}.{}/{}", info.resource.group, info.name)
+/// What is said where a value would be replaced, and that was not asked for.
+fn overwritten(held: &Value, set: &[(String, String)], labels: bool) -> Option<String> {
+    let taken: Vec<String> = set
+        .iter()
+        .filter(|(k, _)| labels || k != CHANGE_CAUSE)
+        .filter_map(|(k, v)| held.get(k).as_str().filter(|now| now != v).map(|now| (k, now)))
+        .map(|(k, now)| match labels {
+            true => format!("'{k}' already has a value ({now}), and --overwrite is false"),
+            false => format!("'{k}' already has a value ({now})"),
+        })
+        .collect();
+    match (taken.as_slice(), labels) {
+        ([], _) => None,
+        ([one], true) => Some(one.clone()),
+        (many, true) => Some(format!("[{}]", many.join(", "))),
+        (many, false) => Some(format!(
+            "--overwrite is false but found the following declared annotation(s): {}",
+            many.join("; ")
+        )),
     }
 }

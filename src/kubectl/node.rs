@@ -119,9 +119,7 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
         return Err(Error::usage(format!("USAGE: {verb} NODE [flags]")));
     }
     if !cmd.args.is_empty() && selecting {
-        return Err(Error::usage(
-            "error: cannot specify both a node name and a --selector option",
-        ));
+        return Err(Error::usage("cannot specify both a node name and a --selector option"));
     }
     let args = if cmd.args.iter().any(|a| a.contains('/')) {
         cmd.args.clone()
@@ -221,6 +219,12 @@ fn grouped(list: &[(&'static str, String)]) -> Vec<String> {
 }
 
 async fn drain(cmd: &Cmd) -> Result<(), Error> {
+    let selector = cmd.flags.str("pod-selector");
+    if (cmd.args.is_empty() || !cmd.flags.has("selector")) && crate::api::Selector::parse(selector).is_err() {
+        return Err(Error::plain(
+            "--pod-selector=<pod_selector> must be a valid label selector",
+        ));
+    }
     let nodes = nodes(cmd).await?;
     let pods = cmd.client.resource("", "v1", "pods")?;
     let dry = cmd.dry_run()?;
@@ -231,7 +235,7 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
     let mut pending: Vec<&str> = Vec::new();
     for info in &nodes {
         let fields = format!("spec.nodeName={}", info.name);
-        let list = cmd.list(&pods, "", cmd.flags.str("pod-selector"), &fields).await?;
+        let list = cmd.list(&pods, "", selector, &fields).await?;
         let (mut go, mut refused, mut warned) = (Vec::new(), Vec::new(), Vec::new());
         for pod in list.get("items").items() {
             let name = format!(
@@ -348,7 +352,7 @@ async fn evict(cmd: &Cmd, pod: &Value, dry: DryRun) -> Result<(), String> {
         options.set(&["dryRun"], crate::list!["All"]);
     }
     loop {
-        cmd.err(format!("{doing} pod {namespace}/{name}{suffix}"));
+        cmd.say(format!("{doing} pod {namespace}/{name}{suffix}"));
         if dry == DryRun::Client {
             break;
         }
@@ -475,99 +479,131 @@ async fn taint(cmd: &Cmd) -> Result<(), Error> {
     let is_change = |a: &String| a.contains('=') || a.contains(':') || a.ends_with('-');
     let at = cmd.args.iter().position(is_change).unwrap_or(cmd.args.len());
     let (resources, specs) = cmd.args.split_at(at);
-    if resources.is_empty() {
-        return Err(Error::usage(
-            "one or more resources must be specified as <resource> <name>",
-        ));
-    }
-    if specs.is_empty() {
-        return Err(Error::usage("at least one taint update is required"));
-    }
-    let mut changes = Vec::new();
-    for s in specs {
-        changes.push(change(s)?);
-    }
-    for (i, c) in changes.iter().enumerate() {
-        let twice = changes
-            .iter()
-            .take(i)
-            .any(|o| o.key == c.key && o.effect == c.effect && o.remove != c.remove);
-        if twice {
-            return Err(Error::usage(format!(
-                "can not both modify and remove the following taint(s) in the same command: {}:{}",
-                c.key, c.effect
-            )));
-        }
-    }
-    let first = resources.first().map_or("", String::as_str);
-    let word = first.split('/').next().unwrap_or(first);
-    let resource = super::mapper::resource(cmd, word)?;
-    if &*resource.kind != "Node" {
-        return Err(Error::usage(format!(
-            "invalid resource type {word}, only node type is supported"
+    if let Some(resource) = specs.iter().find(|a| !is_change(a)) {
+        return Err(Error::plain(format!(
+            "all resources must be specified before taint changes: {resource}"
         )));
     }
+    let Some((kind, names)) = resources.split_first() else {
+        return Err(Error::plain(
+            "one or more resources must be specified as <resource> <name>",
+        ));
+    };
+    if specs.is_empty() {
+        return Err(Error::plain("at least one taint update is required"));
+    }
+    let (mut add, mut remove): (Vec<Change>, Vec<Change>) = (Vec::new(), Vec::new());
+    for spec in specs {
+        let change = change(spec)?;
+        if change.remove {
+            remove.push(change);
+        } else if add.iter().any(|a| a.key == change.key && a.effect == change.effect) {
+            return Err(Error::usage(format!(
+                "duplicated taints with the same key and effect: {{{} {} {} <nil>}}",
+                change.key, change.value, change.effect
+            )));
+        } else {
+            add.push(change);
+        }
+    }
+    let word = kind.to_lowercase();
+    let resource = super::mapper::resource(cmd, &word)?;
+    if &*resource.kind != "Node" {
+        return Err(Error::plain(format!(
+            "invalid resource type {word}, only node types are supported"
+        )));
+    }
+    let mut both: Vec<String> = Vec::new();
+    for a in &add {
+        let conflicts = remove
+            .iter()
+            .filter(|r| a.key == r.key && (r.effect.is_empty() || a.effect == r.effect));
+        both.extend(conflicts.map(|r| format!("{}={}", r.key, r.effect)));
+    }
+    if !both.is_empty() {
+        return Err(Error::plain(format!(
+            "can not both modify and remove the following taint(s) in the same command: {}",
+            both.join(", ")
+        )));
+    }
+    let all = cmd.flags.bool("all");
+    let selecting = !cmd.flags.all("selector").is_empty();
+    if all && selecting {
+        return Err(Error::plain(
+            "setting 'all' parameter with a non empty selector is prohibited",
+        ));
+    }
+    if !all && !selecting && names.is_empty() {
+        return Err(Error::plain(
+            "at least one resource name must be specified since 'all' parameter is not set",
+        ));
+    }
     let mut select = Select::of(cmd);
-    select.args = resources.to_vec();
+    select.args = vec!["nodes".to_owned()];
+    if !all && !selecting {
+        select.args.extend(names.iter().cloned());
+    }
     select.files = false;
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;
-    let overwrite = cmd.flags.bool("overwrite");
     for info in &found.infos {
-        match taint_one(cmd, info, &changes, overwrite).await {
-            Ok(()) => {}
-            Err(e) => errors.push(e),
+        if let Err(e) = taint_one(cmd, info, &add, &remove).await {
+            errors.extend(e);
         }
     }
     Error::all(errors)
 }
 
-async fn taint_one(cmd: &Cmd, info: &Info, changes: &[Change], overwrite: bool) -> Result<(), Error> {
-    let mut taints = info.object.at(&["spec", "taints"]).items().to_vec();
+/// Changes the taints of one node. The new ones stand first, as kubectl puts them.
+async fn taint_one(cmd: &Cmd, info: &Info, add: &[Change], remove: &[Change]) -> Result<(), Vec<Error>> {
+    let old = info.object.at(&["spec", "taints"]).items();
     let same = |t: &Value, c: &Change| {
         t.str_at(&["key"]) == c.key && (c.effect.is_empty() || t.str_at(&["effect"]) == c.effect)
     };
-    let taken: Vec<&str> = changes
-        .iter()
-        .filter(|c| !c.remove && taints.iter().any(|t| same(t, c)))
-        .map(|c| c.key.as_str())
-        .collect();
+    let overwrite = cmd.flags.bool("overwrite");
+    let taken = add.iter().filter(|c| old.iter().any(|t| same(t, c)));
+    let taken: Vec<&str> = taken.map(|c| c.key.as_str()).collect();
     if !taken.is_empty() && !overwrite {
-        return Err(Error::plain(format!(
+        return Err(vec![Error::plain(format!(
             "node {} already has {} taint(s) with same effect(s) and --overwrite is false",
             info.name,
             taken.join(",")
-        )));
+        ))]);
     }
-    let (mut added, mut removed) = (false, false);
-    for c in changes {
-        if c.remove {
-            let before = taints.len();
-            taints.retain(|t| !same(t, c));
-            if taints.len() == before {
-                let shown = if c.effect.is_empty() {
-                    c.key.clone()
-                } else {
-                    format!("{}:{}", c.key, c.effect)
-                };
-                return Err(Error::plain(format!("taint {shown:?} not found")));
-            }
-            removed = true;
-        } else {
-            let replaced = taints.iter().any(|t| same(t, c));
-            taints.retain(|t| !same(t, c));
-            let mut t = obj! { "effect": c.effect.as_str(), "key": c.key.as_str() };
-            t.set_or_remove(&["value"], c.value.as_str());
-            taints.insert(0, t);
-            added = true;
-            removed |= replaced;
+    let mut taints: Vec<Value> = Vec::new();
+    for c in add {
+        let mut t = obj! { "effect": c.effect.as_str(), "key": c.key.as_str() };
+        t.set_or_remove(&["value"], c.value.as_str());
+        taints.push(t);
+    }
+    taints.extend(old.iter().filter(|t| !add.iter().any(|c| same(t, c))).cloned());
+    let added = taints.len() != old.len();
+    let (mut removed, mut missing) = (false, Vec::new());
+    for c in remove {
+        let before = taints.len();
+        taints.retain(|t| !same(t, c));
+        removed = taints.len() != before;
+        if !removed {
+            let shown = match c.effect.as_str() {
+                "" => c.key.clone(),
+                effect => format!("{}:{effect}", c.key),
+            };
+            missing.push(Error::plain(format!("taint {shown:?} not found")));
         }
     }
+    if !missing.is_empty() {
+        return Err(missing);
+    }
     let said = match (added, removed) {
+        _ if overwrite => "modified",
         (true, true) => "modified",
         (true, false) => "tainted",
         _ => "untainted",
     };
+    taint_store(cmd, info, taints, said).await.map_err(|e| vec![e])
+}
+
+async fn taint_store(cmd: &Cmd, info: &Info, taints: Vec<Value>, said: &str) -> Result<(), Error> {
     let list = if taints.is_empty() {
         Value::Null
     } else {

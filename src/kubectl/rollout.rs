@@ -249,10 +249,36 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
                 true,
             ))
         }
-        kind => Err(Error::plain(format!(
-            "no status viewer has been implemented for {kind}"
+        _ => Err(Error::plain(format!(
+            "no status viewer has been implemented for {}",
+            group_kind(info)
         ))),
     }
+}
+
+/// `Pod`, `ReplicaSet.apps`.
+fn group_kind(info: &Info) -> String {
+    let (kind, group) = (&info.resource.kind, &info.resource.group);
+    match group.is_empty() {
+        true => kind.to_string(),
+        false => format!("{kind}.{group}"),
+    }
+}
+
+/// What is said of a kind that has no histories: one that kubectl knows as a workload, or any other.
+fn without(info: &Info, part: &str, does: &str) -> Error {
+    let (kind, group) = (&*info.resource.kind, &*info.resource.group);
+    let name = group_kind(info);
+    let workload = matches!(
+        (group, kind),
+        ("", "Pod" | "ReplicationController")
+            | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet")
+            | ("batch", "Job" | "CronJob")
+    );
+    Error::plain(match workload {
+        true => format!("no {does} has been implemented for {name:?}"),
+        false => format!("error retrieving {part} for {name:?}, no visitor method exists for {{{group} {kind}}}"),
+    })
 }
 
 async fn status(cmd: &Cmd) -> Result<(), Error> {
@@ -316,6 +342,8 @@ struct Version {
     cause: String,
     template: Value,
     annotations: Value,
+    /// What `history -o yaml` prints: a deployment's replica set, or the workload as it was.
+    object: Value,
 }
 
 const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
@@ -341,6 +369,7 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
                 };
                 list.push(Version {
                     number,
+                    object: rs.clone(),
                     cause: annotations.str_at(&[CHANGE_CAUSE]).to_owned(),
                     template: rs.at(&["spec", "template"]).clone(),
                     annotations: annotations.clone(),
@@ -351,7 +380,12 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
             let resource = cmd.client.resource("apps", "v1", "controllerrevisions")?;
             let revisions = cmd.list(&resource, &info.namespace, "", "").await?;
             for r in revisions.get("items").items().iter().filter(|o| owned(o)) {
+                // The workload as it was: a revision holds the parts that are its own.
+                let mut object = info.object.clone();
+                object.set(&["spec", "template"], r.at(&["data", "spec", "template"]).clone());
+                object.remove(&["spec", "template", "$patch"]);
                 list.push(Version {
+                    object,
                     number: r.i64_at(&["revision"]).unwrap_or(0),
                     cause: r.at(&["metadata", "annotations"]).str_at(&[CHANGE_CAUSE]).to_owned(),
                     template: r.at(&["data", "spec", "template"]).clone(),
@@ -359,11 +393,7 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
                 });
             }
         }
-        kind => {
-            return Err(Error::plain(format!(
-                "no history viewer has been implemented for {kind:?}"
-            )));
-        }
+        _ => return Err(without(info, "history", "history viewer")),
     }
     list.arrange_by_key(|v| v.number);
     Ok(list)
@@ -384,17 +414,24 @@ async fn history(cmd: &Cmd) -> Result<(), Error> {
                 continue;
             }
         };
+        if let Some(mut printer) = super::output::printer(cmd, super::output::FORMATS)? {
+            let mut shown = versions
+                .iter()
+                .filter(|v| revision == 0 || v.number == revision)
+                .peekable();
+            if shown.peek().is_none() && revision > 0 {
+                errors.push(Error::plain("unable to find the specified revision"));
+            }
+            for version in shown {
+                printer.print(cmd, &version.object)?;
+            }
+            continue;
+        }
         if revision > 0 {
             let Some(version) = versions.iter().find(|v| v.number == revision) else {
                 errors.push(Error::plain("unable to find the specified revision"));
                 continue;
             };
-            if let Some(mut printer) = super::output::printer(cmd, super::output::FORMATS)? {
-                let mut object = info.object.clone();
-                object.set(&["spec", "template"], version.template.clone());
-                printer.print(cmd, &object)?;
-                continue;
-            }
             let mut template = version.template.clone();
             if !version.cause.is_empty() {
                 template.set(&["metadata", "annotations", CHANGE_CAUSE], version.cause.as_str());
@@ -449,10 +486,8 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             super::apply::LAST_APPLIED
         ));
     }
-    if object.bool_at(&["spec", "paused"]) {
-        return Err(Error::plain(format!(
-            "you cannot rollback a paused {kind}; resume it first with 'kubectl rollout resume' and try again"
-        )));
+    if !matches!(kind.as_str(), "deployment" | "daemonset" | "statefulset") {
+        return Err(without(info, "rollbacker", "rollbacker"));
     }
     let versions = versions(cmd, info).await?;
     let version = if to == 0 {
@@ -470,12 +505,21 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             .ok_or_else(|| Error::plain(format!("unable to find specified revision {to} in history")))?
     };
     let mut template = version.template.clone();
-    template.remove(&["metadata", "labels", "pod-template-hash"]);
     // A ControllerRevision keeps its template as a patch.
     template.remove(&["$patch"]);
     if cmd.dry_run()? == DryRun::Client {
-        cmd.out(super::describe::pod_template(&template, cmd.sim().now()));
-        return Ok(());
+        let shown = super::describe::pod_template(&template, cmd.sim().now());
+        let shown = match kind.as_str() {
+            "deployment" => shown,
+            _ => format!("will roll back to {shown}"),
+        };
+        return Report::new(cmd, &shown)?.print(cmd, object);
+    }
+    template.remove(&["metadata", "labels", "pod-template-hash"]);
+    if object.bool_at(&["spec", "paused"]) {
+        return Err(Error::plain(format!(
+            "you cannot rollback a paused {kind}; resume it first with 'kubectl rollout resume' and try again"
+        )));
     }
     let mut now = object.at(&["spec", "template"]).clone();
     now.remove(&["metadata", "labels", "pod-template-hash"]);
@@ -584,16 +628,23 @@ async fn restart(cmd: &Cmd) -> Result<(), Error> {
             continue;
         }
         let mut patch = obj! {};
-        patch.set(
-            &[
-                "spec",
-                "template",
-                "metadata",
-                "annotations",
-                "kubectl.kubernetes.io/restartedAt",
-            ],
-            cmd.sim().now().to_string(),
-        );
+        let path = [
+            "spec",
+            "template",
+            "metadata",
+            "annotations",
+            "kubectl.kubernetes.io/restartedAt",
+        ];
+        let now = cmd.sim().now().to_string();
+        if info.object.at(&path).str() == now {
+            errors.push(Error::plain(format!(
+                "failed to create patch for {}: if restart has already been triggered within the past second, please \
+                 wait before attempting to trigger another",
+                info.name
+            )));
+            continue;
+        }
+        patch.set(&path, now);
         let stored = cmd.patch(
             &info.resource,
             &info.namespace,

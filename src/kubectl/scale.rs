@@ -62,26 +62,30 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "The --current-replicas must specify an integer of -1 or greater",
         ));
     }
-    let found = builder::find(cmd, &Select::of(cmd), true).await?;
+    let found = builder::find(cmd, &Select::of(cmd).all_of_bare_type(), false).await?;
     let version = cmd.flags.str("resource-version");
     if !version.is_empty() && found.infos.len() > 1 {
         return Err(Error::plain("cannot use --resource-version with multiple resources"));
     }
-    let mut errors = found.errors;
+    if found.infos.is_empty() {
+        Error::all(found.errors)?;
+        return Err(Error::plain("no objects passed to scale"));
+    }
     let mut report = Report::new(cmd, "scaled")?;
     // It names no manager: the API server takes the program's name.
     let write = Write::of(cmd, "")?;
     for info in &found.infos {
-        if cmd.dry_run()? == DryRun::Client {
-            report.print(cmd, &info.object)?;
-            continue;
+        if cmd.dry_run()? != DryRun::Client {
+            one(cmd, info, replicas, expected, version, &write).await?;
         }
-        match one(cmd, info, replicas, expected, version, &write).await {
-            Ok(()) => report.print(cmd, &info.object)?,
-            Err(e) => errors.push(e),
+        // What is printed is the object as it was read, with the new number where its kind keeps it.
+        let mut shown = info.object.clone();
+        if matches!(&*info.resource.group, "" | "apps") {
+            shown.set(&["spec", "replicas"], replicas);
         }
+        report.print(cmd, &shown)?;
     }
-    Error::all(errors)
+    Error::all(found.errors)
 }
 
 async fn one(

@@ -1,14 +1,15 @@
 //! `kubectl set`: image, env, resources, selector, serviceaccount, subject.
 
-use super::builder::{self, Found, Select};
-use super::change::{self, pairs, pod_spec};
-use super::command::{Cmd, VERB, Verb};
+use super::builder::{self, Found, Info, Select};
+use super::change::{self, pairs, parse_pairs, pod_spec};
+use super::command::{Cmd, DryRun, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{ALL, DRY_RUN, FILES, FILES_BELOW, RECORD, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
-use crate::api::names;
+use crate::api::Selector;
 use crate::api::quantity::Quantity;
+use crate::api::selector::Op;
 use crate::obj;
 use crate::value::Value;
 
@@ -57,20 +58,95 @@ static IMAGE: Verb = Verb {
     ..VERB
 };
 
-/// The objects that a subcommand changes.
-async fn find(cmd: &Cmd, args: Vec<String>) -> Result<Found, Error> {
-    let mut select = Select::of(cmd);
+/// What `--local` says of arguments that name objects of the server.
+const LOCAL_RESOURCE: &str = "error: you must specify resources by --filename when --local is set.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'";
+
+/// The objects that a subcommand changes. The first failure to read one ends it.
+async fn find(cmd: &Cmd, args: Vec<String>) -> Result<Vec<Info>, Error> {
+    let mut select = Select::of(cmd).all_of_bare_type();
     select.typed = true;
+    select.local = cmd.flags.bool("local");
+    if select.local && !args.is_empty() {
+        return Err(Error::plain(LOCAL_RESOURCE));
+    }
     select.args = args;
-    builder::find(cmd, &select, !cmd.flags.bool("local")).await
+    let Found { infos, errors, .. } = builder::find(cmd, &select, !select.local).await?;
+    Error::all(errors)?;
+    Ok(infos)
+}
+
+/// What `--all` and `--local` do not go with.
+fn check(cmd: &Cmd) -> Result<(), Error> {
+    if cmd.flags.bool("local") && cmd.dry_run()? == DryRun::Server {
+        return Err(Error::plain(
+            "cannot specify --local and --dry-run=server - did you mean --dry-run=client?",
+        ));
+    }
+    if cmd.flags.knows("selector") && cmd.flags.bool("all") && !cmd.flags.all("selector").is_empty() {
+        return Err(Error::plain("cannot set --all and --selector at the same time"));
+    }
+    Ok(())
+}
+
+/// How a subcommand reports.
+struct Words {
+    /// `image updated`
+    done: &'static str,
+    /// What stands before the server's words when it refuses.
+    refused: &'static str,
+    /// Writes, and says so, even when nothing changes.
+    always: bool,
+}
+
+/// Changes each object with `f`, which says whether it is to be written. As kubectl does it, all are changed
+/// before the first is written.
+async fn update(
+    cmd: &Cmd,
+    infos: &[Info],
+    words: &Words,
+    mut f: impl FnMut(&Info, &mut Value, &mut Vec<Error>) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let mut errors = Vec::new();
+    let mut changed = Vec::new();
+    for info in infos {
+        let mut new = info.object.clone();
+        let done = f(info, &mut new, &mut errors);
+        changed.push((info, new, done));
+    }
+    let mut report = Report::new(cmd, words.done)?;
+    for (info, new, done) in changed {
+        match done {
+            Ok(false) => {}
+            Ok(true) => {
+                let stored = change::store(cmd, info, &new, &mut report, "kubectl-set", words.always);
+                if let Err(e) = stored.await {
+                    errors.push(refused(&e, words.refused));
+                }
+            }
+            Err(e) => {
+                // The line break after the name of what was only read from a file is kubectl's own.
+                let name = match (cmd.flags.bool("local"), info.resource.group.is_empty()) {
+                    (false, _) => format!("{}/{}", info.resource.name, info.name),
+                    (true, true) => info.display(),
+                    (true, false) => info.display() + "\n",
+                };
+                errors.push(Error::plain(format!("error: {name} {}\n", e.message())));
+            }
+        }
+    }
+    Error::all(errors)
 }
 
 /// The pod spec of an object, to be changed.
-fn spec_mut<'a>(object: &'a mut Value, kind: &str) -> Result<&'a mut Value, Error> {
-    match pod_spec(kind) {
+fn spec_mut<'a>(object: &'a mut Value, info: &Info) -> Result<&'a mut Value, Error> {
+    match pod_spec(&info.resource.kind) {
         Some(path) => Ok(object.at_mut(path)),
         None => Err(Error::plain(format!(
-            "the object is not a pod or does not have a pod template: *v1.{kind}"
+            "the object is not a pod or does not have a pod template: *{}.{}",
+            info.resource.version, info.resource.kind
         ))),
     }
 }
@@ -96,55 +172,46 @@ fn refused(error: &Error, what: &str) -> Error {
 }
 
 async fn image(cmd: &Cmd) -> Result<(), Error> {
-    let (resources, images) = pairs(&cmd.args, "image")?;
-    let found = find(cmd, resources).await?;
-    let mut errors = found.errors;
-    if !errors.is_empty() {
-        return Error::all(errors);
+    let (resources, args) = pairs(&cmd.args, "image")?;
+    let (images, _) = parse_pairs(&args, "image", false)?;
+    let unnamed = resources.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize");
+    let infos = find(cmd, resources).await?;
+    check(cmd)?;
+    if unnamed {
+        return Err(Error::plain(
+            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+        ));
     }
     if images.is_empty() {
         return Err(Error::plain("at least one image update is required"));
     }
-    if images.len() > 1 && images.iter().any(|i| i.starts_with("*=")) {
+    if images.len() > 1 && images.iter().any(|(name, _)| name == "*") {
         return Err(Error::plain(
             "all containers are already specified by *, but saw more than one container_name=container_image pairs",
         ));
     }
-    let mut report = Report::new(cmd, "image updated")?;
-    for info in &found.infos {
-        let mut object = info.object.clone();
-        let spec = match spec_mut(&mut object, &info.resource.kind) {
-            Ok(spec) => spec,
-            Err(e) => {
-                errors.push(e);
-                continue;
-            }
-        };
-        let mut unknown = false;
-        for pair in &images {
-            let Some((name, image)) = pair.split_once('=') else {
-                return Err(Error::plain("at least one image update is required"));
-            };
-            let mut hit = name == "*";
+    let words = Words {
+        done: "image updated",
+        refused: "failed to patch image update to pod template:",
+        always: false,
+    };
+    update(cmd, &infos, &words, |info, object, errors| {
+        let spec = spec_mut(object, info)?;
+        for (name, image) in &images {
+            let mut hit = false;
             each_container(spec, |c| {
                 if name == "*" || c.str_at(&["name"]) == name {
                     hit = true;
-                    c.set(&["image"], image);
+                    c.set(&["image"], image.as_str());
                 }
             });
             if !hit {
-                unknown = true;
-                errors.push(Error::plain(format!("unable to find container named {name:?}")));
+                errors.push(Error::plain(format!("error: unable to find container named {name:?}")));
             }
         }
-        if unknown {
-            continue;
-        }
-        if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(refused(&e, "failed to patch image update to pod template:"));
-        }
-    }
-    Error::all(errors)
+        Ok(true)
+    })
+    .await
 }
 
 const RESOURCE_FLAGS: &[Flag] = &[
@@ -202,11 +269,8 @@ pub fn quantities(text: &str) -> Result<Value, Error> {
 }
 
 async fn resources(cmd: &Cmd) -> Result<(), Error> {
-    let found = find(cmd, cmd.args.clone()).await?;
-    let mut errors = found.errors;
-    if !errors.is_empty() {
-        return Error::all(errors);
-    }
+    let infos = find(cmd, cmd.args.clone()).await?;
+    check(cmd)?;
     let (limits, requests) = (cmd.flags.str("limits"), cmd.flags.str("requests"));
     if limits.is_empty() && requests.is_empty() {
         return Err(Error::plain(
@@ -215,18 +279,14 @@ async fn resources(cmd: &Cmd) -> Result<(), Error> {
     }
     let (limits, requests) = (quantities(limits)?, quantities(requests)?);
     let pattern = cmd.flags.str("containers").to_owned();
-    let mut report = Report::new(cmd, "resource requirements updated")?;
-    for info in &found.infos {
-        let mut object = info.object.clone();
-        let spec = match spec_mut(&mut object, &info.resource.kind) {
-            Ok(spec) => spec,
-            Err(e) => {
-                errors.push(e);
-                continue;
-            }
-        };
+    let words = Words {
+        done: "resource requirements updated",
+        refused: "failed to patch resources update to pod template",
+        always: false,
+    };
+    update(cmd, &infos, &words, |info, object, errors| {
         let mut hit = false;
-        each_container(spec, |c| {
+        each_container(spec_mut(object, info)?, |c| {
             if !super::files::glob(&pattern, c.str_at(&["name"])) {
                 return;
             }
@@ -238,14 +298,11 @@ async fn resources(cmd: &Cmd) -> Result<(), Error> {
             }
         });
         if !hit {
-            errors.push(Error::plain(format!("unable to find container named {pattern}")));
-            continue;
+            errors.push(Error::plain(format!("error: unable to find container named {pattern}")));
         }
-        if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(refused(&e, "failed to patch resources update to pod template"));
-        }
-    }
-    Error::all(errors)
+        Ok(hit)
+    })
+    .await
 }
 
 static SERVICE_ACCOUNT: Verb = Verb {
@@ -268,32 +325,26 @@ static SERVICE_ACCOUNT: Verb = Verb {
 };
 
 async fn service_account(cmd: &Cmd) -> Result<(), Error> {
+    check(cmd)?;
     let Some((account, resources)) = cmd.args.split_last() else {
         return Err(Error::plain("serviceaccount is required"));
     };
-    let found = find(cmd, resources.to_vec()).await?;
-    let mut errors = found.errors;
-    let mut report = Report::new(cmd, "serviceaccount updated")?;
-    for info in &found.infos {
-        let mut object = info.object.clone();
-        match spec_mut(&mut object, &info.resource.kind) {
-            Ok(spec) => {
-                spec.set(&["serviceAccountName"], account.as_str());
-                // The old name of the field follows, as the API's conversion keeps them equal.
-                if spec.has("serviceAccount") {
-                    spec.set(&["serviceAccount"], account.as_str());
-                }
-            }
-            Err(e) => {
-                errors.push(e);
-                continue;
-            }
+    let infos = find(cmd, resources.to_vec()).await?;
+    let words = Words {
+        done: "serviceaccount updated",
+        refused: "failed to patch ServiceAccountName",
+        always: true,
+    };
+    update(cmd, &infos, &words, |info, object, _| {
+        let spec = spec_mut(object, info)?;
+        spec.set(&["serviceAccountName"], account.as_str());
+        // The old name of the field follows, as the API's conversion keeps them equal.
+        if spec.has("serviceAccount") {
+            spec.set(&["serviceAccount"], account.as_str());
         }
-        if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(refused(&e, "failed to patch ServiceAccountUpdate"));
-        }
-    }
-    Error::all(errors)
+        Ok(true)
+    })
+    .await
 }
 
 const SELECTOR_FLAGS: &[Flag] = &[flag(
@@ -325,35 +376,63 @@ static SELECTOR_VERB: Verb = Verb {
 };
 
 async fn selector(cmd: &Cmd) -> Result<(), Error> {
-    let (resources, changes) = pairs(&cmd.args, "selector")?;
-    if changes.is_empty() {
-        return Err(Error::plain("a selector is required"));
-    }
-    let mut labels = Value::map();
-    for part in changes.iter().flat_map(|c| c.split(',')) {
-        let Some((k, v)) = part.split_once('=') else {
-            return Err(Error::plain(format!("invalid selector: {part}")));
-        };
-        if let Err(why) = names::label_value(v) {
-            return Err(Error::plain(format!("invalid label value: {part:?}: {why}")));
-        }
-        labels.map_mut().insert(k, v.into());
-    }
-    let found = find(cmd, resources).await?;
-    let mut errors = found.errors;
+    let Some((text, resources)) = cmd.args.split_last() else {
+        return Err(Error::plain("one selector is required"));
+    };
+    let (labels, expressions) = label_selector(text)?;
+    let mut select = Select::of(cmd).all_of_bare_type();
+    select.typed = true;
+    select.local = cmd.flags.bool("local");
+    select.args = resources.to_vec();
+    let Found { infos, mut errors, .. } = builder::find(cmd, &select, !select.local).await?;
     let mut report = Report::new(cmd, "selector updated")?;
-    for info in &found.infos {
+    for info in &infos {
         if &*info.resource.kind != "Service" {
             errors.push(Error::plain("setting a selector is only supported for Services"));
             continue;
         }
+        if !expressions.is_empty() {
+            errors.push(Error::plain(format!(
+                "match expression [{}] not supported on this object",
+                expressions.join(" ")
+            )));
+            continue;
+        }
         let mut object = info.object.clone();
         object.set(&["spec", "selector"], labels.clone());
-        if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
+        if let Err(e) = change::store(cmd, info, &object, &mut report, "kubectl-set", true).await {
             errors.push(e);
         }
     }
     Error::all(errors)
+}
+
+/// The labels that a selector wants to be equal, and its other requirements as Go prints them.
+///
+/// # Errors
+/// Operators that label selectors of objects do not have.
+fn label_selector(text: &str) -> Result<(Value, Vec<String>), Error> {
+    let selector = Selector::parse(text)
+        .map_err(|why| Error::plain(format!("couldn't parse the selector string \"{text}\": {why}")))?;
+    let compact = text.replace(' ', "");
+    let mut labels = Value::map();
+    let mut expressions = Vec::new();
+    for r in &selector.requirements {
+        let operator = match r.op {
+            Op::In if compact.contains(&format!("{}=", r.key)) => {
+                labels.set(&[&r.key], r.values.first().map_or("", String::as_str));
+                continue;
+            }
+            Op::In => "In",
+            Op::NotIn => "NotIn",
+            Op::Exists => "Exists",
+            Op::DoesNotExist => "DoesNotExist",
+            Op::GreaterThan => return Err(Error::plain("\"gt\" isn't supported in label selectors")),
+            Op::LessThan => return Err(Error::plain("\"lt\" isn't supported in label selectors")),
+        };
+        expressions.push(format!("{{{} {operator} [{}]}}", r.key, r.values.join(" ")));
+    }
+    Ok((labels, expressions))
 }
 
 const SUBJECT_FLAGS: &[Flag] = &[
@@ -413,23 +492,25 @@ pub fn subjects(cmd: &Cmd) -> Result<Vec<Value>, Error> {
 }
 
 async fn subject(cmd: &Cmd) -> Result<(), Error> {
+    let infos = find(cmd, cmd.args.clone()).await?;
+    check(cmd)?;
     let wanted = subjects(cmd)?;
     if wanted.is_empty() {
         return Err(Error::plain(
             "you must specify at least one value of user, group or serviceaccount",
         ));
     }
-    let found = find(cmd, cmd.args.clone()).await?;
-    let mut errors = found.errors;
-    let mut report = Report::new(cmd, "subjects updated")?;
-    for info in &found.infos {
+    let words = Words {
+        done: "subjects updated",
+        refused: "failed to patch subjects to rolebinding:",
+        always: false,
+    };
+    update(cmd, &infos, &words, |info, object, _| {
         if !info.resource.kind.ends_with("RoleBinding") {
-            errors.push(Error::plain(
+            return Err(Error::plain(
                 "setting subjects is only supported for RoleBinding/ClusterRoleBinding",
             ));
-            continue;
         }
-        let mut object = info.object.clone();
         let mut list = object.get("subjects").items().to_vec();
         for w in &wanted {
             let same = |s: &Value| {
@@ -442,11 +523,9 @@ async fn subject(cmd: &Cmd) -> Result<(), Error> {
             }
         }
         object.set(&["subjects"], list);
-        if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(refused(&e, "failed to patch subjects to rolebinding:"));
-        }
-    }
-    Error::all(errors)
+        Ok(true)
+    })
+    .await
 }
 
 const ENV_FLAGS: &[Flag] = &[
@@ -491,14 +570,68 @@ static ENV: Verb = Verb {
     ..VERB
 };
 
-/// `level` as a variable's name.
-fn variable(key: &str) -> String {
-    key.to_uppercase().replace(['-', '.', '/'], "_")
+/// What a name of a variable must be for kubectl (the API server allows more).
+const VARIABLE_NAME: &str = "a valid environment variable name must consist of alphabetic characters, digits, '_', \
+    '-', or '.', and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used \
+    for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')";
+
+/// The variables to set, and the names of those to remove.
+async fn variables(cmd: &Cmd, changes: &[String]) -> Result<(Vec<Value>, Vec<String>), Error> {
+    let (mut set, mut remove): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut named = Vec::new();
+    for change in changes {
+        if change == "-" {
+            for line in cmd.cx.stdin.read_text().await.lines() {
+                let line = line.split('#').next().unwrap_or_default();
+                if let Some((name, value)) = line.split_once('=') {
+                    set.push(obj! { "name": name, "value": value });
+                }
+            }
+        } else if let Some((name, value)) = change.split_once('=') {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            let mut wrong = Vec::new();
+            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(plain) {
+                wrong.push(VARIABLE_NAME.to_owned());
+            }
+            match name {
+                "." | ".." => wrong.push(format!("must not be '{name}'")),
+                _ if name.starts_with("..") => wrong.push("must not start with '..'".to_owned()),
+                _ => {}
+            }
+            if !wrong.is_empty() {
+                let wrong = wrong.join(";");
+                return Err(Error::plain(format!("{name:?} is not a valid key name: {wrong}")));
+            }
+            named.push(name);
+            set.push(obj! { "name": name, "value": value });
+        } else if let Some(name) = change.strip_suffix('-') {
+            remove.push(name.to_owned());
+        } else {
+            return Err(Error::plain(format!("unknown environment variable: {change}")));
+        }
+    }
+    if remove.iter().any(|name| named.contains(&name.as_str())) {
+        return Err(Error::plain(
+            "can not both modify and remove the same environment variable in the same command",
+        ));
+    }
+    Ok((set, remove))
 }
 
 async fn env(cmd: &Cmd) -> Result<(), Error> {
-    let (resources, mut changes) = pairs(&cmd.args, "environment")?;
-    changes.extend(cmd.flags.all("env").iter().cloned());
+    if cmd.flags.bool("all") && !cmd.flags.all("selector").is_empty() {
+        return Err(Error::plain("cannot set --all and --selector at the same time"));
+    }
+    let change = |arg: &str| arg.split_once('=').is_some_and(|(name, _)| !name.is_empty()) || arg.ends_with('-');
+    let first = cmd.args.iter().position(|arg| change(arg)).unwrap_or(cmd.args.len());
+    let (resources, args) = cmd.args.split_at(first);
+    if !args.iter().all(|arg| change(arg)) {
+        return Err(Error::plain(format!(
+            "all resources must be specified before environment changes: {}",
+            cmd.args.join(" ")
+        )));
+    }
+    check(cmd)?;
     if resources.is_empty() && !cmd.flags.has("filename") {
         return Err(Error::plain(
             "one or more resources must be specified as <resource> <name> or <resource>/<name>",
@@ -509,119 +642,262 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
     if list && cmd.flags.has("output") {
         return Err(Error::usage("--list and --output may not be specified together"));
     }
-    if changes.is_empty() && from.is_empty() && !list {
-        return Err(Error::plain("at least one environment variable must be provided"));
+    if cmd.flags.has("keys") && from.is_empty() {
+        return Err(Error::usage(
+            "when specifying --keys, a configmap or secret must be provided with --from",
+        ));
     }
-    let (mut set, mut remove): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
-    for change in &changes {
-        match change.split_once('=') {
-            Some((k, v)) if !k.is_empty() => set.push(obj! { "name": k, "value": v }),
-            Some(_) => {
-                return Err(Error::plain(format!(
-                    "environment variables must be of the form key=value: {change}"
-                )));
-            }
-            None => remove.push(change.trim_end_matches('-').to_owned()),
-        }
-    }
+    let mut changes = cmd.flags.all("env").to_vec();
+    changes.extend(args.iter().cloned());
+    let (mut set, remove) = variables(cmd, &changes).await?;
     if !from.is_empty() {
         set.extend(from_source(cmd, from).await?);
     }
-    let pattern = cmd.flags.str("containers").to_owned();
-    let found = find(cmd, resources).await?;
-    let mut errors = found.errors;
-    let mut report = Report::new(cmd, "env updated")?;
-    for info in &found.infos {
-        let mut object = info.object.clone();
-        let spec = match spec_mut(&mut object, &info.resource.kind) {
-            Ok(spec) => spec,
-            Err(e) => {
-                errors.push(e);
-                continue;
-            }
-        };
+    let prefix = cmd.flags.str("prefix");
+    for variable in &mut set {
+        let name = format!("{prefix}{}", variable.str_at(&["name"]));
+        variable.set(&["name"], name);
+    }
+    let local = cmd.flags.bool("local");
+    let infos = if local {
+        let mut select = Select::of(cmd);
+        (select.typed, select.local) = (true, true);
+        select.args = Vec::new();
+        let Found { infos, errors, .. } = builder::find(cmd, &select, false).await?;
+        Error::all(errors)?;
+        infos
+    } else {
+        find(cmd, resources.to_vec()).await?
+    };
+    let pattern = cmd.flags.str("containers");
+    if list {
+        return show(cmd, &infos, &set, &remove).await;
+    }
+    if set.is_empty() && args.is_empty() {
+        // Nothing can change then, and kubectl says nothing of it.
+        return Ok(());
+    }
+    let words = Words {
+        done: "env updated",
+        refused: "failed to patch env update to pod template:",
+        always: false,
+    };
+    update(cmd, &infos, &words, |info, object, _| {
         let mut hit = false;
-        let mut taken = String::new();
-        let mut shown = String::new();
-        each_container(spec, |c| {
-            if !super::files::glob(&pattern, c.str_at(&["name"])) {
-                return;
-            }
-            hit = true;
-            let mut env = c.get("env").items().to_vec();
-            if list {
-                shown.push_str(&format!(
-                    "# {} {}, container {}\n",
-                    info.resource.kind,
-                    info.name,
-                    c.str_at(&["name"])
-                ));
-                for e in &env {
-                    shown.push_str(&describe(e));
+        let mut taken = None;
+        each_container(spec_mut(object, info)?, |c| {
+            if super::files::glob(pattern, c.str_at(&["name"])) {
+                hit = true;
+                let env = c.get("env").items();
+                if !cmd.flags.bool("overwrite") && taken.is_none() {
+                    taken = overwritten(env, &set);
                 }
-                return;
+                let env = changed(env, &set, &remove);
+                c.set_or_remove(&["env"], env);
             }
-            for s in &set {
-                match env.iter_mut().find(|e| e.get("name") == s.get("name")) {
-                    Some(e) => {
-                        if !cmd.flags.bool("overwrite") && taken.is_empty() {
-                            taken = s.str_at(&["name"]).to_owned();
-                        }
-                        *e = s.clone();
-                    }
-                    None => env.push(s.clone()),
-                }
-            }
-            env.retain(|e| !remove.iter().any(|r| r == e.str_at(&["name"])));
-            c.set_or_remove(&["env"], env);
         });
-        cmd.out(shown);
-        if !taken.is_empty() {
-            errors.push(Error::plain(format!(
-                "'{taken}' already has a value, and --overwrite is false"
-            )));
-            continue;
+        if let Some(why) = taken {
+            return Err(Error::plain(why));
         }
         if !hit {
             cmd.err(format!(
-                "warning: {} does not have any containers matching {pattern:?}",
-                info.display()
+                "Warning: {}/{} does not have any containers matching {pattern:?}",
+                info.resource.kind, info.name
             ));
-            continue;
         }
-        if list {
-            continue;
-        }
-        if let Err(e) = change::store(cmd, info, object, &mut report, "kubectl-set").await {
-            errors.push(refused(&e, "failed to patch env update to pod template:"));
-        }
-    }
-    Error::all(errors)
+        Ok(hit)
+    })
+    .await
 }
 
-/// A variable as `--list` shows it.
-fn describe(e: &Value) -> String {
-    let name = e.str_at(&["name"]);
-    let from = e.get("valueFrom");
+/// What `--overwrite=false` says of the first variable that has another value.
+fn overwritten(env: &[Value], set: &[Value]) -> Option<String> {
+    set.iter().find_map(|s| {
+        let now = env.iter().find(|e| e.get("name") == s.get("name"))?;
+        let (name, value) = (now.str_at(&["name"]), now.str_at(&["value"]));
+        (value != s.str_at(&["value"]))
+            .then(|| format!("'{name}' already has a value ({value}), and --overwrite is false"))
+    })
+}
+
+/// A list of variables with others set in their places or at its end, and some removed.
+fn changed(env: &[Value], set: &[Value], remove: &[String]) -> Vec<Value> {
+    let mut covered: Vec<&str> = remove.iter().map(String::as_str).collect();
+    let mut out = Vec::new();
+    for e in env {
+        let name = e.str_at(&["name"]);
+        if covered.contains(&name) {
+            continue;
+        }
+        match set.iter().find(|s| s.str_at(&["name"]) == name) {
+            Some(new) => {
+                covered.push(name);
+                out.push(new.clone());
+            }
+            None => out.push(e.clone()),
+        }
+    }
+    for s in set {
+        let name = s.str_at(&["name"]);
+        if !covered.contains(&name) {
+            covered.push(name);
+            out.push(s.clone());
+        }
+    }
+    out
+}
+
+/// `--list`: the variables of each container as they would be.
+async fn show(cmd: &Cmd, infos: &[Info], set: &[Value], remove: &[String]) -> Result<(), Error> {
+    let pattern = cmd.flags.str("containers");
+    for info in infos {
+        let Some(path) = pod_spec(&info.resource.kind) else {
+            continue;
+        };
+        let spec = info.object.at(path);
+        let containers = ["containers", "initContainers"].map(|list| spec.get(list).items());
+        let containers = containers.into_iter().flatten();
+        let containers: Vec<&Value> = containers
+            .filter(|c| super::files::glob(pattern, c.str_at(&["name"])))
+            .collect();
+        if containers.is_empty() {
+            cmd.err(format!(
+                "Warning: {}/{} does not have any containers matching {pattern:?}",
+                info.resource.kind, info.name
+            ));
+        }
+        for container in containers {
+            let name = container.str_at(&["name"]);
+            cmd.say(format!("# {} {}, container {name}", info.resource.kind, info.name));
+            let mut failures: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+            for variable in changed(container.get("env").items(), set, remove) {
+                let from = variable.get("valueFrom");
+                let name = variable.str_at(&["name"]);
+                if from.is_null() {
+                    cmd.say(format!("{name}={}", variable.str_at(&["value"])));
+                    continue;
+                }
+                if cmd.flags.bool("resolve") {
+                    match resolve(cmd, from, &info.object, container).await {
+                        Ok(value) => {
+                            cmd.say(format!("{name}={value}"));
+                            continue;
+                        }
+                        Err(why) => failures.entry(why).or_default().push(name.to_owned()),
+                    }
+                }
+                cmd.say(format!("# {name} from {}", source(from)));
+            }
+            let mut lines: Vec<String> = Vec::new();
+            for (why, mut names) in failures {
+                names.sort();
+                lines.push(format!("error retrieving reference for {}: {why}", names.join(", ")));
+            }
+            lines.sort();
+            for line in lines {
+                cmd.err(line);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a variable's value comes from, as `--list` says it.
+fn source(from: &Value) -> String {
     for (field, word) in [("configMapKeyRef", "configmap"), ("secretKeyRef", "secret")] {
         let r = from.get(field);
         if !r.is_null() {
-            return format!(
-                "# {name} from {word} {}, key {}\n",
-                r.str_at(&["name"]),
-                r.str_at(&["key"])
-            );
+            return format!("{word} {}, key {}", r.str_at(&["name"]), r.str_at(&["key"]));
         }
     }
     let field = from.get("fieldRef");
     if !field.is_null() {
-        return format!("# {name} from field path {}\n", field.str_at(&["fieldPath"]));
+        return format!("field path {}", field.str_at(&["fieldPath"]));
     }
     let resource = from.get("resourceFieldRef");
     if !resource.is_null() {
-        return format!("# {name} from resource field {}\n", resource.str_at(&["resource"]));
+        let container = match resource.str_at(&["containerName"]) {
+            "" => String::new(),
+            name => format!("{name}/"),
+        };
+        return format!("resource field {container}{}", resource.str_at(&["resource"]));
     }
-    format!("{name}={}\n", e.str_at(&["value"]))
+    "invalid valueFrom".to_owned()
+}
+
+/// The value that a reference has now.
+async fn resolve(cmd: &Cmd, from: &Value, object: &Value, container: &Value) -> Result<String, String> {
+    for (field, plural, word) in [
+        ("secretKeyRef", "secrets", "secret"),
+        ("configMapKeyRef", "configmaps", "config map"),
+    ] {
+        let reference = from.get(field);
+        if reference.is_null() {
+            continue;
+        }
+        let (name, key) = (reference.str_at(&["name"]), reference.str_at(&["key"]));
+        let resource = cmd
+            .client
+            .resource("", "v1", plural)
+            .map_err(|e| e.message().to_owned())?;
+        let held = cmd
+            .get(&resource, &cmd.namespace(), name)
+            .await
+            .map_err(|e| e.message())?;
+        let Some(value) = held.get("data").get(key).as_str() else {
+            return Err(format!("key {key} not found in {word} {name}"));
+        };
+        if field == "configMapKeyRef" {
+            return Ok(value.to_owned());
+        }
+        let bytes = crate::value::base64::decode(value).unwrap_or_default();
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let field = from.get("fieldRef");
+    if !field.is_null() {
+        return own_field(object, field.str_at(&["fieldPath"]));
+    }
+    let reference = from.get("resourceFieldRef");
+    let asked = reference.str_at(&["resource"]);
+    let (list, name) = asked.split_once('.').unwrap_or_default();
+    let known = matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
+    if !matches!(list, "limits" | "requests") || !known {
+        return Err(format!("Unsupported container resource : {asked}"));
+    }
+    let amount = |v: &Value| {
+        let q = Quantity::parse_or_zero(&crate::value::gofmt::display(v));
+        if name == "cpu" { q.milli_value() } else { q.value() }
+    };
+    let one = if name == "cpu" { 1000 } else { 1 };
+    let divisor = match amount(reference.get("divisor")) {
+        0 => one,
+        n => n,
+    };
+    let held = container.at(&["resources", list, name]);
+    let held = if held.is_null() { 0 } else { amount(held) };
+    Ok((held as f64 / divisor as f64).ceil().to_string())
+}
+
+/// A field of the object's own that a variable can name.
+fn own_field(object: &Value, path: &str) -> Result<String, String> {
+    let metadata = object.get("metadata");
+    let subscript = path.strip_suffix("']").and_then(|p| p.split_once("['"));
+    if let Some((map, key)) = subscript.filter(|(map, _)| !map.is_empty()) {
+        return match map {
+            "metadata.annotations" => Ok(metadata.get("annotations").get(key).str().to_owned()),
+            "metadata.labels" => Ok(metadata.get("labels").get(key).str().to_owned()),
+            _ => Err(format!("fieldPath {path:?} does not support subscript")),
+        };
+    }
+    match path.strip_prefix("metadata.") {
+        Some(field @ ("annotations" | "labels")) => {
+            let pairs = metadata.get(field).entries();
+            let lines: Vec<String> = pairs.map(|(k, v)| format!("{k}={:?}", v.str())).collect();
+            Ok(lines.join("\n"))
+        }
+        Some(field @ ("name" | "namespace" | "uid")) => Ok(metadata.get(field).str().to_owned()),
+        _ => Err(format!("unsupported fieldPath: {path}")),
+    }
 }
 
 /// The variables of `--from=configmap/NAME`.
@@ -633,7 +909,7 @@ async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
     };
     let found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
-    let (keys, prefix) = (cmd.flags.all("keys"), cmd.flags.str("prefix"));
+    let keys = cmd.flags.all("keys");
     let mut list = Vec::new();
     for info in found.infos {
         let reference = match &*info.resource.kind {
@@ -646,11 +922,15 @@ async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
             if !keys.is_empty() && !keys.iter().any(|k| k == key) {
                 continue;
             }
-            let name = variable(key);
+            let name: String = key
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+                .collect();
+            let name = name.to_uppercase();
             if name != key {
                 cmd.err(format!("Warning: key {key} transferred to {name}"));
             }
-            let mut v = obj! { "name": format!("{prefix}{name}") };
+            let mut v = obj! { "name": name };
             v.set(
                 &["valueFrom", reference],
                 obj! { "key": key, "name": info.name.as_str() },

@@ -2,7 +2,7 @@
 //! the subjects that they name.
 
 use crate::api::auth::rules::{PolicyRule, uncovered};
-use crate::kubectl::builder::Info;
+use crate::kubectl::builder::{Info, Select};
 use crate::kubectl::command::{Cmd, DryRun, VERB, Verb, Write};
 use crate::kubectl::error::Error;
 use crate::kubectl::files;
@@ -83,7 +83,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             )));
             continue;
         }
-        let info = match files::info(cmd, doc, false) {
+        let info = match files::info(cmd, doc, &Select::default()) {
             Ok(info) => info,
             Err(e) => {
                 errors.push(e);

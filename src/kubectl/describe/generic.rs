@@ -14,7 +14,7 @@ const SKIPPED: [&str; 5] = [
 ];
 
 /// Words that are written in capitals.
-const ACRONYMS: [&str; 5] = ["API", "URL", "UID", "OSB", "GUID"];
+const ACRONYMS: [&str; 4] = ["API", "URL", "UID", "GUID"];
 
 pub(super) async fn describe(related: &Related<'_>, out: &mut Out, object: &Value) {
     out.name(object);
@@ -55,20 +55,35 @@ fn label(field: &str) -> String {
     if !field.chars().all(|c| c.is_alphabetic() || c == '-') {
         return field.to_owned();
     }
-    let words: Vec<String> = words(field)
-        .into_iter()
-        .map(|word| {
-            let upper = word.to_uppercase();
-            if ACRONYMS.contains(&upper.as_str()) {
-                return upper;
-            }
-            let mut chars = word.chars();
-            chars
-                .next()
-                .map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
-        })
-        .collect();
-    words.join(" ")
+    let words = merged(words(field)).into_iter().map(|word| {
+        let upper = word.to_uppercase();
+        if ACRONYMS.contains(&upper.as_str()) {
+            return upper;
+        }
+        if word.chars().any(char::is_uppercase) {
+            return word;
+        }
+        let mut chars = word.chars();
+        chars
+            .next()
+            .map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Joins a run of two capitals or more with the word after it, when that begins with a capital: `UR` and
+/// `Ls` are `URLs`.
+fn merged(words: Vec<String>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut words = words.into_iter().peekable();
+    while let Some(mut word) = words.next() {
+        let capitals = word.len() >= 2 && !word.chars().any(|c| c.is_alphabetic() && !c.is_uppercase());
+        if capitals && let Some(next) = words.next_if(|next| next.starts_with(char::is_uppercase)) {
+            word.push_str(&next);
+        }
+        out.push(word);
+    }
+    out
 }
 
 /// The words of a name in camel case: `podIPs` is `pod`, `I`, `Ps`; runs of capitals keep together
@@ -115,6 +130,8 @@ mod tests {
             ("kind", "Kind"),
             ("clusterIP", "Cluster IP"),
             ("podIPs", "Pod I Ps"),
+            ("nonResourceURLs", "Non Resource URLs"),
+            ("externalDNSName", "External DNSName"),
             ("ca.crt", "ca.crt"),
             ("x1", "x1"),
         ] {

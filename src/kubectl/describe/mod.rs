@@ -1,6 +1,7 @@
 //! `kubectl describe`: an object and what belongs to it as text, one file per kind. Reads only
 //! through the API's client.
 
+mod address;
 mod config;
 mod generic;
 mod hpa;
@@ -92,6 +93,10 @@ impl Related<'_> {
             ("networking.k8s.io", "NetworkPolicy") => networkpolicy::describe(&mut out, object),
             ("", "PersistentVolume") => storage::volume(self, &mut out, object).await,
             ("", "PersistentVolumeClaim") => storage::claim(self, &mut out, object).await,
+            ("networking.k8s.io", "ServiceCIDR") => address::service_cidr(self, &mut out, object).await,
+            ("networking.k8s.io", "IPAddress") => address::ip_address(self, &mut out, object).await,
+            ("storage.k8s.io", "CSINode") => storage::csi_node(self, &mut out, object).await,
+            ("storage.k8s.io", "VolumeAttributesClass") => storage::attributes_class(self, &mut out, object).await,
             ("storage.k8s.io", "StorageClass") => storage::class(self, &mut out, object).await,
             ("", "ResourceQuota") => limits::quota(&mut out, object),
             ("", "LimitRange") => limits::limit_range(&mut out, object),

@@ -101,6 +101,9 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Val
             "TargetPort",
             format!("{}/{protocol}", int_or_text(port.get("targetPort"))),
         );
+        if let Some(protocol) = port.get("appProtocol").as_str() {
+            out.field(0, "AppProtocol", protocol);
+        }
         if number("nodePort") != 0 {
             out.field(0, "NodePort", format!("{name}\t{}/{protocol}", number("nodePort")));
         }

@@ -2,7 +2,7 @@
 
 use super::Related;
 use super::pod_parts::{flag, volume_source};
-use super::writer::{Out, format_labels, join, or, quantity};
+use super::writer::{Out, format_labels, join, or, quantity, rfc1123};
 use crate::api::ListOptions;
 use crate::value::Value;
 
@@ -238,4 +238,40 @@ pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
         }
     }
     out.events(related.events(class).await);
+}
+
+pub(super) async fn attributes_class(related: &Related<'_>, out: &mut Out, class: &Value) {
+    out.field(0, "Name", class.str_at(&["metadata", "name"]));
+    out.field(0, "Annotations", format_labels(class.at(&["metadata", "annotations"])));
+    out.field(0, "DriverName", class.get("driverName").str());
+    out.field(0, "Parameters", format_labels(class.get("parameters")));
+    out.events(related.events(class).await);
+}
+
+pub(super) async fn csi_node(related: &Related<'_>, out: &mut Out, node: &Value) {
+    out.field(0, "Name", node.str_at(&["metadata", "name"]));
+    out.metadata(node);
+    out.field(
+        0,
+        "CreationTimestamp",
+        rfc1123(node.at(&["metadata", "creationTimestamp"])),
+    );
+    out.line(0, "Spec:");
+    let drivers = node.at(&["spec", "drivers"]);
+    if !drivers.is_null() {
+        out.line(1, "Drivers:");
+    }
+    for driver in drivers.items() {
+        out.line(2, format!("{}:", driver.get("name").str()));
+        out.field(3, "Node ID", driver.get("nodeID").str());
+        if let Some(count) = driver.i64_at(&["allocatable", "count"]) {
+            out.line(3, "Allocatables:");
+            out.field(4, "Count", count);
+        }
+        let keys = driver.get("topologyKeys");
+        if !keys.is_null() {
+            out.field(3, "Topology Keys", format!("[{}]", join(keys, " ")));
+        }
+    }
+    out.events(related.events(node).await);
 }

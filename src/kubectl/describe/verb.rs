@@ -44,7 +44,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     {
         return matching(cmd, kind, prefix, errors).await;
     }
-    let events = cmd.flags.bool("show-events");
+    // Events of several objects are shown only where they are asked for.
+    let several = infos.len() > 1 || !errors.is_empty();
+    let events = cmd.flags.bool("show-events") && (!several || cmd.flags.has("show-events"));
     let mut first = true;
     for info in &infos {
         match text(cmd, info, events).await {
@@ -69,7 +71,7 @@ async fn text(cmd: &Cmd, info: &Info, events: bool) -> Result<String, Error> {
     Ok(describe(&cmd.client, &Object::new(info.object.clone()), events).await?)
 }
 
-/// Describes the objects whose names begin with a prefix; without their events, as kubectl does it.
+/// Describes the objects whose names begin with a prefix; without their events, unless asked for.
 async fn matching(cmd: &Cmd, kind: &str, prefix: &str, errors: Vec<Error>) -> Result<(), Error> {
     let resource: Rc<Resource> = mapper::resource(cmd, kind)?;
     let namespace = if cmd.flags.bool("all-namespaces") {
@@ -78,13 +80,14 @@ async fn matching(cmd: &Cmd, kind: &str, prefix: &str, errors: Vec<Error>) -> Re
         cmd.namespace()
     };
     let list = cmd.list(&resource, &namespace, "", "").await?;
+    let events = cmd.flags.bool("show-events") && cmd.flags.has("show-events");
     let mut found = false;
     for info in builder::items(&resource, &list)
         .iter()
         .filter(|i| i.name.starts_with(prefix))
     {
         found = true;
-        cmd.say(text(cmd, info, false).await?);
+        cmd.say(text(cmd, info, events).await?);
     }
     if found { Ok(()) } else { Error::all(errors) }
 }

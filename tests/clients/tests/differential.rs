@@ -1,6 +1,7 @@
 //! Real kubectls against `kubetab serve`, and our own kubectl in an equal world, must print the same
-//! and end with the same code: every command of the scenarios `tests/transcripts/kubectl-*.scn`, on a
-//! paused clock that both sides move alike.
+//! and end with the same code: every command of the scenarios `tests/transcripts/kubectl-*.scn`, which a
+//! real cluster was recorded with too, and of `scenarios/*.scn` beside this package, which reach further.
+//! The clock is paused, and both sides move alike. The latter find the files of `scenarios/files`.
 //!
 //! Commands that differ stand in `differences.txt` beside this package, one a line: the version, the
 //! scenario, the command's number and its first line. The test fails when another one differs, and when
@@ -8,8 +9,9 @@
 //! lines of the versions that ran anew.
 //!
 //! The newest kubectl runs that the list has and this machine holds, looked for in `$PATH` and the usual
-//! folders; `KUBECTLS` names others (paths with colons between them). `DIFFERENTIAL=NAME` runs one
-//! scenario and prints its differences; `DIFFERENCES=FILE` keeps all of them in a file.
+//! folders; `KUBECTLS` names others (paths with colons between them). `DIFFERENTIAL=NAME` runs the
+//! scenarios whose names begin so and prints their differences; `DIFFERENCES=FILE` keeps all of them in
+//! a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -107,6 +109,7 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\w{3}, \d\d \w{3} \d{4} [0-9:]+ [+-]\d{4}", "<TIME>"),
         (r"\d{4}-\d\d-\d\d [0-9:.]+ [+-]\d{4}( \w+)?", "<TIME>"),
         (r"resourceVersion: \\?.\d+.", "resourceVersion: <RV>"),
+        (r"Resource Version: +\d+", "Resource Version: <RV>"),
         (
             r"\x22resourceVersion\x22: ?\x22\d+\x22",
             "\x22resourceVersion\x22: <RV>",
@@ -114,6 +117,9 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\]", "<KLOG>"),
         (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<RAND>"),
         (r"\b[0-9a-f]{64}\b", "<ID>"),
+        // The name of an event has the time in nanoseconds.
+        (r"\.[0-9a-f]{16}\b", ".<TIME>"),
+        (r"\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+\b", "<CLUSTER-IP>"),
         (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "<TOKEN>"),
         (r"https?://(?:127\.0\.0\.1|192\.168\.110\.21):\d+", "<SERVER>"),
         (r"/tmp/[\w./-]+", "<PATH>"),
@@ -298,21 +304,37 @@ fn compare(kubectl: &Kubectl, name: &str, scenario: &Scenario, report: &Mutex<Re
     }
 }
 
+/// The files of a folder, by their names.
+fn files_in(folder: &str) -> BTreeMap<String, PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .collect()
+}
+
 /// The scenarios of kubectl, by their names.
 fn scenarios() -> BTreeMap<String, Scenario> {
-    let transcripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../transcripts");
-    std::fs::read_dir(transcripts)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter_map(|path| {
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            let name = name
-                .strip_suffix(".scn")
-                .filter(|n| n.starts_with("kubectl-"))?
-                .to_owned();
-            Some((name, Scenario::parse(&std::fs::read_to_string(path).unwrap()).unwrap()))
-        })
-        .collect()
+    let shared: Vec<Step> = files_in("scenarios/files")
+        .into_iter()
+        .map(|(name, path)| Step::File(name, std::fs::read_to_string(path).unwrap()))
+        .collect();
+    let recorded = files_in("../transcripts")
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("kubectl-"));
+    let further = files_in("scenarios").into_iter();
+    let all = recorded
+        .map(|file| (file, false))
+        .chain(further.map(|file| (file, true)));
+    all.filter_map(|((name, path), further)| {
+        let name = name.strip_suffix(".scn")?.to_owned();
+        let mut scenario = Scenario::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+        if further {
+            scenario.steps.splice(0..0, shared.iter().cloned());
+        }
+        Some((name, scenario))
+    })
+    .collect()
 }
 
 #[test]
@@ -328,7 +350,7 @@ fn real_kubectls_print_what_ours_prints() {
     let wanted = || {
         scenarios
             .iter()
-            .filter(|(name, _)| only.as_ref().is_none_or(|only| only == *name))
+            .filter(|(name, _)| only.as_ref().is_none_or(|only| name.starts_with(only.as_str())))
     };
     let jobs: Vec<_> = kubectls
         .iter()
