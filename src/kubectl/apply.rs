@@ -170,6 +170,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
              flag. If you did not mean to prune all resources, specify a label selector",
         ));
     }
+    allowed(cmd)?;
     let mut report = Report::new(cmd, "configured")?;
     let mut select = Select::of(cmd);
     select.all = false;
@@ -605,11 +606,10 @@ const PRUNED: &[(&str, &str)] = &[
     ("v1", "PersistentVolume"),
 ];
 
-/// Deletes what was applied before with the same labels and is in the files no longer.
-async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), Error> {
-    let allowed = cmd.flags.all("prune-allowlist");
+/// The types that `--prune-allowlist` names.
+fn allowed(cmd: &Cmd) -> Result<Vec<(String, String)>, Error> {
     let mut kinds: Vec<(String, String)> = Vec::new();
-    for a in allowed {
+    for a in cmd.flags.all("prune-allowlist") {
         let parts: Vec<&str> = a.split('/').collect();
         let [group, version, kind] = parts.as_slice() else {
             return Err(Error::plain(format!(
@@ -625,11 +625,17 @@ async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), 
         }
         kinds.push((api_version, (*kind).to_owned()));
     }
-    if allowed.is_empty() {
+    Ok(kinds)
+}
+
+/// Deletes what was applied before with the same labels and is in the files no longer.
+async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), Error> {
+    let mut kinds = allowed(cmd)?;
+    if kinds.is_empty() {
         cmd.err("W1121 00:00:00.000000       1 prune.go:71] Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.");
         kinds = PRUNED.iter().map(|(v, k)| ((*v).to_owned(), (*k).to_owned())).collect();
     }
-    let labels = cmd.flags.all("selector").join(",");
+    let labels = cmd.flags.str("selector").to_owned();
     let dry = cmd.dry_run()?;
     let mut report = Report::new(cmd, "pruned")?;
     // First what is in namespaces, then the rest.
@@ -756,6 +762,10 @@ async fn set_last(cmd: &Cmd) -> Result<(), Error> {
         let mut object = info.object.clone();
         object.remove(&["metadata", "annotations", LAST_APPLIED]);
         let text = gojson::compact(&object, true) + "\n";
+        if current.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]) == text {
+            cmd.say(format!("set-last-applied {}: no changes required.", info.name));
+            continue;
+        }
         let mut change = Value::map();
         change.set(&["metadata", "annotations", LAST_APPLIED], text);
         let stored = if cmd.dry_run()? == DryRun::Client {

@@ -37,7 +37,7 @@ impl Select {
         Select {
             args: cmd.args.clone(),
             files: true,
-            labels: cmd.flags.all("selector").join(","),
+            labels: cmd.flags.str("selector").to_owned(),
             fields: cmd.flags.str("field-selector").to_owned(),
             all: cmd.flags.knows("all") && cmd.flags.bool("all"),
             all_namespaces: cmd.flags.bool("all-namespaces"),
@@ -158,7 +158,7 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
                 Err(e) => found.errors.push(e),
             }
         }
-        found.single = found.list.len() == 1 && docs.single;
+        found.single = docs.single;
         return Ok(found);
     }
     let args = each_type(&select.args);

@@ -85,8 +85,8 @@ const FLAGS: &[Flag] = &[
         "profile",
         '\0',
         Kind::Str,
-        "legacy",
-        "legacy, general, baseline, netadmin, restricted or sysadmin.",
+        "general",
+        "general, baseline, restricted, netadmin or sysadmin.",
     ),
     flag("quiet", 'q', Kind::Bool, "false", "Say nothing on the way."),
     flag("replace", '\0', Kind::Bool, "false", "Of a copy: delete the original."),
@@ -352,7 +352,7 @@ fn validate(cmd: &Cmd, wanted: &Wanted, names: &[String]) -> Result<(), Error> {
         return fail("name, command, image, lifecycle and volume devices are not modifiable via custom profile");
     }
     if wanted.profile == Profile::Legacy {
-        cmd.err("--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example \"--profile=general\".");
+        cmd.err("--profile=legacy is deprecated and planned to be removed in v1.39. It is recommended to specify other profile, for example \"--profile=general\".");
     }
     Ok(())
 }
@@ -388,7 +388,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "Pod" if cmd.flags.str("copy-to").is_empty() => beside(cmd, &wanted, &info.object).await?,
             "Pod" => copy(cmd, &wanted, &info.object).await?,
             kind => {
-                let version = info.resource.api_version();
+                let version = match info.resource.group.is_empty() {
+                    true => format!("/{}", info.resource.version),
+                    false => info.resource.api_version(),
+                };
                 return Err(Error::plain(format!(
                     "\"{version}, Kind={kind}\" not supported by debug"
                 )));

@@ -103,7 +103,7 @@ impl Deletion {
         }
         let selecting = !cmd.flags.all("selector").is_empty();
         if cmd.flags.bool("all") && selecting {
-            return Err(Error::plain("cannot set --all and --selector at the same time"));
+            return Err(Error::plain("setting 'all' parameter but found a non empty selector. "));
         }
         if cmd.flags.bool("all") && cmd.flags.has("field-selector") {
             return Err(Error::plain("cannot set --all and --field-selector at the same time"));

@@ -180,20 +180,35 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         change.remove(&["metadata", "annotations", LAST_APPLIED]);
         cmd.patch(resource, namespace, name, "", kind, &change, &write).await?
     };
-    Ok((shown(cmd, &live), shown(cmd, &merged)))
+    let (mut live, mut merged) = (shown(cmd, &live), shown(cmd, &merged));
+    if &*resource.kind == "Secret" && resource.group.is_empty() {
+        hide(&mut live, &mut merged);
+    }
+    Ok((live, merged))
 }
 
-/// An object as the diff shows it: the values of secrets are hidden.
-fn shown(cmd: &Cmd, object: &Value) -> Value {
-    let mut object = if cmd.flags.bool("show-managed-fields") {
-        object.clone()
-    } else {
-        omit_managed_fields(object)
-    };
-    if object.str_at(&["kind"]) == "Secret" {
-        for (_, v) in object.at_mut(&["data"]).map_mut().iter_mut() {
-            *v = "***".into();
+/// Hides the values of a secret: what changes is seen, but not what it is.
+fn hide(live: &mut Value, merged: &mut Value) {
+    let (before, after) = (live.get("data").clone(), merged.get("data").clone());
+    let set = |object: &mut Value, own: &Value, other: &Value, word: &str| {
+        for (key, value) in own.entries() {
+            let there = other.has(key) && other.get(key) != value;
+            let shown = if there {
+                format!("*** ({word})")
+            } else {
+                "***".to_owned()
+            };
+            object.set(&["data", key], shown);
         }
+    };
+    set(live, &before, &after, "before");
+    set(merged, &after, &before, "after");
+}
+
+/// An object as the diff shows it.
+fn shown(cmd: &Cmd, object: &Value) -> Value {
+    match cmd.flags.bool("show-managed-fields") {
+        true => object.clone(),
+        false => omit_managed_fields(object),
     }
-    object
 }

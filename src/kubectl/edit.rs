@@ -130,7 +130,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     } else {
         "yaml"
     };
-    let mut text = format!("{HEADER}{original}");
+    // JSON has no comments.
+    let mut text = match ending {
+        "json" => original.clone(),
+        _ => format!("{HEADER}{original}"),
+    };
     let before = without_comments(&original);
     // What was saved and refused the time before.
     let mut refused: Option<String> = None;

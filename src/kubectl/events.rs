@@ -70,7 +70,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             let (word, name) = text
                 .split_once('/')
                 .ok_or_else(|| Error::plain("--for must be in resource/name form"))?;
-            let resource = mapper::resource(cmd, word)?;
+            let resource = mapper::resource(cmd, word).map_err(|e| Error::Text(e.message()))?;
             Some((resource.kind.to_string(), resource.api_version(), name.to_owned()))
         }
     };

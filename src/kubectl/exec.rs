@@ -61,6 +61,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         };
         let found = super::builder::find(cmd, &select, true).await?;
         Error::all(found.errors)?;
+        if found.infos.len() > 1 {
+            return Err(Error::plain("cannot exec into multiple objects at a time"));
+        }
         let info = found.infos.into_iter().next();
         info.map(|i| i.object).ok_or_else(|| Error::plain("no pod was found"))?
     } else {

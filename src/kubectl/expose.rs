@@ -10,7 +10,7 @@ use super::output::{PRINT, Report};
 use super::run::parse_labels;
 use crate::list;
 use crate::obj;
-use crate::value::{Value, gojson};
+use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -124,29 +124,49 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;
     let mut report = Report::new(cmd, "exposed")?.typed(cmd);
+    // kubectl keeps the first selector for all objects of a run.
+    let mut kept = None;
     for info in &found.infos {
-        if let Err(e) = one(cmd, info, &mut report).await {
+        if let Err(e) = one(cmd, info, &mut report, &mut kept).await {
             errors.push(e);
         }
     }
     Error::all(errors)
 }
 
-async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report) -> Result<(), Error> {
+async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report, kept: &mut Option<Value>) -> Result<(), Error> {
     let kind = &*info.resource.kind;
     let object = &info.object;
-    let cannot = || Error::plain(format!("cannot expose a {kind}"));
+    let cannot = || {
+        Error::plain(match info.resource.group.is_empty() {
+            true => format!("cannot expose a {kind}"),
+            false => format!("cannot expose a {kind}.{}", info.resource.group),
+        })
+    };
     let own_selector = match kind {
         "Service" | "ReplicationController" => object.at(&["spec", "selector"]).clone(),
         "Pod" => object.at(&["metadata", "labels"]).clone(),
         "Deployment" | "ReplicaSet" => {
             if !object.at(&["spec", "selector", "matchExpressions"]).is_empty() {
-                let what = gojson::compact(object.at(&["spec", "selector", "matchExpressions"]), false);
-                return Err(Error::plain(format!(
-                    "couldn't convert expressions - \"{what}\" to map-based selector format"
-                )));
+                if let Some(kept) = kept {
+                    kept.clone()
+                } else {
+                    let expressions = object.at(&["spec", "selector", "matchExpressions"]).items();
+                    let shown = expressions.iter().map(|e| {
+                        let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
+                        let (key, operator) = (e.str_at(&["key"]), e.str_at(&["operator"]));
+                        format!("{{Key:{key} Operator:{operator} Values:[{}]}}", values.join(" "))
+                    });
+                    let shown: Vec<String> = shown.collect();
+                    return Err(Error::plain(format!(
+                        "couldn't retrieve selectors via --selector flag or introspection: couldn't convert \
+                         expressions - \"[{}]\" to map-based selector format",
+                        shown.join(" ")
+                    )));
+                }
+            } else {
+                object.at(&["spec", "selector", "matchLabels"]).clone()
             }
-            object.at(&["spec", "selector", "matchLabels"]).clone()
         }
         _ => return Err(cannot()),
     };
@@ -160,7 +180,7 @@ async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report) -> Result<(),
                 "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed",
             ));
         }
-        "" => own_selector,
+        "" => kept.get_or_insert(own_selector).clone(),
         given => parse_labels(given)?,
     };
     let ports = ports(cmd, kind, object)?;

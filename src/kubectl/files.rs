@@ -64,7 +64,10 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
         }
     }
     Error::all(errors)?;
-    docs.single = sources.len() == 1;
+    docs.single = match (paths, sources.as_slice()) {
+        ([path], [source]) => path == source && source != "-",
+        _ => false,
+    };
     for source in sources {
         let (name, text) = if source == "-" {
             ("STDIN".to_owned(), cmd.cx.stdin.read_text().await)
@@ -191,7 +194,6 @@ pub fn documents(source: &str, text: &str, docs: &mut Docs) {
         }
         let is_list = value.get("kind").str().ends_with("List") && value.get("items").as_list().is_some();
         if is_list {
-            docs.single = false;
             for item in value.get("items").items() {
                 docs.list.push(Doc {
                     source: source.to_owned(),

@@ -109,7 +109,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let printer = output::printer(cmd, output::GET_FORMATS)?;
     let watching = cmd.flags.bool("watch") || cmd.flags.bool("watch-only");
     if cmd.flags.bool("output-watch-events") && !watching {
-        return Err(Error::usage(
+        return Err(Error::plain(
             "--output-watch-events option can only be used with --watch or --watch-only",
         ));
     }
@@ -195,9 +195,8 @@ pub async fn raw_text(response: crate::api::Response) -> Result<String, Error> {
         Payload::Text(text) => text,
         // The version document is the one that the server indents.
         Payload::Value(v) if v.has("gitVersion") => super::typed::indented(&v, "  "),
-        // A server writes its structs in their order; custom ones are maps, and come close.
-        Payload::List(_) | Payload::Object(_) => super::typed::compact(&response.value()) + "\n",
-        Payload::Value(v) if v.has("kind") => super::typed::compact(&v) + "\n",
+        Payload::List(_) | Payload::Object(_) => super::typed::wire(&response.value()) + "\n",
+        Payload::Value(v) if v.has("kind") => super::typed::wire(&v) + "\n",
         // A log, and what a proxy path leads to.
         Payload::Stream(stream) => String::from_utf8_lossy(&stream.read_all().await).into_owned(),
         Payload::Session(session) => {
@@ -509,7 +508,7 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
         if last.as_ref() != Some(&answer.resource) {
             cmd.out(writer.flush());
             writer = TabWriter::table();
-            if printed {
+            if printed && layout.headers {
                 cmd.out("\n");
             }
             if layout.headers {

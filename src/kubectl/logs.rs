@@ -134,7 +134,7 @@ struct Source {
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
-    let selector = cmd.flags.all("selector").join(",");
+    let selector = cmd.flags.str("selector").to_owned();
     let usage = || {
         Error::usage(
             "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command",
@@ -146,7 +146,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         (1.., false) => return Err(Error::usage("only a selector (-l) or a POD name is allowed")),
         (2, true) => {
             if !container.is_empty() {
-                return Err(Error::usage("only one of -c or an inline [CONTAINER] arg is allowed"));
+                return Err(Error::plain("only one of -c or an inline [CONTAINER] arg is allowed"));
             }
             container = cmd.arg(1).to_owned();
         }
@@ -173,7 +173,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if cmd.flags.int("tail") < -1 {
         return Err(Error::plain("--tail must be greater than or equal to -1"));
     }
-    let mut prefix = cmd.flags.bool("prefix");
+    let prefix = cmd.flags.bool("prefix") || cmd.flags.bool("all-pods");
     let pods = if selector.is_empty() {
         let info = podpick::object(cmd, cmd.args.get(..1).unwrap_or_default())
             .await
@@ -189,7 +189,6 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                 ))
             })?;
             if cmd.flags.bool("all-pods") {
-                prefix = true;
                 let mut pods = pods;
                 pods.arrange_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
                 pods

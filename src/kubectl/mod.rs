@@ -53,7 +53,7 @@ mod scale;
 mod set;
 mod template;
 mod top;
-mod typed;
+pub mod typed;
 mod wait;
 
 use std::cell::{Cell, RefCell};

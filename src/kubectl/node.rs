@@ -130,7 +130,7 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
     };
     let select = Select {
         args,
-        labels: cmd.flags.all("selector").join(","),
+        labels: cmd.flags.str("selector").to_owned(),
         ..Select::default()
     };
     let found = builder::find(cmd, &select, true).await?;
@@ -617,5 +617,5 @@ async fn taint_store(cmd: &Cmd, info: &Info, taints: Vec<Value>, said: &str) -> 
         cmd.patch(&info.resource, "", &info.name, "", PatchType::Merge, &patch, &write)
             .await?
     };
-    Report::new(cmd, said)?.print(cmd, &stored)
+    Report::bare(cmd, said)?.print(cmd, &stored)
 }

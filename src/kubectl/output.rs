@@ -194,6 +194,20 @@ impl Report {
         })
     }
 
+    /// A report that does not say whether the run is dry.
+    ///
+    /// # Errors
+    /// As [`printer`].
+    pub fn bare(cmd: &Cmd, operation: &str) -> Result<Report, Error> {
+        let printer = printer(cmd, FORMATS)?;
+        Ok(Report {
+            asked: printer.is_some(),
+            typed: false,
+            printer: printer.unwrap_or(Printer::Name(operation.to_owned())),
+            operation: operation.to_owned(),
+        })
+    }
+
     /// Objects that kubectl made itself and that no server has seen are typed: their JSON has the
     /// order of Go's structs.
     pub fn typed(mut self, cmd: &Cmd) -> Report {
@@ -271,6 +285,54 @@ pub fn kyaml(value: &Value, depth: usize) -> String {
             }
             out + &pad + "]"
         }
+        Value::Str(text) => kyaml_text(text, depth + 1),
         other => gojson::compact(other, false),
     }
+}
+
+/// A text in KYAML: in quotes, and one of several lines with a line of the file for each.
+fn kyaml_text(text: &str, depth: usize) -> String {
+    const FOLD: &str = "\\\n";
+    let many = text.contains('\n');
+    let pad = "  ".repeat(depth);
+    let mut out = "\"".to_owned();
+    if many {
+        out.push_str(FOLD);
+    }
+    for c in text.chars() {
+        if out.ends_with('\n') {
+            out.push_str(&pad);
+            // White space at the start of a line is lost unless it is escaped; other lines keep its place.
+            out.push(if c.is_whitespace() && c != '\n' { '\\' } else { ' ' });
+        }
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => {
+                out.push_str("\\n");
+                out.push_str(FOLD);
+            }
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0b' => out.push_str("\\v"),
+            '\x0c' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0' => out.push_str("\\0"),
+            '\x1b' => out.push_str("\\e"),
+            '\u{85}' => out.push_str("\\N"),
+            '\u{a0}' => out.push_str("\\_"),
+            '\u{2028}' => out.push_str("\\L"),
+            '\u{2029}' => out.push_str("\\P"),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    if many {
+        if !out.ends_with('\n') {
+            out.push_str(FOLD);
+        }
+        out.push_str(&pad);
+    }
+    out.push('"');
+    out
 }

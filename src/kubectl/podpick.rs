@@ -47,9 +47,7 @@ pub fn selector(info: &Info) -> Result<Selector, Error> {
         "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => {
             Ok(Selector::from_label_selector(spec.get("selector")))
         }
-        kind => Err(Error::plain(format!(
-            "cannot attach to *v1.{kind}: cannot extract pod selector from type *v1.{kind}"
-        ))),
+        kind => Err(Error::plain(format!("selector for *v1.{kind} not implemented"))),
     }
 }
 
@@ -91,7 +89,7 @@ pub async fn pod(cmd: &Cmd, words: &[String]) -> Result<Value, Error> {
         return Ok(info.object);
     }
     let pods = pods_of(cmd, &info).await.map_err(|e| match e {
-        Error::Plain(m) if m.starts_with("invalid") => {
+        Error::Plain(m) if m.starts_with("invalid") || m.starts_with("selector for") => {
             Error::plain(format!("cannot attach to *v1.{}: {m}", info.resource.kind))
         }
         e => e,

@@ -75,7 +75,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("--timeout must have --force specified"));
     }
     if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
-        return Err(Error::usage("must specify --filename, --kustomize or --raw"));
+        return Err(Error::plain("must specify one of -f and -k"));
     }
     let raw = cmd.flags.str("raw");
     if !raw.is_empty() {

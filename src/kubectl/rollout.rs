@@ -572,6 +572,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
 async fn pause(cmd: &Cmd) -> Result<(), Error> {
     let pausing = cmd.verb.name == "pause";
     let found = find(cmd).await?;
+    none_found(cmd, &found);
     let mut errors = found.errors;
     let write = Write::of(cmd, "kubectl-rollout")?;
     for info in &found.infos {
@@ -611,8 +612,16 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
     Error::all(errors)
 }
 
+/// Says it when a selector selects nothing.
+fn none_found(cmd: &Cmd, found: &builder::Found) {
+    if found.infos.is_empty() && found.errors.is_empty() {
+        cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
+    }
+}
+
 async fn restart(cmd: &Cmd) -> Result<(), Error> {
     let found = find(cmd).await?;
+    none_found(cmd, &found);
     let mut errors = found.errors;
     let write = Write::of(cmd, "kubectl-rollout")?;
     for info in &found.infos {

@@ -10,6 +10,7 @@ use super::output::{PRINT, Report};
 use crate::api::Selector;
 use crate::api::quantity::Quantity;
 use crate::api::selector::Op;
+use crate::flat::{Arrange, FlatMap};
 use crate::obj;
 use crate::value::Value;
 
@@ -769,7 +770,8 @@ async fn show(cmd: &Cmd, infos: &[Info], set: &[Value], remove: &[String]) -> Re
         for container in containers {
             let name = container.str_at(&["name"]);
             cmd.say(format!("# {} {}, container {name}", info.resource.kind, info.name));
-            let mut failures: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+            // Variables by why they have no value.
+            let mut failures: FlatMap<String, Vec<String>> = FlatMap::new();
             for variable in changed(container.get("env").items(), set, remove) {
                 let from = variable.get("valueFrom");
                 let name = variable.str_at(&["name"]);
@@ -783,17 +785,20 @@ async fn show(cmd: &Cmd, infos: &[Info], set: &[Value], remove: &[String]) -> Re
                             cmd.say(format!("{name}={value}"));
                             continue;
                         }
-                        Err(why) => failures.entry(why).or_default().push(name.to_owned()),
+                        Err(why) => match failures.get_mut(&why) {
+                            Some(names) => names.push(name.to_owned()),
+                            None => drop(failures.insert(why, vec![name.to_owned()])),
+                        },
                     }
                 }
                 cmd.say(format!("# {name} from {}", source(from)));
             }
             let mut lines: Vec<String> = Vec::new();
-            for (why, mut names) in failures {
-                names.sort();
+            for (why, names) in failures.iter_mut() {
+                names.arrange();
                 lines.push(format!("error retrieving reference for {}: {why}", names.join(", ")));
             }
-            lines.sort();
+            lines.arrange();
             for line in lines {
                 cmd.err(line);
             }

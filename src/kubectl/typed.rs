@@ -1,7 +1,7 @@
 //! JSON of typed objects: Go writes the fields of a struct in their order, where a map's are sorted.
 //! Generators' `-o json`, `--save-config` and raw answers show it. Knows only `value`.
 
-use crate::flat::Arrange;
+use crate::flat::{Arrange, FlatMap};
 use crate::value::{Value, gojson};
 
 /// Field names in the order of Go's structs, as far as generators and lists use them.
@@ -156,15 +156,30 @@ const FREE: &[&str] = &[
 /// JSON on one line.
 pub fn compact(value: &Value) -> String {
     let mut out = String::new();
-    write(&mut out, value, None, 0, false);
+    write(&mut out, value, None, 0, false, &ranks());
     out
 }
 
 /// JSON with this indentation.
 pub fn indented(value: &Value, indent: &str) -> String {
     let mut out = String::new();
-    write(&mut out, value, Some(indent), 0, false);
+    write(&mut out, value, Some(indent), 0, false, &ranks());
     out
+}
+
+/// JSON on one line as the API server answers it: its own kinds are structs, custom resources are maps, whose
+/// keys are sorted.
+pub fn wire(value: &Value) -> String {
+    let (group, _) = crate::api::resource::split(value.get("apiVersion").str());
+    match group.contains('.') && !group.ends_with(".k8s.io") {
+        true => gojson::compact(value, true),
+        false => compact(value),
+    }
+}
+
+/// The places of fields in [`ORDER`], by their names.
+fn ranks() -> FlatMap<&'static str, usize> {
+    ORDER.iter().enumerate().map(|(i, name)| (*name, i)).collect()
 }
 
 fn line(out: &mut String, indent: Option<&str>, depth: usize) {
@@ -176,12 +191,19 @@ fn line(out: &mut String, indent: Option<&str>, depth: usize) {
     }
 }
 
-fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize, free: bool) {
+fn write(
+    out: &mut String,
+    value: &Value,
+    indent: Option<&str>,
+    depth: usize,
+    free: bool,
+    ranks: &FlatMap<&'static str, usize>,
+) {
     match value {
         Value::Map(m) if !m.is_empty() => {
             let mut entries: Vec<_> = m.iter().collect();
             if !free {
-                let rank = |k: &str| ORDER.iter().position(|o| *o == k).unwrap_or(ORDER.len());
+                let rank = |k: &str| ranks.get(k).copied().unwrap_or(ORDER.len());
                 entries.arrange_by_key(|(k, _)| rank(k.as_str()));
             }
             out.push('{');
@@ -194,7 +216,7 @@ fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize, fr
                 out.push_str(if indent.is_some() { ": " } else { ":" });
                 // A service's selector is a map of labels; a deployment's has fields.
                 let labels = k.as_str() == "selector" && !v.has("matchLabels") && !v.has("matchExpressions");
-                write(out, v, indent, depth + 1, labels || FREE.contains(&k.as_str()));
+                write(out, v, indent, depth + 1, labels || FREE.contains(&k.as_str()), ranks);
             }
             line(out, indent, depth);
             out.push('}');
@@ -206,7 +228,7 @@ fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize, fr
                     out.push(',');
                 }
                 line(out, indent, depth + 1);
-                write(out, v, indent, depth + 1, false);
+                write(out, v, indent, depth + 1, false, ranks);
             }
             line(out, indent, depth);
             out.push(']');

@@ -191,8 +191,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut report = Report::new(cmd, "condition met")?;
     for info in &mut infos {
         for goal in &goals {
+            // One time limit for all: once it has passed, the others are not looked at.
             let left = end.since(cmd.sim().now());
-            let waited = timeout(cmd.sim(), left.max(Duration::from_millis(5)), one(cmd, info, goal)).await;
+            let waited = match left.is_zero() && !limit.is_zero() {
+                true => None,
+                false => timeout(cmd.sim(), left.max(Duration::from_millis(5)), one(cmd, info, goal)).await,
+            };
             match waited {
                 Some(Ok(object)) => info.object = object,
                 Some(Err(e)) => {
@@ -200,10 +204,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                     break;
                 }
                 None => {
-                    errors.push(Error::plain(format!(
-                        "timed out waiting for the condition on {}/{}",
-                        info.resource.name, info.name
-                    )));
+                    let why = match limit.is_zero() {
+                        true => "condition not met for",
+                        false => "timed out waiting for the condition on",
+                    };
+                    errors.push(Error::plain(format!("{why} {}/{}", info.resource.name, info.name)));
                     break;
                 }
             }

@@ -14,8 +14,7 @@ const SOURCES: &[Flag] = &[
         Kind::Bool,
         "false",
         "Append a hash of the content to the name.",
-    )
-    .but("not simulated"),
+    ),
     flag(
         "from-env-file",
         '\0',
@@ -81,7 +80,8 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
         }
         if data.iter().any(|(k, _)| k == key) {
             return Err(Error::plain(format!(
-                "cannot add key {key:?}, another key by that name already exists in Data for ConfigMap"
+                "cannot add key {key:?}, another key by that name already exists in Data for ConfigMap {:?}",
+                cmd.arg(0)
             )));
         }
         data.push((key.to_owned(), bytes));
@@ -153,6 +153,27 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
     Ok(data)
 }
 
+/// `--append-hash`: what the content comes to, behind the name.
+fn append_hash(cmd: &Cmd, object: &mut Value) {
+    if !cmd.flags.bool("append-hash") {
+        return;
+    }
+    let name = object.str_at(&["metadata", "name"]).to_owned();
+    let mut content = obj! {
+        "data": Value::map(), "kind": object.get("kind").clone(), "name": name.as_str(),
+    };
+    for field in ["data", "binaryData"] {
+        if object.has(field) {
+            content.set(&[field], object.get(field).clone());
+        }
+    }
+    if object.str_at(&["kind"]) == "Secret" {
+        content.set(&["type"], object.str_at(&["type"]));
+    }
+    let hash = crate::kubectl::kustomize::short_hash(&content);
+    object.set(&["metadata", "name"], format!("{name}-{hash}"));
+}
+
 async fn config_map(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
     let mut object = obj! { "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": name } };
@@ -162,6 +183,7 @@ async fn config_map(cmd: &Cmd) -> Result<(), Error> {
             Err(e) => object.set(&["binaryData", &key], base64::encode(e.as_bytes())),
         }
     }
+    append_hash(cmd, &mut object);
     generate(cmd, object, "failed to create configmap").await
 }
 
@@ -200,6 +222,7 @@ async fn generic(cmd: &Cmd) -> Result<(), Error> {
         object.set(&["data", &key], base64::encode(&bytes));
     }
     object.set_or_remove(&["type"], cmd.flags.str("type"));
+    append_hash(cmd, &mut object);
     generate(cmd, object, "failed to create secret").await
 }
 
@@ -210,8 +233,7 @@ const DOCKER_FLAGS: &[Flag] = &[
         Kind::Bool,
         "false",
         "Append a hash of the content to the name.",
-    )
-    .but("not simulated"),
+    ),
     flag("docker-email", '\0', Kind::Str, "", "E-mail address for the registry."),
     flag("docker-password", '\0', Kind::Str, "", "Password for the registry."),
     flag(
@@ -284,6 +306,7 @@ async fn docker(cmd: &Cmd) -> Result<(), Error> {
     let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
     object.set(&["data", ".dockerconfigjson"], base64::encode(content));
     object.set(&["type"], "kubernetes.io/dockerconfigjson");
+    append_hash(cmd, &mut object);
     generate(cmd, object, "failed to create secret").await
 }
 
@@ -294,8 +317,7 @@ const TLS_FLAGS: &[Flag] = &[
         Kind::Bool,
         "false",
         "Append a hash of the content to the name.",
-    )
-    .but("not simulated"),
+    ),
     flag("cert", '\0', Kind::Str, "", "File of the certificate, in PEM."),
     flag("key", '\0', Kind::Str, "", "File of its private key, in PEM."),
 ];
@@ -341,5 +363,6 @@ async fn tls(cmd: &Cmd) -> Result<(), Error> {
         object.set(&["data", field], base64::encode(text));
     }
     object.set(&["type"], "kubernetes.io/tls");
+    append_hash(cmd, &mut object);
     generate(cmd, object, "failed to create secret").await
 }

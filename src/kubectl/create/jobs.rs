@@ -81,7 +81,10 @@ async fn job(cmd: &Cmd) -> Result<(), Error> {
             .next()
             .ok_or_else(|| Error::plain("from must be an existing cronjob"))?;
         if &*info.resource.kind != "CronJob" {
-            return Err(Error::plain("from must be an existing cronjob"));
+            return Err(Error::plain(format!(
+                "unknown object type *{}.{}",
+                info.resource.version, info.resource.kind
+            )));
         }
         let template = info.object.at(&["spec", "jobTemplate"]);
         let mut annotations = template.at(&["metadata", "annotations"]).clone();

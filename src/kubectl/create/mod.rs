@@ -92,7 +92,7 @@ pub static CREATE: Verb = Verb {
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let raw = cmd.flags.str("raw");
-    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") && cmd.args.is_empty() {
         return Err(Error::plain("must specify one of -f and -k"));
     }
     if !cmd.args.is_empty() {

@@ -127,7 +127,7 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
     if cluster && !cmd.flags.str("aggregation-rule").is_empty() {
         if !urls.is_empty() || !resources.is_empty() || !verbs.is_empty() {
             return Err(Error::plain(
-                "aggregation rule must be specified without nonResourceURLs, resources or resourceNames",
+                "aggregation rule must be specified without nonResourceURLs, verbs, resources or resourceNames",
             ));
         }
         let labels = crate::kubectl::run::parse_labels(cmd.flags.str("aggregation-rule"))?;
@@ -145,6 +145,15 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
         } else {
             "at least one resource must be specified"
         }));
+    }
+    let wrong = verbs.iter().find(|v| {
+        !matches!(
+            **v,
+            "*" | "get" | "post" | "put" | "delete" | "patch" | "head" | "options"
+        )
+    });
+    if let Some(verb) = wrong.filter(|_| !urls.is_empty() && resources.is_empty()) {
+        return Err(Error::plain(format!("invalid verb: '{verb}' for nonResourceURL")));
     }
     for v in verbs.iter().filter(|v| !KNOWN_VERBS.contains(v)) {
         cmd.err(format!("Warning: '{v}' is not a standard resource verb"));
@@ -179,6 +188,9 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
         let mut rule = obj! { "apiGroups": texts(&[&group]), "resources": texts(&list), "verbs": texts(&verbs) };
         rule.set_or_remove(&["resourceNames"], texts(&names));
         rules.push(rule);
+    }
+    if let Some(verb) = wrong.filter(|_| !urls.is_empty()) {
+        return Err(Error::plain(format!("invalid verb: '{verb}' for nonResourceURL")));
     }
     if !urls.is_empty() {
         rules.push(obj! { "nonResourceURLs": texts(&urls), "verbs": texts(&verbs) });

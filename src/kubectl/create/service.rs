@@ -122,7 +122,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let (port, target) = spec.split_once(':').unwrap_or((spec, spec));
         let number = |text: &str| -> Result<i64, Error> {
             text.parse::<i64>()
-                .map_err(|_| Error::plain(format!("strconv.Atoi: parsing {text:?}: invalid syntax")))
+                .map_err(|_| Error::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))
         };
         let n = number(port)?;
         if !(1..=65_535).contains(&n) {

@@ -85,6 +85,11 @@ async fn token(cmd: &Cmd) -> Result<(), Error> {
         spec.set(&["expirationSeconds"], seconds as i64);
     }
     let kind = cmd.flags.str("bound-object-kind");
+    if !matches!(kind, "" | "Node" | "Pod" | "Secret") {
+        return Err(Error::plain(
+            "supported --bound-object-kind values are Node, Pod, Secret",
+        ));
+    }
     if !kind.is_empty() {
         spec.set(&["boundObjectRef", "kind"], kind);
         spec.set(&["boundObjectRef", "apiVersion"], "v1");

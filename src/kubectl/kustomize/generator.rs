@@ -211,7 +211,12 @@ pub fn hash(object: &Value) -> String {
             hashed = object.as_map().cloned().unwrap_or_default();
         }
     }
-    let hex = sha256::hex(gojson::compact(&Value::from(hashed), true).as_bytes());
+    short_hash(&Value::from(hashed))
+}
+
+/// The first ten digits of a content's hash, with letters that make no words.
+pub fn short_hash(content: &Value) -> String {
+    let hex = sha256::hex(gojson::compact(content, true).as_bytes());
     let change = |c| match c {
         '0' => 'g',
         '1' => 'h',

@@ -21,6 +21,8 @@ mod tests;
 mod transform;
 mod vars;
 
+pub use generator::short_hash;
+
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::files::{Doc, Docs};

@@ -1,6 +1,7 @@
 //! Which form of an answer the `Accept` header asks for.
 
 use kubetab::api::{List, Object, Status};
+use kubetab::kubectl::typed;
 use kubetab::obj;
 use kubetab::value::{Value, gojson, yaml};
 
@@ -165,10 +166,11 @@ pub fn metadata_list_of(list: &List) -> Value {
 
 /// JSON as the server writes it: with a closing line feed; over several lines when `pretty`.
 pub fn json(value: &Value, pretty: bool) -> String {
-    if pretty {
-        gojson::indented(value, "  ", true)
-    } else {
-        gojson::compact(value, true) + "\n"
+    match (value.has("kind"), pretty) {
+        (true, true) => typed::indented(value, "  "),
+        (true, false) => typed::wire(value) + "\n",
+        (false, true) => gojson::indented(value, "  ", true),
+        (false, false) => gojson::compact(value, true) + "\n",
     }
 }
 
