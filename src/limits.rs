@@ -60,6 +60,9 @@ pub const SHELL_SOURCE_BYTES: usize = 4 * 1024 * 1024;
 /// Nesting of a shell's syntax, and of its functions, sources, substitutions and arithmetic.
 pub const SHELL_DEPTH: usize = 60;
 
+/// What a program counts of that nesting: a shell in a shell takes the stack of some functions.
+pub const PROGRAM_DEPTH: usize = 4;
+
 /// Words that one expansion (braces, globs, splitting) may give, and the bytes of one word.
 pub const SHELL_WORDS: usize = 200_000;
 pub const SHELL_WORD_BYTES: usize = 8 * 1024 * 1024;
@@ -67,6 +70,10 @@ pub const SHELL_WORD_BYTES: usize = 8 * 1024 * 1024;
 /// Commands that a shell runs at one moment of virtual time before it is made to wait a
 /// millisecond: a loop that never sleeps takes virtual time, as it would take a processor's.
 pub const SHELL_COMMANDS_PER_MOMENT: usize = 500;
+
+/// Processes of one host or container that live at a time: a fork bomb ends here. Far above what a student's scripts
+/// start, and each is a shell's state of some kilobytes.
+pub const PROCESSES: usize = 1_000;
 
 /// Background jobs of one shell.
 pub const SHELL_JOBS: usize = 100;

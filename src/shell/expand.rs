@@ -259,7 +259,7 @@ impl State {
 
     /// The output of a command, without its last line feeds.
     pub async fn capture(&mut self, list: &List) -> Run<String> {
-        self.check_depth()?;
+        self.check_fork()?;
         if let Some(target) = only_input(list) {
             // `$(<file)` is the file's text.
             let path = self.text(target).await?;
@@ -290,7 +290,7 @@ impl State {
     }
 
     fn process_substitution(&mut self, read: bool, list: &List) -> Run<String> {
-        self.check_depth()?;
+        self.check_fork()?;
         let n = (10..64).rev().find(|n| !self.fds.contains_key(n));
         let Some(n) = n else {
             return self.abort("too many process substitutions");
@@ -747,7 +747,7 @@ impl State {
     }
 
     pub fn check_depth(&self) -> Run<()> {
-        if self.depth >= limits::SHELL_DEPTH {
+        if self.nesting() >= limits::SHELL_DEPTH {
             self.error(format!(
                 "commands are nested more than {} levels deep",
                 limits::SHELL_DEPTH
@@ -755,6 +755,15 @@ impl State {
             return Err(Flow::Abort(1));
         }
         Ok(())
+    }
+
+    /// Whether a subshell can be made here.
+    pub fn check_fork(&self) -> Run<()> {
+        if self.host.processes().are_full() {
+            self.error("fork: Resource temporarily unavailable");
+            return Err(Flow::Abort(254));
+        }
+        self.check_depth()
     }
 }
 

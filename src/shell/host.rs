@@ -14,6 +14,7 @@ use super::files::{self, FileError, Files};
 use super::io::{Input, Output};
 use super::process::{Process, Processes};
 use crate::flat::FlatMap;
+use crate::limits;
 use crate::sim::Sim;
 
 /// Variables of a process's environment, by name.
@@ -150,6 +151,7 @@ impl Context {
     /// The context of a child process with these arguments.
     pub fn child(&self, args: &[String]) -> Context {
         let process = self.host.start_process(&args.join(" "), self.process.pid());
+        process.set_depth(self.process.depth() + limits::PROGRAM_DEPTH);
         let mut child = self.clone();
         child.args = args.to_vec();
         child.stdout = child.stdout.for_process(&process);
@@ -269,6 +271,13 @@ impl Program {
     pub fn run(&self, context: Context) -> LocalBoxFuture<'static, i32> {
         let process = context.process.clone();
         let host = context.host.clone();
+        if process.depth() > limits::SHELL_DEPTH || host.processes().are_full() {
+            let name = context.name().to_owned();
+            context
+                .stderr
+                .line(format!("{name}: fork: Resource temporarily unavailable"));
+            return std::future::ready(254).boxed_local();
+        }
         let future = match self {
             Program::Command(run) => run(context),
             Program::Script(path) => super::shell::run_script(context, path.clone()).boxed_local(),

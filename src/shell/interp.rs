@@ -261,7 +261,7 @@ impl State {
 
     /// The stages of a pipeline, each a subshell, all at once.
     async fn run_stages(&mut self, commands: &[Command]) -> Run<i32> {
-        self.check_depth()?;
+        self.check_fork()?;
         let mut stages = Vec::new();
         let mut input: Option<Input> = None;
         for (i, command) in commands.iter().enumerate() {
@@ -300,7 +300,7 @@ impl State {
         if self.jobs.iter().filter(|j| j.done.get().is_none()).count() >= limits::SHELL_JOBS {
             return self.abort(format!("more than {} background jobs", limits::SHELL_JOBS));
         }
-        self.check_depth()?;
+        self.check_fork()?;
         let mut child = self.subshell();
         child.interactive = false;
         child.name = self.name.clone();
@@ -371,7 +371,7 @@ impl State {
             Kind::Simple { .. } | Kind::Function { .. } => Ok(0),
             Kind::Group(list) => self.run_list(list).await,
             Kind::Subshell(list) => {
-                self.check_depth()?;
+                self.check_fork()?;
                 let mut child = self.subshell();
                 let process = child.process.clone();
                 Ok(process.run(async move { child.run_to_end(list).await }).await)
@@ -855,7 +855,7 @@ impl State {
 
     /// Calls a function.
     pub async fn call(&mut self, function: &Function, args: Vec<String>) -> Run<i32> {
-        if self.depth + self.frames.len() >= limits::SHELL_DEPTH {
+        if self.nesting() >= limits::SHELL_DEPTH {
             let name = args.first().cloned().unwrap_or_default();
             return self.abort(format!(
                 "{name}: maximum function nesting level exceeded ({})",

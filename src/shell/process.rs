@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
 use crate::flat::FlatMap;
+use crate::limits;
 use crate::sim::Time;
 
 pub const SIGHUP: i32 = 1;
@@ -97,6 +98,7 @@ struct Inner {
     dispositions: RefCell<FlatMap<i32, Disposition>>,
     pending: RefCell<VecDeque<i32>>,
     wakers: RefCell<Vec<Waker>>,
+    depth: Cell<usize>,
 }
 
 /// A process. Clones are handles to the same one.
@@ -112,6 +114,16 @@ impl Process {
     /// The number of the process that started it; 0 for none.
     pub fn parent(&self) -> u32 {
         self.0.parent
+    }
+
+    /// How many shells, subshells, functions and programs it runs inside of: each waits for the next, and
+    /// polling one polls all of them.
+    pub fn depth(&self) -> usize {
+        self.0.depth.get()
+    }
+
+    pub fn set_depth(&self, depth: usize) {
+        self.0.depth.set(depth);
     }
 
     /// When it started.
@@ -286,11 +298,20 @@ impl Processes {
             dispositions: RefCell::default(),
             pending: RefCell::default(),
             wakers: RefCell::default(),
+            depth: Cell::new(0),
         });
         let mut live = self.live.borrow_mut();
         live.retain(|_, p| p.strong_count() > 0);
         live.insert(pid, Rc::downgrade(&inner));
         Process(inner)
+    }
+
+    /// Whether there are as many as may be, so that no more can be forked.
+    pub fn are_full(&self) -> bool {
+        let alive = |p: &&Weak<Inner>| p.strong_count() > 0;
+        // Ended ones leave the list when the next is started.
+        let live = self.live.borrow();
+        live.len() >= limits::PROCESSES && live.values().filter(alive).count() >= limits::PROCESSES
     }
 
     /// The process of this number, if it lives.

@@ -242,6 +242,7 @@ impl State {
             sim,
             dialect: host.dialect(),
             host: host.clone(),
+            depth: process.depth(),
             process,
             vars: FlatMap::new(),
             functions: FlatMap::new(),
@@ -267,7 +268,6 @@ impl State {
             from_c: false,
             line: 1,
             first_line: 1,
-            depth: 0,
             loops: 0,
             conditions: 0,
             sources: 0,
@@ -639,9 +639,15 @@ impl State {
         }
     }
 
+    /// How many levels of functions, subshells and shells are at work.
+    pub fn nesting(&self) -> usize {
+        self.depth + self.frames.len()
+    }
+
     /// The context of a child process that runs `args`.
     pub fn context(&self, args: Vec<String>, env: Env) -> Context {
         let process = self.host.start_process(&args.join(" "), self.process.pid());
+        process.set_depth(self.nesting() + limits::PROGRAM_DEPTH);
         for (signal, action) in &self.traps {
             if action.is_empty() {
                 process.set_disposition(*signal, Some(Disposition::Ignore));
