@@ -1,147 +1,211 @@
-//! Compares every command's own flags (name, letter, default) with those of the newest real kubectl
-//! that is installed, as its help prints them. Says "skipped" where there is none.
+//! Compares kubectl's surface with a real kubectl 1.36, where one is installed: the layout of every
+//! command's help, with each flag's name, letter and default; and what wrong command lines are told.
+//! Says "skipped" where there is none. `KUBECTLS` (paths with colons between them) names others than
+//! those on the path.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use kubetab::kubectl::{Kind, ROOT, Verb};
+use kubetab::kubectl::{Flag, Kind, ROOT, Verb};
+use kubetab::world::{Input, Options, World};
 
-/// Where ours differs from older kubectls, by the command (`*` for each) and flag, and why.
-const DIFFERENCES: &[(&str, &str, &str)] = &[
-    (
-        "api-resources",
-        "show-managed-fields",
-        "came with -o json and yaml, after 1.33",
-    ),
-    ("apply", "subresource", "not here yet"),
-    ("attach", "detach-keys", "came after 1.33"),
-    ("autoscale", "cpu", "came after 1.33, for --cpu-percent"),
-    (
-        "autoscale",
-        "cpu-percent",
-        "deprecated after 1.33, so that help hides it",
-    ),
-    ("autoscale", "memory", "came after 1.33"),
-    (
-        "create clusterrole",
-        "aggregation-rule",
-        "a map prints its empty default without quotes",
-    ),
-    ("debug", "profile", "the default became general after 1.33"),
-    ("kustomize", "enable-managedby-label", "kubectl's help hides it"),
-    ("kustomize", "reorder", "kubectl's help hides it"),
-    ("run", "filename", "takes no part in what run does"),
-    ("run", "kustomize", "takes no part in what run does"),
-    ("run", "recursive", "takes no part in what run does"),
-    ("taint", "validate", "taints are patched, which is not validated so"),
-    (
-        "config view",
-        "output",
-        "ours shares the flag with the printers, which know the default",
-    ),
-    ("top node", "show-swap", "came after 1.33"),
-    ("top pod", "show-swap", "came after 1.33"),
-];
-
-/// The newest real kubectl here.
+/// A kubectl of our version.
 fn kubectl() -> Option<PathBuf> {
-    let folder = Path::new("/usr/lib/google-cloud-sdk/bin");
-    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .filter_map(|e| {
-            let minor = e.file_name().to_str()?.strip_prefix("kubectl.1.")?.parse().ok()?;
-            Some((minor, e.path()))
-        })
-        .collect();
-    found.sort();
-    found.pop().map(|(_, path)| path)
-}
-
-/// A command's help as the real one prints it, kept between runs.
-fn help(kubectl: &Path, command: &str) -> String {
-    let name = kubectl.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.txt", command.replace(' ', "-")));
-    if let Ok(text) = std::fs::read_to_string(&cache) {
-        return text;
+    let named = std::env::var("KUBECTLS").unwrap_or_default();
+    let on_path = std::env::var("PATH").unwrap_or_default();
+    let mut candidates: Vec<PathBuf> = named.split(':').filter(|p| !p.is_empty()).map(PathBuf::from).collect();
+    for name in ["kubectl.1.36", "kubectl"] {
+        candidates.extend(on_path.split(':').map(|dir| Path::new(dir).join(name)));
     }
-    let output = Command::new(kubectl)
-        .args(command.split(' '))
-        .arg("--help")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    std::fs::write(&cache, &text).unwrap();
-    text
+    candidates.into_iter().find(|path| {
+        let version = Command::new(path).args(["version", "--client"]).output();
+        version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("v1.36."))
+    })
 }
 
-/// Name to letter and default, of lines as `    -A, --all-namespaces=false:`.
-fn flags_of(help: &str) -> BTreeMap<String, (String, String)> {
-    let mut found = BTreeMap::new();
-    let options = help.split_once("\nOptions:\n").map_or("", |(_, rest)| rest);
-    let options = options.split("\nUsage:\n").next().unwrap_or("");
-    for line in options.lines() {
-        let Some(line) = line.strip_prefix("    -").and_then(|l| l.strip_suffix(':')) else {
+/// What a program printed, and its exit code.
+type Printed = (String, String, i32);
+
+/// What the real one answers to these lines, without a cluster. Answers are kept between runs.
+fn real(kubectl: &Path, lines: &[String]) -> Vec<Printed> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let modified = std::fs::metadata(kubectl).and_then(|m| m.modified()).unwrap();
+    let stamp = modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let cache = folder.join(format!("kubectl-surface-{stamp}.json"));
+    let kept = std::fs::read_to_string(&cache).unwrap_or_default();
+    let mut known: BTreeMap<String, Printed> = serde_json::from_str(&kept).unwrap_or_default();
+    let nobody = folder.join("nobody.kubeconfig");
+    std::fs::write(
+        &nobody,
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n\
+         clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: a, user: {}}]\n",
+    )
+    .unwrap();
+    let asked: Vec<&String> = lines.iter().filter(|l| !known.contains_key(*l)).collect();
+    let answers: Vec<(String, Printed)> = std::thread::scope(|scope| {
+        let parts = asked.chunks(asked.len().div_ceil(4).max(1));
+        let threads: Vec<_> = parts
+            .map(|part| {
+                let nobody = &nobody;
+                scope.spawn(move || {
+                    let answer = |line: &&String| {
+                        let output = Command::new(kubectl)
+                            .args(line.split(' ').skip(1))
+                            .env("HOME", "/root")
+                            .env("KUBECONFIG", nobody)
+                            .current_dir(folder)
+                            .stdin(Stdio::null())
+                            .output()
+                            .unwrap();
+                        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                        let printed = (
+                            text(&output.stdout),
+                            text(&output.stderr),
+                            output.status.code().unwrap_or(-1),
+                        );
+                        ((*line).clone(), printed)
+                    };
+                    part.iter().map(answer).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    known.extend(answers);
+    std::fs::write(&cache, serde_json::to_string(&known).unwrap()).unwrap();
+    lines.iter().map(|l| known[l].clone()).collect()
+}
+
+/// What ours answers.
+fn ours(world: &World, line: &str) -> Printed {
+    let end = world.sim().now() + Duration::from_secs(600);
+    let finished = world.input(Input::Exec(line.into()));
+    let done = world.sim().run_future(finished, end).unwrap().unwrap();
+    (done.stdout, done.stderr, done.code)
+}
+
+/// Every verb with its path, `kubectl` first.
+fn verbs() -> Vec<(&'static Verb, String)> {
+    let mut all = vec![(&ROOT, "kubectl".to_owned())];
+    let mut i = 0;
+    while let Some((verb, path)) = all.get(i).cloned() {
+        all.extend(verb.subs.iter().map(|sub| (*sub, format!("{path} {}", sub.name))));
+        i += 1;
+    }
+    all.retain(|(_, path)| path != "kubectl help");
+    all
+}
+
+/// A help without its prose: the sections, commands, flags, usage and closing lines.
+fn layout(help: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut section = "";
+    for line in help.lines() {
+        let head = line.ends_with(':') && line.starts_with(|c: char| c.is_ascii_uppercase());
+        if head && (found.is_empty() || found.last() == Some(&"")) {
+            section = line;
+            found.push(line);
             continue;
+        }
+        let prose = match section {
+            "" => !line.is_empty(),
+            "Examples:" => true,
+            "Options:" => line.starts_with('\t'),
+            _ => false,
         };
-        let (letter, rest) = match line.strip_prefix('-') {
-            Some(rest) => ("", rest),
-            None => line.split_once(", --").unwrap_or(("", line)),
-        };
-        if let Some((name, default)) = rest.split_once('=') {
-            found.insert(name.to_owned(), (letter.to_owned(), default.to_owned()));
+        // Of prose only that there is some.
+        if !prose && (section.is_empty() || section == "Examples:") {
+            if found.last() != Some(&"") {
+                found.push("");
+            }
+        } else if section == "Examples:" && line.is_empty() {
+            found.push("");
+        } else if prose && section == "Options:" {
+            found.push("\t…");
+        } else if !prose {
+            found.push(line);
+        } else if section.is_empty() && found.last() == Some(&"") && found.len() == 1 {
+            found.clear();
         }
     }
+    found.dedup_by(|a, b| a.is_empty() && b.is_empty());
     found
 }
 
-fn ours(verb: &Verb) -> BTreeMap<String, (String, String)> {
-    let flags = verb.flags.iter().copied().flatten().filter(|f| f.deprecated.is_empty());
-    let shown = flags.map(|f| {
-        let letter = if f.short == '\0' {
-            String::new()
-        } else {
-            f.short.to_string()
-        };
-        let default = match f.kind {
-            Kind::Str => format!("'{}'", f.default),
-            Kind::Array if f.default.is_empty() => "''".to_owned(),
-            _ => f.default.to_owned(),
-        };
-        (f.name.to_owned(), (letter, default))
-    });
-    shown.collect()
+#[test]
+fn help_has_the_layout_of_a_real_one() {
+    let Some(kubectl) = kubectl() else {
+        println!("skipped: no kubectl 1.36 is installed");
+        return;
+    };
+    let world = World::new(&Options::default()).unwrap();
+    let lines: Vec<String> = verbs().into_iter().map(|(_, path)| format!("{path} --help")).collect();
+    let mut wrong = Vec::new();
+    for (line, real) in lines.iter().zip(real(&kubectl, &lines)) {
+        let (out, _, code) = ours(&world, line);
+        let (wanted, got) = (layout(&real.0), layout(&out));
+        if wanted != got || code != real.2 {
+            let missing = wanted.iter().filter(|l| !got.contains(l));
+            let extra = got.iter().filter(|l| !wanted.contains(l));
+            let list: Vec<String> = missing
+                .map(|l| format!("- {l}"))
+                .chain(extra.map(|l| format!("+ {l}")))
+                .collect();
+            wrong.push(format!("{line}:\n{}", list.join("\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", kubectl.display(), wrong.join("\n"));
+}
+
+/// Wrong lines of one verb.
+fn wrong_lines(verb: &Verb, path: &str) -> Vec<String> {
+    let mut lines = vec![format!("{path} --nosuchflag"), format!("{path} -Z")];
+    let own: Vec<&Flag> = verb.flags.iter().copied().flatten().collect();
+    for flag in own {
+        let name = flag.name;
+        match flag.kind {
+            Kind::Bool => lines.push(format!("{path} --{name}=maybe")),
+            Kind::Int => lines.extend(["x", "99999999999999999999"].map(|v| format!("{path} --{name}={v}"))),
+            Kind::Duration => lines.extend(["5", "abc", "5d"].map(|v| format!("{path} --{name}={v}"))),
+            _ if flag.no_opt.is_empty() => lines.push(format!("{path} --{name}")),
+            _ => {}
+        }
+        if flag.short != '\0' && flag.no_opt.is_empty() {
+            lines.push(format!("{path} -{}", flag.short));
+        }
+        if ["dry-run", "output", "validate", "cascade"].contains(&name) {
+            lines.extend(["", " x", " x y"].map(|words| format!("{path}{words} --{name}=foo")));
+        }
+    }
+    lines
 }
 
 #[test]
-fn flags_are_those_of_a_real_kubectl() {
+fn wrong_lines_are_refused_in_the_words_of_a_real_one() {
     let Some(kubectl) = kubectl() else {
-        println!("skipped: no real kubectl is installed");
+        println!("skipped: no kubectl 1.36 is installed");
         return;
     };
+    let world = World::new(&Options::default()).unwrap();
+    let lines: Vec<String> = verbs()
+        .iter()
+        .flat_map(|(verb, path)| wrong_lines(verb, path))
+        .collect();
     let mut wrong = Vec::new();
-    let mut walk: Vec<(&Verb, String)> = vec![(&ROOT, String::new())];
-    while let Some((verb, path)) = walk.pop() {
-        for sub in verb.subs {
-            walk.push((sub, format!("{path} {}", sub.name).trim().to_owned()));
-        }
-        // What is not simulated at all has no flags, and `kuberc` came after 1.33.
-        let unlike = verb.missing.starts_with("the whole command") || verb.missing.starts_with("the dump");
-        if unlike || ["", "help", "options"].contains(&path.as_str()) || path.starts_with("kuberc") {
+    let mut compared = 0;
+    for (line, real) in lines.iter().zip(real(&kubectl, &lines)) {
+        // Only what needs no cluster: to ask one, or to look up a type there, fails otherwise here.
+        if real.2 == 0 || real.1.contains("127.0.0.1:1") || real.1.contains(env!("CARGO_TARGET_TMPDIR")) {
             continue;
         }
-        let (real, ours) = (flags_of(&help(&kubectl, &path)), ours(verb));
-        for name in real.keys().chain(ours.keys().filter(|n| !real.contains_key(*n))) {
-            let declared = DIFFERENCES.iter().any(|(p, f, _)| *p == path && f == name);
-            if real.get(name) != ours.get(name) && !declared {
-                wrong.push(format!(
-                    "{path} --{name}: real {:?}, ours {:?}",
-                    real.get(name),
-                    ours.get(name)
-                ));
-            }
+        compared += 1;
+        let got = ours(&world, line);
+        if got != real {
+            wrong.push(format!("{line}\nreal {real:?}\nours {got:?}"));
         }
     }
+    println!("{compared} lines compared");
     assert!(wrong.is_empty(), "{}:\n{}", kubectl.display(), wrong.join("\n"));
 }

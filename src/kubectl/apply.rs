@@ -4,7 +4,7 @@ use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
-use super::options::{ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, VALIDATE, field_manager};
+use super::options::{ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::flat::Arrange;
@@ -105,6 +105,7 @@ pub static APPLY: Verb = Verb {
         PRINT,
         DRY_RUN,
         VALIDATE,
+        SUBRESOURCE,
         &[field_manager("kubectl-client-side-apply")],
         RECORD,
     ],
@@ -138,14 +139,13 @@ static EDIT_LAST: Verb = Verb {
 };
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
-    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
-        if !cmd.args.is_empty() {
-            return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
-        }
-        return Err(Error::plain("must specify one of -f and -k"));
-    }
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+    }
+    cmd.dry_run()?;
+    super::delete::cascade(cmd)?;
+    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        return Err(Error::plain("must specify one of -f and -k"));
     }
     let server = cmd.flags.bool("server-side");
     if server && cmd.dry_run()? == DryRun::Client {
@@ -158,6 +158,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     if cmd.flags.bool("force") && server {
         return Err(Error::plain("--force cannot be used with --server-side"));
+    }
+    if !server && !cmd.flags.str("subresource").is_empty() {
+        return Err(Error::plain("--subresource can only be specified for --server-side"));
     }
     let selecting = !cmd.flags.all("selector").is_empty();
     if selecting && cmd.flags.bool("all") {
@@ -401,8 +404,17 @@ async fn server_side(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Er
 
 async fn send_apply(cmd: &Cmd, info: &Info, object: &Value, write: &Write) -> Result<Value, Error> {
     let kind = PatchType::Apply;
-    cmd.patch(&info.resource, &info.namespace, &info.name, "", kind, object, write)
-        .await
+    let subresource = cmd.flags.str("subresource");
+    cmd.patch(
+        &info.resource,
+        &info.namespace,
+        &info.name,
+        subresource,
+        kind,
+        object,
+        write,
+    )
+    .await
 }
 
 /// The annotation's place in `managedFields`.
@@ -702,13 +714,13 @@ static VIEW: Verb = Verb {
 
 async fn view(cmd: &Cmd) -> Result<(), Error> {
     let output = cmd.flags.str("output");
+    let select = Select::of(cmd);
+    let found = builder::find(cmd, &select, true).await?;
     if !matches!(output, "yaml" | "json") {
         return Err(Error::usage(format!(
             "Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json"
         )));
     }
-    let select = Select::of(cmd);
-    let found = builder::find(cmd, &select, true).await?;
     let errors = found.errors;
     for info in &found.infos {
         let text = info.object.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);
@@ -742,7 +754,11 @@ static SET_LAST: Verb = Verb {
 };
 
 async fn set_last(cmd: &Cmd) -> Result<(), Error> {
-    let found = builder::find(cmd, &Select::of(cmd), false).await?;
+    cmd.complete()?;
+    let mut select = Select::of(cmd);
+    // It takes files alone.
+    select.args.clear();
+    let found = builder::find(cmd, &select, false).await?;
     Error::all(found.errors)?;
     let mut report = Report::new(cmd, "configured")?;
     let write = Write::of(cmd, "kubectl-last-applied")?;

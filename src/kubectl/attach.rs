@@ -3,7 +3,7 @@
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::exec::{completed, open, talk};
-use super::flags::{Flag, Kind, flag};
+use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::podpick;
 use crate::api::{Payload, Request};
 use crate::sim::timeout;
@@ -21,15 +21,24 @@ const FLAGS: &[Flag] = &[
     flag("quiet", 'q', Kind::Bool, "false", "Only what the program prints."),
     flag("stdin", 'i', Kind::Bool, "false", "Give it the standard input."),
     flag("tty", 't', Kind::Bool, "false", "Use a terminal."),
-    flag("detach-keys", '\0', Kind::Str, "", "Keys that end the attachment.").but("not simulated"),
 ];
+
+/// The keys that end an attachment.
+pub const DETACH_KEYS: &[Flag] = &[flag(
+    "detach-keys",
+    '\0',
+    Kind::Str,
+    "ctrl-p,ctrl-q",
+    "Keys that leave the container running and end the attachment.",
+)
+.but(NOT_SIMULATED)];
 
 pub static ATTACH: Verb = Verb {
     name: "attach",
     group: "Troubleshooting and Debugging Commands:",
     short: "Attach to a running container",
     usage: "kubectl attach (POD | TYPE/NAME) -c CONTAINER [options]",
-    flags: &[FLAGS],
+    flags: &[FLAGS, DETACH_KEYS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -112,6 +112,7 @@ fn fits_v1(cmd: &Cmd) -> Result<bool, Error> {
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let (min, max) = (cmd.flags.int("min"), cmd.flags.int("max"));
     if max < 1 {
         return Err(Error::plain(format!(

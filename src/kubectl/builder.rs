@@ -57,6 +57,11 @@ impl Select {
     }
 }
 
+/// Whether the words name a type and nothing of it.
+pub fn is_bulk(cmd: &Cmd) -> bool {
+    cmd.args.len() == 1 && !cmd.arg(0).contains('/')
+}
+
 /// What a verb is about, before it is fetched.
 #[derive(Clone, Debug)]
 pub enum Target {

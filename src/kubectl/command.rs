@@ -144,7 +144,14 @@ impl Cmd {
             "client" => Ok(DryRun::Client),
             "server" => Ok(DryRun::Server),
             "unchanged" => {
-                let said = "W1121 00:00:00.000000       1 helpers.go:702] --dry-run is deprecated and can be replaced with --dry-run=client.";
+                let now = self.sim().now().to_string();
+                let part = |from, to| now.get(from..to).unwrap_or_default();
+                let said = format!(
+                    "W{}{} {}.000000       1 helpers.go:719] --dry-run is deprecated and can be replaced with --dry-run=client.",
+                    part(5, 7),
+                    part(8, 10),
+                    part(11, 19)
+                );
                 // Verbs read the flag in several places; the sentence comes once.
                 if !self.noted.replace(true) {
                     self.err(said);
@@ -171,6 +178,25 @@ impl Cmd {
                 "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
             ))),
         }
+    }
+
+    /// What verbs check of the flags that they share before they look at anything else: `--dry-run`,
+    /// `-o`, `--validate` and `--cascade`, in that order, each where the verb has it.
+    ///
+    /// # Errors
+    /// The first value that is wrong.
+    pub fn complete(&self) -> Result<(), Error> {
+        self.dry_run()?;
+        if self.flags.knows("output") && self.flags.knows("template") {
+            super::output::printer(self, super::output::FORMATS)?;
+        }
+        if self.flags.knows("validate") {
+            self.validation()?;
+        }
+        if self.flags.knows("cascade") {
+            super::delete::cascade(self)?;
+        }
+        Ok(())
     }
 
     /// Sends a request and prints the warnings that come with the answer.

@@ -140,7 +140,7 @@ static SET_CONTEXT: Verb = Verb {
     flags: &[&[
         flag("cluster", '\0', Kind::Str, "", "The cluster of the context."),
         flag("current", '\0', Kind::Bool, "false", "Change the present context."),
-        flag("namespace", '\0', Kind::Str, "", "The namespace of the context."),
+        flag("namespace", 'n', Kind::Str, "", "The namespace of the context."),
         flag("user", '\0', Kind::Str, "", "The user of the context."),
     ]],
     run: Some(|c| Box::pin(set_context(c))),
@@ -288,7 +288,7 @@ const USER_FLAGS: &[Flag] = &[
 static SET_CREDENTIALS: Verb = Verb {
     name: "set-credentials",
     short: "Set a user entry in kubeconfig",
-    usage: "kubectl config set-credentials NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [options]",
+    usage: "kubectl config set-credentials NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] [--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value] [options]",
     flags: &[USER_FLAGS],
     run: Some(|c| {
         Box::pin(set_entry(
@@ -329,7 +329,7 @@ static VIEW: Verb = Verb {
             ),
             flag("raw", '\0', Kind::Bool, "false", "Show certificates and keys."),
         ],
-        output::PRINT,
+        output::PRINT_YAML,
     ],
     run: Some(|c| Box::pin(view(c))),
     ..VERB

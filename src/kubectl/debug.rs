@@ -166,16 +166,14 @@ impl Profile {
     }
 
     /// Sets the debugging container's security context.
-    fn secure(self, container: &mut Value, copy: bool) {
+    fn secure(self, container: &mut Value) {
         let mut capabilities: Vec<Value> = container
             .at(&["securityContext", "capabilities", "add"])
             .items()
             .to_vec();
         let add: &[&str] = match self {
-            Profile::Legacy | Profile::Sysadmin | Profile::Restricted => &[],
+            Profile::Legacy | Profile::Sysadmin | Profile::Restricted | Profile::Baseline => &[],
             Profile::General => &["SYS_PTRACE"],
-            Profile::Baseline if copy => &["SYS_PTRACE"],
-            Profile::Baseline => &[],
             Profile::Netadmin => &["NET_ADMIN", "NET_RAW"],
         };
         match self {
@@ -224,7 +222,7 @@ impl Profile {
             }
             match self {
                 Profile::General | Profile::Baseline | Profile::Legacy => {}
-                other => other.secure(c, false),
+                other => other.secure(c),
             }
         }
     }
@@ -511,7 +509,7 @@ async fn beside(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, Strin
     let name = new_name(cmd, pod);
     let mut c = container(cmd, wanted, &name);
     c.set_or_remove(&["targetContainerName"], cmd.flags.str("target"));
-    wanted.profile.secure(&mut c, false);
+    wanted.profile.secure(&mut c);
     customize(wanted, &mut c);
     warn_of_user(cmd, pod, &c);
     let pods = cmd.client.resource("", "v1", "pods")?;
@@ -611,7 +609,7 @@ async fn copy(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, String)
                 c.set(&["imagePullPolicy"], cmd.flags.str("image-pull-policy"));
             }
             streams(cmd, c);
-            wanted.profile.secure(c, true);
+            wanted.profile.secure(c);
             customize(wanted, c);
             warn_of_user(cmd, pod, c);
         }

@@ -90,17 +90,40 @@ pub struct Deletion {
     pub silent: bool,
 }
 
+/// Reads `--cascade` as a propagation policy.
+///
+/// # Errors
+/// When its value is none of those allowed.
+pub fn cascade(cmd: &Cmd) -> Result<&'static str, Error> {
+    Ok(match cmd.flags.str("cascade") {
+        "background" => "Background",
+        "foreground" => "Foreground",
+        "orphan" => "Orphan",
+        "true" => {
+            cmd.err(
+                "warning: --cascade=true is deprecated (boolean value) and can be replaced with --cascade=background.",
+            );
+            "Background"
+        }
+        "false" => {
+            cmd.err(
+                "warning: --cascade=false is deprecated (boolean value) and can be replaced with --cascade=orphan.",
+            );
+            "Orphan"
+        }
+        other => {
+            return Err(Error::plain(format!(
+                "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+            )));
+        }
+    })
+}
+
 impl Deletion {
     fn of(cmd: &Cmd) -> Result<Deletion, Error> {
         let mut grace = cmd.flags.int("grace-period");
         let force = cmd.flags.bool("force");
         let now = cmd.flags.bool("now");
-        let output = cmd.flags.str("output");
-        if !output.is_empty() && output != "name" {
-            return Err(Error::plain(format!(
-                "unexpected -o output mode: {output}. We only support '-o name'"
-            )));
-        }
         let selecting = !cmd.flags.all("selector").is_empty();
         if cmd.flags.bool("all") && selecting {
             return Err(Error::plain("setting 'all' parameter but found a non empty selector. "));
@@ -126,26 +149,7 @@ impl Deletion {
         if grace == 0 && !force {
             grace = 1;
         }
-        let cascade = match cmd.flags.str("cascade") {
-            "background" => "Background",
-            "foreground" => "Foreground",
-            "orphan" => "Orphan",
-            "true" => {
-                cmd.err("warning: --cascade=true is deprecated (boolean value) and can be replaced with --cascade=background.");
-                "Background"
-            }
-            "false" => {
-                cmd.err(
-                    "warning: --cascade=false is deprecated (boolean value) and can be replaced with --cascade=orphan.",
-                );
-                "Orphan"
-            }
-            other => {
-                return Err(Error::plain(format!(
-                    "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
-                )));
-            }
-        };
+        let cascade = cascade(cmd)?;
         Ok(Deletion {
             cascade,
             grace,
@@ -154,7 +158,7 @@ impl Deletion {
             timeout: cmd.flags.duration("timeout"),
             ignore_not_found: cmd.flags.bool("ignore-not-found") || selecting || cmd.flags.bool("all"),
             force,
-            name_only: output == "name",
+            name_only: cmd.flags.str("output") == "name",
             quiet: false,
             silent: false,
         })
@@ -184,6 +188,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let deletion = Deletion::of(cmd)?;
     let select = Select::of(cmd);
     let targets = builder::targets(cmd, &select).await?;
+    let output = cmd.flags.str("output");
+    if !output.is_empty() && output != "name" {
+        return Err(Error::plain(format!(
+            "unexpected -o output mode: {output}. We only support '-o name'"
+        )));
+    }
     let mut infos = Vec::new();
     let mut errors = Vec::new();
     for target in targets.list {

@@ -24,6 +24,13 @@ const FLAGS: &[Flag] = &[
     flag("prune-allowlist", '\0', Kind::Array, "[]", "Types to prune.").but("not simulated"),
     flag("server-side", '\0', Kind::Bool, "false", "Let the API server merge."),
     flag(
+        "show-secrets",
+        '\0',
+        Kind::Bool,
+        "false",
+        "Do not mask what Secrets hold.",
+    ),
+    flag(
         "show-managed-fields",
         '\0',
         Kind::Bool,
@@ -57,6 +64,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn differences(cmd: &Cmd) -> Result<bool, Error> {
+    if !cmd.args.is_empty() {
+        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+    }
     if cmd.flags.bool("force-conflicts") && !cmd.flags.bool("server-side") {
         return Err(Error::plain("--force-conflicts only works with --server-side"));
     }

@@ -109,6 +109,11 @@ fn show(cmd: &Cmd, object: &Value) -> String {
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut select = Select::of(cmd).bare_type();
     select.labels.clear();
+    if cmd.flags.has("subresource") && builder::is_bulk(cmd) {
+        return Err(Error::plain(
+            "subresource cannot be used when bulk resources are specified",
+        ));
+    }
     let found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
     if found.infos.is_empty() {

@@ -115,6 +115,7 @@ pub static EXPOSE: Verb = Verb {
 };
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let select = Select {
         typed: true,
         args: cmd.args.clone(),

@@ -15,6 +15,8 @@ pub enum Kind {
     Slice,
     /// Given once or many times; commas belong to the value.
     Array,
+    /// `KEY=VALUE,KEY=VALUE`, whose empty default help prints without quotes.
+    Map,
 }
 
 /// One flag of a verb.
@@ -33,6 +35,8 @@ pub struct Flag {
     pub deprecated: &'static str,
     /// What of it is not simulated; empty when all is.
     pub missing: &'static str,
+    /// Whether help and completion leave it out.
+    pub hidden: bool,
 }
 
 /// A flag of this name, type, default and description.
@@ -49,6 +53,7 @@ pub const fn flag(name: &'static str, short: char, kind: Kind, default: &'static
         help,
         deprecated: "",
         missing: "",
+        hidden: false,
     }
 }
 
@@ -65,6 +70,12 @@ impl Flag {
     /// Marks a flag as accepted without effect, or with less effect than the real one.
     pub const fn but(mut self, missing: &'static str) -> Flag {
         self.missing = missing;
+        self
+    }
+
+    /// Marks a flag as left out of help.
+    pub const fn hidden(mut self) -> Flag {
+        self.hidden = true;
         self
     }
 
@@ -260,10 +271,18 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
         Kind::Int => match value.parse::<i64>() {
             Ok(n) if i32::try_from(n).is_ok() => Ok(()),
             Ok(_) => Err(format!("strconv.ParseInt: parsing {value:?}: value out of range")),
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow
+                ) =>
+            {
+                Err(format!("strconv.ParseInt: parsing {value:?}: value out of range"))
+            }
             Err(_) => Err(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")),
         },
         Kind::Duration => parse_duration(value).map(|_| ()),
-        Kind::Str | Kind::Slice | Kind::Array => Ok(()),
+        Kind::Str | Kind::Slice | Kind::Array | Kind::Map => Ok(()),
     }
 }
 

@@ -106,7 +106,6 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if !raw.is_empty() {
         return get_raw(cmd, raw).await;
     }
-    let printer = output::printer(cmd, output::GET_FORMATS)?;
     let watching = cmd.flags.bool("watch") || cmd.flags.bool("watch-only");
     if cmd.flags.bool("output-watch-events") && !watching {
         return Err(Error::plain(
@@ -122,8 +121,14 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let mut select = Select::of(cmd).bare_type();
     select.single_type = watching;
-    let targets = builder::targets(cmd, &select).await?;
     let subresource = cmd.flags.str("subresource");
+    if !subresource.is_empty() && builder::is_bulk(cmd) {
+        return Err(Error::plain(
+            "subresource cannot be used when bulk resources are specified",
+        ));
+    }
+    let targets = builder::targets(cmd, &select).await?;
+    let printer = output::printer(cmd, output::GET_FORMATS)?;
     if !subresource.is_empty() && targets.list.iter().any(|t| matches!(t, Target::List { .. })) {
         return Err(Error::plain(
             "subresource cannot be used when bulk resources are specified",

@@ -125,7 +125,7 @@ fn own_flags(verb: &Verb) -> Vec<&'static Flag> {
     let mut own: Vec<&'static Flag> = verb.flags.iter().copied().flatten().collect();
     own.arrange_by_key(|f| f.name);
     own.dedup_by_key(|f| f.name);
-    own.retain(|f| f.deprecated.is_empty());
+    own.retain(|f| f.deprecated.is_empty() && !f.hidden);
     own
 }
 

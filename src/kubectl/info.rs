@@ -28,6 +28,9 @@ const KUSTOMIZE: &str = "v5.8.1";
 
 async fn version(cmd: &Cmd) -> Result<(), Error> {
     let output = cmd.flags.str("output");
+    if !cmd.args.is_empty() {
+        return Err(Error::plain(format!("extra arguments: [{}]", cmd.args.join(" "))));
+    }
     if !matches!(output, "" | "yaml" | "json") {
         return Err(Error::plain("--output must be 'yaml' or 'json'"));
     }

@@ -116,6 +116,11 @@ fn labels_of(args: &[String]) -> Result<(Vec<(String, String)>, Vec<String>), Er
 
 async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
     let labels = sort.one == "label";
+    if labels {
+        cmd.dry_run()?;
+    } else {
+        cmd.complete()?;
+    }
     let (resources, args) = pairs(&cmd.args, sort.one)?;
     let (set, remove) = match labels {
         true => labels_of(&args)?,

@@ -9,6 +9,7 @@ mod attach;
 mod auth;
 mod autoscale;
 mod builder;
+mod certificate;
 mod change;
 mod command;
 mod complete;
@@ -175,6 +176,11 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     tables.push(options::GLOBAL);
     let parsed = match flags::parse(&rest, &tables) {
         Ok(parsed) => parsed,
+        // Of `diff` an exit code of 1 would say that there is a difference.
+        Err(why) if verb.name == "diff" => {
+            let (text, _) = Error::usage(why).print(&path);
+            return fail(&Error::Code(text, 2), &path);
+        }
         Err(why) => return fail(&Error::Flag(why), &path),
     };
     if parsed.help {
@@ -197,9 +203,15 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         );
     }
     let Some(action) = verb.run else {
-        if parsed.args.is_empty() || std::ptr::eq(verb, &ROOT) {
+        if std::ptr::eq(verb, &ROOT) {
             out.write(help::help(verb, &path));
-            return i32::from(!std::ptr::eq(verb, &ROOT));
+            return 0;
+        }
+        if parsed.args.is_empty() {
+            // `rollout` prints its help, the others complain with it.
+            let stream = if verb.name == "rollout" { &out } else { &err };
+            stream.write(help::help(verb, &path));
+            return 1;
         }
         let words = parsed.args.join(" ");
         return fail(&Error::usage(format!("unknown command {words:?}")), &path);

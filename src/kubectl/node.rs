@@ -7,7 +7,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::wait_gone;
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL, DRY_RUN, SELECTOR, field_manager};
+use super::options::{ALL, DRY_RUN, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request, names};
@@ -121,6 +121,7 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
     if !cmd.args.is_empty() && selecting {
         return Err(Error::usage("cannot specify both a node name and a --selector option"));
     }
+    cmd.dry_run()?;
     let args = if cmd.args.iter().any(|a| a.contains('/')) {
         cmd.args.clone()
     } else {
@@ -134,8 +135,11 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
         ..Select::default()
     };
     let found = builder::find(cmd, &select, true).await?;
-    Error::all(found.errors)?;
-    Ok(found.infos)
+    // The first failure ends it.
+    match found.errors.into_iter().next() {
+        Some(first) => Err(first),
+        None => Ok(found.infos),
+    }
 }
 
 /// Marks a node, and says so.
@@ -422,6 +426,7 @@ pub static TAINT: Verb = Verb {
         ALL,
         PRINT,
         DRY_RUN,
+        VALIDATE,
         &[field_manager("kubectl-taint")],
     ],
     run: Some(|c| Box::pin(taint(c))),
@@ -476,6 +481,8 @@ fn change(spec: &str) -> Result<Change, Error> {
 }
 
 async fn taint(cmd: &Cmd) -> Result<(), Error> {
+    cmd.dry_run()?;
+    cmd.validation()?;
     let is_change = |a: &String| a.contains('=') || a.contains(':') || a.ends_with('-');
     let at = cmd.args.iter().position(is_change).unwrap_or(cmd.args.len());
     let (resources, specs) = cmd.args.split_at(at);

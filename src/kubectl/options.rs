@@ -166,7 +166,14 @@ pub const GLOBAL: &[Flag] = &[
         "[]",
         "Extra attribute of the user to act as: KEY=VALUE; may be given many times.",
     ),
-    flag("cache-dir", '\0', Kind::Str, "", "Directory of the discovery cache.").but(NOT_SIMULATED),
+    flag(
+        "cache-dir",
+        '\0',
+        Kind::Str,
+        "/root/.kube/cache",
+        "Directory of the discovery cache.",
+    )
+    .but(NOT_SIMULATED),
     flag(
         "certificate-authority",
         '\0',
@@ -251,7 +258,7 @@ pub const GLOBAL: &[Flag] = &[
     flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as."),
     flag("username", '\0', Kind::Str, "", "User name for basic authentication.").but(NOT_SIMULATED),
     flag("v", 'v', Kind::Int, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
-    flag("vmodule", '\0', Kind::Str, "", "How much to log by source file.").but(NOT_SIMULATED),
+    flag("vmodule", '\0', Kind::Map, "", "How much to log by source file.").but(NOT_SIMULATED),
     flag(
         "warnings-as-errors",
         '\0',

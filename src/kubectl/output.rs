@@ -40,6 +40,15 @@ pub const PRINT: &[Flag] = &[
     ),
 ];
 
+/// The same with a default.
+const fn print_with(default: &'static str) -> [Flag; 4] {
+    let mut flags = [PRINT[0], PRINT[1], PRINT[2], PRINT[3]];
+    flags[1].default = default;
+    flags
+}
+pub const PRINT_YAML: &[Flag] = &print_with("yaml");
+pub const PRINT_JSON: &[Flag] = &print_with("json");
+
 /// A format that was chosen, with what it keeps between objects.
 pub enum Printer {
     Json,

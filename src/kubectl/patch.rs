@@ -43,6 +43,7 @@ pub static PATCH: Verb = Verb {
 };
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    cmd.dry_run()?;
     let text = match (cmd.flags.str("patch"), cmd.flags.str("patch-file")) {
         ("", "") => {
             return Err(Error::plain(

@@ -67,6 +67,7 @@ pub static REPLACE: Verb = Verb {
 };
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let force = cmd.flags.bool("force");
     if cmd.flags.int("grace-period") >= 0 && !force {
         return Err(Error::plain("--grace-period must have --force specified"));

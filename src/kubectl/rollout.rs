@@ -459,6 +459,7 @@ async fn history(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn undo(cmd: &Cmd) -> Result<(), Error> {
+    cmd.dry_run()?;
     let to = cmd.flags.int("to-revision");
     if to < 0 {
         return Err(Error::plain(format!(

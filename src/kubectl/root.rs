@@ -18,7 +18,7 @@ pub static ROOT: Verb = Verb {
         &super::rollout::ROLLOUT,
         &super::scale::SCALE,
         &super::autoscale::AUTOSCALE,
-        &CERTIFICATE,
+        &super::certificate::CERTIFICATE,
         &super::info::CLUSTER_INFO,
         &super::top::TOP,
         &super::node::CORDON,
@@ -68,10 +68,8 @@ const fn later(name: &'static str, group: &'static str, short: &'static str) -> 
     }
 }
 
-const MANAGE: &str = "Cluster Management Commands:";
 const OTHER: &str = "Other Commands:";
 
-static CERTIFICATE: Verb = later("certificate", MANAGE, "Modify certificate resources");
 static KUBERC: Verb = later("kuberc", OTHER, "Manage kuberc configuration files");
 
 static HELP: Verb = Verb {
@@ -87,6 +85,15 @@ static OPTIONS: Verb = Verb {
     run: Some(|c| Box::pin(options(c))),
     ..VERB
 };
+
+/// The help of a command whose subcommands do the work.
+///
+/// # Errors
+/// None.
+pub async fn own_help(cmd: &Cmd) -> Result<(), Error> {
+    cmd.out(super::help::help(cmd.verb, &cmd.path));
+    Ok(())
+}
 
 async fn help(cmd: &Cmd) -> Result<(), Error> {
     let (verb, path, rest) = super::find(&cmd.args);

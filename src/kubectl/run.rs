@@ -106,14 +106,24 @@ const FLAGS: &[Flag] = &[
     flag("wait", '\0', Kind::Bool, "false", "As of kubectl delete, for --rm."),
 ];
 
+/// Flags that the real one has by accident, and does nothing with.
+const FILES_UNUSED: &[Flag] = &[
+    flag("filename", 'f', Kind::Slice, "[]", UNUSED),
+    flag("kustomize", 'k', Kind::Str, "", UNUSED),
+    flag("recursive", 'R', Kind::Bool, "false", UNUSED),
+];
+const UNUSED: &str = "Taken, and without effect.";
+
 pub static RUN: Verb = Verb {
     name: "run",
     group: "Basic Commands (Beginner):",
-    short: "Create and run a particular image in a pod",
+    short: "Run a particular image on the cluster",
     examples: "  # A pod of nginx\n  kubectl run web --image=nginx\n\n  # Its port, labels and a service\n  kubectl run web --image=nginx --port=80 --labels=app=web --expose\n\n  # A command, once\n  kubectl run once --image=busybox --restart=Never -- echo hello",
     usage: "kubectl run NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...] [options]",
     flags: &[
         FLAGS,
+        FILES_UNUSED,
+        super::attach::DETACH_KEYS,
         PRINT,
         DRY_RUN,
         SAVE_CONFIG,

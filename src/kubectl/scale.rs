@@ -50,6 +50,7 @@ pub static SCALE: Verb = Verb {
 };
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let replicas = cmd.flags.int("replicas");
     if replicas < 0 {
         return Err(Error::plain(

@@ -173,6 +173,7 @@ fn refused(error: &Error, what: &str) -> Error {
 }
 
 async fn image(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let (resources, args) = pairs(&cmd.args, "image")?;
     let (images, _) = parse_pairs(&args, "image", false)?;
     let unnamed = resources.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize");
@@ -270,6 +271,7 @@ pub fn quantities(text: &str) -> Result<Value, Error> {
 }
 
 async fn resources(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let infos = find(cmd, cmd.args.clone()).await?;
     check(cmd)?;
     let (limits, requests) = (cmd.flags.str("limits"), cmd.flags.str("requests"));
@@ -326,6 +328,7 @@ static SERVICE_ACCOUNT: Verb = Verb {
 };
 
 async fn service_account(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     check(cmd)?;
     let Some((account, resources)) = cmd.args.split_last() else {
         return Err(Error::plain("serviceaccount is required"));
@@ -377,6 +380,7 @@ static SELECTOR_VERB: Verb = Verb {
 };
 
 async fn selector(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let Some((text, resources)) = cmd.args.split_last() else {
         return Err(Error::plain("one selector is required"));
     };
@@ -493,6 +497,7 @@ pub fn subjects(cmd: &Cmd) -> Result<Vec<Value>, Error> {
 }
 
 async fn subject(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let infos = find(cmd, cmd.args.clone()).await?;
     check(cmd)?;
     let wanted = subjects(cmd)?;
@@ -620,6 +625,7 @@ async fn variables(cmd: &Cmd, changes: &[String]) -> Result<(Vec<Value>, Vec<Str
 }
 
 async fn env(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     if cmd.flags.bool("all") && !cmd.flags.all("selector").is_empty() {
         return Err(Error::plain("cannot set --all and --selector at the same time"));
     }

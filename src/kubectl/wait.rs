@@ -18,7 +18,7 @@ const FLAGS: &[Flag] = &[
         "for",
         '\0',
         Kind::Array,
-        "",
+        "[]",
         "What to wait for: create, delete, condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE].",
     ),
     flag("local", '\0', Kind::Bool, "false", "Only look at the files.").but("not simulated"),
@@ -136,6 +136,7 @@ impl Goal {
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    cmd.complete()?;
     let wanted = cmd.flags.all("for");
     if wanted.is_empty() {
         return Err(Error::plain("unrecognized condition: []"));

@@ -92,12 +92,13 @@ pub static CREATE: Verb = Verb {
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let raw = cmd.flags.str("raw");
-    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") && cmd.args.is_empty() {
-        return Err(Error::plain("must specify one of -f and -k"));
-    }
     if !cmd.args.is_empty() {
         let words = cmd.args.join(" ");
         return Err(Error::usage(format!("Unexpected args: [{words}]")));
+    }
+    cmd.complete()?;
+    if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+        return Err(Error::plain("must specify one of -f and -k"));
     }
     if !raw.is_empty() {
         let docs = super::files::read(cmd).await?;
@@ -148,7 +149,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 pub(super) fn one_name(cmd: &Cmd) -> Result<String, Error> {
     let given = cmd.dash.unwrap_or(cmd.args.len());
     match cmd.args.first() {
-        Some(name) if given == 1 => Ok(name.clone()),
+        Some(name) if given == 1 => {
+            cmd.complete()?;
+            Ok(name.clone())
+        }
         _ => Err(Error::usage(format!("exactly one NAME is required, got {given}"))),
     }
 }

@@ -26,7 +26,7 @@ const CLUSTER_ROLE_FLAGS: &[Flag] = &[
     flag(
         "aggregation-rule",
         '\0',
-        Kind::Str,
+        Kind::Map,
         "",
         "Labels of cluster roles to join: KEY=VALUE.",
     ),

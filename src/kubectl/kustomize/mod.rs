@@ -58,7 +58,8 @@ const FLAGS: &[Flag] = &[
         Kind::Bool,
         "false",
         "Label every resource with app.kubernetes.io/managed-by.",
-    ),
+    )
+    .hidden(),
     flag("env", 'e', Kind::Array, "[]", "Environment variables of functions.").but(NO_PLUGINS),
     flag(
         "helm-api-versions",
@@ -108,7 +109,8 @@ const FLAGS: &[Flag] = &[
         Kind::Str,
         "unspecified",
         "legacy (namespaces first, webhooks last) or none (the order of the kustomizations).",
-    ),
+    )
+    .hidden(),
 ];
 
 pub static KUSTOMIZE: Verb = Verb {
