@@ -94,7 +94,7 @@ fn verbs() -> Vec<(&'static Verb, String)> {
         all.extend(verb.subs.iter().map(|sub| (*sub, format!("{path} {}", sub.name))));
         i += 1;
     }
-    all.retain(|(_, path)| path != "kubectl help");
+    all.retain(|(_, path)| path != "kubectl help" && !path.contains("__"));
     all
 }
 

@@ -95,7 +95,7 @@ pub static APPLY: Verb = Verb {
     group: "Advanced Commands:",
     short: "Apply a configuration to a resource by file name or stdin",
     long: "Creates the objects of the files that are not there yet and changes those that are, so that each field the files name has the value they give, fields that the files named before and no longer name are gone, and all others stay.",
-    examples: "  # What a file describes\n  kubectl apply -f web.yaml\n\n  # From standard input\n  cat web.yaml | kubectl apply -f -",
+    examples: "# What a file describes\nkubectl apply -f web.yaml\n\n# From standard input\ncat web.yaml | kubectl apply -f -",
     usage: "kubectl apply (-f FILENAME | -k DIRECTORY) [options]",
     flags: &[
         FLAGS,
@@ -117,6 +117,7 @@ pub static APPLY: Verb = Verb {
 static EDIT_LAST: Verb = Verb {
     name: "edit-last-applied",
     short: "Edit latest last-applied-configuration annotations of a resource/object",
+    examples: "# In your editor\nkubectl apply edit-last-applied deployment/web",
     usage: "kubectl apply edit-last-applied (RESOURCE/NAME | -f FILENAME) [options]",
     flags: &[
         FILES,
@@ -706,6 +707,7 @@ const LAST_FLAGS: &[Flag] = &[flag("output", 'o', Kind::Str, "yaml", "yaml or js
 static VIEW: Verb = Verb {
     name: "view-last-applied",
     short: "View the latest last-applied-configuration annotations of a resource/object",
+    examples: "# What was applied last\nkubectl apply view-last-applied deployment/web -o json",
     usage: "kubectl apply view-last-applied (TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME) [options]",
     flags: &[LAST_FLAGS, FILES, SELECTOR, ALL],
     run: Some(|c| Box::pin(view(c))),
@@ -747,6 +749,7 @@ const SET_FLAGS: &[Flag] = &[flag(
 static SET_LAST: Verb = Verb {
     name: "set-last-applied",
     short: "Set the last-applied-configuration annotation on a live object to match the contents of a file",
+    examples: "# As if the file had been applied\nkubectl apply set-last-applied -f web.yaml\n\n# Where nothing was applied yet\nkubectl apply set-last-applied -f web.yaml --create-annotation",
     usage: "kubectl apply set-last-applied -f FILENAME [options]",
     flags: &[SET_FLAGS, FILENAME, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(set_last(c))),

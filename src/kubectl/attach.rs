@@ -37,6 +37,7 @@ pub static ATTACH: Verb = Verb {
     name: "attach",
     group: "Troubleshooting and Debugging Commands:",
     short: "Attach to a running container",
+    examples: "# What its first container prints from now on\nkubectl attach web\n\n# A shell that runs in it\nkubectl attach web -c main -it\n\n# Some pod of a deployment\nkubectl attach deploy/web",
     usage: "kubectl attach (POD | TYPE/NAME) -c CONTAINER [options]",
     flags: &[FLAGS, DETACH_KEYS],
     run: Some(|c| Box::pin(run(c))),

@@ -50,7 +50,7 @@ pub static AUTOSCALE: Verb = Verb {
     name: "autoscale",
     group: "Deploy Commands:",
     short: "Auto-scale a deployment, replica set, stateful set, or replication controller",
-    examples: "  # Between two and five pods, at 80% of the requested CPU\n  kubectl autoscale deployment web --min=2 --max=5 --cpu=80%",
+    examples: "# Between two and five pods, at 80% of the requested CPU\nkubectl autoscale deployment web --min=2 --max=5 --cpu=80%",
     usage: "kubectl autoscale (-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu=CPU] [--memory=MEMORY] [options]",
     flags: &[
         FLAGS,

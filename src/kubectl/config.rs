@@ -40,6 +40,7 @@ pub static CONFIG: Verb = Verb {
 static CURRENT: Verb = Verb {
     name: "current-context",
     short: "Display the current-context",
+    examples: "# Its name\nkubectl config current-context",
     usage: "kubectl config current-context [flags] [options]",
     run: Some(|c| Box::pin(current(c))),
     ..VERB
@@ -47,6 +48,7 @@ static CURRENT: Verb = Verb {
 static DELETE_CLUSTER: Verb = Verb {
     name: "delete-cluster",
     short: "Delete the specified cluster from the kubeconfig",
+    examples: "# Forget a cluster\nkubectl config delete-cluster old",
     usage: "kubectl config delete-cluster NAME [options]",
     run: Some(|c| Box::pin(remove(c, "clusters", "cluster"))),
     ..VERB
@@ -54,6 +56,7 @@ static DELETE_CLUSTER: Verb = Verb {
 static DELETE_CONTEXT: Verb = Verb {
     name: "delete-context",
     short: "Delete the specified context from the kubeconfig",
+    examples: "# Forget a context\nkubectl config delete-context old",
     usage: "kubectl config delete-context NAME [options]",
     run: Some(|c| Box::pin(remove(c, "contexts", "context"))),
     ..VERB
@@ -61,6 +64,7 @@ static DELETE_CONTEXT: Verb = Verb {
 static DELETE_USER: Verb = Verb {
     name: "delete-user",
     short: "Delete the specified user from the kubeconfig",
+    examples: "# Forget a user\nkubectl config delete-user ann",
     usage: "kubectl config delete-user NAME [options]",
     run: Some(|c| Box::pin(remove(c, "users", "user"))),
     ..VERB
@@ -68,6 +72,7 @@ static DELETE_USER: Verb = Verb {
 static GET_CLUSTERS: Verb = Verb {
     name: "get-clusters",
     short: "Display clusters defined in the kubeconfig",
+    examples: "# Their names\nkubectl config get-clusters",
     usage: "kubectl config get-clusters [flags] [options]",
     run: Some(|c| Box::pin(names(c, "clusters"))),
     ..VERB
@@ -75,6 +80,7 @@ static GET_CLUSTERS: Verb = Verb {
 static GET_USERS: Verb = Verb {
     name: "get-users",
     short: "Display users defined in the kubeconfig",
+    examples: "# Their names\nkubectl config get-users",
     usage: "kubectl config get-users [flags] [options]",
     run: Some(|c| Box::pin(names(c, "users"))),
     ..VERB
@@ -82,6 +88,7 @@ static GET_USERS: Verb = Verb {
 static GET_CONTEXTS: Verb = Verb {
     name: "get-contexts",
     short: "Describe one or many contexts",
+    examples: "# All, with a star at the present one\nkubectl config get-contexts\n\n# One of them\nkubectl config get-contexts kubernetes-admin@kubernetes",
     usage: "kubectl config get-contexts [(-o|--output=)name)] [options]",
     flags: &[&[
         flag(
@@ -99,6 +106,7 @@ static GET_CONTEXTS: Verb = Verb {
 static RENAME: Verb = Verb {
     name: "rename-context",
     short: "Rename a context from the kubeconfig file",
+    examples: "# A shorter name\nkubectl config rename-context kubernetes-admin@kubernetes home",
     usage: "kubectl config rename-context CONTEXT_NAME NEW_NAME [options]",
     run: Some(|c| Box::pin(rename(c))),
     ..VERB
@@ -106,6 +114,7 @@ static RENAME: Verb = Verb {
 static SET: Verb = Verb {
     name: "set",
     short: "Set an individual value in a kubeconfig file",
+    examples: "# Where the cluster is\nkubectl config set clusters.kubernetes.server https://10.0.0.1:6443\n\n# The namespace of a context\nkubectl config set contexts.home.namespace shop",
     usage: "kubectl config set PROPERTY_NAME PROPERTY_VALUE [options]",
     flags: &[&[flag(
         "set-raw-bytes",
@@ -113,14 +122,14 @@ static SET: Verb = Verb {
         Kind::Bool,
         "false",
         "The value of a []byte field is raw.",
-    )
-    .but("not simulated")]],
+    )]],
     run: Some(|c| Box::pin(set(c))),
     ..VERB
 };
 static UNSET: Verb = Verb {
     name: "unset",
     short: "Unset an individual value in a kubeconfig file",
+    examples: "# No namespace of its own\nkubectl config unset contexts.home.namespace",
     usage: "kubectl config unset PROPERTY_NAME [options]",
     run: Some(|c| Box::pin(unset(c))),
     ..VERB
@@ -129,6 +138,7 @@ static USE: Verb = Verb {
     name: "use-context",
     aliases: &["use"],
     short: "Set the current-context in a kubeconfig file",
+    examples: "# Work with it from now on\nkubectl config use-context home",
     usage: "kubectl config use-context CONTEXT_NAME [options]",
     run: Some(|c| Box::pin(use_context(c))),
     ..VERB
@@ -136,6 +146,7 @@ static USE: Verb = Verb {
 static SET_CONTEXT: Verb = Verb {
     name: "set-context",
     short: "Set a context entry in kubeconfig",
+    examples: "# Another namespace from now on\nkubectl config set-context --current --namespace=shop\n\n# A new one\nkubectl config set-context ann --cluster=kubernetes --user=ann",
     usage: "kubectl config set-context [NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace] [options]",
     flags: &[&[
         flag("cluster", '\0', Kind::Str, "", "The cluster of the context."),
@@ -181,22 +192,10 @@ const CLUSTER_FLAGS: &[Flag] = &[
 static SET_CLUSTER: Verb = Verb {
     name: "set-cluster",
     short: "Set a cluster entry in kubeconfig",
+    examples: "# A cluster and its authority\nkubectl config set-cluster test --server=https://10.0.0.1:6443 --certificate-authority=ca.crt --embed-certs",
     usage: "kubectl config set-cluster NAME [--server=server] [--certificate-authority=path/to/certificate/authority] [--insecure-skip-tls-verify=true] [--tls-server-name=example.com] [options]",
     flags: &[CLUSTER_FLAGS],
-    run: Some(|c| {
-        Box::pin(set_entry(
-            c,
-            "clusters",
-            "cluster",
-            &[
-                ("server", "server"),
-                ("certificate-authority", "certificate-authority"),
-                ("insecure-skip-tls-verify", "insecure-skip-tls-verify"),
-                ("tls-server-name", "tls-server-name"),
-                ("proxy-url", "proxy-url"),
-            ],
-        ))
-    }),
+    run: Some(|c| Box::pin(set_cluster(c))),
     ..VERB
 };
 /// What plugins for credentials would need.
@@ -288,27 +287,16 @@ const USER_FLAGS: &[Flag] = &[
 static SET_CREDENTIALS: Verb = Verb {
     name: "set-credentials",
     short: "Set a user entry in kubeconfig",
+    examples: "# By certificate\nkubectl config set-credentials ann --client-certificate=ann.crt --client-key=ann.key --embed-certs=true\n\n# By token\nkubectl config set-credentials web --token=$TOKEN",
     usage: "kubectl config set-credentials NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] [--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value] [options]",
     flags: &[USER_FLAGS],
-    run: Some(|c| {
-        Box::pin(set_entry(
-            c,
-            "users",
-            "user",
-            &[
-                ("client-certificate", "client-certificate"),
-                ("client-key", "client-key"),
-                ("token", "token"),
-                ("username", "username"),
-                ("password", "password"),
-            ],
-        ))
-    }),
+    run: Some(|c| Box::pin(set_credentials(c))),
     ..VERB
 };
 static VIEW: Verb = Verb {
     name: "view",
     short: "Display merged kubeconfig settings or a specified kubeconfig file",
+    examples: "# All of it, without secrets\nkubectl config view\n\n# The present context's part, with them\nkubectl config view --minify --raw\n\n# A user's password\nkubectl config view --raw -o jsonpath='{.users[?(@.name==\"ann\")].user.password}'",
     usage: "kubectl config view [flags] [options]",
     flags: &[
         &[
@@ -365,7 +353,10 @@ async fn names(cmd: &Cmd, list: &str) -> Result<(), Error> {
 async fn contexts(cmd: &Cmd) -> Result<(), Error> {
     let by_name = cmd.flags.str("output") == "name";
     if !cmd.flags.str("output").is_empty() && !by_name {
-        return Err(Error::plain("output must be one of '' or 'name'"));
+        return Err(Error::plain(format!(
+            "--output {} is not available in kubectl config get-contexts; resetting to default output format",
+            cmd.flags.str("output")
+        )));
     }
     let mut all: Vec<&Value> = cmd.config.value.get("contexts").items().iter().collect();
     all.arrange_by(|a, b| a.str_at(&["name"]).cmp(b.str_at(&["name"])));
@@ -402,10 +393,43 @@ async fn contexts(cmd: &Cmd) -> Result<(), Error> {
     Error::all(errors)
 }
 
+/// The help, and that these are not the arguments it wants.
+fn unexpected(cmd: &Cmd) -> Error {
+    cmd.out(super::help::help(cmd.verb, &cmd.path));
+    // One of them begins without a capital.
+    let unexpected = if cmd.verb.name == "set-credentials" {
+        "unexpected"
+    } else {
+        "Unexpected"
+    };
+    Error::plain(format!("{unexpected} args: [{}]", cmd.args.join(" ")))
+}
+
 /// The kubeconfig with changes, written.
 fn write(cmd: &Cmd, change: impl FnOnce(&mut Value)) -> Result<(), Error> {
     let mut config: Kubeconfig = cmd.config.clone();
     change(&mut config.value);
+    // Fields that a kubeconfig always has.
+    for (list, key, fields) in [
+        ("clusters", "cluster", &["server"][..]),
+        ("contexts", "context", &["cluster", "user"]),
+        ("users", "user", &[]),
+    ] {
+        if config.value.get(list).is_empty() {
+            config.value.set(&[list], Value::Null);
+            continue;
+        }
+        for e in config.value.at_mut(&[list]).list_mut() {
+            for field in fields {
+                if !e.get(key).has(field) {
+                    e.set(&[key, field], "");
+                }
+            }
+        }
+    }
+    if !config.value.has("current-context") {
+        config.value.set(&["current-context"], "");
+    }
     config.save(&cmd.cx)
 }
 
@@ -423,8 +447,11 @@ fn entry<'a>(config: &'a mut Value, list: &str, key: &str, name: &str) -> Option
 
 async fn use_context(cmd: &Cmd) -> Result<(), Error> {
     let [name] = cmd.args.as_slice() else {
-        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+        return Err(unexpected(cmd));
     };
+    if name.is_empty() {
+        return Err(Error::plain("empty context names are not allowed"));
+    }
     if cmd.config.entry("contexts", name).is_none() {
         return Err(Error::plain(format!("no context exists with the name: {name:?}")));
     }
@@ -436,15 +463,18 @@ async fn use_context(cmd: &Cmd) -> Result<(), Error> {
 async fn set_context(cmd: &Cmd) -> Result<(), Error> {
     let current = cmd.flags.bool("current");
     let name = match (cmd.args.as_slice(), current) {
-        ([name], false) => name.clone(),
+        ([_], true) => {
+            return Err(Error::plain("you cannot specify both a context name and --current"));
+        }
+        ([name], false) if !name.is_empty() => name.clone(),
         ([], true) => match cmd.config.value.str_at(&["current-context"]) {
             "" => return Err(Error::plain("no current context is set")),
             name => name.to_owned(),
         },
-        ([], false) => {
+        ([], false) | ([_], false) => {
             return Err(Error::plain("you must specify a non-empty context name or --current"));
         }
-        _ => return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" ")))),
+        _ => return Err(unexpected(cmd)),
     };
     let exists = cmd.config.entry("contexts", &name).is_some();
     write(cmd, |c| {
@@ -463,32 +493,220 @@ async fn set_context(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
-async fn set_entry(cmd: &Cmd, list: &str, key: &str, fields: &[(&str, &str)]) -> Result<(), Error> {
+/// A file's text in base64, as a kubeconfig holds it; empty when it cannot be read.
+fn embedded(cmd: &Cmd, file: &str) -> String {
+    let bytes = cmd.cx.files.read(&cmd.cx.path(file)).unwrap_or_default();
+    crate::value::base64::encode(&*bytes)
+}
+
+/// A file that a kubeconfig names: relative to the kubeconfig when it is below its folder.
+fn beside(cmd: &Cmd, file: &str) -> String {
+    let whole = cmd.cx.path(file);
+    let folder = format!("{}/", crate::shell::dir_name(&cmd.config.path));
+    whole.strip_prefix(&folder).map_or(whole.clone(), str::to_owned)
+}
+
+/// `--certificate-authority`, `--client-certificate` or `--client-key`, as a file or with its content.
+fn certificate(cmd: &Cmd, entry: &mut Value, flag: &str) {
+    if !cmd.flags.has(flag) {
+        return;
+    }
+    let (file, data) = (cmd.flags.str(flag), format!("{flag}-data"));
+    if cmd.flags.bool("embed-certs") {
+        entry.set_or_remove(&[&data], embedded(cmd, file));
+        entry.remove(&[flag]);
+    } else {
+        entry.set(&[flag], beside(cmd, file));
+        entry.remove(&[&data]);
+    }
+}
+
+/// Whether the files to embed are there.
+fn embeddable(cmd: &Cmd, flags: &[&str]) -> Result<(), Error> {
+    if !cmd.flags.bool("embed-certs") {
+        return Ok(());
+    }
+    if flags.iter().all(|f| cmd.flags.str(f).is_empty()) {
+        let names: Vec<String> = flags.iter().map(|f| format!("--{f}")).collect();
+        return Err(Error::plain(format!(
+            "you must specify a {} to embed",
+            names.join(" or ")
+        )));
+    }
+    for flag in flags {
+        let file = cmd.flags.str(flag);
+        if !file.is_empty() && !cmd.cx.files.exists(&cmd.cx.path(file)) {
+            return Err(Error::plain(format!(
+                "could not stat {flag} file {file}: stat {file}: no such file or directory"
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn set_cluster(cmd: &Cmd) -> Result<(), Error> {
     let [name] = cmd.args.as_slice() else {
-        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+        return Err(unexpected(cmd));
     };
+    let insecure = cmd.flags.bool("insecure-skip-tls-verify");
+    if name.is_empty() {
+        return Err(Error::plain("you must specify a non-empty cluster name"));
+    }
+    if insecure && !cmd.flags.str("certificate-authority").is_empty() {
+        return Err(Error::plain(
+            "you cannot specify a certificate authority and insecure mode at the same time",
+        ));
+    }
+    embeddable(cmd, &["certificate-authority"])?;
     write(cmd, |c| {
-        if let Some(e) = entry(c, list, key, name) {
-            for (flag, field) in fields {
-                if !cmd.flags.has(flag) {
-                    continue;
-                }
-                let text = cmd.flags.str(flag);
-                match (*field, parse_bool(text)) {
-                    ("insecure-skip-tls-verify", Some(on)) => e.set_or_remove(&[key, field], on),
-                    _ => e.set_or_remove(&[key, field], text),
-                }
+        let Some(e) = entry(c, "clusters", "cluster", name) else {
+            return;
+        };
+        let e = e.at_mut(&["cluster"]);
+        if cmd.flags.has("server") {
+            e.set(&["server"], cmd.flags.str("server"));
+            e.remove(&["tls-server-name"]);
+        }
+        for flag in ["tls-server-name", "proxy-url"] {
+            if cmd.flags.has(flag) {
+                e.set_or_remove(&[flag], cmd.flags.str(flag));
             }
         }
+        if cmd.flags.has("insecure-skip-tls-verify") {
+            e.set_or_remove(&["insecure-skip-tls-verify"], insecure);
+            if insecure {
+                e.remove(&["certificate-authority"]);
+                e.remove(&["certificate-authority-data"]);
+            }
+        }
+        if cmd.flags.has("certificate-authority") {
+            certificate(cmd, e, "certificate-authority");
+            e.remove(&["insecure-skip-tls-verify"]);
+        }
     })?;
-    let said = if list == "clusters" { "Cluster" } else { "User" };
-    cmd.say(format!("{said} {name:?} set."));
+    cmd.say(format!("Cluster {name:?} set."));
     Ok(())
+}
+
+/// `NAME=VALUE` pairs of a flag, and the names of `NAME-`.
+fn pairs_of(cmd: &Cmd, flag: &str) -> (Vec<(String, String)>, Vec<String>) {
+    let (mut set, mut gone) = (Vec::new(), Vec::new());
+    for pair in cmd.flags.all(flag) {
+        match pair.split_once('=') {
+            Some((k, v)) => set.push((k.to_owned(), v.to_owned())),
+            None => gone.push(pair.trim_end_matches('-').to_owned()),
+        }
+    }
+    set.arrange();
+    (set, gone)
+}
+
+async fn set_credentials(cmd: &Cmd) -> Result<(), Error> {
+    let [name] = cmd.args.as_slice() else {
+        return Err(unexpected(cmd));
+    };
+    if name.is_empty() {
+        return Err(Error::plain("you must specify a non-empty user name"));
+    }
+    let given = |flag: &str| !cmd.flags.str(flag).is_empty();
+    let (token, basic) = (given("token"), given("username") || given("password"));
+    if token && basic {
+        return Err(Error::plain(
+            "you cannot specify more than one authentication method at the same time: --token, --username/--password",
+        ));
+    }
+    embeddable(cmd, &["client-certificate", "client-key"])?;
+    write(cmd, |c| {
+        let Some(e) = entry(c, "users", "user", name) else {
+            return;
+        };
+        let e = e.at_mut(&["user"]);
+        certificate(cmd, e, "client-certificate");
+        certificate(cmd, e, "client-key");
+        for flag in ["token", "username", "password"] {
+            if cmd.flags.has(flag) {
+                e.set_or_remove(&[flag], cmd.flags.str(flag));
+            }
+        }
+        if given("auth-provider") && e.at(&["auth-provider"]).str_at(&["name"]) != cmd.flags.str("auth-provider") {
+            e.set(
+                &["auth-provider"],
+                obj! { "config": Value::Null, "name": cmd.flags.str("auth-provider") },
+            );
+        }
+        if e.has("auth-provider") {
+            let (set, gone) = pairs_of(cmd, "auth-provider-arg");
+            for k in gone {
+                e.remove(&["auth-provider", "config", &k]);
+            }
+            for (k, v) in set {
+                e.set(&["auth-provider", "config", &k], v);
+            }
+        }
+        if given("exec-command") {
+            e.set(&["exec", "command"], cmd.flags.str("exec-command"));
+            e.set(&["exec", "args"], Value::Null);
+        }
+        if e.has("exec") {
+            exec_plugin(cmd, e.at_mut(&["exec"]));
+        }
+        if token {
+            e.remove(&["username"]);
+            e.remove(&["password"]);
+        } else if basic {
+            e.remove(&["token"]);
+        }
+    })?;
+    cmd.say(format!("User {name:?} set."));
+    Ok(())
+}
+
+/// The command that gives a user's credentials.
+fn exec_plugin(cmd: &Cmd, exec: &mut Value) {
+    if cmd.flags.has("exec-api-version") {
+        exec.set(&["apiVersion"], cmd.flags.str("exec-api-version"));
+    }
+    if cmd.flags.has("exec-arg") {
+        let words: Value = cmd
+            .flags
+            .all("exec-arg")
+            .iter()
+            .map(|w| Value::from(w.as_str()))
+            .collect();
+        exec.set(&["args"], words);
+    }
+    if cmd.flags.has("exec-interactive-mode") {
+        exec.set(&["interactiveMode"], cmd.flags.str("exec-interactive-mode"));
+    }
+    if cmd.flags.has("exec-provide-cluster-info") {
+        exec.set(&["provideClusterInfo"], cmd.flags.bool("exec-provide-cluster-info"));
+    }
+    let (set, gone) = pairs_of(cmd, "exec-env");
+    let mut env = exec.get("env").items().to_vec();
+    env.retain(|e| !gone.iter().any(|g| e.str_at(&["name"]) == g));
+    for (k, v) in set {
+        match env.iter_mut().find(|e| e.str_at(&["name"]) == k) {
+            Some(e) => e.set(&["value"], v),
+            None => env.push(obj! { "name": k, "value": v }),
+        }
+    }
+    // Fields that a kubeconfig always writes.
+    let env = if env.is_empty() { Value::Null } else { env.into() };
+    exec.set(&["env"], env);
+    for (field, usual) in [("args", Value::Null), ("provideClusterInfo", Value::Bool(false))] {
+        if !exec.has(field) {
+            exec.set(&[field], usual);
+        }
+    }
 }
 
 async fn remove(cmd: &Cmd, list: &str, what: &str) -> Result<(), Error> {
     let [name] = cmd.args.as_slice() else {
-        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+        if what == "user" {
+            return Err(Error::usage("user to delete is required"));
+        }
+        cmd.out(super::help::help(cmd.verb, &cmd.path));
+        return Ok(());
     };
     if cmd.config.entry(list, name).is_none() {
         return Err(Error::plain(format!(
@@ -510,7 +728,7 @@ async fn remove(cmd: &Cmd, list: &str, what: &str) -> Result<(), Error> {
 
 async fn rename(cmd: &Cmd) -> Result<(), Error> {
     let [old, new] = cmd.args.as_slice() else {
-        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+        return Err(unexpected(cmd));
     };
     if cmd.config.entry("contexts", old).is_none() {
         return Err(Error::plain(format!(
@@ -536,47 +754,145 @@ async fn rename(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
-/// `contexts.NAME.namespace` as list, entry's key, name and field. Names may hold dots.
-fn property<'a>(config: &Value, path: &'a str) -> Option<(&'static str, &'static str, String, &'a str)> {
-    let (list, rest) = path.split_once('.')?;
-    let (list, key) = match list {
-        "clusters" => ("clusters", "cluster"),
-        "contexts" => ("contexts", "context"),
-        "users" => ("users", "user"),
-        _ => return None,
-    };
-    for e in config.get(list).items() {
-        let name = e.str_at(&["name"]);
-        if rest == name {
-            return Some((list, key, name.to_owned(), ""));
-        }
-        if let Some(field) = rest.strip_prefix(name).and_then(|r| r.strip_prefix('.')) {
-            return Some((list, key, name.to_owned(), field));
+/// What `config set` can change: the lists of a kubeconfig, the key and the Go type of their entries, and
+/// the entries' fields with the types of their values.
+type Fields = &'static [(&'static str, Of)];
+const LISTS: &[(&str, &str, Fields)] = &[
+    (
+        "clusters",
+        "cluster",
+        &[
+            ("server", Of::Text),
+            ("tls-server-name", Of::Text),
+            ("insecure-skip-tls-verify", Of::Bool),
+            ("certificate-authority", Of::Text),
+            ("certificate-authority-data", Of::Bytes),
+            ("proxy-url", Of::Text),
+            ("disable-compression", Of::Bool),
+        ],
+    ),
+    (
+        "users",
+        "user",
+        &[
+            ("client-certificate", Of::Text),
+            ("client-certificate-data", Of::Bytes),
+            ("client-key", Of::Text),
+            ("client-key-data", Of::Bytes),
+            ("token", Of::Text),
+            ("tokenFile", Of::Text),
+            ("act-as", Of::Text),
+            ("act-as-uid", Of::Text),
+            ("act-as-groups", Of::List),
+            ("username", Of::Text),
+            ("password", Of::Text),
+        ],
+    ),
+    (
+        "contexts",
+        "context",
+        &[("cluster", Of::Text), ("user", Of::Text), ("namespace", Of::Text)],
+    ),
+];
+
+/// The type of a field of a kubeconfig's entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Text,
+    Bool,
+    Bytes,
+    List,
+}
+
+/// A place in a kubeconfig.
+enum Place {
+    /// A field of the kubeconfig itself.
+    Top(&'static str),
+    /// `current-context` is text, `kind` and `apiVersion` are what they are.
+    List(&'static str),
+    Entry(&'static str, String),
+    Field(&'static str, &'static str, String, &'static str, Of),
+}
+
+/// Reads `contexts.NAME.namespace`. Names may hold dots: they end where a field's name follows.
+fn property(path: &str) -> Result<Place, Error> {
+    let parts: Vec<&str> = path.split('.').collect();
+    let first = parts.first().copied().unwrap_or("");
+    for top in ["current-context", "kind", "apiVersion"] {
+        if first == top {
+            return match parts.len() {
+                1 => Ok(Place::Top(top)),
+                _ => Err(Error::plain(format!(
+                    "unable to parse one or more field values of {path}"
+                ))),
+            };
         }
     }
-    let (name, field) = rest.rsplit_once('.').unwrap_or((rest, ""));
-    Some((list, key, name.to_owned(), field))
+    let Some((list, key, fields)) = LISTS.iter().find(|(list, ..)| *list == first) else {
+        return Err(Error::plain(format!("unable to parse {path} after [] at api.Config")));
+    };
+    let rest = parts.get(1..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(Place::List(list));
+    }
+    let at = rest.iter().skip(1).position(|p| fields.iter().any(|(f, _)| f == p));
+    let end = at.map_or(rest.len(), |i| i + 1);
+    let name = rest.get(..end).unwrap_or_default().join(".");
+    let field = rest.get(end).and_then(|p| fields.iter().find(|(f, _)| f == p));
+    match field {
+        None => Ok(Place::Entry(list, name)),
+        Some(_) if rest.len() > end + 1 => Err(Error::plain(format!(
+            "unable to parse one or more field values of {path}"
+        ))),
+        Some((field, of)) => Ok(Place::Field(list, key, name, field, *of)),
+    }
 }
 
 async fn set(cmd: &Cmd) -> Result<(), Error> {
-    let [path, value] = cmd.args.as_slice() else {
-        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+    let [path, text] = cmd.args.as_slice() else {
+        return Err(unexpected(cmd));
     };
-    if path == "current-context" {
-        write(cmd, |c| c.set(&["current-context"], value.as_str()))?;
-    } else {
-        let found = property(&cmd.config.value, path).filter(|p| !p.3.is_empty());
-        let Some((list, key, name, field)) = found else {
-            return Err(Error::plain(format!("unable to locate path {path}")));
-        };
-        write(cmd, |c| {
-            if let Some(e) = entry(c, list, key, &name) {
-                match parse_bool(value).filter(|_| field == "insecure-skip-tls-verify") {
-                    Some(on) => e.set(&[key, field], on),
-                    None => e.set(&[key, field], value.as_str()),
+    match property(path)? {
+        Place::Top("current-context") => write(cmd, |c| c.set(&["current-context"], text.as_str()))?,
+        Place::Top(_) => {}
+        Place::List(list) | Place::Entry(list, _) => {
+            let names: Vec<&str> = cmd
+                .config
+                .value
+                .get(list)
+                .items()
+                .iter()
+                .map(|e| e.str_at(&["name"]))
+                .collect();
+            return Err(Error::plain(format!(
+                "can't set a map to a value: map[{}]",
+                names.join(" ")
+            )));
+        }
+        Place::Field(list, key, name, field, of) => {
+            let value = match of {
+                Of::Text => Value::from(text.as_str()),
+                Of::Bool => Value::Bool(
+                    parse_bool(text)
+                        .ok_or_else(|| Error::plain(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")))?,
+                ),
+                Of::List => return Err(Error::plain("unrecognized slice type. string")),
+                Of::Bytes if cmd.flags.bool("set-raw-bytes") => crate::value::base64::encode(text.as_bytes()).into(),
+                Of::Bytes => {
+                    if let Err(at) = crate::value::base64::try_decode(text) {
+                        return Err(Error::plain(format!(
+                            "error decoding input value: illegal base64 data at input byte {at}"
+                        )));
+                    }
+                    text.as_str().into()
                 }
-            }
-        })?;
+            };
+            write(cmd, |c| {
+                if let Some(e) = entry(c, list, key, &name) {
+                    e.set_or_remove(&[key, field], value);
+                }
+            })?;
+        }
     }
     cmd.say(format!("Property {path:?} set."));
     Ok(())
@@ -584,32 +900,40 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
 
 async fn unset(cmd: &Cmd) -> Result<(), Error> {
     let [path] = cmd.args.as_slice() else {
-        return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
+        return Err(unexpected(cmd));
     };
-    if path == "current-context" {
-        write(cmd, |c| c.set(&["current-context"], ""))?;
-    } else if matches!(path.as_str(), "clusters" | "contexts" | "users") {
-        write(cmd, |c| c.set(&[path], Vec::new()))?;
-    } else {
-        let Some((list, key, name, field)) = property(&cmd.config.value, path) else {
-            return Err(Error::plain(format!("unable to locate path {path}")));
-        };
-        if cmd.config.entry(list, &name).is_none() {
-            return Err(Error::plain(format!("current map key `{name}` is invalid")));
+    match property(path)? {
+        Place::Top("current-context") => write(cmd, |c| c.set(&["current-context"], ""))?,
+        Place::Top(_) => {}
+        Place::List(list) => write(cmd, |c| c.set(&[list], Vec::new()))?,
+        Place::Entry(list, name) => {
+            write(cmd, |c| {
+                c.at_mut(&[list]).list_mut().retain(|e| e.str_at(&["name"]) != name)
+            })?;
         }
-        write(cmd, |c| {
-            if field.is_empty() {
-                c.at_mut(&[list]).list_mut().retain(|e| e.str_at(&["name"]) != name);
-            } else if let Some(e) = entry(c, list, key, &name) {
-                e.remove(&[key, field]);
+        Place::Field(list, key, name, field, _) => {
+            if cmd.config.entry(list, &name).is_none() {
+                return Err(Error::plain(format!("current map key `{name}` is invalid")));
             }
-        })?;
+            write(cmd, |c| {
+                if let Some(e) = entry(c, list, key, &name) {
+                    e.remove(&[key, field]);
+                }
+            })?;
+        }
     }
     cmd.say(format!("Property {path:?} unset."));
     Ok(())
 }
 
 async fn view(cmd: &Cmd) -> Result<(), Error> {
+    if !cmd.args.is_empty() {
+        return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
+    }
+    let printer = output::printer(cmd, output::FORMATS)?;
+    if !cmd.flags.bool("merge") && cmd.flags.str("kubeconfig").is_empty() {
+        return Err(Error::plain("if merge==false a precise file must be specified"));
+    }
     let mut config = cmd.config.value.clone();
     if cmd.flags.bool("minify") {
         let name = cmd.config.current(cmd.flags.str("context")).to_owned();
@@ -628,7 +952,22 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
         }
         config.set(&["current-context"], name);
     }
-    if !cmd.flags.bool("raw") {
+    if cmd.flags.bool("flatten") {
+        for (list, key, files) in [
+            ("clusters", "cluster", &["certificate-authority"][..]),
+            ("users", "user", &["client-certificate", "client-key"]),
+        ] {
+            for e in config.at_mut(&[list]).list_mut() {
+                for f in files {
+                    let file = e.get(key).str_at(&[f]).to_owned();
+                    if !file.is_empty() {
+                        e.set(&[key, &format!("{f}-data")], embedded(cmd, &file));
+                        e.remove(&[key, f]);
+                    }
+                }
+            }
+        }
+    } else if !cmd.flags.bool("raw") {
         for (list, key, fields) in [
             ("clusters", "cluster", &["certificate-authority-data"][..]),
             ("users", "user", &["client-certificate-data", "client-key-data"][..]),
@@ -647,7 +986,7 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
             }
         }
     }
-    match output::printer(cmd, output::FORMATS)? {
+    match printer {
         Some(mut p) => p.print(cmd, &config),
         None => {
             cmd.out(crate::value::yaml::to_yaml(&config));

@@ -40,7 +40,7 @@ pub static CP: Verb = Verb {
     group: "Troubleshooting and Debugging Commands:",
     short: "Copy files and directories to and from containers",
     long: "The container needs tar. For links, wildcards and permissions use kubectl exec and tar by hand.",
-    examples: "  # A directory into a container of a pod\n  kubectl cp /tmp/foo_dir some-pod:/tmp/bar_dir\n\n  # A file from a pod of another namespace\n  kubectl cp some-namespace/some-pod:/tmp/foo /tmp/bar",
+    examples: "# A directory into a container of a pod\nkubectl cp /tmp/foo_dir some-pod:/tmp/bar_dir\n\n# A file from a pod of another namespace\nkubectl cp some-namespace/some-pod:/tmp/foo /tmp/bar",
     usage: "kubectl cp <file-spec-src> <file-spec-dest> [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),

@@ -134,7 +134,7 @@ pub static DEBUG: Verb = Verb {
     short: "Create debugging sessions for troubleshooting workloads and nodes",
     long: "Of a pod: adds an ephemeral container to it, or with --copy-to makes a changed copy. Of a node: starts a pod \
            there that sees the node's files under /host.",
-    examples: "  # A shell beside the containers of a pod\n  kubectl debug web -it --image=busybox --profile=general\n\n  # A copy of a pod with another image, and a shell in it\n  kubectl debug web -it --copy-to=web-debug --set-image=*=busybox -c web --profile=general -- sh\n\n  # A shell on a node\n  kubectl debug node/k8s-node-01 -it --image=busybox --profile=general",
+    examples: "# A shell beside the containers of a pod\nkubectl debug web -it --image=busybox --profile=general\n\n# A copy of a pod with another image, and a shell in it\nkubectl debug web -it --copy-to=web-debug --set-image=*=busybox -c web --profile=general -- sh\n\n# A shell on a node\nkubectl debug node/k8s-node-01 -it --image=busybox --profile=general",
     usage: "kubectl debug (POD | TYPE[[.VERSION].GROUP]/NAME) [ -- COMMAND [args...] ] [options]",
     flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),

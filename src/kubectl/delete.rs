@@ -62,7 +62,7 @@ pub static DELETE: Verb = Verb {
     group: "Basic Commands (Intermediate):",
     short: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
     long: "Pods and some others end gracefully first: their grace period can be changed with --grace-period, or skipped with --force. The command returns when the objects are gone, unless --wait=false.",
-    examples: "  # One pod\n  kubectl delete pod web\n\n  # What a file describes\n  kubectl delete -f web.yaml\n\n  # Everything with a label\n  kubectl delete pods,services -l app=web\n\n  # At once\n  kubectl delete pod web --force",
+    examples: "# One pod\nkubectl delete pod web\n\n# What a file describes\nkubectl delete -f web.yaml\n\n# Everything with a label\nkubectl delete pods,services -l app=web\n\n# At once\nkubectl delete pod web --force",
     usage: "kubectl delete ([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)]) [options]",
     flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, DRY_RUN],
     run: Some(|c| Box::pin(run(c))),

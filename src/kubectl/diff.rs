@@ -44,7 +44,7 @@ pub static DIFF: Verb = Verb {
     group: "Advanced Commands:",
     short: "Diff the live version against a would-be applied version",
     long: "The exit code is 0 without a difference, 1 with one, and above 1 after a failure. KUBECTL_EXTERNAL_DIFF names another program than diff.",
-    examples: "  # A file's objects\n  kubectl diff -f web.yaml",
+    examples: "# A file's objects\nkubectl diff -f web.yaml",
     usage: "kubectl diff -f FILENAME [options]",
     flags: &[FLAGS, FILES, SELECTOR, &[field_manager("kubectl-client-side-apply")]],
     run: Some(|c| Box::pin(run(c))),

@@ -34,7 +34,7 @@ pub static EDIT: Verb = Verb {
     group: "Basic Commands (Intermediate):",
     short: "Edit a resource on the server",
     long: "Opens the editor that KUBE_EDITOR or EDITOR names, or vi, on the object as YAML. What is saved is sent; what the server refuses is opened again with the reason on top.",
-    examples: "  # A service\n  kubectl edit svc/web\n\n  # With another editor\n  KUBE_EDITOR=nano kubectl edit svc/web",
+    examples: "# A service\nkubectl edit svc/web\n\n# With another editor\nKUBE_EDITOR=nano kubectl edit svc/web",
     usage: "kubectl edit (RESOURCE/NAME | -f FILENAME) [options]",
     flags: &[
         FLAGS,

@@ -36,7 +36,7 @@ pub static EVENTS: Verb = Verb {
     name: "events",
     group: "Troubleshooting and Debugging Commands:",
     short: "List events",
-    examples: "  # Of one pod\n  kubectl events --for pod/web\n\n  # Warnings of all namespaces\n  kubectl events --types=Warning -A",
+    examples: "# Of one pod\nkubectl events --for pod/web\n\n# Warnings of all namespaces\nkubectl events --types=Warning -A",
     usage: "kubectl events [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning] [options]",
     flags: &[FLAGS, PRINT, ALL_NAMESPACES, CHUNK],
     run: Some(|c| Box::pin(run(c))),

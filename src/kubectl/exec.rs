@@ -32,7 +32,7 @@ pub static EXEC: Verb = Verb {
     name: "exec",
     group: "Troubleshooting and Debugging Commands:",
     short: "Execute a command in a container",
-    examples: "  # One command\n  kubectl exec web -- date\n\n  # A shell\n  kubectl exec -it web -- sh",
+    examples: "# One command\nkubectl exec web -- date\n\n# A shell\nkubectl exec -it web -- sh",
     usage: "kubectl exec (POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...] [options]",
     flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),

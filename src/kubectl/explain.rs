@@ -18,7 +18,7 @@ pub static EXPLAIN: Verb = Verb {
     short: "Get documentation for a resource",
     title: "Describe fields and structure of various resources.",
     long: "Shows what a kind is for, which fields it has, and of which types they are. A field is named by the way to it:\n\n        <type>.<fieldName>[.<fieldName>]\n        \n The texts are those of the server's OpenAPI documents.\n\nUse \"kubectl api-resources\" for a complete list of supported resources.",
-    examples: "  # What a pod is and which fields it has\n  kubectl explain pods\n  \n  # All fields of a pod, to the last level\n  kubectl explain pods --recursive\n  \n  # What a container's probe can be told\n  kubectl explain pods.spec.containers.livenessProbe\n  \n  # A version of an API that is not the preferred one\n  kubectl explain horizontalpodautoscalers --api-version=autoscaling/v1\n  \n  # The layout of older kubectls\n  kubectl explain deployment --output=plaintext-openapiv2",
+    examples: "# What a pod is and which fields it has\nkubectl explain pods\n\n# All fields of a pod, to the last level\nkubectl explain pods --recursive\n\n# What a container's probe can be told\nkubectl explain pods.spec.containers.livenessProbe\n\n# A version of an API that is not the preferred one\nkubectl explain horizontalpodautoscalers --api-version=autoscaling/v1\n\n# The layout of older kubectls\nkubectl explain deployment --output=plaintext-openapiv2",
     usage: "kubectl explain TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [-o|--output=plaintext|plaintext-openapiv2] [options]",
     flags: &[&[
         flag(

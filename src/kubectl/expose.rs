@@ -99,7 +99,7 @@ pub static EXPOSE: Verb = Verb {
     group: "Basic Commands (Beginner):",
     short: "Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service",
     long: "Pods, services, replication controllers, deployments and replica sets can be exposed.",
-    examples: "  # A service for a deployment\n  kubectl expose deployment web --port=80 --target-port=8080\n\n  # Reachable on every node\n  kubectl expose deployment web --type=NodePort --port=80",
+    examples: "# A service for a deployment\nkubectl expose deployment web --port=80 --target-port=8080\n\n# Reachable on every node\nkubectl expose deployment web --type=NodePort --port=80",
     usage: "kubectl expose (-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type] [options]",
     flags: &[
         FLAGS,

@@ -85,7 +85,7 @@ pub static GET: Verb = Verb {
     group: "Basic Commands (Intermediate):",
     short: "Display one or many resources",
     long: "Shows what the cluster has of one or several types, as a table or in another format.",
-    examples: "  # All pods of the namespace\n  kubectl get pods\n\n  # With their addresses and nodes\n  kubectl get pods -o wide\n\n  # One deployment as YAML\n  kubectl get deployment web -o yaml\n\n  # Follow what happens\n  kubectl get pods -w",
+    examples: "# All pods of the namespace\nkubectl get pods\n\n# With their addresses and nodes\nkubectl get pods -o wide\n\n# One deployment as YAML\nkubectl get deployment web -o yaml\n\n# Follow what happens\nkubectl get pods -w",
     usage: "kubectl get [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags] [options]",
     flags: &[
         FLAGS,

@@ -6,6 +6,9 @@ use super::options::GLOBAL;
 use super::root::ROOT;
 use crate::flat::Arrange;
 
+/// Stands in the list although it is empty: plugins are found when they are called.
+const PLUGINS: &str = "Subcommands provided by plugins:";
+
 /// The groups of commands, as the root's help lists them.
 const GROUPS: &[&str] = &[
     "Basic Commands (Beginner):",
@@ -15,6 +18,7 @@ const GROUPS: &[&str] = &[
     "Troubleshooting and Debugging Commands:",
     "Advanced Commands:",
     "Settings Commands:",
+    PLUGINS,
     "Other Commands:",
 ];
 
@@ -92,7 +96,10 @@ pub fn help(verb: &Verb, path: &str) -> String {
         text.push_str(&format!("\nAliases:\n{}, {}\n", verb.name, verb.aliases.join(", ")));
     }
     if !verb.examples.is_empty() {
-        text.push_str(&format!("\nExamples:\n{}\n", verb.examples));
+        text.push_str("\nExamples:\n");
+        for line in verb.examples.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
     }
     if !verb.subs.is_empty() {
         let mut subs: Vec<&Verb> = verb.subs.to_vec();
@@ -169,7 +176,7 @@ fn groups() -> String {
     let mut text = String::new();
     for group in GROUPS {
         let list: Vec<&Verb> = ROOT.subs.iter().copied().filter(|v| v.group == *group).collect();
-        if !list.is_empty() {
+        if !list.is_empty() || *group == PLUGINS {
             text.push_str(&format!("\n{group}\n{}", commands(&list, 13)));
         }
     }
@@ -179,8 +186,8 @@ fn groups() -> String {
 /// What `kubectl help WORDS` says of words that are no command.
 pub fn unknown_topic(words: &[String]) -> String {
     format!(
-        "Unknown help topic [`{}`]\n\n{}\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n",
-        words.join(" "),
+        "Unknown help topic [{}]\n\n{}\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n",
+        words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" "),
         groups()
     )
 }
@@ -192,6 +199,7 @@ pub fn markdown() -> String {
         .subs
         .iter()
         .rev()
+        .filter(|v| !v.name.starts_with("__"))
         .map(|v| (*v, format!("kubectl {}", v.name)))
         .collect();
     while let Some((verb, path)) = walk.pop() {

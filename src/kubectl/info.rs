@@ -1,4 +1,4 @@
-//! `kubectl version`, `cluster-info`, `api-resources`, `api-versions`, `plugin`, `completion`, `top`.
+//! `kubectl version`, `cluster-info`, `api-resources`, `api-versions`, `plugin`.
 
 use std::rc::Rc;
 
@@ -15,6 +15,7 @@ pub static VERSION: Verb = Verb {
     name: "version",
     group: "Other Commands:",
     short: "Print the client and server version information",
+    examples: "# Of client and server\nkubectl version",
     usage: "kubectl version [flags] [options]",
     flags: &[&[
         flag("client", '\0', Kind::Bool, "false", "Only the client's version."),
@@ -71,17 +72,10 @@ pub static CLUSTER_INFO: Verb = Verb {
     group: "Cluster Management Commands:",
     short: "Display cluster information",
     long: "Shows the addresses of the control plane and of services with the label kubernetes.io/cluster-service=true.",
+    examples: "# The addresses\nkubectl cluster-info",
     usage: "kubectl cluster-info [flags] [options]",
-    subs: &[&DUMP],
+    subs: &[&super::dump::DUMP],
     run: Some(|c| Box::pin(cluster_info(c))),
-    ..VERB
-};
-
-static DUMP: Verb = Verb {
-    name: "dump",
-    short: "Dump relevant information for debugging and diagnosis",
-    missing: "the dump; use kubectl get -A -o yaml",
-    run: Some(|c| Box::pin(not_simulated(c))),
     ..VERB
 };
 
@@ -144,6 +138,7 @@ pub static API_RESOURCES: Verb = Verb {
     name: "api-resources",
     group: "Other Commands:",
     short: "Print the supported API resources on the server",
+    examples: "# Every type\nkubectl api-resources\n\n# With their verbs\nkubectl api-resources -o wide\n\n# Of one group, outside of namespaces\nkubectl api-resources --api-group=rbac.authorization.k8s.io --namespaced=false",
     usage: "kubectl api-resources [flags] [options]",
     flags: &[&[
         flag("api-group", '\0', Kind::Str, "", "Only those of this API group."),
@@ -200,10 +195,8 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
         cmd.discovery.refresh(&cmd.client)
     };
     let mut list: Vec<Rc<Resource>> = Vec::new();
-    for r in all.iter() {
-        let fits = !r.name.contains('/')
-            && !r.verbs.is_empty()
-            && group.is_none_or(|g| &*r.group == g)
+    for r in super::complete::listed(&all).iter() {
+        let fits = group.is_none_or(|g| &*r.group == g)
             && namespaced.is_none_or(|n| r.namespaced == n)
             && cmd.flags.all("verbs").iter().all(|v| r.can(v))
             && cmd
@@ -211,19 +204,14 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
                 .all("categories")
                 .iter()
                 .all(|c| r.categories.iter().any(|x| &**x == c));
-        // Only the preferred version of a group is shown: the first.
-        let preferred = !all
-            .iter()
-            .take_while(|o| !Rc::ptr_eq(o, r))
-            .any(|o| o.group == r.group && o.version != r.version);
-        if fits && preferred {
+        if fits {
             list.push(r.clone());
         }
     }
     match sort {
         "kind" => list.arrange_by(|a, b| a.kind.cmp(&b.kind)),
         "name" => list.arrange_by(|a, b| a.name.cmp(&b.name)),
-        _ => list.arrange_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name))),
+        _ => {}
     }
     let join = |words: &[Rc<str>]| words.iter().map(|w| w.to_string()).collect::<Vec<_>>().join(",");
     if matches!(output, "json" | "yaml" | "kyaml") {
@@ -284,6 +272,7 @@ pub static API_VERSIONS: Verb = Verb {
     name: "api-versions",
     group: "Other Commands:",
     short: "Print the supported API versions on the server, in the form of \"group/version\"",
+    examples: "# All of them\nkubectl api-versions",
     usage: "kubectl api-versions [options]",
     run: Some(|c| Box::pin(api_versions(c))),
     ..VERB
@@ -308,6 +297,7 @@ pub static PLUGIN: Verb = Verb {
     group: "Other Commands:",
     short: "Provides utilities for interacting with plugins",
     long: "A command kubectl-NAME on the path is run as kubectl NAME.",
+    examples: "# Those on the path\nkubectl plugin list",
     usage: "kubectl plugin [flags] [options]",
     subs: &[&PLUGIN_LIST],
     ..VERB
@@ -316,6 +306,7 @@ pub static PLUGIN: Verb = Verb {
 static PLUGIN_LIST: Verb = Verb {
     name: "list",
     short: "List all visible plugin executables on a user's PATH",
+    examples: "# Their files\nkubectl plugin list\n\n# Their names\nkubectl plugin list --name-only",
     usage: "kubectl plugin list [flags] [options]",
     flags: &[&[flag("name-only", '\0', Kind::Bool, "false", "Names instead of paths.")]],
     run: Some(|c| Box::pin(plugins(c))),
@@ -344,35 +335,4 @@ async fn plugins(cmd: &Cmd) -> Result<(), Error> {
         cmd.say(f);
     }
     Ok(())
-}
-
-pub static COMPLETION: Verb = Verb {
-    name: "completion",
-    group: "Settings Commands:",
-    short: "Output shell completion code for the specified shell (bash, zsh, fish, or powershell)",
-    usage: "kubectl completion SHELL [options]",
-    missing: "completion scripts: the terminal here completes kubectl by itself",
-    run: Some(|c| Box::pin(completion(c))),
-    ..VERB
-};
-
-async fn completion(cmd: &Cmd) -> Result<(), Error> {
-    match cmd.args.as_slice() {
-        [] => Err(Error::usage("Shell not specified.")),
-        [shell] if matches!(shell.as_str(), "bash" | "zsh" | "fish" | "powershell") => {
-            // Sourcing a comment is harmless, so that `source <(kubectl completion bash)` works.
-            cmd.say("# The terminal completes kubectl by itself: no script is needed here.");
-            Ok(())
-        }
-        [shell] => Err(Error::usage(format!("Unsupported shell type {shell:?}."))),
-        _ => Err(Error::usage("Too many arguments. Expected only the shell type.")),
-    }
-}
-
-/// What a verb answers that is not simulated.
-///
-/// # Errors
-/// Always: a plain sentence.
-pub async fn not_simulated(cmd: &Cmd) -> Result<(), Error> {
-    Err(Error::plain(format!("{} is not simulated yet", cmd.path)))
 }

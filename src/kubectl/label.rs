@@ -34,7 +34,7 @@ pub static LABEL: Verb = Verb {
     group: "Settings Commands:",
     short: "Update the labels on a resource",
     long: "Sets labels with KEY=VALUE and removes them with KEY-.",
-    examples: "  # Set\n  kubectl label pod web tier=front\n\n  # Replace\n  kubectl label --overwrite pod web tier=back\n\n  # Remove\n  kubectl label pod web tier-",
+    examples: "# Set\nkubectl label pod web tier=front\n\n# Replace\nkubectl label --overwrite pod web tier=back\n\n# Remove\nkubectl label pod web tier-",
     usage: "kubectl label [--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] [options]",
     flags: &[
         FLAGS,
@@ -57,7 +57,7 @@ pub static ANNOTATE: Verb = Verb {
     group: "Settings Commands:",
     short: "Update the annotations on a resource",
     long: "Sets annotations with KEY=VALUE and removes them with KEY-.",
-    examples: "  # Set\n  kubectl annotate deployment web kubernetes.io/change-cause='first version'\n\n  # Remove\n  kubectl annotate deployment web kubernetes.io/change-cause-",
+    examples: "# Set\nkubectl annotate deployment web kubernetes.io/change-cause='first version'\n\n# Remove\nkubectl annotate deployment web kubernetes.io/change-cause-",
     usage: "kubectl annotate [--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] [options]",
     flags: &[
         FLAGS,

@@ -118,7 +118,7 @@ pub static LOGS: Verb = Verb {
     name: "logs",
     group: "Troubleshooting and Debugging Commands:",
     short: "Print the logs for a container in a pod",
-    examples: "  # Of a pod with one container\n  kubectl logs web\n\n  # Follow\n  kubectl logs -f web\n\n  # Of the run before the last crash\n  kubectl logs -p web\n\n  # Of all pods with a label\n  kubectl logs -l app=web --prefix",
+    examples: "# Of a pod with one container\nkubectl logs web\n\n# Follow\nkubectl logs -f web\n\n# Of the run before the last crash\nkubectl logs -p web\n\n# Of all pods with a label\nkubectl logs -l app=web --prefix",
     usage: "kubectl logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER] [options]",
     flags: &[FLAGS, SELECTOR],
     run: Some(|c| Box::pin(run(c))),

@@ -22,6 +22,7 @@ mod delete;
 pub mod describe;
 mod diff;
 mod discovery;
+mod dump;
 mod edit;
 mod error;
 mod events;
@@ -34,6 +35,7 @@ mod get;
 mod help;
 mod info;
 mod kubeconfig;
+mod kuberc;
 mod kustomize;
 mod label;
 mod logs;
@@ -151,8 +153,15 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
 
 /// Runs kubectl.
 async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Discovery>) -> i32 {
-    let (verb, path, rest) = find(cx.rest());
     let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
+    let line = match kuberc::apply(&cx, cx.rest()) {
+        Ok(line) => line,
+        Err(e) => {
+            err.line(format!("error occurred while applying preferences {}", e.message()));
+            return 1;
+        }
+    };
+    let (verb, path, rest) = find(&line);
     let fail = |e: &Error, path: &str| {
         let (text, code) = e.print(path);
         err.write(text);
@@ -174,16 +183,33 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     }
     let mut tables: Vec<&[Flag]> = verb.flags.to_vec();
     tables.push(options::GLOBAL);
-    let parsed = match flags::parse(&rest, &tables) {
+    let asked = if verb.name.starts_with("__") {
+        // The words to complete are no flags of this run.
+        Ok(flags::Parsed {
+            args: rest.clone(),
+            ..flags::Parsed::default()
+        })
+    } else {
+        flags::parse(&rest, &tables)
+    };
+    let parsed = match asked {
         Ok(parsed) => parsed,
         // Of `diff` an exit code of 1 would say that there is a difference.
         Err(why) if verb.name == "diff" => {
             let (text, _) = Error::usage(why).print(&path);
             return fail(&Error::Code(text, 2), &path);
         }
+        Err(why) if verb.name == "options" => {
+            err.write(format!("error: {why}\nRun 'kubectl options' without flags.\n"));
+            return 1;
+        }
         Err(why) => return fail(&Error::Flag(why), &path),
     };
     if parsed.help {
+        // The one command without a help.
+        if verb.name == "options" {
+            return 0;
+        }
         out.write(help::help(verb, &path));
         return 0;
     }

@@ -143,30 +143,41 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
 }
 
 impl Printer {
-    /// An object's text; what was printed before an error comes with it.
+    /// Prints an object; what was printed before an error stays.
+    ///
+    /// # Errors
+    /// A template that does not fit the object.
     pub fn print(&mut self, cmd: &Cmd, object: &Value) -> Result<(), Error> {
+        self.write(cmd, object, &mut |text| cmd.out(text))
+    }
+
+    /// Hands an object's text to `out`; an error comes after what it is about.
+    ///
+    /// # Errors
+    /// A template that does not fit the object.
+    pub fn write(&mut self, cmd: &Cmd, object: &Value, out: &mut dyn FnMut(&str)) -> Result<(), Error> {
         let shown = if cmd.flags.bool("show-managed-fields") {
             object.clone()
         } else {
             object::omit_managed_fields(object)
         };
         match self {
-            Printer::Json => cmd.out(object::json(&shown)),
-            Printer::Yaml(p) => cmd.out(p.print(&shown)),
+            Printer::Json => out(&object::json(&shown)),
+            Printer::Yaml(p) => out(&p.print(&shown)),
             Printer::Kyaml(printed) => {
                 *printed = true;
-                cmd.out(format!("---\n{}\n", kyaml(&shown, 0)));
+                out(&format!("---\n{}\n", kyaml(&shown, 0)));
             }
-            Printer::Name(operation) => cmd.out(object::names(object, operation).map_err(Error::plain)?),
-            Printer::JsonPath(p) => cmd.out(p.print(object).map_err(|e| Error::plain(e.0))?),
+            Printer::Name(operation) => out(&object::names(object, operation).map_err(Error::plain)?),
+            Printer::JsonPath(p) => out(&p.print(object).map_err(|e| Error::plain(e.0))?),
             Printer::Columns(c) => {
                 let (text, result) = c.print(object);
-                cmd.out(text);
+                out(&text);
                 result.map_err(|e| Error::plain(e.0))?;
             }
             Printer::Template(t) => {
                 let (text, result) = t.execute(object);
-                cmd.out(text);
+                out(&text);
                 result?;
             }
         }

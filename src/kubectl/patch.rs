@@ -27,7 +27,7 @@ pub static PATCH: Verb = Verb {
     name: "patch",
     group: "Advanced Commands:",
     short: "Update fields of a resource",
-    examples: "  # Strategic: lists are merged by their keys\n  kubectl patch deployment web -p '{\"spec\":{\"replicas\":2}}'\n\n  # Operations\n  kubectl patch deployment web --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":1}]'",
+    examples: "# Strategic: lists are merged by their keys\nkubectl patch deployment web -p '{\"spec\":{\"replicas\":2}}'\n\n# Operations\nkubectl patch deployment web --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":1}]'",
     usage: "kubectl patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE] [options]",
     flags: &[
         FLAGS,

@@ -40,7 +40,7 @@ pub static PORT_FORWARD: Verb = Verb {
     short: "Forward one or more local ports to a pod",
     long: "The command stays until it is ended with Ctrl-C; with & it works in the background. Of a workload or a \
            service it chooses one pod, and ends when that pod can no longer be reached.",
-    examples: "  # Port 8080 here to port 80 of the pod\n  kubectl port-forward pod/web 8080:80\n\n  # The same port on both sides, of a pod of the deployment\n  kubectl port-forward deployment/web 80\n\n  # Any free port here to the port named https of a service\n  kubectl port-forward service/web :https\n\n  # For other machines too\n  kubectl port-forward --address 0.0.0.0 pod/web 8080:80",
+    examples: "# Port 8080 here to port 80 of the pod\nkubectl port-forward pod/web 8080:80\n\n# The same port on both sides, of a pod of the deployment\nkubectl port-forward deployment/web 80\n\n# Any free port here to the port named https of a service\nkubectl port-forward service/web :https\n\n# For other machines too\nkubectl port-forward --address 0.0.0.0 pod/web 8080:80",
     usage: "kubectl port-forward TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),

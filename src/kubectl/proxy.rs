@@ -107,7 +107,7 @@ pub static PROXY: Verb = Verb {
     short: "Run a proxy to the Kubernetes API server",
     long: "Whoever can reach the port acts as you. The command stays until it is ended with Ctrl-C; with & it works in \
            the background.",
-    examples: "  # Serve in the background, and ask\n  kubectl proxy --port=8001 &\n  curl http://localhost:8001/api/v1/namespaces/default/pods\n\n  # A pod's own page\n  curl http://localhost:8001/api/v1/namespaces/default/pods/web:80/proxy/",
+    examples: "# Serve in the background, and ask\nkubectl proxy --port=8001 &\ncurl http://localhost:8001/api/v1/namespaces/default/pods\n\n# A pod's own page\ncurl http://localhost:8001/api/v1/namespaces/default/pods/web:80/proxy/",
     usage: "kubectl proxy [--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix] [options]",
     flags: &[FLAGS],
     missing: "watches through the proxy, which never end, are refused",

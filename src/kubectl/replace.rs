@@ -50,7 +50,7 @@ pub static REPLACE: Verb = Verb {
     group: "Advanced Commands:",
     short: "Replace a resource by file name or stdin",
     long: "The file must hold the whole object.",
-    examples: "  # From a file\n  kubectl replace -f web.yaml\n\n  # Delete, and create anew\n  kubectl replace --force -f web.yaml",
+    examples: "# From a file\nkubectl replace -f web.yaml\n\n# Delete, and create anew\nkubectl replace --force -f web.yaml",
     usage: "kubectl replace -f FILENAME [options]",
     flags: &[
         FLAGS,

@@ -43,34 +43,20 @@ pub static ROOT: Verb = Verb {
         &super::kustomize::KUSTOMIZE,
         &super::label::LABEL,
         &super::label::ANNOTATE,
-        &super::info::COMPLETION,
+        &super::complete::COMPLETION,
         &super::info::API_RESOURCES,
         &super::info::API_VERSIONS,
         &super::config::CONFIG,
-        &KUBERC,
+        &super::kuberc::KUBERC,
         &super::info::PLUGIN,
         &super::info::VERSION,
         &HELP,
         &OPTIONS,
+        &super::complete::COMPLETE,
+        &super::complete::COMPLETE_WORDS,
     ],
     ..VERB
 };
-
-/// A command that is not simulated yet.
-const fn later(name: &'static str, group: &'static str, short: &'static str) -> Verb {
-    Verb {
-        name,
-        group,
-        short,
-        missing: "the whole command, for now",
-        run: Some(|c| Box::pin(super::info::not_simulated(c))),
-        ..VERB
-    }
-}
-
-const OTHER: &str = "Other Commands:";
-
-static KUBERC: Verb = later("kuberc", OTHER, "Manage kuberc configuration files");
 
 static HELP: Verb = Verb {
     name: "help",
@@ -97,10 +83,11 @@ pub async fn own_help(cmd: &Cmd) -> Result<(), Error> {
 
 async fn help(cmd: &Cmd) -> Result<(), Error> {
     let (verb, path, rest) = super::find(&cmd.args);
-    if rest.is_empty() {
+    // Words after a command are ignored.
+    if rest.is_empty() || !std::ptr::eq(verb, &ROOT) {
         cmd.out(super::help::help(verb, &path));
     } else {
-        cmd.out(super::help::unknown_topic(&cmd.args));
+        cmd.cx.stderr.write(super::help::unknown_topic(&cmd.args));
     }
     Ok(())
 }

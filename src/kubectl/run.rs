@@ -118,7 +118,7 @@ pub static RUN: Verb = Verb {
     name: "run",
     group: "Basic Commands (Beginner):",
     short: "Run a particular image on the cluster",
-    examples: "  # A pod of nginx\n  kubectl run web --image=nginx\n\n  # Its port, labels and a service\n  kubectl run web --image=nginx --port=80 --labels=app=web --expose\n\n  # A command, once\n  kubectl run once --image=busybox --restart=Never -- echo hello",
+    examples: "# A pod of nginx\nkubectl run web --image=nginx\n\n# Its port, labels and a service\nkubectl run web --image=nginx --port=80 --labels=app=web --expose\n\n# A command, once\nkubectl run once --image=busybox --restart=Never -- echo hello",
     usage: "kubectl run NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...] [options]",
     flags: &[
         FLAGS,

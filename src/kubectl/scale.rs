@@ -41,7 +41,7 @@ pub static SCALE: Verb = Verb {
     group: "Deploy Commands:",
     short: "Set a new size for a deployment, replica set, or replication controller",
     long: "Stateful sets and custom resources with a scale can be scaled too.",
-    examples: "  # Three pods\n  kubectl scale --replicas=3 deployment/web\n\n  # If there are two now\n  kubectl scale --current-replicas=2 --replicas=3 deployment/web",
+    examples: "# Three pods\nkubectl scale --replicas=3 deployment/web\n\n# If there are two now\nkubectl scale --current-replicas=2 --replicas=3 deployment/web",
     usage: "kubectl scale [--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME) [options]",
     flags: &[FLAGS, FILES, SELECTOR, ALL, PRINT, DRY_RUN, RECORD],
     required: &["replicas"],

@@ -43,7 +43,7 @@ const CONTAINERS: &[Flag] = &[flag(
 static IMAGE: Verb = Verb {
     name: "image",
     short: "Update the image of a pod template",
-    examples: "  # One container\n  kubectl set image deployment/web nginx=nginx:1.27\n\n  # All of them\n  kubectl set image deployment web *=nginx:1.27",
+    examples: "# One container\nkubectl set image deployment/web nginx=nginx:1.27\n\n# All of them\nkubectl set image deployment web *=nginx:1.27",
     usage: "kubectl set image (-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N [options]",
     flags: &[
         LOCAL,
@@ -230,7 +230,7 @@ const RESOURCE_FLAGS: &[Flag] = &[
 static RESOURCES: Verb = Verb {
     name: "resources",
     short: "Update resource requests/limits on objects with pod templates",
-    examples: "  # Limits and requests\n  kubectl set resources deployment web --limits=cpu=200m,memory=512Mi --requests=cpu=100m,memory=256Mi",
+    examples: "# Limits and requests\nkubectl set resources deployment web --limits=cpu=200m,memory=512Mi --requests=cpu=100m,memory=256Mi",
     usage: "kubectl set resources (-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS] [options]",
     flags: &[
         LOCAL,
@@ -312,7 +312,7 @@ static SERVICE_ACCOUNT: Verb = Verb {
     name: "serviceaccount",
     aliases: &["sa"],
     short: "Update the service account of a resource",
-    examples: "  # Of a deployment\n  kubectl set serviceaccount deployment web robot",
+    examples: "# Of a deployment\nkubectl set serviceaccount deployment web robot",
     usage: "kubectl set serviceaccount (-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
     flags: &[
         LOCAL,
@@ -363,7 +363,7 @@ static SELECTOR_VERB: Verb = Verb {
     name: "selector",
     short: "Set the selector on a resource",
     long: "Only services can be changed so.",
-    examples: "  # Of a service\n  kubectl set selector service web app=shop",
+    examples: "# Of a service\nkubectl set selector service web app=shop",
     usage: "kubectl set selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version] [options]",
     flags: &[
         LOCAL,
@@ -455,7 +455,7 @@ const SUBJECT_FLAGS: &[Flag] = &[
 static SUBJECT: Verb = Verb {
     name: "subject",
     short: "Update the user, group, or service account in a role binding or cluster role binding",
-    examples: "  # Two users more\n  kubectl set subject rolebinding view --user=anna --user=ben",
+    examples: "# Two users more\nkubectl set subject rolebinding view --user=anna --user=ben",
     usage: "kubectl set subject (-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         LOCAL,
@@ -559,7 +559,7 @@ const ENV_FLAGS: &[Flag] = &[
 static ENV: Verb = Verb {
     name: "env",
     short: "Update environment variables on a pod template",
-    examples: "  # Set one and remove another\n  kubectl set env deployment/web COLOR=blue SIZE-\n\n  # Show them\n  kubectl set env deployment/web --list\n\n  # From a config map\n  kubectl set env deployment/web --from=configmap/conf --prefix=APP_",
+    examples: "# Set one and remove another\nkubectl set env deployment/web COLOR=blue SIZE-\n\n# Show them\nkubectl set env deployment/web --list\n\n# From a config map\nkubectl set env deployment/web --from=configmap/conf --prefix=APP_",
     usage: "kubectl set env RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N [options]",
     flags: &[
         LOCAL,

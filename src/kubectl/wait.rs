@@ -35,7 +35,7 @@ pub static WAIT: Verb = Verb {
     name: "wait",
     group: "Advanced Commands:",
     short: "Wait for a specific condition on one or many resources",
-    examples: "  # Until a pod is ready\n  kubectl wait --for=condition=Ready pod/web\n\n  # Until it is gone\n  kubectl wait --for=delete pod/web --timeout=60s\n\n  # Until a field has a value\n  kubectl wait --for=jsonpath='{.status.phase}'=Running pod/web",
+    examples: "# Until a pod is ready\nkubectl wait --for=condition=Ready pod/web\n\n# Until it is gone\nkubectl wait --for=delete pod/web --timeout=60s\n\n# Until a field has a value\nkubectl wait --for=jsonpath='{.status.phase}'=Running pod/web",
     usage: "kubectl wait ([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]] [options]",
     flags: &[FLAGS, FILES_BELOW, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, PRINT],
     run: Some(|c| Box::pin(run(c))),

@@ -58,6 +58,8 @@ pub fn try_decode(text: &str) -> Result<Vec<u8>, usize> {
         (0 | 4, 0) => {}
         (2, 2) => out.push((word >> 4) as u8),
         (3, 1) => out.extend_from_slice(&[(word >> 10) as u8, (word >> 2) as u8]),
+        // Go names the beginning of the group that is not whole.
+        (digits, 0) => return Err(text.len().saturating_sub(digits)),
         _ => return Err(text.len()),
     }
     Ok(out)

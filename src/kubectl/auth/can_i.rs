@@ -36,7 +36,7 @@ pub static CAN_I: Verb = Verb {
     name: "can-i",
     short: "Check whether an action is allowed",
     long: "VERB is a verb of the API (get, list, create, …), TYPE a resource, NONRESOURCEURL a path that begins with a slash.",
-    examples: "  # Create pods in this namespace\n  kubectl auth can-i create pods\n\n  # As somebody else\n  kubectl auth can-i list deployments.apps --as=system:serviceaccount:dev:foo -n prod\n\n  # Read logs\n  kubectl auth can-i get pods --subresource=log\n\n  # All that is allowed in a namespace\n  kubectl auth can-i --list -n dev",
+    examples: "# Create pods in this namespace\nkubectl auth can-i create pods\n\n# As somebody else\nkubectl auth can-i list deployments.apps --as=system:serviceaccount:dev:foo -n prod\n\n# Read logs\nkubectl auth can-i get pods --subresource=log\n\n# All that is allowed in a namespace\nkubectl auth can-i --list -n dev",
     usage: "kubectl auth can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),

@@ -24,7 +24,7 @@ static WHOAMI: Verb = Verb {
     name: "whoami",
     short: "Experimental: Check self subject attributes",
     long: "The user that the API server takes you for, with groups and extra attributes.",
-    examples: "  # Who am I?\n  kubectl auth whoami\n\n  # As JSON\n  kubectl auth whoami -o json",
+    examples: "# Who am I?\nkubectl auth whoami\n\n# As JSON\nkubectl auth whoami -o json",
     usage: "kubectl auth whoami [options]",
     flags: &[output::PRINT],
     run: Some(|c| Box::pin(whoami(c))),

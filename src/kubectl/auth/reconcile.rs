@@ -33,7 +33,7 @@ pub static RECONCILE: Verb = Verb {
     name: "reconcile",
     short: "Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects",
     long: "What is missing is created, namespaces too. Roles get the rules that they lack, bindings the subjects.",
-    examples: "  # From a file\n  kubectl auth reconcile -f rules.yaml",
+    examples: "# From a file\nkubectl auth reconcile -f rules.yaml",
     usage: "kubectl auth reconcile -f FILENAME [options]",
     flags: &[FLAGS, FILES, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(run(c))),

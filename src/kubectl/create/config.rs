@@ -36,7 +36,7 @@ pub static CONFIG_MAP: Verb = Verb {
     name: "configmap",
     aliases: &["cm"],
     short: "Create a config map from a local file, directory or literal value",
-    examples: "  # From values\n  kubectl create configmap conf --from-literal=color=blue\n\n  # From a file\n  kubectl create configmap conf --from-file=app.properties",
+    examples: "# From values\nkubectl create configmap conf --from-literal=color=blue\n\n# From a file\nkubectl create configmap conf --from-file=app.properties",
     usage: "kubectl create configmap NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
     flags: &[
         SOURCES,
@@ -201,6 +201,7 @@ const TYPE: &[Flag] = &[flag("type", '\0', Kind::Str, "", "The secret's type.")]
 static GENERIC: Verb = Verb {
     name: "generic",
     short: "Create a secret from a local file, directory, or literal value",
+    examples: "# From words\nkubectl create secret generic db --from-literal=user=ann --from-literal=password=s3cret\n\n# From a file\nkubectl create secret generic key --from-file=id=./id_rsa\n\n# From lines NAME=VALUE\nkubectl create secret generic env --from-env-file=./.env",
     usage: "kubectl create secret generic NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
     flags: &[
         SOURCES,
@@ -256,6 +257,7 @@ const DOCKER_FLAGS: &[Flag] = &[
 static DOCKER: Verb = Verb {
     name: "docker-registry",
     short: "Create a secret for use with a Docker registry",
+    examples: "# From a password\nkubectl create secret docker-registry hub --docker-server=registry.example.com --docker-username=ann --docker-password=s3cret\n\n# From docker's own file\nkubectl create secret docker-registry hub --from-file=.dockerconfigjson=./config.json",
     usage: "kubectl create secret docker-registry NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none] [options]",
     flags: &[
         DOCKER_FLAGS,
@@ -325,6 +327,7 @@ const TLS_FLAGS: &[Flag] = &[
 static TLS: Verb = Verb {
     name: "tls",
     short: "Create a TLS secret",
+    examples: "# A certificate and its key\nkubectl create secret tls web --cert=web.crt --key=web.key",
     usage: "kubectl create secret tls NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none] [options]",
     flags: &[
         TLS_FLAGS,

@@ -23,7 +23,7 @@ pub static DEPLOYMENT: Verb = Verb {
     name: "deployment",
     aliases: &["deploy"],
     short: "Create a deployment with the specified name",
-    examples: "  # Three pods of nginx\n  kubectl create deployment web --image=nginx --replicas=3\n\n  # With a command\n  kubectl create deployment job --image=busybox -- sleep 3600",
+    examples: "# Three pods of nginx\nkubectl create deployment web --image=nginx --replicas=3\n\n# With a command\nkubectl create deployment job --image=busybox -- sleep 3600",
     usage: "kubectl create deployment NAME --image=image -- [COMMAND] [args...] [options]",
     flags: &[
         FLAGS,

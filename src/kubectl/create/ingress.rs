@@ -30,7 +30,7 @@ pub static INGRESS: Verb = Verb {
     name: "ingress",
     aliases: &["ing"],
     short: "Create an ingress with the specified name",
-    examples: "  # One host and path\n  kubectl create ingress shop --rule='shop.example.com/*=web:80'\n\n  # With TLS\n  kubectl create ingress shop --rule='shop.example.com/=web:443,tls=shop-cert'",
+    examples: "# One host and path\nkubectl create ingress shop --rule='shop.example.com/*=web:80'\n\n# With TLS\nkubectl create ingress shop --rule='shop.example.com/=web:443,tls=shop-cert'",
     usage: "kubectl create ingress NAME --rule=host/path=service:port[,tls[=secret]]  [options]",
     flags: &[
         FLAGS,

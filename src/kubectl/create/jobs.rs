@@ -22,7 +22,7 @@ const JOB_FLAGS: &[Flag] = &[
 pub static JOB: Verb = Verb {
     name: "job",
     short: "Create a job with the specified name",
-    examples: "  # With a command\n  kubectl create job hello --image=busybox -- echo hello\n\n  # What a cron job would run\n  kubectl create job now --from=cronjob/tick",
+    examples: "# With a command\nkubectl create job hello --image=busybox -- echo hello\n\n# What a cron job would run\nkubectl create job now --from=cronjob/tick",
     usage: "kubectl create job NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...] [options]",
     flags: &[
         JOB_FLAGS,
@@ -124,7 +124,7 @@ pub static CRON_JOB: Verb = Verb {
     name: "cronjob",
     aliases: &["cj"],
     short: "Create a cron job with the specified name",
-    examples: "  # Every minute\n  kubectl create cronjob tick --image=busybox --schedule='* * * * *' -- date",
+    examples: "# Every minute\nkubectl create cronjob tick --image=busybox --schedule='* * * * *' -- date",
     usage: "kubectl create cronjob NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags] [options]",
     flags: &[
         CRON_FLAGS,

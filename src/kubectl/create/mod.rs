@@ -54,7 +54,7 @@ pub static CREATE: Verb = Verb {
     group: "Basic Commands (Beginner):",
     short: "Create a resource from a file or from stdin",
     long: "Creates what files describe, or one object of the kinds below from flags.",
-    examples: "  # From a file\n  kubectl create -f web.yaml\n\n  # A deployment of three pods\n  kubectl create deployment web --image=nginx --replicas=3",
+    examples: "# From a file\nkubectl create -f web.yaml\n\n# A deployment of three pods\nkubectl create deployment web --image=nginx --replicas=3",
     usage: "kubectl create -f FILENAME [options]",
     flags: &[
         FLAGS,

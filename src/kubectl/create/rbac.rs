@@ -42,6 +42,7 @@ const CLUSTER_ROLE_FLAGS: &[Flag] = &[
 pub static ROLE: Verb = Verb {
     name: "role",
     short: "Create a role with single rule",
+    examples: "# Read pods\nkubectl create role reader --verb=get,list,watch --resource=pods\n\n# One pod's logs\nkubectl create role logs --verb=get --resource=pods/log --resource-name=web",
     usage: "kubectl create role NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
     flags: &[
         ROLE_FLAGS,
@@ -58,6 +59,7 @@ pub static ROLE: Verb = Verb {
 pub static CLUSTER_ROLE: Verb = Verb {
     name: "clusterrole",
     short: "Create a cluster role",
+    examples: "# Read pods in any namespace\nkubectl create clusterrole reader --verb=get,list,watch --resource=pods\n\n# A path that is no object\nkubectl create clusterrole metrics --verb=get --non-resource-url=/metrics",
     usage: "kubectl create clusterrole NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
     flags: &[
         ROLE_FLAGS,
@@ -216,6 +218,7 @@ const ROLE_NAME: &[Flag] = &[flag("role", '\0', Kind::Str, "", "The role to bind
 pub static ROLE_BINDING: Verb = Verb {
     name: "rolebinding",
     short: "Create a role binding for a particular role or cluster role",
+    examples: "# Let a user edit this namespace\nkubectl create rolebinding ann --clusterrole=edit --user=ann\n\n# Let a service account\nkubectl create rolebinding web --role=reader --serviceaccount=default:web",
     usage: "kubectl create rolebinding NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         SUBJECTS,
@@ -233,6 +236,7 @@ pub static ROLE_BINDING: Verb = Verb {
 pub static CLUSTER_ROLE_BINDING: Verb = Verb {
     name: "clusterrolebinding",
     short: "Create a cluster role binding for a particular cluster role",
+    examples: "# Let a group see everything\nkubectl create clusterrolebinding seers --clusterrole=view --group=seers",
     usage: "kubectl create clusterrolebinding NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         SUBJECTS,

@@ -27,6 +27,7 @@ const TCP: &[Flag] = &[flag(
 static CLUSTER_IP: Verb = Verb {
     name: "clusterip",
     short: "Create a ClusterIP service",
+    examples: "# Port 80 to 8080\nkubectl create service clusterip web --tcp=80:8080\n\n# A headless one\nkubectl create service clusterip web --clusterip=None",
     usage: "kubectl create service clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
@@ -50,6 +51,7 @@ static CLUSTER_IP: Verb = Verb {
 static NODE_PORT: Verb = Verb {
     name: "nodeport",
     short: "Create a NodePort service",
+    examples: "# A port on every node\nkubectl create service nodeport web --tcp=80 --node-port=30080",
     usage: "kubectl create service nodeport NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
@@ -67,6 +69,7 @@ static NODE_PORT: Verb = Verb {
 static LOAD_BALANCER: Verb = Verb {
     name: "loadbalancer",
     short: "Create a LoadBalancer service",
+    examples: "# With a load balancer before it\nkubectl create service loadbalancer web --tcp=80",
     usage: "kubectl create service loadbalancer NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
@@ -83,6 +86,7 @@ static LOAD_BALANCER: Verb = Verb {
 static EXTERNAL_NAME: Verb = Verb {
     name: "externalname",
     short: "Create an ExternalName service",
+    examples: "# Another name of a host\nkubectl create service externalname db --external-name=db.example.com",
     usage: "kubectl create service externalname NAME --external-name external.name [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,

@@ -16,6 +16,7 @@ pub static NAMESPACE: Verb = Verb {
     name: "namespace",
     aliases: &["ns"],
     short: "Create a namespace with the specified name",
+    examples: "# A namespace\nkubectl create namespace shop",
     usage: "kubectl create namespace NAME [--dry-run=server|client|none] [options]",
     flags: GENERATOR,
     run: Some(|c| Box::pin(namespace(c))),
@@ -34,6 +35,7 @@ pub static SERVICE_ACCOUNT: Verb = Verb {
     name: "serviceaccount",
     aliases: &["sa"],
     short: "Create a service account with the specified name",
+    examples: "# A service account\nkubectl create serviceaccount web",
     usage: "kubectl create serviceaccount NAME [--dry-run=server|client|none] [options]",
     flags: GENERATOR,
     run: Some(|c| Box::pin(service_account(c))),
@@ -63,6 +65,7 @@ const TOKEN_FLAGS: &[Flag] = &[
 pub static TOKEN: Verb = Verb {
     name: "token",
     short: "Request a service account token",
+    examples: "# For the API server\nkubectl create token web\n\n# For ten minutes, and another audience\nkubectl create token web --duration=10m --audience=https://shop.example.com",
     usage: "kubectl create token SERVICE_ACCOUNT_NAME [options]",
     flags: &[TOKEN_FLAGS, output::PRINT],
     run: Some(|c| Box::pin(token(c))),
@@ -126,6 +129,7 @@ pub static QUOTA: Verb = Verb {
     name: "quota",
     aliases: &["resourcequota"],
     short: "Create a quota with the specified name",
+    examples: "# Limit a namespace\nkubectl create quota small --hard=cpu=1,memory=1Gi,pods=10\n\n# Pods of the best effort alone\nkubectl create quota best --hard=pods=5 --scopes=BestEffort",
     usage: "kubectl create quota NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none] [options]",
     flags: &[
         QUOTA_FLAGS,
@@ -179,6 +183,7 @@ pub static PRIORITY_CLASS: Verb = Verb {
     name: "priorityclass",
     aliases: &["pc"],
     short: "Create a priority class with the specified name",
+    examples: "# Above all others\nkubectl create priorityclass first --value=1000 --description=first\n\n# For pods that name none\nkubectl create priorityclass usual --value=10 --global-default",
     usage: "kubectl create priorityclass NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none] [options]",
     flags: &[
         PRIORITY_FLAGS,
@@ -228,6 +233,7 @@ pub static PDB: Verb = Verb {
     name: "poddisruptionbudget",
     aliases: &["pdb"],
     short: "Create a pod disruption budget with the specified name",
+    examples: "# Keep one pod\nkubectl create pdb web --selector=app=web --min-available=1\n\n# Miss half of them at most\nkubectl create pdb web --selector=app=web --max-unavailable=50%",
     usage: "kubectl create poddisruptionbudget NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none] [options]",
     flags: &[
         PDB_FLAGS,

@@ -24,7 +24,7 @@ pub static DESCRIBE: Verb = Verb {
     group: "Troubleshooting and Debugging Commands:",
     short: "Show details of a specific resource or group of resources",
     long: "Prints an object with what belongs to it, such as events and controllers. A name that no object has stands for all objects whose names begin with it.",
-    examples: "  # A node\n  kubectl describe nodes k8s-node-01\n\n  # A pod\n  kubectl describe pods/web\n\n  # What a file describes\n  kubectl describe -f pod.yaml\n\n  # All pods with a label\n  kubectl describe pods -l app=web",
+    examples: "# A node\nkubectl describe nodes k8s-node-01\n\n# A pod\nkubectl describe pods/web\n\n# What a file describes\nkubectl describe -f pod.yaml\n\n# All pods with a label\nkubectl describe pods -l app=web",
     usage: "kubectl describe (-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME) [options]",
     flags: &[FLAGS, FILES, SELECTOR, ALL_NAMESPACES, CHUNK],
     run: Some(|c| Box::pin(run(c))),

@@ -118,7 +118,7 @@ pub static KUSTOMIZE: Verb = Verb {
     group: "Advanced Commands:",
     short: "Build a kustomization target from a directory or URL",
     long: "Prints the resources that the kustomization in a directory makes of its files: prefixed, labelled, patched,\ngenerated. Without a directory, of the one in which you are. With -k, apply, get, delete and others use them.",
-    examples: "  # What an overlay gives\n  kubectl kustomize overlays/prod\n\n  # Into a file\n  kubectl kustomize overlays/prod -o prod.yaml",
+    examples: "# What an overlay gives\nkubectl kustomize overlays/prod\n\n# Into a file\nkubectl kustomize overlays/prod -o prod.yaml",
     usage: "kubectl kustomize DIR [flags] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
