@@ -486,3 +486,43 @@ fn users_and_their_rights() {
     let account = whoami(&[("Authorization", &format!("Bearer {token}"))]);
     assert!(account.contains("system:serviceaccount:default:default"), "{account}");
 }
+
+#[test]
+fn a_bare_control_plane() {
+    let server = Server::start(&["--paused", "--no-kubelet", "--no-scheduler"]);
+    let list = |path: &str| server.ask("GET", path, &[], b"").text();
+    for path in ["/api/v1/nodes", "/api/v1/pods", "/apis/apps/v1/deployments"] {
+        assert!(list(path).contains(r#""items":[]"#), "{path}: {}", list(path));
+    }
+    let service = br#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},"spec":{"ports":[{"port":80}]}}"#;
+    let made = server.ask("POST", "/api/v1/namespaces/default/services", &[JSON], service);
+    assert!(made.text().contains(r#""clusterIP":"10.0.0."#), "{}", made.text());
+    // Nothing was added to the pod, so it can be put as it was.
+    let pod =
+        br#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"a","image":"b"}]}}"#;
+    let made = server.ask("POST", PODS, &[JSON], pod);
+    assert_eq!(made.code, 201, "{}", made.text());
+    assert!(!made.text().contains("kube-api-access") && !made.text().contains("tolerations"));
+    let again = server.ask("PUT", &format!("{PODS}/a"), &[JSON], pod);
+    assert_eq!(again.code, 200, "{}", again.text());
+    // A version "0" is no precondition.
+    let node = br#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"127.0.0.1"}}"#;
+    assert_eq!(server.ask("POST", "/api/v1/nodes", &[JSON], node).code, 201);
+    let put = br#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"127.0.0.1","resourceVersion":"0","labels":{"a":"b"}}}"#;
+    let put = server.ask("PUT", "/api/v1/nodes/127.0.0.1?fieldManager=me", &[JSON], put);
+    assert!(
+        put.code == 200 && put.text().contains(r#""manager":"me""#),
+        "{}",
+        put.text()
+    );
+    // What is no JSON is shown.
+    let wrong = server.ask("POST", "/api/v1/namespaces", &[JSON], b"apiVersion: v1");
+    assert!(
+        wrong.text().contains(
+            "the object provided is unrecognized (must be of type Namespace): couldn't get version/kind; json parse \
+             error: invalid character 'a' looking for beginning of value (61706956657273696f6e3a207631)"
+        ),
+        "{}",
+        wrong.text()
+    );
+}

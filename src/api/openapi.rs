@@ -1090,4 +1090,31 @@ mod tests {
         assert_eq!(tag("rbac.authorization.k8s.io", "v1"), "rbacAuthorization_v1");
         assert_eq!(camel("storage.acme.io", "v1beta1"), "StorageAcmeIoV1beta1");
     }
+
+    #[test]
+    fn schemas_for_the_older_form() {
+        let mut schema = obj! {
+            "type": "object",
+            "required": list!["a", "b"],
+            "anyOf": list![obj! { "required": list!["c"] }],
+            "properties": obj! {
+                "a": obj! { "type": "string", "nullable": true },
+                "b": obj! { "type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": obj! { "x": obj! { "type": "string" } } },
+                "c": obj! { "type": "array", "items": obj! { "type": "integer", "nullable": true } },
+            },
+        };
+        narrow(&mut schema);
+        assert_eq!(
+            schema,
+            obj! {
+                "type": "object",
+                "required": list!["b"],
+                "properties": obj! {
+                    "a": obj! {},
+                    "b": obj! { "x-kubernetes-preserve-unknown-fields": true },
+                    "c": obj! { "type": "array", "items": obj! {} },
+                },
+            }
+        );
+    }
 }

@@ -251,11 +251,53 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_control_plane_is_without_some_plugins_unless_told() {
+        let parse = |words: &[&str]| Options::parse(words, Time::default()).unwrap().world;
+        assert!(parse(&[]).disabled_admission.is_empty() && !parse(&[]).bare);
+        let bare = parse(&[
+            "--no-kubelet",
+            "--enable-admission-plugins=ServiceAccount, DefaultStorageClass",
+        ]);
+        assert!(bare.bare);
+        assert_eq!(
+            bare.disabled_admission,
+            ["DefaultTolerationSeconds", "StorageObjectInUseProtection"]
+        );
+        let full = parse(&["--disable-admission-plugins", "ServiceAccount"]);
+        assert_eq!(full.disabled_admission, ["ServiceAccount"]);
+        assert_eq!(full.authorization, rbac::Mode::NodeRbac);
+        let open = parse(&["--authorization-mode=RBAC,AlwaysAllow"]);
+        assert_eq!(open.authorization, rbac::Mode::AlwaysAllow);
+    }
+
+    #[test]
+    fn tokens_come_from_csv() {
+        let text = "# ours\n\nadmin-token,admin,,\"system:masters\"\nt2, jane ,7,\"devs, ops\"\nt3,joe,8\n";
+        let found = token_file(text).unwrap();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|(token, user)| format!("{token} {} {:?} {}", user.name, user.uid, user.groups.join(" ")))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "admin-token admin \"\" system:masters system:authenticated",
+                "t2 jane \"7\" devs ops system:authenticated",
+                "t3 joe \"8\" system:authenticated",
+            ]
+        );
+        for wrong in ["t,jane", ",jane,1"] {
+            assert!(token_file(wrong).unwrap_err().starts_with("line 1 "), "{wrong}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         let says = |words: &[&str]| Options::parse(words, Time::default()).unwrap_err();
         assert!(says(&["--address", "0.0.0.0"]).contains("no loopback address"));
         assert!(says(&["--speed", "0"]).starts_with("--speed takes a number above 0"));
         assert!(says(&["--port"]).contains("needs a value"));
+        assert!(says(&["--authorization-mode", "ABAC"]).contains("takes Node, RBAC and AlwaysAllow"));
         assert!(says(&["--http=yes"]).contains("takes no value"));
         assert!(says(&["--nonsense", "x"]).starts_with("I don't understand: --nonsense"));
     }
