@@ -2,6 +2,7 @@
 
 pub mod classes;
 pub mod limit_ranger;
+mod node_restriction;
 mod pod_security;
 pub mod pods;
 pub(crate) mod policies;
@@ -16,6 +17,7 @@ use super::server::{ApiServer, Target};
 use super::status::Status;
 use crate::flat::FlatSet;
 use crate::value::Value;
+use node_restriction::Operation;
 
 /// The plugins that can be switched off.
 pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
@@ -99,6 +101,11 @@ pub fn mutate(
         target,
         old,
     };
+    let operation = match old {
+        None => Operation::Create,
+        Some(_) => Operation::Update,
+    };
+    node_restriction::check(&a, operation, value)?;
     let plugins = api.admission();
     if a.creates("", "pods") {
         limit_ranger::mutate(&a, value);
@@ -166,6 +173,7 @@ pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Obje
         target,
         old: Some(object),
     };
+    node_restriction::check(&a, Operation::Delete, object.value())?;
     // Nobody reads warnings of deletions.
     policies::validate(&a, object.value(), &mut Vec::new())
 }

@@ -114,8 +114,14 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
 pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors: &mut FieldErrors) {
     let metadata = value.get("metadata");
     let name = metadata.get("name");
-    if !metadata.str_at(&["generateName"]).is_empty()
-        && let Err(why) = strategy.check_name(metadata.str_at(&["generateName"]).trim_end_matches('-'))
+    // A dash at the end of a prefix is not at the end of the name (`maskTrailingDash`).
+    let prefix = metadata.str_at(&["generateName"]);
+    let masked = match prefix.strip_suffix('-') {
+        Some(start) if !start.is_empty() => format!("{start}a"),
+        _ => prefix.to_owned(),
+    };
+    if !prefix.is_empty()
+        && let Err(why) = strategy.check_name(&masked)
     {
         errors.invalid("metadata.generateName", metadata.get("generateName"), why);
     }
@@ -131,28 +137,75 @@ pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors:
     }
     labels(metadata.get("labels"), "metadata.labels", errors);
     annotations(metadata.get("annotations"), "metadata.annotations", errors);
-    for (i, finalizer) in metadata.get("finalizers").items().iter().enumerate() {
-        let field = format!("metadata.finalizers[{i}]");
-        let known = ["orphan", "foregroundDeletion", "kubernetes"];
-        if let Err(why) = names::label_key(finalizer.str()) {
-            errors.invalid("metadata.finalizers", finalizer, why);
-        } else if !finalizer.str().contains('/') && !known.contains(&finalizer.str()) {
-            errors.invalid(
-                field,
-                finalizer,
-                "name is neither a standard finalizer name nor is it fully qualified",
-            );
-        }
-    }
-    for (i, owner) in metadata.get("ownerReferences").items().iter().enumerate() {
-        let field = format!("metadata.ownerReferences[{i}]");
+    owners(metadata.get("ownerReferences").items(), errors);
+    finalizers(metadata.get("finalizers"), target.resource.custom.is_none(), errors);
+}
+
+/// The rules of owner references; their paths name no index.
+fn owners(list: &[Value], errors: &mut FieldErrors) {
+    const FIELD: &str = "metadata.ownerReferences";
+    let mut first = None;
+    for owner in list {
         for part in ["apiVersion", "kind", "name", "uid"] {
             if owner.str_at(&[part]).is_empty() {
-                match part {
-                    "apiVersion" => errors.invalid(format!("{field}.{part}"), &"".into(), "version must not be empty"),
-                    _ => errors.invalid(format!("{field}.{part}"), &"".into(), "must not be empty"),
-                }
+                let what = if part == "apiVersion" { "version " } else { "" };
+                errors.invalid(
+                    format!("{FIELD}.{part}"),
+                    &"".into(),
+                    format!("{what}must not be empty"),
+                );
             }
+        }
+        let (version, kind) = (owner.str_at(&["apiVersion"]), owner.str_at(&["kind"]));
+        if (version, kind) == ("v1", "Event") {
+            let why = "/v1, Kind=Event is disallowed from being an owner";
+            errors.invalid_as(FIELD, owner_text(owner), why);
+        }
+        if owner.get("controller").as_bool() != Some(true) {
+            continue;
+        }
+        let name = format!("{kind}/{}", owner.str_at(&["name"]));
+        match &first {
+            None => first = Some(name),
+            Some(first) => {
+                let all: Vec<String> = list.iter().map(owner_text).collect();
+                let why = format!(
+                    "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {name}"
+                );
+                errors.invalid_as(FIELD, format!("[{}]", all.join(",")), why);
+            }
+        }
+    }
+}
+
+/// An owner reference with its fields in their order.
+fn owner_text(owner: &Value) -> String {
+    let required = ["apiVersion", "kind", "name", "uid"].map(|f| (f, Value::from(owner.str_at(&[f]))));
+    let optional = ["controller", "blockOwnerDeletion"].map(|f| (f, owner.get(f).clone()));
+    let fields: Vec<String> = required
+        .into_iter()
+        .chain(optional.into_iter().filter(|(_, v)| !v.is_null()))
+        .map(|(f, v)| format!("\"{f}\":{}", v.to_json()))
+        .collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// The rules of finalizers. Those of custom resources may have names without a domain.
+fn finalizers(list: &Value, strictly: bool, errors: &mut FieldErrors) {
+    const FIELD: &str = "metadata.finalizers";
+    let [orphan, foreground] = ["orphan", "foregroundDeletion"];
+    for finalizer in list.items() {
+        errors.check(FIELD, finalizer, names::label_key);
+    }
+    let has = |name: &str| list.items().iter().any(|f| f.str() == name);
+    if has(orphan) && has(foreground) {
+        let why = format!("finalizer {orphan} and {foreground} cannot be both set");
+        errors.invalid(FIELD, list, why);
+    }
+    for (i, finalizer) in list.items().iter().enumerate() {
+        if strictly && !names::is_finalizer(finalizer.str()) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            errors.invalid(format!("{FIELD}[{i}]"), finalizer, why);
         }
     }
 }

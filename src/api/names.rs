@@ -196,6 +196,11 @@ pub fn label_value(value: &str) -> Result<(), Broken> {
     ])
 }
 
+/// Whether a finalizer is one of Kubernetes' own, or its name has a domain.
+pub fn is_finalizer(name: &str) -> bool {
+    name.contains('/') || matches!(name, "orphan" | "foregroundDeletion" | "kubernetes")
+}
+
 /// A port's name (`IANA_SVC_NAME`).
 ///
 /// # Errors

@@ -677,6 +677,13 @@ fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<R
     super::metadata::check_precondition(&wanted, &old, &target.resource)?;
     let mut value = old.value().clone();
     let finalizers = wanted.at(&["spec", "finalizers"]).clone();
+    let mut errors = FieldErrors::default();
+    for (i, name) in finalizers.items().iter().enumerate() {
+        super::kinds::namespace::finalizer_name(name, &format!("spec.finalizers[{i}]"), &mut errors);
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "Namespace", old.name(), &errors));
+    }
     if finalizers.is_empty() {
         value.set(&["spec"], Value::map());
     } else {

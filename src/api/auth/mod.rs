@@ -14,6 +14,7 @@ mod user;
 
 pub use attributes::Attributes;
 pub use impersonation::Impersonation;
+pub(super) use node::node_of;
 pub use rbac::{Authorizer, Decision, Mode};
 pub use user::{AUTHENTICATED, User};
 

@@ -15,6 +15,7 @@ use super::schema::Type;
 use super::status::{FieldErrorKind, FieldErrors};
 use super::strategy::{Context, Strategy};
 use super::{Status, names, table};
+use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::{Value, base64, gofmt, gojson, intern, sha256};
 use rules::Rules;
@@ -324,6 +325,14 @@ impl Strategy for CustomVersion {
         self.check(new, Some(old.value()), errors);
     }
 
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        finalizer_warnings(object, None)
+    }
+
+    fn update_warnings(&self, new: &Value, old: &Object) -> Vec<String> {
+        finalizer_warnings(new, Some(old))
+    }
+
     fn status_is_plain(&self) -> bool {
         !self.status
     }
@@ -347,6 +356,26 @@ impl Strategy for CustomVersion {
         cells.extend(self.columns.iter().map(|c| c.cell(object.value(), now)));
         Some(cells)
     }
+}
+
+/// What is said of new finalizers without a domain (`generateWarningsFromObj`).
+fn finalizer_warnings(new: &Value, old: Option<&Object>) -> Vec<String> {
+    let names = new.at(&["metadata", "finalizers"]).items().iter().map(Value::str);
+    let mut added: Vec<&str> = names
+        .filter(|f| !names::is_finalizer(f) && !old.is_some_and(|o| o.finalizers().any(|had| had == *f)))
+        .collect();
+    added.arrange();
+    let say = |name: &str| {
+        let path = if name.contains('.') {
+            " including a path (/)"
+        } else {
+            ""
+        };
+        format!(
+            "metadata.finalizers: {name:?}: prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers"
+        )
+    };
+    added.into_iter().map(say).collect()
 }
 
 impl Column {

@@ -1,7 +1,7 @@
 //! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their rows.
 
 use super::resources::{self, Holder};
-use super::{age_cell, pod_validation};
+use super::{age_cell, edit, edit_at, pod_validation, set_default, set_default_zero};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::FieldErrors;
@@ -12,6 +12,10 @@ use crate::value::Value;
 pub struct ApiServiceRules;
 
 impl Strategy for ApiServiceRules {
+    fn defaults(&self, object: &mut Value) {
+        edit_at(object, &["spec", "service"], &mut |s| set_default(s, "port", 443));
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let service = object.spec().get("service");
         let service = if service.is_null() {
@@ -36,6 +40,10 @@ impl Strategy for ApiServiceRules {
 pub struct FlowSchemaRules;
 
 impl Strategy for FlowSchemaRules {
+    fn defaults(&self, object: &mut Value) {
+        edit(object, "spec", |s| set_default_zero(s, "matchingPrecedence", 1_000));
+    }
+
     fn has_generation(&self) -> bool {
         true
     }
@@ -64,6 +72,22 @@ impl Strategy for FlowSchemaRules {
 pub struct PriorityLevelRules;
 
 impl Strategy for PriorityLevelRules {
+    fn defaults(&self, object: &mut Value) {
+        edit(object, "spec", |spec| {
+            for (kind, shares) in [("exempt", 0), ("limited", 30)] {
+                edit(spec, kind, |level| {
+                    set_default(level, "nominalConcurrencyShares", shares);
+                    set_default(level, "lendablePercent", 0);
+                });
+            }
+            edit_at(spec, &["limited", "limitResponse", "queuing"], &mut |queuing| {
+                for (field, default) in [("handSize", 8), ("queueLengthLimit", 50), ("queues", 64)] {
+                    set_default_zero(queuing, field, default);
+                }
+            });
+        });
+    }
+
     fn has_generation(&self) -> bool {
         true
     }

@@ -1,8 +1,8 @@
 //! Jobs and CronJobs.
 
 use super::{
-    age_cell, container_cells, edit, format_selector, fresh_status, or_none, pod_spec, pod_warnings, set_default,
-    set_default_zero, workload,
+    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, or_none, pod_spec, pod_warnings,
+    set_default, set_default_zero, workload,
 };
 use crate::api::cron;
 use crate::api::object::Object;
@@ -30,6 +30,11 @@ fn job_defaults(spec: &mut Value) {
     set_default_zero(spec, "completionMode", "NonIndexed");
     set_default(spec, "suspend", false);
     set_default(spec, "manualSelector", false);
+    edit(spec, "podFailurePolicy", |policy| {
+        edit_items(policy, "rules", |rule| {
+            edit_items(rule, "onPodConditions", |c| set_default_zero(c, "status", "True"));
+        });
+    });
     let replacement = if spec.get("podFailurePolicy").is_null() {
         "TerminatingOrFailed"
     } else {

@@ -12,6 +12,9 @@ pub struct EndpointSliceRules;
 
 impl Strategy for EndpointSliceRules {
     fn defaults(&self, object: &mut Value) {
+        edit_items(object, "endpoints", |endpoint| {
+            set_default(endpoint, "conditions", Value::map());
+        });
         edit_items(object, "ports", |port| {
             set_default(port, "name", "");
             set_default_zero(port, "protocol", "TCP");

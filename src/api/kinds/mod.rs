@@ -102,6 +102,7 @@ pub fn own(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
         ("rbac.authorization.k8s.io", "clusterroles" | "roles") => &rbac::RoleRules,
         ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => &rbac::RoleBindingRules,
         ("scheduling.k8s.io", "priorityclasses") => &policy::PriorityClassRules,
+        ("storage.k8s.io", "csidrivers") => &storage::CsiDriverRules,
         ("storage.k8s.io", "storageclasses") => &storage::StorageClassRules,
         ("coordination.k8s.io", "leases") => &lease::LeaseRules,
         ("discovery.k8s.io", "endpointslices") => &endpointslice::EndpointSliceRules,

@@ -16,8 +16,7 @@ const FINALIZER: &str = "kubernetes";
 /// A finalizer of a namespace: the standard one, or a qualified name.
 pub(crate) fn finalizer_name(name: &Value, field: &str, errors: &mut FieldErrors) {
     errors.check(field, name, names::label_key);
-    let known = [FINALIZER, "orphan", "foregroundDeletion"];
-    if !name.str().contains('/') && !known.contains(&name.str()) {
+    if !names::is_finalizer(name.str()) {
         let why = "name is neither a standard finalizer name nor is it fully qualified";
         errors.invalid(field, name, why);
     }

@@ -87,9 +87,7 @@ fn container_defaults(c: &mut Value, host_network: bool) {
         edit_at(c, &["lifecycle", hook], &mut handler_defaults);
     }
     edit_items(c, "env", |env| {
-        edit_at(env, &["valueFrom", "fieldRef"], &mut |f| {
-            set_default_zero(f, "apiVersion", "v1");
-        });
+        edit(env, "valueFrom", field_ref_default);
     });
 }
 
@@ -136,8 +134,9 @@ fn volume_defaults(volume: &mut Value) {
             edit(source, "downwardAPI", |d| edit_items(d, "items", field_ref_default));
         });
     });
-    edit_at(volume, &["ephemeral", "volumeClaimTemplate", "spec"], &mut |s| {
-        set_default(s, "volumeMode", "Filesystem");
+    edit_at(volume, &["ephemeral", "volumeClaimTemplate"], &mut |t| {
+        set_default(t, "metadata", Value::map());
+        edit(t, "spec", |s| set_default(s, "volumeMode", "Filesystem"));
     });
     edit(volume, "image", |i| {
         let policy = pull_policy(i.get("reference").str());
@@ -148,6 +147,8 @@ fn volume_defaults(volume: &mut Value) {
 
 fn field_ref_default(item: &mut Value) {
     edit(item, "fieldRef", |f| set_default_zero(f, "apiVersion", "v1"));
+    // A quantity is written out even if it was left out.
+    edit(item, "resourceFieldRef", |r| set_default(r, "divisor", "0"));
 }
 
 /// `Guaranteed`, `Burstable` or `BestEffort` (`ComputePodQOS`): by cpu and memory only.

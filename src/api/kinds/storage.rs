@@ -11,9 +11,9 @@ use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::volumes;
-use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
+use crate::{list, obj};
 
 const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
@@ -399,6 +399,87 @@ impl Strategy for PersistentVolumeClaimRules {
             unset(spec.get("volumeAttributesClassName")),
             age_cell(object, now),
             unset(spec.get("volumeMode")),
+        ])
+    }
+}
+
+pub struct CsiDriverRules;
+
+impl Strategy for CsiDriverRules {
+    fn defaults(&self, object: &mut Value) {
+        edit(object, "spec", |spec| {
+            set_default(spec, "attachRequired", true);
+            for field in ["podInfoOnMount", "requiresRepublish", "seLinuxMount", "storageCapacity"] {
+                set_default(spec, field, false);
+            }
+            set_default(spec, "fsGroupPolicy", "ReadWriteOnceWithFSType");
+            if spec.get("volumeLifecycleModes").is_empty() {
+                spec.set(&["volumeLifecycleModes"], list!["Persistent"]);
+            }
+        });
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let spec = object.get("spec");
+        let known = ["File", "None", "ReadWriteOnceWithFSType"];
+        errors.enumerated("spec.fsGroupPolicy", spec.get("fsGroupPolicy"), &known);
+        let requests = spec.get("tokenRequests").items();
+        for (i, request) in requests.iter().enumerate() {
+            let (at, audience) = (format!("spec.tokenRequests[{i}]"), request.get("audience"));
+            if requests
+                .iter()
+                .take(i)
+                .any(|r| r.get("audience").str() == audience.str())
+            {
+                errors.duplicate(format!("{at}.audience"), audience);
+                continue;
+            }
+            let seconds = request.get("expirationSeconds");
+            let why = match seconds.as_i64() {
+                Some(..600) => "may not specify a duration less than 10 minutes",
+                Some(4_294_967_297..) => "may not specify a duration larger than 2^32 seconds",
+                _ => continue,
+            };
+            errors.invalid(format!("{at}.expirationSeconds"), seconds, why);
+        }
+        for mode in spec.get("volumeLifecycleModes").items() {
+            errors.enumerated("spec.volumeLifecycleModes", mode, &["Persistent", "Ephemeral"]);
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        for (part, shown) in [
+            ("attachRequired", "attachedRequired"),
+            ("volumeLifecycleModes", "volumeLifecycleModes"),
+        ] {
+            let now = new.at(&["spec", part]);
+            if now != old.spec().get(part) {
+                errors.invalid(format!("spec.{shown}"), now, "field is immutable");
+            }
+        }
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let spec = object.spec();
+        let is = |field: &str| Value::from(spec.get(field).as_bool() == Some(true));
+        let join = |list: Vec<&str>, none: &str| {
+            Value::from(if list.is_empty() {
+                none.to_owned()
+            } else {
+                list.join(",")
+            })
+        };
+        let audiences = spec.get("tokenRequests").items();
+        let modes = spec.get("volumeLifecycleModes").items();
+        Some(vec![
+            object.name().into(),
+            is("attachRequired"),
+            is("podInfoOnMount"),
+            is("storageCapacity"),
+            join(audiences.iter().map(|t| t.str_at(&["audience"])).collect(), "<unset>"),
+            is("requiresRepublish"),
+            join(modes.iter().map(Value::str).collect(), "<none>"),
+            age_cell(object, now),
         ])
     }
 }

@@ -1332,7 +1332,7 @@ fn networks_and_others() {
         {data: {'a/b': x, ..: z}, binaryData: {'a/b': eA==}}
         => ConfigMap "c" is invalid: [data[..]: Invalid value: "..": must not be '..', data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+'), data[a/b]: Invalid value: "a/b": duplicate of key present in binaryData, binaryData[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')]
         {metadata: {ownerReferences: [{}]}}
-        => ConfigMap "c" is invalid: [metadata.ownerReferences[0].apiVersion: Invalid value: "": version must not be empty, metadata.ownerReferences[0].kind: Invalid value: "": must not be empty, metadata.ownerReferences[0].name: Invalid value: "": must not be empty, metadata.ownerReferences[0].uid: Invalid value: "": must not be empty]
+        => ConfigMap "c" is invalid: [metadata.ownerReferences.apiVersion: Invalid value: "": version must not be empty, metadata.ownerReferences.kind: Invalid value: "": must not be empty, metadata.ownerReferences.name: Invalid value: "": must not be empty, metadata.ownerReferences.uid: Invalid value: "": must not be empty]
         {metadata: {annotations: {'a b': x}, labels: {/x: z}}}
         => ConfigMap "c" is invalid: [metadata.labels: Invalid value: "/x": prefix part must be non-empty, metadata.annotations: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')]
     "#]].assert_eq(&creations(
@@ -1426,4 +1426,145 @@ fn warnings() {
             "{spec: {terminationGracePeriodSeconds: -1}}",
         ],
     ));
+}
+
+#[test]
+fn metadata() {
+    let base = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}";
+    expect![[r#"
+        {metadata: {name: null, generateName: a-}}
+        => ok
+        {metadata: {name: null, generateName: A-}}
+        => ConfigMap "A-j4b42" is invalid: [metadata.generateName: Invalid value: "A-": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), metadata.name: Invalid value: "A-j4b42": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')]
+        {metadata: {ownerReferences: [{apiVersion: v1, kind: '', name: '', uid: ''}]}}
+        => ConfigMap "c" is invalid: [metadata.ownerReferences.kind: Invalid value: "": must not be empty, metadata.ownerReferences.name: Invalid value: "": must not be empty, metadata.ownerReferences.uid: Invalid value: "": must not be empty]
+        {metadata: {ownerReferences: [{apiVersion: v1, kind: Event, name: e, uid: u}]}}
+        => ConfigMap "c" is invalid: metadata.ownerReferences: Invalid value: {"apiVersion":"v1","kind":"Event","name":"e","uid":"u"}: /v1, Kind=Event is disallowed from being an owner
+        {metadata: {ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: u, controller: true}, {apiVersion: v1, kind: Pod, name: b, uid: v, controller: true}]}}
+        => ConfigMap "c" is invalid: metadata.ownerReferences: Invalid value: [{"apiVersion":"v1","kind":"Pod","name":"a","uid":"u","controller":true},{"apiVersion":"v1","kind":"Pod","name":"b","uid":"v","controller":true}]: Only one reference can have Controller set to true. Found "true" in references for Pod/a and Pod/b
+        {metadata: {finalizers: [orphan, foregroundDeletion, mine, 'a b']}}
+        => ConfigMap "c" is invalid: [metadata.finalizers: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), metadata.finalizers: Invalid value: ["orphan","foregroundDeletion","mine","a b"]: finalizer orphan and foregroundDeletion cannot be both set, metadata.finalizers[2]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified, metadata.finalizers[3]: Invalid value: "a b": name is neither a standard finalizer name nor is it fully qualified]
+    "#]].assert_eq(&creations(
+        base,
+        &[
+            "{metadata: {name: null, generateName: a-}}",
+            "{metadata: {name: null, generateName: A-}}",
+            "{metadata: {ownerReferences: [{apiVersion: v1, kind: '', name: '', uid: ''}]}}",
+            "{metadata: {ownerReferences: [{apiVersion: v1, kind: Event, name: e, uid: u}]}}",
+            "{metadata: {ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: u, controller: true}, {apiVersion: v1, kind: Pod, name: b, uid: v, controller: true}]}}",
+            "{metadata: {finalizers: [orphan, foregroundDeletion, mine, 'a b']}}",
+        ],
+    ));
+}
+
+#[test]
+fn kubelets() {
+    use crate::api::auth::User;
+    let api = server();
+    let mut out = String::new();
+    let mut ask = |user: &User, method: Method, path: &str, text: &str| {
+        let mut request = Request::new(method, path);
+        if !text.is_empty() {
+            request = request.body(Body::Value(tree(text)));
+        }
+        request.user = user.clone();
+        let response = api.serve(request);
+        out.push_str(&format!("{path} {text}\n=> {}\n", answer(&response)));
+    };
+    let (admin, kubelet) = (User::admin(), User::node("n1"));
+    let node = |name: &str, more: &str| format!("{{apiVersion: v1, kind: Node, metadata: {{name: {name}{more}}}}}");
+    let pod = |more: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p{more}}}, spec: {{nodeName: n1, containers: [{{name: c, image: x}}]}}}}"
+        )
+    };
+    let (nodes, pods) = ("/api/v1/nodes", "/api/v1/namespaces/default/pods");
+    ask(&kubelet, Method::Post, nodes, &node("m", ""));
+    ask(
+        &kubelet,
+        Method::Post,
+        nodes,
+        &node("n1", ", labels: {node-role.kubernetes.io/x: ''}"),
+    );
+    ask(&admin, Method::Post, nodes, &node("n1", ", labels: {a: b}"));
+    ask(
+        &kubelet,
+        Method::Put,
+        "/api/v1/nodes/n1",
+        &node(
+            "n1",
+            ", labels: {a: c, node-restriction.kubernetes.io/x: z}}, spec: {taints: [{key: node.kubernetes.io/not-ready, effect: NoSchedule}]",
+        ),
+    );
+    ask(&kubelet, Method::Put, "/api/v1/nodes/n1", &node("n1", ""));
+    ask(&kubelet, Method::Post, pods, &pod(""));
+    ask(
+        &kubelet,
+        Method::Post,
+        pods,
+        &pod(", annotations: {kubernetes.io/config.mirror: x}"),
+    );
+    ask(
+        &kubelet,
+        Method::Post,
+        pods,
+        &pod(
+            ", annotations: {kubernetes.io/config.mirror: x}, ownerReferences: [{apiVersion: v1, kind: Node, name: n1, uid: u, controller: true}]",
+        ),
+    );
+    ask(
+        &kubelet,
+        Method::Post,
+        "/apis/coordination.k8s.io/v1/namespaces/default/leases",
+        "{metadata: {name: m}}",
+    );
+    expect![[r#"
+        /api/v1/nodes {apiVersion: v1, kind: Node, metadata: {name: m}}
+        => nodes "m" is forbidden: node "n1" is not allowed to modify node "m"
+        /api/v1/nodes {apiVersion: v1, kind: Node, metadata: {name: n1, labels: {node-role.kubernetes.io/x: ''}}}
+        => nodes "n1" is forbidden: node "n1" is not allowed to set the following labels: node-role.kubernetes.io/x
+        /api/v1/nodes {apiVersion: v1, kind: Node, metadata: {name: n1, labels: {a: b}}}
+        => ok
+        /api/v1/nodes/n1 {apiVersion: v1, kind: Node, metadata: {name: n1, labels: {a: c, node-restriction.kubernetes.io/x: z}}, spec: {taints: [{key: node.kubernetes.io/not-ready, effect: NoSchedule}]}}
+        => nodes "n1" is forbidden: is not allowed to modify labels: node-restriction.kubernetes.io/x
+        /api/v1/nodes/n1 {apiVersion: v1, kind: Node, metadata: {name: n1}}
+        => nodes "n1" is forbidden: node "n1" is not allowed to modify taints
+        /api/v1/namespaces/default/pods {apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {nodeName: n1, containers: [{name: c, image: x}]}}
+        => pods "p" is forbidden: pod does not have "kubernetes.io/config.mirror" annotation, node "n1" can only create mirror pods
+        /api/v1/namespaces/default/pods {apiVersion: v1, kind: Pod, metadata: {name: p, annotations: {kubernetes.io/config.mirror: x}}, spec: {nodeName: n1, containers: [{name: c, image: x}]}}
+        => pods "p" is forbidden: node "n1" can only create pods with an owner reference set to itself
+        /api/v1/namespaces/default/pods {apiVersion: v1, kind: Pod, metadata: {name: p, annotations: {kubernetes.io/config.mirror: x}, ownerReferences: [{apiVersion: v1, kind: Node, name: n1, uid: u, controller: true}]}, spec: {nodeName: n1, containers: [{name: c, image: x}]}}
+        => pods "p" is forbidden: node n1 UID mismatch: expected 027a617d-2237-46c9-87f4-e5c44c95357a got u
+        /apis/coordination.k8s.io/v1/namespaces/default/leases {metadata: {name: m}}
+        => leases.coordination.k8s.io "m" is forbidden: can only access leases in the "kube-node-lease" system namespace
+    "#]].assert_eq(&out);
+}
+
+/// What a kind's defaults make of its least objects.
+#[test]
+fn defaults() {
+    let mut out = String::new();
+    for text in [
+        "{apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: {name: d}, spec: {}}",
+        "{apiVersion: flowcontrol.apiserver.k8s.io/v1, kind: PriorityLevelConfiguration, metadata: {name: p}, spec: {type: Limited, limited: {limitResponse: {type: Queue, queuing: {}}}}}",
+        "{apiVersion: flowcontrol.apiserver.k8s.io/v1, kind: FlowSchema, metadata: {name: f}, spec: {priorityLevelConfiguration: {name: p}}}",
+        "{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {podFailurePolicy: {rules: [{action: Ignore, onPodConditions: [{type: X}]}]}, template: {spec: {restartPolicy: Never, containers: [{name: c, image: x}]}}}}",
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: x, env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]}], volumes: [{name: e, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}}]}}",
+    ] {
+        let api = server();
+        let object = tree(text);
+        let path = collection(&api, &object);
+        let made = api.serve(Request::new(Method::Post, path).body(Body::Value(object)));
+        assert_eq!(made.code, 201, "{}", answer(&made));
+        let mut spec = made.value().get("spec").clone();
+        spec.remove(&["tolerations"]);
+        out.push_str(&format!("{}\n", spec.to_json()));
+    }
+    expect![[r#"
+        {"attachRequired":true,"fsGroupPolicy":"ReadWriteOnceWithFSType","podInfoOnMount":false,"requiresRepublish":false,"seLinuxMount":false,"storageCapacity":false,"volumeLifecycleModes":["Persistent"]}
+        {"limited":{"lendablePercent":0,"limitResponse":{"queuing":{"handSize":8,"queueLengthLimit":50,"queues":64},"type":"Queue"},"nominalConcurrencyShares":30},"type":"Limited"}
+        {"matchingPrecedence":1000,"priorityLevelConfiguration":{"name":"p"}}
+        {"backoffLimit":6,"completionMode":"NonIndexed","completions":1,"manualSelector":false,"parallelism":1,"podFailurePolicy":{"rules":[{"action":"Ignore","onPodConditions":[{"status":"True","type":"X"}]}]},"podReplacementPolicy":"Failed","selector":{"matchLabels":{"batch.kubernetes.io/controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d"}},"suspend":false,"template":{"metadata":{"labels":{"batch.kubernetes.io/controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d","batch.kubernetes.io/job-name":"j","controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d","job-name":"j"}},"spec":{"containers":[{"image":"x","imagePullPolicy":"Always","name":"c","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"Never","schedulerName":"default-scheduler","securityContext":{},"terminationGracePeriodSeconds":30}}}
+        {"containers":[{"env":[{"name":"A","valueFrom":{"resourceFieldRef":{"divisor":"0","resource":"limits.cpu"}}}],"image":"x","imagePullPolicy":"Always","name":"c","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File","volumeMounts":[{"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","name":"kube-api-access-j4b42","readOnly":true}]}],"dnsPolicy":"ClusterFirst","enableServiceLinks":true,"preemptionPolicy":"PreemptLowerPriority","priority":0,"restartPolicy":"Always","schedulerName":"default-scheduler","securityContext":{},"serviceAccount":"default","serviceAccountName":"default","terminationGracePeriodSeconds":30,"volumes":[{"ephemeral":{"volumeClaimTemplate":{"metadata":{},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}},"volumeMode":"Filesystem"}}},"name":"e"},{"name":"kube-api-access-j4b42","projected":{"defaultMode":420,"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"items":[{"key":"ca.crt","path":"ca.crt"}],"name":"kube-root-ca.crt"}},{"downwardAPI":{"items":[{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"},"path":"namespace"}]}}]}}]}
+    "#]].assert_eq(&out);
 }
