@@ -14,6 +14,16 @@ pub fn command() -> Result<()> {
     step("clippy, native", "minutes the first time", || {
         run(shell::command("cargo").args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     })?;
+    // The tests of real clients are a workspace of their own.
+    step("rustfmt and clippy, clients", "a minute the first time", || {
+        let clients = ["--manifest-path", "tests/clients/Cargo.toml"];
+        run(shell::command("cargo").arg("fmt").args(clients).arg("--check"))?;
+        run(shell::command("cargo")
+            .args(["clippy", "--all-targets"])
+            .args(clients)
+            .args(["--", "--deny", "warnings"])
+            .env("CARGO_TARGET_DIR", shell::built()))
+    })?;
     let rust = WasmRust::ready()?;
     match rust.lacks_clippy() {
         Some(sentence) => println!("==> clippy, wasm: skipped. {sentence}"),

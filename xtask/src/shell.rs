@@ -12,6 +12,11 @@ pub fn root() -> PathBuf {
     package.parent().unwrap_or(package).to_path_buf()
 }
 
+/// Where cargo puts what it builds of this project, so that other workspaces build into it too.
+pub fn built() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// A command in the project's root, without what `cargo run` put into our environment: another
 /// cargo or rustc (the distribution's, for wasm) must not be led to this one's libraries.
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {

@@ -31,9 +31,8 @@ pub fn command(only: Option<&str>) -> Result<()> {
     if wanted("clients") {
         parts.push(part("clients of kubetab serve", "seconds, and a build", clients));
     }
-    // Minutes, and a real kubectl: only where it is asked for.
-    if only == Some("kubectl") {
-        parts.push(part("real kubectls", "minutes", kubectl));
+    if wanted("kubectl") {
+        parts.push(part("real kubectls", "minutes where one is installed", kubectl));
     }
     if only == Some("cmd")
         && let Some(checkout) = cmd::checkout()
@@ -166,12 +165,11 @@ fn clients(counts: &mut Counts) -> Result<()> {
 /// Real kubectls against `kubetab serve`, compared with our own: a package and a workspace of its own.
 fn kubectl(counts: &mut Counts) -> Result<()> {
     shell::run(shell::command("cargo").args(["build", "--bin", "kubetab"]))?;
-    let built = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     run_and_read(
         shell::command("cargo")
             .args(["test", "--locked", "--manifest-path", "tests/clients/Cargo.toml"])
             .args(["--", "--nocapture"])
-            .env("CARGO_TARGET_DIR", built),
+            .env("CARGO_TARGET_DIR", shell::built()),
         |line| counts.read(line),
     )
 }

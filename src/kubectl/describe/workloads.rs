@@ -82,8 +82,10 @@ pub(super) async fn deployment(related: &Related<'_>, out: &mut Out, deployment:
     template(out, spec.get("template"));
     conditions(out, status.get("conditions"));
     let (old, new) = replica_sets(related, deployment, selector).await;
-    out.field(0, "OldReplicaSets", replica_set_list(&old));
-    out.field(0, "NewReplicaSet", replica_set_list(&new));
+    if !old.is_empty() || !new.is_empty() {
+        out.field(0, "OldReplicaSets", replica_set_list(&old));
+        out.field(0, "NewReplicaSet", replica_set_list(&new));
+    }
     out.events(related.events(deployment).await);
 }
 
