@@ -106,6 +106,19 @@ struct Inner {
     current: Cell<Option<TaskId>>,
 }
 
+/// A version 4 UUID from a generator.
+pub fn uuid_from(generator: &mut fastrand::Rng) -> String {
+    let (a, b) = (generator.u64(..), generator.u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xfff,
+        0x8000 | (b >> 48 & 0x3fff),
+        b & 0xffff_ffff_ffff
+    )
+}
+
 /// A world's kernel. Clones are handles to the same world.
 #[derive(Clone)]
 pub struct Sim(Rc<Inner>);
@@ -177,15 +190,7 @@ impl Sim {
 
     /// A random version 4 UUID.
     pub fn random_uuid(&self) -> String {
-        let (a, b) = self.rng(|r| (r.u64(..), r.u64(..)));
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            a >> 32,
-            (a >> 16) & 0xffff,
-            a & 0xfff,
-            0x8000 | (b >> 48 & 0x3fff),
-            b & 0xffff_ffff_ffff
-        )
+        self.rng(uuid_from)
     }
 
     /// Starts a task. It first runs when the executor next does, after tasks that are ready already.

@@ -11,7 +11,7 @@ mod queue;
 mod time;
 mod trace;
 
-pub use executor::{Sim, Sleep, TaskHandle, timeout};
+pub use executor::{Sim, Sleep, TaskHandle, timeout, uuid_from};
 pub use journal::{Entry, Journal};
 pub use queue::{Backoff, Signal, WorkQueue};
 pub use time::Time;

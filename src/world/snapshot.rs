@@ -2,12 +2,13 @@
 //! was right after its start, moved to the world's own time.
 //!
 //! `cluster.jsonl` holds one object a line, in the order of their revisions. `kubetab snapshot DIR`
-//! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster.
+//! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster. A uid stands in it only
+//! where another object names it: random texts do not compress, and were a quarter of the file.
 
 use crate::api::{ApiServer, Status};
 use crate::flat::Arrange;
 use crate::list;
-use crate::sim::Time;
+use crate::sim::{Time, uuid_from};
 use crate::value::Value;
 
 const CLUSTER: &str = include_str!("cluster.jsonl");
@@ -75,8 +76,14 @@ pub fn to_default_range(object: &mut Value) {
 /// When an object cannot be stored, which a test excludes.
 pub fn restore(api: &ApiServer, keep: impl Fn(&Value) -> bool, mut edit: impl FnMut(&mut Value)) -> Result<(), Status> {
     let mut objects = Vec::new();
+    // The same in every world, as the rest of the snapshot is.
+    let mut uids = fastrand::Rng::with_seed(0);
     for line in CLUSTER.lines().filter(|l| !l.is_empty()) {
-        objects.push(Value::from_json(line).map_err(Status::internal)?);
+        let mut object = Value::from_json(line).map_err(Status::internal)?;
+        if object.str_at(&["metadata", "uid"]).is_empty() {
+            object.set(&["metadata", "uid"], uuid_from(&mut uids));
+        }
+        objects.push(object);
     }
     let newest = objects.iter().map(newest_time).max().unwrap_or_default();
     let now = api.sim().now();
@@ -124,22 +131,31 @@ fn shift(value: &Value, from: Time, to: Time) -> Value {
 
 /// Makes the snapshot's text from the items of YAML lists.
 pub fn make(items: Vec<Value>) -> String {
-    let mut items: Vec<(u64, String)> = items
+    let mut items: Vec<(u64, Value)> = items
         .into_iter()
         .map(|mut item| {
             item.remove(&["metadata", "managedFields"]);
             let revision = item.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
-            (revision, item.to_json())
+            (revision, item)
         })
         .collect();
-    items.arrange();
-    items.into_iter().map(|(_, line)| line + "\n").collect()
+    items.arrange_by_key(|(revision, _)| *revision);
+    let whole: String = items.iter().map(|(_, item)| item.to_json()).collect();
+    let line = |mut item: Value| {
+        // Once is in the object itself.
+        if whole.matches(item.str_at(&["metadata", "uid"])).count() == 1 {
+            item.remove(&["metadata", "uid"]);
+        }
+        item.to_json() + "\n"
+    };
+    items.into_iter().map(|(_, item)| line(item)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::ObjectKey;
+    use crate::flat::FlatSet;
     use crate::sim::Sim;
 
     #[test]
@@ -148,6 +164,13 @@ mod tests {
         let api = ApiServer::new(&sim);
         restore(&api, |_| true, |_| {}).unwrap();
         assert_eq!(api.store().list("nodes", "").len(), 3);
+        let mut uids = FlatSet::new();
+        for shelf in api.store().shelves() {
+            for object in api.store().list(&shelf, "") {
+                assert_eq!(object.uid().len(), 36, "{}", object.full_name());
+                assert!(uids.insert(object.uid().to_owned()), "{}", object.full_name());
+            }
+        }
         assert_eq!(api.store().list("pods", "kube-system").len(), 9);
         let node = api.store().get("nodes", &ObjectKey::new("", "k8s-master")).unwrap();
         let age = sim.now().since(node.created()).as_secs();
