@@ -23,6 +23,7 @@ pub mod kubectl;
 pub mod kubelet;
 pub mod limits;
 pub mod net;
+pub mod pki;
 pub mod programs;
 pub mod scheduler;
 pub mod shell;

@@ -14,11 +14,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("flat", &[]),
     ("value", &["limits", "flat"]),
     ("sim", &["limits", "flat", "value"]),
-    ("api", &["limits", "flat", "value", "sim"]),
+    // Certificates and keys, which know no Kubernetes.
+    ("pki", &["limits", "flat", "value", "sim"]),
+    ("api", &["limits", "flat", "value", "sim", "pki"]),
     // Knows no Kubernetes: containers and the student's terminal run the same interpreter.
-    ("shell", &["limits", "flat", "value", "sim"]),
+    ("shell", &["limits", "flat", "value", "sim", "pki"]),
     // Reconcile from the API's state and write through it; none knows another.
-    ("controllers", &["limits", "flat", "value", "sim", "api"]),
+    ("controllers", &["limits", "flat", "value", "sim", "pki", "api"]),
     ("scheduler", &["limits", "flat", "value", "sim", "api"]),
     ("net", &["limits", "flat", "value", "sim", "api", "shell"]),
     ("programs", &["limits", "flat", "value", "sim", "api", "shell", "net"]),
@@ -27,7 +29,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["limits", "flat", "value", "sim", "api", "shell", "net", "programs"],
     ),
     // A client of the API; it listens on its own machine's network (`port-forward`, `proxy`).
-    ("kubectl", &["limits", "flat", "value", "sim", "api", "shell", "net"]),
+    (
+        "kubectl",
+        &["limits", "flat", "value", "sim", "pki", "api", "shell", "net"],
+    ),
     (
         "lessons",
         &["limits", "flat", "value", "sim", "api", "shell", "net", "kubectl"],

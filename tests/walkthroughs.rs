@@ -125,3 +125,68 @@ $ kubectl get pv
     assert_eq!(of("kubectl exec db-1 -- cat /data/x"), "kept", "{transcript}");
     assert_eq!(of("kubectl get pv"), "No resources found", "{transcript}");
 }
+
+#[test]
+fn a_user_is_made_by_certificate() {
+    let transcript = run(r#"
+$ openssl genrsa -out anna.key 2048 && openssl req -new -key anna.key -out anna.csr -subj "/CN=anna/O=dev"
+$ printf 'apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: anna}\nspec:\n  request: %s\n  signerName: kubernetes.io/kube-apiserver-client\n  expirationSeconds: 3600\n  usages: [client auth]\n' $(base64 anna.csr | tr -d '\n') | kubectl create -f -
+$ kubectl get csr
+$ kubectl certificate approve anna
+@wait 1
+$ kubectl get csr anna -o jsonpath='{.status.certificate}' | base64 -d > anna.crt
+$ openssl x509 -in anna.crt -noout -subject -issuer -dates -ext extendedKeyUsage
+$ openssl verify -CAfile /etc/kubernetes/pki/ca.crt anna.crt
+$ kubectl config set-credentials anna --client-certificate=anna.crt --client-key=anna.key --embed-certs
+$ kubectl config set-context anna --cluster=kubernetes --user=anna
+$ kubectl --context anna get pods
+$ kubectl create rolebinding dev --clusterrole=view --group=dev
+$ kubectl --context=anna get pods
+$ kubectl --context=anna auth whoami -o jsonpath='{.status.userInfo.groups}'
+$ kubectl certificate deny anna
+$ openssl ecparam -name prime256v1 -genkey -noout -out eve.key; openssl req -new -key eve.key -out eve.csr -subj /CN=eve; openssl x509 -req -in eve.csr -CA /etc/kubernetes/pki/ca.crt -CAkey /etc/kubernetes/pki/ca.key -CAcreateserial -out eve.crt -days 1
+$ kubectl auth whoami --client-certificate=eve.crt --client-key=eve.key -o jsonpath='{.status.userInfo.username}'
+$ kubectl get pods --client-certificate=eve.crt --client-key=anna.key
+$ kubectl get pods --user=anna --client-key=none
+@wait 7300
+$ kubectl --context anna get pods -n default
+$ kubectl describe csr anna
+"#);
+    let kept: Vec<&str> = transcript.lines().filter(|l| !l.starts_with("$ ")).collect();
+    expect_test::expect![[r#"
+
+        certificatesigningrequest.certificates.k8s.io/anna created
+        NAME   AGE   SIGNERNAME                            REQUESTOR          REQUESTEDDURATION   CONDITION
+        anna   0s    kubernetes.io/kube-apiserver-client   kubernetes-admin   60m                 Pending
+        certificatesigningrequest.certificates.k8s.io/anna approved
+        @wait 1
+        subject=O = dev, CN = anna
+        issuer=CN = kubernetes
+        notBefore=Jan  1 07:55:00 2026 GMT
+        notAfter=Jan  1 09:00:00 2026 GMT
+        X509v3 Extended Key Usage: 
+            TLS Web Client Authentication
+        anna.crt: OK
+        User "anna" set.
+        Context "anna" created.
+        Error from server (Forbidden): pods is forbidden: User "anna" cannot list resource "pods" in API group "" in the namespace "default"
+        [exit 1]
+        rolebinding.rbac.authorization.k8s.io/dev created
+        No resources found in default namespace.
+        ["dev","system:authenticated"]
+        error: certificate signing request "anna" is already Approved
+        [exit 1]
+        Certificate request self-signature ok
+        subject=CN = eve
+        eve
+        error: tls: private key does not match public key
+        [exit 1]
+        error: unable to read client-key none for anna due to open none: no such file or directory
+        [exit 1]
+        @wait 7300
+        error: You must be logged in to the server (Unauthorized)
+        [exit 1]
+        Error from server (NotFound): certificatesigningrequests.certificates.k8s.io "anna" not found
+        [exit 1]
+    "#]].assert_eq(&(kept.join("\n") + "\n"));
+}

@@ -1,5 +1,6 @@
 //! The admission plugins, in the order of a real API server.
 
+pub mod certificates;
 pub mod classes;
 pub mod limit_ranger;
 mod node_restriction;
@@ -143,6 +144,7 @@ pub fn validate(
         old,
     };
     pod_security::validate(&a, value, warnings)?;
+    certificates::validate(&a, value)?;
     policies::validate(&a, value, warnings)?;
     if target.subresource.is_empty() {
         limit_ranger::validate(&a, value)?;

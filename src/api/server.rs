@@ -24,6 +24,7 @@ use super::{
     admission, custom, discovery, kinds, listing, managedfields, metadata, metrics, patch, schema, subresource, table,
 };
 use crate::limits;
+use crate::pki::Authority;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
 use crate::value::{Value, gojson, intern, yaml};
 
@@ -41,6 +42,8 @@ struct Inner {
     admission: admission::Plugins,
     docs: Docs,
     openapi: openapi::Cache,
+    /// Made when it is first asked for.
+    authority: RefCell<Option<Rc<Authority>>>,
 }
 
 /// What a path names.
@@ -66,6 +69,12 @@ impl Target {
 
     pub fn key(&self) -> ObjectKey {
         ObjectKey::new(&self.namespace, &self.name)
+    }
+
+    /// Whether the subresource is a part of the object that is written as the object is: its status, or the
+    /// approval of a CertificateSigningRequest.
+    pub fn is_part(&self) -> bool {
+        matches!(self.subresource.as_str(), "status" | "approval")
     }
 
     pub fn not_found(&self) -> Status {
@@ -104,6 +113,7 @@ impl ApiServer {
             admission: admission::Plugins::default(),
             docs: Docs::new(sim),
             openapi: openapi::Cache::default(),
+            authority: RefCell::default(),
         }))
     }
 
@@ -149,9 +159,30 @@ impl ApiServer {
         Some(user)
     }
 
-    /// The user of a client certificate in PEM; `None` when this cluster has not issued it.
+    /// The user of a client certificate in PEM; `None` when this cluster has not issued it, or not for
+    /// this, or when its time is over.
     pub fn authenticate_certificate(&self, pem: &str) -> Option<User> {
-        auth::certificate::authenticate(pem)
+        self.authenticate_der(&crate::pki::pem::first(pem, "CERTIFICATE")?)
+    }
+
+    /// The user of a client certificate in DER.
+    pub fn authenticate_der(&self, certificate: &[u8]) -> Option<User> {
+        auth::certificate::authenticate(&*self.authority()?, certificate, self.sim().now()).ok()
+    }
+
+    /// The cluster's authority, which signs the certificates of clients and kubelets; `None` only when its
+    /// files are damaged.
+    pub fn authority(&self) -> Option<Rc<Authority>> {
+        let mut kept = self.0.authority.borrow_mut();
+        if kept.is_none() {
+            *kept = auth::certificate::standard().map(Rc::new);
+        }
+        kept.clone()
+    }
+
+    /// Gives the cluster another authority, before anything was signed by the one before.
+    pub fn set_authority(&self, authority: Authority) {
+        *self.0.authority.borrow_mut() = Some(Rc::new(authority));
     }
 
     /// Every resource that is served now, in the order of discovery.
@@ -203,12 +234,13 @@ impl ApiServer {
             .cloned()
     }
 
-    pub(super) fn context<'a>(&'a self, namespace: &'a str, dry_run: bool) -> Context<'a> {
+    pub(super) fn context<'a>(&'a self, namespace: &'a str, request: &'a Request) -> Context<'a> {
         Context {
             api: self,
             now: self.sim().now(),
             namespace,
-            dry_run,
+            user: &request.user,
+            dry_run: request.dry_run(),
         }
     }
 
@@ -246,7 +278,7 @@ impl ApiServer {
             request,
             PatchType::from_media_type(&request.content_type).filter(|_| request.method == Method::Patch),
         )?;
-        if !target.subresource.is_empty() && target.subresource != "status" {
+        if !target.subresource.is_empty() && !target.is_part() {
             return subresource::serve(self, request, &target, warnings);
         }
         if let Some(answer) = subresource::binding(self, request, &target)? {
@@ -597,7 +629,7 @@ impl ApiServer {
         }
         metadata::set_namespace(&mut value, target)?;
         let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
-        let cx = self.context(&namespace, dry_run);
+        let cx = self.context(&namespace, request);
         strategy.defaults(&mut value);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_create(&mut value, &cx);
@@ -700,7 +732,11 @@ impl ApiServer {
         value: Value,
         warnings: &mut Vec<String>,
     ) -> Result<Object, Status> {
-        let ownership = Ownership::Tracked(if target.subresource == "status" { "status" } else { "" });
+        let ownership = Ownership::Tracked(match target.subresource.as_str() {
+            "status" => "status",
+            "approval" => "approval",
+            _ => "",
+        });
         self.update_owned(request, target, old, value, ownership, warnings)
     }
 
@@ -728,14 +764,14 @@ impl ApiServer {
                 old.name()
             )));
         }
-        let cx = self.context(&target.namespace, request.dry_run());
+        let cx = self.context(&target.namespace, request);
         metadata::check_precondition(&value, old, resource)?;
         strategy.defaults(&mut value);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_update(&mut value, old);
-        let is_status = target.subresource == "status";
+        let is_status = target.is_part();
         if is_status {
-            strategy.prepare_status(&mut value, old);
+            strategy.prepare_part(&target.subresource, &mut value, old, &cx);
         }
         // Fields that admission and allocation set belong to no one.
         let managed = match ownership {
@@ -769,7 +805,7 @@ impl ApiServer {
         let mut errors = FieldErrors::default();
         metadata::validate_update(&value, old, &mut errors);
         if is_status {
-            strategy.validate_status(&value, old, &mut errors);
+            strategy.validate_part(&target.subresource, &value, old, &mut errors);
         } else {
             metadata::validate(&value, target, strategy, &mut errors);
             // What did not change was valid when it was stored.
@@ -805,7 +841,7 @@ impl ApiServer {
         self.changed(&target.shelf());
         target
             .strategy()
-            .removed(&object, &self.context(&target.namespace, false));
+            .removed(&object, &self.context(&target.namespace, request));
         self.wrote(
             request.id,
             &request.client,

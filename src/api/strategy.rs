@@ -1,6 +1,7 @@
 //! What is special about each kind: its defaults, its validation, what clients may change, its
 //! columns. One file per kind stands in `kinds/`; a kind without one has the plain rules.
 
+use super::auth::User;
 use super::names::Broken;
 use super::object::Object;
 use super::server::ApiServer;
@@ -13,6 +14,8 @@ pub struct Context<'a> {
     pub api: &'a ApiServer,
     pub now: Time,
     pub namespace: &'a str,
+    /// Who asks.
+    pub user: &'a User,
     /// Whether nothing will be stored.
     pub dry_run: bool,
 }
@@ -74,6 +77,16 @@ pub trait Strategy {
 
     /// Checks the new version of an update through `/status`.
     fn validate_status(&self, _new: &Value, _old: &Object, _errors: &mut FieldErrors) {}
+
+    /// Prepares an update through a part of the object (`status`, `approval`).
+    fn prepare_part(&self, _part: &str, new: &mut Value, old: &Object, _cx: &Context) {
+        self.prepare_status(new, old);
+    }
+
+    /// Checks the new version of an update through a part of the object.
+    fn validate_part(&self, _part: &str, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        self.validate_status(new, old, errors);
+    }
 
     /// Whether the status is a part like any other, which everybody may write and which
     /// `metadata.generation` counts.

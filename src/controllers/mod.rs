@@ -2,6 +2,8 @@
 //! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
 
 pub mod api_service;
+pub mod certificates;
+pub mod cluster_role_aggregation;
 pub mod context;
 pub mod cron_job;
 pub mod custom_resources;
@@ -30,6 +32,7 @@ pub mod replica_set;
 pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
+pub mod service_account_token;
 pub mod service_pods;
 pub mod stateful_set;
 pub mod taint_eviction;
@@ -60,6 +63,19 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
     type Start = fn(&Context);
     let all: &[(&str, Start)] = &[
         ("apiservice-availability", api_service::start),
+        (
+            "certificatesigningrequest-approving-controller",
+            certificates::start_approving,
+        ),
+        (
+            "certificatesigningrequest-cleaner-controller",
+            certificates::start_cleaner,
+        ),
+        (
+            "certificatesigningrequest-signing-controller",
+            certificates::start_signing,
+        ),
+        ("clusterrole-aggregation-controller", cluster_role_aggregation::start),
         ("cronjob-controller", cron_job::start),
         ("daemonset-controller", daemon_set::start),
         ("deployment-controller", deployment::start),
@@ -88,6 +104,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("resourcequota-controller", resource_quota::start),
         ("root-ca-certificate-publisher-controller", root_ca::start),
         ("serviceaccount-controller", service_account::start),
+        ("serviceaccount-token-controller", service_account_token::start),
         ("statefulset-controller", stateful_set::start),
         ("taint-eviction-controller", taint_eviction::start),
         ("ttl-after-finished-controller", ttl_after_finished::start),

@@ -5,6 +5,7 @@ use super::command::Verb;
 use super::error::Error;
 use super::flags::Values;
 use super::kubeconfig::Kubeconfig;
+use crate::api::auth::certificate::check_pair;
 use crate::api::{Client, Impersonation, User};
 use crate::shell::Context;
 use crate::value::{Value, base64};
@@ -29,13 +30,8 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
     if !chosen.is_empty() && config.entry("users", chosen).is_none() {
         return Err(Error::plain(format!("auth info {chosen:?} does not exist")));
     }
-    let read = |path: &str, what: &str| -> Result<String, Error> {
-        let text = cx.files.read_text(&cx.path(path));
-        text.map_err(|_| {
-            Error::plain(format!(
-                "invalid configuration: unable to read {what} {path} for {named} due to open {path}: no such file or directory"
-            ))
-        })
+    let missing = |path: &str, what: &str| {
+        format!("unable to read {what} {path} for {named} due to open {path}: no such file or directory")
     };
     let given = |flag: &str, field: &str| -> String {
         match global(flag) {
@@ -44,18 +40,52 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
         }
     };
     // As the API server, which looks at a certificate before it looks at a token.
-    let file = given("client-certificate", "client-certificate");
-    let data = entry.get("client-certificate-data").str();
-    let certificate = if !file.is_empty() && (!global("client-certificate").is_empty() || data.is_empty()) {
-        read(&file, "client-cert")?
-    } else {
-        let bytes = base64::try_decode(data).unwrap_or_default();
-        String::from_utf8(bytes).unwrap_or_default()
+    let mut errors = Vec::new();
+    let mut pem = |flag: &str, what: &str| -> String {
+        let data = entry.get(&format!("{flag}-data")).str();
+        let file = given(flag, flag);
+        if file.is_empty() || (global(flag).is_empty() && !data.is_empty()) {
+            let bytes = base64::try_decode(data).unwrap_or_default();
+            return String::from_utf8(bytes).unwrap_or_default();
+        }
+        // Files that the kubeconfig names lie beside it.
+        let path = if global(flag).is_empty() {
+            config.resolve(&file)
+        } else {
+            file.clone()
+        };
+        cx.files.read_text(&cx.path(&path)).unwrap_or_else(|_| {
+            errors.push(missing(&file, what));
+            String::new()
+        })
     };
+    let (certificate, key) = (
+        pem("client-certificate", "client-cert"),
+        pem("client-key", "client-key"),
+    );
+    if let [one] = errors.as_slice() {
+        return Err(Error::plain(one));
+    }
+    if !errors.is_empty() {
+        let list: Vec<String> = errors.iter().map(|e| format!("\n* {e}")).collect();
+        return Err(Error::Text(format!("Error in configuration: {}", list.concat())));
+    }
+    if !certificate.is_empty() {
+        if key.is_empty() {
+            return Err(Error::plain(format!(
+                "client-key-data or client-key must be specified for {named} to use the clientCert authentication method."
+            )));
+        }
+        check_pair(&certificate, &key).map_err(Error::plain)?;
+    }
     let mut token = given("token", "token");
     let token_file = entry.get("tokenFile").str();
     if !token_file.is_empty() && global("token").is_empty() {
-        token = read(token_file, "token file")?.trim().to_owned();
+        let text = cx.files.read_text(&cx.path(&config.resolve(token_file)));
+        token = text
+            .map_err(|_| Error::plain(missing(token_file, "token file")))?
+            .trim()
+            .to_owned();
     }
     let password = given("username", "username");
     let found = if !certificate.is_empty() {

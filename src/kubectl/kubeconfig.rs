@@ -1,8 +1,9 @@
 //! The kubeconfig: which contexts there are and what namespace the present one is in.
 
 use super::error::Error;
+use crate::api::auth::certificate;
 use crate::shell::Context;
-use crate::value::{Value, yaml};
+use crate::value::{Value, base64, yaml};
 use crate::{list, obj};
 
 /// A kubeconfig and the file that it came from.
@@ -14,11 +15,12 @@ pub struct Kubeconfig {
 
 /// The kubeconfig that kubeadm writes for its administrator.
 pub fn admin() -> Value {
+    let (certificate, key) = certificate::admin_pem();
     obj! {
         "apiVersion": "v1",
         "clusters": list![obj! {
             "cluster": obj! {
-                "certificate-authority-data": "a3ViZXRhYg==",
+                "certificate-authority-data": base64::encode(certificate::authority_pem()),
                 "server": "https://192.168.110.21:6443",
             },
             "name": "kubernetes",
@@ -32,8 +34,8 @@ pub fn admin() -> Value {
         "users": list![obj! {
             "name": "kubernetes-admin",
             "user": obj! {
-                "client-certificate-data": "a3ViZXRhYg==",
-                "client-key-data": "a3ViZXRhYg==",
+                "client-certificate-data": base64::encode(certificate),
+                "client-key-data": base64::encode(key),
             },
         }],
     }
@@ -71,6 +73,14 @@ impl Kubeconfig {
             Err(_) => admin(),
         };
         Ok(Kubeconfig { path, value })
+    }
+
+    /// The path of a file that the kubeconfig names: a relative one begins where the kubeconfig lies.
+    pub fn resolve(&self, path: &str) -> String {
+        if path.is_empty() || path.starts_with('/') {
+            return path.to_owned();
+        }
+        format!("{}/{path}", crate::shell::dir_name(&self.path))
     }
 
     /// The name of the present context; `chosen` is `--context`.

@@ -20,6 +20,7 @@ use crate::api::{ApiServer, Client, Status, User, auth};
 use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
+use crate::pki::Authority;
 use crate::scheduler;
 use crate::shell::{Commands, Dialect, Files, Host, Terminal};
 use crate::sim::{Journal, Sim, Time};
@@ -50,6 +51,8 @@ pub struct Options {
     pub authorization: auth::rbac::Mode,
     /// Admission plugins that are switched off.
     pub disabled_admission: Vec<String>,
+    /// The authority that signs certificates; `None` for the snapshot's own.
+    pub authority: Option<Authority>,
 }
 
 /// 2026-01-01T08:00:00Z: where a world begins when nobody says when.
@@ -67,6 +70,7 @@ impl Default for Options {
             bare: false,
             authorization: auth::rbac::Mode::NodeRbac,
             disabled_admission: Vec::new(),
+            authority: None,
         }
     }
 }
@@ -110,6 +114,9 @@ impl World {
     pub fn new(options: &Options) -> Result<World, Status> {
         let sim = Sim::new(options.seed, options.start);
         let api = ApiServer::new(&sim);
+        if let Some(authority) = &options.authority {
+            api.set_authority(authority.clone());
+        }
         let mode = options.proxy_mode;
         let keep = |object: &Value| !options.bare || snapshot::of_control_plane(object);
         snapshot::restore(&api, keep, |object| {
@@ -142,6 +149,13 @@ impl World {
         // A fresh file system has room for it.
         let _ = files.make_dirs("/root/.kube");
         let _ = files.write("/root/.kube/config", crate::kubectl::admin_kubeconfig());
+        let _ = files.make_dirs("/etc/kubernetes/pki");
+        if let Some(authority) = api.authority() {
+            let _ = files.write("/etc/kubernetes/pki/ca.crt", authority.to_pem());
+            let key = "/etc/kubernetes/pki/ca.key";
+            let _ = files.generate(key, move || authority.key().to_traditional_pem().into_bytes());
+            let _ = files.set_mode(key, 0o600);
+        }
         let mut nodes = Vec::new();
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;

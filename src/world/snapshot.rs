@@ -3,15 +3,20 @@
 //!
 //! `cluster.jsonl` holds one object a line, in the order of their revisions. `kubetab snapshot DIR`
 //! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster. A uid stands in it only
-//! where another object names it: random texts do not compress, and were a quarter of the file.
+//! where another object names it: random texts do not compress, and were a quarter of the file. The certificate of
+//! that cluster's authority, the key of which nobody here has, is not in it either: [`AUTHORITY`] stands in its
+//! place, for the authority of the world.
 
 use crate::api::{ApiServer, Status};
 use crate::flat::Arrange;
 use crate::list;
 use crate::sim::{Time, uuid_from};
-use crate::value::Value;
+use crate::value::{Value, base64};
 
 const CLUSTER: &str = include_str!("cluster.jsonl");
+
+/// Stands for the authority's certificate, PEM inside of JSON; and for its base64.
+const AUTHORITY: (&str, &str) = ("@AUTHORITY@", "@AUTHORITY64@");
 
 /// How long before the world's start the newest time of the snapshot is put.
 const SETTLED: u64 = 5_000_000;
@@ -76,10 +81,22 @@ pub fn to_default_range(object: &mut Value) {
 /// When an object cannot be stored, which a test excludes.
 pub fn restore(api: &ApiServer, keep: impl Fn(&Value) -> bool, mut edit: impl FnMut(&mut Value)) -> Result<(), Status> {
     let mut objects = Vec::new();
+    let authority = match api.authority() {
+        Some(authority) => authority.to_pem(),
+        None => String::new(),
+    };
     // The same in every world, as the rest of the snapshot is.
     let mut uids = fastrand::Rng::with_seed(0);
     for line in CLUSTER.lines().filter(|l| !l.is_empty()) {
-        let mut object = Value::from_json(line).map_err(Status::internal)?;
+        let mut object = if line.contains("@AUTHORITY") {
+            let whole = line
+                .replace(AUTHORITY.0, &authority.replace('\n', "\\n"))
+                .replace(AUTHORITY.1, &base64::encode(&authority));
+            Value::from_json(&whole)
+        } else {
+            Value::from_json(line)
+        }
+        .map_err(Status::internal)?;
         if object.str_at(&["metadata", "uid"]).is_empty() {
             object.set(&["metadata", "uid"], uuid_from(&mut uids));
         }
@@ -131,6 +148,18 @@ fn shift(value: &Value, from: Time, to: Time) -> Value {
 
 /// Makes the snapshot's text from the items of YAML lists.
 pub fn make(items: Vec<Value>) -> String {
+    let published = items
+        .iter()
+        .find(|i| i.str_at(&["metadata", "name"]) == "kube-root-ca.crt");
+    let authority = published.map_or("", |map| map.str_at(&["data", "ca.crt"])).to_owned();
+    let escaped = authority.replace('\n', "\\n");
+    let hide = |line: String| {
+        if authority.is_empty() {
+            return line;
+        }
+        line.replace(&escaped, AUTHORITY.0)
+            .replace(&base64::encode(&authority), AUTHORITY.1)
+    };
     let mut items: Vec<(u64, Value)> = items
         .into_iter()
         .map(|mut item| {
@@ -146,7 +175,7 @@ pub fn make(items: Vec<Value>) -> String {
         if whole.matches(item.str_at(&["metadata", "uid"])).count() == 1 {
             item.remove(&["metadata", "uid"]);
         }
-        item.to_json() + "\n"
+        hide(item.to_json()) + "\n"
     };
     items.into_iter().map(|(_, item)| line(item)).collect()
 }

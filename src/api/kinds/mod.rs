@@ -11,6 +11,7 @@ use crate::value::Value;
 mod admission;
 mod apiservice;
 mod batch;
+pub mod certificate;
 pub mod componentstatus;
 mod configmap;
 mod daemonset;
@@ -90,6 +91,7 @@ pub fn own(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
         ("autoscaling", "horizontalpodautoscalers") => &scaling::HpaRules,
         ("batch", "cronjobs") => &batch::CronJobRules,
         ("batch", "jobs") => &batch::JobRules,
+        ("certificates.k8s.io", "certificatesigningrequests") => &certificate::CertificateSigningRequestRules,
         ("flowcontrol.apiserver.k8s.io", "flowschemas") => &apiservice::FlowSchemaRules,
         ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations") => &apiservice::PriorityLevelRules,
         ("networking.k8s.io", "ingressclasses") => &networking::IngressClassRules,

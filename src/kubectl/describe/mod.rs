@@ -2,6 +2,7 @@
 //! through the API's client.
 
 mod address;
+mod certificate;
 mod config;
 mod generic;
 mod hpa;
@@ -91,6 +92,7 @@ impl Related<'_> {
             ("networking.k8s.io", "Ingress") => ingress::describe(self, &mut out, object).await,
             ("networking.k8s.io", "IngressClass") => ingress::class(self, &mut out, object).await,
             ("networking.k8s.io", "NetworkPolicy") => networkpolicy::describe(&mut out, object),
+            ("certificates.k8s.io", "CertificateSigningRequest") => certificate::describe(self, &mut out, object).await,
             ("", "PersistentVolume") => storage::volume(self, &mut out, object).await,
             ("", "PersistentVolumeClaim") => storage::claim(self, &mut out, object).await,
             ("networking.k8s.io", "ServiceCIDR") => address::service_cidr(self, &mut out, object).await,

@@ -8,6 +8,7 @@ mod fs;
 mod grep;
 mod hash;
 mod lines;
+mod openssl;
 mod options;
 pub(super) mod printf;
 mod proc;
@@ -112,6 +113,7 @@ pub(super) fn register(commands: &mut Commands) {
         "nano" => proc::editor,
         "base64" => hash::base64,
         "sha256sum" => hash::sha256sum,
+        "openssl" => openssl::openssl,
         "diff" => diff::diff,
         "cmp" => diff::cmp,
     }

@@ -146,10 +146,12 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         _ => return answer::failure(&Status::method_not_allowed(), &plain),
     };
     let api = server.world.api();
-    let user = match server
-        .authenticator
-        .user(&parts.headers, peer, |token| api.authenticate(token))
-    {
+    let user = match server.authenticator.user(
+        &parts.headers,
+        peer,
+        |certificate| api.authenticate_der(certificate),
+        |token| api.authenticate(token),
+    ) {
         Ok(user) => user,
         Err(status) => return answer::failure(&status, &plain),
     };

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 /// How a connection's client showed itself in the TLS handshake.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
-    /// The client certificate's bytes, which the handshake has verified.
+    /// The client certificate's bytes; the handshake has shown that the client has its key.
     pub certificate: Option<Vec<u8>>,
 }
 
@@ -19,8 +19,6 @@ pub struct Authenticator {
     pub token: String,
     /// Further bearer tokens, and whose they are.
     pub tokens: Vec<(String, User)>,
-    /// The administrator's client certificate; none without TLS.
-    pub admin_der: Option<Vec<u8>>,
     /// Whether a request without credentials is the administrator's: without TLS.
     pub open: bool,
 }
@@ -31,7 +29,8 @@ pub fn unauthorized() -> Status {
 }
 
 impl Authenticator {
-    /// The user that a request's credentials name. `tokens` knows the tokens of service accounts.
+    /// The user that a request's credentials name: by certificate before token. `certificates` knows those
+    /// that the cluster has issued, `tokens` the tokens of service accounts.
     ///
     /// # Errors
     /// 401.
@@ -39,8 +38,12 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         peer: &Peer,
+        certificates: impl Fn(&[u8]) -> Option<User>,
         tokens: impl Fn(&str) -> Option<User>,
     ) -> Result<User, Status> {
+        if let Some(user) = peer.certificate.as_deref().and_then(certificates) {
+            return Ok(user);
+        }
         if let Some(value) = headers.get(AUTHORIZATION) {
             let text = value.to_str().unwrap_or("");
             let token = match text.split_once(' ') {
@@ -55,12 +58,8 @@ impl Authenticator {
             }
             return tokens(token).ok_or_else(unauthorized);
         }
-        if let (Some(given), Some(admin)) = (&peer.certificate, &self.admin_der) {
-            return if given == admin {
-                Ok(User::admin())
-            } else {
-                Err(unauthorized())
-            };
+        if peer.certificate.is_some() {
+            return Err(unauthorized());
         }
         if self.open {
             return Ok(User::admin());
@@ -109,18 +108,23 @@ mod tests {
         let mut authenticator = Authenticator {
             token: "secret".into(),
             tokens: vec![("joe's".into(), User::new("joe", []))],
-            admin_der: Some(vec![1, 2]),
             open: false,
         };
+        let admin = |bytes: &[u8]| (bytes == [1, 2]).then(User::admin);
         let jane = |token: &str| (token == "jane's").then(|| User::new("jane", []));
         let name = |a: &Authenticator, list: &[(&'static str, &'static str)], certificate: Option<Vec<u8>>| {
-            let user = a.user(&headers(list), &Peer { certificate }, jane);
+            let user = a.user(&headers(list), &Peer { certificate }, admin, jane);
             user.map_or_else(|status| status.code().to_string(), |user| user.name.to_string())
         };
         for (list, certificate, wanted) in [
             (&[("authorization", "Bearer secret")][..], None, "kubernetes-admin"),
-            (&[("authorization", "bearer jane's")], Some(vec![1, 2]), "jane"),
             (&[("authorization", "Bearer joe's")], None, "joe"),
+            (
+                &[("authorization", "bearer jane's")],
+                Some(vec![1, 2]),
+                "kubernetes-admin",
+            ),
+            (&[("authorization", "bearer jane's")], Some(vec![3]), "jane"),
             (&[("authorization", "Bearer other")], None, "401"),
             (&[("authorization", "Basic YTpi")], None, "401"),
             (&[], Some(vec![1, 2]), "kubernetes-admin"),

@@ -11,7 +11,7 @@ pub fn text(server: &str, token: &str, certificates: Option<&Certificates>) -> S
     let mut user = obj! { "token": token };
     if let Some(certificates) = certificates {
         let data = |pem: &str| Value::from(base64::encode(pem));
-        cluster.set(&["certificate-authority-data"], data(&certificates.authority));
+        cluster.set(&["certificate-authority-data"], data(&certificates.authority.to_pem()));
         user.set(&["client-certificate-data"], data(&certificates.admin.certificate));
         user.set(&["client-key-data"], data(&certificates.admin.key));
     }

@@ -100,7 +100,9 @@ async fn serve(options: Options) -> Result<(), String> {
         write("apiserver.crt", &certificates.own.certificate)?;
         write("apiserver.key", &certificates.own.key)?;
     }
-    let world = World::new(&options.world).map_err(|e| e.to_string())?;
+    let mut wanted = options.world.clone();
+    wanted.authority = certificates.as_ref().map(|c| c.authority.clone());
+    let world = World::new(&wanted).map_err(|e| e.to_string())?;
     let clock = Clock::new(world.sim(), options.pace);
     let hosts = match options.http {
         true => [
@@ -117,7 +119,6 @@ async fn serve(options: Options) -> Result<(), String> {
         authenticator: Authenticator {
             token,
             tokens: options.tokens,
-            admin_der: certificates.as_ref().map(|c| c.admin_der.clone()),
             open: options.http,
         },
         hosts,

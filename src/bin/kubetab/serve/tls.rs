@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
-};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use kubetab::pki::authority::{CERTIFICATE, Order};
+use kubetab::pki::x509::{CLIENT_AUTH, SERVER_AUTH, attribute};
+use kubetab::pki::{Authority, Name, Names, PrivateKey, Random, ec, pem};
+use kubetab::sim::Time;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
 /// A certificate and its key, as PEM.
 pub struct Pem {
@@ -19,101 +22,152 @@ pub struct Pem {
 
 /// All that TLS needs, and what the kubeconfig tells.
 pub struct Certificates {
-    /// The cluster's certificate authority, as PEM.
-    pub authority: String,
+    /// The cluster's certificate authority, which signs CertificateSigningRequests too.
+    pub authority: Authority,
     /// The administrator's client certificate.
     pub admin: Pem,
-    /// The same as it comes in a handshake.
-    pub admin_der: Vec<u8>,
     /// The server's own certificate.
     pub own: Pem,
     pub server: Arc<ServerConfig>,
 }
 
-fn named(name: &str, organization: Option<&str>) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    if let Some(organization) = organization {
-        params.distinguished_name.push(DnType::OrganizationName, organization);
-    }
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
+/// 2020-01-01: whatever time a world is put to, what is made here is valid.
+const START: Time = Time::from_secs(1_577_836_800);
 
-/// Makes the authority, the server's certificate for `address` and the administrator's.
+/// Makes the authority, the server's certificate for `address` and the administrator's, from the machine's
+/// random bytes.
 ///
 /// # Errors
 /// What the libraries say; none is expected.
 pub fn make(address: IpAddr) -> Result<Certificates, String> {
-    let why = |e: rcgen::Error| format!("cannot make certificates: {e}");
-    let key = || KeyPair::generate().map_err(why);
-
-    let mut params = named("kubernetes", None);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
-    let authority_key = key()?;
-    let authority = params.self_signed(&authority_key).map_err(why)?;
-    let issuer = Issuer::new(params, authority_key);
-
-    let server_key = key()?;
-    let mut params = named("kube-apiserver", None);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let names = [
-        "localhost",
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "kubernetes.default.svc.cluster.local",
-    ];
-    for name in names {
-        params
-            .subject_alt_names
-            .push(SanType::DnsName(name.try_into().map_err(why)?));
-    }
+    let why = |e: &dyn std::fmt::Display| format!("cannot make certificates: {e}");
+    let mut random = Random::new(super::random::<32>());
+    // As kubeadm's: RSA.
+    let key = PrivateKey::rsa(2048, &mut random);
+    let authority = Authority::create("kubernetes", key, START, &mut random).map_err(|e| why(&e))?;
+    let [curve, _] = &ec::CURVES;
+    let mut issue = |organization: &str, name: &str, names: &Names, purpose: &str| {
+        let key = PrivateKey::Ec(ec::Private::generate(curve, &mut random));
+        let pair = |short: &str, text: &str| vec![(attribute(short).unwrap_or_default().to_owned(), text.to_owned())];
+        let mut subject = vec![pair("O", organization), pair("CN", name)];
+        subject.retain(|set| set.iter().all(|(_, text)| !text.is_empty()));
+        let order = Order {
+            subject: Name(subject),
+            names,
+            key: &key.public(),
+            usages: 1,
+            extended: vec![purpose],
+            not_before: START,
+            not_after: authority.certificate().not_after,
+        };
+        let certificate = authority.issue(&order, &mut random);
+        Pem {
+            certificate: pem::encode(CERTIFICATE, certificate),
+            key: key.to_pem(),
+        }
+    };
+    let mut names = Names {
+        dns: [
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..Names::default()
+    };
     for ip in [
         address,
         IpAddr::from([127, 0, 0, 1]),
         IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
     ] {
-        if !params.subject_alt_names.contains(&SanType::IpAddress(ip)) {
-            params.subject_alt_names.push(SanType::IpAddress(ip));
+        if !names.ips.contains(&ip) {
+            names.ips.push(ip);
         }
     }
-    let server = params.signed_by(&server_key, &issuer).map_err(why)?;
-
-    let admin_key = key()?;
-    let mut params = named("kubernetes-admin", Some("kubeadm:cluster-admins"));
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let admin = params.signed_by(&admin_key, &issuer).map_err(why)?;
-
+    let server = issue("", "kube-apiserver", &names, SERVER_AUTH);
+    let admin = issue(
+        "kubeadm:cluster-admins",
+        "kubernetes-admin",
+        &Names::default(),
+        CLIENT_AUTH,
+    );
     let why = |e: &dyn std::fmt::Display| format!("cannot set up TLS: {e}");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.der().clone()).map_err(|e| why(&e))?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .allow_unauthenticated()
-        .build()
-        .map_err(|e| why(&e))?;
-    let own = Pem {
-        certificate: server.pem(),
-        key: server_key.serialize_pem(),
-    };
-    let server_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let certificate = CertificateDer::from_pem_slice(server.certificate.as_bytes()).map_err(|e| why(&e))?;
+    let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes()).map_err(|e| why(&e))?;
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| why(&e))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![CertificateDer::from(server.der().to_vec())], server_key)
+        .with_client_cert_verifier(Arc::new(AnyClient { provider }))
+        .with_single_cert(vec![certificate], key)
         .map_err(|e| why(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Certificates {
-        authority: authority.pem(),
-        admin_der: admin.der().to_vec(),
-        admin: Pem {
-            certificate: admin.pem(),
-            key: admin_key.serialize_pem(),
-        },
-        own,
+        authority,
+        admin,
+        own: server,
         server: Arc::new(config),
     })
+}
+
+/// Takes any certificate whose key the client has, as a kube-apiserver does (`RequestClientCert`): who has
+/// signed it, and whether it is still valid at the world's time, is asked for each request, and answered
+/// with 401.
+#[derive(Debug)]
+struct AnyClient {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for AnyClient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _chain: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -1,0 +1,127 @@
+//! The aggregation of ClusterRoles: a role with an `aggregationRule` has the rules of those that its
+//! selectors choose (`pkg/controller/clusterroleaggregation`).
+
+use super::context::{Context, resource};
+use crate::api::selector::Selector;
+use crate::api::{Object, ObjectKey, PatchType, WriteOptions};
+use crate::obj;
+use crate::sim::WorkQueue;
+use crate::value::Value;
+
+const NAME: &str = "clusterrole-aggregation-controller";
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let client = context.client(NAME);
+    let roles = resource(context.api(), GROUP, "clusterroles");
+    let informer = context.informers().of(&roles);
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let (q, all) = (queue.clone(), informer.clone());
+    // Nobody knows which depend on which: a change of one is a question to each that joins others.
+    informer.on_change(move |_, _| {
+        for role in all.list("") {
+            if role.value().has("aggregationRule") {
+                q.add(role.key());
+            }
+        }
+    });
+    let synced = vec![informer.clone()];
+    context.run(NAME, &queue, 5, synced, move |key| {
+        let (client, roles, informer) = (client.clone(), roles.clone(), informer.clone());
+        async move {
+            let Some(role) = informer.get(&key).filter(|r| r.value().has("aggregationRule")) else {
+                return Ok(());
+            };
+            let rules = joined(&role, &informer.list(""));
+            if rules.items() == role.value().get("rules").items() {
+                return Ok(());
+            }
+            let config = obj! {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRole",
+                "metadata": obj! { "name": role.name() },
+                "rules": rules,
+            };
+            let options = WriteOptions {
+                field_manager: NAME.into(),
+                force: true,
+                ..WriteOptions::default()
+            };
+            let applied = client.patch(&roles, "", role.name(), "", PatchType::Apply, config, &options);
+            applied.await.map(|_| ())
+        }
+    });
+}
+
+/// The rules that a role is to have: those of each selector's roles in the order of their names, each once.
+fn joined(role: &Object, all: &[Object]) -> Value {
+    let mut rules: Vec<Value> = Vec::new();
+    let selectors = role.value().at(&["aggregationRule", "clusterRoleSelectors"]);
+    for selector in selectors.items() {
+        let selector = Selector::from_label_selector(selector);
+        let mut chosen: Vec<&Object> = all
+            .iter()
+            .filter(|r| r.name() != role.name() && selector.matches(r.metadata().get("labels")))
+            .collect();
+        chosen.sort_by(|a, b| a.name().cmp(b.name()));
+        for rule in chosen.iter().flat_map(|r| r.value().get("rules").items()) {
+            if !rules.contains(rule) {
+                rules.push(rule.clone());
+            }
+        }
+    }
+    rules.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::list;
+
+    fn role(name: &str, label: &str, verb: &str) -> Value {
+        let mut role = obj! {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": obj! { "name": name },
+            "rules": list![obj! { "apiGroups": list![""], "resources": list!["pods"], "verbs": list![verb] }],
+        };
+        role.set(&["metadata", "labels", label], "true");
+        role
+    }
+
+    #[test]
+    fn a_role_has_the_rules_of_those_it_joins() {
+        let world = World::new();
+        world.start(start);
+        world.create(obj! {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": obj! { "name": "both", "labels": obj! { "b": "true" } },
+            "aggregationRule": obj! { "clusterRoleSelectors": list![
+                obj! { "matchLabels": obj! { "a": "true" } }, obj! { "matchLabels": obj! { "b": "true" } },
+            ] },
+        });
+        for (name, label, verb) in [
+            ("y", "a", "get"),
+            ("x", "a", "list"),
+            ("z", "b", "get"),
+            ("other", "c", "watch"),
+        ] {
+            world.create(role(name, label, verb));
+        }
+        world.run(1);
+        let verbs = |world: &World| -> Vec<String> {
+            let role = world.get(GROUP, "clusterroles", "both");
+            let rules = role.value().get("rules").items().iter();
+            rules.map(|r| r.at(&["verbs"]).items()[0].str().to_owned()).collect()
+        };
+        assert_eq!(verbs(&world), ["list", "get"]);
+        world.delete(GROUP, "clusterroles", "x", Value::Null);
+        world.run(1);
+        assert_eq!(verbs(&world), ["get"]);
+        // What somebody writes there does not stay.
+        world.patch(GROUP, "clusterroles", "both", obj! { "rules": list![] });
+        world.run(1);
+        assert_eq!(verbs(&world), ["get"]);
+    }
+}

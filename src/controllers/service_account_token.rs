@@ -1,0 +1,196 @@
+//! The controller of tokens in Secrets: fills those of the type `kubernetes.io/service-account-token`, and
+//! deletes them when their ServiceAccount is gone (`pkg/controller/serviceaccount/tokens_controller.go`).
+
+use super::context::{Context, resource};
+use crate::api::auth::token;
+use crate::api::client::delete_uid;
+use crate::api::{Object, ObjectKey, Status};
+use crate::sim::WorkQueue;
+use crate::value::{Value, base64};
+
+const NAME: &str = "tokens-controller";
+const TYPE: &str = "kubernetes.io/service-account-token";
+const ACCOUNT: &str = "kubernetes.io/service-account.name";
+const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
+
+fn is_token(secret: &Object) -> bool {
+    secret.value().get("type").str() == TYPE
+}
+
+/// The account that a Secret is for, by its name.
+fn account_of(secret: &Object) -> &str {
+    secret.metadata().at(&["annotations", ACCOUNT]).str()
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let api = context.api();
+    let client = context.client(NAME);
+    let secrets_resource = resource(api, "", "secrets");
+    let accounts_resource = resource(api, "", "serviceaccounts");
+    let secrets = context.informers().of(&secrets_resource);
+    let accounts = context.informers().of(&accounts_resource);
+    let maps = context.informers().of(&resource(api, "", "configmaps"));
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let gone: WorkQueue<(ObjectKey, ObjectKey)> = WorkQueue::new(context.sim());
+    let (q, g) = (queue.clone(), gone.clone());
+    secrets.on_change(move |old, new| {
+        if let Some(secret) = new.filter(|s| is_token(s)) {
+            q.add(secret.key());
+        } else if let (Some(secret), None) = (old.filter(|s| is_token(s)), new) {
+            g.add((secret.key(), ObjectKey::new(secret.namespace(), account_of(secret))));
+        }
+    });
+    let (q, all) = (queue.clone(), secrets.clone());
+    accounts.on_change(move |old, new| {
+        if let Some(account) = new.or(old) {
+            for secret in all.list(account.namespace()) {
+                if is_token(&secret) && account_of(&secret) == account.name() {
+                    q.add(secret.key());
+                }
+            }
+        }
+    });
+    let synced = vec![secrets.clone(), accounts.clone(), maps.clone()];
+    let (c, a, r) = (client.clone(), api.clone(), accounts_resource.clone());
+    let configured = context.options().root_ca.clone();
+    context.run(NAME, &queue, 5, synced.clone(), move |key| {
+        let (client, api, accounts_resource) = (c.clone(), a.clone(), r.clone());
+        let (secrets_resource, secret) = (secrets_resource.clone(), secrets.get(&key));
+        let published = maps.get(&ObjectKey::new("kube-system", "kube-root-ca.crt"));
+        let root = match &*configured {
+            "" => published.map_or(String::new(), |m| m.value().str_at(&["data", "ca.crt"]).to_owned()),
+            text => text.to_owned(),
+        };
+        async move {
+            let Some(secret) = secret else { return Ok(()) };
+            // The informer may be behind: what is deleted must be meant.
+            let account = client
+                .get(&accounts_resource, secret.namespace(), account_of(&secret))
+                .await;
+            let uid = secret.metadata().at(&["annotations", ACCOUNT_UID]).str();
+            let account = match account {
+                Ok(account) if uid.is_empty() || uid == account.uid() => account,
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {
+                    let options = delete_uid(secret.uid());
+                    let deleted = client.delete(&secrets_resource, secret.namespace(), secret.name(), options);
+                    return match deleted.await {
+                        Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
+                        _ => Ok(()),
+                    };
+                }
+            };
+            match filled(&api, &secret, &account, &root) {
+                Some(value) => client.update(&secrets_resource, value).await.map(|_| ()),
+                None => Ok(()),
+            }
+        }
+    });
+    context.run(NAME, &gone, 1, synced, move |(secret, account)| {
+        let (client, accounts, resource) = (client.clone(), accounts.clone(), accounts_resource.clone());
+        async move {
+            let Some(account) = accounts.get(&account) else {
+                return Ok::<(), Status>(());
+            };
+            let mut value = account.value().clone();
+            let named = |s: &Value| s.get("name").str() == &*secret.name;
+            if !value.get("secrets").items().iter().any(named) {
+                return Ok(());
+            }
+            value.at_mut(&["secrets"]).list_mut().retain(|s| !named(s));
+            if value.get("secrets").is_empty() {
+                value.remove(&["secrets"]);
+            }
+            client.update(&resource, value).await.map(|_| ())
+        }
+    });
+}
+
+/// The Secret with all that it lacks; `None` when it lacks nothing.
+fn filled(api: &crate::api::ApiServer, secret: &Object, account: &Object, root: &str) -> Option<Value> {
+    let mut value = secret.value().clone();
+    let same = |field: &str, text: &str| secret.value().at(&["data", field]).str() == base64::encode(text);
+    if !root.is_empty() && !same("ca.crt", root) {
+        value.set(&["data", "ca.crt"], base64::encode(root));
+    }
+    if secret.value().at(&["data", "namespace"]).is_empty() {
+        value.set(&["data", "namespace"], base64::encode(secret.namespace()));
+    }
+    if secret.value().at(&["data", "token"]).is_empty() {
+        value.set(
+            &["data", "token"],
+            base64::encode(token::legacy(api, account, secret.name())),
+        );
+    }
+    value.set(&["metadata", "annotations", ACCOUNT], account.name());
+    value.set(&["metadata", "annotations", ACCOUNT_UID], account.uid());
+    (&value != secret.value()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::{list, obj};
+
+    #[test]
+    fn a_secret_lives_as_its_account() {
+        let world = World::new();
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": obj! { "name": "kube-root-ca.crt", "namespace": "kube-system" },
+            "data": obj! { "ca.crt": "CERTIFICATE" },
+        });
+        world.start(start);
+        let account = || {
+            obj! {
+                "apiVersion": "v1", "kind": "ServiceAccount",
+                "metadata": obj! { "name": "robot", "namespace": "default" },
+                "secrets": list![obj! { "name": "one" }],
+            }
+        };
+        let secret = |name: &str| {
+            obj! {
+                "apiVersion": "v1", "kind": "Secret", "type": TYPE,
+                "metadata": obj! {
+                    "name": name, "namespace": "default", "annotations": obj! { "kubernetes.io/service-account.name": "robot" },
+                },
+            }
+        };
+        world.create(account());
+        world.create(secret("one"));
+        world.create(secret("two"));
+        world.run(1);
+        let text = |name: &str, field: &str| {
+            let secret = world.get("", "secrets", name);
+            let bytes = base64::decode(secret.value().at(&["data", field]).str()).unwrap_or_default();
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(
+            (text("one", "ca.crt"), text("one", "namespace")),
+            ("CERTIFICATE".into(), "default".into())
+        );
+        let token = text("one", "token");
+        let user = world.api().authenticate(&token).unwrap();
+        assert_eq!(&*user.name, "system:serviceaccount:default:robot");
+        world.delete("", "secrets", "one", Value::Null);
+        world.run(1);
+        assert!(world.api().authenticate(&token).is_none());
+        assert!(
+            world
+                .get("", "serviceaccounts", "robot")
+                .value()
+                .get("secrets")
+                .is_null()
+        );
+        let other = text("two", "token");
+        world.delete("", "serviceaccounts", "robot", Value::Null);
+        world.run(1);
+        assert!(!world.exists("", "secrets", "two") && world.api().authenticate(&other).is_none());
+        // For nobody.
+        world.create(secret("three"));
+        world.run(1);
+        assert!(!world.exists("", "secrets", "three"));
+    }
+}
