@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::context::{Context, resource};
 use crate::api::kinds::certificate::{self, APPROVED, DENIED, FAILED};
 use crate::api::{Body, Client, Method, Object, ObjectKey, Request, Status};
+use crate::flat::Arrange;
 use crate::obj;
 use crate::pki::authority::{CERTIFICATE, Order};
 use crate::pki::x509::{CLIENT_AUTH, SERVER_AUTH};
@@ -327,7 +328,7 @@ fn issue(client: &Client, request: &Object, asked: &Asked) -> Result<Vec<u8>, St
             _ => {}
         }
     }
-    extended.sort_unstable();
+    extended.arrange();
     extended.dedup();
     let order = Order {
         subject: asked.subject.normalized(),

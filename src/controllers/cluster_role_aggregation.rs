@@ -4,6 +4,7 @@
 use super::context::{Context, resource};
 use crate::api::selector::Selector;
 use crate::api::{Object, ObjectKey, PatchType, WriteOptions};
+use crate::flat::Arrange;
 use crate::obj;
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -64,7 +65,7 @@ fn joined(role: &Object, all: &[Object]) -> Value {
             .iter()
             .filter(|r| r.name() != role.name() && selector.matches(r.metadata().get("labels")))
             .collect();
-        chosen.sort_by(|a, b| a.name().cmp(b.name()));
+        chosen.arrange_by(|a, b| a.name().cmp(b.name()));
         for rule in chosen.iter().flat_map(|r| r.value().get("rules").items()) {
             if !rules.contains(rule) {
                 rules.push(rule.clone());

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::der::{self, Children, Item};
 use super::{Error, PrivateKey, PublicKey};
+use crate::flat::Arrange;
 use crate::sim::Time;
 
 /// What an attribute of a name is called: OpenSSL's short name, its identifier, and its place in the
@@ -90,7 +91,7 @@ impl Name {
                     der::sequence([der::oid(oid), der::wrap(tag, text)])
                 })
                 .collect();
-            items.sort();
+            items.arrange();
             out.extend(der::wrap(der::SET, items.concat()));
         }
         der::wrap(der::SEQUENCE, out)

@@ -1,12 +1,12 @@
 //! `openssl`: keys, requests and certificates, in the forms of OpenSSL 3.0. What else the real one does
 //! says that it is not simulated.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::host::Context;
 use super::date::strftime;
 use super::hash;
+use crate::flat::FlatMap;
 use crate::pki::authority::CERTIFICATE;
 use crate::pki::x509::{self, Extension, Template, attribute, extension};
 use crate::pki::{Certificate, Error, Name, Names, PrivateKey, PublicKey, Random, Request, der, ec, pem};
@@ -353,7 +353,7 @@ fn subject(text: &str) -> Result<Name, Failure> {
 }
 
 /// A configuration: section → names and values, in their order.
-type Config = BTreeMap<String, Vec<(String, String)>>;
+type Config = FlatMap<String, Vec<(String, String)>>;
 
 fn config(text: &str) -> Config {
     let mut sections = Config::new();
