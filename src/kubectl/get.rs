@@ -200,8 +200,8 @@ pub async fn raw_text(response: crate::api::Response) -> Result<String, Error> {
         Payload::Text(text) => text,
         // The version document is the one that the server indents.
         Payload::Value(v) if v.has("gitVersion") => super::typed::indented(&v, "  "),
-        Payload::List(_) | Payload::Object(_) => super::typed::wire(&response.value()) + "\n",
-        Payload::Value(v) if v.has("kind") => super::typed::wire(&v) + "\n",
+        Payload::List(_) | Payload::Object(_) => super::typed::wire(&response.value(), false) + "\n",
+        Payload::Value(v) if v.has("kind") => super::typed::wire(&v, false) + "\n",
         // A log, and what a proxy path leads to.
         Payload::Stream(stream) => String::from_utf8_lossy(&stream.read_all().await).into_owned(),
         Payload::Session(session) => {

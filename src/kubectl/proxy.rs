@@ -347,7 +347,7 @@ async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpResponse 
         }
         Payload::Watch(_) | Payload::Forward(_) => forbidden(),
         _ if pretty(&request) => HttpResponse::new(code, "application/json", typed::indented(&value, "  ")),
-        _ => HttpResponse::new(code, "application/json", typed::wire(&value) + "\n"),
+        _ => HttpResponse::new(code, "application/json", typed::wire(&value, false) + "\n"),
     };
     answer
         .headers

@@ -1,6 +1,7 @@
 //! JSON of typed objects: Go writes the fields of a struct in their order, where a map's are sorted.
-//! Generators' `-o json`, `--save-config` and raw answers show it. Knows only `value`.
+//! Generators' `-o json`, `--save-config` and raw answers show it.
 
+use crate::api::resource;
 use crate::flat::{Arrange, FlatMap};
 use crate::value::{Value, gojson};
 
@@ -167,14 +168,38 @@ pub fn indented(value: &Value, indent: &str) -> String {
     out
 }
 
-/// JSON on one line as the API server answers it: its own kinds are structs, custom resources are maps, whose
-/// keys are sorted.
-pub fn wire(value: &Value) -> String {
-    let (group, _) = crate::api::resource::split(value.get("apiVersion").str());
-    match group.contains('.') && !group.ends_with(".k8s.io") {
-        true => gojson::compact(value, true),
-        false => compact(value),
+/// JSON as the API server answers it, over several lines when `pretty`: its own kinds are structs, whose lists
+/// leave the type out of their items; custom resources are maps, whose keys are sorted.
+pub fn wire(value: &Value, pretty: bool) -> String {
+    let (group, _) = resource::split(value.get("apiVersion").str());
+    let own = ["apidiscovery.k8s.io", "meta.k8s.io", "metrics.k8s.io"].contains(&group)
+        || resource::built_in().iter().any(|r| &*r.group == group);
+    match (!own, pretty) {
+        (true, true) => gojson::indented(value, "  ", true),
+        (true, false) => gojson::compact(value, true),
+        (false, true) => indented(&with_bare_items(value), "  "),
+        (false, false) => compact(&with_bare_items(value)),
     }
+}
+
+/// A list as Go's structs hold it: an item has a type of its own only where the list's does not say it.
+fn with_bare_items(list: &Value) -> Value {
+    let kind = list.get("kind").str().strip_suffix("List");
+    let Some(kind) = kind.filter(|kind| list.has("items") && !matches!(*kind, "" | "PartialObjectMetadata")) else {
+        return list.clone();
+    };
+    let bare = |item: &Value| {
+        let mut item = item.clone();
+        if item.get("kind").str() == kind {
+            item.set_or_remove(&["kind"], Value::Null);
+            item.set_or_remove(&["apiVersion"], Value::Null);
+        }
+        item
+    };
+    let mut list = list.clone();
+    let items: Value = list.get("items").items().iter().map(bare).collect();
+    list.set(&["items"], items);
+    list
 }
 
 /// The places of fields in [`ORDER`], by their names.
@@ -255,5 +280,17 @@ mod tests {
             r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","labels":{"app":"x","run":"web"}},"spec":{"containers":[{"name":"web","image":"nginx"}],"restartPolicy":"Always","dnsPolicy":"ClusterFirst"},"status":{}}"#
         );
         assert!(indented(&pod, "    ").starts_with("{\n    \"kind\": \"Pod\",\n"));
+    }
+
+    #[test]
+    fn items_of_the_servers_own_lists_have_no_type() {
+        let list = |api_version: &str, kind: &str, item: &str| {
+            let items = list![obj! { "apiVersion": api_version, "kind": item, "metadata": obj! {} }];
+            wire(&obj! { "apiVersion": api_version, "kind": kind, "items": items }, false)
+        };
+        expect_test::expect![[r#"{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{}}]}"#]]
+            .assert_eq(&list("v1", "PodList", "Pod"));
+        expect_test::expect![[r#"{"apiVersion":"acme.io/v1","items":[{"apiVersion":"acme.io/v1","kind":"Box","metadata":{}}],"kind":"BoxList"}"#]]
+            .assert_eq(&list("acme.io/v1", "BoxList", "Box"));
     }
 }

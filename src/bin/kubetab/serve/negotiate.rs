@@ -167,8 +167,8 @@ pub fn metadata_list_of(list: &List) -> Value {
 /// JSON as the server writes it: with a closing line feed; over several lines when `pretty`.
 pub fn json(value: &Value, pretty: bool) -> String {
     match (value.has("kind"), pretty) {
-        (true, true) => typed::indented(value, "  "),
-        (true, false) => typed::wire(value) + "\n",
+        (true, true) => typed::wire(value, true),
+        (true, false) => typed::wire(value, false) + "\n",
         (false, true) => gojson::indented(value, "  ", true),
         (false, false) => gojson::compact(value, true) + "\n",
     }
