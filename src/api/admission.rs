@@ -95,7 +95,7 @@ pub fn mutate(
     value: &mut Value,
     old: Option<&Object>,
 ) -> Result<(), Status> {
-    namespace_lifecycle(api, request, target)?;
+    namespace_lifecycle(api, request, target, value)?;
     let a = Attributes {
         api,
         request,
@@ -181,7 +181,7 @@ pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Obje
 }
 
 /// `NamespaceLifecycle`: nothing is created in a namespace that is absent or ends.
-fn namespace_lifecycle(api: &ApiServer, request: &Request, target: &Target) -> Result<(), Status> {
+fn namespace_lifecycle(api: &ApiServer, request: &Request, target: &Target, value: &Value) -> Result<(), Status> {
     if request.method != Method::Post || !target.resource.namespaced {
         return Ok(());
     }
@@ -197,7 +197,7 @@ fn namespace_lifecycle(api: &ApiServer, request: &Request, target: &Target) -> R
         return Err(Status::forbidden(
             &target.resource.group,
             &target.resource.name,
-            &target.name,
+            value.str_at(&["metadata", "name"]),
             why,
         ));
     }

@@ -167,7 +167,7 @@ impl ApiServer {
 
     /// The user of a client certificate in DER.
     pub fn authenticate_der(&self, certificate: &[u8]) -> Option<User> {
-        auth::certificate::authenticate(&*self.authority()?, certificate, self.sim().now()).ok()
+        auth::certificate::authenticate(self.authority()?.certificate(), certificate, self.sim().now()).ok()
     }
 
     /// The cluster's authority, which signs the certificates of clients and kubelets; `None` only when its

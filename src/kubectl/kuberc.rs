@@ -381,12 +381,11 @@ fn check(preference: &Value) -> Result<(), Error> {
     for section in ["aliases", "defaults"] {
         for entry in preference.get(section).items() {
             let name = entry.str_at(&["name"]);
-            if section == "aliases" {
-                if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphabetic()) {
-                    return Err(Error::plain(
-                        "invalid alias name, can only include alphabetical characters",
-                    ));
-                }
+            let alphabetic = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic());
+            if section == "aliases" && !alphabetic {
+                return Err(Error::plain(
+                    "invalid alias name, can only include alphabetical characters",
+                ));
             }
             for option in entry.get("options").items() {
                 let flag = option.str_at(&["name"]);

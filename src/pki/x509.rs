@@ -480,6 +480,27 @@ impl Certificate {
         issuer.verify(algorithm, &self.signed, &self.signature)
     }
 
+    /// Whether it is of an issuer and lives at `now`.
+    ///
+    /// # Errors
+    /// Why not, in Go's words.
+    pub fn check(&self, issuer: &Certificate, now: Time) -> Result<(), String> {
+        if now < self.not_before || now > self.not_after {
+            let (relation, end) = if now < self.not_before {
+                ("before", self.not_before)
+            } else {
+                ("after", self.not_after)
+            };
+            return Err(format!(
+                "x509: certificate has expired or is not yet valid: current time {now} is {relation} {end}"
+            ));
+        }
+        if self.issuer != issuer.subject || self.verify(&issuer.key).is_err() {
+            return Err("x509: certificate signed by unknown authority".into());
+        }
+        Ok(())
+    }
+
     /// A certificate in DER for `key`, which `issuer` signs under its name.
     pub fn make(template: &Template, key: &PublicKey, issuer: &Name, signer: &PrivateKey) -> Vec<u8> {
         let extensions = if template.extensions.is_empty() {

@@ -76,6 +76,8 @@ fn serve(checkout: &Path, files: &Path) -> Result<(Server, String)> {
         .arg("--authorization-mode=RBAC,AlwaysAllow")
         .arg("--token-auth-file")
         .arg(data.join("auth-tokens.csv"))
+        .arg("--client-ca-file")
+        .arg(data.join("ca.crt"))
         .arg("--cert-dir")
         .arg(files)
         .stdout(Stdio::piped());

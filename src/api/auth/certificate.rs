@@ -40,13 +40,13 @@ pub fn admin_pem() -> (String, String) {
     (pem::encode("CERTIFICATE", ADMIN), key.unwrap_or_default())
 }
 
-/// The user that a certificate in DER names.
+/// The user that a certificate in DER names, which `authority` must have signed.
 ///
 /// # Errors
 /// Why the certificate is no credential: another authority's, over, not for clients.
-pub fn authenticate(authority: &Authority, certificate: &[u8], now: Time) -> Result<User, String> {
+pub fn authenticate(authority: &Certificate, certificate: &[u8], now: Time) -> Result<User, String> {
     let read = Certificate::from_der(certificate).map_err(|e| e.to_string())?;
-    authority.check(&read, now)?;
+    read.check(authority, now)?;
     let usages = read.extended_usages();
     let any = [x509::CLIENT_AUTH, "2.5.29.37.0"];
     if !usages.is_empty() && !usages.iter().any(|u| any.contains(&u.as_str())) {
@@ -115,7 +115,7 @@ mod tests {
         assert!(authority.certificate().whole == AUTHORITY && primes(authority.key()) == AUTHORITY_PRIMES);
         assert!(issued == ADMIN && primes(&admin) == ADMIN_PRIMES);
         let now = Time::from_secs(1_800_000_000);
-        let user = authenticate(&standard().unwrap(), ADMIN, now).unwrap();
+        let user = authenticate(standard().unwrap().certificate(), ADMIN, now).unwrap();
         assert_eq!(user, User::admin());
         let (certificate, key) = admin_pem();
         assert_eq!(check_pair(&certificate, &key), Ok(()));
@@ -124,7 +124,7 @@ mod tests {
             "tls: private key does not match public key"
         );
         assert!(
-            authenticate(&standard().unwrap(), AUTHORITY, now).is_ok(),
+            authenticate(standard().unwrap().certificate(), AUTHORITY, now).is_ok(),
             "it says nothing of its use"
         );
     }

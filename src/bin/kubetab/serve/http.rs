@@ -151,6 +151,7 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         peer,
         |certificate| api.authenticate_der(certificate),
         |token| api.authenticate(token),
+        api.sim().now(),
     ) {
         Ok(user) => user,
         Err(status) => return answer::failure(&status, &plain),

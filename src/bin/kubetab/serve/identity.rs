@@ -3,7 +3,10 @@
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use kubetab::api::auth::Impersonation;
+use kubetab::api::auth::certificate::authenticate;
 use kubetab::api::{Status, User};
+use kubetab::pki::Certificate;
+use kubetab::sim::Time;
 use percent_encoding::percent_decode_str;
 
 /// How a connection's client showed itself in the TLS handshake.
@@ -19,6 +22,8 @@ pub struct Authenticator {
     pub token: String,
     /// Further bearer tokens, and whose they are.
     pub tokens: Vec<(String, User)>,
+    /// Authorities whose certificates are credentials, beside the cluster's own.
+    pub authorities: Vec<Certificate>,
     /// Whether a request without credentials is the administrator's: without TLS.
     pub open: bool,
 }
@@ -30,7 +35,7 @@ pub fn unauthorized() -> Status {
 
 impl Authenticator {
     /// The user that a request's credentials name: by certificate before token. `certificates` knows those
-    /// that the cluster has issued, `tokens` the tokens of service accounts.
+    /// that the cluster has issued, `tokens` the tokens of service accounts; `now` is the world's time.
     ///
     /// # Errors
     /// 401.
@@ -40,9 +45,16 @@ impl Authenticator {
         peer: &Peer,
         certificates: impl Fn(&[u8]) -> Option<User>,
         tokens: impl Fn(&str) -> Option<User>,
+        now: Time,
     ) -> Result<User, Status> {
-        if let Some(user) = peer.certificate.as_deref().and_then(certificates) {
-            return Ok(user);
+        if let Some(certificate) = &peer.certificate {
+            let others = || {
+                let known = |ca: &Certificate| authenticate(ca, certificate, now).ok();
+                self.authorities.iter().find_map(known)
+            };
+            if let Some(user) = certificates(certificate).or_else(others) {
+                return Ok(user);
+            }
         }
         if let Some(value) = headers.get(AUTHORIZATION) {
             let text = value.to_str().unwrap_or("");
@@ -108,12 +120,13 @@ mod tests {
         let mut authenticator = Authenticator {
             token: "secret".into(),
             tokens: vec![("joe's".into(), User::new("joe", []))],
+            authorities: Vec::new(),
             open: false,
         };
         let admin = |bytes: &[u8]| (bytes == [1, 2]).then(User::admin);
         let jane = |token: &str| (token == "jane's").then(|| User::new("jane", []));
         let name = |a: &Authenticator, list: &[(&'static str, &'static str)], certificate: Option<Vec<u8>>| {
-            let user = a.user(&headers(list), &Peer { certificate }, admin, jane);
+            let user = a.user(&headers(list), &Peer { certificate }, admin, jane, Time::default());
             user.map_or_else(|status| status.code().to_string(), |user| user.name.to_string())
         };
         for (list, certificate, wanted) in [
@@ -133,6 +146,15 @@ mod tests {
         ] {
             assert_eq!(name(&authenticator, list, certificate), wanted, "{list:?}");
         }
+        // Of another authority, which a flag names.
+        let now = Time::from_secs(1_800_000_000);
+        let standard = kubetab::api::auth::certificate::standard().unwrap();
+        authenticator.authorities = vec![standard.certificate().clone()];
+        let peer = Peer {
+            certificate: Some(kubetab::api::auth::certificate::ADMIN.to_vec()),
+        };
+        let user = authenticator.user(&headers(&[]), &peer, |_| None, jane, now);
+        assert_eq!(&*user.unwrap().name, "kubernetes-admin");
         authenticator.open = true;
         assert_eq!(name(&authenticator, &[], None), "kubernetes-admin");
         assert_eq!(name(&authenticator, &[("authorization", "Bearer other")], None), "401");

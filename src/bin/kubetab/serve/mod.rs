@@ -83,7 +83,7 @@ async fn serve(options: Options) -> Result<(), String> {
     let address = listener.local_addr().map_err(|e| format!("cannot listen: {e}"))?;
     let certificates = match options.http {
         true => None,
-        false => Some(tls::make(address.ip())?),
+        false => Some(tls::make(address.ip(), &options.client_authorities)?),
     };
     let token = options.token.clone().unwrap_or_else(|| hex(&random::<16>()));
     let scheme = if options.http { "http" } else { "https" };
@@ -119,6 +119,7 @@ async fn serve(options: Options) -> Result<(), String> {
         authenticator: Authenticator {
             token,
             tokens: options.tokens,
+            authorities: options.client_authorities,
             open: options.http,
         },
         hosts,

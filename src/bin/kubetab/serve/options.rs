@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use kubetab::api::auth::{AUTHENTICATED, rbac};
 use kubetab::api::{User, admission};
 use kubetab::net::{Mode, proxy};
+use kubetab::pki::authority::CERTIFICATE;
+use kubetab::pki::{Certificate, pem};
 use kubetab::sim::Time;
 use kubetab::world;
 
@@ -29,6 +31,7 @@ pub const USAGE: &str = "\
                                    of those four
     --authorization-mode LIST      Node,RBAC, or any list with AlwaysAllow
     --token-auth-file FILE         further bearer tokens: lines of token,user,uid,\"groups\"
+    --client-ca-file FILE          further authorities whose client certificates name users
     --cert-dir DIR                 writes apiserver.crt and apiserver.key there
 ";
 
@@ -49,6 +52,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Bearer tokens and whose they are.
     pub tokens: Vec<(String, User)>,
+    /// Authorities whose certificates are credentials, beside the cluster's own.
+    pub client_authorities: Vec<Certificate>,
     /// Where the server's certificate and key are written to.
     pub cert_dir: Option<PathBuf>,
     pub http: bool,
@@ -68,6 +73,7 @@ impl Options {
             kubeconfig: None,
             token: None,
             tokens: Vec::new(),
+            client_authorities: Vec::new(),
             cert_dir: None,
             http: false,
             pace: Pace::Scaled(1.0),
@@ -131,6 +137,12 @@ impl Options {
                     options
                         .tokens
                         .extend(token_file(&text).map_err(|e| format!("{value}: {e}"))?);
+                }
+                "--client-ca-file" => {
+                    let text = std::fs::read_to_string(value).map_err(|e| format!("cannot read {value}: {e}"))?;
+                    options
+                        .client_authorities
+                        .extend(authorities(&text).map_err(|e| format!("{value}: {e}"))?);
                 }
                 "--cert-dir" => options.cert_dir = Some(value.into()),
                 "--start" => start = Some(Time::parse(value).ok_or_else(|| wrong("an RFC 3339 time"))?),
@@ -205,6 +217,17 @@ fn token_file(text: &str) -> Result<Vec<(String, User)>, String> {
             Ok(((*token).to_owned(), user))
         })
         .collect()
+}
+
+/// The certificates of a PEM file.
+fn authorities(text: &str) -> Result<Vec<Certificate>, String> {
+    let blocks = pem::blocks(text).into_iter().filter(|block| block.label == CERTIFICATE);
+    let found: Result<Vec<Certificate>, _> = blocks.map(|block| Certificate::from_der(&block.bytes)).collect();
+    let found = found.map_err(|e| e.to_string())?;
+    if found.is_empty() {
+        return Err("data does not contain any valid RSA or ECDSA certificates".into());
+    }
+    Ok(found)
 }
 
 fn mode(name: &str) -> Option<Mode> {
@@ -289,6 +312,7 @@ mod tests {
         for wrong in ["t,jane", ",jane,1"] {
             assert!(token_file(wrong).unwrap_err().starts_with("line 1 "), "{wrong}");
         }
+        assert!(authorities("nothing").is_err());
     }
 
     #[test]

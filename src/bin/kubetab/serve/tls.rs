@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kubetab::pki::authority::{CERTIFICATE, Order};
 use kubetab::pki::x509::{CLIENT_AUTH, SERVER_AUTH, attribute};
-use kubetab::pki::{Authority, Name, Names, PrivateKey, Random, ec, pem};
+use kubetab::pki::{Authority, Certificate, Name, Names, PrivateKey, Random, ec, pem};
 use kubetab::sim::Time;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -35,11 +35,11 @@ pub struct Certificates {
 const START: Time = Time::from_secs(1_577_836_800);
 
 /// Makes the authority, the server's certificate for `address` and the administrator's, from the machine's
-/// random bytes.
+/// random bytes. Clients hear that certificates of the authority and of `client_authorities` are wanted.
 ///
 /// # Errors
 /// What the libraries say; none is expected.
-pub fn make(address: IpAddr) -> Result<Certificates, String> {
+pub fn make(address: IpAddr, client_authorities: &[Certificate]) -> Result<Certificates, String> {
     let why = |e: &dyn std::fmt::Display| format!("cannot make certificates: {e}");
     let mut random = Random::new(super::random::<32>());
     // As kubeadm's: RSA.
@@ -96,12 +96,14 @@ pub fn make(address: IpAddr) -> Result<Certificates, String> {
     );
     let why = |e: &dyn std::fmt::Display| format!("cannot set up TLS: {e}");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let hints = std::iter::once(authority.certificate()).chain(client_authorities);
+    let hints = hints.map(|ca| DistinguishedName::from(ca.subject.to_der())).collect();
     let certificate = CertificateDer::from_pem_slice(server.certificate.as_bytes()).map_err(|e| why(&e))?;
     let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes()).map_err(|e| why(&e))?;
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| why(&e))?
-        .with_client_cert_verifier(Arc::new(AnyClient { provider }))
+        .with_client_cert_verifier(Arc::new(AnyClient { provider, hints }))
         .with_single_cert(vec![certificate], key)
         .map_err(|e| why(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -119,11 +121,13 @@ pub fn make(address: IpAddr) -> Result<Certificates, String> {
 #[derive(Debug)]
 struct AnyClient {
     provider: Arc<CryptoProvider>,
+    /// The names of the authorities whose certificates are credentials.
+    hints: Vec<DistinguishedName>,
 }
 
 impl ClientCertVerifier for AnyClient {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
+        &self.hints
     }
 
     fn client_auth_mandatory(&self) -> bool {
