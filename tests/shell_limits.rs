@@ -118,8 +118,8 @@ fn what_never_ends_is_ended() {
         ),
         ("printf '%999999999d' 1", expect!["exit 0, 65536 bytes: "]),
         (
-            "i=0; while :; do i=$((i+1)); echo x >/tmp/f$i || break; done",
-            expect!["exit 0, 0 bytes: bash: line 1: /tmp/f19895: No space left on device"],
+            "i=0; { while :; do i=$((i+1)); echo x >/tmp/f$i || break; done; } 2>&1 | grep -c 'No space left on device'",
+            expect!["exit 0, 2 bytes: "],
         ),
         (
             "while mkdir d 2>/dev/null && cd d; do :; done; mkdir d",

@@ -495,7 +495,6 @@ $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemer
             @settle
             $ kubectl debug pause --image=busybox -c shell --profile=general -- sh -c 'echo hi; sleep 5; echo bye'
             $ kubectl debug pause --image=busybox 2>&1 | sed 's/debugger-.*/debugger-NAME/'
-            --profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".
             Defaulting debug container name to debugger-NAME
             $ kubectl debug pause --image=busybox --target=pause -c see --profile=general -q -- sh -c 'ps; ls /proc/1/root; sleep 1000'
             @wait 3

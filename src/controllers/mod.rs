@@ -24,6 +24,7 @@ pub mod horizontal_pod_autoscaler;
 pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
+pub mod node_ttl;
 pub mod ownership;
 pub mod persistent_volume;
 pub mod pod_gc;
@@ -90,6 +91,7 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
         ("job-controller", job::start),
         ("namespace-controller", namespace::start),
         ("node-lifecycle-controller", node_lifecycle::start),
+        ("ttl-controller", node_ttl::start),
         ("persistentvolume-binder-controller", persistent_volume::binder::start),
         (
             "persistentvolume-protection-controller",

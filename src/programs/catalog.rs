@@ -1162,7 +1162,7 @@ pub static IMAGES: &[Image] = &[
         Shell::None,
         web::install,
     )
-    .cmd(&["/dashboard"])
+    .entrypoint(&["/dashboard"])
     .ports(&[9090]),
     image(
         "gcr.io/google_containers/kubernetes-dashboard-amd64",
@@ -1171,7 +1171,7 @@ pub static IMAGES: &[Image] = &[
         Shell::None,
         web::install,
     )
-    .cmd(&["/dashboard"])
+    .entrypoint(&["/dashboard"])
     .ports(&[9090]),
     image(
         "k8s.gcr.io/kubernetes-dashboard-amd64",
@@ -1180,7 +1180,7 @@ pub static IMAGES: &[Image] = &[
         Shell::None,
         web::install,
     )
-    .cmd(&["/dashboard"])
+    .entrypoint(&["/dashboard"])
     .ports(&[8443]),
     image(
         "docker.io/kubernetesui/dashboard",
@@ -1189,7 +1189,7 @@ pub static IMAGES: &[Image] = &[
         Shell::None,
         web::install,
     )
-    .cmd(&["/dashboard"])
+    .entrypoint(&["/dashboard"])
     .ports(&[8443]),
     image(
         "docker.io/kubernetesui/metrics-scraper",

@@ -274,8 +274,10 @@ impl Strategy for IngressClassRules {
             (false, "") => format!("{}/{}", p.get("kind").str(), p.get("name").str()),
             (false, group) => format!("{}.{group}/{}", p.get("kind").str(), p.get("name").str()),
         };
+        let default = object.annotation("ingressclass.kubernetes.io/is-default-class") == Some("true");
+        let mark = if default { " (default)" } else { "" };
         Some(vec![
-            object.name().into(),
+            format!("{}{mark}", object.name()).into(),
             object.spec().get("controller").str().into(),
             parameters.into(),
             age_cell(object, now),

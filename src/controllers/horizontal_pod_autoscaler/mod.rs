@@ -39,6 +39,8 @@ struct Inner {
     scaler_resource: Rc<Resource>,
     queue: WorkQueue<ObjectKey>,
     memory: RefCell<FlatMap<ObjectKey, Memory>>,
+    /// Which pods each autoscaler has seen as its own.
+    selectors: RefCell<FlatMap<ObjectKey, Selector>>,
 }
 
 /// Starts the controller.
@@ -56,6 +58,7 @@ pub fn start(context: &Context) {
         scaler_resource,
         queue: WorkQueue::new(context.sim()),
         memory: RefCell::default(),
+        selectors: RefCell::default(),
     }));
     let c = controller.clone();
     controller.0.scalers.on_change(move |old, new| {
@@ -64,6 +67,7 @@ pub fn start(context: &Context) {
             (_, Some(scaler)) => c.0.queue.add_after(scaler.key(), SYNC),
             (Some(scaler), None) => {
                 c.0.memory.borrow_mut().remove(&scaler.key());
+                c.0.selectors.borrow_mut().remove(&scaler.key());
             }
             (None, None) => {}
         }
@@ -268,6 +272,16 @@ impl Controller {
         self.0.client.send(request).await.ok().map(|_| ())
     }
 
+    /// The autoscalers that scale any of these pods, as Go prints them: `{NAME NAMESPACE}`.
+    fn owners(&self, namespace: &str, pods: &[Object]) -> Vec<String> {
+        let selectors = self.0.selectors.borrow();
+        let own = selectors.iter().filter(|(key, selector)| {
+            &*key.namespace == namespace && pods.iter().any(|p| selector.matches(p.labels()))
+        });
+        own.map(|(key, _)| format!("{{{} {}}}", key.name, key.namespace))
+            .collect()
+    }
+
     /// Asks every metric, and takes the greatest answer.
     ///
     /// # Errors
@@ -292,6 +306,18 @@ impl Controller {
                 pods.push(pod.clone());
             }
         });
+        self.0.selectors.borrow_mut().insert(scaler.key(), selector);
+        let owners = self.owners(scaler.namespace(), &pods);
+        if owners.len() > 1 {
+            let why = format!(
+                "pods by selector {} are controlled by multiple HPAs: [{}]",
+                scale.selector,
+                owners.join(" ")
+            );
+            self.warn(scaler, "AmbiguousSelector", &why);
+            set_condition(status, "ScalingActive", false, "AmbiguousSelector", &why, now);
+            return Err(why);
+        }
         let metrics = scaler.spec().get("metrics").items();
         let mut best: Option<(i64, String)> = None;
         let mut statuses = Vec::new();
