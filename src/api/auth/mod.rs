@@ -32,8 +32,21 @@ pub fn check(api: &ApiServer, request: &mut Request) -> Result<(), Status> {
         request.user = impersonation::impersonate(api, &request.user, &wanted)?;
     }
     let attributes = Attributes::of(request);
-    api.authorizer().require(api, &request.user, &attributes)
+    api.authorizer().require(api, &request.user, &attributes)?;
+    // WebSockets begin with a GET, and running something takes more than the right to read
+    // (`AuthorizePodWebsocketUpgradeCreatePermission`).
+    if attributes.verb == "get" && CONNECTING.contains(&attributes.full_resource().as_str()) {
+        let attributes = Attributes {
+            verb: "create",
+            ..attributes
+        };
+        return api.authorizer().require(api, &request.user, &attributes);
+    }
+    Ok(())
 }
+
+/// What opens a connection into a pod.
+const CONNECTING: [&str; 3] = ["pods/attach", "pods/exec", "pods/portforward"];
 
 #[cfg(test)]
 mod tests {
@@ -71,7 +84,7 @@ mod tests {
             "reader",
             "a",
             list![
-                obj! { "apiGroups": list![""], "resources": list!["pods", "pods/log"], "verbs": list!["get", "list"] },
+                obj! { "apiGroups": list![""], "resources": list!["pods", "pods/exec", "pods/log"], "verbs": list!["get", "list"] },
                 obj! { "apiGroups": list![""], "resourceNames": list!["one"], "resources": list!["secrets"], "verbs": list!["get"] },
             ],
         );
@@ -136,7 +149,7 @@ mod tests {
         expect![[r#"
             anna /api/v1/namespaces/a/pods: yes
             anna /api/v1/namespaces/a/pods/web/log: yes
-            anna /api/v1/namespaces/a/pods/web/exec: pods "web" is forbidden: User "anna" cannot get resource "pods/exec" in API group "" in the namespace "a"
+            anna /api/v1/namespaces/a/pods/web/exec: yes
             anna /api/v1/namespaces/a/secrets/one: yes
             anna /api/v1/namespaces/a/secrets/two: secrets "two" is forbidden: User "anna" cannot get resource "secrets" in API group "" in the namespace "a"
             anna /api/v1/namespaces/b/pods: pods is forbidden: User "anna" cannot list resource "pods" in API group "" in the namespace "b": RBAC: role.rbac.authorization.k8s.io "gone" not found
@@ -149,6 +162,12 @@ mod tests {
             system:serviceaccount:a:robot /api/v1/namespaces/b/pods: pods is forbidden: User "system:serviceaccount:a:robot" cannot list resource "pods" in API group "" in the namespace "b"
         "#]]
         .assert_eq(&text);
+        // Who may only read does not open a connection.
+        let mut request = Request::get("/api/v1/namespaces/a/pods/web/exec");
+        request.user = anna.clone();
+        let said = check(&api, &mut request).unwrap_err();
+        expect![[r#"pods "web" is forbidden: User "anna" cannot create resource "pods/exec" in API group "" in the namespace "a""#]]
+            .assert_eq(said.message());
         // A change of a role is seen at once.
         api.store().remove(
             "roles.rbac.authorization.k8s.io",

@@ -9,7 +9,7 @@ use hyper::header::{CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL, 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Response as HttpResponse, StatusCode};
 use hyper_util::rt::TokioIo;
-use kubetab::api::{Method, Payload, Request, Session, Status};
+use kubetab::api::{Payload, Request, Session, Status};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -105,7 +105,7 @@ pub async fn serve(
     headers: &HeaderMap,
     on: OnUpgrade,
 ) -> Answer {
-    let mut request = Request::new(Method::Post, incoming.path.clone());
+    let mut request = Request::new(incoming.method, incoming.path.clone());
     request.query = incoming.query.clone();
     let response = rest::send(server, &incoming, request).await;
     if response.code >= 400 {
