@@ -10,7 +10,10 @@ use crate::shell::{Commands, Context, Files};
 pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
     generic::add_entrypoint(image, sandbox, commands);
     let (repository, name, ports) = (image.repository, image.name(), image.ports);
-    let Some(main) = image.cmd.first() else { return };
+    // What an entry point starts, or the server as the entry point itself.
+    let Some(main) = image.cmd.first().or(image.entrypoint.first()) else {
+        return;
+    };
     program(commands, main, sandbox, move |context: Context, sandbox| {
         run(context, sandbox, repository, name, ports)
     });
