@@ -125,6 +125,12 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\.[0-9a-f]{16}\b", ".<TIME>"),
         (r"\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+\b", "<CLUSTER-IP>"),
         (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "<TOKEN>"),
+        (r"v1\.36\.\d+", "v1.36.N"),
+        // A server's authority is its own.
+        (
+            r"(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----",
+            "<CERTIFICATE>",
+        ),
         (r"https?://(?:127\.0\.0\.1|192\.168\.110\.21):\d+", "<SERVER>"),
         (r"/tmp/[\w./-]+", "<PATH>"),
         (r"/root\b[\w./-]*", "<PATH>"),
