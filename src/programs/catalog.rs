@@ -336,7 +336,8 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         bootcamp::install,
     )
-    .cmd(&["/bin/sh", "-c", "node server.js"])
+    // As if by `exec`, since recorded pods of it end at once when they are deleted.
+    .cmd(&["/bin/sh", "-c", "exec node server.js"])
     .env(&[("NPM_CONFIG_LOGLEVEL", "info"), ("NODE_VERSION", "6.3.1")])
     .ports(&[8080]),
     image(
@@ -346,7 +347,8 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         bootcamp::install,
     )
-    .cmd(&["/bin/sh", "-c", "node server.js"])
+    // As if by `exec`, since recorded pods of it end at once when they are deleted.
+    .cmd(&["/bin/sh", "-c", "exec node server.js"])
     .env(&[("NPM_CONFIG_LOGLEVEL", "info"), ("NODE_VERSION", "6.3.1")])
     .ports(&[8080]),
     image(
@@ -376,7 +378,8 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         hello::install_node_hello,
     )
-    .cmd(&["/bin/sh", "-c", "node server.js"])
+    // As if by `exec`, since recorded pods of it end at once when they are deleted.
+    .cmd(&["/bin/sh", "-c", "exec node server.js"])
     .ports(&[8080]),
     image(
         "gcr.io/google-samples/hello-go-gke",
