@@ -4,6 +4,7 @@ use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag, parse_bool};
 use super::kubeconfig::Kubeconfig;
+use super::options::NO_HEADERS;
 use super::output;
 use super::print::TabWriter;
 use crate::flat::Arrange;
@@ -91,13 +92,7 @@ static GET_CONTEXTS: Verb = Verb {
     examples: "# All, with a star at the present one\nkubectl config get-contexts\n\n# One of them\nkubectl config get-contexts kubernetes-admin@kubernetes",
     usage: "kubectl config get-contexts [(-o|--output=)name)] [options]",
     flags: &[&[
-        flag(
-            "no-headers",
-            '\0',
-            Kind::Bool,
-            "false",
-            "Leave out the row of column names.",
-        ),
+        NO_HEADERS,
         flag("output", 'o', Kind::Str, "", "name prints names only."),
     ]],
     run: Some(|c| Box::pin(contexts(c))),

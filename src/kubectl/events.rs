@@ -4,7 +4,7 @@ use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::mapper;
-use super::options::{ALL_NAMESPACES, CHUNK};
+use super::options::{ALL_NAMESPACES, CHUNK, NO_HEADERS};
 use super::output::{self, PRINT, Printer};
 use super::print::{TabWriter, object};
 use crate::api::table::age;
@@ -15,13 +15,7 @@ use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
     flag("for", '\0', Kind::Str, "", "Only those of this object: TYPE/NAME."),
-    flag(
-        "no-headers",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave out the row of column names.",
-    ),
+    NO_HEADERS,
     flag(
         "types",
         '\0',

@@ -7,7 +7,7 @@ use super::builder::{self, Info, Select, Target, Targets};
 use super::command::{Cmd, VERB, Verb, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL_NAMESPACES, CHUNK, FIELD_SELECTOR, FILES, SELECTOR, SUBRESOURCE};
+use super::options::{ALL_NAMESPACES, CHUNK, FIELD_SELECTOR, FILES, NO_HEADERS, SELECTOR, SUBRESOURCE};
 use super::output::{self, PRINT, Printer};
 use super::print::TabWriter;
 use super::print::sort;
@@ -32,13 +32,7 @@ const FLAGS: &[Flag] = &[
         "[]",
         "Labels to show as columns, separated by commas.",
     ),
-    flag(
-        "no-headers",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave out the row of column names.",
-    ),
+    NO_HEADERS,
     flag(
         "output-watch-events",
         '\0',

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Kind, flag};
+use super::options::NO_HEADERS;
 use super::print::{TabWriter, object};
 use crate::api::{Request, Resource};
 use crate::flat::Arrange;
@@ -155,13 +156,7 @@ pub static API_RESOURCES: Verb = Verb {
             "true",
             "Only those in namespaces, or with false those that are not.",
         ),
-        flag(
-            "no-headers",
-            '\0',
-            Kind::Bool,
-            "false",
-            "Leave out the row of column names.",
-        ),
+        NO_HEADERS,
         flag("output", 'o', Kind::Str, "", "wide, name, json or yaml."),
         flag(
             "show-managed-fields",

@@ -2,22 +2,36 @@
 
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 
-pub const FILES: &[Flag] = &[
-    flag(
-        "filename",
-        'f',
-        Kind::Slice,
-        "[]",
-        "Files, directories or - (standard input) with manifests.",
-    ),
-    flag("kustomize", 'k', Kind::Str, "", "A directory with a kustomization."),
+const FILE: Flag = flag(
+    "filename",
+    'f',
+    Kind::Slice,
+    "[]",
+    "Files, directories or - (standard input) with manifests.",
+);
+
+const fn recursive(default: &'static str) -> Flag {
     flag(
         "recursive",
         'R',
         Kind::Bool,
-        "false",
+        default,
         "Read the directories below those of -f too.",
-    ),
+    )
+}
+
+pub const NO_HEADERS: Flag = flag(
+    "no-headers",
+    '\0',
+    Kind::Bool,
+    "false",
+    "Leave out the row of column names.",
+);
+
+pub const FILES: &[Flag] = &[
+    FILE,
+    flag("kustomize", 'k', Kind::Str, "", "A directory with a kustomization."),
+    recursive("false"),
 ];
 
 pub const SELECTOR: &[Flag] = &[flag(
@@ -90,31 +104,10 @@ pub const fn field_manager(default: &'static str) -> Flag {
 }
 
 /// The files of the commands that look below folders unless they are told not to.
-pub const FILES_BELOW: &[Flag] = &[
-    flag(
-        "filename",
-        'f',
-        Kind::Slice,
-        "[]",
-        "Files, directories or - (standard input) with manifests.",
-    ),
-    flag(
-        "recursive",
-        'R',
-        Kind::Bool,
-        "true",
-        "Read the directories below those of -f too.",
-    ),
-];
+pub const FILES_BELOW: &[Flag] = &[FILE, recursive("true")];
 
 /// Files alone.
-pub const FILENAME: &[Flag] = &[flag(
-    "filename",
-    'f',
-    Kind::Slice,
-    "[]",
-    "Files, directories or - (standard input) with manifests.",
-)];
+pub const FILENAME: &[Flag] = &[FILE];
 
 pub const VALIDATE: &[Flag] = &[flag(
     "validate",

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL_NAMESPACES, FIELD_SELECTOR};
+use super::options::{ALL_NAMESPACES, FIELD_SELECTOR, NO_HEADERS};
 use super::print::TabWriter;
 use crate::api::quantity::Quantity;
 use crate::api::{Resource, metrics};
@@ -14,13 +14,7 @@ use crate::sim::Time;
 use crate::value::Value;
 
 const BOTH: &[Flag] = &[
-    flag(
-        "no-headers",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave out the row of column names.",
-    ),
+    NO_HEADERS,
     flag("selector", 'l', Kind::Str, "", "Label selector."),
     flag("show-swap", '\0', Kind::Bool, "false", "Swap too."),
     flag(

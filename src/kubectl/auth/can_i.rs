@@ -8,6 +8,7 @@ use crate::kubectl::create::KNOWN_VERBS;
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::kubectl::mapper;
+use crate::kubectl::options::NO_HEADERS;
 use crate::kubectl::print::TabWriter;
 use crate::obj;
 use crate::value::Value;
@@ -15,13 +16,7 @@ use crate::value::Value;
 const FLAGS: &[Flag] = &[
     flag("all-namespaces", 'A', Kind::Bool, "false", "In every namespace."),
     flag("list", '\0', Kind::Bool, "false", "Show all that is allowed."),
-    flag(
-        "no-headers",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave out the row of column names.",
-    ),
+    NO_HEADERS,
     flag(
         "quiet",
         'q',
