@@ -157,14 +157,14 @@ const FREE: &[&str] = &[
 /// JSON on one line.
 pub fn compact(value: &Value) -> String {
     let mut out = String::new();
-    write(&mut out, value, None, 0, false, &ranks());
+    RANKS.with(|ranks| write(&mut out, value, None, 0, false, ranks));
     out
 }
 
 /// JSON with this indentation.
 pub fn indented(value: &Value, indent: &str) -> String {
     let mut out = String::new();
-    write(&mut out, value, Some(indent), 0, false, &ranks());
+    RANKS.with(|ranks| write(&mut out, value, Some(indent), 0, false, ranks));
     out
 }
 
@@ -202,9 +202,9 @@ fn with_bare_items(list: &Value) -> Value {
     list
 }
 
-/// The places of fields in [`ORDER`], by their names.
-fn ranks() -> FlatMap<&'static str, usize> {
-    ORDER.iter().enumerate().map(|(i, name)| (*name, i)).collect()
+thread_local! {
+    /// The places of fields in [`ORDER`], by their names: made once, since every answer and event asks for them.
+    static RANKS: FlatMap<&'static str, usize> = ORDER.iter().enumerate().map(|(i, name)| (*name, i)).collect();
 }
 
 fn line(out: &mut String, indent: Option<&str>, depth: usize) {
