@@ -12,6 +12,7 @@ use crate::api::custom::openapi::{parse_duration, pattern};
 use crate::api::quantity::Quantity;
 use crate::flat::{Arrange, FlatMap};
 use crate::limits;
+use crate::sim::civil_from_days;
 use crate::value::gofmt;
 
 /// Why an expression could not be run to its end.
@@ -382,23 +383,10 @@ fn find(s: &str, part: &str, from: usize) -> Val {
     Val::Int(found.map_or(-1, |i| s.get(..start + i).map_or(0, |b| b.chars().count() as i64)))
 }
 
-/// Year, month, day, and days since 1970 of a time (Howard Hinnant's `civil_from_days`).
-fn civil(nanos: i128) -> (i64, i64, i64, i64) {
-    let days = nanos.div_euclid(86_400_000_000_000) as i64;
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    (year, month, day, days)
-}
-
 fn clock(name: &str, nanos: i128) -> Option<i64> {
-    let (year, month, day, days) = civil(nanos);
+    let days = nanos.div_euclid(86_400_000_000_000) as i64;
+    let (year, month, day) = civil_from_days(days);
+    let (month, day) = (i64::from(month), i64::from(day));
     let in_day = nanos.rem_euclid(86_400_000_000_000);
     Some(match name {
         ".getFullYear" => year,
