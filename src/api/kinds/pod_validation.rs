@@ -826,27 +826,23 @@ fn pod_resources(pod: &Pod, field: &str, errors: &mut FieldErrors) {
     }
 }
 
-/// Checks a profile of seccomp or AppArmor: where it may name a file.
-fn profile(profile: &Value, what: &str, field: &str, errors: &mut FieldErrors) {
+/// Checks a context's `seccompProfile` or `appArmorProfile`: where it may name a file.
+fn profile(context: &Value, name: &str, field: &str, errors: &mut FieldErrors) {
+    let profile = context.get(name);
     if profile.is_null() {
         return;
     }
+    let field = format!("{field}.{name}");
     let (kind, file) = (profile.get("type"), profile.get("localhostProfile"));
-    let seccomp = what == "seccomp";
+    let seccomp = name == "seccompProfile";
     let at = format!("{field}.type");
     match kind.str() {
-        "" => errors.required(
-            at,
-            format!(
-                "type is required when {} is set",
-                if seccomp { "seccompProfile" } else { "appArmorProfile" }
-            ),
-        ),
+        "" => errors.required(at, format!("type is required when {name} is set")),
         "Localhost" | "RuntimeDefault" | "Unconfined" => {}
         _ => errors.not_supported(at, kind, &["Localhost", "RuntimeDefault", "Unconfined"]),
     }
     let at = format!("{field}.localhostProfile");
-    let shown = if seccomp { what } else { "AppArmor" };
+    let shown = if seccomp { "seccomp" } else { "AppArmor" };
     match (kind.str(), file.is_null()) {
         ("Localhost", true) => errors.required(at, format!("must be set when {shown} type is Localhost")),
         ("Localhost", false) if seccomp => descending(file, &at, errors),
@@ -879,12 +875,7 @@ fn security_context(pod: &Pod, context: &Value, field: &str, errors: &mut FieldE
         let why = "`hostUsers` must be false to use `Unmasked`";
         errors.invalid(format!("{field}.procMount"), mount, why);
     }
-    profile(
-        context.get("seccompProfile"),
-        "seccomp",
-        &format!("{field}.seccompProfile"),
-        errors,
-    );
+    profile(context, "seccompProfile", field, errors);
     if context.get("allowPrivilegeEscalation").as_bool() == Some(false) {
         let text = || internal::named(context, "SecurityContext").to_json();
         if context.bool_at(&["privileged"]) {
@@ -897,20 +888,13 @@ fn security_context(pod: &Pod, context: &Value, field: &str, errors: &mut FieldE
             errors.invalid_as(field, text(), why);
         }
     }
-    windows_options(
-        context.get("windowsOptions"),
-        &format!("{field}.windowsOptions"),
-        errors,
-    );
-    profile(
-        context.get("appArmorProfile"),
-        "AppArmor",
-        &format!("{field}.appArmorProfile"),
-        errors,
-    );
+    windows_options(context, field, errors);
+    profile(context, "appArmorProfile", field, errors);
 }
 
-fn windows_options(options: &Value, field: &str, errors: &mut FieldErrors) {
+fn windows_options(context: &Value, field: &str, errors: &mut FieldErrors) {
+    let options = context.get("windowsOptions");
+    let field = format!("{field}.windowsOptions");
     errors.check_some(
         format!("{field}.gmsaCredentialSpecName"),
         options.get("gmsaCredentialSpecName"),
@@ -1010,23 +994,9 @@ fn pod_security(pod: &Pod, spec_field: &str, errors: &mut FieldErrors) {
         change,
         &["Always", "OnRootMismatch"],
     );
-    profile(
-        context.get("seccompProfile"),
-        "seccomp",
-        &format!("{field}.seccompProfile"),
-        errors,
-    );
-    windows_options(
-        context.get("windowsOptions"),
-        &format!("{field}.windowsOptions"),
-        errors,
-    );
-    profile(
-        context.get("appArmorProfile"),
-        "AppArmor",
-        &format!("{field}.appArmorProfile"),
-        errors,
-    );
+    profile(context, "seccompProfile", &field, errors);
+    windows_options(context, &field, errors);
+    profile(context, "appArmorProfile", &field, errors);
     for (name, known) in [
         ("supplementalGroupsPolicy", ["Merge", "Strict"]),
         ("seLinuxChangePolicy", ["MountOption", "Recursive"]),
