@@ -36,6 +36,10 @@ pub struct Image {
 
 const PATH: (&str, &str) = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 
+/// How old images of Node.js start their server: as if by `exec`, since recorded pods of kubernetes-bootcamp end at
+/// once when they are deleted.
+const NODE_SERVER: &[&str] = &["/bin/sh", "-c", "exec node server.js"];
+
 const fn image(repository: &'static str, tags: &'static str, megabytes: u64, shell: Shell, install: Install) -> Image {
     Image {
         repository,
@@ -336,8 +340,7 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         bootcamp::install,
     )
-    // As if by `exec`, since recorded pods of it end at once when they are deleted.
-    .cmd(&["/bin/sh", "-c", "exec node server.js"])
+    .cmd(NODE_SERVER)
     .env(&[("NPM_CONFIG_LOGLEVEL", "info"), ("NODE_VERSION", "6.3.1")])
     .ports(&[8080]),
     image(
@@ -347,8 +350,7 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         bootcamp::install,
     )
-    // As if by `exec`, since recorded pods of it end at once when they are deleted.
-    .cmd(&["/bin/sh", "-c", "exec node server.js"])
+    .cmd(NODE_SERVER)
     .env(&[("NPM_CONFIG_LOGLEVEL", "info"), ("NODE_VERSION", "6.3.1")])
     .ports(&[8080]),
     image(
@@ -378,8 +380,7 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         hello::install_node_hello,
     )
-    // As if by `exec`, since recorded pods of it end at once when they are deleted.
-    .cmd(&["/bin/sh", "-c", "exec node server.js"])
+    .cmd(NODE_SERVER)
     .ports(&[8080]),
     image(
         "gcr.io/google-samples/hello-go-gke",
