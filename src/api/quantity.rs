@@ -35,7 +35,8 @@ const NANO: i128 = 1_000_000_000;
 /// Larger amounts are cut down to this (2^63 − 1).
 const MOST: i128 = i64::MAX as i128 * NANO;
 
-const DECIMAL: [(&str, i32); 10] = [
+/// Decimal suffixes with their exponents of ten.
+pub const DECIMAL: [(&str, i32); 10] = [
     ("n", -9),
     ("u", -6),
     ("m", -3),

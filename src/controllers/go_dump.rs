@@ -6,6 +6,7 @@
 //! printed without their fields: two that differ in nothing else have the same hash.
 
 use crate::api::kinds::outer_name;
+use crate::api::quantity::DECIMAL;
 use crate::flat::Arrange;
 use crate::value::Value;
 
@@ -249,23 +250,15 @@ fn quantity(out: &mut String, text: &str) {
         canonical = amount & 7 != 0;
         amount = amount.saturating_mul(1i64 << (10 * (i + 1)).min(62));
     } else {
-        let known = [
-            ("n", -9),
-            ("u", -6),
-            ("m", -3),
-            ("k", 3),
-            ("M", 6),
-            ("G", 9),
-            ("T", 12),
-            ("P", 15),
-            ("E", 18),
-        ];
         scale = match suffix.strip_prefix(['e', 'E']).and_then(|e| e.parse().ok()) {
             Some(exponent) => {
                 format = "DecimalExponent";
                 exponent
             }
-            None => known.iter().find(|(s, _)| *s == suffix).map_or(0, |(_, e)| *e),
+            None => DECIMAL
+                .iter()
+                .find(|(s, _)| *s == suffix)
+                .map_or(0, |(_, e)| i64::from(*e)),
         };
         scale -= part.len() as i64;
         canonical = scale % 3 == 0 && !shifted.ends_with("000") && !shifted.starts_with('0');
