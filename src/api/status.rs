@@ -276,6 +276,17 @@ impl Status {
         &self.0.details
     }
 
+    /// The outcome of a write that has nothing left to do when its object is gone.
+    ///
+    /// # Errors
+    /// Every failure but 404 Not Found.
+    pub fn ignore_not_found<T>(outcome: Result<T, Status>) -> Result<(), Status> {
+        match outcome {
+            Err(status) if !status.is_not_found() => Err(status),
+            _ => Ok(()),
+        }
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.0.reason == "NotFound"
     }

@@ -225,10 +225,7 @@ impl Controller {
         }
         let mut value = budget.value().clone();
         value.set(&["status"], status);
-        match self.0.client.update_status(&self.0.resource, value).await {
-            Err(failure) if failure.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
-        }
+        Status::ignore_not_found(self.0.client.update_status(&self.0.resource, value).await)
     }
 }
 

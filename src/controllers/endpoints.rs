@@ -88,10 +88,7 @@ impl Controller {
                     .client
                     .delete(&inner.resource, &key.namespace, &key.name, Value::Null)
                     .await;
-                return match deleted {
-                    Err(status) if !status.is_not_found() => Err(status),
-                    _ => Ok(()),
-                };
+                return Status::ignore_not_found(deleted);
             }
             return Ok(());
         };

@@ -437,10 +437,7 @@ impl Collector {
                 &none,
             )
             .await;
-        match patched {
-            Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found(patched)
     }
 }
 

@@ -104,10 +104,7 @@ impl Controller {
         value.set(&["spec", "finalizers"], kept);
         let path = format!("{}/finalize", crate::api::client::item(&inner.resource, "", &key.name));
         let request = crate::api::Request::new(crate::api::Method::Put, path).body(crate::api::Body::Typed(value));
-        match inner.client.send(request).await.ok() {
-            Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found(inner.client.send(request).await.ok())
     }
 
     /// Deletes what can be deleted now: pods alone as long as there are some.

@@ -355,10 +355,7 @@ impl Controller {
         }
         let mut value = node.value().clone();
         value.set_or_remove(&["spec", "taints"], taints);
-        match inner.client.update(&inner.node_resource, value).await {
-            Err(status) if status.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
-        }
+        Status::ignore_not_found(inner.client.update(&inner.node_resource, value).await)
     }
 
     /// Whether no node at all is ready: then the fault is nearer, and nobody is to leave.

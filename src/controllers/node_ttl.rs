@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::context::{Context, resource};
-use crate::api::{ObjectKey, PatchType, WriteOptions};
+use crate::api::{ObjectKey, PatchType, Status, WriteOptions};
 use crate::obj;
 use crate::sim::WorkQueue;
 
@@ -68,10 +68,7 @@ pub fn start(context: &Context) {
             patch.set(&["metadata", "annotations", ANNOTATION], seconds);
             let none = WriteOptions::default();
             let done = client.patch(&nodes, "", node.name(), "", PatchType::Strategic, patch, &none);
-            match done.await {
-                Err(status) if !status.is_not_found() => Err(status),
-                _ => Ok(()),
-            }
+            Status::ignore_not_found(done.await)
         }
     });
 }

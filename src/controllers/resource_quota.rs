@@ -116,10 +116,7 @@ impl Controller {
         }
         let mut value = present.value().clone();
         value.set(&["status"], status);
-        match inner.client.update_status(&inner.quota_resource, value).await {
-            Err(failure) if failure.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
-        }
+        Status::ignore_not_found(inner.client.update_status(&inner.quota_resource, value).await)
     }
 }
 

@@ -713,10 +713,7 @@ impl Controller {
         }
         let mut value = pass.set.value().clone();
         value.set(&["status"], status);
-        match self.0.client.update_status(&self.0.set_resource, value).await {
-            Err(failure) if failure.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
-        }
+        Status::ignore_not_found(self.0.client.update_status(&self.0.set_resource, value).await)
     }
 
     /// Deletes revisions beyond the limit that nothing is of, the oldest first.

@@ -53,10 +53,7 @@ pub fn start(context: &Context) {
             }
             let mut options = delete_uid(job.uid());
             options.set(&["propagationPolicy"], "Foreground");
-            match client.delete(&jobs, &key.namespace, &key.name, options).await {
-                Err(status) if !status.is_not_found() => Err::<(), Status>(status),
-                _ => Ok(()),
-            }
+            Status::ignore_not_found(client.delete(&jobs, &key.namespace, &key.name, options).await)
         }
     });
 }

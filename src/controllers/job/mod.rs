@@ -587,10 +587,7 @@ impl Controller {
                 &options,
             )
             .await;
-        match patched {
-            Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found(patched)
     }
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {

@@ -544,10 +544,7 @@ impl Controller {
                 .client
                 .delete(&self.0.volume_resource, "", volume.name(), Value::Null)
                 .await;
-            return match deleted {
-                Err(status) if !status.is_not_found() => Err(status),
-                _ => Ok(()),
-            };
+            return Status::ignore_not_found(deleted);
         }
         if spec.has("csi") {
             // Its driver deletes it.

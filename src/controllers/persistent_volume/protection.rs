@@ -25,10 +25,7 @@ async fn free(client: &Client, resource: &Rc<Resource>, object: &Object, finaliz
         .collect();
     let mut value = object.value().clone();
     value.set_or_remove(&["metadata", "finalizers"], left);
-    match client.update(resource, value).await {
-        Err(status) if !status.is_not_found() => Err(status),
-        _ => Ok(()),
-    }
+    Status::ignore_not_found(client.update(resource, value).await)
 }
 
 /// Whether a scheduled pod mounts a claim. One that has ended counts until it is deleted.

@@ -274,10 +274,7 @@ impl Controller {
             .client
             .delete(&inner.volume_resource, "", volume.name(), Value::Null)
             .await;
-        match deleted {
-            Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found(deleted)
     }
 }
 
