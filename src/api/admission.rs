@@ -18,7 +18,6 @@ use super::server::{ApiServer, Target};
 use super::status::Status;
 use crate::flat::FlatSet;
 use crate::value::Value;
-use node_restriction::Operation;
 
 /// The plugins that can be switched off.
 pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
@@ -26,7 +25,8 @@ pub const DEFAULT_TOLERATION_SECONDS: &str = "DefaultTolerationSeconds";
 pub const DEFAULT_STORAGE_CLASS: &str = "DefaultStorageClass";
 pub const STORAGE_OBJECT_IN_USE_PROTECTION: &str = "StorageObjectInUseProtection";
 
-const SWITCHES: [&str; 4] = [
+/// Every plugin that has a switch.
+pub const SWITCHES: [&str; 4] = [
     SERVICE_ACCOUNT,
     DEFAULT_TOLERATION_SECONDS,
     DEFAULT_STORAGE_CLASS,
@@ -55,19 +55,48 @@ impl Plugins {
     }
 }
 
+/// What becomes of an object. The request's method does not tell it: an eviction is posted and deletes a pod, a
+/// patch of server-side apply may create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Operation {
+    /// What makes an object of the present version: of none, its creation.
+    fn of(old: Option<&Object>) -> Operation {
+        match old {
+            None => Operation::Create,
+            Some(_) => Operation::Update,
+        }
+    }
+
+    /// The word in rules of policies and webhooks.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "CREATE",
+            Operation::Update => "UPDATE",
+            Operation::Delete => "DELETE",
+        }
+    }
+}
+
 /// What a plugin looks at.
 pub struct Attributes<'a> {
     pub api: &'a ApiServer,
     pub request: &'a Request,
     pub target: &'a Target,
-    /// The present version, for updates.
+    pub operation: Operation,
+    /// The present version, for updates and deletions.
     pub old: Option<&'a Object>,
 }
 
 impl Attributes<'_> {
     /// Whether an object of this resource is being created.
     pub fn creates(&self, group: &str, resource: &str) -> bool {
-        self.old.is_none() && self.is(group, resource)
+        self.operation == Operation::Create && self.is(group, resource)
     }
 
     pub fn is(&self, group: &str, resource: &str) -> bool {
@@ -100,13 +129,10 @@ pub fn mutate(
         api,
         request,
         target,
+        operation: Operation::of(old),
         old,
     };
-    let operation = match old {
-        None => Operation::Create,
-        Some(_) => Operation::Update,
-    };
-    node_restriction::check(&a, operation, value)?;
+    node_restriction::check(&a, value)?;
     let plugins = api.admission();
     if a.creates("", "pods") {
         limit_ranger::mutate(&a, value);
@@ -125,6 +151,23 @@ pub fn mutate(
     auth::escalation::check(api, &request.user, target, value, old)
 }
 
+/// What takes the place of the mutating plugins for a write of a part (`/status`, `/approval`): of those that
+/// are simulated `NodeRestriction` alone looks at parts. `value` is the object as the client sent it, before the
+/// kind's rules put back what the part may not change.
+///
+/// # Errors
+/// What a kubelet may not write.
+pub fn part(api: &ApiServer, request: &Request, target: &Target, value: &Value, old: &Object) -> Result<(), Status> {
+    let a = Attributes {
+        api,
+        request,
+        target,
+        operation: Operation::Update,
+        old: Some(old),
+    };
+    node_restriction::check(&a, value)
+}
+
 /// The validating plugins.
 ///
 /// # Errors
@@ -141,8 +184,13 @@ pub fn validate(
         api,
         request,
         target,
+        operation: Operation::of(old),
         old,
     };
+    // `/ephemeralcontainers` and `/resize` go through nothing that mutates.
+    if !target.subresource.is_empty() && !target.is_part() {
+        node_restriction::check(&a, value)?;
+    }
     pod_security::validate(&a, value, warnings)?;
     certificates::validate(&a, value)?;
     policies::validate(&a, value, warnings)?;
@@ -173,9 +221,10 @@ pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Obje
         api,
         request,
         target,
+        operation: Operation::Delete,
         old: Some(object),
     };
-    node_restriction::check(&a, Operation::Delete, object.value())?;
+    node_restriction::check(&a, object.value())?;
     // Nobody reads warnings of deletions.
     policies::validate(&a, object.value(), &mut Vec::new())
 }

@@ -563,24 +563,18 @@ impl ApiServer {
             )));
         }
         let mut unknown = Vec::new();
-        if let Some(ty) = schema::by_name(structural::OBJECT_META) {
-            let decoded = decode(value.get("metadata"), &ty);
-            let decoded = match (value.get("metadata"), decoded) {
-                (Value::Null, _) => None,
-                (_, Ok(decoded)) => Some(decoded),
-                (_, Err(why)) => {
-                    return Err(cannot_be_handled(resource, &why));
-                }
-            };
-            if let Some(decoded) = decoded {
-                value.set(&["metadata"], decoded.value);
-                unknown.extend(
-                    decoded
-                        .unknown
-                        .iter()
-                        .map(|u| u.replacen("unknown field \"", "unknown field \"metadata.", 1)),
-                );
-            }
+        let metadata = value.get("metadata");
+        if !metadata.is_null()
+            && let Some(ty) = schema::by_name(structural::OBJECT_META)
+        {
+            let decoded = decode(metadata, &ty).map_err(|why| cannot_be_handled(resource, &why))?;
+            value.set(&["metadata"], decoded.value);
+            unknown.extend(
+                decoded
+                    .unknown
+                    .iter()
+                    .map(|u| u.replacen("unknown field \"", "unknown field \"metadata.", 1)),
+            );
         }
         custom.complete(&mut value, &mut unknown);
         answer_unknown(unknown, resource, request, warnings)?;
@@ -620,7 +614,7 @@ impl ApiServer {
         let strategy = target.strategy();
         let dry_run = request.dry_run();
         let mut value = kinds::to_hub(value, resource);
-        if !matches!(value.str_at(&["metadata", "resourceVersion"]), "" | "0") {
+        if metadata::version_asked(&value).is_some() {
             return Err(Status::failure(
                 500,
                 "",
@@ -771,6 +765,7 @@ impl ApiServer {
         metadata::prepare_update(&mut value, old);
         let is_status = target.is_part();
         if is_status {
+            admission::part(self, request, target, &value, old)?;
             strategy.prepare_part(&target.subresource, &mut value, old, &cx);
         }
         // Fields that admission and allocation set belong to no one.
@@ -785,15 +780,16 @@ impl ApiServer {
             admission::mutate(self, request, target, &mut value, Some(old))?;
             strategy.prepare_update(&mut value, old, &cx)?;
         }
+        let plain_status = strategy.status_is_plain() && value.get("status") != old.status();
+        let changed = !is_status && (plain_status || spec_changed(&value, old.value()));
         if strategy.has_generation() {
             let annotations = |v: &Value| v.at(&["metadata", "annotations"]).clone();
             let annotated = strategy.annotations_count() && annotations(&value) != annotations(old.value());
-            let plain_status = strategy.status_is_plain() && value.get("status") != old.status();
-            let changed = !is_status && (annotated || plain_status || spec_changed(&value, old.value()));
+            let counts = changed || (annotated && !is_status);
             let deleting = value.at(&["metadata"]).has("deletionTimestamp") && !old.is_deleting();
             value.set(
                 &["metadata", "generation"],
-                old.generation() + i64::from(changed || deleting),
+                old.generation() + i64::from(counts || deleting),
             );
         }
         // New times alone are no change.
@@ -809,8 +805,7 @@ impl ApiServer {
         } else {
             metadata::validate(&value, target, strategy, &mut errors);
             // What did not change was valid when it was stored.
-            let plain_status = strategy.status_is_plain() && value.get("status") != old.status();
-            if plain_status || spec_changed(&value, old.value()) {
+            if changed {
                 strategy.validate_changed(&value, old, &mut errors);
             }
         }
@@ -876,10 +871,8 @@ impl ApiServer {
         if patch_type == PatchType::Apply {
             return self.apply(request, target, &patch, Some(&old), warnings);
         }
-        let ty = schema::of(&target.resource);
-        if patch_type == PatchType::Strategic && target.resource.custom.is_some() {
-            return Err(patch::no_strategic());
-        }
+        // What merges by keys is said of built-in kinds alone.
+        let ty = schema::of(&target.resource).filter(|_| target.resource.custom.is_none());
         let patched = patch::apply(patch_type, &old, &patch, ty.as_deref())?;
         let value = match self.decode(&patched, request, target, warnings) {
             // What these two give is decoded as a whole, and shown as a whole where that fails.

@@ -4,6 +4,7 @@
 use super::apply::Ownership;
 use super::custom;
 use super::kinds;
+use super::metadata;
 use super::metrics::Usage;
 use super::object::Object;
 use super::patch;
@@ -156,35 +157,27 @@ fn scale_of(object: &Object) -> Value {
         "ReplicationController" => Selector::from_map(object.spec().get("selector")),
         _ => Selector::from_label_selector(object.spec().get("selector")),
     };
-    let mut metadata = Value::map();
-    for field in ["creationTimestamp", "name", "namespace", "resourceVersion", "uid"] {
-        metadata.set_or_remove(&[field], object.metadata().get(field).clone());
-    }
-    let mut spec = Value::map();
-    spec.set_or_remove(&["replicas"], object.spec().i64_at(&["replicas"]).unwrap_or(0));
-    obj! {
-        "apiVersion": "autoscaling/v1",
-        "kind": "Scale",
-        "metadata": metadata,
-        "spec": spec,
-        "status": obj! {
-            "replicas": object.status().i64_at(&["replicas"]).unwrap_or(0),
-            "selector": selector.to_string(),
-        },
-    }
+    let count = |value: &Value| value.i64_at(&["replicas"]).unwrap_or(0);
+    let status = obj! { "replicas": count(object.status()), "selector": selector.to_string() };
+    scale_value(object, count(object.spec()), status)
 }
 
 /// `autoscaling/v1.Scale` of a custom resource, by the paths of its definition.
 fn custom_scale(object: &Object, paths: &custom::Scale) -> Value {
+    let count = |path: &[String]| custom::at(object.value(), path).as_i64().unwrap_or(0);
+    let mut status = obj! { "replicas": count(&paths.status_replicas) };
+    status.set_or_remove(&["selector"], custom::at(object.value(), &paths.selector).str());
+    scale_value(object, count(&paths.spec_replicas), status)
+}
+
+/// `autoscaling/v1.Scale` of an object that asks for so many replicas.
+fn scale_value(object: &Object, replicas: i64, status: Value) -> Value {
     let mut metadata = Value::map();
     for field in ["creationTimestamp", "name", "namespace", "resourceVersion", "uid"] {
         metadata.set_or_remove(&[field], object.metadata().get(field).clone());
     }
-    let count = |path: &[String]| custom::at(object.value(), path).as_i64().unwrap_or(0);
     let mut spec = Value::map();
-    spec.set_or_remove(&["replicas"], count(&paths.spec_replicas));
-    let mut status = obj! { "replicas": count(&paths.status_replicas) };
-    status.set_or_remove(&["selector"], custom::at(object.value(), &paths.selector).str());
+    spec.set_or_remove(&["replicas"], replicas);
     obj! { "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": spec, "status": status }
 }
 
@@ -242,14 +235,7 @@ fn scale(
         errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
         return Err(Status::invalid("autoscaling", "Scale", old.name(), &errors));
     }
-    let version = wanted.str_at(&["metadata", "resourceVersion"]);
-    if !matches!(version, "" | "0") && version != old.metadata().str_at(&["resourceVersion"]) {
-        return Err(Status::modified(
-            &target.resource.group,
-            &target.resource.name,
-            old.name(),
-        ));
-    }
+    metadata::check_version(&wanted, &old, &target.resource)?;
     let mut value = old.value().clone();
     match paths {
         Some(paths) => {

@@ -27,16 +27,10 @@ pub fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
             format!("user not permitted to approve requests with signerName {signer:?}"),
         )),
         "status" => {
-            let failed = |v: &Value| {
-                let conditions = v.at(&["status", "conditions"]).items();
-                conditions
-                    .iter()
-                    .filter(|c| c.get("type").str() == certificate::FAILED)
-                    .cloned()
-                    .collect::<Vec<_>>()
-            };
-            let issued = value.at(&["status", "certificate"]) != old.at(&["status", "certificate"]);
-            if (issued || failed(value) != failed(old.value())) && !authorized(a, "sign", signer) {
+            let (now, then) = (value.get("status"), old.status());
+            let failed = |status| certificate::of_type(Value::get(status, "conditions"), certificate::FAILED);
+            let issued = now.get("certificate") != then.get("certificate");
+            if (issued || failed(now) != failed(then)) && !authorized(a, "sign", signer) {
                 return Err(a.forbidden(
                     value,
                     format!("user not permitted to sign requests with signerName {signer:?}"),

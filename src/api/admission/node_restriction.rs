@@ -1,20 +1,12 @@
 //! `NodeRestriction`: what a kubelet may write, beside what its authorizer lets it do: its own node
 //! without taints and foreign labels, its own lease, its mirror pods, the status of its pods.
 
-use super::Attributes;
+use super::{Attributes, Operation};
 use crate::api::auth::node_of;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::status::Status;
 use crate::flat::FlatSet;
 use crate::value::Value;
-
-/// Whether the request creates, changes or deletes an object.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    Create,
-    Update,
-    Delete,
-}
 
 /// The labels of Kubernetes' own that a kubelet may set (`kubeletLabels`).
 const LABELS: [&str; 11] = [
@@ -35,23 +27,28 @@ const LABELS: [&str; 11] = [
 ///
 /// # Errors
 /// 403 with what the kubelet may not.
-pub(super) fn check(a: &Attributes, operation: Operation, value: &Value) -> Result<(), Status> {
+pub(super) fn check(a: &Attributes, value: &Value) -> Result<(), Status> {
     let Some(node) = node_of(&a.request.user) else {
         return Ok(());
     };
     let subresource = a.target.subresource.as_str();
     let why = if a.is("", "pods") {
         match subresource {
-            "" => pod(a, node, operation, value),
+            "" => pod(a, node, value),
             "status" => status(a, node, value),
-            _ => None,
+            other => Some(format!(
+                "unexpected pod subresource {other:?}, only 'status' and 'eviction' are allowed"
+            )),
         }
     } else if a.is("", "nodes") {
-        own_node(a, node, operation, value)
+        own_node(a, node, value)
     } else if a.is("coordination.k8s.io", "leases") {
         lease(a, node, value)
-    } else if a.is("", "persistentvolumeclaims") && subresource != "status" {
-        Some("may only update PVC status".to_owned())
+    } else if a.is("", "persistentvolumeclaims") {
+        match subresource {
+            "status" => claim_status(a, node, value),
+            _ => Some("may only update PVC status".to_owned()),
+        }
     } else {
         None
     };
@@ -61,9 +58,9 @@ pub(super) fn check(a: &Attributes, operation: Operation, value: &Value) -> Resu
     }
 }
 
-fn pod(a: &Attributes, node: &str, operation: Operation, value: &Value) -> Option<String> {
+fn pod(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let on = value.str_at(&["spec", "nodeName"]);
-    match operation {
+    match a.operation {
         Operation::Create => mirror(a, node, on, value),
         Operation::Delete => {
             (on != node).then(|| format!("node {node:?} can only delete pods with spec.nodeName set to itself"))
@@ -140,28 +137,59 @@ fn status(a: &Attributes, node: &str, value: &Value) -> Option<String> {
             "node {node:?} can only update pod status for pods with spec.nodeName set to itself"
         ));
     }
-    (value.at(&["metadata", "labels"]) != old.labels())
-        .then(|| format!("node {node:?} cannot update labels through pod status"))
+    let claims = |v: &Value| -> Vec<(Value, Value)> {
+        let all = v.at(&["status", "resourceClaimStatuses"]).items().iter();
+        all.map(|c| (c.get("name").clone(), c.get("resourceClaimName").clone()))
+            .collect()
+    };
+    if value.at(&["metadata", "labels"]).entries().ne(old.labels().entries()) {
+        Some(format!("node {node:?} cannot update labels through pod status"))
+    } else if claims(value) != claims(old.value()) {
+        Some(format!("node {node:?} cannot update resource claim statues"))
+    } else {
+        None
+    }
 }
 
-fn own_node(a: &Attributes, node: &str, operation: Operation, value: &Value) -> Option<String> {
+/// Of a claim a kubelet writes what its growing changes. The real sentence goes on with the difference in the
+/// form of a Go library, which says of itself that it is not stable.
+fn claim_status(a: &Attributes, node: &str, value: &Value) -> Option<String> {
+    let rest = |v: &Value| {
+        let mut v = v.clone();
+        for path in [
+            ["metadata", "managedFields"],
+            ["metadata", "resourceVersion"],
+            ["status", "allocatedResourceStatuses"],
+            ["status", "allocatedResources"],
+            ["status", "capacity"],
+            ["status", "conditions"],
+        ] {
+            v.remove(&path);
+        }
+        v
+    };
+    (rest(value) != rest(a.old?.value())).then(|| {
+        format!("node {node:?} is not allowed to update fields other than status.capacity and status.conditions")
+    })
+}
+
+fn own_node(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let name = value.str_at(&["metadata", "name"]);
     if name != node {
         return Some(format!("node {node:?} is not allowed to modify node {name:?}"));
     }
     let none = Value::Null;
-    let old = match operation {
+    let old = match a.operation {
         Operation::Create => &none,
         Operation::Update => a.old?.value(),
         Operation::Delete => return None,
     };
-    let list = |v: &Value, path: &[&str]| v.at(path).items().to_vec();
-    if operation == Operation::Update {
+    if a.operation == Operation::Update {
         for (path, what) in [
             (["metadata", "ownerReferences"], "ownerReferences"),
             (["spec", "taints"], "taints"),
         ] {
-            if list(value, &path) != list(old, &path) {
+            if value.at(&path).items() != old.at(&path).items() {
                 return Some(format!("node {node:?} is not allowed to modify {what}"));
             }
         }
@@ -178,7 +206,7 @@ fn own_node(a: &Attributes, node: &str, operation: Operation, value: &Value) -> 
     }
     let names: Vec<&str> = changed.into_iter().collect();
     let names = names.join(", ");
-    Some(match operation {
+    Some(match a.operation {
         Operation::Create => format!("node {node:?} is not allowed to set the following labels: {names}"),
         _ => format!("is not allowed to modify labels: {names}"),
     })
@@ -203,6 +231,113 @@ fn lease(a: &Attributes, node: &str, value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of parts a kubelet writes the status of its node and of its pods, and of claims what their growing changes.
+    #[test]
+    fn parts() {
+        use crate::api::kinds::tests::{post, server};
+        use crate::api::request::{Body, Method, Request};
+        use crate::api::{PatchType, User};
+        use crate::value::yaml;
+
+        let api = server();
+        let all = [
+            ("/api/v1/nodes", "{metadata: {name: a}}"),
+            ("/api/v1/nodes", "{metadata: {name: b}}"),
+            (
+                "/api/v1/namespaces/default/pods",
+                "{metadata: {name: on-a}, spec: {nodeName: a, containers: [{name: c, image: x}]}}",
+            ),
+            (
+                "/api/v1/namespaces/default/pods",
+                "{metadata: {name: on-b}, spec: {nodeName: b, containers: [{name: c, image: x}]}}",
+            ),
+            (
+                "/api/v1/namespaces/default/persistentvolumeclaims",
+                "{metadata: {name: c}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}",
+            ),
+        ];
+        for (path, text) in all {
+            let made = post(&api, path, yaml::decode(text).unwrap());
+            assert_eq!(made.code, 201, "{text}: {}", made.value().to_json());
+        }
+        let mut out = String::new();
+        for (path, change) in [
+            ("nodes/a/status", "{status: {phase: Running}}"),
+            ("nodes/b/status", "{status: {phase: Running}}"),
+            ("nodes/a/status", "{spec: {taints: [{key: k, effect: NoSchedule}]}}"),
+            ("nodes/a/status", "{metadata: {labels: {example.com/a: b}}}"),
+            (
+                "nodes/a/status",
+                "{metadata: {labels: {node-restriction.kubernetes.io/a: b}}}",
+            ),
+            ("namespaces/default/pods/on-a/status", "{status: {message: m}}"),
+            ("namespaces/default/pods/on-b/status", "{status: {message: m}}"),
+            ("namespaces/default/pods/on-a/status", "{metadata: {labels: {a: b}}}"),
+            (
+                "namespaces/default/pods/on-a/status",
+                "{status: {resourceClaimStatuses: [{name: gpu, resourceClaimName: gpu-1}]}}",
+            ),
+            (
+                "namespaces/default/pods/on-a/ephemeralcontainers",
+                "{spec: {ephemeralContainers: [{name: e, image: x}]}}",
+            ),
+            (
+                "namespaces/default/persistentvolumeclaims/c/status",
+                "{status: {capacity: {storage: 1Gi}}}",
+            ),
+            (
+                "namespaces/default/persistentvolumeclaims/c/status",
+                "{status: {phase: Bound}}",
+            ),
+            (
+                "namespaces/default/persistentvolumeclaims/c",
+                "{metadata: {labels: {a: b}}}",
+            ),
+        ] {
+            let mut answers = [User::node("a"), User::admin()].into_iter().map(|user| {
+                let mut request = Request::new(Method::Patch, format!("/api/v1/{path}"))
+                    .body(Body::Value(yaml::decode(change).unwrap()));
+                request.content_type = PatchType::Merge.media_type().into();
+                request.user = user;
+                let response = api.serve(request);
+                match response.code {
+                    200 => "ok".to_owned(),
+                    _ => response.value().str_at(&["message"]).to_owned(),
+                }
+            });
+            out.push_str(&format!("{path} {change}\n=> {}\n", answers.next().unwrap()));
+            assert_eq!(answers.next().unwrap(), "ok", "{path} {change}, of others");
+        }
+        expect_test::expect![[r#"
+            nodes/a/status {status: {phase: Running}}
+            => ok
+            nodes/b/status {status: {phase: Running}}
+            => nodes "b" is forbidden: node "a" is not allowed to modify node "b"
+            nodes/a/status {spec: {taints: [{key: k, effect: NoSchedule}]}}
+            => nodes "a" is forbidden: node "a" is not allowed to modify taints
+            nodes/a/status {metadata: {labels: {example.com/a: b}}}
+            => ok
+            nodes/a/status {metadata: {labels: {node-restriction.kubernetes.io/a: b}}}
+            => nodes "a" is forbidden: is not allowed to modify labels: node-restriction.kubernetes.io/a
+            namespaces/default/pods/on-a/status {status: {message: m}}
+            => ok
+            namespaces/default/pods/on-b/status {status: {message: m}}
+            => pods "on-b" is forbidden: node "a" can only update pod status for pods with spec.nodeName set to itself
+            namespaces/default/pods/on-a/status {metadata: {labels: {a: b}}}
+            => pods "on-a" is forbidden: node "a" cannot update labels through pod status
+            namespaces/default/pods/on-a/status {status: {resourceClaimStatuses: [{name: gpu, resourceClaimName: gpu-1}]}}
+            => pods "on-a" is forbidden: node "a" cannot update resource claim statues
+            namespaces/default/pods/on-a/ephemeralcontainers {spec: {ephemeralContainers: [{name: e, image: x}]}}
+            => pods "on-a" is forbidden: unexpected pod subresource "ephemeralcontainers", only 'status' and 'eviction' are allowed
+            namespaces/default/persistentvolumeclaims/c/status {status: {capacity: {storage: 1Gi}}}
+            => ok
+            namespaces/default/persistentvolumeclaims/c/status {status: {phase: Bound}}
+            => persistentvolumeclaims "c" is forbidden: node "a" is not allowed to update fields other than status.capacity and status.conditions
+            namespaces/default/persistentvolumeclaims/c {metadata: {labels: {a: b}}}
+            => persistentvolumeclaims "c" is forbidden: may only update PVC status
+        "#]].assert_eq(&out);
+    }
 
     #[test]
     fn labels_of_others() {

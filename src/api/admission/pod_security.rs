@@ -80,6 +80,15 @@ fn policy(labels: &Value, mode: &str, errors: &mut FieldErrors) -> Policy {
     policy
 }
 
+/// The policy that a namespace's labels enforce. Errors are those of the other modes too.
+fn enforced(labels: &Value, errors: &mut FieldErrors) -> Policy {
+    let enforced = policy(labels, "enforce", errors);
+    for mode in ["audit", "warn"] {
+        policy(labels, mode, errors);
+    }
+    enforced
+}
+
 /// What a pod breaks: the reason, and what exactly.
 type Broken = (String, String);
 
@@ -283,16 +292,7 @@ fn baseline(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
     }
     selinux(pod, policy, broken);
     if policy.since(19) && !restricted {
-        let bad = |v: &Value| !v.is_null() && !matches!(v.str(), "RuntimeDefault" | "Localhost");
-        let (setters, values) = pod.setters(&["seccompProfile", "type"], bad);
-        if !setters.is_empty() {
-            let detail = format!(
-                "{} must not set securityContext.seccompProfile.type to {}",
-                setters.join(" and "),
-                quoted(values)
-            );
-            broken.push(("seccompProfile".into(), detail));
-        }
+        explicit_seccomp(pod, broken);
     }
     let sysctls: Vec<&str> = pod
         .spec
@@ -315,9 +315,13 @@ fn baseline(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
     }
 }
 
+/// Whether the type of a seccomp or AppArmor profile is one that confines.
+fn is_confined(kind: &Value) -> bool {
+    matches!(kind.str(), "RuntimeDefault" | "Localhost")
+}
+
 fn app_armor(pod: &Pod, broken: &mut Vec<Broken>) {
-    let bad = |v: &Value| !v.is_null() && !matches!(v.str(), "RuntimeDefault" | "Localhost");
-    let (mut setters, values) = pod.setters(&["appArmorProfile", "type"], bad);
+    let (mut setters, values) = pod.setters(&["appArmorProfile", "type"], |v| !v.is_null() && !is_confined(v));
     let mut shown: Vec<String> = values.into_iter().map(str::to_owned).collect();
     let annotations: Vec<String> = pod
         .metadata
@@ -517,30 +521,34 @@ fn non_root(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
     }
 }
 
+const SECCOMP: [&str; 2] = ["seccompProfile", "type"];
+
+/// No profile is set that does not confine, which both levels ask for. Returns whether one is.
+fn explicit_seccomp(pod: &Pod, broken: &mut Vec<Broken>) -> bool {
+    let (setters, values) = pod.setters(&SECCOMP, |v| !v.is_null() && !is_confined(v));
+    if setters.is_empty() {
+        return false;
+    }
+    let detail = format!(
+        "{} must not set securityContext.seccompProfile.type to {}",
+        setters.join(" and "),
+        quoted(values)
+    );
+    broken.push(("seccompProfile".into(), detail));
+    true
+}
+
 fn seccomp(pod: &Pod, broken: &mut Vec<Broken>) {
-    let path = ["seccompProfile", "type"];
-    let good = |v: &Value| matches!(v.str(), "RuntimeDefault" | "Localhost");
-    let (setters, values) = pod.setters(&path, |v| !v.is_null() && !good(v));
-    let reason = "seccompProfile".to_owned();
-    if !setters.is_empty() {
-        let detail = format!(
-            "{} must not set securityContext.seccompProfile.type to {}",
-            setters.join(" and "),
-            quoted(values)
-        );
-        broken.push((reason, detail));
+    if explicit_seccomp(pod, broken) || is_confined(pod.spec.get("securityContext").at(&SECCOMP)) {
         return;
     }
-    if good(pod.spec.get("securityContext").at(&path)) {
-        return;
-    }
-    let implicit = pod.which(|c| !good(c.get("securityContext").at(&path)));
+    let implicit = pod.which(|c| !is_confined(c.get("securityContext").at(&SECCOMP)));
     if !implicit.is_empty() {
         let detail = format!(
             "pod or {} must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"",
             named(&implicit)
         );
-        broken.push((reason, detail));
+        broken.push(("seccompProfile".into(), detail));
     }
 }
 
@@ -641,19 +649,10 @@ fn is_significant(new: &Value, old: &Value) -> bool {
 fn namespace(a: &Attributes, value: &Value, warnings: &mut Vec<String>) -> Result<(), Status> {
     let labels = value.at(&["metadata", "labels"]);
     let mut errors = FieldErrors::default();
-    let enforce = policy(labels, "enforce", &mut errors);
-    for mode in ["audit", "warn"] {
-        policy(labels, mode, &mut errors);
-    }
+    let enforce = enforced(labels, &mut errors);
     let name = value.str_at(&["metadata", "name"]);
     let mut known = FieldErrors::default();
-    let before = a.old.map(|old| {
-        let had = policy(old.labels(), "enforce", &mut known);
-        for mode in ["audit", "warn"] {
-            policy(old.labels(), mode, &mut known);
-        }
-        had
-    });
+    let before = a.old.map(|old| enforced(old.labels(), &mut known));
     // What was wrong before may stay so.
     if !errors.is_empty() && known.is_empty() {
         return Err(Status::invalid("", "Namespace", name, &errors));

@@ -4,13 +4,12 @@
 //! that cannot be reached fails as a real one does.
 
 use crate::flat::FlatMap;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use super::Attributes;
-use crate::api::cel::{self, Type, Val};
+use super::{Attributes, Operation};
+use crate::api::cel::{self, Program, Type, Val};
 use crate::api::object::{Object, ObjectKey};
-use crate::api::request::Method;
 use crate::api::selector::Selector;
 use crate::api::server::shelf_name;
 use crate::api::status::Status;
@@ -46,7 +45,6 @@ pub(crate) fn variables(params: bool, variables: bool) -> Vec<(&'static str, Typ
 /// A request as policies see it.
 struct Subject<'a, 'b> {
     a: &'a Attributes<'b>,
-    operation: &'static str,
     /// Null for deletions.
     object: &'a Value,
     name: &'a str,
@@ -93,7 +91,7 @@ impl Subject<'_, '_> {
         let names = rule.get("resourceNames").items();
         one("apiGroups", &target.resource.group)
             && one("apiVersions", &target.resource.version)
-            && one("operations", self.operation)
+            && one("operations", self.a.operation.name())
             && names_resource
             && scope
             && (names.is_empty() || names.iter().any(|n| n.str() == self.name))
@@ -150,7 +148,7 @@ impl Subject<'_, '_> {
             "kind": kind.clone(),
             "name": self.name,
             "namespace": target.namespace.as_str(),
-            "operation": self.operation,
+            "operation": self.a.operation.name(),
             "requestKind": kind,
             "requestResource": plural.clone(),
             "requestSubResource": target.subresource.as_str(),
@@ -158,6 +156,18 @@ impl Subject<'_, '_> {
             "subResource": target.subresource.as_str(),
             "userInfo": self.a.request.user.to_value(),
         }
+    }
+
+    /// What the expressions read, but for a policy's parameters and variables.
+    fn values(&self) -> FlatMap<&'static str, Val> {
+        let namespace = self.namespace().map_or(Value::Null, |n| n.value().clone());
+        let values = [
+            ("object", dynamic(self.object)),
+            ("oldObject", dynamic(self.old())),
+            ("request", dynamic(&self.request())),
+            ("namespaceObject", dynamic(&namespace)),
+        ];
+        values.into_iter().collect()
     }
 }
 
@@ -182,9 +192,41 @@ impl Denial {
     }
 }
 
+/// The expressions of one version of a policy. Each is compiled when it is first run, for every request after:
+/// to parse and check one costs more than to run it.
+struct Programs {
+    /// The variables that they may name.
+    known: Vec<(&'static str, Type)>,
+    /// By their texts; the report of what does not compile.
+    compiled: RefCell<FlatMap<String, Rc<Result<Program, String>>>>,
+}
+
+impl Programs {
+    fn of(policy: &Object) -> Rc<Programs> {
+        policy.memo(|policy| {
+            let spec = policy.spec();
+            Programs {
+                known: variables(!spec.get("paramKind").is_null(), !spec.get("variables").is_empty()),
+                compiled: RefCell::default(),
+            }
+        })
+    }
+
+    fn get(&self, text: &str) -> Rc<Result<Program, String>> {
+        let mut compiled = self.compiled.borrow_mut();
+        if let Some(program) = compiled.get(text) {
+            return program.clone();
+        }
+        let program = Rc::new(cel::compile(text, &self.known));
+        compiled.insert(text.to_owned(), program.clone());
+        program
+    }
+}
+
 /// The expressions of a policy, run against one request and one object of parameters.
 struct Evaluation<'a> {
     policy: &'a Object,
+    programs: Rc<Programs>,
     values: FlatMap<&'static str, Val>,
     /// Variables that could not be computed, and why.
     failed: RefCell<FlatMap<String, String>>,
@@ -193,9 +235,11 @@ struct Evaluation<'a> {
 impl Evaluation<'_> {
     /// Runs an expression.
     fn run(&self, text: &str) -> Result<Val, String> {
-        let spec = self.policy.spec();
-        let known = variables(!spec.get("paramKind").is_null(), !spec.get("variables").is_empty());
-        let program = cel::compile(text, &known).map_err(|why| format!("compilation failed: {why}"))?;
+        let program = self.programs.get(text);
+        let program = program
+            .as_ref()
+            .as_ref()
+            .map_err(|why| format!("compilation failed: {why}"))?;
         if program.uses("authorizer") {
             return Err(format!(
                 "expression '{text}' resulted in error: the variable 'authorizer' is not simulated"
@@ -340,6 +384,7 @@ fn policies(subject: &Subject, warnings: &mut Vec<String>) -> Result<(), Status>
     }
     let bindings = store.list(&format!("validatingadmissionpolicybindings.{GROUP}"), "");
     let mut denied: Option<Denial> = None;
+    let shared = OnceCell::new();
     for policy in &all {
         if !subject.fits(policy.spec().get("matchConstraints")) {
             continue;
@@ -364,17 +409,12 @@ fn policies(subject: &Subject, warnings: &mut Vec<String>) -> Result<(), Status>
                 }
             };
             for params in params {
-                let namespace = subject.namespace().map_or(Value::Null, |n| n.value().clone());
-                let values = [
-                    ("object", dynamic(subject.object)),
-                    ("oldObject", dynamic(subject.old())),
-                    ("request", dynamic(&subject.request())),
-                    ("params", dynamic(&params)),
-                    ("namespaceObject", dynamic(&namespace)),
-                ];
+                let mut values = shared.get_or_init(|| subject.values()).clone();
+                values.insert("params", dynamic(&params));
                 let mut evaluation = Evaluation {
                     policy,
-                    values: values.into_iter().collect(),
+                    programs: Programs::of(policy),
+                    values,
                     failed: RefCell::default(),
                 };
                 for denial in evaluation.denials() {
@@ -466,19 +506,16 @@ fn seen(a: &Attributes) -> bool {
 }
 
 fn subject<'a, 'b>(a: &'a Attributes<'b>, object: &'a Value) -> Subject<'a, 'b> {
-    let operation = match (a.request.method, a.old) {
-        (Method::Delete, Some(_)) => "DELETE",
-        (_, Some(_)) => "UPDATE",
-        _ => "CREATE",
-    };
     let name = match object.str_at(&["metadata", "name"]) {
         "" => a.old.map_or(a.target.name.as_str(), Object::name),
         name => name,
     };
     Subject {
         a,
-        operation,
-        object: if operation == "DELETE" { &Value::Null } else { object },
+        object: match a.operation {
+            Operation::Delete => &Value::Null,
+            _ => object,
+        },
         name,
     }
 }
@@ -505,4 +542,110 @@ pub(super) fn validate(a: &Attributes, object: &Value, warnings: &mut Vec<String
     let subject = subject(a, object);
     policies(&subject, warnings)?;
     webhooks(&subject, "validatingwebhookconfigurations")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::kinds::tests::{post, server};
+    use crate::api::{ApiServer, Method, Request};
+    use crate::value::{Value, yaml};
+
+    fn made(api: &ApiServer, path: &str, text: &str) -> Value {
+        let made = post(api, path, yaml::decode(text).unwrap());
+        assert_eq!(made.code, 201, "{text}: {}", made.value().to_json());
+        made.value()
+    }
+
+    fn message(api: &ApiServer, request: Request) -> String {
+        api.serve(request).value().str_at(&["message"]).to_owned()
+    }
+
+    const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+    const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+    const PODS: &str = "/api/v1/namespaces/default/pods";
+
+    /// An eviction deletes: to policies it is no update of a pod, and there is no new object.
+    #[test]
+    fn evictions_are_deletions() {
+        let api = server();
+        for (name, operation, expression) in [
+            ("kept", "DELETE", "oldObject.metadata.name != 'kept' || object != null"),
+            ("fixed", "UPDATE", "false"),
+        ] {
+            made(
+                &api,
+                POLICIES,
+                &format!(
+                    "{{metadata: {{name: {name}}}, spec: {{matchConstraints: {{resourceRules: [{{apiGroups: [''], \
+                     apiVersions: [v1], resources: [pods], operations: [{operation}]}}]}}, \
+                     validations: [{{expression: \"{expression}\", message: {name}}}]}}}}"
+                ),
+            );
+            made(
+                &api,
+                BINDINGS,
+                &format!("{{metadata: {{name: {name}}}, spec: {{policyName: {name}, validationActions: [Deny]}}}}"),
+            );
+        }
+        for name in ["kept", "free"] {
+            let pod = format!("{{metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: x}}]}}}}");
+            made(&api, PODS, &pod);
+        }
+        let refused =
+            "pods \"kept\" is forbidden: ValidatingAdmissionPolicy 'kept' with binding 'kept' denied request: kept";
+        assert_eq!(
+            message(&api, Request::new(Method::Delete, format!("{PODS}/kept"))),
+            refused
+        );
+        let evict = |name: &str| post(&api, &format!("{PODS}/{name}/eviction"), yaml::decode("{}").unwrap());
+        assert_eq!(evict("kept").value().str_at(&["message"]), refused);
+        assert_eq!(evict("free").code, 201);
+    }
+
+    /// Each object of parameters is asked on its own, and a new version of a policy has its own expressions.
+    #[test]
+    fn parameters_and_versions() {
+        let api = server();
+        let policy = |most: &str| {
+            yaml::decode(&format!(
+                "{{metadata: {{name: p}}, spec: {{paramKind: {{apiVersion: v1, kind: ConfigMap}}, \
+                 matchConstraints: {{resourceRules: [{{apiGroups: [''], apiVersions: [v1], resources: [pods], \
+                 operations: [CREATE]}}]}}, validations: [{{expression: \"{most}\", messageExpression: \
+                 \"'not ' + params.data.name + ' in ' + namespaceObject.metadata.name\"}}]}}}}"
+            ))
+            .unwrap()
+        };
+        let first = post(&api, POLICIES, policy("object.metadata.name != params.data.name"));
+        assert_eq!(first.code, 201, "{}", first.value().to_json());
+        made(
+            &api,
+            BINDINGS,
+            "{metadata: {name: b}, spec: {policyName: p, validationActions: [Deny], paramRef: {selector: {}, \
+             parameterNotFoundAction: Deny}}}",
+        );
+        for name in ["one", "two"] {
+            let map = format!("{{metadata: {{name: {name}}}, data: {{name: {name}}}}}");
+            made(&api, "/api/v1/namespaces/default/configmaps", &map);
+        }
+        let create = |name: &str| {
+            let pod = format!("{{metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: x}}]}}}}");
+            let answer = post(&api, PODS, yaml::decode(&pod).unwrap()).value();
+            answer.str_at(&["message"]).to_owned()
+        };
+        let denied = |pod: &str, why: &str| {
+            format!(
+                "pods \"{pod}\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: not {why} \
+                 in default"
+            )
+        };
+        assert_eq!(create("one"), denied("one", "one"));
+        assert_eq!(create("two"), denied("two", "two"));
+        assert_eq!(create("three"), "");
+        let mut newer = policy("object.metadata.name == params.data.name");
+        let meta = first.value().get("metadata").clone();
+        newer.set(&["metadata"], meta);
+        let request = Request::new(Method::Put, format!("{POLICIES}/p")).body(crate::api::Body::Value(newer));
+        assert_eq!(api.serve(request).code, 200);
+        assert_eq!(create("one"), denied("one", "two"));
+    }
 }

@@ -232,7 +232,7 @@ pub(super) fn to_hub(value: Value, resource: &super::resource::Resource) -> Valu
 mod validation_tests;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::api::{ApiServer, Body, Client, Method, Request, Response, User};
     use crate::sim::{Sim, Time};
     use crate::value::Value;
