@@ -9,7 +9,7 @@ use crate::api::{Body, Client, Method, Object, ObjectKey, Request, Status};
 use crate::flat::Arrange;
 use crate::obj;
 use crate::pki::authority::{CERTIFICATE, Order};
-use crate::pki::x509::{CLIENT_AUTH, SERVER_AUTH};
+use crate::pki::x509::{EXTENDED_USAGES, KEY_USAGES, Usage};
 use crate::pki::{Certificate, Random, Request as Asked, pem};
 use crate::sim::{Time, WorkQueue};
 use crate::value::{Value, base64};
@@ -30,6 +30,9 @@ const CLEAN_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long what was answered, and what was not, is kept.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 const PENDING_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The identifier of the one extended usage that has no name in [`EXTENDED_USAGES`].
+const NETSCAPE_SGC: &str = "2.16.840.1.113730.4.1";
 
 const KUBELET_CLIENT: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 const SIGNERS: [(&str, &str); 4] = [
@@ -204,7 +207,7 @@ async fn approve(client: Client, request: Object) -> Result<(), Status> {
             "type": APPROVED,
         };
         value.at_mut(&["status", "conditions"]).list_mut().push(condition);
-        return put(&client, &request, "approval", value).await;
+        return put(&client, "approval", value).await;
     }
     Ok(())
 }
@@ -230,11 +233,9 @@ async fn allowed(client: &Client, request: &Object, subresource: &str) -> Result
     Ok(answer.value().at(&["status", "allowed"]) == &Value::from(true))
 }
 
-async fn put(client: &Client, request: &Object, part: &str, value: Value) -> Result<(), Status> {
+async fn put(client: &Client, part: &str, value: Value) -> Result<(), Status> {
     let resource = client.resource(GROUP, "v1", REQUESTS)?;
-    let path = format!("{}/{}/{part}", resource.path(""), request.name());
-    let update = Request::new(Method::Put, path).body(Body::Typed(value));
-    client.send(update).await.ok().map(|_| ())
+    client.update_part(&resource, part, value).await.map(|_| ())
 }
 
 async fn sign(client: Client, request: Object, signer: &'static str) -> Result<(), Status> {
@@ -264,7 +265,7 @@ async fn sign(client: Client, request: Object, signer: &'static str) -> Result<(
             value.set(&["status", "certificate"], text);
         }
     }
-    put(&client, &request, "status", value).await
+    put(&client, "status", value).await
 }
 
 /// Why a signer refuses what was approved.
@@ -302,30 +303,13 @@ fn issue(client: &Client, request: &Object, asked: &Asked) -> Result<Vec<u8>, St
     };
     let (mut bits, mut extended) = (0, Vec::new());
     for usage in usages(request) {
-        // The bit of the key usage, or the last number of the extended one.
-        match usage {
-            "signing" | "digital signature" => bits |= 1,
-            "content commitment" => bits |= 1 << 1,
-            "key encipherment" => bits |= 1 << 2,
-            "data encipherment" => bits |= 1 << 3,
-            "key agreement" => bits |= 1 << 4,
-            "cert sign" => bits |= 1 << 5,
-            "crl sign" => bits |= 1 << 6,
-            "encipher only" => bits |= 1 << 7,
-            "decipher only" => bits |= 1 << 8,
-            "any" => extended.push("2.5.29.37.0"),
-            "server auth" => extended.push(SERVER_AUTH),
-            "client auth" => extended.push(CLIENT_AUTH),
-            "code signing" => extended.push("1.3.6.1.5.5.7.3.3"),
-            "email protection" | "s/mime" => extended.push("1.3.6.1.5.5.7.3.4"),
-            "ipsec end system" => extended.push("1.3.6.1.5.5.7.3.5"),
-            "ipsec tunnel" => extended.push("1.3.6.1.5.5.7.3.6"),
-            "ipsec user" => extended.push("1.3.6.1.5.5.7.3.7"),
-            "timestamping" => extended.push("1.3.6.1.5.5.7.3.8"),
-            "ocsp signing" => extended.push("1.3.6.1.5.5.7.3.9"),
-            "microsoft sgc" => extended.push("1.3.6.1.4.1.311.10.3.3"),
-            "netscape sgc" => extended.push("2.16.840.1.113730.4.1"),
-            _ => {}
+        let is = |known: &Usage| known.words.contains(&usage);
+        if let Some(bit) = KEY_USAGES.iter().position(is) {
+            bits |= 1 << bit;
+        } else if let Some((oid, _)) = EXTENDED_USAGES.iter().find(|(_, known)| is(known)) {
+            extended.push(*oid);
+        } else if usage == "netscape sgc" {
+            extended.push(NETSCAPE_SGC);
         }
     }
     extended.arrange();

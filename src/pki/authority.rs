@@ -133,14 +133,6 @@ impl Authority {
         };
         Certificate::make(&template, order.key, &self.certificate.subject, &self.key)
     }
-
-    /// Whether a certificate is this authority's and lives at `now`.
-    ///
-    /// # Errors
-    /// Why not, in Go's words.
-    pub fn check(&self, certificate: &Certificate, now: Time) -> Result<(), String> {
-        certificate.check(&self.certificate, now)
-    }
 }
 
 /// A serial number of so many bytes, the highest bit of which is clear.
@@ -199,13 +191,13 @@ mod tests {
         assert_eq!(x509::read_key_usage(usages), 0b101);
         let at = |seconds: i64| {
             let when = Time::from_secs((1_800_000_000 + seconds) as u64);
-            authority.check(&certificate, when)
+            certificate.check(authority.certificate(), when)
         };
         assert_eq!(at(10), Ok(()));
         assert!(at(-1).unwrap_err().contains("is before 2027-01-15T08:00:00Z"));
         assert!(at(3601).unwrap_err().contains("is after 2027-01-15T09:00:00Z"));
         let other = Authority::create("kubernetes", key(&mut random), now, &mut random).unwrap();
-        assert!(other.check(&certificate, now).is_err());
+        assert!(certificate.check(other.certificate(), now).is_err());
     }
 
     #[test]

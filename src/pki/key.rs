@@ -4,8 +4,8 @@ use super::{Error, Random, der, ec, pem, rsa};
 
 const RSA: &str = "1.2.840.113549.1.1.1";
 const EC: &str = "1.2.840.10045.2.1";
-const RSA_SHA256: &str = "1.2.840.113549.1.1.11";
-const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
+pub(super) const RSA_SHA256: &str = "1.2.840.113549.1.1.11";
+pub(super) const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
 
 /// What a signature is checked with.
 #[derive(Clone, Debug, PartialEq, Eq)]

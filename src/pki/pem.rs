@@ -14,17 +14,8 @@ pub struct Block {
 
 /// A block as text.
 pub fn encode(label: &str, bytes: impl AsRef<[u8]>) -> String {
-    let text = base64::encode(bytes);
-    let mut out = format!("-----BEGIN {label}-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, tail) = rest.split_at(rest.len().min(64));
-        out.push_str(line);
-        out.push('\n');
-        rest = tail;
-    }
-    out.push_str(&format!("-----END {label}-----\n"));
-    out
+    let body = base64::lines(&base64::encode(bytes), 64);
+    format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
 }
 
 /// Every block of a text; what stands between them does not matter.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::der::{self, Children, Item};
+use super::key::{ECDSA_SHA256, RSA_SHA256};
 use super::{Error, PrivateKey, PublicKey};
 use crate::flat::Arrange;
 use crate::sim::Time;
@@ -241,36 +242,88 @@ fn names_in(list: &[Extension]) -> Result<Names, Error> {
     found.map_or_else(|| Ok(Names::default()), |e| Names::from_der(&e.value))
 }
 
-/// The key usages, the first of which is the highest bit, and their names in OpenSSL.
-pub const KEY_USAGES: [&str; 9] = [
-    "Digital Signature",
-    "Non Repudiation",
-    "Key Encipherment",
-    "Data Encipherment",
-    "Key Agreement",
-    "Certificate Sign",
-    "CRL Sign",
-    "Encipher Only",
-    "Decipher Only",
+/// What a usage of a key is called.
+pub struct Usage {
+    /// In OpenSSL's texts.
+    pub text: &'static str,
+    /// In OpenSSL's configurations; empty for what is not read from them here.
+    pub short: &'static str,
+    /// In CFSSL's configurations, whose words Kubernetes has.
+    pub words: &'static [&'static str],
+}
+
+const fn usage(text: &'static str, short: &'static str, words: &'static [&'static str]) -> Usage {
+    Usage { text, short, words }
+}
+
+/// The key usages, the first of which is the highest bit.
+pub const KEY_USAGES: [Usage; 9] = [
+    usage(
+        "Digital Signature",
+        "digitalSignature",
+        &["digital signature", "signing"],
+    ),
+    usage("Non Repudiation", "nonRepudiation", &["content commitment"]),
+    usage("Key Encipherment", "keyEncipherment", &["key encipherment"]),
+    usage("Data Encipherment", "dataEncipherment", &["data encipherment"]),
+    usage("Key Agreement", "keyAgreement", &["key agreement"]),
+    usage("Certificate Sign", "keyCertSign", &["cert sign"]),
+    usage("CRL Sign", "cRLSign", &["crl sign"]),
+    usage("Encipher Only", "encipherOnly", &["encipher only"]),
+    usage("Decipher Only", "decipherOnly", &["decipher only"]),
 ];
 
-/// Identifiers of extended usages, and their names in OpenSSL.
-pub const EXTENDED_USAGES: [(&str, &str); 11] = [
-    ("2.5.29.37.0", "Any Extended Key Usage"),
-    ("1.3.6.1.5.5.7.3.1", "TLS Web Server Authentication"),
-    ("1.3.6.1.5.5.7.3.2", "TLS Web Client Authentication"),
-    ("1.3.6.1.5.5.7.3.3", "Code Signing"),
-    ("1.3.6.1.5.5.7.3.4", "E-mail Protection"),
-    ("1.3.6.1.5.5.7.3.5", "IPSec End System"),
-    ("1.3.6.1.5.5.7.3.6", "IPSec Tunnel"),
-    ("1.3.6.1.5.5.7.3.7", "IPSec User"),
-    ("1.3.6.1.5.5.7.3.8", "Time Stamping"),
-    ("1.3.6.1.5.5.7.3.9", "OCSP Signing"),
-    ("1.3.6.1.4.1.311.10.3.3", "Microsoft Server Gated Crypto"),
+/// Identifiers of extended usages, and what they are called.
+pub const EXTENDED_USAGES: [(&str, Usage); 11] = [
+    ("2.5.29.37.0", usage("Any Extended Key Usage", "", &["any"])),
+    (
+        SERVER_AUTH,
+        usage("TLS Web Server Authentication", "serverAuth", &["server auth"]),
+    ),
+    (
+        CLIENT_AUTH,
+        usage("TLS Web Client Authentication", "clientAuth", &["client auth"]),
+    ),
+    (
+        "1.3.6.1.5.5.7.3.3",
+        usage("Code Signing", "codeSigning", &["code signing"]),
+    ),
+    (
+        "1.3.6.1.5.5.7.3.4",
+        usage("E-mail Protection", "emailProtection", &["email protection", "s/mime"]),
+    ),
+    (
+        "1.3.6.1.5.5.7.3.5",
+        usage("IPSec End System", "", &["ipsec end system"]),
+    ),
+    ("1.3.6.1.5.5.7.3.6", usage("IPSec Tunnel", "", &["ipsec tunnel"])),
+    ("1.3.6.1.5.5.7.3.7", usage("IPSec User", "", &["ipsec user"])),
+    (
+        "1.3.6.1.5.5.7.3.8",
+        usage("Time Stamping", "timeStamping", &["timestamping"]),
+    ),
+    (
+        "1.3.6.1.5.5.7.3.9",
+        usage("OCSP Signing", "OCSPSigning", &["ocsp signing"]),
+    ),
+    (
+        "1.3.6.1.4.1.311.10.3.3",
+        usage("Microsoft Server Gated Crypto", "", &["microsoft sgc"]),
+    ),
 ];
 
 pub const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
 pub const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
+
+/// The name of an `AlgorithmIdentifier` of a signature; its numbers when it is not known here.
+fn algorithm_name(algorithm: &[u8]) -> String {
+    let oid = der::only(algorithm, der::SEQUENCE).and_then(|i| i.children()?.need(der::OID));
+    match oid.map_or_else(|_| String::new(), |oid| der::dotted(oid.body)).as_str() {
+        RSA_SHA256 => "sha256WithRSAEncryption".into(),
+        ECDSA_SHA256 => "ecdsa-with-SHA256".into(),
+        other => other.into(),
+    }
+}
 
 /// A request for a certificate.
 #[derive(Clone, Debug)]
@@ -327,6 +380,11 @@ impl Request {
     pub fn verify(&self) -> Result<(), Error> {
         let algorithm = der::only(&self.algorithm, der::SEQUENCE)?;
         self.key.verify(algorithm, &self.signed, &self.signature)
+    }
+
+    /// What OpenSSL calls the algorithm of the signature.
+    pub fn algorithm_name(&self) -> String {
+        algorithm_name(&self.algorithm)
     }
 
     /// A request in DER, signed by the key that it is for.
@@ -478,6 +536,11 @@ impl Certificate {
     pub fn verify(&self, issuer: &PublicKey) -> Result<(), Error> {
         let algorithm = der::only(&self.algorithm, der::SEQUENCE)?;
         issuer.verify(algorithm, &self.signed, &self.signature)
+    }
+
+    /// What OpenSSL calls the algorithm of the signature.
+    pub fn algorithm_name(&self) -> String {
+        algorithm_name(&self.algorithm)
     }
 
     /// Whether it is of an issuer and lives at `now`.

@@ -204,3 +204,75 @@ fn random_sources_do_no_harm() {
         m.sim.run_future(run, end);
     }
 }
+
+#[test]
+fn openssl_says_what_it_does_not_do() {
+    let m = machine(Dialect::Bash);
+    for (source, expected) in [
+        ("openssl genrsa -3 512", "genrsa: -3 is not simulated\n"),
+        ("openssl x509 -inform DER -in a", "x509: -inform DER is not simulated\n"),
+        ("openssl rsa -in a -outform DER", "rsa: -outform DER is not simulated\n"),
+        ("openssl pkey -passin pass:a", "pkey: -passin is not simulated\n"),
+        (
+            "openssl verify -CAfile a -untrusted b c",
+            "verify: -untrusted is not simulated\n",
+        ),
+        ("openssl x509 -ocspid", "x509: -ocspid is not simulated\n"),
+        (
+            "openssl ecparam -name prime256v1 -param_enc explicit",
+            "ecparam: -param_enc explicit is not simulated\n",
+        ),
+        (
+            "openssl x509 -what",
+            "x509: Unknown option: -what\nx509: Use -help for summary.\n",
+        ),
+    ] {
+        assert_eq!(m.sh(source), (expected.to_owned(), Some(1)), "{source}");
+    }
+}
+
+#[test]
+fn openssl_checks_keys_and_sets_serial_numbers() {
+    let m = machine(Dialect::Bash);
+    let (out, code) = m.sh("
+        openssl ecparam -name prime256v1 -genkey -noout -out ec.key
+        openssl genrsa -out rsa.key 512
+        openssl pkey -in rsa.key -noout -check; openssl pkey -in ec.key -noout -check
+        openssl rsa -in rsa.key -noout -check; openssl ec -in ec.key -noout -check
+        openssl rsa -in rsa.key -pubout -out rsa.pub; openssl rsa -in rsa.pub -pubin -noout -check
+        openssl pkey -in rsa.pub -pubin -noout -check
+        openssl pkey -in rsa.pub -pubin -noout -text | head -1
+        openssl pkey -in rsa.key -noout -text | head -1
+        for n in 7 0x80 0x10000000000000000 -1 0x100000000000000000000000000000000; do
+            openssl req -new -x509 -key ec.key -subj /CN=a -set_serial $n | openssl x509 -noout -serial 2> /dev/null
+        done
+        openssl req -new -key ec.key -subj /CN=b | openssl x509 -req -signkey ec.key -set_serial 255 -text | grep -A1 -e Serial -e Signature.A
+    ");
+    expect_test::expect![[r#"
+        Key is valid
+        Key is valid
+        RSA key ok
+        read EC key
+        EC Key valid.
+        writing RSA key
+        Only private keys can be checked
+        Key is invalid
+        Public-Key: (512 bit)
+        Private-Key: (512 bit)
+        serial=07
+        serial=80
+        serial=010000000000000000
+        req: Use -help for summary.
+        serial numbers of more than 16 bytes are not simulated for -set_serial
+        Certificate request self-signature ok
+        subject=CN = b
+                Serial Number: 255 (0xff)
+                Signature Algorithm: ecdsa-with-SHA256
+                Issuer: CN = b
+        --
+            Signature Algorithm: ecdsa-with-SHA256
+            Signature Value:
+    "#]]
+    .assert_eq(&out);
+    assert_eq!(code, Some(0));
+}

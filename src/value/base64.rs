@@ -23,6 +23,19 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     out
 }
 
+/// An encoded text in lines of so many characters, one at least, each with its end.
+pub fn lines(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, tail) = rest.split_at(rest.len().min(width.max(1)));
+        out.push_str(line);
+        out.push('\n');
+        rest = tail;
+    }
+    out
+}
+
 /// Decodes a text. The error is Go's offset of the first illegal byte.
 pub fn try_decode(text: &str) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);

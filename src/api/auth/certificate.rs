@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::user::{User, credential};
 use crate::pki::{Authority, Certificate, PrivateKey, pem, x509};
 use crate::sim::Time;
+use crate::value::sha256;
 
 /// The administrator's certificate, in DER.
 pub const ADMIN: &[u8] = include_bytes!("data/admin.der");
@@ -17,12 +18,6 @@ const ADMIN_PRIMES: &[u8] = include_bytes!("data/admin.primes");
 /// The authority's certificate, in DER.
 const AUTHORITY: &[u8] = include_bytes!("data/ca.der");
 const AUTHORITY_PRIMES: &[u8] = include_bytes!("data/ca.primes");
-
-/// SHA-256 of a certificate, in hexadecimal digits.
-pub fn digest(bytes: impl AsRef<[u8]>) -> String {
-    let hash = hmac_sha256::Hash::hash(bytes.as_ref());
-    hash.iter().map(|b| format!("{b:02x}")).collect()
-}
 
 /// The authority of the snapshot's cluster; `None` only when its files are damaged, which a test excludes.
 pub fn standard() -> Option<Authority> {
@@ -57,7 +52,7 @@ pub fn authenticate(authority: &Certificate, certificate: &[u8], now: Time) -> R
         return Err("the certificate has no common name".into());
     }
     let mut user = User::from_certificate(name, read.subject.all("O"));
-    user.extra = Rc::new([credential("X509SHA256", digest(certificate))]);
+    user.extra = Rc::new([credential("X509SHA256", sha256::hex(certificate))]);
     Ok(user)
 }
 

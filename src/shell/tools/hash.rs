@@ -3,27 +3,9 @@
 use super::super::host::Context;
 use super::lines::inputs;
 use super::options;
-use crate::value::sha256;
+use crate::value::{base64, sha256};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Bytes in base64, padded.
-pub(super) fn encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let n = at(0) << 16 | at(1) << 8 | at(2);
-        for i in 0..4 {
-            if i > chunk.len() {
-                out.push('=');
-            } else {
-                let index = (n >> (18 - 6 * i) & 63) as usize;
-                out.extend(ALPHABET.get(index).map(|b| char::from(*b)));
-            }
-        }
-    }
-    out
-}
 
 /// Bytes of a base64 text; what was decoded before an error, and whether there was one.
 pub(super) fn decode(text: &str, ignore_garbage: bool) -> (Vec<u8>, bool) {
@@ -93,17 +75,12 @@ pub(super) async fn base64(c: Context) -> i32 {
             return 1;
         }
     };
-    let text = encode(&bytes);
+    let text = base64::encode(&bytes);
     if wrap == 0 {
         c.stdout.write(text);
         return 0;
     }
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, tail) = rest.split_at(wrap.min(rest.len()));
-        c.stdout.line(line);
-        rest = tail;
-    }
+    c.stdout.write(base64::lines(&text, wrap));
     0
 }
 
@@ -147,10 +124,7 @@ mod tests {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
         for text in ["", "a", "ab", "abc", "s3c$ret"] {
-            assert_eq!(
-                decode(&encode(text.as_bytes()), false),
-                (text.as_bytes().to_vec(), true)
-            );
+            assert_eq!(decode(&base64::encode(text), false), (text.as_bytes().to_vec(), true));
         }
         assert!(!decode("!!", false).1);
     }

@@ -1,6 +1,7 @@
 //! `openssl`: keys, requests and certificates, in the forms of OpenSSL 3.0. What else the real one does
 //! says that it is not simulated.
 
+use std::num::IntErrorKind;
 use std::time::Duration;
 
 use super::super::host::Context;
@@ -11,11 +12,14 @@ use crate::pki::authority::CERTIFICATE;
 use crate::pki::x509::{self, Extension, Template, attribute, extension};
 use crate::pki::{Certificate, Error, Name, Names, PrivateKey, PublicKey, Random, Request, der, ec, pem};
 use crate::sim::Time;
+use crate::value::base64;
 
 const VERSION: &str = "OpenSSL 3.0.13 30 Jan 2024 (Library: OpenSSL 3.0.13 30 Jan 2024)";
 const REQUEST: &str = "CERTIFICATE REQUEST";
 /// The longest RSA key that is made: its primes take some seconds to find in a browser.
 const RSA_BITS: usize = 4096;
+/// Characters of a line of base64.
+const LINE: usize = 64;
 
 /// What a command says before it fails.
 type Failure = String;
@@ -28,8 +32,9 @@ struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// Reads the words after the command; `values` are the options that take a value, `plain` the others.
-    fn read(c: &'a Context, command: &str, values: &str, plain: &str) -> Result<Args<'a>, Failure> {
+    /// Reads the words after the command; `values` are the options that take a value, `plain` the others, and
+    /// `missing` those that the real one has besides and that would change what it does.
+    fn read(c: &'a Context, command: &str, values: &str, plain: &str, missing: &str) -> Result<Args<'a>, Failure> {
         let is = |list: &str, name: &str| list.split(' ').any(|n| n == name);
         let mut args = Args {
             c,
@@ -44,9 +49,20 @@ impl<'a> Args<'a> {
                     let value = words
                         .next()
                         .ok_or_else(|| format!("{command}: Option -{name} needs a value\n{}", usage(command)))?;
+                    let only = match name {
+                        "inform" | "outform" => "PEM",
+                        "param_enc" => "named_curve",
+                        _ => value,
+                    };
+                    if !value.eq_ignore_ascii_case(only) {
+                        return Err(format!("{command}: -{name} {value} is not simulated"));
+                    }
                     args.given.push((name.to_owned(), value.clone()));
                 }
                 Some(name) if is(plain, name) => args.given.push((name.to_owned(), String::new())),
+                Some(name) if is(missing, name) => {
+                    return Err(format!("{command}: -{name} is not simulated"));
+                }
                 Some(name) if !name.is_empty() => {
                     return Err(format!("{command}: Unknown option: -{name}\n{}", usage(command)));
                 }
@@ -166,7 +182,7 @@ pub(super) async fn openssl(c: Context) -> i32 {
         "x509" => certificate(&c).await,
         "verify" => return verify(&c),
         "rand" => random(&c),
-        "base64" => base64(&c).await,
+        "base64" => convert_base64(&c).await,
         "" | "help" => {
             c.stdout.line("help:\n");
             c.stdout.line("Commands that are simulated here");
@@ -212,7 +228,7 @@ fn named_curve(name: &str) -> Result<&'static ec::Curve, Failure> {
 }
 
 fn generate_rsa(c: &Context) -> Result<(), Failure> {
-    let args = Args::read(c, "genrsa", "out rand", "traditional verbose quiet f4 3")?;
+    let args = Args::read(c, "genrsa", "out rand", "traditional verbose quiet f4", "3")?;
     let bits = args.rest.first().map_or("2048", String::as_str);
     let key = rsa_key(bits, &mut args.random())?;
     let text = if args.has("traditional") {
@@ -224,7 +240,7 @@ fn generate_rsa(c: &Context) -> Result<(), Failure> {
 }
 
 fn generate_any(c: &Context) -> Result<(), Failure> {
-    let args = Args::read(c, "genpkey", "out algorithm pkeyopt outform", "quiet")?;
+    let args = Args::read(c, "genpkey", "out algorithm pkeyopt outform", "quiet", "")?;
     let option = |name: &str| {
         let mut pairs = args.values("pkeyopt").filter_map(|o| o.split_once(':'));
         pairs.find(|(n, _)| *n == name).map(|(_, v)| v.to_owned())
@@ -243,7 +259,7 @@ fn generate_any(c: &Context) -> Result<(), Failure> {
 }
 
 fn curve(c: &Context) -> Result<(), Failure> {
-    let args = Args::read(c, "ecparam", "out name param_enc", "genkey noout list_curves")?;
+    let args = Args::read(c, "ecparam", "out name param_enc", "genkey noout list_curves", "")?;
     if args.has("list_curves") {
         for curve in &ec::CURVES {
             c.stdout.line(format!("  {:<10}: {} curve", curve.name, curve.nist));
@@ -263,10 +279,18 @@ fn curve(c: &Context) -> Result<(), Failure> {
     args.output("out", &text)
 }
 
+/// Whether the parts of a key belong together: what the private ones sign, the public ones confirm.
+fn is_whole(key: &PrivateKey) -> bool {
+    Request::from_der(&Request::make(&Name::default(), key, &[])).is_ok_and(|request| request.verify().is_ok())
+}
+
 /// `rsa`, `ec` and `pkey`: a key in another form.
 async fn key(c: &Context, command: &str) -> Result<(), Failure> {
     let plain = "pubin pubout noout text check traditional modulus";
-    let args = Args::read(c, command, "in out inform outform passin passout", plain)?;
+    let args = Args::read(c, command, "in out inform outform", plain, "passin passout")?;
+    if command == "rsa" && args.has("check") && args.has("pubin") {
+        return Err("Only private keys can be checked".into());
+    }
     let path = args.value("in").unwrap_or("<stdin>");
     let text = args.input("private key").await?;
     let (public, private) = if args.has("pubin") {
@@ -289,8 +313,11 @@ async fn key(c: &Context, command: &str) -> Result<(), Failure> {
         c.stderr.line("read EC key");
     }
     if args.has("text") {
-        c.stdout
-            .write(key_text(&public, 0).replace("Public-Key:", "Private-Key:"));
+        let text = key_text(&public, 0);
+        c.stdout.write(match private {
+            Some(_) => text.replace("Public-Key:", "Private-Key:"),
+            None => text,
+        });
     }
     if args.has("modulus")
         && let PublicKey::Rsa(key) = &public
@@ -299,11 +326,14 @@ async fn key(c: &Context, command: &str) -> Result<(), Failure> {
             .line(format!("Modulus={}", hex(&key.modulus.to_bytes_be(), "", false)));
     }
     if args.has("check") {
-        c.stdout.line(if command == "rsa" {
-            "RSA key ok"
-        } else {
-            "EC Key valid."
-        });
+        match (command, private.as_ref().is_some_and(is_whole)) {
+            ("rsa", true) => c.stdout.line("RSA key ok"),
+            ("rsa", false) => c.stderr.line("RSA key not ok"),
+            ("ec", true) => c.stderr.line("EC Key valid."),
+            ("ec", false) => c.stderr.line("EC Key Invalid!"),
+            (_, true) => c.stdout.line("Key is valid"),
+            (_, false) => return Err("Key is invalid".into()),
+        };
     }
     if args.has("noout") {
         return Ok(());
@@ -412,20 +442,10 @@ fn read_extension(name: &str, value: &str, config: &Config, key: &PublicKey) -> 
             Extension::new(extension::ALTERNATIVE_NAMES, critical, names.to_der())
         }
         "keyUsage" => {
-            const NAMES: [&str; 9] = [
-                "digitalSignature",
-                "nonRepudiation",
-                "keyEncipherment",
-                "dataEncipherment",
-                "keyAgreement",
-                "keyCertSign",
-                "cRLSign",
-                "encipherOnly",
-                "decipherOnly",
-            ];
             let mut bits = 0;
             for word in words() {
-                bits |= 1 << NAMES.iter().position(|n| *n == word).ok_or_else(bad)?;
+                let known = x509::KEY_USAGES.iter().position(|usage| usage.short == word);
+                bits |= 1 << known.ok_or_else(bad)?;
             }
             let mut made = x509::key_usage(bits);
             made.critical = critical;
@@ -434,15 +454,11 @@ fn read_extension(name: &str, value: &str, config: &Config, key: &PublicKey) -> 
         "extendedKeyUsage" => {
             let mut oids = Vec::new();
             for word in words() {
-                oids.push(match word {
-                    "serverAuth" => x509::SERVER_AUTH,
-                    "clientAuth" => x509::CLIENT_AUTH,
-                    "codeSigning" => "1.3.6.1.5.5.7.3.3",
-                    "emailProtection" => "1.3.6.1.5.5.7.3.4",
-                    "timeStamping" => "1.3.6.1.5.5.7.3.8",
-                    "OCSPSigning" => "1.3.6.1.5.5.7.3.9",
-                    oid if oid.starts_with(|c: char| c.is_ascii_digit()) => oid,
-                    _ => return Err(bad()),
+                let known = x509::EXTENDED_USAGES.iter().find(|(_, usage)| usage.short == word);
+                oids.push(match known {
+                    Some((oid, _)) => oid,
+                    None if word.starts_with(|c: char| c.is_ascii_digit()) => word,
+                    None => return Err(bad()),
                 });
             }
             let mut made = x509::extended_usage(&oids);
@@ -474,10 +490,11 @@ fn read_extensions(list: &[(String, String)], config: &Config, key: &PublicKey) 
 }
 
 async fn request(c: &Context) -> Result<(), Failure> {
-    let values = "in out key keyout subj newkey days config addext section reqexts extensions set_serial passin passout \
-                  inform outform pkeyopt nameopt";
-    let plain = "new x509 nodes noenc noout text subject verify pubkey sha256 utf8 batch newhdr modulus";
-    let args = Args::read(c, "req", values, plain)?;
+    let values = "in out key keyout subj newkey days config addext section reqexts extensions set_serial inform outform \
+                  pkeyopt";
+    let plain = "new x509 nodes noenc noout text subject verify pubkey sha256 utf8 batch";
+    let missing = "passin passout nameopt newhdr modulus";
+    let args = Args::read(c, "req", values, plain, missing)?;
     let mut random = args.random();
     let config = match args.value("config") {
         Some(path) => config(&args.file(path, "configuration")?),
@@ -612,7 +629,7 @@ async fn request(c: &Context) -> Result<(), Failure> {
     }
     let now = c.sim.now().truncate_to_second();
     let template = Template {
-        serial: serial(&mut random),
+        serial: serial(&args, "req", &mut random)?,
         subject: name.clone(),
         not_before: now,
         not_after: now + args.days()?,
@@ -624,18 +641,31 @@ async fn request(c: &Context) -> Result<(), Failure> {
     )
 }
 
-fn serial(random: &mut Random) -> Vec<u8> {
-    let mut bytes = random.bytes(20);
-    bytes.iter_mut().take(1).for_each(|b| *b = *b & 0x7f | 0x40);
-    bytes
+/// The serial number that `-set_serial` gives, or one by chance.
+fn serial(args: &Args, command: &str, random: &mut Random) -> Result<Vec<u8>, Failure> {
+    let Some(text) = args.value("set_serial") else {
+        let mut bytes = random.bytes(20);
+        bytes.iter_mut().take(1).for_each(|b| *b = *b & 0x7f | 0x40);
+        return Ok(bytes);
+    };
+    let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u128::from_str_radix(digits, 16),
+        None => text.parse::<u128>(),
+    };
+    match number {
+        Ok(number) => Ok(number.to_be_bytes().to_vec()),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err("serial numbers of more than 16 bytes are not simulated for -set_serial".into())
+        }
+        Err(_) => Err(usage(command)),
+    }
 }
 
 async fn certificate(c: &Context) -> Result<(), Failure> {
-    let values =
-        "in out CA CAkey signkey key days extfile extensions set_serial CAserial checkend ext inform outform nameopt";
+    let values = "in out CA CAkey signkey key days extfile extensions set_serial CAserial checkend ext inform outform";
     let plain = "req noout text subject issuer dates startdate enddate serial fingerprint sha256 pubkey modulus \
-                 CAcreateserial email ocspid alias";
-    let args = Args::read(c, "x509", values, plain)?;
+                 CAcreateserial";
+    let args = Args::read(c, "x509", values, plain, "email ocspid alias nameopt passin")?;
     let path = args.value("in").unwrap_or("<stdin>");
     let text = args
         .input(if args.has("req") {
@@ -671,7 +701,12 @@ async fn certificate(c: &Context) -> Result<(), Failure> {
                 }
             }
             "serial" => {
-                c.stdout.line(format!("serial={}", hex(&certificate.serial, "", false)));
+                // A zero in front keeps a number from being negative.
+                let serial = match certificate.serial.as_slice() {
+                    [0, rest @ ..] if !rest.is_empty() => rest,
+                    all => all,
+                };
+                c.stdout.line(format!("serial={}", hex(serial, "", false)));
             }
             "fingerprint" => {
                 if !args.has("sha256") {
@@ -740,8 +775,9 @@ fn sign(args: &Args, request: &Request) -> Result<Certificate, Failure> {
             return Err("We need a private key to sign with, use -key or -CA or -CAkey with private key".into());
         }
     };
-    let serial = serial(&mut random);
+    let serial = serial(args, "x509", &mut random)?;
     if args.has("CAcreateserial")
+        && !args.has("set_serial")
         && let Some(path) = args.value("CA")
     {
         let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
@@ -775,7 +811,7 @@ fn sign(args: &Args, request: &Request) -> Result<Certificate, Failure> {
 
 fn verify(c: &Context) -> i32 {
     let checked = || -> Result<bool, Failure> {
-        let args = Args::read(c, "verify", "CAfile untrusted", "verbose")?;
+        let args = Args::read(c, "verify", "CAfile", "verbose", "untrusted")?;
         let from = args.value("CAfile").ok_or_else(|| usage("verify"))?;
         let authority = parse_certificate(&args.file(from, "certificate")?, from)?;
         let mut good = true;
@@ -816,7 +852,7 @@ fn verify(c: &Context) -> i32 {
 }
 
 fn random(c: &Context) -> Result<(), Failure> {
-    let args = Args::read(c, "rand", "out", "hex base64")?;
+    let args = Args::read(c, "rand", "out", "hex base64", "")?;
     let count = args.rest.first().map_or("", String::as_str);
     // So much at a time is more than any key needs.
     let count = count.parse::<usize>().ok().filter(|n| (1..=65_536).contains(n));
@@ -826,27 +862,14 @@ fn random(c: &Context) -> Result<(), Failure> {
         return args.output("out", &text);
     }
     if args.has("base64") {
-        return args.output("out", &wrapped(&hash::encode(&bytes)));
+        return args.output("out", &base64::lines(&base64::encode(&bytes), LINE));
     }
     c.stdout.write(bytes);
     Ok(())
 }
 
-/// Lines of 64 characters.
-fn wrapped(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (line, tail) = rest.split_at(rest.len().min(64));
-        out.push_str(line);
-        out.push('\n');
-        rest = tail;
-    }
-    out
-}
-
-async fn base64(c: &Context) -> Result<(), Failure> {
-    let args = Args::read(c, "base64", "in out", "d e A a")?;
+async fn convert_base64(c: &Context) -> Result<(), Failure> {
+    let args = Args::read(c, "base64", "in out", "d e A a", "")?;
     let text = match args.value("in") {
         Some(path) => c
             .files
@@ -865,8 +888,13 @@ async fn base64(c: &Context) -> Result<(), Failure> {
             }
         };
     }
-    let encoded = hash::encode(&text);
-    args.output("out", &if args.has("A") { encoded } else { wrapped(&encoded) })
+    let encoded = base64::encode(&text);
+    let text = if args.has("A") {
+        encoded
+    } else {
+        base64::lines(&encoded, LINE)
+    };
+    args.output("out", &text)
 }
 
 /// Bytes as hexadecimal digits.
@@ -948,14 +976,14 @@ fn extension_text(one: &Extension, indent: usize) -> String {
         extension::KEY_USAGE => {
             let bits = x509::read_key_usage(body);
             let named = x509::KEY_USAGES.iter().enumerate().filter(|(i, _)| bits & 1 << i != 0);
-            named.map(|(_, n)| *n).collect::<Vec<_>>().join(", ")
+            named.map(|(_, usage)| usage.text).collect::<Vec<_>>().join(", ")
         }
         extension::EXTENDED_USAGE => {
             let items = der::only(body, der::SEQUENCE).and_then(|i| i.children());
             let named = items.into_iter().flatten().map(|item| {
                 let oid = der::dotted(item.body);
                 let known = x509::EXTENDED_USAGES.iter().find(|(o, _)| *o == oid);
-                known.map_or(oid, |(_, n)| (*n).to_owned())
+                known.map_or(oid, |(_, usage)| usage.text.to_owned())
             });
             named.collect::<Vec<_>>().join(", ")
         }
@@ -978,13 +1006,9 @@ fn extension_text(one: &Extension, indent: usize) -> String {
     format!("{pad}{}: {critical}\n{pad}    {text}\n", known_extension(&one.oid).1)
 }
 
-fn signature_text(key: &PublicKey, signature: &[u8]) -> String {
-    let name = match key {
-        PublicKey::Rsa(_) => "sha256WithRSAEncryption",
-        PublicKey::Ec(_) => "ecdsa-with-SHA256",
-    };
+fn signature_text(algorithm: &str, signature: &[u8]) -> String {
     format!(
-        "    Signature Algorithm: {name}\n    Signature Value:\n{}",
+        "    Signature Algorithm: {algorithm}\n    Signature Value:\n{}",
         block(signature, 18, 8)
     )
 }
@@ -1002,7 +1026,7 @@ fn request_text(request: &Request) -> String {
     for one in &request.extensions {
         out.push_str(&extension_text(one, 16));
     }
-    out + &signature_text(&request.key, &request.signature)
+    out + &signature_text(&request.algorithm_name(), &request.signature)
 }
 
 fn certificate_text(certificate: &Certificate) -> String {
@@ -1013,13 +1037,7 @@ fn certificate_text(certificate: &Certificate) -> String {
         let n = serial.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
         format!(" {n} (0x{n:x})")
     };
-    // The issuer's key signs with its own algorithm, which the length of an RSA signature shows.
-    let by_curve = certificate.signature.starts_with(&[der::SEQUENCE]) && certificate.signature.len() < 112;
-    let algorithm = if by_curve {
-        "ecdsa-with-SHA256"
-    } else {
-        "sha256WithRSAEncryption"
-    };
+    let algorithm = certificate.algorithm_name();
     let date = |time: Time| strftime("%b %e %H:%M:%S %Y GMT", time);
     let mut out = format!(
         "Certificate:\n    Data:\n        Version: {} (0x{:x})\n        Serial Number:{number}\n        Signature \
@@ -1039,6 +1057,5 @@ fn certificate_text(certificate: &Certificate) -> String {
     for one in &certificate.extensions {
         out.push_str(&extension_text(one, 12));
     }
-    out.push_str(&format!("    Signature Algorithm: {algorithm}\n    Signature Value:\n"));
-    out + &block(&certificate.signature, 18, 8)
+    out + &signature_text(&algorithm, &certificate.signature)
 }
