@@ -1,6 +1,7 @@
 //! The event recorder of every component: writes `v1` Events, counts repetitions, and drops floods.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,16 +42,23 @@ struct Seen {
     count: i64,
 }
 
-struct Bucket {
+/// What a recorder remembers of an object.
+struct Subject {
+    /// How many more events it may have now.
     tokens: f64,
+    /// When `tokens` was that.
     at: Time,
+    /// By `type/reason`.
+    groups: FlatMap<String, Group>,
 }
 
-#[derive(Default)]
-struct Memory {
-    seen: FlatMap<String, Seen>,
-    similar: FlatMap<String, (Vec<String>, Time)>,
-    buckets: FlatMap<String, Bucket>,
+/// The events of an object that are of one type and reason.
+struct Group {
+    /// The different messages within the window.
+    messages: Vec<String>,
+    at: Time,
+    /// What was written, by its message; without one, what similar events were combined into.
+    seen: FlatMap<Option<String>, Seen>,
 }
 
 /// Writes the events of one component. Clones share its memory.
@@ -59,7 +67,8 @@ pub struct EventRecorder {
     client: Client,
     component: Rc<str>,
     host: Rc<str>,
-    memory: Rc<RefCell<Memory>>,
+    /// By the object, as events refer to it.
+    memory: Rc<RefCell<BTreeMap<String, Subject>>>,
 }
 
 impl EventRecorder {
@@ -85,64 +94,56 @@ impl EventRecorder {
         // Events of one object are the same whatever its version was.
         let mut subject = involved.clone();
         subject.remove(&["resourceVersion"]);
-        let source = format!("{}/{}/{}", self.component, self.host, subject.to_json());
-        {
-            let mut memory = self.memory.borrow_mut();
-            let bucket = memory
-                .buckets
-                .entry(source.clone())
-                .or_insert(Bucket { tokens: BURST, at: now });
-            let refill = now.since(bucket.at).as_secs_f64() / REFILL.as_secs_f64();
-            bucket.tokens = (bucket.tokens + refill).min(BURST);
-            bucket.at = now;
-            if bucket.tokens < 1.0 {
-                return;
-            }
-            bucket.tokens -= 1.0;
+        let mut memory = self.memory.borrow_mut();
+        let subject = memory.entry(subject.to_json()).or_insert_with(|| Subject {
+            tokens: BURST,
+            at: now,
+            groups: FlatMap::new(),
+        });
+        let refill = now.since(subject.at).as_secs_f64() / REFILL.as_secs_f64();
+        subject.tokens = (subject.tokens + refill).min(BURST);
+        subject.at = now;
+        if subject.tokens < 1.0 {
+            return;
         }
-        let group = format!("{source}/{}/{reason}", kind.name());
-        let key;
-        {
-            let mut memory = self.memory.borrow_mut();
-            let (messages, at) = memory.similar.entry(group.clone()).or_insert_with(|| (Vec::new(), now));
-            if now.since(*at) > WINDOW {
-                messages.clear();
-            }
-            *at = now;
-            if !messages.contains(&message) {
-                messages.push(message.clone());
-            }
-            if messages.len() > SIMILAR {
-                messages.truncate(SIMILAR + 1);
-                message = format!("(combined from similar events): {message}");
-                key = group;
-            } else {
-                key = format!("{group}/{message}");
-            }
+        subject.tokens -= 1.0;
+        let group = subject.groups.entry(format!("{}/{reason}", kind.name()));
+        let group = group.or_insert_with(|| Group {
+            messages: Vec::new(),
+            at: now,
+            seen: FlatMap::new(),
+        });
+        if now.since(group.at) > WINDOW {
+            group.messages.clear();
+        }
+        group.at = now;
+        if !group.messages.contains(&message) {
+            group.messages.push(message.clone());
+        }
+        let key = if group.messages.len() > SIMILAR {
+            group.messages.truncate(SIMILAR + 1);
+            message = format!("(combined from similar events): {message}");
+            None
+        } else {
+            Some(message.clone())
+        };
+        if let Some(seen) = group.seen.get_mut(&key) {
+            seen.count += 1;
+            let patch = obj! { "count": seen.count, "lastTimestamp": now, "message": message };
+            self.send_patch(seen.namespace.clone(), seen.name.clone(), patch);
+            return;
         }
         let namespace = match involved.str_at(&["namespace"]) {
             "" => "default".to_owned(),
             ns => ns.to_owned(),
         };
-        let again = {
-            let mut memory = self.memory.borrow_mut();
-            memory.seen.get_mut(&key).map(|seen| {
-                seen.count += 1;
-                (seen.namespace.clone(), seen.name.clone(), seen.count)
-            })
-        };
-        if let Some((namespace, name, count)) = again {
-            let patch = obj! { "count": count, "lastTimestamp": now, "message": message };
-            self.send_patch(namespace, name, patch);
-            return;
-        }
         // The event's name: the object's, and a number that no other event has (nanoseconds, as real).
         let nanos = now
             .0
             .wrapping_mul(1_000)
             .wrapping_add(self.client.sim().next_id() % 1_000);
         let name = format!("{}.{nanos:016x}", involved.str_at(&["name"]));
-        self.memory.borrow_mut().seen.insert(
+        group.seen.insert(
             key,
             Seen {
                 name: name.clone(),

@@ -7,7 +7,7 @@ use super::status::{FieldErrors, Status};
 use super::store::Store;
 use super::watch::Filter;
 use super::{custom, kinds};
-use crate::flat::FlatMap;
+use crate::flat::{Arrange, FlatMap};
 use crate::obj;
 use crate::value::{Value, base64};
 
@@ -46,25 +46,18 @@ impl Token {
 
 /// The objects of a shelf as they were at `revision`, of which later changes are undone.
 fn at_revision(store: &Store, shelf: &str, namespace: &str, revision: u64) -> Result<Vec<Object>, Status> {
-    let mut undone: FlatMap<ObjectKey, Option<Object>> = FlatMap::new();
-    for change in store.changes(shelf, revision, usize::MAX)? {
-        undone.entry(change.object.key()).or_insert(change.old);
-    }
+    // Of an object's changes the first tells what was there before; the last one collected is kept.
+    let changes = store.changes(shelf, revision, usize::MAX)?.into_iter().rev();
+    let undone: FlatMap<ObjectKey, Option<Object>> = changes.map(|c| (c.object.key(), c.old)).collect();
     if undone.is_empty() {
         return Ok(store.list(shelf, namespace));
     }
-    let mut objects: FlatMap<ObjectKey, Object> =
-        store.list(shelf, namespace).into_iter().map(|o| (o.key(), o)).collect();
-    for (key, before) in undone {
-        if !namespace.is_empty() && &*key.namespace != namespace {
-            continue;
-        }
-        match before {
-            Some(object) => objects.insert(key, object),
-            None => objects.remove(&key),
-        };
-    }
-    Ok(objects.into_values().collect())
+    let mut objects = store.list(shelf, namespace);
+    objects.retain(|o| !undone.contains_key(&o.key()));
+    let before = undone.into_values().flatten();
+    objects.extend(before.filter(|o| namespace.is_empty() || o.namespace() == namespace));
+    objects.arrange_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
+    Ok(objects)
 }
 
 impl ApiServer {

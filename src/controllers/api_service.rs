@@ -4,8 +4,8 @@
 
 use super::context::{Context, resource};
 use crate::api::metrics;
+use crate::api::object::set_condition;
 use crate::api::{Informer, Object, ObjectKey};
-use crate::obj;
 use crate::sim::WorkQueue;
 use crate::value::Value;
 
@@ -64,33 +64,17 @@ pub fn start(context: &Context) {
                 return Ok(());
             };
             let verdict = targets.verdict(&service);
-            let status = if verdict.is_ok() { "True" } else { "False" };
+            let available = verdict.is_ok();
             let (reason, message) = match verdict {
                 Ok(()) => ("Passed", "all checks passed".to_owned()),
                 Err(why) => why,
             };
-            let old = service.condition("Available");
-            let same = old.is_some_and(|c| {
-                c.get("status").str() == status && c.get("reason").str() == reason && c.get("message").str() == message
-            });
-            if same {
+            let mut value = service.value().clone();
+            let now = client.sim().now();
+            set_condition(value.at_mut(&["status"]), "Available", available, reason, &message, now);
+            if value == *service.value() {
                 return Ok(());
             }
-            let since = match old {
-                Some(c) if c.get("status").str() == status => c.get("lastTransitionTime").clone(),
-                _ => client.sim().now().into(),
-            };
-            let mut value = service.value().clone();
-            value.set(
-                &["status", "conditions"],
-                crate::list![obj! {
-                    "lastTransitionTime": since,
-                    "message": message,
-                    "reason": reason,
-                    "status": status,
-                    "type": "Available",
-                }],
-            );
             client.update_status(&kind, value).await.map(|_| ())
         }
     });
@@ -172,7 +156,7 @@ impl Targets {
 mod tests {
     use super::super::testing::World;
     use super::*;
-    use crate::list;
+    use crate::{list, obj};
 
     fn available(world: &World) -> String {
         let service = world.get("apiregistration.k8s.io", "apiservices", metrics::API_SERVICE);

@@ -4,7 +4,6 @@
 use super::context::{Context, resource};
 use crate::api::selector::Selector;
 use crate::api::{Object, ObjectKey, PatchType, WriteOptions};
-use crate::flat::Arrange;
 use crate::obj;
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -21,11 +20,11 @@ pub fn start(context: &Context) {
     let (q, all) = (queue.clone(), informer.clone());
     // Nobody knows which depend on which: a change of one is a question to each that joins others.
     informer.on_change(move |_, _| {
-        for role in all.list("") {
+        all.each("", |role| {
             if role.value().has("aggregationRule") {
                 q.add(role.key());
             }
-        }
+        });
     });
     let synced = vec![informer.clone()];
     context.run(NAME, &queue, 5, synced, move |key| {
@@ -55,18 +54,17 @@ pub fn start(context: &Context) {
     });
 }
 
-/// The rules that a role is to have: those of each selector's roles in the order of their names, each once.
+/// The rules that a role is to have: those of each selector's roles in the order of their names, which `all`
+/// has, each once.
 fn joined(role: &Object, all: &[Object]) -> Value {
     let mut rules: Vec<Value> = Vec::new();
     let selectors = role.value().at(&["aggregationRule", "clusterRoleSelectors"]);
     for selector in selectors.items() {
         let selector = Selector::from_label_selector(selector);
-        let mut chosen: Vec<&Object> = all
+        let chosen = all
             .iter()
-            .filter(|r| r.name() != role.name() && selector.matches(r.metadata().get("labels")))
-            .collect();
-        chosen.arrange_by(|a, b| a.name().cmp(b.name()));
-        for rule in chosen.iter().flat_map(|r| r.value().get("rules").items()) {
+            .filter(|r| r.name() != role.name() && selector.matches(r.metadata().get("labels")));
+        for rule in chosen.flat_map(|r| r.value().get("rules").items()) {
             if !rules.contains(rule) {
                 rules.push(rule.clone());
             }

@@ -22,11 +22,9 @@ fn account(controller: &str) -> &str {
         "daemonset-controller" => "daemon-set-controller",
         "endpoint-slice-controller" => "endpointslice-controller",
         "endpoint-slice-mirroring-controller" => "endpointslicemirroring-controller",
-        "horizontal-pod-autoscaler-controller" | "horizontalpodautoscaler-controller" => "horizontal-pod-autoscaler",
         "persistentvolume-binder-controller" => "persistent-volume-binder",
         "persistentvolume-protection-controller" => "pv-protection-controller",
         "persistentvolumeclaim-protection-controller" => "pvc-protection-controller",
-        "resource-quota-controller" => "resourcequota-controller",
         "node-lifecycle-controller" | "taint-eviction-controller" => "node-controller",
         name => name,
     }
@@ -256,24 +254,32 @@ pub struct OwnerIndex {
     keys: Rc<RefCell<FlatMap<Rc<str>, FlatSet<ObjectKey>>>>,
 }
 
+/// The uid of what controls an object; empty for nothing.
+fn owner(object: &Object) -> &str {
+    object.controller().map_or("", |c| c.uid())
+}
+
 impl OwnerIndex {
     fn new(informer: &Informer) -> OwnerIndex {
         let keys: Rc<RefCell<FlatMap<Rc<str>, FlatSet<ObjectKey>>>> = Rc::default();
         let map = keys.clone();
         informer.on_change(move |old, new| {
-            let owner = |o: &Object| -> Rc<str> { o.controller().map_or("", |c| c.uid()).into() };
+            let (before, after) = (old.map(owner), new.map(owner));
+            // Most changes are of a status, and the sets are as long as an owner has objects.
+            if before == after {
+                return;
+            }
             let mut map = map.borrow_mut();
-            if let Some(old) = old {
-                let uid = owner(old);
-                if let Some(set) = map.get_mut(&uid) {
-                    set.remove(&old.key());
-                    if set.is_empty() {
-                        map.remove(&uid);
-                    }
+            if let (Some(old), Some(uid)) = (old, before)
+                && let Some(set) = map.get_mut(uid)
+            {
+                set.remove(&old.key());
+                if set.is_empty() {
+                    map.remove(uid);
                 }
             }
-            if let Some(new) = new {
-                map.entry(owner(new)).or_default().insert(new.key());
+            if let (Some(new), Some(uid)) = (new, after) {
+                map.entry(uid.into()).or_default().insert(new.key());
             }
         });
         OwnerIndex {

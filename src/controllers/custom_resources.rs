@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
-use crate::api::custom::definition::{self, CLEANUP, set_condition};
+use crate::api::custom::definition::{self, CLEANUP};
 use crate::api::custom::{self, condition};
+use crate::api::object::set_condition;
 use crate::api::{ApiServer, Body, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, WriteOptions};
 use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, WorkQueue};
@@ -99,15 +100,13 @@ pub fn start(context: &Context) {
     informer.on_change(move |_, _| q.add(()));
     let mut both = synced;
     both.push(informer.clone());
-    let c = controller.clone();
+    let (c, a, i) = (controller.clone(), apiservices.clone(), informer.clone());
     context.run("crd-autoregister", &services, 1, both, move |()| {
-        let (c, apiservices, informer) = (c.clone(), apiservices.clone(), informer.clone());
+        let (c, apiservices, informer) = (c.clone(), a.clone(), i.clone());
         async move { c.register(&apiservices, &informer).await }
     });
 
     let available: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let apiservices = resource(context.api(), "apiregistration.k8s.io", "apiservices");
-    let informer = context.informers().of(&apiservices);
     let q = available.clone();
     informer.on_change(move |_, new| {
         if let Some(service) = new {
@@ -218,26 +217,40 @@ impl Controller {
         value.set(&["status", "acceptedNames"], names);
         match &conflict {
             None => set_condition(
-                &mut value,
+                value.at_mut(&["status"]),
                 "NamesAccepted",
                 true,
                 "NoConflicts",
                 "no conflicts found",
                 now,
             ),
-            Some((reason, why)) => set_condition(&mut value, "NamesAccepted", false, reason, why, now),
+            Some((reason, why)) => set_condition(value.at_mut(&["status"]), "NamesAccepted", false, reason, why, now),
         }
         let established = condition(&definition, "Established");
         if !established && conflict.is_none() {
             let message = "the initial names have been accepted";
-            set_condition(&mut value, "Established", false, "Installing", message, now);
+            set_condition(
+                value.at_mut(&["status"]),
+                "Established",
+                false,
+                "Installing",
+                message,
+                now,
+            );
         } else if definition.condition("Established").is_none() {
             let message = "not all names are accepted";
-            set_condition(&mut value, "Established", false, "NotAccepted", message, now);
+            set_condition(
+                value.at_mut(&["status"]),
+                "Established",
+                false,
+                "NotAccepted",
+                message,
+                now,
+            );
         }
         match definition::approval(definition.value()) {
             Some(Ok((true, why))) => set_condition(
-                &mut value,
+                value.at_mut(&["status"]),
                 "KubernetesAPIApprovalPolicyConformant",
                 true,
                 "ApprovedAnnotation",
@@ -245,7 +258,7 @@ impl Controller {
                 now,
             ),
             Some(Ok((false, why))) => set_condition(
-                &mut value,
+                value.at_mut(&["status"]),
                 "KubernetesAPIApprovalPolicyConformant",
                 false,
                 "UnapprovedAnnotation",
@@ -273,7 +286,7 @@ impl Controller {
             let mut value = present.value().clone();
             let message = "the initial names have been accepted";
             set_condition(
-                &mut value,
+                value.at_mut(&["status"]),
                 "Established",
                 true,
                 "InitialNamesAccepted",
@@ -304,7 +317,14 @@ impl Controller {
             Err(status) => return Err(status),
         };
         let mut value = definition.value().clone();
-        set_condition(&mut value, "Terminating", going, reason, message, inner.sim.now());
+        set_condition(
+            value.at_mut(&["status"]),
+            "Terminating",
+            going,
+            reason,
+            message,
+            inner.sim.now(),
+        );
         if done {
             let kept: Vec<Value> = definition
                 .metadata()
@@ -439,7 +459,14 @@ impl Controller {
         if value.at(&["status", "conditions"]).is_null() {
             value.set(&["status", "conditions"], list![]);
         }
-        set_condition(&mut value, "Available", true, reason, message, inner.sim.now());
+        set_condition(
+            value.at_mut(&["status"]),
+            "Available",
+            true,
+            reason,
+            message,
+            inner.sim.now(),
+        );
         match inner.client.update_status(resource, value).await {
             Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
             _ => Ok(()),

@@ -2,6 +2,7 @@
 //! deleted; a foreground deletion waits for its dependents; an orphaning one frees them.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ struct Node {
 
 #[derive(Default)]
 struct Graph {
-    nodes: FlatMap<Uid, Node>,
+    nodes: BTreeMap<Uid, Node>,
     dependents: FlatMap<Uid, FlatSet<Uid>>,
 }
 

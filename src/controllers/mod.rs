@@ -51,72 +51,71 @@ pub struct Controllers {
 }
 
 /// Starts the controllers that run inside the API server, without which custom resources would not be
-/// served.
-pub fn start_in_server(api: &ApiServer) -> Controllers {
-    let context = Context::named(api, Options::default(), "kube-apiserver");
-    custom_resources::start(&context);
-    Controllers { context }
+/// served. They end with the simulation.
+pub fn start_in_server(api: &ApiServer) {
+    custom_resources::start(&Context::named(api, Options::default(), "kube-apiserver"));
 }
+
+/// Every controller by the name that turns it off, and what starts it.
+pub const ALL: &[(&str, fn(&Context))] = &[
+    ("apiservice-availability", api_service::start),
+    (
+        "certificatesigningrequest-approving-controller",
+        certificates::start_approving,
+    ),
+    (
+        "certificatesigningrequest-cleaner-controller",
+        certificates::start_cleaner,
+    ),
+    (
+        "certificatesigningrequest-signing-controller",
+        certificates::start_signing,
+    ),
+    ("clusterrole-aggregation-controller", cluster_role_aggregation::start),
+    ("cronjob-controller", cron_job::start),
+    ("daemonset-controller", daemon_set::start),
+    ("deployment-controller", deployment::start),
+    ("disruption-controller", disruption::start),
+    ("endpointslice-controller", endpoint_slice::start),
+    ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
+    ("endpoints-controller", endpoints::start),
+    ("ephemeral-volume-controller", ephemeral_volume::start),
+    ("event-ttl", event_ttl::start),
+    ("garbage-collector-controller", garbage_collector::start),
+    ("horizontal-pod-autoscaler-controller", horizontal_pod_autoscaler::start),
+    ("job-controller", job::start),
+    ("namespace-controller", namespace::start),
+    ("node-lifecycle-controller", node_lifecycle::start),
+    ("ttl-controller", node_ttl::start),
+    ("persistentvolume-binder-controller", persistent_volume::binder::start),
+    (
+        "persistentvolume-protection-controller",
+        persistent_volume::protection::start_volumes,
+    ),
+    (
+        "persistentvolumeclaim-protection-controller",
+        persistent_volume::protection::start_claims,
+    ),
+    ("provisioner", persistent_volume::provisioner::start),
+    ("pod-garbage-collector-controller", pod_gc::start),
+    ("resourcequota-controller", resource_quota::start),
+    ("root-ca-certificate-publisher-controller", root_ca::start),
+    ("serviceaccount-controller", service_account::start),
+    ("serviceaccount-token-controller", service_account_token::start),
+    ("statefulset-controller", stateful_set::start),
+    ("taint-eviction-controller", taint_eviction::start),
+    ("ttl-after-finished-controller", ttl_after_finished::start),
+    ("replicaset-controller", replica_set::start_replica_sets),
+    (
+        "replicationcontroller-controller",
+        replica_set::start_replication_controllers,
+    ),
+];
 
 /// Starts every controller that `options` do not turn off.
 pub fn start(api: &ApiServer, options: Options) -> Controllers {
     let context = Context::new(api, options);
-    type Start = fn(&Context);
-    let all: &[(&str, Start)] = &[
-        ("apiservice-availability", api_service::start),
-        (
-            "certificatesigningrequest-approving-controller",
-            certificates::start_approving,
-        ),
-        (
-            "certificatesigningrequest-cleaner-controller",
-            certificates::start_cleaner,
-        ),
-        (
-            "certificatesigningrequest-signing-controller",
-            certificates::start_signing,
-        ),
-        ("clusterrole-aggregation-controller", cluster_role_aggregation::start),
-        ("cronjob-controller", cron_job::start),
-        ("daemonset-controller", daemon_set::start),
-        ("deployment-controller", deployment::start),
-        ("disruption-controller", disruption::start),
-        ("endpointslice-controller", endpoint_slice::start),
-        ("endpointslice-mirroring-controller", endpoint_slice_mirroring::start),
-        ("endpoints-controller", endpoints::start),
-        ("ephemeral-volume-controller", ephemeral_volume::start),
-        ("event-ttl", event_ttl::start),
-        ("garbage-collector-controller", garbage_collector::start),
-        ("horizontal-pod-autoscaler-controller", horizontal_pod_autoscaler::start),
-        ("job-controller", job::start),
-        ("namespace-controller", namespace::start),
-        ("node-lifecycle-controller", node_lifecycle::start),
-        ("ttl-controller", node_ttl::start),
-        ("persistentvolume-binder-controller", persistent_volume::binder::start),
-        (
-            "persistentvolume-protection-controller",
-            persistent_volume::protection::start_volumes,
-        ),
-        (
-            "persistentvolumeclaim-protection-controller",
-            persistent_volume::protection::start_claims,
-        ),
-        ("provisioner", persistent_volume::provisioner::start),
-        ("pod-garbage-collector-controller", pod_gc::start),
-        ("resourcequota-controller", resource_quota::start),
-        ("root-ca-certificate-publisher-controller", root_ca::start),
-        ("serviceaccount-controller", service_account::start),
-        ("serviceaccount-token-controller", service_account_token::start),
-        ("statefulset-controller", stateful_set::start),
-        ("taint-eviction-controller", taint_eviction::start),
-        ("ttl-after-finished-controller", ttl_after_finished::start),
-        ("replicaset-controller", replica_set::start_replica_sets),
-        (
-            "replicationcontroller-controller",
-            replica_set::start_replication_controllers,
-        ),
-    ];
-    for (name, start) in all {
+    for (name, start) in ALL {
         if !context.options().disabled.contains(*name) {
             start(&context);
         }

@@ -102,9 +102,7 @@ impl Controller {
             .collect();
         let mut value = namespace.value().clone();
         value.set(&["spec", "finalizers"], kept);
-        let path = format!("{}/finalize", crate::api::client::item(&inner.resource, "", &key.name));
-        let request = crate::api::Request::new(crate::api::Method::Put, path).body(crate::api::Body::Typed(value));
-        Status::ignore_not_found(inner.client.send(request).await.ok())
+        Status::ignore_not_found(inner.client.update_part(&inner.resource, "finalize", value).await)
     }
 
     /// Deletes what can be deleted now: pods alone as long as there are some.

@@ -44,11 +44,11 @@ pub fn start(context: &Context) {
     let (q, all) = (queue.clone(), secrets.clone());
     accounts.on_change(move |old, new| {
         if let Some(account) = new.or(old) {
-            for secret in all.list(account.namespace()) {
-                if is_token(&secret) && account_of(&secret) == account.name() {
+            all.each(account.namespace(), |secret| {
+                if is_token(secret) && account_of(secret) == account.name() {
                     q.add(secret.key());
                 }
-            }
+            });
         }
     });
     let synced = vec![secrets.clone(), accounts.clone(), maps.clone()];

@@ -1,5 +1,6 @@
 //! A map as a sorted list of its entries.
 
+use super::Arrange;
 use std::borrow::Borrow;
 use std::fmt;
 use std::{slice, vec};
@@ -61,16 +62,8 @@ impl<K, V> FlatMap<K, V> {
         self.entries.iter_mut().map(|(_, v)| v)
     }
 
-    pub fn into_keys(self) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator {
-        self.entries.into_iter().map(|(k, _)| k)
-    }
-
     pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> + ExactSizeIterator {
         self.entries.into_iter().map(|(_, v)| v)
-    }
-
-    pub fn first_key_value(&self) -> Option<(&K, &V)> {
-        self.iter().next()
     }
 
     pub fn last_key_value(&self) -> Option<(&K, &V)> {
@@ -82,10 +75,6 @@ impl<K, V> FlatMap<K, V> {
             true => None,
             false => Some(self.entries.remove(0)),
         }
-    }
-
-    pub fn pop_last(&mut self) -> Option<(K, V)> {
-        self.entries.pop()
     }
 
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
@@ -190,27 +179,33 @@ impl<'a, K: Ord, V> Entry<'a, K, V> {
     {
         self.or_insert_with(V::default)
     }
-
-    /// Edits what the key holds, when it holds something.
-    pub fn and_modify(self, edit: impl FnOnce(&mut V)) -> Self {
-        if let Some(value) = self.map.get_mut(&self.key) {
-            edit(value);
-        }
-        self
-    }
 }
 
 impl<K: Ord, V> FromIterator<(K, V)> for FlatMap<K, V> {
     /// A later entry of the same key wins.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let mut map = FlatMap::new();
-        map.extend(entries);
-        map
+        let mut entries: Vec<(K, V)> = entries.into_iter().collect();
+        // One sort, where inserting one by one would move what was inserted again and again.
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            entries.arrange_by(|(a, _), (b, _)| a.cmp(b));
+            entries.dedup_by(|(key, value), (held_key, held)| {
+                let again = key == held_key;
+                if again {
+                    std::mem::swap(held, value);
+                }
+                again
+            });
+        }
+        FlatMap { entries }
     }
 }
 
 impl<K: Ord, V> Extend<(K, V)> for FlatMap<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        if self.is_empty() {
+            *self = entries.into_iter().collect();
+            return;
+        }
         for (key, value) in entries {
             self.insert(key, value);
         }
@@ -331,6 +326,22 @@ mod tests {
             ours.retain(|k, v| *k < *v);
             theirs.retain(|k, v| *k < *v);
             prop_assert!(ours.into_iter().eq(theirs));
+        }
+
+        #[test]
+        fn is_collected_and_extended_as_a_btree_map_is(
+            first in prop::collection::vec((0u8..20, any::<u8>()), 0..40),
+            more in prop::collection::vec((0u8..20, any::<u8>()), 0..40),
+        ) {
+            let mut ours: FlatMap<u8, u8> = first.iter().copied().collect();
+            let mut theirs: BTreeMap<u8, u8> = first.iter().copied().collect();
+            prop_assert!(ours.iter().eq(theirs.iter()));
+            ours.extend(more.clone());
+            theirs.extend(more.clone());
+            prop_assert!(ours.iter().eq(theirs.iter()));
+            ours.clear();
+            ours.extend(more.clone());
+            prop_assert!(ours.into_iter().eq(BTreeMap::from_iter(more)));
         }
     }
 }

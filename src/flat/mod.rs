@@ -10,7 +10,7 @@ mod map;
 mod set;
 
 pub use arrange::Arrange;
-pub use map::{Entry, FlatMap};
+pub use map::FlatMap;
 pub use set::FlatSet;
 
 use std::cmp::Ordering;

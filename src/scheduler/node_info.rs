@@ -284,8 +284,9 @@ impl Cache {
     }
 
     fn put(&mut self, node: &str, pod: Rc<PodInfo>) {
-        self.drop_pod(&pod.key);
-        self.place.insert(pod.key.clone(), node.into());
+        if let Some(before) = self.place.insert(pod.key.clone(), node.into()) {
+            self.drop_from(&before, &pod.key);
+        }
         match self.nodes.get_mut(node) {
             Some(info) => Rc::make_mut(info).add(pod),
             None => {
@@ -296,14 +297,20 @@ impl Cache {
     }
 
     fn drop_pod(&mut self, key: &ObjectKey) {
-        let Some(node) = self.place.remove(key) else { return };
-        if let Some(info) = self.nodes.get_mut(&node) {
+        if let Some(node) = self.place.remove(key) {
+            self.drop_from(&node, key);
+        }
+    }
+
+    /// Takes a pod from the node that it stood on.
+    fn drop_from(&mut self, node: &str, key: &ObjectKey) {
+        if let Some(info) = self.nodes.get_mut(node) {
             Rc::make_mut(info).remove(key);
         }
-        if let Some(stray) = self.stray.get_mut(&node) {
+        if let Some(stray) = self.stray.get_mut(node) {
             stray.remove(key);
             if stray.is_empty() {
-                self.stray.remove(&node);
+                self.stray.remove(node);
             }
         }
     }

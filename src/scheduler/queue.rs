@@ -2,10 +2,11 @@
 //! back-off to end, and pods that nothing has changed for since they did not fit.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::api::{Object, ObjectKey};
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::FlatSet;
 use crate::sim::Time;
 
 /// The back-off of a pod's first failed attempt, and the longest.
@@ -85,13 +86,39 @@ impl Queued {
         }
     }
 
-    fn gated(&self) -> bool {
-        !self.pod.spec().get("schedulingGates").is_empty()
+    /// Whether it can lift what refused the pod.
+    fn helped_by(&self, what: Happening) -> bool {
+        self.refused_by.is_empty() || self.refused_by.iter().any(|plugin| helps(plugin, what))
     }
 
-    fn priority(&self) -> i64 {
-        self.pod.spec().i64_at(&["priority"]).unwrap_or(0)
+    /// Where an unschedulable pod goes that may fit now.
+    fn awake(&self, now: Time) -> Place {
+        if self.since + self.backoff() > now {
+            Place::Backoff
+        } else {
+            Place::Active
+        }
     }
+
+    fn active_key(&self) -> (Reverse<i64>, Time, ObjectKey) {
+        (Reverse(priority(&self.pod)), self.since, self.pod.key())
+    }
+
+    fn backoff_key(&self) -> (Time, ObjectKey) {
+        (self.since + self.backoff(), self.pod.key())
+    }
+
+    fn unschedulable_key(&self) -> (Time, ObjectKey) {
+        (self.since, self.pod.key())
+    }
+}
+
+fn gated(pod: &Object) -> bool {
+    !pod.spec().get("schedulingGates").is_empty()
+}
+
+fn priority(pod: &Object) -> i64 {
+    pod.spec().i64_at(&["priority"]).unwrap_or(0)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,60 +133,102 @@ enum Place {
 /// The queue. It keeps no clock: callers say what time it is.
 #[derive(Default)]
 pub struct Queue {
-    pods: FlatMap<ObjectKey, (Place, Queued)>,
+    pods: BTreeMap<ObjectKey, (Place, Queued)>,
+    orders: Orders,
+}
+
+/// The pods of each place that has an order, in it.
+#[derive(Default)]
+struct Orders {
     active: FlatSet<(Reverse<i64>, Time, ObjectKey)>,
+    /// By the end of their back-off.
     backoff: FlatSet<(Time, ObjectKey)>,
+    /// By their last attempt.
     unschedulable: FlatSet<(Time, ObjectKey)>,
 }
 
+impl Orders {
+    fn insert(&mut self, place: Place, queued: &Queued) {
+        match place {
+            Place::Active => self.active.insert(queued.active_key()),
+            Place::Backoff => self.backoff.insert(queued.backoff_key()),
+            Place::Unschedulable => self.unschedulable.insert(queued.unschedulable_key()),
+            Place::Gated => false,
+        };
+    }
+
+    /// Takes a pod out; `queued` is what it was put in with.
+    fn remove(&mut self, place: Place, queued: &Queued) {
+        match place {
+            Place::Active => self.active.remove(&queued.active_key()),
+            Place::Backoff => self.backoff.remove(&queued.backoff_key()),
+            Place::Unschedulable => self.unschedulable.remove(&queued.unschedulable_key()),
+            Place::Gated => false,
+        };
+    }
+}
+
+/// Takes out what has stood in a set for so long, in its order.
+fn take_due(set: &mut FlatSet<(Time, ObjectKey)>, after: Duration, now: Time) -> Vec<ObjectKey> {
+    let due = |when: Time| when + after <= now;
+    let mut found = Vec::new();
+    // Most often nothing is, which the first one shows.
+    if set.first().is_some_and(|(when, _)| due(*when)) {
+        set.retain(|(when, key)| {
+            let stays = !due(*when);
+            if !stays {
+                found.push(key.clone());
+            }
+            stays
+        });
+    }
+    found
+}
+
 impl Queue {
-    fn take(&mut self, key: &ObjectKey) -> Option<(Place, Queued)> {
+    fn take(&mut self, key: &ObjectKey) -> Option<Queued> {
         let (place, queued) = self.pods.remove(key)?;
-        self.active
-            .remove(&(Reverse(queued.priority()), queued.since, key.clone()));
-        self.backoff.remove(&(queued.since + queued.backoff(), key.clone()));
-        self.unschedulable.remove(&(queued.since, key.clone()));
-        Some((place, queued))
+        self.orders.remove(place, &queued);
+        Some(queued)
     }
 
     fn put(&mut self, place: Place, queued: Queued) {
-        let key = queued.pod.key();
-        match place {
-            Place::Active => {
-                self.active
-                    .insert((Reverse(queued.priority()), queued.since, key.clone()));
+        self.orders.insert(place, &queued);
+        self.pods.insert(queued.pod.key(), (place, queued));
+    }
+
+    /// Gives pods that were taken out of their order the places that `place` says.
+    fn move_to(&mut self, keys: Vec<ObjectKey>, place: impl Fn(&Queued) -> Place) {
+        for key in keys {
+            if let Some((held, queued)) = self.pods.get_mut(&key) {
+                *held = place(queued);
+                self.orders.insert(*held, queued);
             }
-            Place::Backoff => {
-                self.backoff.insert((queued.since + queued.backoff(), key.clone()));
-            }
-            Place::Unschedulable => {
-                self.unschedulable.insert((queued.since, key.clone()));
-            }
-            Place::Gated => {}
         }
-        self.pods.insert(key, (place, queued));
     }
 
     /// Adds a pod that is to be scheduled, or its new version.
     pub fn update(&mut self, pod: &Object, now: Time) {
-        let key = pod.key();
-        match self.take(&key) {
-            None => {
-                let queued = Queued::new(pod, now);
-                let place = if queued.gated() { Place::Gated } else { Place::Active };
-                self.put(place, queued);
-            }
-            Some((place, mut queued)) => {
-                let changed = queued.pod.spec() != pod.spec() || queued.pod.labels() != pod.labels();
-                queued.pod = pod.clone();
-                let place = match place {
-                    _ if queued.gated() => Place::Gated,
-                    Place::Gated => Place::Active,
-                    Place::Unschedulable if changed => self.awake(&queued, now),
-                    other => other,
-                };
-                self.put(place, queued);
-            }
+        let Some((held, queued)) = self.pods.get_mut(&pod.key()) else {
+            let place = if gated(pod) { Place::Gated } else { Place::Active };
+            self.put(place, Queued::new(pod, now));
+            return;
+        };
+        let changed = queued.pod.spec() != pod.spec() || queued.pod.labels() != pod.labels();
+        let place = match *held {
+            _ if gated(pod) => Place::Gated,
+            Place::Gated => Place::Active,
+            Place::Unschedulable if changed => queued.awake(now),
+            other => other,
+        };
+        let moves = place != *held || priority(pod) != priority(&queued.pod);
+        if moves {
+            self.orders.remove(*held, queued);
+        }
+        *held = place;
+        queued.pod = pod.clone();
+        if moves {
+            self.orders.insert(place, queued);
         }
     }
 
@@ -183,53 +252,31 @@ impl Queue {
         self.pods.contains_key(key)
     }
 
-    fn awake(&self, queued: &Queued, now: Time) -> Place {
-        if queued.since + queued.backoff() > now {
-            Place::Backoff
-        } else {
-            Place::Active
-        }
-    }
-
     /// Moves the unschedulable pods that it can help.
     pub fn happened(&mut self, what: Happening, now: Time) {
-        let keys: Vec<ObjectKey> = self.unschedulable.iter().map(|(_, k)| k.clone()).collect();
-        for key in keys {
-            let helped = self
-                .pods
-                .get(&key)
-                .is_some_and(|(_, q)| q.refused_by.is_empty() || q.refused_by.iter().any(|p| helps(p, what)));
-            if helped && let Some((_, queued)) = self.take(&key) {
-                let place = self.awake(&queued, now);
-                self.put(place, queued);
+        let mut helped = Vec::new();
+        let pods = &self.pods;
+        self.orders.unschedulable.retain(|(_, key)| {
+            let stays = !pods.get(key).is_some_and(|(_, queued)| queued.helped_by(what));
+            if !stays {
+                helped.push(key.clone());
             }
-        }
+            stays
+        });
+        self.move_to(helped, |queued| queued.awake(now));
     }
 
     /// Moves what is due at `now`.
     pub fn flush(&mut self, now: Time) {
-        while let Some((when, key)) = self.backoff.first().cloned() {
-            if when > now {
-                break;
-            }
-            if let Some((_, queued)) = self.take(&key) {
-                self.put(Place::Active, queued);
-            }
-        }
-        while let Some((since, key)) = self.unschedulable.first().cloned() {
-            if since + FLUSH > now {
-                break;
-            }
-            if let Some((_, queued)) = self.take(&key) {
-                self.put(Place::Active, queued);
-            }
-        }
+        let mut due = take_due(&mut self.orders.backoff, Duration::ZERO, now);
+        due.extend(take_due(&mut self.orders.unschedulable, FLUSH, now));
+        self.move_to(due, |_| Place::Active);
     }
 
     /// When something is due that nobody will tell of.
     pub fn next_due(&self) -> Option<Time> {
-        let backoff = self.backoff.first().map(|(when, _)| *when);
-        let flush = self.unschedulable.first().map(|(since, _)| *since + FLUSH);
+        let backoff = self.orders.backoff.first().map(|(when, _)| *when);
+        let flush = self.orders.unschedulable.first().map(|(since, _)| *since + FLUSH);
         backoff.into_iter().chain(flush).min()
     }
 
@@ -237,16 +284,17 @@ impl Queue {
     /// When none is active, one that is backing off without an error is taken early.
     pub fn pop(&mut self, now: Time) -> Option<Queued> {
         self.flush(now);
-        let key = match self.active.first() {
+        let key = match self.orders.active.first() {
             Some((_, _, key)) => key.clone(),
             None => self
+                .orders
                 .backoff
                 .iter()
                 .map(|(_, key)| key)
                 .find(|key| self.pods.get(*key).is_some_and(|(_, q)| !q.failed))?
                 .clone(),
         };
-        let (_, mut queued) = self.take(&key)?;
+        let mut queued = self.take(&key)?;
         queued.attempts += 1;
         queued.failed = false;
         queued.refused_by.clear();
@@ -302,6 +350,56 @@ mod tests {
         queue.requeue(queued, at(20));
         assert!(queue.pop(at(319)).is_none());
         assert!(queue.pop(at(320)).is_some());
+    }
+
+    #[test]
+    fn a_new_version_stands_where_it_belongs() {
+        let mut queue = Queue::default();
+        for (name, second) in [("a", 1), ("b", 2), ("c", 3)] {
+            queue.update(&pod(name, 0, 0), at(second));
+        }
+        queue.update(&pod("a", 0, 0), at(9));
+        queue.update(&pod("b", 0, 1), at(9));
+        queue.update(&pod("c", 5, 0), at(9));
+        let name = |queue: &mut Queue| queue.pop(at(10)).map(|q| q.pod.name().to_owned());
+        assert_eq!(name(&mut queue).as_deref(), Some("c"));
+        // It is still as old as its first version.
+        queue.update(&pod("d", 0, 0), at(8));
+        assert_eq!(name(&mut queue).as_deref(), Some("a"));
+        queue.remove(&pod("d", 0, 0).key());
+        assert_eq!(name(&mut queue), None);
+        assert!(queue.contains(&pod("b", 0, 0).key()) && !queue.contains(&pod("d", 0, 0).key()));
+    }
+
+    #[test]
+    fn what_happens_moves_only_what_it_helps() {
+        let mut queue = Queue::default();
+        for i in 0..6 {
+            queue.update(&pod(&format!("p{i}"), 0, 0), at(i));
+        }
+        let mut second = 10;
+        while let Some(mut queued) = queue.pop(at(10)) {
+            let even = queued.pod.name().ends_with(['0', '2', '4']);
+            queued
+                .refused_by
+                .insert(if even { "NodeAffinity" } else { "NodePorts" });
+            queue.requeue(queued, at(second));
+            second += 10;
+        }
+        // The last of those that it helps has not backed off yet, so it is taken after the others.
+        queue.happened(Happening::NodeLabels, at(50));
+        let names = |queue: &mut Queue, now: u64| -> Vec<String> {
+            std::iter::from_fn(|| queue.pop(at(now)).map(|q| q.pod.name().to_owned())).collect()
+        };
+        assert_eq!(names(&mut queue, 50), ["p0", "p2", "p4"]);
+        // A change of a pod itself helps it, one that is none does not.
+        let mut changed = pod("p3", 0, 0).value().clone();
+        queue.update(&pod("p1", 0, 0), at(100));
+        changed.set(&["metadata", "labels", "a"], "b");
+        queue.update(&Object::new(changed), at(100));
+        assert_eq!(names(&mut queue, 100), ["p3"]);
+        assert_eq!(queue.next_due(), Some(at(20) + FLUSH));
+        assert_eq!(names(&mut queue, 400), ["p1", "p5"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What controllers wait on: a signal, a work queue that keeps each key once, and a back-off table.
+//! What controllers wait on: a signal, and a work queue that keeps each key once.
 
-use crate::flat::{FlatMap, FlatSet};
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -64,12 +64,34 @@ impl Signal {
 
 struct QueueState<K> {
     order: VecDeque<K>,
+    /// Of which there is one for each object where all of them change at once, so it is a tree.
+    keys: BTreeMap<K, KeyState>,
+}
+
+/// What a queue knows of a key.
+#[derive(Default, PartialEq)]
+struct KeyState {
     /// In `order`, or to be put there when its processing ends.
-    dirty: FlatSet<K>,
-    processing: FlatSet<K>,
-    /// The earliest delayed addition of each key.
-    delayed: FlatMap<K, Time>,
-    failures: FlatMap<K, u32>,
+    dirty: bool,
+    processing: bool,
+    /// The earliest delayed addition.
+    delayed: Option<Time>,
+    failures: u32,
+}
+
+impl<K: Ord + Clone> QueueState<K> {
+    /// Edits what is known of a key, which is forgotten when it is nothing any more.
+    fn edit<T>(&mut self, key: &K, edit: impl FnOnce(&mut KeyState) -> T) -> T {
+        let mut entry = match self.keys.entry(key.clone()) {
+            Entry::Vacant(place) => place.insert_entry(KeyState::default()),
+            Entry::Occupied(entry) => entry,
+        };
+        let outcome = edit(entry.get_mut());
+        if *entry.get() == KeyState::default() {
+            entry.remove();
+        }
+        outcome
+    }
 }
 
 /// A controller's work queue, as client-go's: a key is in it once, is never handed out twice at the
@@ -106,10 +128,7 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
             sim: sim.clone(),
             state: Rc::new(RefCell::new(QueueState {
                 order: VecDeque::new(),
-                dirty: FlatSet::new(),
-                processing: FlatSet::new(),
-                delayed: FlatMap::new(),
-                failures: FlatMap::new(),
+                keys: BTreeMap::new(),
             })),
             signal: Signal::default(),
         }
@@ -118,7 +137,8 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
     /// Adds a key, unless it is waiting already.
     pub fn add(&self, key: K) {
         let mut state = self.state.borrow_mut();
-        if !state.dirty.insert(key.clone()) || state.processing.contains(&key) {
+        let waits = state.edit(&key, |k| std::mem::replace(&mut k.dirty, true) || k.processing);
+        if waits {
             return;
         }
         state.order.push_back(key);
@@ -133,23 +153,22 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
         }
         let when = self.sim.now() + delay;
         let mut state = self.state.borrow_mut();
-        if state.delayed.get(&key).is_some_and(|earlier| *earlier <= when) {
+        let comes_earlier = state.edit(&key, |k| {
+            let comes = k.delayed.is_some_and(|earlier| earlier <= when);
+            if !comes {
+                k.delayed = Some(when);
+            }
+            comes
+        });
+        if comes_earlier {
             return;
         }
-        state.delayed.insert(key.clone(), when);
         drop(state);
         let queue = self.clone();
         self.sim.spawn("work queue delay", async move {
             queue.sim.sleep_until(when).await;
-            let due = {
-                let mut state = queue.state.borrow_mut();
-                let due = state.delayed.get(&key) == Some(&when);
-                if due {
-                    state.delayed.remove(&key);
-                }
-                due
-            };
-            if due {
+            let due = |k: &mut KeyState| k.delayed.take_if(|time| *time == when).is_some();
+            if queue.state.borrow_mut().edit(&key, due) {
                 queue.add(key);
             }
         });
@@ -157,12 +176,10 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
 
     /// Adds a key after a delay that doubles with each call until [`WorkQueue::forget`].
     pub fn add_rate_limited(&self, key: K) {
-        let failures = {
-            let mut state = self.state.borrow_mut();
-            let n = state.failures.entry(key.clone()).or_default();
-            *n += 1;
-            *n
-        };
+        let failures = self.state.borrow_mut().edit(&key, |k| {
+            k.failures += 1;
+            k.failures
+        });
         let (first, longest) = self.rate;
         let delay = first.saturating_mul(1 << failures.saturating_sub(1).min(20));
         self.add_after(key, delay.min(longest));
@@ -170,12 +187,12 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
 
     /// How often the key was re-added by [`WorkQueue::add_rate_limited`] since it was forgotten.
     pub fn failures(&self, key: &K) -> u32 {
-        self.state.borrow().failures.get(key).copied().unwrap_or(0)
+        self.state.borrow().keys.get(key).map_or(0, |k| k.failures)
     }
 
     /// Ends a key's series of failures.
     pub fn forget(&self, key: &K) {
-        self.state.borrow_mut().failures.remove(key);
+        self.state.borrow_mut().edit(key, |k| k.failures = 0);
     }
 
     /// The next key. Call [`WorkQueue::done`] with it after its processing.
@@ -185,8 +202,7 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
             {
                 let mut state = self.state.borrow_mut();
                 if let Some(key) = state.order.pop_front() {
-                    state.dirty.remove(&key);
-                    state.processing.insert(key.clone());
+                    state.edit(&key, |k| (k.dirty, k.processing) = (false, true));
                     return key;
                 }
             }
@@ -197,8 +213,11 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
     /// Says that a key's processing ended.
     pub fn done(&self, key: &K) {
         let mut state = self.state.borrow_mut();
-        state.processing.remove(key);
-        if state.dirty.contains(key) {
+        let added = state.edit(key, |k| {
+            k.processing = false;
+            k.dirty
+        });
+        if added {
             state.order.push_back(key.clone());
             drop(state);
             self.signal.notify();
@@ -213,45 +232,6 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
     /// Whether no key waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// A back-off that doubles for each key, as client-go's `flowcontrol.Backoff`.
-#[derive(Clone, Debug)]
-pub struct Backoff<K> {
-    initial: Duration,
-    max: Duration,
-    entries: FlatMap<K, (Duration, Time)>,
-}
-
-impl<K: Ord + Clone> Backoff<K> {
-    pub fn new(initial: Duration, max: Duration) -> Self {
-        Backoff {
-            initial,
-            max,
-            entries: FlatMap::new(),
-        }
-    }
-
-    /// Records a failure at `now` and returns the delay before the next try. A key that had no
-    /// failure for twice the maximum begins anew.
-    pub fn next(&mut self, key: K, now: Time) -> Duration {
-        let delay = match self.entries.get(&key) {
-            Some((delay, at)) if now.since(*at) <= self.max * 2 => (*delay * 2).min(self.max),
-            _ => self.initial,
-        };
-        self.entries.insert(key, (delay, now));
-        delay
-    }
-
-    /// The present delay of a key; zero when it has none.
-    pub fn get(&self, key: &K) -> Duration {
-        self.entries.get(key).map_or(Duration::ZERO, |(delay, _)| *delay)
-    }
-
-    /// Forgets a key.
-    pub fn reset(&mut self, key: &K) {
-        self.entries.remove(key);
     }
 }
 
@@ -284,10 +264,29 @@ mod tests {
         let (q, s) = (queue.clone(), sim.clone());
         let at = sim.run_future(async move { (q.next().await, s.now()) }, Time::from_secs(60));
         assert_eq!(at, Some((1, Time::from_secs(2))));
-        let mut backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(300));
-        let delays: Vec<u64> = (0..7)
-            .map(|i| backoff.next("x", Time::from_secs(i)).as_secs())
-            .collect();
-        assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten() {
+        let sim = Sim::new(1, Time::default());
+        let queue: WorkQueue<u8> = WorkQueue::new(&sim);
+        queue.add_rate_limited(1);
+        let q = queue.clone();
+        assert_eq!(
+            sim.run_future(async move { q.next().await }, Time::from_secs(1)),
+            Some(1)
+        );
+        queue.add(1);
+        queue.done(&1);
+        assert_eq!((queue.failures(&1), queue.len()), (1, 1));
+        let q = queue.clone();
+        assert_eq!(
+            sim.run_future(async move { q.next().await }, Time::from_secs(2)),
+            Some(1)
+        );
+        queue.forget(&1);
+        queue.done(&1);
+        queue.forget(&2);
+        assert!(queue.state.borrow().keys.is_empty());
     }
 }

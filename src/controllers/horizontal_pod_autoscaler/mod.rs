@@ -13,10 +13,10 @@ use std::time::Duration;
 use self::behavior::{Memory, Reason};
 use self::calculator::{Metric, Proposal, Sample, Target};
 use super::context::{Context, resource};
-use crate::api::client::item;
 use crate::api::events::{EventRecorder, EventType};
+use crate::api::object::set_condition;
 use crate::api::quantity::Quantity;
-use crate::api::{Body, Client, Informer, Method, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
+use crate::api::{Client, Informer, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
 use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
@@ -85,29 +85,6 @@ pub fn start(context: &Context) {
             Ok(())
         }
     });
-}
-
-/// Sets a condition; its time changes with its state.
-fn set_condition(status: &mut Value, kind: &str, state: bool, reason: &str, message: &str, now: Time) {
-    let state = if state { "True" } else { "False" };
-    let mut conditions = status.get("conditions").items().to_vec();
-    let mut new = obj! {
-        "lastTransitionTime": now,
-        "message": message,
-        "reason": reason,
-        "status": state,
-        "type": kind,
-    };
-    match conditions.iter_mut().find(|c| c.str_at(&["type"]) == kind) {
-        Some(old) => {
-            if old.str_at(&["status"]) == state {
-                new.set(&["lastTransitionTime"], old.get("lastTransitionTime").clone());
-            }
-            *old = new;
-        }
-        None => conditions.push(new),
-    }
-    status.set(&["conditions"], conditions);
 }
 
 /// What is scaled.
@@ -267,9 +244,8 @@ impl Controller {
             "metadata": obj! { "name": scale.name.as_str(), "namespace": scaler.namespace() },
             "spec": obj! { "replicas": replicas },
         };
-        let path = format!("{}/scale", item(&scale.resource, scaler.namespace(), &scale.name));
-        let request = Request::new(Method::Put, path).body(Body::Typed(body));
-        self.0.client.send(request).await.ok().map(|_| ())
+        let written = self.0.client.update_part(&scale.resource, "scale", body);
+        written.await.map(|_| ())
     }
 
     /// The autoscalers that scale any of these pods, as Go prints them: `{NAME NAMESPACE}`.

@@ -7,7 +7,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::{Arrange, FlatMap, FlatSet};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -855,7 +855,7 @@ impl Controller {
         let key = pass.job.key();
         let indexed = pass.job().is_indexed();
         if indexed {
-            pass.pods.sort_by_key(|p| index_of(p).unwrap_or(-1));
+            pass.pods.arrange_by_key(|p| index_of(p).unwrap_or(-1));
         }
         let is_open = |pass: &Pass, p: &Object| is_tracked(p) && !pass.removed.contains(p.uid());
         let mut with_finalizer: FlatSet<String> = pass
