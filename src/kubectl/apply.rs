@@ -144,7 +144,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::usage(format!("Unexpected args: [{}]", cmd.args.join(" "))));
     }
     cmd.dry_run()?;
-    super::delete::cascade(cmd)?;
+    let cascade = super::delete::cascade(cmd)?;
     if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
         return Err(Error::plain("must specify one of -f and -k"));
     }
@@ -174,7 +174,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
              flag. If you did not mean to prune all resources, specify a label selector",
         ));
     }
-    allowed(cmd)?;
+    let allowed = allowed(cmd)?;
     let mut report = Report::new(cmd, "configured")?;
     let mut select = Select::of(cmd);
     select.all = false;
@@ -215,7 +215,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     Error::all(errors)?;
     if pruning {
-        prune(cmd, &kept, &namespaces).await?;
+        prune(cmd, allowed, cascade, &kept, &namespaces).await?;
     }
     Ok(())
 }
@@ -244,11 +244,7 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
     let dry = cmd.dry_run()?;
     let write = Write::of(cmd, "kubectl-client-side-apply")?;
     let about = |what: &str| {
-        let version = if resource.group.is_empty() {
-            format!("/{}", resource.version)
-        } else {
-            resource.api_version()
-        };
+        let version = resource.group_version();
         format!(
             "{what}:\nResource: \"{version}, Resource={}\", GroupVersionKind: \"{version}, Kind={}\"\nName: {name:?}, Namespace: {namespace:?}",
             resource.name, resource.kind
@@ -307,7 +303,6 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
         Err(e) if cmd.flags.bool("force") && refused(&e) => {
             let deletion = super::delete::Deletion {
                 grace: cmd.flags.int("grace-period"),
-                quiet: true,
                 silent: true,
                 ..super::delete::Deletion::default()
             };
@@ -641,9 +636,15 @@ fn allowed(cmd: &Cmd) -> Result<Vec<(String, String)>, Error> {
     Ok(kinds)
 }
 
-/// Deletes what was applied before with the same labels and is in the files no longer.
-async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), Error> {
-    let mut kinds = allowed(cmd)?;
+/// Deletes what was applied before with the same labels and is in the files no longer: of these kinds, or of the
+/// usual ones when there are none, with this propagation policy.
+async fn prune(
+    cmd: &Cmd,
+    mut kinds: Vec<(String, String)>,
+    cascade: &str,
+    kept: &[String],
+    namespaces: &[String],
+) -> Result<(), Error> {
     if kinds.is_empty() {
         cmd.err("W1121 00:00:00.000000       1 prune.go:71] Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.");
         kinds = PRUNED.iter().map(|(v, k)| ((*v).to_owned(), (*k).to_owned())).collect();
@@ -679,12 +680,7 @@ async fn prune(cmd: &Cmd, kept: &[String], namespaces: &[String]) -> Result<(), 
                     object.set(&["apiVersion"], resource.api_version());
                     object.set(&["kind"], resource.kind.clone());
                     if dry != DryRun::Client {
-                        let policy = match cmd.flags.str("cascade") {
-                            "foreground" => "Foreground",
-                            "orphan" | "false" => "Orphan",
-                            _ => "Background",
-                        };
-                        let mut options = crate::obj! { "propagationPolicy": policy };
+                        let mut options = crate::obj! { "propagationPolicy": cascade };
                         if cmd.flags.int("grace-period") >= 0 {
                             options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
                         }

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
+use crate::api::Resource;
 use crate::api::quantity::Quantity;
 use crate::obj;
 use crate::value::Value;
@@ -90,14 +91,11 @@ fn metric(name: &str, text: &str) -> Result<Value, Error> {
 }
 
 /// Whether an object of this resource has a scale: the server's discovery lists one.
-fn has_scale(info: &builder::Info) -> bool {
-    match &info.resource.custom {
-        Some(custom) => custom.scale.is_some(),
-        None => matches!(
-            &*info.resource.kind,
-            "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController"
-        ),
-    }
+fn has_scale(cmd: &Cmd, of: &Resource) -> bool {
+    let scale = format!("{}/scale", of.name);
+    cmd.resources()
+        .iter()
+        .any(|r| r.group == of.group && r.version == of.version && *r.name == scale)
 }
 
 /// Whether the older API, which knows only a percentage of the CPU, could say the same.
@@ -151,14 +149,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut count = 0;
     for info in &found.infos {
         let kind = &*info.resource.kind;
-        if !has_scale(info) {
-            let group_version = match info.resource.group.is_empty() {
-                true => format!("/{}", info.resource.version),
-                false => info.resource.api_version(),
-            };
+        if !has_scale(cmd, &info.resource) {
             errors.push(Error::plain(format!(
-                "cannot autoscale a {kind}: could not find scale subresource for {group_version}, Resource={} in \
-                 discovery information",
+                "cannot autoscale a {kind}: could not find scale subresource for {}, Resource={} in discovery \
+                 information",
+                info.resource.group_version(),
                 info.resource.name
             )));
             continue;

@@ -382,12 +382,7 @@ pub fn selector_error(e: Error, resource: &Resource, select: &Select) -> Error {
     let e = e.asked("get", resource, "");
     match &e {
         Error::Status(s) if matches!(s.reason(), "BadRequest" | "NotFound") => {
-            let group_version = if resource.group.is_empty() {
-                format!("/{}", resource.version)
-            } else {
-                resource.api_version()
-            };
-            let what = format!("{group_version}, Resource={}", resource.name);
+            let what = format!("{}, Resource={}", resource.group_version(), resource.name);
             e.when(&if select.labels.is_empty() && select.fields.is_empty() {
                 format!("Unable to list {what:?}")
             } else {

@@ -71,10 +71,7 @@ async fn decide(cmd: &Cmd, wanted: &'static str, opposite: &str) -> Result<(), E
         if &*info.resource.kind != "CertificateSigningRequest" {
             errors.push(Error::plain(format!(
                 "can only handle CertificateSigningRequest.certificates.k8s.io objects, got {}",
-                match &*info.resource.group {
-                    "" => info.resource.kind.to_string(),
-                    group => format!("{}.{group}", info.resource.kind),
-                }
+                info.resource.group_kind()
             )));
             continue;
         }

@@ -181,7 +181,7 @@ impl Cmd {
     }
 
     /// What verbs check of the flags that they share before they look at anything else: `--dry-run`,
-    /// `-o`, `--validate` and `--cascade`, in that order, each where the verb has it.
+    /// `-o` and `--validate`, in that order, each where the verb has it.
     ///
     /// # Errors
     /// The first value that is wrong.
@@ -192,9 +192,6 @@ impl Cmd {
         }
         if self.flags.knows("validate") {
             self.validation()?;
-        }
-        if self.flags.knows("cascade") {
-            super::delete::cascade(self)?;
         }
         Ok(())
     }
@@ -221,16 +218,21 @@ impl Cmd {
         Ok(response.ok()?)
     }
 
+    /// The answer to a request; its failure says what was asked of which object.
+    async fn ask(&self, verb: &str, resource: &Resource, name: &str, request: Request) -> Result<Value, Error> {
+        match self.send(request).await {
+            Ok(response) => Ok(response.value()),
+            Err(e) => Err(e.asked(verb, resource, name)),
+        }
+    }
+
     /// One object.
     ///
     /// # Errors
     /// The API server's failure.
     pub async fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Error> {
         let path = item(resource, scope(resource, namespace), name);
-        match self.send(Request::get(path)).await {
-            Ok(response) => Ok(response.value()),
-            Err(e) => Err(e.asked("get", resource, name)),
-        }
+        self.ask("get", resource, name, Request::get(path)).await
     }
 
     /// A list, as one object.
@@ -257,10 +259,7 @@ impl Cmd {
     ) -> Result<Value, Error> {
         let request =
             Request::new(Method::Post, resource.path(scope(resource, namespace))).body(Body::Value(object.clone()));
-        match self.send(write.on(request)).await {
-            Ok(response) => Ok(response.value()),
-            Err(e) => Err(e.asked("post", resource, "")),
-        }
+        self.ask("post", resource, "", write.on(request)).await
     }
 
     /// Replaces an object.
@@ -278,10 +277,7 @@ impl Cmd {
     ) -> Result<Value, Error> {
         let path = sub(item(resource, scope(resource, namespace), name), subresource);
         let request = Request::new(Method::Put, path).body(Body::Value(object.clone()));
-        match self.send(write.on(request)).await {
-            Ok(response) => Ok(response.value()),
-            Err(e) => Err(e.asked("put", resource, name)),
-        }
+        self.ask("put", resource, name, write.on(request)).await
     }
 
     /// Patches an object or a subresource of it.
@@ -302,10 +298,7 @@ impl Cmd {
         let path = sub(item(resource, scope(resource, namespace), name), subresource);
         let mut request = Request::new(Method::Patch, path).body(Body::Value(patch.clone()));
         request.content_type = kind.media_type().into();
-        match self.send(write.on(request)).await {
-            Ok(response) => Ok(response.value()),
-            Err(e) => Err(e.asked("patch", resource, name)),
-        }
+        self.ask("patch", resource, name, write.on(request)).await
     }
 
     /// Deletes an object with these `DeleteOptions`.
@@ -321,10 +314,7 @@ impl Cmd {
     ) -> Result<Value, Error> {
         let path = item(resource, scope(resource, namespace), name);
         let request = Request::new(Method::Delete, path).body(Body::Value(options.clone()));
-        match self.send(request).await {
-            Ok(response) => Ok(response.value()),
-            Err(e) => Err(e.asked("delete", resource, name)),
-        }
+        self.ask("delete", resource, name, request).await
     }
 
     /// Every resource that kubectl knows the server has.

@@ -2,8 +2,6 @@
 //! `kubectl completion`, and what the terminal here offers. Both are one answer, with cobra's
 //! directive of what the shell shall make of it.
 
-use std::rc::Rc;
-
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
@@ -16,7 +14,7 @@ use super::options::GLOBAL;
 use super::output::GET_FORMATS;
 use super::{ROOT, find, first_word, mapper, podpick};
 use crate::api::client::item;
-use crate::api::{Client, Request, Resource};
+use crate::api::{Client, Request};
 use crate::flat::Arrange;
 use crate::shell::{Candidate, Completer, CompletionRequest};
 use crate::value::{Value, yaml};
@@ -70,12 +68,12 @@ impl Answer {
 async fn candidates(client: &Client, request: &CompletionRequest) -> Vec<Candidate> {
     let answer = answer(client, request).await;
     let word = request.word();
+    // What is offered for a flag's value is what stands behind the `=`.
+    let (before, value) = match word.split_once('=') {
+        Some((name, value)) if name.starts_with("--") => (format!("{name}="), value),
+        _ => (String::new(), word),
+    };
     if answer.directive == EXTENSIONS || (answer.list.is_empty() && answer.directive & NO_FILES == 0) {
-        // The files of a flag's value are those of what stands behind the `=`.
-        let (before, value) = match word.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => (format!("{name}="), value),
-            _ => (String::new(), word),
-        };
         let mut files = CompletionRequest {
             words: vec![value.to_owned()],
             ..request.clone()
@@ -86,10 +84,6 @@ async fn candidates(client: &Client, request: &CompletionRequest) -> Vec<Candida
         }
         return files;
     }
-    let before = match word.split_once('=') {
-        Some((name, _)) if name.starts_with("--") => format!("{name}="),
-        _ => String::new(),
-    };
     let words = answer.list.into_iter().map(|(text, _)| Candidate {
         display: text.rsplit_once('/').map_or(text.as_str(), |(_, n)| n).to_owned(),
         space: answer.directive & NO_SPACE == 0 && !text.ends_with(['/', ':']),
@@ -242,7 +236,6 @@ async fn answer(client: &Client, request: &CompletionRequest) -> Answer {
         let mut list = required;
         if list.is_empty() {
             let given = |f: &Flag| values.has(f.name) && !matches!(f.kind, Kind::Slice | Kind::Map);
-            // A selector is one text, although ours may be given often.
             let shown = |f: &&Flag| f.deprecated.is_empty() && !f.hidden && !given(f);
             let mut own: Vec<Flag> = verb.flags.iter().copied().flatten().filter(shown).copied().collect();
             own.push(super::flags::flag(
@@ -390,7 +383,7 @@ impl Asker<'_> {
     fn types(&self, word: &str) -> Vec<String> {
         let (done, word) = word.split_at(word.rfind(',').map_or(0, |i| i + 1));
         let all = self.client.api().resources();
-        let list = listed(&all);
+        let list = mapper::listed(&all);
         let names = list.iter().filter(|r| r.can("get")).map(|r| r.qualified());
         names
             .filter(|n| n.starts_with(word))
@@ -514,6 +507,10 @@ impl Asker<'_> {
     async fn argument(&self, path: &str, args: &[&str], word: &str) -> Option<Answer> {
         let first = args.is_empty();
         let one = |list: Vec<String>| Some(Answer::of(list, NO_FILES));
+        let entries = |list: &str| match first {
+            true => one(self.config(list, word)),
+            false => one(Vec::new()),
+        };
         match path {
             "get"
             | "describe"
@@ -548,44 +545,36 @@ impl Asker<'_> {
                 ];
                 Some(self.typed(&kinds, false, args, word).await)
             }
-            "cordon" | "uncordon" | "drain" | "top node" if first => one(self.names("nodes", word).await),
-            "top pod" if first => one(self.names("pods", word).await),
-            "create token" if first => one(self.names("serviceaccounts", word).await),
+            "cordon" | "uncordon" | "drain" | "top node" => self.sole("nodes", args, word).await,
+            "top pod" => self.sole("pods", args, word).await,
+            "create token" => self.sole("serviceaccounts", args, word).await,
             "exec" | "attach" | "logs" | "port-forward" if first => Some(self.pods(word).await),
             "logs" if args.len() == 1 => one(self.containers(args.first().unwrap_or(&""), word).await),
             "port-forward" if args.len() == 1 => one(self.ports(args.first().unwrap_or(&""), word).await),
+            "exec" | "attach" | "logs" | "port-forward" => one(Vec::new()),
             "cp" => Some(self.copy(first, word).await),
-            "config use-context" | "config delete-context" | "config rename-context" | "config set-context"
-                if first =>
-            {
-                one(self.config("contexts", word))
+            "config use-context" | "config delete-context" | "config rename-context" | "config set-context" => {
+                entries("contexts")
             }
-            "config delete-cluster" if first => one(self.config("clusters", word)),
-            "config delete-user" if first => one(self.config("users", word)),
+            "config delete-cluster" => entries("clusters"),
+            "config delete-user" => entries("users"),
             "completion" if first => {
                 let shells = ["zsh", "fish", "powershell", "bash"]
                     .iter()
                     .filter(|s| s.starts_with(word));
                 one(shells.map(|s| (*s).to_owned()).collect())
             }
-            "cordon"
-            | "uncordon"
-            | "drain"
-            | "top node"
-            | "top pod"
-            | "create token"
-            | "exec"
-            | "attach"
-            | "logs"
-            | "port-forward"
-            | "config use-context"
-            | "config delete-context"
-            | "config rename-context"
-            | "config set-context"
-            | "config delete-cluster"
-            | "config delete-user" => one(Vec::new()),
             _ => None,
         }
+    }
+
+    /// The names of a type's objects, for a verb that takes one argument.
+    async fn sole(&self, kind: &str, args: &[&str], word: &str) -> Option<Answer> {
+        let list = match args {
+            [] => self.names(kind, word).await,
+            _ => Vec::new(),
+        };
+        Some(Answer::of(list, NO_FILES))
     }
 
     /// Namespaces, pods and files: `kubectl cp NAMESPACE/POD:PATH PATH`.
@@ -660,20 +649,6 @@ impl Asker<'_> {
             _ => Answer::default(),
         }
     }
-}
-
-/// The resources that `api-resources` lists, in its order: those of each group's preferred version, the first.
-pub fn listed(all: &[Rc<Resource>]) -> Vec<Rc<Resource>> {
-    let mut list: Vec<Rc<Resource>> = Vec::new();
-    for (i, r) in all.iter().enumerate() {
-        let before = all.iter().take(i);
-        let preferred = !before.clone().any(|o| o.group == r.group && o.version != r.version);
-        if preferred && !r.name.contains('/') && !r.verbs.is_empty() {
-            list.push(r.clone());
-        }
-    }
-    list.arrange_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
-    list
 }
 
 pub static COMPLETION: Verb = Verb {

@@ -749,9 +749,10 @@ async fn rename(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
-/// What `config set` can change: the lists of a kubeconfig, the key and the Go type of their entries, and
-/// the entries' fields with the types of their values.
+/// The fields of an entry, with the types of their values.
 type Fields = &'static [(&'static str, Of)];
+
+/// What `config set` can change: the lists of a kubeconfig, the key of their entries, and the entries' fields.
 const LISTS: &[(&str, &str, Fields)] = &[
     (
         "clusters",
@@ -801,9 +802,8 @@ enum Of {
 
 /// A place in a kubeconfig.
 enum Place {
-    /// A field of the kubeconfig itself.
+    /// A field of the kubeconfig itself: `current-context` is text, `kind` and `apiVersion` are what they are.
     Top(&'static str),
-    /// `current-context` is text, `kind` and `apiVersion` are what they are.
     List(&'static str),
     Entry(&'static str, String),
     Field(&'static str, &'static str, String, &'static str, Of),
@@ -956,7 +956,7 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
                 for f in files {
                     let file = e.get(key).str_at(&[f]).to_owned();
                     if !file.is_empty() {
-                        e.set(&[key, &format!("{f}-data")], embedded(cmd, &file));
+                        e.set(&[key, &format!("{f}-data")], embedded(cmd, &cmd.config.resolve(&file)));
                         e.remove(&[key, f]);
                     }
                 }

@@ -87,12 +87,12 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
             .trim()
             .to_owned();
     }
-    let password = given("username", "username");
+    let user_name = given("username", "username");
     let found = if !certificate.is_empty() {
         client.api().authenticate_certificate(&certificate)
     } else if !token.is_empty() {
         client.api().authenticate(&token)
-    } else if password.is_empty() {
+    } else if user_name.is_empty() {
         Some(User::anonymous())
     } else {
         None

@@ -386,10 +386,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "Pod" if cmd.flags.str("copy-to").is_empty() => beside(cmd, &wanted, &info.object).await?,
             "Pod" => copy(cmd, &wanted, &info.object).await?,
             kind => {
-                let version = match info.resource.group.is_empty() {
-                    true => format!("/{}", info.resource.version),
-                    false => info.resource.api_version(),
-                };
+                let version = info.resource.group_version();
                 return Err(Error::plain(format!(
                     "\"{version}, Kind={kind}\" not supported by debug"
                 )));

@@ -84,8 +84,6 @@ pub struct Deletion {
     pub force: bool,
     /// `-o name`.
     pub name_only: bool,
-    /// Leave the warning about forced deletions out.
-    pub quiet: bool,
     /// Say nothing at all.
     pub silent: bool,
 }
@@ -159,7 +157,6 @@ impl Deletion {
             ignore_not_found: cmd.flags.bool("ignore-not-found") || selecting || cmd.flags.bool("all"),
             force,
             name_only: cmd.flags.str("output") == "name",
-            quiet: false,
             silent: false,
         })
     }
@@ -232,7 +229,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 /// # Errors
 /// The failures of single deletions, together.
 pub async fn delete(cmd: &Cmd, infos: Vec<Info>, mut errors: Vec<Error>, deletion: &Deletion) -> Result<(), Error> {
-    if deletion.force && deletion.grace == 0 && !infos.is_empty() && !deletion.quiet {
+    if deletion.force && deletion.grace == 0 && !infos.is_empty() {
         cmd.warn(FORCED);
     }
     let mut waits: Vec<(Info, String)> = Vec::new();
@@ -372,7 +369,6 @@ impl Default for Deletion {
             ignore_not_found: false,
             force: false,
             name_only: false,
-            quiet: false,
             silent: false,
         }
     }

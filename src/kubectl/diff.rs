@@ -160,16 +160,11 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         Err(e) => return Err(e),
     };
     let server = cmd.flags.bool("server-side");
-    let manager = match cmd.flags.str("field-manager") {
-        given if cmd.flags.has("field-manager") && !given.is_empty() => given,
-        _ if server => "kubectl",
-        _ => "kubectl-client-side-apply",
-    };
+    let manager = if server { "kubectl" } else { "kubectl-client-side-apply" };
     let write = Write {
         dry_run: true,
-        manager: manager.into(),
-        validation: "",
         force: server && cmd.flags.bool("force-conflicts"),
+        ..Write::of(cmd, manager)?
     };
     let merged = if server {
         let path = crate::api::client::item(resource, scope(resource, namespace), name);

@@ -122,10 +122,7 @@ async fn objects(
     let mut list = cmd.list(&resource, namespace, "", "").await?;
     list.set(&["kind"], kind);
     // Items of a typed list do not repeat what they are.
-    for object in list.at_mut(&["items"]).list_mut() {
-        object.remove(&["kind"]);
-        object.remove(&["apiVersion"]);
-    }
+    typed::strip_items(&mut list, |_| true);
     let mut text = String::new();
     if extension == "json" {
         text = typed::indented(&list, "    ") + "\n";

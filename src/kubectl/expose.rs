@@ -138,12 +138,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report, kept: &mut Option<Value>) -> Result<(), Error> {
     let kind = &*info.resource.kind;
     let object = &info.object;
-    let cannot = || {
-        Error::plain(match info.resource.group.is_empty() {
-            true => format!("cannot expose a {kind}"),
-            false => format!("cannot expose a {kind}.{}", info.resource.group),
-        })
-    };
+    let cannot = || Error::plain(format!("cannot expose a {}", info.resource.group_kind()));
     let own_selector = match kind {
         "Service" | "ReplicationController" => object.at(&["spec", "selector"]).clone(),
         "Pod" => object.at(&["metadata", "labels"]).clone(),

@@ -123,11 +123,6 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let targets = builder::targets(cmd, &select).await?;
     let printer = output::printer(cmd, output::GET_FORMATS)?;
-    if !subresource.is_empty() && targets.list.iter().any(|t| matches!(t, Target::List { .. })) {
-        return Err(Error::plain(
-            "subresource cannot be used when bulk resources are specified",
-        ));
-    }
     if watching {
         return watch(cmd, &select, targets, printer).await;
     }
@@ -192,8 +187,6 @@ fn decode(text: &str) -> String {
 pub async fn raw_text(response: crate::api::Response) -> Result<String, Error> {
     Ok(match response.payload {
         Payload::Text(text) => text,
-        // The version document is the one that the server indents.
-        Payload::Value(v) if v.has("gitVersion") => super::typed::indented(&v, "  "),
         Payload::List(_) | Payload::Object(_) => super::typed::wire(&response.value(), false) + "\n",
         Payload::Value(v) if v.has("kind") => super::typed::wire(&v, false) + "\n",
         // A log, and what a proxy path leads to.

@@ -139,8 +139,6 @@ fn own_flags(verb: &Verb) -> Vec<&'static Flag> {
 fn option(f: &Flag) -> String {
     let default = match f.kind {
         Kind::Str => format!("'{}'", f.default),
-        // A selector is a text that may be given often.
-        Kind::Array if f.default.is_empty() => "''".to_owned(),
         _ => f.default.to_owned(),
     };
     let name = if f.short == '\0' {

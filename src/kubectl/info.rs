@@ -194,7 +194,7 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
         cmd.discovery.refresh(&cmd.client)
     };
     let mut list: Vec<Rc<Resource>> = Vec::new();
-    for r in super::complete::listed(&all).iter() {
+    for r in super::mapper::listed(&all).iter() {
         let fits = group.is_none_or(|g| &*r.group == g)
             && namespaced.is_none_or(|n| r.namespaced == n)
             && cmd.flags.all("verbs").iter().all(|v| r.can(v))

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::command::Cmd;
 use super::error::Error;
 use crate::api::Resource;
+use crate::flat::Arrange;
 
 /// The resource that a word names.
 ///
@@ -108,6 +109,20 @@ pub fn expand(cmd: &Cmd, words: &str) -> Vec<String> {
         }
     }
     out
+}
+
+/// The resources that `api-resources` lists, in its order: those of each group's preferred version, the first.
+pub fn listed(all: &[Rc<Resource>]) -> Vec<Rc<Resource>> {
+    let mut list: Vec<Rc<Resource>> = Vec::new();
+    for (i, r) in all.iter().enumerate() {
+        let before = all.iter().take(i);
+        let preferred = !before.clone().any(|o| o.group == r.group && o.version != r.version);
+        if preferred && !r.name.contains('/') && !r.verbs.is_empty() {
+            list.push(r.clone());
+        }
+    }
+    list.arrange_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+    list
 }
 
 #[cfg(test)]

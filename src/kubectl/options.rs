@@ -37,7 +37,7 @@ pub const FILES: &[Flag] = &[
 pub const SELECTOR: &[Flag] = &[flag(
     "selector",
     'l',
-    Kind::Array,
+    Kind::Str,
     "",
     "Label selector, such as app=web,env!=test or 'env in (a,b)'.",
 )];
@@ -182,7 +182,7 @@ pub const GLOBAL: &[Flag] = &[
         "",
         "File of the client's certificate.",
     ),
-    flag("client-key", '\0', Kind::Str, "", "File of the client's key.").but(NOT_SIMULATED),
+    flag("client-key", '\0', Kind::Str, "", "File of the client's key."),
     flag("cluster", '\0', Kind::Str, "", "Cluster of the kubeconfig to use.").but(NOT_SIMULATED),
     flag("context", '\0', Kind::Str, "", "Context of the kubeconfig to use."),
     flag(
@@ -202,7 +202,7 @@ pub const GLOBAL: &[Flag] = &[
     )
     .but(NOT_SIMULATED),
     flag("kubeconfig", '\0', Kind::Str, "", "The kubeconfig to use."),
-    flag("kuberc", '\0', Kind::Str, "", "The kuberc file of preferences.").but(NOT_SIMULATED),
+    flag("kuberc", '\0', Kind::Str, "", "The kuberc file of preferences."),
     flag(
         "log-flush-frequency",
         '\0',
@@ -249,7 +249,7 @@ pub const GLOBAL: &[Flag] = &[
     .but(NOT_SIMULATED),
     flag("token", '\0', Kind::Str, "", "Bearer token of the request."),
     flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as."),
-    flag("username", '\0', Kind::Str, "", "User name for basic authentication.").but(NOT_SIMULATED),
+    flag("username", '\0', Kind::Str, "", "User name for basic authentication."),
     flag("v", 'v', Kind::Int, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
     flag("vmodule", '\0', Kind::Map, "", "How much to log by source file.").but(NOT_SIMULATED),
     flag(

@@ -204,14 +204,7 @@ impl Report {
             DryRun::Client => " (dry run)",
             DryRun::Server => " (server dry run)",
         };
-        let operation = format!("{operation}{dry}");
-        let printer = printer(cmd, FORMATS)?;
-        Ok(Report {
-            asked: printer.is_some(),
-            typed: false,
-            printer: printer.unwrap_or(Printer::Name(operation.clone())),
-            operation,
-        })
+        Report::bare(cmd, &format!("{operation}{dry}"))
     }
 
     /// A report that does not say whether the run is dry.

@@ -127,14 +127,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let stored = match stored.await {
             Ok(stored) => stored,
             Err(Error::Status(s)) if s.code() == 415 => {
-                let version = if info.resource.group.is_empty() {
-                    format!("/{}", info.resource.version)
-                } else {
-                    info.resource.api_version()
-                };
                 errors.push(Error::plain(format!(
-                    "{} is not supported by {version}, Kind={}: {}",
+                    "{} is not supported by {}, Kind={}: {}",
                     kind.media_type(),
+                    info.resource.group_version(),
                     info.resource.kind,
                     s.message()
                 )));

@@ -1,15 +1,17 @@
 //! `kubectl replace`.
 
-use super::builder::{self, Select, Target};
+use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
-use super::delete::{Deletion, delete};
+use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::get::{raw_request, raw_text};
 use super::options::{DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{Body, Method};
+use crate::sim::timeout;
 use crate::value::Value;
+use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -45,6 +47,11 @@ const FLAGS: &[Flag] = &[
     flag("wait", '\0', Kind::Bool, "false", "As of kubectl delete, for --force."),
 ];
 
+/// How often `--force` looks whether an object is gone, and for how long without `--timeout` (`forceReplace` of
+/// kubectl).
+const POLL: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
 pub static REPLACE: Verb = Verb {
     name: "replace",
     group: "Advanced Commands:",
@@ -68,11 +75,18 @@ pub static REPLACE: Verb = Verb {
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     cmd.complete()?;
+    let cascade = delete::cascade(cmd)?;
     let force = cmd.flags.bool("force");
-    if cmd.flags.int("grace-period") >= 0 && !force {
+    // Nobody means to lose data: zero seconds become one, and the end is waited for.
+    let (grace, wait) = match cmd.flags.int("grace-period") {
+        0 => (1, true),
+        given => (given, cmd.flags.bool("wait")),
+    };
+    let limit = cmd.flags.duration("timeout");
+    if grace >= 0 && !force {
         return Err(Error::plain("--grace-period must have --force specified"));
     }
-    if !cmd.flags.duration("timeout").is_zero() && !force {
+    if !limit.is_zero() && !force {
         return Err(Error::plain("--timeout must have --force specified"));
     }
     if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
@@ -109,16 +123,16 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             return Err(Error::plain("--dry-run can not be used when --force is set"));
         }
         let deletion = Deletion {
-            grace: match cmd.flags.int("grace-period") {
-                g if g >= 0 => g,
-                _ => -1,
-            },
+            cascade,
+            grace,
+            wait,
+            timeout: limit,
             ignore_not_found: true,
-            quiet: true,
-            timeout: cmd.flags.duration("timeout"),
+            name_only: cmd.flags.str("output") == "name",
             ..Deletion::default()
         };
-        delete(cmd, infos.clone(), Vec::new(), &deletion).await?;
+        delete::delete(cmd, infos.clone(), Vec::new(), &deletion).await?;
+        gone(cmd, &infos, limit).await?;
     }
     for info in &mut infos {
         if cmd.flags.bool("save-config")
@@ -146,4 +160,78 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     Error::all(errors)
+}
+
+/// Waits until no object of these names is left, for so long: one that a controller makes anew under the same name is
+/// waited for as well. Without a limit five minutes are given.
+async fn gone(cmd: &Cmd, infos: &[Info], limit: Duration) -> Result<(), Error> {
+    let limit = match limit.is_zero() {
+        true => PATIENCE,
+        false => limit,
+    };
+    let mut errors = Vec::new();
+    for info in infos {
+        let wait = async {
+            loop {
+                match cmd.get(&info.resource, &info.namespace, &info.name).await {
+                    Ok(_) => cmd.sim().sleep(POLL).await,
+                    Err(e) if e.is_not_found() => return Ok(()),
+                    Err(e) => return Err(e),
+                }
+            }
+        };
+        let late = || Err(Error::plain("context deadline exceeded"));
+        errors.extend(timeout(cmd.sim(), limit, wait).await.unwrap_or_else(late).err());
+    }
+    Error::all(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::run_in;
+    use crate::world::{Options, World};
+
+    #[test]
+    fn force_deletes_as_its_flags_say() {
+        let world = World::new(&Options::default()).unwrap();
+        let run = |line: &str| run_in(&world, line);
+        run("kubectl create cm free --dry-run=client -o yaml > free.yaml; kubectl create -f free.yaml");
+        run(
+            "sed 's|name: free|name: held\\n  finalizers: [acme.io/hold]|' free.yaml > held.yaml; kubectl create -f held.yaml",
+        );
+        for (line, said) in [
+            (
+                "kubectl replace --force --grace-period=0 --cascade=orphan -f free.yaml",
+                "configmap \"free\" deleted from default namespace\nconfigmap/free replaced\n",
+            ),
+            (
+                "kubectl replace --force -f free.yaml -o name",
+                "configmap/free\nconfigmap/free\n",
+            ),
+            (
+                "kubectl replace --force --timeout=2s -f held.yaml",
+                "configmap \"held\" deleted from default namespace\nerror: context deadline exceeded\n",
+            ),
+            (
+                "kubectl replace --force --timeout=2s --wait -f held.yaml",
+                "configmap \"held\" deleted from default namespace\nerror: timed out waiting for the condition on \
+                 configmaps/held\n",
+            ),
+            (
+                "kubectl replace --cascade=no -f free.yaml",
+                "error: invalid cascade value (no). Must be \"background\", \"foreground\", or \"orphan\"\n",
+            ),
+        ] {
+            assert_eq!(run(line).0, said, "{line}");
+        }
+        // The objects that one owns stay when it is replaced with --cascade=orphan, and go otherwise.
+        run("kubectl create deploy web --image=nginx; kubectl rollout status deploy web");
+        run("kubectl create deploy web --image=nginx --dry-run=client -o yaml > web.yaml");
+        let set = || run("kubectl get rs -l app=web -o jsonpath='{.items[*].metadata.uid}'").0;
+        let before = set();
+        run("kubectl replace --force --cascade=orphan -f web.yaml; sleep 5");
+        assert_eq!(set(), before);
+        run("kubectl replace --force -f web.yaml; sleep 5");
+        assert_ne!(set(), before);
+    }
 }

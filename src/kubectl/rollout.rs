@@ -257,24 +257,15 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
         }
         _ => Err(Error::plain(format!(
             "no status viewer has been implemented for {}",
-            group_kind(info)
+            info.resource.group_kind()
         ))),
-    }
-}
-
-/// `Pod`, `ReplicaSet.apps`.
-fn group_kind(info: &Info) -> String {
-    let (kind, group) = (&info.resource.kind, &info.resource.group);
-    match group.is_empty() {
-        true => kind.to_string(),
-        false => format!("{kind}.{group}"),
     }
 }
 
 /// What is said of a kind that has no histories: one that kubectl knows as a workload, or any other.
 fn without(info: &Info, part: &str, does: &str) -> Error {
     let (kind, group) = (&*info.resource.kind, &*info.resource.group);
-    let name = group_kind(info);
+    let name = info.resource.group_kind();
     let workload = matches!(
         (group, kind),
         ("", "Pod" | "ReplicationController")
@@ -342,14 +333,18 @@ async fn follow(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// One version of a workload: its number, why it came to be, its pod template.
+/// One version of a workload: its number, why it came to be.
 struct Version {
     number: i64,
     cause: String,
-    template: Value,
-    annotations: Value,
     /// What `history -o yaml` prints: a deployment's replica set, or the workload as it was.
     object: Value,
+}
+
+impl Version {
+    fn template(&self) -> &Value {
+        self.object.at(&["spec", "template"])
+    }
 }
 
 const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
@@ -377,8 +372,6 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
                     number,
                     object: rs.clone(),
                     cause: annotations.str_at(&[CHANGE_CAUSE]).to_owned(),
-                    template: rs.at(&["spec", "template"]).clone(),
-                    annotations: annotations.clone(),
                 });
             }
         }
@@ -389,13 +382,12 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
                 // The workload as it was: a revision holds the parts that are its own.
                 let mut object = info.object.clone();
                 object.set(&["spec", "template"], r.at(&["data", "spec", "template"]).clone());
+                // There it is a patch.
                 object.remove(&["spec", "template", "$patch"]);
                 list.push(Version {
                     object,
                     number: r.i64_at(&["revision"]).unwrap_or(0),
                     cause: r.at(&["metadata", "annotations"]).str_at(&[CHANGE_CAUSE]).to_owned(),
-                    template: r.at(&["data", "spec", "template"]).clone(),
-                    annotations: Value::Null,
                 });
             }
         }
@@ -438,7 +430,7 @@ async fn history(cmd: &Cmd) -> Result<(), Error> {
                 errors.push(Error::plain("unable to find the specified revision"));
                 continue;
             };
-            let mut template = version.template.clone();
+            let mut template = version.template().clone();
             if !version.cause.is_empty() {
                 template.set(&["metadata", "annotations", CHANGE_CAUSE], version.cause.as_str());
             }
@@ -511,9 +503,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             .find(|v| v.number == to)
             .ok_or_else(|| Error::plain(format!("unable to find specified revision {to} in history")))?
     };
-    let mut template = version.template.clone();
-    // A ControllerRevision keeps its template as a patch.
-    template.remove(&["$patch"]);
+    let mut template = version.template().clone();
     if cmd.dry_run()? == DryRun::Client {
         let shown = super::describe::pod_template(&template, cmd.sim().now());
         let shown = match kind.as_str() {
@@ -554,7 +544,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
                 annotations.map_mut().insert(k, v.into());
             }
         }
-        for (k, v) in version.annotations.entries() {
+        for (k, v) in version.object.at(&["metadata", "annotations"]).entries() {
             if !KEPT.contains(&k.as_str()) {
                 annotations.map_mut().insert(k.clone(), v.clone());
             }

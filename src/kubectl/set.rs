@@ -65,15 +65,22 @@ Example resource specifications include:
    '-f rsrc.yaml'
    '--filename=rsrc.json'";
 
+/// What a subcommand is about: what these arguments name, or the files.
+fn selection(cmd: &Cmd, args: Vec<String>) -> Select {
+    Select {
+        typed: true,
+        local: cmd.flags.bool("local"),
+        args,
+        ..Select::of(cmd).all_of_bare_type()
+    }
+}
+
 /// The objects that a subcommand changes. The first failure to read one ends it.
 async fn find(cmd: &Cmd, args: Vec<String>) -> Result<Vec<Info>, Error> {
-    let mut select = Select::of(cmd).all_of_bare_type();
-    select.typed = true;
-    select.local = cmd.flags.bool("local");
-    if select.local && !args.is_empty() {
+    let select = selection(cmd, args);
+    if select.local && !select.args.is_empty() {
         return Err(Error::plain(LOCAL_RESOURCE));
     }
-    select.args = args;
     let Found { infos, errors, .. } = builder::find(cmd, &select, !select.local).await?;
     Error::all(errors)?;
     Ok(infos)
@@ -385,10 +392,7 @@ async fn selector(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("one selector is required"));
     };
     let (labels, expressions) = label_selector(text)?;
-    let mut select = Select::of(cmd).all_of_bare_type();
-    select.typed = true;
-    select.local = cmd.flags.bool("local");
-    select.args = resources.to_vec();
+    let select = selection(cmd, resources.to_vec());
     let Found { infos, mut errors, .. } = builder::find(cmd, &select, !select.local).await?;
     let mut report = Report::new(cmd, "selector updated")?;
     for info in &infos {
@@ -665,17 +669,9 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
         let name = format!("{prefix}{}", variable.str_at(&["name"]));
         variable.set(&["name"], name);
     }
-    let local = cmd.flags.bool("local");
-    let infos = if local {
-        let mut select = Select::of(cmd);
-        (select.typed, select.local) = (true, true);
-        select.args = Vec::new();
-        let Found { infos, errors, .. } = builder::find(cmd, &select, false).await?;
-        Error::all(errors)?;
-        infos
-    } else {
-        find(cmd, resources.to_vec()).await?
-    };
+    // Unlike its sisters it passes over what arguments name when it looks at files alone.
+    let named = if cmd.flags.bool("local") { &[] } else { resources };
+    let infos = find(cmd, named.to_vec()).await?;
     let pattern = cmd.flags.str("containers");
     if list {
         return show(cmd, &infos, &set, &remove).await;
@@ -707,14 +703,19 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
             return Err(Error::plain(why));
         }
         if !hit {
-            cmd.err(format!(
-                "Warning: {}/{} does not have any containers matching {pattern:?}",
-                info.resource.kind, info.name
-            ));
+            unmatched(cmd, info, pattern);
         }
         Ok(hit)
     })
     .await
+}
+
+/// Says that `--containers` fits none of an object.
+fn unmatched(cmd: &Cmd, info: &Info, pattern: &str) {
+    cmd.err(format!(
+        "Warning: {}/{} does not have any containers matching {pattern:?}",
+        info.resource.kind, info.name
+    ));
 }
 
 /// What `--overwrite=false` says of the first variable that has another value.
@@ -768,10 +769,7 @@ async fn show(cmd: &Cmd, infos: &[Info], set: &[Value], remove: &[String]) -> Re
             .filter(|c| super::files::glob(pattern, c.str_at(&["name"])))
             .collect();
         if containers.is_empty() {
-            cmd.err(format!(
-                "Warning: {}/{} does not have any containers matching {pattern:?}",
-                info.resource.kind, info.name
-            ));
+            unmatched(cmd, info, pattern);
         }
         for container in containers {
             let name = container.str_at(&["name"]);
@@ -791,10 +789,7 @@ async fn show(cmd: &Cmd, infos: &[Info], set: &[Value], remove: &[String]) -> Re
                             cmd.say(format!("{name}={value}"));
                             continue;
                         }
-                        Err(why) => match failures.get_mut(&why) {
-                            Some(names) => names.push(name.to_owned()),
-                            None => drop(failures.insert(why, vec![name.to_owned()])),
-                        },
+                        Err(why) => failures.entry(why).or_default().push(name.to_owned()),
                     }
                 }
                 cmd.say(format!("# {name} from {}", source(from)));

@@ -188,18 +188,19 @@ fn with_bare_items(list: &Value) -> Value {
     let Some(kind) = kind.filter(|kind| list.has("items") && !matches!(*kind, "" | "PartialObjectMetadata")) else {
         return list.clone();
     };
-    let bare = |item: &Value| {
-        let mut item = item.clone();
-        if item.get("kind").str() == kind {
-            item.set_or_remove(&["kind"], Value::Null);
-            item.set_or_remove(&["apiVersion"], Value::Null);
+    let mut bare = list.clone();
+    strip_items(&mut bare, |item| item == kind);
+    bare
+}
+
+/// Takes the types off the items of a list, where `of` says so of their kinds.
+pub fn strip_items(list: &mut Value, of: impl Fn(&str) -> bool) {
+    for item in list.at_mut(&["items"]).list_mut() {
+        if of(item.get("kind").str()) {
+            item.remove(&["kind"]);
+            item.remove(&["apiVersion"]);
         }
-        item
-    };
-    let mut list = list.clone();
-    let items: Value = list.get("items").items().iter().map(bare).collect();
-    list.set(&["items"], items);
-    list
+    }
 }
 
 thread_local! {
@@ -226,13 +227,15 @@ fn write(
 ) {
     match value {
         Value::Map(m) if !m.is_empty() => {
-            let mut entries: Vec<_> = m.iter().collect();
-            if !free {
-                let rank = |k: &str| ranks.get(k).copied().unwrap_or(ORDER.len());
-                entries.arrange_by_key(|(k, _)| rank(k.as_str()));
-            }
+            // Equal ranks stay in the order of their keys.
+            let rank = |k: &str| match free {
+                true => 0,
+                false => ranks.get(k).copied().unwrap_or(ORDER.len()),
+            };
+            let mut entries: Vec<_> = m.iter().map(|(k, v)| (rank(k.as_str()), k, v)).collect();
+            entries.arrange_by_key(|(rank, ..)| *rank);
             out.push('{');
-            for (i, (k, v)) in entries.into_iter().enumerate() {
+            for (i, (_, k, v)) in entries.into_iter().enumerate() {
                 if i > 0 {
                     out.push(',');
                 }

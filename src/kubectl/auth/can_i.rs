@@ -1,10 +1,9 @@
 //! `kubectl auth can-i`.
 
 use super::post;
-use crate::api::auth::rules::{PolicyRule, compact};
-use crate::flat::Arrange;
+use crate::api::auth::rules;
 use crate::kubectl::command::{Cmd, VERB, Verb};
-use crate::kubectl::create::KNOWN_VERBS;
+use crate::kubectl::create::{KNOWN_VERBS, PATH_VERBS};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::kubectl::mapper;
@@ -37,8 +36,6 @@ pub static CAN_I: Verb = Verb {
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
-
-const PATH_VERBS: [&str; 8] = ["get", "put", "post", "head", "options", "delete", "patch", "*"];
 
 /// A warning with the empty line that can-i's have.
 fn warn(cmd: &Cmd, text: &str) {
@@ -159,30 +156,13 @@ async fn list(cmd: &Cmd) -> Result<(), Error> {
         let why = status.str_at(&["evaluationError"]);
         cmd.err(format!("Warning: the list may be incomplete: {why}"));
     }
-    let rules = ["resourceRules", "nonResourceRules"]
-        .into_iter()
-        .flat_map(|field| status.get(field).items())
-        .flat_map(|rule| PolicyRule::from_value(rule).break_down());
-    let mut rules = compact(rules.collect());
-    rules.arrange_by_key(PolicyRule::sort_text);
+    let held = ["resourceRules", "nonResourceRules"].map(|field| status.get(field).items());
     let mut writer = TabWriter::table();
     if !cmd.flags.bool("no-headers") {
         writer.row(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);
     }
-    let words = |list: &[String]| format!("[{}]", list.join(" "));
-    for rule in rules {
-        let resource = rule.resources.first().map_or("", String::as_str);
-        let (main, sub) = resource
-            .split_once('/')
-            .map_or((resource, None), |(main, sub)| (main, Some(sub)));
-        let mut full = main.to_owned();
-        if let Some(group) = rule.groups.first().filter(|g| !g.is_empty()) {
-            full = format!("{full}.{group}");
-        }
-        if let Some(sub) = sub {
-            full = format!("{full}/{sub}");
-        }
-        writer.row(&[full, words(&rule.urls), words(&rule.names), words(&rule.verbs)]);
+    for row in rules::rows(held.into_iter().flatten()) {
+        writer.row(&row);
     }
     cmd.out(writer.flush());
     Ok(())

@@ -1,20 +1,23 @@
 //! `kubectl create configmap` and `kubectl create secret`.
 
 use super::{GENERATOR, generate, one_name};
+use crate::api::auth::certificate::check_pair;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::obj;
 use crate::value::{Value, base64};
 
+const APPEND_HASH: Flag = flag(
+    "append-hash",
+    '\0',
+    Kind::Bool,
+    "false",
+    "Append a hash of the content to the name.",
+);
+
 const SOURCES: &[Flag] = &[
-    flag(
-        "append-hash",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Append a hash of the content to the name.",
-    ),
+    APPEND_HASH,
     flag(
         "from-env-file",
         '\0',
@@ -228,13 +231,7 @@ async fn generic(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const DOCKER_FLAGS: &[Flag] = &[
-    flag(
-        "append-hash",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Append a hash of the content to the name.",
-    ),
+    APPEND_HASH,
     flag("docker-email", '\0', Kind::Str, "", "E-mail address for the registry."),
     flag("docker-password", '\0', Kind::Str, "", "Password for the registry."),
     flag(
@@ -313,13 +310,7 @@ async fn docker(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const TLS_FLAGS: &[Flag] = &[
-    flag(
-        "append-hash",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Append a hash of the content to the name.",
-    ),
+    APPEND_HASH,
     flag("cert", '\0', Kind::Str, "", "File of the certificate, in PEM."),
     flag("key", '\0', Kind::Str, "", "File of its private key, in PEM."),
 ];
@@ -337,7 +328,6 @@ static TLS: Verb = Verb {
         GENERATOR[3],
         GENERATOR[4],
     ],
-    missing: "checking that certificate and key belong together",
     run: Some(|c| Box::pin(tls(c))),
     ..VERB
 };
@@ -348,23 +338,19 @@ async fn tls(cmd: &Cmd) -> Result<(), Error> {
     if cert.is_empty() || key.is_empty() {
         return Err(Error::plain("key and cert must be specified"));
     }
-    let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
-    for (field, path) in [("tls.crt", cert), ("tls.key", key)] {
-        let text = cmd.cx.files.read_text(&cmd.cx.path(path)).map_err(|e| {
+    let read = |path: &str| {
+        cmd.cx.files.read_text(&cmd.cx.path(path)).map_err(|e| {
             Error::plain(format!(
                 "Cannot read file {path}, open {path}: {}",
                 e.to_string().to_lowercase()
             ))
-        })?;
-        if !text.contains("-----BEGIN ") {
-            return Err(Error::plain(if field == "tls.crt" {
-                "tls: failed to find any PEM data in certificate input".to_owned()
-            } else {
-                "tls: failed to find any PEM data in key input".to_owned()
-            }));
-        }
-        object.set(&["data", field], base64::encode(text));
-    }
+        })
+    };
+    let (cert, key) = (read(cert)?, read(key)?);
+    check_pair(&cert, &key).map_err(Error::plain)?;
+    let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
+    object.set(&["data", "tls.crt"], base64::encode(cert));
+    object.set(&["data", "tls.key"], base64::encode(key));
     object.set(&["type"], "kubernetes.io/tls");
     append_hash(cmd, &mut object);
     generate(cmd, object, "failed to create secret").await

@@ -8,7 +8,7 @@ mod rbac;
 mod service;
 mod small;
 
-pub use rbac::KNOWN_VERBS;
+pub use rbac::{KNOWN_VERBS, PATH_VERBS};
 
 use super::builder::{self, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};

@@ -94,6 +94,9 @@ pub const KNOWN_VERBS: [&str; 16] = [
     "*",
 ];
 
+/// The verbs of paths that are no resources.
+pub const PATH_VERBS: [&str; 8] = ["get", "put", "post", "head", "options", "delete", "patch", "*"];
+
 fn unique(words: &[String]) -> Vec<&str> {
     let mut list: Vec<&str> = Vec::new();
     for w in words {
@@ -148,12 +151,7 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
             "at least one resource must be specified"
         }));
     }
-    let wrong = verbs.iter().find(|v| {
-        !matches!(
-            **v,
-            "*" | "get" | "post" | "put" | "delete" | "patch" | "head" | "options"
-        )
-    });
+    let wrong = verbs.iter().find(|v| !PATH_VERBS.contains(v));
     if let Some(verb) = wrong.filter(|_| !urls.is_empty() && resources.is_empty()) {
         return Err(Error::plain(format!("invalid verb: '{verb}' for nonResourceURL")));
     }
