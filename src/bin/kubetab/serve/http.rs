@@ -61,9 +61,7 @@ async fn connection(server: Rc<Server>, stream: TcpStream, acceptor: Option<TlsA
         return;
     };
     let certificates = stream.get_ref().1.peer_certificates();
-    let peer = Peer {
-        certificate: certificates.and_then(|c| c.first()).map(|c| c.to_vec()),
-    };
+    let peer = Peer::new(certificates.and_then(|c| c.first()).map(|c| c.to_vec()));
     talk(server, stream, peer).await;
 }
 
@@ -146,13 +144,10 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         _ => return answer::failure(&Status::method_not_allowed(), &plain),
     };
     let api = server.world.api();
-    let user = match server.authenticator.user(
-        &parts.headers,
-        peer,
-        |certificate| api.authenticate_der(certificate),
-        |token| api.authenticate(token),
-        api.sim().now(),
-    ) {
+    let user = match server
+        .authenticator
+        .user(&parts.headers, peer, |token| api.authenticate(token), api.sim().now())
+    {
         Ok(user) => user,
         Err(status) => return answer::failure(&status, &plain),
     };

@@ -104,6 +104,8 @@ async fn serve(options: Options) -> Result<(), String> {
     wanted.authority = certificates.as_ref().map(|c| c.authority.clone());
     let world = World::new(&wanted).map_err(|e| e.to_string())?;
     let clock = Clock::new(world.sim(), options.pace);
+    let own = certificates.iter().map(|c| c.authority.certificate().clone());
+    let authorities = own.chain(options.client_authorities).collect();
     let hosts = match options.http {
         true => [
             "localhost".to_owned(),
@@ -119,7 +121,7 @@ async fn serve(options: Options) -> Result<(), String> {
         authenticator: Authenticator {
             token,
             tokens: options.tokens,
-            authorities: options.client_authorities,
+            authorities,
             open: options.http,
         },
         hosts,

@@ -126,8 +126,14 @@ impl Options {
                     let speed = value.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0);
                     options.pace = Pace::Scaled(speed.ok_or_else(|| wrong("a number above 0"))?);
                 }
-                "--enable-admission-plugins" => enabled.extend(list(value)),
-                "--disable-admission-plugins" => disabled.extend(list(value)),
+                "--enable-admission-plugins" | "--disable-admission-plugins" => {
+                    let names = plugins(value)
+                        .ok_or_else(|| wrong(&format!("a list of {}", admission::SWITCHES.join(", "))))?;
+                    match flag {
+                        "--enable-admission-plugins" => enabled.extend(names),
+                        _ => disabled.extend(names),
+                    }
+                }
                 "--authorization-mode" => {
                     options.world.authorization =
                         authorization(value).ok_or_else(|| wrong("Node, RBAC and AlwaysAllow"))?
@@ -155,7 +161,9 @@ impl Options {
         }
         if !options.world.kubelet {
             options.world.bare = true;
-            options.world.disabled_admission = BARE_WITHOUT.map(str::to_owned).into();
+            // Where nothing runs pods they need no token, and Kubernetes' own tests of kubectl count on a
+            // server without these plugins (hack/make-rules/test-cmd.sh).
+            options.world.disabled_admission = admission::SWITCHES.map(str::to_owned).into();
         }
         options.world.disabled_admission.extend(disabled);
         options
@@ -171,17 +179,15 @@ impl Options {
     }
 }
 
-/// The admission plugins that a bare control plane is without. Where nothing runs pods they need no
-/// token, and Kubernetes' own tests of kubectl count on it (hack/make-rules/test-cmd.sh).
-const BARE_WITHOUT: [&str; 4] = [
-    admission::SERVICE_ACCOUNT,
-    admission::DEFAULT_STORAGE_CLASS,
-    admission::DEFAULT_TOLERATION_SECONDS,
-    admission::STORAGE_OBJECT_IN_USE_PROTECTION,
-];
-
 fn list(value: &str) -> impl Iterator<Item = String> + '_ {
     value.split(',').map(|name| name.trim().to_owned())
+}
+
+/// The admission plugins of a list; `None` when one of them is none that can be switched.
+fn plugins(value: &str) -> Option<Vec<String>> {
+    let names: Vec<String> = list(value).collect();
+    let known = |name: &String| admission::SWITCHES.contains(&name.as_str());
+    names.iter().all(known).then_some(names)
 }
 
 /// The mode of a list of authorizers, any of which may allow a request.
@@ -322,6 +328,15 @@ mod tests {
         assert!(says(&["--speed", "0"]).starts_with("--speed takes a number above 0"));
         assert!(says(&["--port"]).contains("needs a value"));
         assert!(says(&["--authorization-mode", "ABAC"]).contains("takes Node, RBAC and AlwaysAllow"));
+        for flag in ["--enable-admission-plugins", "--disable-admission-plugins"] {
+            assert_eq!(
+                says(&[flag, "ServiceAccount,NodeRestriction"]),
+                format!(
+                    "{flag} takes a list of ServiceAccount, DefaultTolerationSeconds, DefaultStorageClass, \
+                     StorageObjectInUseProtection, not \"ServiceAccount,NodeRestriction\""
+                )
+            );
+        }
         assert!(says(&["--http=yes"]).contains("takes no value"));
         assert!(says(&["--nonsense", "x"]).starts_with("I don't understand: --nonsense"));
     }
