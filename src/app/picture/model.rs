@@ -331,7 +331,6 @@ impl Scene {
             }
             kind if Workload::KINDS.contains(&kind) => {
                 let key: Rc<str> = format!("{kind}/{name}").into();
-                let desired = object.i64_at(&["spec", "replicas"]);
                 if deleted {
                     if self.workloads.remove(&key).is_some() && !system {
                         say.push(Line::new("deleted").with("kind", kind).with("name", name));
@@ -381,11 +380,14 @@ impl Scene {
                         None if op == WriteKind::Added && !client.is_empty() && kind == "Job" => {
                             say.push(Line::new("job").with("name", name));
                         }
-                        None if op == WriteKind::Added && !client.is_empty() => say.push(
-                            Line::new("replicaset")
-                                .with("name", name)
-                                .with("count", &desired.unwrap_or(1).to_string()),
-                        ),
+                        None if op == WriteKind::Added && !client.is_empty() && kind == "ReplicaSet" => {
+                            let desired = object.i64_at(&["spec", "replicas"]).unwrap_or(1);
+                            say.push(
+                                Line::new("replicaset")
+                                    .with("name", name)
+                                    .with("count", &desired.to_string()),
+                            );
+                        }
                         None => {}
                     }
                 }

@@ -333,3 +333,32 @@ fn a_cron_job_makes_a_job_and_a_job_counts_completions() {
         wanted kind=Job name=pi count=2
         job-done name=pi"#]]);
 }
+
+#[test]
+fn only_what_another_workload_made_is_left_out() {
+    let mut t = Theatre::new();
+    let owned = |name: &str, by: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"default","ownerReferences":[{{"controller":true,"kind":"{by}","name":"x"}}]}},"spec":{{"replicas":2}}}}"#
+        )
+    };
+    for (id, kind, by) in [
+        (1, "ReplicaSet", "Deployment"),
+        (2, "ReplicaSet", "Rollout"),
+        (3, "StatefulSet", "Database"),
+        (4, "Deployment", "Deployment"),
+        (5, "Job", "CronJob"),
+    ] {
+        t.write(id, "operator", kind, WriteKind::Added, &owned(&format!("a{id}"), by));
+    }
+    t.play(5_000.0, true);
+    t.check(expect![[r#"
+        Deployment/default/a4 0/2
+        ReplicaSet/default/a2 0/2
+        StatefulSet/default/a3 0/2
+        replicaset name=a1 count=2
+        wanted kind=ReplicaSet name=a2 count=2
+        wanted kind=StatefulSet name=a3 count=2
+        wanted kind=Deployment name=a4 count=2
+        job name=a5"#]]);
+}

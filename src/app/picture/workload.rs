@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use kubetab::value::Value;
 
-/// What someone asked for: a Deployment, DaemonSet, StatefulSet, CronJob, or a ReplicaSet,
-/// ReplicationController or Job that no other of them made.
+/// What someone asked for: a Deployment, DaemonSet, StatefulSet, ReplicationController, CronJob, or a
+/// ReplicaSet or Job that no other of them made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     pub kind: Rc<str>,
@@ -39,8 +39,9 @@ impl Workload {
             .get("ownerReferences")
             .items()
             .iter()
-            .any(|o| o.bool_at(&["controller"]));
-        if owned {
+            .any(|o| o.bool_at(&["controller"]) && Self::KINDS.contains(&o.str_at(&["kind"])));
+        // What an operator's own kinds make is nowhere else to be seen.
+        if owned && matches!(kind, "ReplicaSet" | "Job") {
             return None;
         }
         let spec = object.get("spec");
