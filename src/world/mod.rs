@@ -86,8 +86,6 @@ struct Inner {
     api: ApiServer,
     network: Network,
     host: Host,
-    /// The controllers inside the API server, which end with the world.
-    in_server: controllers::Controllers,
     controllers: Option<controllers::Controllers>,
     scheduler: Option<scheduler::Scheduler>,
     kubelets: Option<Kubelets>,
@@ -138,7 +136,8 @@ impl World {
             api.admission().switch(plugin, false);
         }
         let network = Network::start(&api, mode);
-        let in_server = controllers::start_in_server(&api);
+        // They run as long as the API server, which is as long as the world.
+        controllers::start_in_server(&api);
         let controllers = options
             .controllers
             .then(|| controllers::start(&api, controllers::Options::default()));
@@ -189,7 +188,6 @@ impl World {
             api,
             network,
             host,
-            in_server,
             controllers,
             scheduler,
             kubelets,
@@ -209,11 +207,6 @@ impl World {
 
     pub fn network(&self) -> &Network {
         &self.0.network
-    }
-
-    /// The controllers that run inside the API server.
-    pub fn controllers_in_server(&self) -> &controllers::Controllers {
-        &self.0.in_server
     }
 
     /// The controllers, when they run.

@@ -8,11 +8,17 @@ use crate::flat::FlatSet;
 const DESCRIBE: &str = include_str!("../kubectl/describe/mod.rs");
 
 /// What acts on the objects of a resource, by the names that the components have. A test holds the
-/// controllers among them to those that are started.
+/// controllers among them to those that are started. The garbage collector, which acts on all, is left out.
 const ACTS: &[(&str, &str)] = &[
     ("apiservices.apiregistration.k8s.io", "apiservice-availability"),
+    (
+        "certificatesigningrequests.certificates.k8s.io",
+        "admission, certificatesigningrequest-approving-controller, certificatesigningrequest-signing-controller, \
+         certificatesigningrequest-cleaner-controller",
+    ),
     ("configmaps", "root-ca-certificate-publisher-controller"),
     ("cronjobs.batch", "cronjob-controller"),
+    ("customresourcedefinitions.apiextensions.k8s.io", "kube-apiserver"),
     ("daemonsets.apps", "daemonset-controller"),
     ("deployments.apps", "deployment-controller"),
     ("endpoints", "endpoints-controller, endpointslice-mirroring-controller"),
@@ -25,18 +31,22 @@ const ACTS: &[(&str, &str)] = &[
         "horizontalpodautoscalers.autoscaling",
         "horizontal-pod-autoscaler-controller",
     ),
+    ("ingressclasses.networking.k8s.io", "admission"),
     ("jobs.batch", "job-controller, ttl-after-finished-controller"),
     ("leases.coordination.k8s.io", "kubelet"),
     ("namespaces", "namespace-controller"),
     (
         "nodes",
-        "node-lifecycle-controller, taint-eviction-controller, kubelet, scheduler",
+        "node-lifecycle-controller, taint-eviction-controller, ttl-controller, kubelet, scheduler",
     ),
     (
         "persistentvolumeclaims",
-        "persistentvolume-binder-controller, provisioner, scheduler",
+        "persistentvolume-binder-controller, persistentvolumeclaim-protection-controller, provisioner, scheduler",
     ),
-    ("persistentvolumes", "persistentvolume-binder-controller"),
+    (
+        "persistentvolumes",
+        "persistentvolume-binder-controller, persistentvolume-protection-controller",
+    ),
     ("poddisruptionbudgets.policy", "disruption-controller"),
     (
         "pods",
@@ -46,18 +56,30 @@ const ACTS: &[(&str, &str)] = &[
     ("limitranges", "admission"),
     ("resourcequotas", "admission, resourcequota-controller"),
     ("clusterrolebindings.rbac.authorization.k8s.io", "authorization"),
-    ("clusterroles.rbac.authorization.k8s.io", "authorization"),
+    (
+        "clusterroles.rbac.authorization.k8s.io",
+        "authorization, clusterrole-aggregation-controller",
+    ),
     ("rolebindings.rbac.authorization.k8s.io", "authorization"),
     ("roles.rbac.authorization.k8s.io", "authorization"),
     ("replicasets.apps", "replicaset-controller"),
     ("replicationcontrollers", "replicationcontroller-controller"),
-    ("serviceaccounts", "serviceaccount-controller, admission"),
+    ("secrets", "serviceaccount-token-controller"),
+    (
+        "serviceaccounts",
+        "serviceaccount-controller, serviceaccount-token-controller, admission",
+    ),
     (
         "services",
         "endpointslice-controller, endpoints-controller, kube-proxy, DNS",
     ),
     ("statefulsets.apps", "statefulset-controller"),
     ("storageclasses.storage.k8s.io", "provisioner, admission"),
+    ("validatingadmissionpolicies.admissionregistration.k8s.io", "admission"),
+    (
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "admission",
+    ),
 ];
 
 /// The kinds of `group/Kind` that `describe` has an own description of.
@@ -109,10 +131,11 @@ pub fn markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controllers;
 
     #[test]
     fn names_are_of_what_there_is() {
-        let controllers = include_str!("../controllers/mod.rs");
+        let started = |name: &str| controllers::ALL.iter().any(|(started, _)| *started == name);
         let all = resource::built_in();
         for (name, acts) in ACTS {
             assert!(all.iter().any(|r| r.qualified() == *name), "{name}");
@@ -121,15 +144,23 @@ mod tests {
                     "admission",
                     "authorization",
                     "DNS",
+                    "kube-apiserver",
                     "kube-proxy",
                     "kubelet",
                     "scheduler",
                 ];
-                assert!(
-                    known.contains(&actor) || controllers.contains(&format!("\"{actor}\"")),
-                    "{actor} acts on {name}"
-                );
+                assert!(known.contains(&actor) || started(actor), "{actor} acts on {name}");
             }
+        }
+        // The garbage collector acts on all.
+        for (name, _) in controllers::ALL
+            .iter()
+            .filter(|(n, _)| *n != "garbage-collector-controller")
+        {
+            let named = ACTS
+                .iter()
+                .any(|(_, acts)| acts.split(", ").any(|actor| actor == *name));
+            assert!(named, "{name} acts on nothing");
         }
         let described = described();
         for kind in ["/Pod", "apps/Deployment", "rbac.authorization.k8s.io/ClusterRole"] {
