@@ -4,7 +4,7 @@
 
 use crate::Result;
 use crate::shell::{self, root, run_and_read};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -31,29 +31,30 @@ impl Outcome {
         list.extend(words.next().map(str::to_owned));
     }
 
-    /// What is not as the list of failures says.
-    fn check(&self, known: &BTreeMap<String, String>) -> Result<()> {
-        for name in self.passed.iter().filter(|name| known.contains_key(*name)) {
+    /// What is not as the list of failures says. What each function printed is in the folder `logs`.
+    fn check(&self, known: &BTreeSet<&str>, logs: &Path) -> Result<()> {
+        for name in self.passed.iter().filter(|name| known.contains(name.as_str())) {
             println!("{name} passes here; {FAILURES} lists it.");
         }
-        let new = self.failed.iter().filter(|name| !known.contains_key(*name));
+        let new = self.failed.iter().filter(|name| !known.contains(name.as_str()));
         let new: Vec<&str> = new.map(String::as_str).collect();
         if new.is_empty() {
             return Ok(());
         }
         Err(format!(
-            "These functions fail and {FAILURES} does not list them: {}. What each printed is in target/cmd.",
-            new.join(", ")
+            "These functions fail and {FAILURES} does not list them: {}. What each printed is in {}.",
+            new.join(", "),
+            logs.display()
         ))
     }
 }
 
-/// `name: reason` a line.
-fn failures(text: &str) -> BTreeMap<String, String> {
+/// The names of a list with `name: reason` a line; the reasons are for its readers.
+fn failures(text: &str) -> BTreeSet<&str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .filter_map(|line| line.split_once(": "))
-        .map(|(name, reason)| (name.to_owned(), reason.to_owned()))
+        .map(|(name, _)| name)
         .collect()
 }
 
@@ -70,7 +71,7 @@ impl Drop for Server {
 /// Starts a server as hack/make-rules/test-cmd.sh starts a control plane; gives its port.
 fn serve(checkout: &Path, files: &Path) -> Result<(Server, String)> {
     let data = checkout.join("hack/testdata");
-    let mut command = shell::command(built().join("debug/kubetab"));
+    let mut command = shell::command(shell::built().join("debug/kubetab"));
     command
         .args(["serve", "--port=0", "--no-kubelet", "--no-scheduler"])
         .arg("--authorization-mode=RBAC,AlwaysAllow")
@@ -95,11 +96,6 @@ fn serve(checkout: &Path, files: &Path) -> Result<(Server, String)> {
     Ok((server, port))
 }
 
-/// Where cargo builds to.
-fn built() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
-
 /// The checkout that the environment names.
 pub fn checkout() -> Option<PathBuf> {
     std::env::var_os("KUBERNETES").map(PathBuf::from)
@@ -116,13 +112,17 @@ pub fn run(checkout: &Path, mut counts: impl FnMut(u64, u64)) -> Result<()> {
     let checkout = checkout
         .canonicalize()
         .map_err(|error| format!("Cannot read {}: {error}.", checkout.display()))?;
-    let kubectl = std::env::var_os("KUBECTL").map(PathBuf::from);
+    let kubectl = std::env::var_os("KUBECTL").map_or_else(|| PathBuf::from("kubectl"), PathBuf::from);
+    // As a shell finds it: a name without a slash is one on the PATH.
+    let kubectl = match kubectl.components().count() {
+        1 => shell::which(&kubectl),
+        _ => Some(kubectl),
+    };
     let kubectl = kubectl
-        .or_else(|| shell::which("kubectl"))
         .and_then(|path| path.canonicalize().ok())
         .ok_or("No kubectl: install one, or name one in KUBECTL.")?;
     shell::run(shell::command("cargo").args(["build", "--bin", "kubetab"]))?;
-    let logs = built().join("cmd");
+    let logs = shell::built().join("cmd");
     // The suite's scripts look for the server's certificate where temporary files are.
     let files = logs.join("tmp");
     std::fs::create_dir_all(&files).map_err(|error| format!("Cannot make {}: {error}.", files.display()))?;
@@ -142,7 +142,7 @@ pub fn run(checkout: &Path, mut counts: impl FnMut(u64, u64)) -> Result<()> {
     counts(outcome.passed.len() as u64, outcome.failed.len() as u64);
     ended?;
     let text = std::fs::read_to_string(root().join(FAILURES)).unwrap_or_default();
-    outcome.check(&failures(&text))
+    outcome.check(&failures(&text), &logs)
 }
 
 #[cfg(test)]
@@ -151,18 +151,20 @@ mod tests {
 
     #[test]
     fn only_failures_that_are_not_listed_count() {
-        let known = failures("# why\nrun_a_tests: not simulated: really\n");
-        assert_eq!(
-            known.get("run_a_tests").map(String::as_str),
-            Some("not simulated: really")
-        );
+        let known = failures("# why: this\nrun_a_tests: not simulated: really\n");
+        assert_eq!(known, BTreeSet::from(["run_a_tests"]));
+        let logs = Path::new("there/cmd");
         let mut outcome = Outcome::default();
         for line in ["passed run_b_tests 3", "failed run_a_tests 1", "other words"] {
             outcome.read(line);
         }
         assert_eq!((outcome.passed.len(), outcome.failed.len()), (1, 1));
-        assert!(outcome.check(&known).is_ok());
+        assert!(outcome.check(&known, logs).is_ok());
         outcome.read("failed run_c_tests 0");
-        assert!(outcome.check(&known).is_err_and(|e| e.contains(": run_c_tests.")));
+        let said = outcome.check(&known, logs).unwrap_err();
+        assert!(
+            said.ends_with(": run_c_tests. What each printed is in there/cmd."),
+            "{said}"
+        );
     }
 }

@@ -23,11 +23,11 @@ cargo xtask COMMAND
   setup             install what the other commands need (they do it themselves, too)
   serve [--port N]  build the page (release) and serve it on 127.0.0.1, port 8080 unless told
   build             the page into dist/, the npm package into pkg/
-  test [PART]       all tests, or one part of them: native, clients (of `kubetab serve`), wasm (in headless
-                    Chromium), page (in Chromium); or one of those that run only by their names:
-                    `kubectl`, real kubectls against `kubetab serve`, and `cmd`, Kubernetes' own test/cmd
-                    suite against it (KUBERNETES names a checkout of Kubernetes, KUBECTL a kubectl, and
-                    SELECTED functions of the suite; all of them unless set)
+  test [PART]       all tests, or one part of them: native, clients (of `kubetab serve`, in JavaScript), kubectl
+                    (kube-rs, and the real kubectl where one is installed, against `kubetab serve`), wasm (in
+                    headless Chromium), page (in Chromium); or `cmd`, which runs only by its name: Kubernetes'
+                    own test/cmd suite against `kubetab serve` (KUBERNETES names a checkout of Kubernetes,
+                    KUBECTL a kubectl, and SELECTED functions of the suite; all of them unless set)
   docs [FILE]       the texts of `kubectl explain`, from k8s-openapi's documentation, into www/vendor/explain.txt
                     (builds do it themselves)
   schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json

@@ -12,9 +12,10 @@ pub fn root() -> PathBuf {
     package.parent().unwrap_or(package).to_path_buf()
 }
 
-/// Where cargo puts what it builds of this project, so that other workspaces build into it too.
+/// Where cargo, which we run in the root, puts what it builds of this project, so that other workspaces build
+/// into it too.
 pub fn built() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// A command in the project's root, without what `cargo run` put into our environment: another
@@ -38,9 +39,9 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 /// Where `program` is on the PATH.
-pub fn which(program: &str) -> Option<PathBuf> {
+pub fn which(program: impl AsRef<Path>) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(program))
+        .map(|folder| folder.join(&program))
         .find(|path| path.is_file())
 }
 

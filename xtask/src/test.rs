@@ -1,5 +1,6 @@
-//! `cargo xtask test`: native tests, clients of the server, wasm tests in headless Chromium, and the built
-//! page in Chromium. All parts run even when one fails, and a summary closes.
+//! `cargo xtask test`: native tests, clients of the server, real kubectls, wasm tests in headless Chromium, and
+//! the built page in Chromium. All parts run even when one fails, and a summary closes. Kubernetes' own test/cmd
+//! suite runs by its name only.
 
 use crate::Result;
 use crate::shell::{self, root, run_and_read, seconds, step};
@@ -17,7 +18,7 @@ struct Part {
     result: Result<()>,
 }
 
-/// `cargo xtask test`: all parts, or the one that is named.
+/// `cargo xtask test`: all parts but `cmd`, or the one that is named.
 pub fn command(only: Option<&str>) -> Result<()> {
     if only == Some("cmd") && cmd::checkout().is_none() {
         println!("Skipped: KUBERNETES names no checkout of Kubernetes, whose test/cmd would run.");
@@ -32,7 +33,11 @@ pub fn command(only: Option<&str>) -> Result<()> {
         parts.push(part("clients of kubetab serve", "seconds, and a build", clients));
     }
     if wanted("kubectl") {
-        parts.push(part("real kubectls", "minutes where one is installed", kubectl));
+        parts.push(part(
+            "kube-rs and real kubectls",
+            "minutes where a kubectl is installed",
+            kubectl,
+        ));
     }
     if only == Some("cmd")
         && let Some(checkout) = cmd::checkout()
@@ -159,10 +164,14 @@ fn clients(counts: &mut Counts) -> Result<()> {
     let mut node = shell::command("node");
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
         .args(&tests);
+    if std::env::var_os("KUBETAB").is_none() {
+        node.env("KUBETAB", shell::built().join("debug/kubetab"));
+    }
     run_and_read(&mut node, |line| counts.read(line))
 }
 
-/// Real kubectls against `kubetab serve`, compared with our own: a package and a workspace of its own.
+/// The crate kube against `kubetab serve`, and real kubectls, where there are some, compared with our own: a
+/// package and a workspace of its own.
 fn kubectl(counts: &mut Counts) -> Result<()> {
     shell::run(shell::command("cargo").args(["build", "--bin", "kubetab"]))?;
     run_and_read(
