@@ -1,8 +1,8 @@
 //! kubetab: a Kubernetes cluster simulated in one deterministic world.
 //!
-//! ARCHITECTURE.md is the map. Layers, each of which knows only those below it: `wasm` (the JS API)
-//! → `kubectl`, `shell`, `lessons` → `controllers`, `scheduler`, `kubelet`, `net`, `programs` →
-//! `api` → `sim` → `value`, `limits`, `flat`.
+//! ARCHITECTURE.md is the map. Layers, each of which knows only those below it: `wasm` (the JS API; the page's
+//! `app` uses the same library) → `world` → `kubectl`, `kubelet`, `programs`, `net`, `controllers`, `scheduler`
+//! → `api`, `shell` → `pki` → `sim` → `value` → `flat`, `limits`. `tests/tidy.rs` holds them exactly.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

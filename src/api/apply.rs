@@ -9,7 +9,7 @@ use super::object::Object;
 use super::request::{Method, PatchType, Request, Response};
 use super::resource::{Resource, split};
 use super::schema::{self, Type};
-use super::server::{ApiServer, Target};
+use super::server::{ApiServer, Target, shelf_name};
 use super::status::{FieldErrors, Status};
 use crate::limits;
 use crate::value::{Value, gofmt};
@@ -30,11 +30,8 @@ impl ApiServer {
         if group == &*resource.group && version == &*resource.version {
             return Some(resource.clone());
         }
-        // Events alone are in two groups.
-        if group != &*resource.group && &*resource.name != "events" {
-            return None;
-        }
         self.resource(group, version, &resource.name)
+            .filter(|other| shelf_name(other) == shelf_name(resource))
     }
 
     /// Runs `f` with what is known of the target's kind and with who writes.

@@ -321,12 +321,21 @@ impl Client {
     /// # Errors
     /// The API's failure: 409 when it has changed meanwhile.
     pub async fn update_status(&self, resource: &Resource, value: Value) -> Result<Object, Status> {
+        self.update_part(resource, "status", value).await
+    }
+
+    /// Replaces a part of an object that is a subresource, such as `scale` or `finalize`: `value` is what the
+    /// subresource takes, and names the object.
+    ///
+    /// # Errors
+    /// The API's failure: 409 when it has changed meanwhile.
+    pub async fn update_part(&self, resource: &Resource, part: &str, value: Value) -> Result<Object, Status> {
         let path = item(
             resource,
             value.str_at(&["metadata", "namespace"]),
             value.str_at(&["metadata", "name"]),
         );
-        self.object(Request::new(Method::Put, format!("{path}/status")).body(Body::Typed(value)))
+        self.object(Request::new(Method::Put, format!("{path}/{part}")).body(Body::Typed(value)))
             .await
     }
 

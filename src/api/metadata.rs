@@ -102,12 +102,26 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
             ),
         ));
     }
-    // "0" asks for no version, as none does.
+    check_version(value, old, resource)
+}
+
+/// The stored version that a written object insists on. "0" asks for none, as an empty text does.
+pub fn version_asked(value: &Value) -> Option<&str> {
     let version = value.str_at(&["metadata", "resourceVersion"]);
-    if !matches!(version, "" | "0") && version != old.metadata().str_at(&["resourceVersion"]) {
-        return Err(Status::modified(&resource.group, &resource.name, old.name()));
+    (!matches!(version, "" | "0")).then_some(version)
+}
+
+/// Checks that an object is still of the version that a write insists on.
+///
+/// # Errors
+/// 409 when it is not.
+pub fn check_version(value: &Value, old: &Object, resource: &Resource) -> Result<(), Status> {
+    match version_asked(value) {
+        Some(version) if version != old.metadata().str_at(&["resourceVersion"]) => {
+            Err(Status::modified(&resource.group, &resource.name, old.name()))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Checks names, labels and annotations.

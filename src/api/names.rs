@@ -320,20 +320,22 @@ pub fn ip(s: &str) -> Result<(), Broken> {
     }
 }
 
+/// The address and the length of the prefix of a range of addresses.
+pub fn parse_cidr(s: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = s.split_once('/')?;
+    let address = address.parse::<IpAddr>().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.parse().ok().filter(|n| *n <= most)?;
+    Some((address, length))
+}
+
 /// A range of addresses, in the strict form that new objects need (`IsValidCIDRForLegacyField`).
 ///
 /// # Errors
 /// The rule that it breaks.
 pub fn cidr(s: &str) -> Result<(), Broken> {
-    let parse = |s: &str| -> Option<(IpAddr, u32)> {
-        let (address, length) = s.split_once('/')?;
-        let address = address.parse::<IpAddr>().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let length = length.parse::<u32>().ok().filter(|n| *n <= most)?;
-        Some((address, length))
-    };
-    let Some((address, length)) = parse(s) else {
-        return match parse(&without_zeros(s)) {
+    let Some((address, length)) = parse_cidr(s) else {
+        return match parse_cidr(&without_zeros(s)) {
             Some(_) => Err("must not have leading 0s in IP or prefix length".into()),
             None => Err("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".into()),
         };
@@ -344,8 +346,8 @@ pub fn cidr(s: &str) -> Result<(), Broken> {
         return Err("must not have leading 0s in IP or prefix length".into());
     }
     let beyond = match address {
-        IpAddr::V4(v4) => u32::from(v4).checked_shl(length).unwrap_or(0) != 0,
-        IpAddr::V6(v6) => u128::from(v6).checked_shl(length).unwrap_or(0) != 0,
+        IpAddr::V4(v4) => u32::from(v4).checked_shl(length.into()).unwrap_or(0) != 0,
+        IpAddr::V6(v6) => u128::from(v6).checked_shl(length.into()).unwrap_or(0) != 0,
     };
     if beyond {
         return Err("must not have bits set beyond the prefix length".into());

@@ -195,6 +195,27 @@ impl Object {
     }
 }
 
+/// Sets a condition in a `status`. The time of its transition moves only when what it says does.
+pub fn set_condition(status: &mut Value, kind: &str, holds: bool, reason: &str, message: &str, now: impl Into<Value>) {
+    let state = if holds { "True" } else { "False" };
+    let conditions = status.at_mut(&["conditions"]).list_mut();
+    match conditions.iter_mut().find(|c| c.get("type").str() == kind) {
+        Some(present) if present.get("status").str() == state => {
+            present.set(&["reason"], reason);
+            present.set(&["message"], message);
+        }
+        place => {
+            let new = obj! {
+                "lastTransitionTime": now.into(), "message": message, "reason": reason, "status": state, "type": kind,
+            };
+            match place {
+                Some(present) => *present = new,
+                None => conditions.push(new),
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} @{}", self.kind(), self.full_name(), self.revision())

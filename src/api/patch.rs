@@ -26,8 +26,11 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
         }
         PatchType::Json => json::apply(old.value(), patch),
         PatchType::Strategic => {
+            // A custom resource has no merge keys.
             let Some(ty) = ty else {
-                return Err(no_strategic());
+                return Err(Status::unsupported_media_type(
+                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+                ));
             };
             strategic::merge(old.value(), patch, ty).map_err(|why| match why {
                 strategic::Error::Patch(why) => Status::bad_request(why),
@@ -42,13 +45,6 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
             "server-side apply is not simulated for this subresource",
         )),
     }
-}
-
-/// The failure of a strategic patch of a custom resource, which has no merge keys.
-pub(super) fn no_strategic() -> Status {
-    Status::unsupported_media_type(
-        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-    )
 }
 
 /// The failure of a JSON or merge patch whose outcome cannot be decoded, for the reason in `status`.

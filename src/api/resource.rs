@@ -37,12 +37,27 @@ impl Resource {
         join(&self.group, &self.version)
     }
 
+    /// `/v1`, `apps/v1`: how Go prints the group and version before a kind or a resource (`/v1, Kind=Pod`), where
+    /// the core group is not left out as it is in an `apiVersion`.
+    pub fn group_version(&self) -> String {
+        format!("{}/{}", self.group, self.version)
+    }
+
     /// `pods`, `deployments.apps`: how errors and names print a resource.
     pub fn qualified(&self) -> String {
-        if self.group.is_empty() {
-            self.name.to_string()
-        } else {
-            format!("{}.{}", self.name, self.group)
+        self.dotted(&self.name)
+    }
+
+    /// `Pod`, `Deployment.apps`: how errors print a kind.
+    pub fn group_kind(&self) -> String {
+        self.dotted(&self.kind)
+    }
+
+    /// A word with the group behind it, unless that is the core group.
+    fn dotted(&self, word: &str) -> String {
+        match &*self.group {
+            "" => word.to_owned(),
+            group => format!("{word}.{group}"),
         }
     }
 
@@ -140,7 +155,12 @@ mod tests {
         let deployments = find("apps", "deployments");
         assert_eq!(deployments.path("test"), "/apis/apps/v1/namespaces/test/deployments");
         assert_eq!(deployments.qualified(), "deployments.apps");
-        assert_eq!(find("", "pods").path(""), "/api/v1/pods");
+        assert_eq!(deployments.group_kind(), "Deployment.apps");
+        assert_eq!(deployments.group_version(), "apps/v1");
+        let pods = find("", "pods");
+        assert_eq!(pods.path(""), "/api/v1/pods");
+        assert_eq!(pods.group_kind(), "Pod");
+        assert_eq!(pods.group_version(), "/v1");
         let scale = find("apps", "deployments/scale");
         assert_eq!(scale.kind_group_version, Some(("autoscaling".into(), "v1".into())));
     }

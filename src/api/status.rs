@@ -451,10 +451,6 @@ impl FieldErrors {
 
     /// Adds an error whose value is printed as `bad` is; an empty one is left out.
     pub fn add(&mut self, kind: FieldErrorKind, field: impl fmt::Display, bad: String, detail: impl Into<String>) {
-        self.push(kind, field, bad, detail);
-    }
-
-    fn push(&mut self, kind: FieldErrorKind, field: impl fmt::Display, bad: String, detail: impl Into<String>) {
         self.0.push(FieldError {
             kind,
             field: field.to_string(),
@@ -464,32 +460,32 @@ impl FieldErrors {
     }
 
     pub fn required(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
-        self.push(FieldErrorKind::Required, field, String::new(), detail);
+        self.add(FieldErrorKind::Required, field, String::new(), detail);
     }
 
     /// Adds an error for each sentence of `detail`.
     pub fn invalid(&mut self, field: impl fmt::Display, bad: &Value, detail: impl Sentences) {
         for sentence in detail.sentences() {
-            self.push(FieldErrorKind::Invalid, &field, show(bad), sentence);
+            self.add(FieldErrorKind::Invalid, &field, show(bad), sentence);
         }
     }
 
     /// Like [`FieldErrors::invalid`] with a value whose Go text differs from its JSON.
     pub fn invalid_as(&mut self, field: impl fmt::Display, bad: impl Into<String>, detail: impl Into<String>) {
-        self.push(FieldErrorKind::Invalid, field, bad.into(), detail);
+        self.add(FieldErrorKind::Invalid, field, bad.into(), detail);
     }
 
     pub fn duplicate(&mut self, field: impl fmt::Display, bad: &Value) {
-        self.push(FieldErrorKind::Duplicate, field, show(bad), "");
+        self.add(FieldErrorKind::Duplicate, field, show(bad), "");
     }
 
     /// Like [`FieldErrors::duplicate`] with a value whose Go text differs from its JSON.
     pub fn duplicate_as(&mut self, field: impl fmt::Display, bad: impl Into<String>) {
-        self.push(FieldErrorKind::Duplicate, field, bad.into(), "");
+        self.add(FieldErrorKind::Duplicate, field, bad.into(), "");
     }
 
     pub fn not_found(&mut self, field: impl fmt::Display, bad: &Value) {
-        self.push(FieldErrorKind::NotFound, field, show(bad), "");
+        self.add(FieldErrorKind::NotFound, field, show(bad), "");
     }
 
     /// Adds an error for each rule that a text breaks.
@@ -523,7 +519,7 @@ impl FieldErrors {
     }
 
     pub fn forbidden(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
-        self.push(FieldErrorKind::Forbidden, field, String::new(), detail);
+        self.add(FieldErrorKind::Forbidden, field, String::new(), detail);
     }
 
     /// `supported` is printed quoted, in the order given.
@@ -539,11 +535,11 @@ impl FieldErrors {
         } else {
             format!("supported values: {}", quoted.join(", "))
         };
-        self.push(FieldErrorKind::NotSupported, field, shown, detail);
+        self.add(FieldErrorKind::NotSupported, field, shown, detail);
     }
 
     pub fn too_long(&mut self, field: impl fmt::Display, max: usize) {
-        self.push(
+        self.add(
             FieldErrorKind::TooLong,
             field,
             String::new(),
@@ -552,7 +548,7 @@ impl FieldErrors {
     }
 
     pub fn too_many(&mut self, field: impl fmt::Display, actual: usize, max: usize) {
-        self.push(
+        self.add(
             FieldErrorKind::TooMany,
             field,
             actual.to_string(),

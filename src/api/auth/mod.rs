@@ -35,7 +35,7 @@ pub fn check(api: &ApiServer, request: &mut Request) -> Result<(), Status> {
     api.authorizer().require(api, &request.user, &attributes)?;
     // WebSockets begin with a GET, and running something takes more than the right to read
     // (`AuthorizePodWebsocketUpgradeCreatePermission`).
-    if attributes.verb == "get" && CONNECTING.contains(&attributes.full_resource().as_str()) {
+    if attributes.verb == "get" && attributes.resource == "pods" && CONNECTING.contains(&attributes.subresource) {
         let attributes = Attributes {
             verb: "create",
             ..attributes
@@ -45,8 +45,8 @@ pub fn check(api: &ApiServer, request: &mut Request) -> Result<(), Status> {
     Ok(())
 }
 
-/// What opens a connection into a pod.
-const CONNECTING: [&str; 3] = ["pods/attach", "pods/exec", "pods/portforward"];
+/// The subresources that open a connection into a pod.
+const CONNECTING: [&str; 3] = ["attach", "exec", "portforward"];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Sets of `PolicyRule`s: broken down, put together, compared. The API server uses them against
 //! escalation, kubectl to list and to reconcile.
 
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// A rule of a role.
@@ -54,8 +55,21 @@ impl PolicyRule {
         )
     }
 
-    /// The text that `kubectl auth can-i --list` sorts by: protobuf's.
-    pub fn sort_text(&self) -> String {
+    /// `deployments.apps/scale`: the resource of a rule that was broken down; nothing of one about paths.
+    fn shown_resource(&self) -> String {
+        let resource = self.resources.first().map_or("", String::as_str);
+        let (name, sub) = resource.split_once('/').unwrap_or((resource, ""));
+        let mut shown = name.to_owned();
+        for (sign, part) in [(".", self.groups.first().map_or("", String::as_str)), ("/", sub)] {
+            if !part.is_empty() {
+                shown = shown + sign + part;
+            }
+        }
+        shown
+    }
+
+    /// The text that [`rows`] are sorted by: protobuf's.
+    fn sort_text(&self) -> String {
         let [verbs, groups, resources, names, urls] = self.texts();
         format!(
             "&PolicyRule{{Verbs:{verbs},APIGroups:{groups},Resources:{resources},ResourceNames:{names},NonResourceURLs:{urls},}}"
@@ -151,6 +165,18 @@ impl PolicyRule {
 pub fn uncovered(held: &[PolicyRule], wanted: &[PolicyRule]) -> Vec<PolicyRule> {
     let all = wanted.iter().flat_map(PolicyRule::break_down);
     all.filter(|w| !held.iter().any(|h| h.covers(w))).collect()
+}
+
+/// The rows of `kubectl auth can-i --list` and of `kubectl describe role`: a resource or path each, with what may be
+/// done to it. The cells are resource, paths, names and verbs.
+pub fn rows<'a>(rules: impl IntoIterator<Item = &'a Value>) -> Vec<[String; 4]> {
+    let all = rules
+        .into_iter()
+        .flat_map(|rule| PolicyRule::from_value(rule).break_down());
+    let mut all = compact(all.collect());
+    all.arrange_by_key(PolicyRule::sort_text);
+    let row = |r: &PolicyRule| [r.shown_resource(), words(&r.urls), words(&r.names), words(&r.verbs)];
+    all.iter().map(row).collect()
 }
 
 /// Joins the verbs of rules that are about one and the same resource (and name).

@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use super::check::is_type;
 use super::parse::{Ast, Macro, Node};
-use super::types::{field, field_type, metadata_schema};
+use super::types::{field, metadata_schema, of_schema};
 use super::value::{List, ListKind, Val, timestamp};
 use crate::api::custom::openapi::{parse_duration, pattern};
+use crate::api::names::parse_cidr;
 use crate::api::quantity::Quantity;
 use crate::flat::{Arrange, FlatMap};
 use crate::limits;
@@ -284,7 +285,7 @@ fn member(value: &Val, name: &str) -> Result<Option<Val>> {
             let Some((key, property)) = field(schema, name) else {
                 return fail(format!("no such key: {name}"));
             };
-            if field_type(schema, *whole, name).is_none() || !value.has(key) {
+            if of_schema(property, false).is_none() || !value.has(key) {
                 return Ok(None);
             }
             Ok(Some(Val::of(value.get(key), property, false)))
@@ -408,12 +409,6 @@ fn clock(name: &str, nanos: i128) -> Option<i64> {
     })
 }
 
-fn cidr(s: &str) -> Option<(IpAddr, u8)> {
-    let (ip, bits) = s.split_once('/')?;
-    let (ip, bits): (IpAddr, u8) = (ip.parse().ok()?, bits.parse().ok()?);
-    (bits <= if ip.is_ipv4() { 32 } else { 128 }).then_some((ip, bits))
-}
-
 /// An address as a number, with as many bits as its kind has.
 fn bits_of(ip: IpAddr) -> (u128, u32) {
     match ip {
@@ -530,13 +525,13 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         (".family", [Val::Ip(ip)]) => Ok(Val::Int(if ip.is_ipv4() { 4 } else { 6 })),
         (".isLoopback", [Val::Ip(ip)]) => yes(ip.is_loopback()),
         (".isUnspecified", [Val::Ip(ip)]) => yes(ip.is_unspecified()),
-        ("cidr", [Val::Str(s)]) => match cidr(s) {
+        ("cidr", [Val::Str(s)]) => match parse_cidr(s) {
             Some((ip, bits)) => Ok(Val::Cidr(ip, bits)),
             None => fail(format!(
                 "network address parse error during conversion from string: netip.ParsePrefix({s:?}): no '/'"
             )),
         },
-        ("isCIDR", [Val::Str(s)]) => yes(cidr(s).is_some()),
+        ("isCIDR", [Val::Str(s)]) => yes(parse_cidr(s).is_some()),
         (".containsIP", [Val::Cidr(net, bits), other]) => match other {
             Val::Ip(ip) => yes(contains((*net, *bits), *ip)),
             Val::Str(s) => yes(s.parse().is_ok_and(|ip| contains((*net, *bits), ip))),
@@ -545,7 +540,7 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         (".containsCIDR", [Val::Cidr(net, bits), other]) => {
             let inner = match other {
                 Val::Cidr(ip, bits) => Some((*ip, *bits)),
-                Val::Str(s) => cidr(s),
+                Val::Str(s) => parse_cidr(s),
                 _ => None,
             };
             yes(inner.is_some_and(|(ip, n)| n >= *bits && contains((*net, *bits), ip)))

@@ -1,5 +1,6 @@
-//! The Common Expression Language, as far as the rules of custom resources use it: expressions are
-//! parsed, checked against the types of a schema, and run. Errors are cel-go's, with its places.
+//! The Common Expression Language, as far as the rules of custom resources and admission policies use it:
+//! expressions are parsed, checked against the types of their variables, and run. Errors are cel-go's, with
+//! its places.
 //!
 //! Our own and no crate: those on crates.io have no type checker, which finds what a rule gets wrong
 //! when its definition is made, and bring a generated parser that is larger than all of this.

@@ -802,6 +802,17 @@ fn global(at: usize, name: String, args: Vec<Ast>) -> Result<Ast, Issue> {
     Ok(call(at, &name, args))
 }
 
+/// The name that an argument of the macro at `at` is, to be its variable.
+fn simple_name(at: usize, argument: Option<Ast>) -> Result<String, Issue> {
+    match argument {
+        Some(Ast {
+            node: Node::Ident(name),
+            ..
+        }) => Ok(name),
+        other => Err(issue(other.map_or(at, |o| o.at), "argument must be a simple name")),
+    }
+}
+
 /// A method's call, or one of the macros over lists and maps.
 fn method(at: usize, target: Ast, name: String, args: Vec<Ast>) -> Result<Ast, Issue> {
     let kind = match (name.as_str(), args.len()) {
@@ -823,35 +834,10 @@ fn method(at: usize, target: Ast, name: String, args: Vec<Ast>) -> Result<Ast, I
         ));
     };
     let mut args = args.into_iter();
-    let mut variable = || match args.next() {
-        Some(Ast {
-            node: Node::Ident(name),
-            ..
-        }) => Ok(name),
-        other => Err(Issue {
-            at: other.map_or(at, |o| o.at),
-            message: "argument must be a simple name".into(),
-        }),
-    };
-    let first = variable()?;
+    let first = simple_name(at, args.next())?;
     let rest = args.len();
     let two = rest == 2 && kind != Macro::Map;
-    let second = if two {
-        match args.next() {
-            Some(Ast {
-                node: Node::Ident(name),
-                ..
-            }) => Some(name),
-            other => {
-                return Err(Issue {
-                    at: other.map_or(at, |o| o.at),
-                    message: "argument must be a simple name".into(),
-                });
-            }
-        }
-    } else {
-        None
-    };
+    let second = if two { Some(simple_name(at, args.next())?) } else { None };
     let filter = if rest == 2 && kind == Macro::Map {
         args.next().map(Box::new)
     } else {

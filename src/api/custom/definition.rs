@@ -4,7 +4,7 @@
 use super::structural::{self, EMBEDDED, INT_OR_STRING, PRESERVE};
 use super::{condition, openapi};
 use crate::api::names;
-use crate::api::object::Object;
+use crate::api::object::{Object, set_condition};
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::flat::{Arrange, FlatSet};
@@ -99,7 +99,7 @@ impl Strategy for DefinitionRules {
         let now = object.at(&["metadata", "deletionTimestamp"]).clone();
         object.remove(&["metadata", "deletionGracePeriodSeconds"]);
         set_condition(
-            object,
+            object.at_mut(&["status"]),
             "Terminating",
             true,
             "InstanceDeletionPending",
@@ -135,26 +135,6 @@ impl Strategy for DefinitionRules {
             );
         }
         warnings
-    }
-}
-
-/// Sets a condition of a definition's status; its time moves with its status.
-pub fn set_condition(object: &mut Value, kind: &str, holds: bool, reason: &str, message: &str, now: impl Into<Value>) {
-    let status = if holds { "True" } else { "False" };
-    let new = obj! {
-        "lastTransitionTime": now.into(), "message": message, "reason": reason, "status": status, "type": kind,
-    };
-    let conditions = object.at_mut(&["status", "conditions"]).list_mut();
-    match conditions.iter_mut().find(|c| c.get("type").str() == kind) {
-        None => conditions.push(new),
-        Some(present) => {
-            if present.get("status").str() != status {
-                *present = new;
-            } else {
-                present.set(&["reason"], reason);
-                present.set(&["message"], message);
-            }
-        }
     }
 }
 
@@ -722,15 +702,13 @@ fn validate_schema(schema: &Value, status: bool, at: &str, errors: &mut FieldErr
         defaults(schema, &root, true, errors);
         sound = errors.0.len() == before;
     }
-    let mut found = Checked::default();
+    let before = errors.0.len();
     let place = Place {
         root: true,
         ..Place::default()
     };
-    check(schema, &root, &place, &mut found);
-    let clean = found.schema.is_empty();
-    errors.0.append(&mut found.schema.0);
-    if sound && clean {
+    check(schema, &root, &place, errors);
+    if sound && errors.0.len() == before {
         super::rules::validate_rules(schema, &root, errors);
     }
 }
@@ -1004,11 +982,6 @@ fn defaults(schema: &Value, at: &str, whole: bool, errors: &mut FieldErrors) {
     }
 }
 
-#[derive(Default)]
-struct Checked {
-    schema: FieldErrors,
-}
-
 /// Where a schema stands.
 #[derive(Clone, Default)]
 struct Place {
@@ -1021,11 +994,10 @@ struct Place {
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
 
 /// `ValidateCustomResourceDefinitionOpenAPISchema`, without the rules in CEL.
-fn check(schema: &Value, at: &str, place: &Place, found: &mut Checked) {
+fn check(schema: &Value, at: &str, place: &Place, errors: &mut FieldErrors) {
     if schema.as_map().is_none() {
         return;
     }
-    let errors = &mut found.schema;
     let kind = schema.get("type");
     if !kind.is_empty() && !TYPES.contains(&kind.str()) {
         errors.not_supported(format!("{at}.type"), kind, &TYPES);
@@ -1081,7 +1053,7 @@ fn check(schema: &Value, at: &str, place: &Place, found: &mut Checked) {
         if place.inside_meta {
             inner.no_defaults = Some("inside additionalProperties applying to object metadata".into());
         }
-        check(additional, &format!("{at}.additionalProperties"), &inner, found);
+        check(additional, &format!("{at}.additionalProperties"), &inner, errors);
     }
     for (key, property) in properties.entries() {
         let mut inner = Place {
@@ -1095,20 +1067,19 @@ fn check(schema: &Value, at: &str, place: &Place, found: &mut Checked) {
                 inner.no_defaults = Some(format!("in top-level {key}"));
             }
         }
-        check(property, &format!("{at}.properties[{key}]"), &inner, found);
+        check(property, &format!("{at}.properties[{key}]"), &inner, errors);
     }
     let inner = Place {
         root: false,
         ..place.clone()
     };
-    check(schema.get("not"), &format!("{at}.not"), &inner, found);
+    check(schema.get("not"), &format!("{at}.not"), &inner, errors);
     for field in ["allOf", "oneOf", "anyOf"] {
         for (i, one) in schema.get(field).items().iter().enumerate() {
-            check(one, &format!("{at}.{field}[{i}]"), &inner, found);
+            check(one, &format!("{at}.{field}[{i}]"), &inner, errors);
         }
     }
-    check(schema.get("items"), &format!("{at}.items"), &inner, found);
-    let errors = &mut found.schema;
+    check(schema.get("items"), &format!("{at}.items"), &inner, errors);
     if schema.get(PRESERVE) == &Value::Bool(false) {
         errors.invalid(format!("{at}.{PRESERVE}"), &false.into(), "must be true or undefined");
     }

@@ -17,7 +17,7 @@ use super::strategy::{Context, Strategy};
 use super::{Status, names, table};
 use crate::flat::Arrange;
 use crate::sim::Time;
-use crate::value::{Value, base64, gofmt, gojson, intern, sha256};
+use crate::value::{Value, base64, gofmt, gojson, intern};
 use rules::Rules;
 
 /// The shelf of the definitions.
@@ -202,11 +202,6 @@ impl CustomVersion {
         } else {
             rules.validate(value, &self.schema, "", old, errors);
         }
-    }
-
-    /// The names of the fields that field selectors may name.
-    pub fn selectable_fields(&self) -> &[String] {
-        &self.selectable
     }
 }
 
@@ -418,7 +413,7 @@ pub fn served(definitions: &[Object], present: &[Rc<Resource>]) -> Vec<Rc<Resour
         }
     }
     // The groups by name, in each the versions by what they promise, in each the resources by name.
-    found.sort_by(|a, b| {
+    found.arrange_by(|a, b| {
         (&a.group, version_order(&a.version), &a.name).cmp(&(&b.group, version_order(&b.version), &b.name))
     });
     found
@@ -458,11 +453,8 @@ pub fn version_order(version: &str) -> (u8, std::cmp::Reverse<(u64, u64)>, Strin
 
 /// `discovery.StorageVersionHash`.
 fn storage_version_hash(group: &str, version: &str, kind: &str) -> Rc<str> {
-    let hex = sha256::hex(format!("{group}/{version}, Kind={kind}").as_bytes());
-    let bytes: Vec<u8> = (0..8)
-        .filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok())
-        .collect();
-    base64::encode(bytes).into()
+    let hash = hmac_sha256::Hash::hash(format!("{group}/{version}, Kind={kind}").as_bytes());
+    base64::encode(hash.get(..8).unwrap_or_default()).into()
 }
 
 fn resources(definition: &Object) -> Vec<Rc<Resource>> {

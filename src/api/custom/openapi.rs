@@ -254,12 +254,7 @@ pub fn has_format(text: &str, format: &str) -> bool {
     match format {
         "bsonobjectid" => text.len() == 24 && hex(text),
         "byte" => base64::decode(text).is_some(),
-        "cidr" => text.split_once('/').is_some_and(|(address, bits)| {
-            let most = if address.contains(':') { 128 } else { 32 };
-            digits(bits)
-                && bits.parse::<u32>().is_ok_and(|b| b <= most)
-                && (address.parse::<Ipv4Addr>().is_ok() || address.parse::<Ipv6Addr>().is_ok())
-        }),
+        "cidr" => crate::api::names::parse_cidr(text).is_some() && text.rsplit('/').next().is_some_and(digits),
         "date" => text.len() == 10 && Time::parse(&format!("{text}T00:00:00Z")).is_some(),
         "date-time" | "datetime" => Time::parse(text).is_some(),
         "duration" => {

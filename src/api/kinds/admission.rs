@@ -6,9 +6,8 @@ use super::{edit, edit_items, set_default, set_default_zero, workload};
 use crate::api::admission::policies;
 use crate::api::cel::{self, Type};
 use crate::api::names;
-use crate::api::object::Object;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
 use crate::value::Value;
 
 fn constraint_defaults(constraints: &mut Value) {
@@ -171,7 +170,7 @@ fn param_kind(spec: &Value, errors: &mut FieldErrors) {
     }
 }
 
-/// Both kinds of policies, and their bindings.
+/// Both kinds of policies: those that validate and those that mutate.
 pub struct PolicyRules;
 
 impl Strategy for PolicyRules {
@@ -184,11 +183,6 @@ impl Strategy for PolicyRules {
                 set_default(spec, "reinvocationPolicy", "Never");
             }
         });
-    }
-
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        object.remove(&["status"]);
-        Ok(())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -417,10 +411,6 @@ impl Strategy for WebhookRules {
                 errors.duplicate(format!("{at}.name"), name);
             }
         }
-    }
-
-    fn validate_changed(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
-        self.validate(new, errors);
     }
 
     fn has_generation(&self) -> bool {

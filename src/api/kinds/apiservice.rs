@@ -1,4 +1,4 @@
-//! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their rows.
+//! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their defaults, rules and rows.
 
 use super::resources::{self, Holder};
 use super::{age_cell, edit, edit_at, pod_validation, set_default, set_default_zero};

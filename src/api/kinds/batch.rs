@@ -1,8 +1,8 @@
 //! Jobs and CronJobs.
 
 use super::{
-    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, or_none, pod_spec, pod_warnings,
-    set_default, set_default_zero, workload,
+    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, or_none, pod_spec, set_default,
+    set_default_zero, workload,
 };
 use crate::api::cron;
 use crate::api::object::Object;
@@ -43,6 +43,17 @@ fn job_defaults(spec: &mut Value) {
     set_default_zero(spec, "podReplacementPolicy", replacement);
 }
 
+/// The labels by which a Job knows its pods.
+fn own_labels(job: &Value) -> [(&'static str, Value); 4] {
+    let (uid, name) = (job.at(&["metadata", "uid"]), job.at(&["metadata", "name"]));
+    [
+        ("batch.kubernetes.io/controller-uid", uid.clone()),
+        ("batch.kubernetes.io/job-name", name.clone()),
+        ("controller-uid", uid.clone()),
+        ("job-name", name.clone()),
+    ]
+}
+
 impl Strategy for JobRules {
     fn defaults(&self, object: &mut Value) {
         set_default(object, "spec", Value::map());
@@ -56,18 +67,11 @@ impl Strategy for JobRules {
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, Value::map());
         if !object.bool_at(&["spec", "manualSelector"]) {
-            let uid = object.at(&["metadata", "uid"]).clone();
-            let name = object.at(&["metadata", "name"]).clone();
-            let labels = [
-                ("batch.kubernetes.io/controller-uid", &uid),
-                ("batch.kubernetes.io/job-name", &name),
-                ("controller-uid", &uid),
-                ("job-name", &name),
-            ];
-            for (key, value) in labels {
-                object.set(&["spec", "template", "metadata", "labels", key], value.clone());
+            for (key, value) in own_labels(object) {
+                object.set(&["spec", "template", "metadata", "labels", key], value);
             }
             if object.at(&["spec", "selector"]).is_null() {
+                let uid = object.at(&["metadata", "uid"]).clone();
                 object.set(
                     &["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"],
                     uid,
@@ -80,17 +84,10 @@ impl Strategy for JobRules {
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let (spec, selector) = (object.get("spec"), object.at(&["spec", "selector"]));
-        let own = |label: &str| {
-            crate::obj! {
-                "batch.kubernetes.io/controller-uid": object.at(&["metadata", "uid"]).clone(),
-                "batch.kubernetes.io/job-name": label,
-                "controller-uid": object.at(&["metadata", "uid"]).clone(),
-                "job-name": label,
-            }
-        };
+        let own: Value = own_labels(object).into_iter().collect();
         let generated = Selector::from_label_selector(selector);
         let manual = spec.bool_at(&["manualSelector"]);
-        if !manual && !selector.is_null() && !generated.matches(&own(object.str_at(&["metadata", "name"]))) {
+        if !manual && !selector.is_null() && !generated.matches(&own) {
             errors.invalid("spec.selector", selector, "`selector` not auto-generated");
         }
         job_spec(spec, errors);
@@ -475,12 +472,7 @@ impl Strategy for CronJobRules {
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {
-        let mut all: Vec<String> = pod_warnings::name_of_pods(object, "Pod names and hostnames")
-            .into_iter()
-            .collect();
-        let template = object.at(&["spec", "jobTemplate", "spec", "template"]);
-        all.extend(pod_warnings::of(template, Some("spec.jobTemplate.spec.template")));
-        all
+        workload::warnings_at(object, &["spec", "jobTemplate", "spec", "template"])
     }
 
     fn has_generation(&self) -> bool {

@@ -66,8 +66,8 @@ pub fn has(object: &Object, kind: &str) -> bool {
 
 /// `Approved,Issued`, as the table and `kubectl describe` say it.
 pub fn state(object: &Value) -> String {
-    let conditions = object.at(&["status", "conditions"]).items();
-    let has = |kind: &str| conditions.iter().any(|c| c.get("type").str() == kind);
+    let conditions = object.at(&["status", "conditions"]);
+    let has = |kind: &str| !of_type(conditions, kind).is_empty();
     let mut out = String::from(if has(DENIED) {
         DENIED
     } else if has(APPROVED) {
@@ -84,14 +84,25 @@ pub fn state(object: &Value) -> String {
     out
 }
 
-fn of_type<'a>(conditions: &'a Value, kind: &'a str) -> Vec<&'a Value> {
+/// The conditions of one type.
+pub fn of_type<'a>(conditions: &'a Value, kind: &'a str) -> Vec<&'a Value> {
     let all = conditions.items().iter();
     all.filter(|c| c.get("type").str() == kind).collect()
 }
 
+const SIGNER_NAME: &str = "spec.signerName";
+
+/// Checks the labels of a signer's domain or path. The first that is wrong says all that is wrong with it.
+fn signer_labels(part: &str, check: fn(&str) -> Result<(), names::Broken>, errors: &mut FieldErrors) {
+    let broken = part.split('.').find_map(|l| check(l).err().map(|b| (l, b)));
+    for (label, why) in broken.iter().flat_map(|(l, b)| b.0.iter().map(move |why| (l, why))) {
+        errors.invalid(SIGNER_NAME, &part.into(), format!("validating label {label:?}: {why}"));
+    }
+}
+
 /// The form `example.com/signer-name`.
 fn signer_name(name: &str, errors: &mut FieldErrors) {
-    let field = "spec.signerName";
+    let field = SIGNER_NAME;
     let segments: Vec<&str> = name.split('/').collect();
     let [domain, path] = segments.as_slice() else {
         let why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
@@ -101,25 +112,12 @@ fn signer_name(name: &str, errors: &mut FieldErrors) {
     if domain.len() > 253 {
         errors.too_long(field, 253);
     }
-    let labels: Vec<&str> = domain.split('.').collect();
-    // The first label that is wrong says all that is wrong with it.
-    let broken = labels
-        .iter()
-        .find_map(|l| names::dns1123_label(l).err().map(|b| (l, b)));
-    for (label, why) in broken.iter().flat_map(|(l, b)| b.0.iter().map(move |why| (l, why))) {
-        errors.invalid(field, &(*domain).into(), format!("validating label {label:?}: {why}"));
-    }
-    if labels.len() < 2 {
+    signer_labels(domain, names::dns1123_label, errors);
+    if domain.split('.').count() < 2 {
         let why = "should be a domain with at least two segments separated by dots";
         errors.invalid(field, &(*domain).into(), why);
     }
-    // The first label that is wrong says all that is wrong with it.
-    let broken = path
-        .split('.')
-        .find_map(|l| names::dns1123_subdomain(l).err().map(|b| (l, b)));
-    for (label, why) in broken.iter().flat_map(|(l, b)| b.0.iter().map(move |why| (l, why))) {
-        errors.invalid(field, &(*path).into(), format!("validating label {label:?}: {why}"));
-    }
+    signer_labels(path, names::dns1123_subdomain, errors);
     if name.len() > 571 {
         errors.too_long(field, 571);
     }

@@ -98,7 +98,8 @@ impl Strategy for EventRules {
     }
 
     fn field(&self, object: &Object, field: &str) -> Option<String> {
-        let value = &convert(object.value(), CORE);
+        // Events are kept in the core version, and are selected as they are kept.
+        let value = object.value();
         let renamed = match (self, field.strip_prefix("regarding."), field) {
             (EventRules::Core, ..) => None,
             (_, Some(part), _) => Some(format!("involvedObject.{part}")),

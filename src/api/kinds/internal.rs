@@ -100,7 +100,8 @@ pub fn outer_name(name: &str) -> String {
     }
 }
 
-fn dump(value: &Value, ty: &str) -> Dump {
+/// A value as one of the structs, by its name, or as another type that a field can have.
+pub(crate) fn named(value: &Value, ty: &str) -> Dump {
     let text = |v: &Value| Dump::Text(gojson::compact(v, false));
     match ty {
         "s" => Dump::Text(gojson::compact(&Value::from(value.str()), false)),
@@ -113,7 +114,7 @@ fn dump(value: &Value, ty: &str) -> Dump {
             if let Some(inner) = ty.strip_prefix('[') {
                 let inner = inner.trim_end_matches(']');
                 return match value.as_list() {
-                    Some(items) => Dump::List(items.iter().map(|v| dump(v, inner)).collect()),
+                    Some(items) => Dump::List(items.iter().map(|v| named(v, inner)).collect()),
                     None => Dump::Text("null".into()),
                 };
             }
@@ -131,7 +132,7 @@ fn dump(value: &Value, ty: &str) -> Dump {
             let fields = line.split(' ').skip(1).filter_map(|f| f.split_once(':'));
             Dump::Fields(
                 fields
-                    .map(|(go, ty)| (go.to_owned(), dump(value.get(&outer_name(go)), ty)))
+                    .map(|(go, ty)| (go.to_owned(), named(value.get(&outer_name(go)), ty)))
                     .collect(),
             )
         }
@@ -147,14 +148,9 @@ pub(crate) fn natural(value: &Value) -> Dump {
     }
 }
 
-/// One of the structs by its name.
-pub(crate) fn named(value: &Value, ty: &str) -> Dump {
-    dump(value, ty)
-}
-
 /// A claim's spec.
 pub(crate) fn claim_spec(spec: &Value) -> Dump {
-    dump(spec, "ClaimSpec")
+    named(spec, "ClaimSpec")
 }
 
 /// A pod spec.
@@ -173,7 +169,7 @@ pub(crate) fn pod_spec(spec: &Value) -> Dump {
             spec.set(&["securityContext", field], value);
         }
     }
-    dump(&spec, "PodSpec")
+    named(&spec, "PodSpec")
 }
 
 /// A pod template.

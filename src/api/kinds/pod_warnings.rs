@@ -88,11 +88,15 @@ pub(crate) fn name_of_pods(object: &Value, whose: &str) -> Option<String> {
     ))
 }
 
-/// A size that is no whole number of bytes.
-pub(crate) fn fractional(amount: &Value, field: &str) -> Option<String> {
+/// A size that is no whole number of bytes. Nearly none is, so the field's path is made only for one that is.
+pub(crate) fn fractional(amount: &Value, field: impl FnOnce() -> String) -> Option<String> {
+    if amount.is_null() {
+        return None;
+    }
     (Quantity::parse_or_zero(amount.str()).milli_value() % 1000 != 0).then(|| {
         format!(
-            "{field}: fractional byte value {:?} is invalid, must be an integer",
+            "{}: fractional byte value {:?} is invalid, must be an integer",
+            field(),
             amount.str()
         )
     })
@@ -127,10 +131,11 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
             "requests",
             "storage",
         ];
-        let here = at(&format!(
-            "spec.volumes[{i}].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]"
-        ));
-        all.extend(fractional(volume.at(&size), &here));
+        all.extend(fractional(volume.at(&size), || {
+            at(&format!(
+                "spec.volumes[{i}].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]"
+            ))
+        }));
     }
     repeated(spec, "hostAliases", "ip", &at("spec"), &mut all);
     repeated(spec, "imagePullSecrets", "name", &at("spec"), &mut all);
@@ -143,8 +148,8 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
         }
     }
     for name in ["memory", "ephemeral-storage"] {
-        let here = at(&format!("spec.overhead[{name}]"));
-        all.extend(fractional(spec.at(&["overhead", name]), &here));
+        let amount = spec.at(&["overhead", name]);
+        all.extend(fractional(amount, || at(&format!("spec.overhead[{name}]"))));
     }
     let seccomp = "seccomp.security.alpha.kubernetes.io/pod";
     let without = |holder: &Value| holder.at(&["securityContext", "seccompProfile"]).is_null();
@@ -165,8 +170,8 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
         }
         for name in ["memory", "ephemeral-storage"] {
             for list in ["limits", "requests"] {
-                let field = format!("{here}.resources.{list}[{name}]");
-                all.extend(fractional(c.at(&["resources", list, name]), &field));
+                let amount = c.at(&["resources", list, name]);
+                all.extend(fractional(amount, || format!("{here}.resources.{list}[{name}]")));
             }
         }
         environment(c, here, &mut all);

@@ -30,7 +30,7 @@ impl Strategy for ResourceQuotaRules {
         let scopes = spec.get("scopes");
         let mut all = Vec::new();
         for scope in scopes.items() {
-            check_scope(scope.str(), spec, "spec.scopes", scopes, scope, errors);
+            check_scope(scope.str(), spec, "spec.scopes", scopes, errors);
             all.push(scope.str());
         }
         conflicting(&all, scopes, "spec.scopes", errors);
@@ -41,7 +41,7 @@ impl Strategy for ResourceQuotaRules {
             let (scope, operator, values) = (e.get("scopeName"), e.get("operator"), e.get("values"));
             let at = format!("{field}.scopeName");
             if SCOPES.contains(&scope.str()) {
-                check_scope(scope.str(), spec, field, selector, scope, errors);
+                check_scope(scope.str(), spec, field, selector, errors);
             } else {
                 errors.invalid(at, scope, "unsupported scope");
             }
@@ -113,9 +113,8 @@ const SCOPES: [&str; 7] = [
 ];
 
 /// Whether a scope is one, and has a meaning for each of the resources that the quota limits.
-fn check_scope(scope: &str, spec: &Value, field: &str, bad: &Value, own: &Value, errors: &mut FieldErrors) {
+fn check_scope(scope: &str, spec: &Value, field: &str, bad: &Value, errors: &mut FieldErrors) {
     if !SCOPES.contains(&scope) {
-        let bad = if field == "spec.scopes" { bad } else { own };
         errors.invalid(field, bad, "unsupported scope");
     }
     for (name, _) in spec.get("hard").entries() {

@@ -353,8 +353,7 @@ impl ServiceRules {
     fn allocate(&self, object: &mut Value, old: Option<&Object>, cx: &Context) -> Result<(), Status> {
         let mut errors = FieldErrors::default();
         let own = object.at(&["metadata", "uid"]).clone();
-        let mut addresses = FlatSet::new();
-        let mut node_ports = FlatSet::new();
+        let (mut addresses, mut node_ports) = (Vec::new(), Vec::new());
         cx.api.store().each("services", "", |other| {
             if other.metadata().get("uid") == &own {
                 return;
@@ -375,6 +374,8 @@ impl ServiceRules {
                     .map(|n| ("TCP".to_owned(), n)),
             );
         });
+        let addresses: FlatSet<u32> = addresses.into_iter().collect();
+        let mut node_ports: Taken = node_ports.into_iter().collect();
         families(object, &mut errors);
         if takes_cluster_ip(object) && errors.is_empty() {
             cluster_ip(object, &addresses, &mut errors, cx);

@@ -220,7 +220,8 @@ impl Strategy for PersistentVolumeRules {
             all.push("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.".into());
         }
         let size = object.at(&["spec", "capacity", "storage"]);
-        all.extend(pod_warnings::fractional(size, "spec.capacity[storage]"));
+        let field = || "spec.capacity[storage]".to_owned();
+        all.extend(pod_warnings::fractional(size, field));
         all
     }
 
@@ -312,7 +313,7 @@ impl Strategy for PersistentVolumeClaimRules {
 
     fn warnings(&self, object: &Value) -> Vec<String> {
         let size = object.at(&["spec", "resources", "requests", "storage"]);
-        let field = "spec.resources.requests[storage]";
+        let field = || "spec.resources.requests[storage]".to_owned();
         pod_warnings::fractional(size, field).into_iter().collect()
     }
 

@@ -73,14 +73,16 @@ pub(crate) fn validate_template(template: &Value, field: &str, errors: &mut Fiel
 
 /// What a workload's template is warned of, and its name, which its pods get.
 pub(crate) fn warnings(object: &Value) -> Vec<String> {
+    warnings_at(object, &["spec", "template"])
+}
+
+/// The same of one whose template is at another path.
+pub(crate) fn warnings_at(object: &Value, path: &[&str]) -> Vec<String> {
     let mut all = Vec::new();
     if !matches!(object.str_at(&["kind"]), "DaemonSet" | "StatefulSet") {
         all.extend(pod_warnings::name_of_pods(object, "Pod names and hostnames"));
     }
-    all.extend(pod_warnings::of(
-        object.at(&["spec", "template"]),
-        Some("spec.template"),
-    ));
+    all.extend(pod_warnings::of(object.at(path), Some(&path.join("."))));
     all
 }
 
