@@ -129,6 +129,11 @@ impl Watch {
         }
     }
 
+    /// What is watched.
+    pub fn resource(&self) -> &Rc<Resource> {
+        &self.filter.resource
+    }
+
     /// The revision up to which changes were read.
     pub fn revision(&self) -> u64 {
         self.revision

@@ -4,8 +4,8 @@ use super::builder::{self, Info, Select};
 use super::command::{Cmd, DryRun, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::get::{raw_request, raw_text};
 use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR};
+use super::raw;
 use crate::api::{Body, Method, Payload, Request, WatchEvent};
 use crate::sim::timeout;
 use crate::value::Value;
@@ -177,10 +177,9 @@ impl Deletion {
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let raw = cmd.flags.str("raw");
     if !raw.is_empty() {
-        let mut request: Request = raw_request(Method::Delete, raw);
+        let mut request = raw::request(Method::Delete, raw);
         request.body = Body::None;
-        cmd.out(raw_text(cmd.send(request).await?).await?);
-        return Ok(());
+        return raw::send(cmd, request).await;
     }
     let deletion = Deletion::of(cmd)?;
     let select = Select::of(cmd);

@@ -11,11 +11,11 @@ use super::options::{ALL_NAMESPACES, CHUNK, FIELD_SELECTOR, FILES, NO_HEADERS, S
 use super::output::{self, PRINT, Printer};
 use super::print::TabWriter;
 use super::print::sort;
+use super::raw;
 use crate::api::client::item;
-use crate::api::{Object, Payload, Request, Resource, Status, WatchEvent, table};
-use crate::net::{HttpResponse, Parsed};
+use crate::api::{Method, Object, Payload, Request, Resource, WatchEvent, table};
 use crate::obj;
-use crate::value::{Value, gofmt, gojson};
+use crate::value::{Value, gofmt};
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -144,77 +144,7 @@ async fn get_raw(cmd: &Cmd, raw: &str) -> Result<(), Error> {
             "--raw may not be specified with other flags that filter the server request or alter the output",
         ));
     }
-    let text = raw_text(cmd.send(raw_request(crate::api::Method::Get, raw)).await?).await?;
-    cmd.out(text);
-    Ok(())
-}
-
-/// A request of a path that a user typed, with its query.
-pub fn raw_request(method: crate::api::Method, raw: &str) -> Request {
-    let (path, query) = raw.split_once('?').unwrap_or((raw, ""));
-    let mut request = Request::new(method, path);
-    for part in query.split('&').filter(|p| !p.is_empty()) {
-        let (k, v) = part.split_once('=').unwrap_or((part, "true"));
-        request.query.push((decode(k), decode(v)));
-    }
-    request
-}
-
-/// Percent-decoding of a query.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(b) = rest.next() {
-        match b {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let hex: String = rest.by_ref().take(2).map(char::from).collect();
-                match u8::from_str_radix(&hex, 16) {
-                    Ok(b) => bytes.push(b),
-                    Err(_) => bytes.extend(format!("%{hex}").bytes()),
-                }
-            }
-            b => bytes.push(b),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// An answer as it comes over the wire.
-///
-/// # Errors
-/// Why what a `proxy` path leads to did not answer.
-pub async fn raw_text(response: crate::api::Response) -> Result<String, Error> {
-    Ok(match response.payload {
-        Payload::Text(text) => text,
-        Payload::List(_) | Payload::Object(_) => super::typed::wire(&response.value(), false) + "\n",
-        Payload::Value(v) if v.has("kind") => super::typed::wire(&v, false) + "\n",
-        // A log, and what a proxy path leads to.
-        Payload::Stream(stream) => String::from_utf8_lossy(&stream.read_all().await).into_owned(),
-        Payload::Session(session) => {
-            let bytes = session.stdout.read_all().await;
-            session.exit().await?;
-            let Parsed::Whole(answer, _) = HttpResponse::parse(&bytes) else {
-                return Ok(String::from_utf8_lossy(&bytes).into_owned());
-            };
-            if answer.status >= 400 {
-                let reason = match answer.status {
-                    404 => "NotFound",
-                    503 => "ServiceUnavailable",
-                    500 => "InternalError",
-                    _ => "",
-                };
-                let said = match answer.status {
-                    404 => "the server could not find the requested resource",
-                    503 => "the server is currently unable to handle the request",
-                    _ => "an error on the server has prevented the request from succeeding",
-                };
-                return Err(Error::Status(Status::failure(answer.status, reason, said)));
-            }
-            answer.text()
-        }
-        _ => gojson::compact(&response.value(), true) + "\n",
-    })
+    raw::send(cmd, raw::request(Method::Get, raw)).await
 }
 
 /// The request of one object, or of its subresource.

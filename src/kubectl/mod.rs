@@ -48,6 +48,7 @@ mod podpick;
 mod port_forward;
 pub mod print;
 mod proxy;
+mod raw;
 mod replace;
 mod rollout;
 mod root;

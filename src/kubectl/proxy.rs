@@ -8,8 +8,8 @@ use futures::future::LocalBoxFuture;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::get::raw_request;
 use super::port_forward::{Address, free_port, listen_error};
+use super::raw;
 use super::typed;
 use crate::api::{Body, Client, Method, Payload};
 use crate::net::{HttpRequest, HttpResponse, Listener, Parsed, Protocol};
@@ -298,7 +298,7 @@ async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpResponse 
         "DELETE" => Method::Delete,
         _ => return HttpResponse::new(405, "text/plain; charset=utf-8", "Method Not Allowed\n"),
     };
-    let mut asked = raw_request(method, path);
+    let mut asked = raw::request(method, path);
     let endless = |name: &str| {
         asked
             .query

@@ -5,9 +5,9 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::get::{raw_request, raw_text};
 use super::options::{DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
+use super::raw;
 use crate::api::{Body, Method};
 use crate::sim::timeout;
 use crate::value::Value;
@@ -97,9 +97,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let docs = super::files::read(cmd).await?;
         Error::all(docs.errors)?;
         let body = docs.list.into_iter().next().map_or(Value::Null, |d| d.value);
-        let request = raw_request(Method::Put, raw).body(Body::Value(body));
-        cmd.out(raw_text(cmd.send(request).await?).await?);
-        return Ok(());
+        let request = raw::request(Method::Put, raw).body(Body::Value(body));
+        return raw::send(cmd, request).await;
     }
     let mut report = Report::new(cmd, "replaced")?;
     let write = Write::of(cmd, "kubectl-replace")?;

@@ -14,10 +14,10 @@ use super::builder::{self, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::get::{raw_request, raw_text};
 use super::mapper;
 use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
+use super::raw;
 use crate::api::{Body, Method};
 use crate::value::Value;
 
@@ -104,9 +104,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let docs = super::files::read(cmd).await?;
         Error::all(docs.errors)?;
         let body = docs.list.into_iter().next().map_or(Value::Null, |d| d.value);
-        let request = raw_request(Method::Post, raw).body(Body::Value(body));
-        cmd.out(raw_text(cmd.send(request).await?).await?);
-        return Ok(());
+        let request = raw::request(Method::Post, raw).body(Body::Value(body));
+        return raw::send(cmd, request).await;
     }
     let mut report = Report::new(cmd, "created")?;
     let write = Write::of(cmd, "kubectl-create")?;

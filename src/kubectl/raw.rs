@@ -1,0 +1,142 @@
+//! `--raw`: a request of a path that the user typed, and its answer as it comes over the wire.
+
+use super::command::Cmd;
+use super::error::Error;
+use super::typed::wire;
+use crate::api::{Method, Payload, Request, Response, Session, Status, Watch, WatchEvent};
+use crate::net::{HttpResponse, Parsed};
+use crate::obj;
+use crate::value::{Value, gojson};
+
+/// A request of a path that a user typed, with its query.
+pub fn request(method: Method, raw: &str) -> Request {
+    let (path, query) = raw.split_once('?').unwrap_or((raw, ""));
+    let mut request = Request::new(method, path);
+    for part in query.split('&').filter(|p| !p.is_empty()) {
+        let (k, v) = part.split_once('=').unwrap_or((part, "true"));
+        request.query.push((decode(k), decode(v)));
+    }
+    request
+}
+
+/// Percent-decoding of a query.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(b) = rest.next() {
+        match b {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let hex: String = rest.by_ref().take(2).map(char::from).collect();
+                match u8::from_str_radix(&hex, 16) {
+                    Ok(b) => bytes.push(b),
+                    Err(_) => bytes.extend(format!("%{hex}").bytes()),
+                }
+            }
+            b => bytes.push(b),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Sends a request and writes the answer as it comes: of a watch each event, of a log each piece.
+///
+/// # Errors
+/// The API server's failure, or why what a `proxy` path leads to did not answer.
+pub async fn send(cmd: &Cmd, request: Request) -> Result<(), Error> {
+    match cmd.send(request).await?.payload {
+        Payload::Watch(watch) => events(cmd, *watch).await?,
+        Payload::Stream(stream) => {
+            while let Some(bytes) = stream.read().await {
+                if !cmd.cx.stdout.write(&bytes) {
+                    break;
+                }
+            }
+        }
+        Payload::Session(session) => cmd.out(proxied(session).await?),
+        Payload::Text(text) => cmd.out(text),
+        // A document that is of no kind, such as the version's.
+        Payload::Value(value) if !value.has("kind") => cmd.say(gojson::compact(&value, true)),
+        payload => cmd.say(wire(&Response::new(200, payload).value(), false)),
+    }
+    Ok(())
+}
+
+async fn events(cmd: &Cmd, mut watch: Watch) -> Result<(), Error> {
+    let resource = watch.resource().clone();
+    while let Some(event) = watch.next().await {
+        let object = match &event {
+            WatchEvent::Bookmark(revision) => obj! {
+                "apiVersion": resource.api_version(),
+                "kind": resource.kind.clone(),
+                "metadata": obj! { "resourceVersion": revision.to_string(), "creationTimestamp": Value::Null },
+            },
+            WatchEvent::Error(status) => status.to_value(),
+            other => other.object().map(|o| o.value().clone()).unwrap_or_default(),
+        };
+        let line = format!(
+            "{{\"type\":\"{}\",\"object\":{}}}\n",
+            event.name(),
+            wire(&object, false)
+        );
+        if !cmd.cx.stdout.write(line.as_bytes()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The body of an HTTP answer from what a `proxy` path leads to.
+async fn proxied(session: Session) -> Result<String, Error> {
+    let bytes = session.stdout.read_all().await;
+    session.exit().await?;
+    let Parsed::Whole(answer, _) = HttpResponse::parse(&bytes) else {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    };
+    if answer.status < 400 {
+        return Ok(answer.text());
+    }
+    let (reason, said) = match answer.status {
+        404 => ("NotFound", "the server could not find the requested resource"),
+        503 => (
+            "ServiceUnavailable",
+            "the server is currently unable to handle the request",
+        ),
+        500 => ("InternalError", UNKNOWN),
+        _ => ("", UNKNOWN),
+    };
+    Err(Error::Status(Status::failure(answer.status, reason, said)))
+}
+
+/// What is said of an HTTP status that means nothing more.
+const UNKNOWN: &str = "an error on the server has prevented the request from succeeding";
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::run_in;
+    use crate::world::{Options, World};
+    use expect_test::expect;
+
+    #[test]
+    fn watches_and_logs_come_as_they_are_written() {
+        let world = World::new(&Options::default()).unwrap();
+        let run = |line: &str| run_in(&world, line).0;
+        run("kubectl create cm a; kubectl run talk --image=busybox -- sh -c 'echo one; sleep 3; echo two; sleep 60'");
+        run("kubectl wait pod talk --for=condition=Ready");
+        let shown = run("(sleep 1; kubectl label cm a x=y; kubectl delete cm a) >/dev/null & \
+             kubectl get --raw '/api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=4&allowWatchBookmarks=true&fieldSelector=metadata.name=a' \
+             | sed -E 's/(uid|creationTimestamp|resourceVersion|time)\":\"[^\"]*/\\1\":\"…/g; s/\"managedFields.*/…/'");
+        expect![[r#"
+            {"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…"}}}
+            {"type":"MODIFIED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
+            {"type":"DELETED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
+            {"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"…","creationTimestamp":null}}}
+        "#]].assert_eq(&shown);
+        expect![[r#"
+            one
+            two
+        "#]].assert_eq(&run(
+            "timeout 2 kubectl get --raw '/api/v1/namespaces/default/pods/talk/log?follow=true'",
+        ));
+    }
+}
