@@ -13,7 +13,9 @@ use super::server::ApiServer;
 use super::status::Status;
 use super::store::{Change, ShelfName};
 use super::strategy::Strategy;
+use crate::obj;
 use crate::sim::{Signal, Time, WriteKind, timeout};
+use crate::value::Value;
 
 /// What a watch delivers.
 #[derive(Clone, Debug)]
@@ -44,6 +46,15 @@ impl WatchEvent {
             WatchEvent::Added(o) | WatchEvent::Modified(o) | WatchEvent::Deleted(o) => Some(o),
             _ => None,
         }
+    }
+}
+
+/// The object of a bookmark: one of the resource's kind of which all but the revision is empty.
+pub fn bookmark(resource: &Resource, revision: u64) -> Value {
+    obj! {
+        "apiVersion": resource.api_version(),
+        "kind": resource.kind.clone(),
+        "metadata": obj! { "creationTimestamp": Value::Null, "resourceVersion": revision.to_string() },
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::command::Cmd;
 use super::error::Error;
-use super::typed::wire;
+use super::typed::{wire, wire_event};
+use crate::api::watch;
 use crate::api::{Method, Payload, Request, Response, Session, Status, Watch, WatchEvent};
 use crate::net::{HttpResponse, Parsed};
-use crate::obj;
-use crate::value::{Value, gojson};
+use crate::value::gojson;
 
 /// A request of a path that a user typed, with its query.
 pub fn request(method: Method, raw: &str) -> Request {
@@ -66,20 +66,11 @@ async fn events(cmd: &Cmd, mut watch: Watch) -> Result<(), Error> {
     let resource = watch.resource().clone();
     while let Some(event) = watch.next().await {
         let object = match &event {
-            WatchEvent::Bookmark(revision) => obj! {
-                "apiVersion": resource.api_version(),
-                "kind": resource.kind.clone(),
-                "metadata": obj! { "resourceVersion": revision.to_string(), "creationTimestamp": Value::Null },
-            },
+            WatchEvent::Bookmark(revision) => watch::bookmark(&resource, *revision),
             WatchEvent::Error(status) => status.to_value(),
             other => other.object().map(|o| o.value().clone()).unwrap_or_default(),
         };
-        let line = format!(
-            "{{\"type\":\"{}\",\"object\":{}}}\n",
-            event.name(),
-            wire(&object, false)
-        );
-        if !cmd.cx.stdout.write(line.as_bytes()) {
+        if !cmd.cx.stdout.write(wire_event(event.name(), &object).as_bytes()) {
             break;
         }
     }
@@ -135,7 +126,8 @@ mod tests {
         expect![[r#"
             one
             two
-        "#]].assert_eq(&run(
+        "#]]
+        .assert_eq(&run(
             "timeout 2 kubectl get --raw '/api/v1/namespaces/default/pods/talk/log?follow=true'",
         ));
     }

@@ -182,6 +182,11 @@ pub fn wire(value: &Value, pretty: bool) -> String {
     }
 }
 
+/// An event of a watch as the API server answers it: a line.
+pub fn wire_event(name: &str, object: &Value) -> String {
+    format!("{{\"type\":\"{name}\",\"object\":{}}}\n", wire(object, false))
+}
+
 /// A list as Go's structs hold it: an item has a type of its own only where the list's does not say it.
 fn with_bare_items(list: &Value) -> Value {
     let kind = list.get("kind").str().strip_suffix("List");

@@ -9,7 +9,9 @@ use hyper::body::Bytes;
 use kubetab::api::auth::Impersonation;
 use kubetab::api::request::is_set;
 use kubetab::api::server::Target;
+use kubetab::api::watch;
 use kubetab::api::{Body, Client, Method, Object, Payload, Request, Response, Status, User, Watch, WatchEvent, table};
+use kubetab::kubectl::typed;
 use kubetab::obj;
 use kubetab::value::Value;
 
@@ -236,15 +238,13 @@ impl Events {
     }
 
     fn bookmark(&mut self, revision: u64, ends_initial: bool) -> Value {
-        let mut metadata = obj! { "creationTimestamp": Value::Null, "resourceVersion": revision.to_string() };
+        let mut object = self
+            .target
+            .as_ref()
+            .map_or_else(Value::map, |t| watch::bookmark(&t.resource, revision));
         if ends_initial {
-            metadata.set(&["annotations", "k8s.io/initial-events-end"], "true");
+            object.set(&["metadata", "annotations", "k8s.io/initial-events-end"], "true");
         }
-        let (api_version, kind) = match &self.target {
-            Some(target) => (target.resource.api_version(), target.resource.kind.to_string()),
-            None => (String::new(), String::new()),
-        };
-        let object = obj! { "apiVersion": api_version, "kind": kind, "metadata": metadata };
         let shown = self.shown(&Object::new(object));
         obj! { "object": shown, "type": "BOOKMARK" }
     }
@@ -265,7 +265,7 @@ impl Events {
         match self.style.wanted.format {
             Format::Protobuf => protobuf::encode_event(event).unwrap_or_default(),
             Format::Yaml => format!("---\n{}", negotiate::yaml(event)).into_bytes(),
-            Format::Json => negotiate::json(event, false).into_bytes(),
+            Format::Json => typed::wire_event(event.str_at(&["type"]), event.get("object")).into_bytes(),
         }
     }
 }
