@@ -138,12 +138,11 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     resources.set_or_remove(&["limits"], limits);
     status.set(&["resources"], resources);
     status.set_or_remove(&["allocatedResources"], requests);
-    let uninitialized = !incomplete(worker, pod).is_empty();
     let has_init = !pod.spec().get("initContainers").is_empty();
     let statuses: Vec<Value> = Pod(pod)
         .containers()
         .map(|c| {
-            let waiting = if has_init && uninitialized {
+            let waiting = if has_init {
                 "PodInitializing"
             } else {
                 "ContainerCreating"

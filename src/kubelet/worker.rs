@@ -481,6 +481,8 @@ impl Worker {
             }
             return Next::Wait(next);
         }
+        // The last init container may have ended since: that is told before the containers' images are pulled.
+        self.write_status(false).await;
         for container in Pod(&pod).containers().chain(Pod(&pod).ephemeral_containers()) {
             self.run_container(&pod, container, &mut next).await;
         }

@@ -41,7 +41,7 @@ impl CustomColumns {
         }
         let mut columns = Vec::new();
         for part in spec.split(',') {
-            let Some((header, path)) = part.split_once(':').filter(|(_, p)| !p.contains(':')) else {
+            let Some((header, path)) = part.split_once(':') else {
                 return error(format!(
                     "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
                 ));
@@ -168,6 +168,10 @@ mod tests {
             (
                 "A:.spec.containers[,B:.metadata.name",
                 "A     B\nerror: unterminated array\n",
+            ),
+            (
+                "IMAGE:.spec.containers[?(@.image!=\"redis:7\")].image",
+                "IMAGE\nredis,busybox\nnginx\n",
             ),
             (
                 "",
