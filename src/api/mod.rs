@@ -25,7 +25,7 @@ pub mod patch;
 pub mod placement;
 #[cfg(test)]
 mod properties;
-mod proxy;
+pub mod proxy;
 pub mod quantity;
 pub mod request;
 pub mod resource;

@@ -1,42 +1,31 @@
-//! The subresource `proxy` of pods and services: the API server asks a pod on a client's behalf.
-//! (The real one also proxies to nodes.)
+//! The subresource `proxy`: the API server asks a pod, or a node, on a client's behalf. To nodes only
+//! `kubetab serve` does.
 
-use super::object::Object;
+use super::object::{Object, ObjectKey};
 use super::request::{Body, Payload, Request, Response};
 use super::server::{ApiServer, Target};
 use super::status::Status;
 use super::subresource::Session;
 use crate::value::Value;
 
+/// The kubelet's own port.
+pub const KUBELET: u16 = 10_250;
+
+/// Where a proxy's request goes.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The pod, service or node that the path names.
+    pub object: Object,
+    pub ip: String,
+    pub port: u16,
+}
+
 /// Serves `…/pods/[SCHEME:]NAME[:PORT]/proxy/PATH` and the same of a service.
 ///
 /// # Errors
 /// When there is no such object, or nothing behind it.
 pub fn serve(api: &ApiServer, request: &Request, target: &Target) -> Result<Response, Status> {
-    let parts: Vec<&str> = target.name.split(':').collect();
-    let (name, port) = match parts.as_slice() {
-        [name] => (*name, ""),
-        [name, port] => (*name, *port),
-        ["http" | "https" | "", name, port] => (*name, *port),
-        _ => {
-            return Err(Status::bad_request(format!(
-                "invalid {} request {:?}",
-                kind(target),
-                target.name
-            )));
-        }
-    };
-    let of = Target {
-        name: name.to_owned(),
-        subresource: String::new(),
-        ..target.clone()
-    };
-    let object = api.find(&of)?;
-    let (ip, port) = if kind(target) == "pod" {
-        pod_address(&object, port)?
-    } else {
-        service_address(api, &object, port)?
-    };
+    let Location { ip, port, .. } = locate(api, &target.resource.name, &target.namespace, &target.name)?;
     let nodes = api
         .node_connections()
         .ok_or_else(|| Status::failure(503, "ServiceUnavailable", "no node can be reached"))?;
@@ -44,12 +33,31 @@ pub fn serve(api: &ApiServer, request: &Request, target: &Target) -> Result<Resp
     Ok(Response::new(101, Payload::Session(session)))
 }
 
-fn kind(target: &Target) -> &'static str {
-    if &*target.resource.name == "pods" {
-        "pod"
-    } else {
-        "service"
-    }
+/// What `[SCHEME:]NAME[:PORT]` of a resource (`pods`, `services` or `nodes`) leads to: a pod's address, an
+/// endpoint of a service chosen at random, a node's internal address.
+///
+/// # Errors
+/// When there is no such object, or nothing behind it.
+pub fn locate(api: &ApiServer, resource: &str, namespace: &str, id: &str) -> Result<Location, Status> {
+    let parts: Vec<&str> = id.split(':').collect();
+    let (name, port) = match parts.as_slice() {
+        [name] => (*name, ""),
+        [name, port] | ["http" | "https" | "", name, port] => (*name, *port),
+        _ => {
+            let kind = resource.strip_suffix('s').unwrap_or(resource);
+            return Err(Status::bad_request(format!("invalid {kind} request {id:?}")));
+        }
+    };
+    let object = api
+        .store()
+        .get(resource, &ObjectKey::new(namespace, name))
+        .ok_or_else(|| Status::not_found("", resource, name))?;
+    let (ip, port) = match resource {
+        "pods" => pod_address(&object, port)?,
+        "services" => service_address(api, &object, port)?,
+        _ => node_address(&object, port)?,
+    };
+    Ok(Location { object, ip, port })
 }
 
 /// The request that is passed on.
@@ -85,7 +93,7 @@ fn number(port: &Value) -> Option<u16> {
 fn pod_address(pod: &Object, port: &str) -> Result<(String, u16), Status> {
     let ip = pod.status().get("podIP").str().to_owned();
     if ip.is_empty() {
-        return Err(Status::failure(503, "ServiceUnavailable", "address not allowed"));
+        return Err(Status::bad_request("address not allowed"));
     }
     let declared = || {
         let containers = pod.spec().get("containers").items().iter();
@@ -95,14 +103,23 @@ fn pod_address(pod: &Object, port: &str) -> Result<(String, u16), Status> {
             .collect::<Vec<_>>()
     };
     let found = match port {
-        "" => declared()
-            .first()
-            .and_then(|p| number(p.get("containerPort")))
-            .or(Some(80)),
-        text => text.parse().ok(),
+        "" => declared().first().and_then(|p| number(p.get("containerPort"))),
+        text => Some(asked(text)?),
     };
-    let found = found.ok_or_else(|| Status::bad_request(format!("invalid port {port:?}")))?;
-    Ok((ip, found))
+    Ok((ip, found.unwrap_or(80)))
+}
+
+/// The port of a path.
+fn asked(port: &str) -> Result<u16, Status> {
+    port.parse()
+        .map_err(|_| Status::bad_request(format!("invalid port {port:?}")))
+}
+
+fn node_address(node: &Object, port: &str) -> Result<(String, u16), Status> {
+    let addresses = node.status().get("addresses").items();
+    let internal = addresses.iter().find(|a| a.get("type").str() == "InternalIP");
+    let ip = internal.map_or("", |a| a.get("address").str()).to_owned();
+    Ok((ip, if port.is_empty() { KUBELET } else { asked(port)? }))
 }
 
 fn service_address(api: &ApiServer, service: &Object, port: &str) -> Result<(String, u16), Status> {

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, LOCATION};
-use kubetab::api::{Object, ObjectKey, Request, Status, auth};
+use kubetab::api::proxy::{KUBELET, Location, locate};
+use kubetab::api::{Object, Request, Status, auth};
 use kubetab::net::{HttpRequest, HttpResponse, NetError};
 use kubetab::value::Value;
 use kubetab::{obj, world};
@@ -14,9 +15,6 @@ use super::Server;
 use super::answer::{self, Answer};
 use super::body::Content;
 use super::rest::Incoming;
-
-/// The kubelet's own port.
-const KUBELET: u16 = 10_250;
 
 /// Headers that concern one connection, not what travels on it.
 const HOP_BY_HOP: [&str; 8] = [
@@ -36,9 +34,8 @@ pub struct Proxied<'a> {
     /// `services`, `pods` or `nodes`.
     resource: &'a str,
     namespace: &'a str,
-    name: &'a str,
-    /// A number, or the name of a Service's port; empty for the default one.
-    port: &'a str,
+    /// `[SCHEME:]NAME[:PORT]`
+    id: &'a str,
     /// What comes after `/proxy`.
     rest: &'a str,
 }
@@ -61,18 +58,10 @@ pub fn parse(path: &str) -> Option<Proxied<'_>> {
     if !fits || !(rest.is_empty() || rest.starts_with('/')) {
         return None;
     }
-    // `[SCHEME:]NAME[:PORT]`
-    let parts: Vec<&str> = id.split(':').collect();
-    let (name, port) = match parts.as_slice() {
-        [name] => (*name, ""),
-        [name, port] | [_, name, port] => (*name, *port),
-        _ => return None,
-    };
     Some(Proxied {
         resource,
         namespace,
-        name,
-        port,
+        id,
         rest,
     })
 }
@@ -112,31 +101,7 @@ async fn send(
     headers: &HeaderMap,
     method: &str,
 ) -> Result<Answer, Status> {
-    let store = server.world.api().store();
-    let key = ObjectKey::new(proxied.namespace, proxied.name);
-    let object = store
-        .get(proxied.resource, &key)
-        .ok_or_else(|| Status::not_found("", proxied.resource, proxied.name))?;
-    let (ip, port) = match proxied.resource {
-        "services" => endpoint(server, &object, proxied.port)?,
-        "pods" => (
-            object.status().str_at(&["podIP"]).to_owned(),
-            pod_port(&object, proxied.port)?,
-        ),
-        _ => {
-            let addresses = object.status().get("addresses").items();
-            let internal = addresses.iter().find(|a| a.str_at(&["type"]) == "InternalIP");
-            let ip = internal.map_or("", |a| a.str_at(&["address"])).to_owned();
-            (
-                ip,
-                if proxied.port.is_empty() {
-                    KUBELET
-                } else {
-                    number(proxied.port)?
-                },
-            )
-        }
-    };
+    let Location { object, ip, port } = locate(server.world.api(), proxied.resource, proxied.namespace, proxied.id)?;
     if proxied.resource == "nodes" && port == KUBELET {
         return Ok(kubelet(server, incoming, &object, proxied.rest));
     }
@@ -179,68 +144,6 @@ async fn send(
             )))
         }
     }
-}
-
-fn number(port: &str) -> Result<u16, Status> {
-    port.parse()
-        .map_err(|_| Status::bad_request(format!("invalid port number {port:?}")))
-}
-
-/// The port of a pod: the first that its containers declare, unless told.
-fn pod_port(pod: &Object, asked: &str) -> Result<u16, Status> {
-    if !asked.is_empty() {
-        return number(asked);
-    }
-    let containers = pod.spec().get("containers").items().iter();
-    let first = containers
-        .flat_map(|c| c.get("ports").items())
-        .find_map(|p| p.i64_at(&["containerPort"]));
-    Ok(first.and_then(|p| u16::try_from(p).ok()).unwrap_or(80))
-}
-
-/// A ready endpoint of a Service, for one of its ports.
-fn endpoint(server: &Server, service: &Object, asked: &str) -> Result<(String, u16), Status> {
-    let name = service.name();
-    let no_port = || unavailable(format!("no service port {asked:?} found for service {name:?}"));
-    let ports = service.spec().get("ports").items();
-    let port = ports
-        .iter()
-        .find(|p| p.str_at(&["name"]) == asked)
-        .or_else(|| {
-            ports
-                .iter()
-                .find(|p| p.i64_at(&["port"]).is_some_and(|n| n.to_string() == asked))
-        })
-        .or_else(|| ports.first().filter(|_| asked.is_empty() && ports.len() == 1))
-        .ok_or_else(no_port)?;
-    let mut found = Vec::new();
-    server
-        .world
-        .api()
-        .store()
-        .each("endpointslices.discovery.k8s.io", service.namespace(), |slice| {
-            if slice.label("kubernetes.io/service-name") != Some(name) {
-                return;
-            }
-            let target = slice
-                .at(&["ports"])
-                .items()
-                .iter()
-                .find(|p| p.str_at(&["name"]) == port.str_at(&["name"]))
-                .and_then(|p| u16::try_from(p.i64_at(&["port"])?).ok());
-            for endpoint in slice.at(&["endpoints"]).items() {
-                let ready = endpoint.at(&["conditions", "ready"]).as_bool() != Some(false);
-                if let (true, Some(target), Some(ip)) = (ready, target, endpoint.get("addresses").items().first()) {
-                    found.push((ip.str().to_owned(), target));
-                }
-            }
-        });
-    // The server begins at a random endpoint.
-    let pick = server.world.sim().random_below(found.len() as u64) as usize;
-    found
-        .into_iter()
-        .nth(pick)
-        .ok_or_else(|| unavailable(format!("no endpoints available for service {name:?}")))
 }
 
 /// What the kubelet itself answers of its API.
@@ -286,14 +189,13 @@ mod tests {
             Proxied {
                 resource: "services",
                 namespace: "shop",
-                name: "web",
-                port: "http",
+                id: "https:web:http",
                 rest: "/a/b"
             }
         );
         let pod = parse("/api/v1/namespaces/x/pods/web-1:8080/proxy").unwrap();
-        assert_eq!((pod.name, pod.port, pod.rest), ("web-1", "8080", ""));
-        assert_eq!(parse("/api/v1/nodes/n1/proxy/healthz").unwrap().name, "n1");
+        assert_eq!((pod.id, pod.rest), ("web-1:8080", ""));
+        assert_eq!(parse("/api/v1/nodes/n1/proxy/healthz").unwrap().id, "n1");
         for other in [
             "/api/v1/namespaces/x/pods/web",
             "/api/v1/namespaces/x/pods/web/proxyx",
