@@ -11,7 +11,7 @@ use super::client::{Client, ListOptions, NETWORK};
 use super::object::{Object, ObjectKey};
 use super::resource::Resource;
 use super::watch::WatchEvent;
-use crate::sim::{Signal, TaskHandle, TraceEvent, WriteKind};
+use crate::sim::{Signal, TaskHandle, TraceEvent, WorkQueue, WriteKind};
 
 /// A change of the copy: the version before and after; one of them is `None` when the object came
 /// or went.
@@ -50,11 +50,25 @@ impl Informer {
 
     /// Calls `handler` with each change from now on, and at once with each object that is there.
     pub fn on_change(&self, handler: impl Fn(Option<&Object>, Option<&Object>) + 'static) {
+        self.add_handler(Rc::new(handler));
+    }
+
+    /// Adds the key of each object that changes to a queue, as [`Informer::on_change`] would call it.
+    pub fn feed(&self, queue: &WorkQueue<ObjectKey>) {
+        let queue = queue.clone();
+        self.on_change(move |old, new| {
+            if let Some(object) = new.or(old) {
+                queue.add(object.key());
+            }
+        });
+    }
+
+    fn add_handler(&self, handler: Handler) {
         let present: Vec<Object> = self.0.objects.borrow().values().cloned().collect();
         for object in &present {
             handler(None, Some(object));
         }
-        self.0.handlers.borrow_mut().push(Rc::new(handler));
+        self.0.handlers.borrow_mut().push(handler);
     }
 
     /// Waits until the first list has arrived.

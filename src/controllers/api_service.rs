@@ -51,32 +51,28 @@ pub fn start(context: &Context) {
         targets.pods.clone(),
     ];
     let api = api.clone();
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (api, client, kind) = (api.clone(), client.clone(), kind.clone());
-        let (services, targets) = (services.clone(), targets.clone());
-        async move {
-            let service = services.get(&key);
-            if key.name.as_ref() == metrics::API_SERVICE {
-                let remote = service.as_ref().is_some_and(|s| !s.spec().get("service").is_null());
-                api.set_metrics_served(remote);
-            }
-            let Some(service) = service.filter(|s| !s.spec().get("service").is_null()) else {
-                return Ok(());
-            };
-            let verdict = targets.verdict(&service);
-            let available = verdict.is_ok();
-            let (reason, message) = match verdict {
-                Ok(()) => ("Passed", "all checks passed".to_owned()),
-                Err(why) => why,
-            };
-            let mut value = service.value().clone();
-            let now = client.sim().now();
-            set_condition(value.at_mut(&["status"]), "Available", available, reason, &message, now);
-            if value == *service.value() {
-                return Ok(());
-            }
-            client.update_status(&kind, value).await.map(|_| ())
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        let service = services.get(&key);
+        if key.name.as_ref() == metrics::API_SERVICE {
+            let remote = service.as_ref().is_some_and(|s| !s.spec().get("service").is_null());
+            api.set_metrics_served(remote);
         }
+        let Some(service) = service.filter(|s| !s.spec().get("service").is_null()) else {
+            return Ok(());
+        };
+        let verdict = targets.verdict(&service);
+        let available = verdict.is_ok();
+        let (reason, message) = match verdict {
+            Ok(()) => ("Passed", "all checks passed".to_owned()),
+            Err(why) => why,
+        };
+        let mut value = service.value().clone();
+        let now = client.sim().now();
+        set_condition(value.at_mut(&["status"]), "Available", available, reason, &message, now);
+        if value == *service.value() {
+            return Ok(());
+        }
+        client.update_status(&kind, value).await.map(|_| ())
     });
 }
 

@@ -60,14 +60,12 @@ where
     });
     let synced = vec![informer.clone()];
     let sync = std::rc::Rc::new(sync);
-    context.run(name, &queue, 5, synced, move |key| {
-        let (request, sync) = (informer.get(&key), sync.clone());
-        async move {
-            match request {
-                // One that is issued needs nothing more (`certificate_controller.go`).
-                Some(request) if request.at(&["status", "certificate"]).is_empty() => sync(request).await,
-                _ => Ok(()),
-            }
+    context.run(name, &queue, 5, synced, async move |key| {
+        let request = informer.get(&key);
+        match request {
+            // One that is issued needs nothing more (`certificate_controller.go`).
+            Some(request) if request.at(&["status", "certificate"]).is_empty() => sync(request).await,
+            _ => Ok(()),
         }
     });
 }

@@ -27,30 +27,27 @@ pub fn start(context: &Context) {
         });
     });
     let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 5, synced, move |key| {
-        let (client, roles, informer) = (client.clone(), roles.clone(), informer.clone());
-        async move {
-            let Some(role) = informer.get(&key).filter(|r| r.value().has("aggregationRule")) else {
-                return Ok(());
-            };
-            let rules = joined(&role, &informer.list(""));
-            if rules.items() == role.value().get("rules").items() {
-                return Ok(());
-            }
-            let config = obj! {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRole",
-                "metadata": obj! { "name": role.name() },
-                "rules": rules,
-            };
-            let options = WriteOptions {
-                field_manager: NAME.into(),
-                force: true,
-                ..WriteOptions::default()
-            };
-            let applied = client.patch(&roles, "", role.name(), "", PatchType::Apply, config, &options);
-            applied.await.map(|_| ())
+    context.run(NAME, &queue, 5, synced, async move |key| {
+        let Some(role) = informer.get(&key).filter(|r| r.value().has("aggregationRule")) else {
+            return Ok(());
+        };
+        let rules = joined(&role, &informer.list(""));
+        if rules.items() == role.value().get("rules").items() {
+            return Ok(());
         }
+        let config = obj! {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": obj! { "name": role.name() },
+            "rules": rules,
+        };
+        let options = WriteOptions {
+            field_manager: NAME.into(),
+            force: true,
+            ..WriteOptions::default()
+        };
+        let applied = client.patch(&roles, "", role.name(), "", PatchType::Apply, config, &options);
+        applied.await.map(|_| ())
     });
 }
 

@@ -1,9 +1,12 @@
 //! What every controller is given: clients, shared informers, workers and options.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
+
+use futures::future::LocalBoxFuture;
 
 use crate::api::auth::AUTHENTICATED;
 use crate::api::events::EventRecorder;
@@ -137,19 +140,31 @@ impl Context {
 
     /// Starts `workers` tasks that take keys from `queue`, once `informers` hold their first lists.
     /// A key whose `sync` fails comes back after a growing delay.
-    pub fn run<K, F>(
+    pub fn run<K: Ord + Clone + 'static>(
         &self,
         name: &'static str,
         queue: &WorkQueue<K>,
         workers: usize,
         informers: Vec<Informer>,
-        sync: impl Fn(K) -> F + 'static,
-    ) where
-        K: Ord + Clone + 'static,
-        F: Future<Output = Result<(), Status>> + 'static,
-    {
+        sync: impl AsyncFn(K) -> Result<(), Status> + 'static,
+    ) {
         let sync = Rc::new(sync);
-        let informers = Rc::new(informers);
+        let sync = move |key| -> LocalBoxFuture<'static, Result<(), Status>> {
+            let sync = sync.clone();
+            Box::pin(async move { sync(key).await })
+        };
+        self.start_workers(name, queue, workers, informers.into(), Rc::new(sync));
+    }
+
+    /// The workers of [`Context::run`], whose code is there once for each type of key.
+    fn start_workers<K: Ord + Clone + 'static>(
+        &self,
+        name: &'static str,
+        queue: &WorkQueue<K>,
+        workers: usize,
+        informers: Rc<[Informer]>,
+        sync: Rc<dyn Fn(K) -> LocalBoxFuture<'static, Result<(), Status>>>,
+    ) {
         for _ in 0..workers.max(1) {
             let (queue, sync, informers) = (queue.clone(), sync.clone(), informers.clone());
             self.spawn(name, async move {
@@ -250,9 +265,12 @@ impl Informers {
 #[derive(Clone)]
 pub struct OwnerIndex {
     informer: Informer,
-    /// Uid (empty for none) → keys.
-    keys: Rc<RefCell<FlatMap<Rc<str>, FlatSet<ObjectKey>>>>,
+    /// Uid (empty for none) → objects.
+    owned: Rc<RefCell<FlatMap<Rc<str>, Owned>>>,
 }
+
+/// The objects of one owner.
+type Owned = BTreeMap<ObjectKey, Object>;
 
 /// The uid of what controls an object; empty for nothing.
 fn owner(object: &Object) -> &str {
@@ -261,30 +279,31 @@ fn owner(object: &Object) -> &str {
 
 impl OwnerIndex {
     fn new(informer: &Informer) -> OwnerIndex {
-        let keys: Rc<RefCell<FlatMap<Rc<str>, FlatSet<ObjectKey>>>> = Rc::default();
-        let map = keys.clone();
+        let owned: Rc<RefCell<FlatMap<Rc<str>, Owned>>> = Rc::default();
+        let map = owned.clone();
         informer.on_change(move |old, new| {
             let (before, after) = (old.map(owner), new.map(owner));
-            // Most changes are of a status, and the sets are as long as an owner has objects.
-            if before == after {
-                return;
-            }
             let mut map = map.borrow_mut();
-            if let (Some(old), Some(uid)) = (old, before)
-                && let Some(set) = map.get_mut(uid)
+            if before != after
+                && let (Some(old), Some(uid)) = (old, before)
+                && let Some(objects) = map.get_mut(uid)
             {
-                set.remove(&old.key());
-                if set.is_empty() {
+                objects.remove(&old.key());
+                if objects.is_empty() {
                     map.remove(uid);
                 }
             }
             if let (Some(new), Some(uid)) = (new, after) {
-                map.entry(uid.into()).or_default().insert(new.key());
+                let objects = match map.get_mut(uid) {
+                    Some(objects) => objects,
+                    None => map.entry(uid.into()).or_default(),
+                };
+                objects.insert(new.key(), new.clone());
             }
         });
         OwnerIndex {
             informer: informer.clone(),
-            keys,
+            owned,
         }
     }
 
@@ -294,26 +313,25 @@ impl OwnerIndex {
 
     /// What the object of this uid controls, in the order of keys.
     pub fn owned(&self, uid: &str) -> Vec<Object> {
-        let keys = self.keys.borrow();
-        let found = keys.get(uid).into_iter().flatten();
-        found.filter_map(|key| self.informer.get(key)).collect()
+        let owned = self.owned.borrow();
+        let found = owned.get(uid).into_iter().flat_map(Owned::values);
+        found.cloned().collect()
     }
 
     /// How many objects the object of this uid controls.
     pub fn count(&self, uid: &str) -> usize {
-        self.keys.borrow().get(uid).map_or(0, FlatSet::len)
+        self.owned.borrow().get(uid).map_or(0, Owned::len)
     }
 
     /// What nobody controls in a namespace.
     pub fn orphans(&self, namespace: &str) -> Vec<Object> {
-        let keys = self.keys.borrow();
+        let owned = self.owned.borrow();
         let from = ObjectKey::new(namespace, "");
-        let found = keys
-            .get("")
-            .into_iter()
-            .flat_map(|set| set.starting_at(&from))
-            .take_while(|key| &*key.namespace == namespace);
-        found.filter_map(|key| self.informer.get(key)).collect()
+        let found = owned.get("").into_iter().flat_map(|objects| objects.range(&from..));
+        found
+            .take_while(|(key, _)| &*key.namespace == namespace)
+            .map(|(_, object)| object.clone())
+            .collect()
     }
 }
 

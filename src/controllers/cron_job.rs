@@ -76,9 +76,8 @@ pub fn start(context: &Context) {
     let synced = vec![controller.0.crons.clone(), jobs];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, workers, synced, async move |key| {
+        c.sync(&key).await
     });
 }
 

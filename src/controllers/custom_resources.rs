@@ -60,9 +60,8 @@ pub fn start(context: &Context) {
     });
     let c = controller.clone();
     let q = naming.clone();
-    context.run("crd-naming", &naming, 1, synced.clone(), move |key| {
-        let (c, q) = (c.clone(), q.clone());
-        async move { c.name(&key, &q).await }
+    context.run("crd-naming", &naming, 1, synced.clone(), async move |key| {
+        c.name(&key, &q).await
     });
 
     let finalizing: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
@@ -86,9 +85,8 @@ pub fn start(context: &Context) {
         }
     });
     let c = controller.clone();
-    context.run("crd-finalizer", &finalizing, 5, synced.clone(), move |key| {
-        let c = c.clone();
-        async move { c.finalize(&key).await }
+    context.run("crd-finalizer", &finalizing, 5, synced.clone(), async move |key| {
+        c.finalize(&key).await
     });
 
     let services: WorkQueue<()> = WorkQueue::new(context.sim());
@@ -101,9 +99,8 @@ pub fn start(context: &Context) {
     let mut both = synced;
     both.push(informer.clone());
     let (c, a, i) = (controller.clone(), apiservices.clone(), informer.clone());
-    context.run("crd-autoregister", &services, 1, both, move |()| {
-        let (c, apiservices, informer) = (c.clone(), a.clone(), i.clone());
-        async move { c.register(&apiservices, &informer).await }
+    context.run("crd-autoregister", &services, 1, both, async move |()| {
+        c.register(&a, &i).await
     });
 
     let available: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
@@ -119,10 +116,7 @@ pub fn start(context: &Context) {
         &available,
         5,
         vec![informer.clone()],
-        move |key| {
-            let (c, apiservices, informer) = (c.clone(), apiservices.clone(), informer.clone());
-            async move { c.availability(&apiservices, &informer, &key).await }
-        },
+        async move |key| c.availability(&apiservices, &informer, &key).await,
     );
 }
 

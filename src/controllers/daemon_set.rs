@@ -121,9 +121,8 @@ pub fn start(context: &Context) {
         controller.0.pods.informer().clone(),
         controller.0.revisions.informer().clone(),
     ];
-    context.run(NAME, &controller.0.queue, 2, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, 2, synced, async move |key| {
+        c.sync(&key).await
     });
 }
 

@@ -5,12 +5,11 @@ use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
-use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, Triggers};
+use super::service_pods::{self, Base, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY};
 use crate::api::client::delete_uid;
 use crate::api::views::Pod;
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Body, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
 use crate::flat::FlatMap;
-use crate::sim::WorkQueue;
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -24,14 +23,11 @@ const MANAGER: &str = "endpointslice-controller.k8s.io";
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    client: Client,
-    services: Informer,
+    base: Base,
     pods: Informer,
     nodes: Informer,
     slices: OwnerIndex,
     slice_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
-    triggers: Triggers,
 }
 
 /// Starts the controller.
@@ -40,54 +36,35 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let slice_resource = resource(api, "discovery.k8s.io", "endpointslices");
     let controller = Controller(Rc::new(Inner {
-        client: context.client(NAME),
-        services: informers.of(&resource(api, "", "services")),
+        base: Base::new(context, NAME),
         pods: informers.of(&resource(api, "", "pods")),
         nodes: informers.of(&resource(api, "", "nodes")),
         slices: informers.by_owner(&slice_resource),
         slice_resource,
-        queue: WorkQueue::new(context.sim()),
-        triggers: Triggers::default(),
     }));
-    let c = controller.clone();
-    controller.0.services.on_change(move |old, new| {
-        if let Some(service) = new.or(old) {
-            c.0.queue.add(service.key());
-        }
-    });
-    let c = controller.clone();
-    controller
-        .0
-        .pods
-        .on_change(move |old, new| service_pods::pod_changed(&c.0.services, &c.0.queue, old, new));
+    controller.0.base.follow(&controller.0.pods);
     let c = controller.clone();
     controller.0.slices.informer().on_change(move |old, new| {
         // Somebody else's edit or deletion of a slice is put right.
         if let Some(slice) = new.or(old).filter(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER))
             && let Some(service) = slice.label(SERVICE_NAME)
         {
-            c.0.queue.add(ObjectKey::new(slice.namespace(), service));
+            c.0.base.queue.add(ObjectKey::new(slice.namespace(), service));
         }
     });
     let c = controller.clone();
-    let synced = vec![
-        controller.0.services.clone(),
-        controller.0.pods.clone(),
-        controller.0.nodes.clone(),
-        controller.0.slices.informer().clone(),
-    ];
-    let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
-    });
+    let inner = &controller.0;
+    let others = [&inner.pods, &inner.nodes, inner.slices.informer()];
+    inner
+        .base
+        .run(context, NAME, &others, async move |key| c.sync(&key).await);
 }
 
 impl Controller {
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(service) = inner.services.get(key) else {
-            inner.triggers.forget(key);
+        let Some(service) = inner.base.services.get(key) else {
+            inner.base.triggers.forget(key);
             return Ok(());
         };
         if service.spec().str_at(&["type"]) == "ExternalName" || !service_pods::has_selector(&service) {
@@ -97,7 +74,7 @@ impl Controller {
             return Ok(());
         }
         let found = service_pods::of_service(&inner.pods, &service, true);
-        let trigger = inner.triggers.since_last(&service, &found);
+        let trigger = inner.base.triggers.since_last(&service, &found);
         let mut existing: Vec<Object> = inner.slices.owned(service.uid());
         existing.retain(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER) && !s.is_deleting());
         // Pods whose ports have the same numbers share slices.
@@ -168,7 +145,7 @@ impl Controller {
                 continue;
             }
             service_pods::annotate(&mut value, trigger);
-            inner.client.update(&inner.slice_resource, value).await?;
+            inner.base.client.update(&inner.slice_resource, value).await?;
         }
         for (ports, endpoints) in plan.create {
             let mut value = obj! {
@@ -185,6 +162,7 @@ impl Controller {
             set_content(&mut value, ports, endpoints);
             service_pods::annotate(&mut value, trigger);
             let made = inner
+                .base
                 .client
                 .create(
                     &inner.slice_resource,
@@ -201,6 +179,7 @@ impl Controller {
         for slice in plan.delete {
             let options = delete_uid(slice.uid());
             let deleted = inner
+                .base
                 .client
                 .delete(&inner.slice_resource, slice.namespace(), slice.name(), options)
                 .await;

@@ -5,10 +5,9 @@ use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
-use super::service_pods::{self, LAST_CHANGE, SERVICE_NAME, SLICE_MANAGED_BY, Triggers};
+use super::service_pods::{self, Base, LAST_CHANGE, SERVICE_NAME, SLICE_MANAGED_BY};
 use crate::api::client::delete_uid;
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
-use crate::sim::WorkQueue;
+use crate::api::{Body, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -22,13 +21,10 @@ const MAX_ENDPOINTS: usize = 1000;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    client: Client,
-    services: Informer,
+    base: Base,
     endpoints: Informer,
     slices: OwnerIndex,
     slice_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
-    triggers: Triggers,
 }
 
 /// Starts the controller.
@@ -37,33 +33,18 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let slice_resource = resource(api, "discovery.k8s.io", "endpointslices");
     let controller = Controller(Rc::new(Inner {
-        client: context.client(NAME),
-        services: informers.of(&resource(api, "", "services")),
+        base: Base::new(context, NAME),
         endpoints: informers.of(&resource(api, "", "endpoints")),
         slices: informers.by_owner(&slice_resource),
         slice_resource,
-        queue: WorkQueue::new(context.sim()),
-        triggers: Triggers::default(),
     }));
-    for informer in [&controller.0.services, &controller.0.endpoints] {
-        let c = controller.clone();
-        informer.on_change(move |old, new| {
-            if let Some(object) = new.or(old) {
-                c.0.queue.add(object.key());
-            }
-        });
-    }
+    controller.0.endpoints.feed(&controller.0.base.queue);
     let c = controller.clone();
-    let synced = vec![
-        controller.0.services.clone(),
-        controller.0.endpoints.clone(),
-        controller.0.slices.informer().clone(),
-    ];
-    let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
-    });
+    let inner = &controller.0;
+    let others = [&inner.endpoints, inner.slices.informer()];
+    inner
+        .base
+        .run(context, NAME, &others, async move |key| c.sync(&key).await);
 }
 
 /// Whether Endpoints are to be mirrored at all.
@@ -79,10 +60,10 @@ impl Controller {
         let inner = &self.0;
         let Some(endpoints) = inner.endpoints.get(key).filter(mirrored) else {
             // The slices of Endpoints that are gone go with their owner.
-            inner.triggers.forget(key);
+            inner.base.triggers.forget(key);
             return Ok(());
         };
-        let service = inner.services.get(key).filter(|s| !service_pods::has_selector(s));
+        let service = inner.base.services.get(key).filter(|s| !service_pods::has_selector(s));
         let mut existing = inner.slices.owned(endpoints.uid());
         existing.retain(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER));
         let mut wanted: Vec<Value> = Vec::new();
@@ -110,11 +91,12 @@ impl Controller {
                         &["metadata", "annotations"],
                         value.at(&["metadata", "annotations"]).clone(),
                     );
-                    inner.client.update(&inner.slice_resource, new).await?;
+                    inner.base.client.update(&inner.slice_resource, new).await?;
                 }
                 None => {
                     value.set(&["metadata", "generateName"], format!("{}-", endpoints.name()));
                     let made = inner
+                        .base
                         .client
                         .create(
                             &inner.slice_resource,
@@ -133,6 +115,7 @@ impl Controller {
         for slice in existing {
             let options = delete_uid(slice.uid());
             let deleted = inner
+                .base
                 .client
                 .delete(&inner.slice_resource, slice.namespace(), slice.name(), options)
                 .await;

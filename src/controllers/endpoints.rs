@@ -5,12 +5,11 @@ use std::rc::Rc;
 
 use super::context::{Context, resource};
 use super::pods;
-use super::service_pods::{self, HEADLESS, Triggers};
+use super::service_pods::{self, Base, HEADLESS};
 use crate::api::views::Pod;
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Body, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
 use crate::flat::{Arrange, FlatMap};
 use crate::obj;
-use crate::sim::WorkQueue;
 use crate::value::Value;
 
 const NAME: &str = "endpoint-controller";
@@ -24,13 +23,10 @@ const MAX_ADDRESSES: usize = 1000;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    client: Client,
-    services: Informer,
+    base: Base,
     pods: Informer,
     endpoints: Informer,
     resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
-    triggers: Triggers,
 }
 
 /// Starts the controller.
@@ -39,52 +35,35 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let endpoints = resource(api, "", "endpoints");
     let controller = Controller(Rc::new(Inner {
-        client: context.client(NAME),
-        services: informers.of(&resource(api, "", "services")),
+        base: Base::new(context, NAME),
         pods: informers.of(&resource(api, "", "pods")),
         endpoints: informers.of(&endpoints),
         resource: endpoints,
-        queue: WorkQueue::new(context.sim()),
-        triggers: Triggers::default(),
     }));
-    let c = controller.clone();
-    controller.0.services.on_change(move |old, new| {
-        if let Some(service) = new.or(old) {
-            c.0.queue.add(service.key());
-        }
-    });
-    let c = controller.clone();
-    controller
-        .0
-        .pods
-        .on_change(move |old, new| service_pods::pod_changed(&c.0.services, &c.0.queue, old, new));
+    controller.0.base.follow(&controller.0.pods);
     let c = controller.clone();
     controller.0.endpoints.on_change(move |old, new| {
         if let (Some(endpoints), None) = (old, new) {
-            c.0.queue.add(endpoints.key());
+            c.0.base.queue.add(endpoints.key());
         }
     });
     let c = controller.clone();
-    let synced = vec![
-        controller.0.services.clone(),
-        controller.0.pods.clone(),
-        controller.0.endpoints.clone(),
-    ];
-    let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
-    });
+    let inner = &controller.0;
+    let others = [&inner.pods, &inner.endpoints];
+    inner
+        .base
+        .run(context, NAME, &others, async move |key| c.sync(&key).await);
 }
 
 impl Controller {
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(service) = inner.services.get(key) else {
-            inner.triggers.forget(key);
+        let Some(service) = inner.base.services.get(key) else {
+            inner.base.triggers.forget(key);
             // The service is gone, and its endpoints, which have no owner, go with it.
             if inner.endpoints.get(key).is_some() {
                 let deleted = inner
+                    .base
                     .client
                     .delete(&inner.resource, &key.namespace, &key.name, Value::Null)
                     .await;
@@ -97,7 +76,7 @@ impl Controller {
         }
         let not_ready_too = service_pods::publishes_not_ready(&service);
         let found = service_pods::of_service(&inner.pods, &service, not_ready_too);
-        let trigger = inner.triggers.since_last(&service, &found);
+        let trigger = inner.base.triggers.since_last(&service, &found);
         let (subsets, over) = subsets(&service, &found);
         let present = inner.endpoints.get(key);
         let mut value = match &present {
@@ -120,9 +99,10 @@ impl Controller {
         }
         service_pods::annotate(&mut value, trigger.as_deref());
         if present.is_some() {
-            return inner.client.update(&inner.resource, value).await.map(|_| ());
+            return inner.base.client.update(&inner.resource, value).await.map(|_| ());
         }
         let made = inner
+            .base
             .client
             .create(
                 &inner.resource,

@@ -46,48 +46,40 @@ pub fn start(context: &Context) {
         }
     });
     let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (client, recorder, claim_resource, informer) = (
-            client.clone(),
-            recorder.clone(),
-            claim_resource.clone(),
-            informer.clone(),
-        );
-        async move {
-            let Some(pod) = informer.get(&key).filter(pods::is_active) else {
-                return Ok(());
-            };
-            for claim in claims(&pod) {
-                let name = claim.str_at(&["metadata", "name"]).to_owned();
-                let (body, options) = (Body::Typed(claim), WriteOptions::default());
-                let made = client.create(&claim_resource, pod.namespace(), body, &options).await;
-                let failure = match made {
-                    Ok(_) => continue,
-                    Err(status) if status.is_already_exists() => {
-                        let present = client.get(&claim_resource, pod.namespace(), &name).await?;
-                        if present.is_controlled_by(pod.uid()) {
-                            continue;
-                        }
-                        Status::internal(format!(
-                            "PVC {}/{name} was not created for pod {}/{} (pod is not owner)",
-                            pod.namespace(),
-                            pod.namespace(),
-                            pod.name()
-                        ))
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        let Some(pod) = informer.get(&key).filter(pods::is_active) else {
+            return Ok(());
+        };
+        for claim in claims(&pod) {
+            let name = claim.str_at(&["metadata", "name"]).to_owned();
+            let (body, options) = (Body::Typed(claim), WriteOptions::default());
+            let made = client.create(&claim_resource, pod.namespace(), body, &options).await;
+            let failure = match made {
+                Ok(_) => continue,
+                Err(status) if status.is_already_exists() => {
+                    let present = client.get(&claim_resource, pod.namespace(), &name).await?;
+                    if present.is_controlled_by(pod.uid()) {
+                        continue;
                     }
-                    Err(status) => status,
-                };
-                let message = format!("ephemeral volume: {}", failure.message());
-                recorder.event(
-                    &pod,
-                    crate::api::events::EventType::Warning,
-                    "FailedEphemeralVolumeCreation",
-                    message,
-                );
-                return Err(failure);
-            }
-            Ok(())
+                    Status::internal(format!(
+                        "PVC {}/{name} was not created for pod {}/{} (pod is not owner)",
+                        pod.namespace(),
+                        pod.namespace(),
+                        pod.name()
+                    ))
+                }
+                Err(status) => status,
+            };
+            let message = format!("ephemeral volume: {}", failure.message());
+            recorder.event(
+                &pod,
+                crate::api::events::EventType::Warning,
+                "FailedEphemeralVolumeCreation",
+                message,
+            );
+            return Err(failure);
         }
+        Ok(())
     });
 }
 

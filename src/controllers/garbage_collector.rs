@@ -75,15 +75,16 @@ pub fn start(context: &Context) {
     }));
     collector.watch_all();
     let c = collector.clone();
-    context.run(NAME, &collector.0.queue, WORKERS, Vec::new(), move |work| {
-        let c = c.clone();
-        async move {
-            match work {
-                Work::Delete(uid) => c.attempt_to_delete(&uid).await,
-                Work::Orphan(uid) => c.attempt_to_orphan(&uid).await,
-            }
-        }
-    });
+    context.run(
+        NAME,
+        &collector.0.queue,
+        WORKERS,
+        Vec::new(),
+        async move |work| match work {
+            Work::Delete(uid) => c.attempt_to_delete(&uid).await,
+            Work::Orphan(uid) => c.attempt_to_orphan(&uid).await,
+        },
+    );
     // Custom resources come and go.
     let definitions = resource(context.api(), "apiextensions.k8s.io", "customresourcedefinitions");
     let (c, cx) = (collector, context.clone());

@@ -48,9 +48,8 @@ pub fn start(context: &Context) {
     });
     let c = controller.clone();
     let synced = vec![controller.0.namespaces.clone()];
-    context.run(NAME, &controller.0.queue, 10, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, 10, synced, async move |key| {
+        c.sync(&key).await
     });
 }
 

@@ -88,9 +88,8 @@ pub fn start(context: &Context) {
     });
     let c = controller.clone();
     let synced = vec![controller.0.nodes.clone(), controller.0.leases.clone()];
-    context.run(NAME, &controller.0.queue, 8, synced, move |key| {
-        let c = c.clone();
-        async move { c.taint(&key).await }
+    context.run(NAME, &controller.0.queue, 8, synced, async move |key| {
+        c.taint(&key).await
     });
     let c = controller;
     context.spawn("node monitor", async move { c.monitor().await });

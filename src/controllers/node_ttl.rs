@@ -56,20 +56,18 @@ pub fn start(context: &Context) {
         }
     });
     let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (client, nodes, node) = (client.clone(), nodes.clone(), informer.get(&key));
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        let node = informer.get(&key);
         let seconds = STEPS.get(seen.get().1).map_or(0, |s| s.2).to_string();
-        async move {
-            let Some(node) = node else { return Ok(()) };
-            if node.metadata().at(&["annotations", ANNOTATION]).str() == seconds {
-                return Ok(());
-            }
-            let mut patch = obj! {};
-            patch.set(&["metadata", "annotations", ANNOTATION], seconds);
-            let none = WriteOptions::default();
-            let done = client.patch(&nodes, "", node.name(), "", PatchType::Strategic, patch, &none);
-            Status::ignore_not_found(done.await)
+        let Some(node) = node else { return Ok(()) };
+        if node.metadata().at(&["annotations", ANNOTATION]).str() == seconds {
+            return Ok(());
         }
+        let mut patch = obj! {};
+        patch.set(&["metadata", "annotations", ANNOTATION], seconds);
+        let none = WriteOptions::default();
+        let done = client.patch(&nodes, "", node.name(), "", PatchType::Strategic, patch, &none);
+        Status::ignore_not_found(done.await)
     });
 }
 

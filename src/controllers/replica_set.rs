@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::expectations::Expectations;
-use super::ownership::Claimer;
+use super::ownership::{Claimer, Matcher};
 use super::pods;
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
@@ -86,10 +86,7 @@ fn start(context: &Context, set_resource: Rc<Resource>, component: &'static str)
         &controller.0.queue,
         context.options().concurrent_syncs,
         vec![controller.0.sets.clone(), controller.0.pods.informer().clone()],
-        move |key| {
-            let c = c.clone();
-            async move { c.sync(&key).await }
-        },
+        async move |key| c.sync(&key).await,
     );
 }
 
@@ -162,16 +159,14 @@ impl Controller {
         inner.context.busy_with(inner.pods.count(set.uid())).await;
         let satisfied = inner.expectations.satisfied(key);
         let selector = selector(&set);
-        let owned = inner.pods.owned(set.uid());
-        let terminating: Vec<Object> = owned
+        let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
+        let mut candidates = inner.pods.owned(set.uid());
+        let terminating = candidates
             .iter()
-            .filter(|p| pods::is_terminating(p) && selector.matches(p.labels()))
-            .cloned()
-            .collect();
-        let mut candidates = owned;
+            .filter(|p| pods::is_terminating(p) && claimer.selector.fits(p))
+            .count();
         candidates.extend(inner.pods.orphans(set.namespace()));
         candidates.retain(pods::is_active);
-        let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
         let active = claimer.claim(candidates).await?;
         let mut managed = Ok(());
         // A set that would not select its own pods would make them without end. The API server
@@ -184,7 +179,7 @@ impl Controller {
         let now = inner.context.sim().now();
         let min_ready = min_ready_seconds(&set);
         let next = pods::next_available(&active, min_ready, now);
-        self.update_status(&set, &active, terminating.len(), &managed).await?;
+        self.update_status(&set, &active, terminating, &managed).await?;
         if let (Ok(()), Some(delay)) = (&managed, next) {
             inner.queue.add_after(key.clone(), delay);
         }
@@ -235,12 +230,13 @@ impl Controller {
     ) -> Result<(), Status> {
         let inner = &self.0;
         let now = inner.context.sim().now();
-        let template = Selector::from_map(set.spec().at(&["template", "metadata", "labels"]));
+        let labels = Selector::from_map(set.spec().at(&["template", "metadata", "labels"]));
+        let labels = Matcher::new(&labels);
         let min_ready = min_ready_seconds(set);
         let count = |f: &dyn Fn(&Object) -> bool| active.iter().filter(|p| f(p)).count();
         let mut status = set.status().clone();
         status.set(&["replicas"], active.len());
-        status.set_or_remove(&["fullyLabeledReplicas"], count(&|p| template.matches(p.labels())));
+        status.set_or_remove(&["fullyLabeledReplicas"], count(&|p| labels.fits(p)));
         status.set_or_remove(&["readyReplicas"], count(&pods::is_ready));
         let available = count(&|p| pods::is_available(p, min_ready, now));
         status.set_or_remove(&["availableReplicas"], available);

@@ -78,9 +78,8 @@ pub fn start(context: &Context) {
     }
     let c = controller.clone();
     let synced = vec![controller.0.quotas.clone()];
-    context.run(NAME, &controller.0.queue, 5, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, 5, synced, async move |key| {
+        c.sync(&key).await
     });
 }
 

@@ -37,48 +37,46 @@ pub fn start(context: &Context) {
     });
     let configured = context.options().root_ca.clone();
     let synced = vec![namespaces.clone(), maps.clone()];
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (client, namespaces, maps) = (client.clone(), namespaces.clone(), maps.clone());
-        let (resource, configured) = (maps_resource.clone(), configured.clone());
-        async move {
-            if namespaces.get(&key).is_none_or(|n| n.is_deleting()) {
-                return Ok(());
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        if namespaces.get(&key).is_none_or(|n| n.is_deleting()) {
+            return Ok(());
+        }
+        // A cluster that was booted from a snapshot has its certificate there.
+        let published = || {
+            let map = maps.get(&ObjectKey::new("kube-system", MAP))?;
+            map.value().at(&["data", KEY]).shared_str().cloned()
+        };
+        let text = if configured.is_empty() {
+            published().unwrap_or_else(|| configured.clone())
+        } else {
+            configured.clone()
+        };
+        let data = obj! { "ca.crt": text };
+        let present = maps.get(&ObjectKey::new(&key.name, MAP));
+        let result = match present {
+            Some(map) if map.value().get("data") == &data => return Ok(()),
+            Some(map) => {
+                let mut value = map.value().clone();
+                value.set(&["data"], data);
+                client.update(&maps_resource, value).await
             }
-            // A cluster that was booted from a snapshot has its certificate there.
-            let published = || {
-                let map = maps.get(&ObjectKey::new("kube-system", MAP))?;
-                map.value().at(&["data", KEY]).shared_str().cloned()
-            };
-            let text = if configured.is_empty() {
-                published().unwrap_or(configured)
-            } else {
-                configured
-            };
-            let data = obj! { "ca.crt": text };
-            let present = maps.get(&ObjectKey::new(&key.name, MAP));
-            let result = match present {
-                Some(map) if map.value().get("data") == &data => return Ok(()),
-                Some(map) => {
-                    let mut value = map.value().clone();
-                    value.set(&["data"], data);
-                    client.update(&resource, value).await
-                }
-                None => {
-                    let mut value = obj! {
-                        "apiVersion": "v1",
-                        "data": data,
-                        "kind": "ConfigMap",
-                        "metadata": obj! { "name": MAP, "namespace": &key.name },
-                    };
-                    value.set(&["metadata", "annotations", DESCRIPTION.0], DESCRIPTION.1);
-                    let none = WriteOptions::default();
-                    client.create(&resource, &key.name, Body::Typed(value), &none).await
-                }
-            };
-            match result {
-                Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
-                _ => Ok(()),
+            None => {
+                let mut value = obj! {
+                    "apiVersion": "v1",
+                    "data": data,
+                    "kind": "ConfigMap",
+                    "metadata": obj! { "name": MAP, "namespace": &key.name },
+                };
+                value.set(&["metadata", "annotations", DESCRIPTION.0], DESCRIPTION.1);
+                let none = WriteOptions::default();
+                client
+                    .create(&maps_resource, &key.name, Body::Typed(value), &none)
+                    .await
             }
+        };
+        match result {
+            Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
+            _ => Ok(()),
         }
     });
 }

@@ -32,26 +32,27 @@ pub fn start(context: &Context) {
         }
     });
     let synced = vec![namespaces.clone(), accounts.clone()];
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (client, namespaces, accounts) = (client.clone(), namespaces.clone(), accounts.clone());
-        let resource = accounts_resource.clone();
-        async move {
-            let live = namespaces.get(&key).is_some_and(|n| !n.is_deleting());
-            if !live || accounts.get(&ObjectKey::new(&key.name, DEFAULT)).is_some() {
-                return Ok(());
-            }
-            let account = obj! {
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": obj! { "name": DEFAULT, "namespace": &key.name },
-            };
-            let made = client
-                .create(&resource, &key.name, Body::Typed(account), &WriteOptions::default())
-                .await;
-            match made {
-                Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
-                _ => Ok(()),
-            }
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        let live = namespaces.get(&key).is_some_and(|n| !n.is_deleting());
+        if !live || accounts.get(&ObjectKey::new(&key.name, DEFAULT)).is_some() {
+            return Ok(());
+        }
+        let account = obj! {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": obj! { "name": DEFAULT, "namespace": &key.name },
+        };
+        let made = client
+            .create(
+                &accounts_resource,
+                &key.name,
+                Body::Typed(account),
+                &WriteOptions::default(),
+            )
+            .await;
+        match made {
+            Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
+            _ => Ok(()),
         }
     });
 }

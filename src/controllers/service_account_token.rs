@@ -4,7 +4,7 @@
 use super::context::{Context, resource};
 use crate::api::auth::token;
 use crate::api::client::delete_uid;
-use crate::api::{Object, ObjectKey, Status};
+use crate::api::{Object, ObjectKey};
 use crate::sim::WorkQueue;
 use crate::value::{Value, base64};
 
@@ -54,56 +54,47 @@ pub fn start(context: &Context) {
     let synced = vec![secrets.clone(), accounts.clone(), maps.clone()];
     let (c, a, r) = (client.clone(), api.clone(), accounts_resource.clone());
     let configured = context.options().root_ca.clone();
-    context.run(NAME, &queue, 5, synced.clone(), move |key| {
-        let (client, api, accounts_resource) = (c.clone(), a.clone(), r.clone());
-        let (secrets_resource, secret) = (secrets_resource.clone(), secrets.get(&key));
+    context.run(NAME, &queue, 5, synced.clone(), async move |key| {
         let published = maps.get(&ObjectKey::new("kube-system", "kube-root-ca.crt"));
         let root = match &*configured {
             "" => published.map_or(String::new(), |m| m.value().str_at(&["data", "ca.crt"]).to_owned()),
             text => text.to_owned(),
         };
-        async move {
-            let Some(secret) = secret else { return Ok(()) };
-            // The informer may be behind: what is deleted must be meant.
-            let account = client
-                .get(&accounts_resource, secret.namespace(), account_of(&secret))
-                .await;
-            let uid = secret.metadata().at(&["annotations", ACCOUNT_UID]).str();
-            let account = match account {
-                Ok(account) if uid.is_empty() || uid == account.uid() => account,
-                Err(status) if !status.is_not_found() => return Err(status),
-                _ => {
-                    let options = delete_uid(secret.uid());
-                    let deleted = client.delete(&secrets_resource, secret.namespace(), secret.name(), options);
-                    return match deleted.await {
-                        Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
-                        _ => Ok(()),
-                    };
-                }
-            };
-            match filled(&api, &secret, &account, &root) {
-                Some(value) => client.update(&secrets_resource, value).await.map(|_| ()),
-                None => Ok(()),
+        let Some(secret) = secrets.get(&key) else { return Ok(()) };
+        // The informer may be behind: what is deleted must be meant.
+        let account = c.get(&r, secret.namespace(), account_of(&secret)).await;
+        let uid = secret.metadata().at(&["annotations", ACCOUNT_UID]).str();
+        let account = match account {
+            Ok(account) if uid.is_empty() || uid == account.uid() => account,
+            Err(status) if !status.is_not_found() => return Err(status),
+            _ => {
+                let options = delete_uid(secret.uid());
+                let deleted = c.delete(&secrets_resource, secret.namespace(), secret.name(), options);
+                return match deleted.await {
+                    Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
+                    _ => Ok(()),
+                };
             }
+        };
+        match filled(&a, &secret, &account, &root) {
+            Some(value) => c.update(&secrets_resource, value).await.map(|_| ()),
+            None => Ok(()),
         }
     });
-    context.run(NAME, &gone, 1, synced, move |(secret, account)| {
-        let (client, accounts, resource) = (client.clone(), accounts.clone(), accounts_resource.clone());
-        async move {
-            let Some(account) = accounts.get(&account) else {
-                return Ok::<(), Status>(());
-            };
-            let mut value = account.value().clone();
-            let named = |s: &Value| s.get("name").str() == &*secret.name;
-            if !value.get("secrets").items().iter().any(named) {
-                return Ok(());
-            }
-            value.at_mut(&["secrets"]).list_mut().retain(|s| !named(s));
-            if value.get("secrets").is_empty() {
-                value.remove(&["secrets"]);
-            }
-            client.update(&resource, value).await.map(|_| ())
+    context.run(NAME, &gone, 1, synced, async move |(secret, account)| {
+        let Some(account) = accounts.get(&account) else {
+            return Ok(());
+        };
+        let mut value = account.value().clone();
+        let named = |s: &Value| s.get("name").str() == &*secret.name;
+        if !value.get("secrets").items().iter().any(named) {
+            return Ok(());
         }
+        value.at_mut(&["secrets"]).list_mut().retain(|s| !named(s));
+        if value.get("secrets").is_empty() {
+            value.remove(&["secrets"]);
+        }
+        client.update(&accounts_resource, value).await.map(|_| ())
     });
 }
 

@@ -4,9 +4,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::context::{Context, resource};
 use super::pods;
 use crate::api::views::Pod;
-use crate::api::{Informer, Object, ObjectKey, Selector};
+use crate::api::{Client, Informer, Object, ObjectKey, Selector, Status};
 use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Time, WorkQueue};
@@ -32,7 +33,7 @@ pub fn publishes_not_ready(service: &Object) -> bool {
 }
 
 /// Wakes the services whose endpoints a change of a pod can change.
-pub fn pod_changed(services: &Informer, queue: &WorkQueue<ObjectKey>, old: Option<&Object>, new: Option<&Object>) {
+fn pod_changed(services: &Informer, queue: &WorkQueue<ObjectKey>, old: Option<&Object>, new: Option<&Object>) {
     if let (Some(old), Some(new)) = (old, new) {
         // Most updates of a status concern nobody's endpoints.
         let same = old.labels() == new.labels()
@@ -126,6 +127,49 @@ pub fn hostname<'a>(pod: &'a Object, service: &Object) -> &'a str {
 /// A reference to a pod, as endpoints carry it.
 pub fn target_ref(pod: &Object) -> Value {
     obj! { "kind": "Pod", "name": pod.name(), "namespace": pod.namespace(), "uid": pod.uid() }
+}
+
+/// What the three controllers of endpoints have alike.
+pub struct Base {
+    pub client: Client,
+    pub services: Informer,
+    /// Keys of services.
+    pub queue: WorkQueue<ObjectKey>,
+    pub triggers: Triggers,
+}
+
+impl Base {
+    /// For the controller of this name. Each change of a service wakes it.
+    pub fn new(context: &Context, name: &str) -> Base {
+        let services = context.informers().of(&resource(context.api(), "", "services"));
+        let queue = WorkQueue::new(context.sim());
+        services.feed(&queue);
+        Base {
+            client: context.client(name),
+            services,
+            queue,
+            triggers: Triggers::default(),
+        }
+    }
+
+    /// Wakes the services whose endpoints a change of one of these pods can change.
+    pub fn follow(&self, pods: &Informer) {
+        let (services, queue) = (self.services.clone(), self.queue.clone());
+        pods.on_change(move |old, new| pod_changed(&services, &queue, old, new));
+    }
+
+    /// Starts the workers, which wait until `others` hold their first lists too.
+    pub fn run(
+        &self,
+        context: &Context,
+        name: &'static str,
+        others: &[&Informer],
+        sync: impl AsyncFn(ObjectKey) -> Result<(), Status> + 'static,
+    ) {
+        let mut synced = vec![self.services.clone()];
+        synced.extend(others.iter().map(|informer| (*informer).clone()));
+        context.run(name, &self.queue, context.options().concurrent_syncs, synced, sync);
+    }
 }
 
 /// Remembers what was seen of each service, to tell when its endpoints' change was triggered

@@ -62,12 +62,7 @@ pub fn start(context: &Context) {
         revision_resource,
         queue: WorkQueue::new(context.sim()),
     }));
-    let c = controller.clone();
-    controller.0.sets.on_change(move |old, new| {
-        if let Some(set) = new.or(old) {
-            c.0.queue.add(set.key());
-        }
-    });
+    controller.0.sets.feed(&controller.0.queue);
     let c = controller.clone();
     let pods = controller.0.pods.informer().clone();
     pods.on_change(move |old, new| c.pod_changed(old, new));
@@ -79,9 +74,8 @@ pub fn start(context: &Context) {
     ];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, workers, synced, async move |key| {
+        c.sync(&key).await
     });
 }
 

@@ -81,9 +81,8 @@ pub fn start(context: &Context) {
     });
     let c = controller.clone();
     let synced = vec![controller.0.pods.clone(), controller.0.nodes.clone()];
-    context.run(NAME, &controller.0.queue, 8, synced, move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, 8, synced, async move |key| {
+        c.sync(&key).await
     });
 }
 

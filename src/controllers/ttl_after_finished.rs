@@ -34,27 +34,23 @@ pub fn start(context: &Context) {
         }
     });
     let (informers, q) = (vec![informer.clone()], queue.clone());
-    context.run(NAME, &queue, 5, informers, move |key| {
-        let (client, jobs, informer, queue, sim) =
-            (client.clone(), jobs.clone(), informer.clone(), q.clone(), sim.clone());
-        async move {
-            if informer.get(&key).as_ref().and_then(expiry).is_none() {
-                return Ok(());
-            }
-            // The informer may be behind: the present job decides.
-            let job = match client.get(&jobs, &key.namespace, &key.name).await {
-                Err(status) if status.is_not_found() => return Ok(()),
-                other => other?,
-            };
-            let Some(when) = expiry(&job) else { return Ok(()) };
-            if when > sim.now() {
-                queue.add_after(key, when.since(sim.now()));
-                return Ok(());
-            }
-            let mut options = delete_uid(job.uid());
-            options.set(&["propagationPolicy"], "Foreground");
-            Status::ignore_not_found(client.delete(&jobs, &key.namespace, &key.name, options).await)
+    context.run(NAME, &queue, 5, informers, async move |key| {
+        if informer.get(&key).as_ref().and_then(expiry).is_none() {
+            return Ok(());
         }
+        // The informer may be behind: the present job decides.
+        let job = match client.get(&jobs, &key.namespace, &key.name).await {
+            Err(status) if status.is_not_found() => return Ok(()),
+            other => other?,
+        };
+        let Some(when) = expiry(&job) else { return Ok(()) };
+        if when > sim.now() {
+            q.add_after(key, when.since(sim.now()));
+            return Ok(());
+        }
+        let mut options = delete_uid(job.uid());
+        options.set(&["propagationPolicy"], "Foreground");
+        Status::ignore_not_found(client.delete(&jobs, &key.namespace, &key.name, options).await)
     });
 }
 

@@ -195,6 +195,11 @@ impl Sim {
 
     /// Starts a task. It first runs when the executor next does, after tasks that are ready already.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + 'static) -> TaskHandle {
+        self.start(name, Box::pin(future))
+    }
+
+    /// [`Sim::spawn`], whose code is there once for all futures.
+    fn start(&self, name: &'static str, future: Pin<Box<dyn Future<Output = ()>>>) -> TaskHandle {
         let id = self.0.next_task.get();
         self.0.next_task.set(id + 1);
         let wake = Arc::new(TaskWaker {
@@ -204,7 +209,7 @@ impl Sim {
         });
         let task = Task {
             name,
-            future: Box::pin(future),
+            future,
             waker: Waker::from(wake.clone()),
             wake: wake.clone(),
         };

@@ -89,10 +89,7 @@ pub fn start(context: &Context) {
         &controller.queue,
         context.options().concurrent_syncs,
         informers,
-        move |key| {
-            let c = c.clone();
-            async move { c.sync(&key).await }
-        },
+        async move |key| c.sync(&key).await,
     );
 }
 

@@ -75,15 +75,12 @@ pub fn start(context: &Context) {
     let synced = vec![controller.0.scalers.clone(), controller.0.pods.clone()];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, move |key| {
-        let c = c.clone();
-        async move {
-            if let Some(scaler) = c.0.scalers.get(&key) {
-                c.sync(&scaler).await;
-                c.0.queue.add_after(key, SYNC);
-            }
-            Ok(())
+    context.run(NAME, &controller.0.queue, workers, synced, async move |key| {
+        if let Some(scaler) = c.0.scalers.get(&key) {
+            c.sync(&scaler).await;
+            c.0.queue.add_after(key, SYNC);
         }
+        Ok(())
     });
 }
 

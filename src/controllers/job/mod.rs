@@ -100,14 +100,12 @@ pub fn start(context: &Context) {
     let synced = vec![controller.0.jobs.clone(), pods];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced.clone(), move |key| {
-        let c = c.clone();
-        async move { c.sync(&key).await }
+    context.run(NAME, &controller.0.queue, workers, synced.clone(), async move |key| {
+        c.sync(&key).await
     });
     let c = controller.clone();
-    context.run(NAME, &controller.0.orphans, 1, synced, move |key| {
-        let c = c.clone();
-        async move { c.free_orphan(&key).await }
+    context.run(NAME, &controller.0.orphans, 1, synced, async move |key| {
+        c.free_orphan(&key).await
     });
 }
 

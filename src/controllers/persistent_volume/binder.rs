@@ -125,15 +125,12 @@ pub fn start(context: &Context) {
         controller.0.pods.clone(),
     ];
     let c = controller.clone();
-    context.run(NAME, &controller.0.queue, 1, synced, move |key| {
-        let c = c.clone();
-        async move {
-            match &key {
-                Key::Claim(key) => c.sync_claim(key).await,
-                Key::Volume(key) => c.sync_volume(key).await,
-            }
-            Ok(())
+    context.run(NAME, &controller.0.queue, 1, synced, async move |key| {
+        match &key {
+            Key::Claim(key) => c.sync_claim(key).await,
+            Key::Volume(key) => c.sync_volume(key).await,
         }
+        Ok(())
     });
 }
 

@@ -65,14 +65,11 @@ pub fn start_claims(context: &Context) {
         }
     });
     let synced = vec![informer.clone(), pods.clone()];
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (client, claims, informer, pods) = (client.clone(), claims.clone(), informer.clone(), pods.clone());
-        async move {
-            let claim = informer.get(&key).filter(|c| c.is_deleting() && has(c, CLAIM));
-            match claim.filter(|c| !is_used(&pods, c)) {
-                Some(claim) => free(&client, &claims, &claim, CLAIM).await,
-                None => Ok(()),
-            }
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        let claim = informer.get(&key).filter(|c| c.is_deleting() && has(c, CLAIM));
+        match claim.filter(|c| !is_used(&pods, c)) {
+            Some(claim) => free(&client, &claims, &claim, CLAIM).await,
+            None => Ok(()),
         }
     });
 }
@@ -94,13 +91,10 @@ pub fn start_volumes(context: &Context) {
         }
     });
     let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 1, synced, move |key| {
-        let (client, volumes, informer) = (client.clone(), volumes.clone(), informer.clone());
-        async move {
-            match informer.get(&key).filter(is_free) {
-                Some(volume) => free(&client, &volumes, &volume, VOLUME).await,
-                None => Ok(()),
-            }
+    context.run(NAME, &queue, 1, synced, async move |key| {
+        match informer.get(&key).filter(is_free) {
+            Some(volume) => free(&client, &volumes, &volume, VOLUME).await,
+            None => Ok(()),
         }
     });
 }

@@ -148,14 +148,11 @@ pub fn start(context: &Context) {
         inner.pods.clone(),
     ];
     let c = controller.clone();
-    context.run(NAME, &controller.0.queue, 1, synced, move |key| {
-        let c = c.clone();
-        async move {
-            if key.namespace.is_empty() {
-                c.delete(&key).await
-            } else {
-                c.provision(&key).await
-            }
+    context.run(NAME, &controller.0.queue, 1, synced, async move |key| {
+        if key.namespace.is_empty() {
+            c.delete(&key).await
+        } else {
+            c.provision(&key).await
         }
     });
 }
