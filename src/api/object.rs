@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::resource;
 use crate::obj;
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, intern};
 
 /// One version of an API object. Clones share it.
 #[derive(Clone)]
@@ -72,12 +72,12 @@ impl Object {
 
     /// `namespace/name`, or `/name`.
     pub fn full_name(&self) -> Rc<str> {
-        format!("{}/{}", self.namespace(), self.name()).into()
+        [self.namespace(), "/", self.name()].concat().into()
     }
 
     /// Namespace and name, as controllers' queues hold them.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(self.namespace(), self.name())
+        ObjectKey::of(&self.0.value)
     }
 
     pub fn uid(&self) -> &str {
@@ -264,8 +264,18 @@ impl ObjectKey {
     pub fn new(namespace: &str, name: &str) -> ObjectKey {
         // Namespaces recur in every key: one allocation serves all.
         ObjectKey {
-            namespace: crate::value::intern(namespace),
+            namespace: intern(namespace),
             name: name.into(),
+        }
+    }
+
+    /// The key of an object's tree. It shares the tree's texts, since every copy and queue holds one.
+    pub fn of(value: &Value) -> ObjectKey {
+        let metadata = value.get("metadata");
+        let text = |field: &str| metadata.get(field).shared_str().cloned();
+        ObjectKey {
+            namespace: text("namespace").unwrap_or_else(|| intern("")),
+            name: text("name").unwrap_or_else(|| intern("")),
         }
     }
 }

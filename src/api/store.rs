@@ -136,10 +136,6 @@ impl Store {
     /// 507 when the world holds [`limits::OBJECTS`] objects and this would be one more.
     pub fn put(&self, shelf: &str, mut value: Value) -> Result<(Object, WriteKind), Status> {
         let name = shelf;
-        let key = ObjectKey::new(
-            value.str_at(&["metadata", "namespace"]),
-            value.str_at(&["metadata", "name"]),
-        );
         let mut shelves = self.shelves.borrow_mut();
         if !shelves.contains_key(shelf) {
             shelves.insert(
@@ -153,7 +149,7 @@ impl Store {
         let Some(shelf) = shelves.get_mut(shelf) else {
             return Err(Status::internal("the shelf is gone"));
         };
-        let old = shelf.objects.get(&key).cloned();
+        let old = shelf.objects.get(&ObjectKey::of(&value)).cloned();
         if old.is_none() && self.count.get() >= limits::OBJECTS {
             return Err(Status::failure(
                 507,
@@ -181,7 +177,7 @@ impl Store {
             self.count.set(self.count.get() + 1);
         }
         self.note_policy(name);
-        shelf.objects.insert(key, object.clone());
+        shelf.objects.insert(object.key(), object.clone());
         shelf.push(Change {
             op,
             object: object.clone(),

@@ -1,12 +1,37 @@
 //! Claiming: a controller adopts what its selector selects and nobody controls, and releases what
 //! it controls but no longer selects (`PodControllerRefManager`).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::api::{Client, Object, PatchType, Resource, Selector, Status, WriteOptions};
 use crate::obj;
 use crate::value::Value;
+
+/// A selector that remembers what it said last: the labels of a template are one node in all objects that
+/// were made of it.
+pub struct Matcher<'a> {
+    selector: &'a Selector,
+    last: RefCell<Option<(Value, bool)>>,
+}
+
+impl<'a> Matcher<'a> {
+    pub fn new(selector: &'a Selector) -> Matcher<'a> {
+        Matcher {
+            selector,
+            last: RefCell::default(),
+        }
+    }
+
+    /// Whether the selector selects an object.
+    pub fn fits(&self, object: &Object) -> bool {
+        let labels = object.labels();
+        match &mut *self.last.borrow_mut() {
+            Some((seen, fits)) if seen.same(labels) => *fits,
+            last => last.insert((labels.clone(), self.selector.matches(labels))).1,
+        }
+    }
+}
 
 /// Claims for one owner.
 pub struct Claimer<'a> {
@@ -14,7 +39,7 @@ pub struct Claimer<'a> {
     /// The resource of the owner, to read it anew before the first adoption.
     pub owner_resource: &'a Rc<Resource>,
     pub owner: &'a Object,
-    pub selector: &'a Selector,
+    pub selector: Matcher<'a>,
     /// The resource of what is claimed.
     pub resource: &'a Rc<Resource>,
     /// A finalizer that adopted objects get; empty for none.
@@ -35,7 +60,7 @@ impl<'a> Claimer<'a> {
             client,
             owner_resource,
             owner,
-            selector,
+            selector: Matcher::new(selector),
             resource,
             finalizer: "",
             checked: Cell::new(false),
@@ -60,7 +85,7 @@ impl<'a> Claimer<'a> {
     }
 
     async fn claim_one(&self, object: &Object) -> Result<bool, Status> {
-        let fits = self.selector.matches(object.labels());
+        let fits = self.selector.fits(object);
         if let Some(controller) = object.controller() {
             if controller.uid() != self.owner.uid() {
                 return Ok(false);

@@ -11,6 +11,7 @@ use super::context::{Context, resource};
 use super::expectations::Expectations;
 use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
+use crate::api::views::Pod;
 use crate::api::{Body, Client, Object, Resource, Status, WriteOptions};
 use crate::flat::FlatMap;
 use crate::list;
@@ -31,28 +32,29 @@ pub fn node_name(pod: &Object) -> &str {
 
 /// Whether it ended (`Succeeded` or `Failed`).
 pub fn is_terminal(pod: &Object) -> bool {
-    matches!(phase(pod), "Succeeded" | "Failed")
+    Pod(pod).state().ended
 }
 
 /// Neither ended nor being deleted (`controller.IsPodActive`).
 pub fn is_active(pod: &Object) -> bool {
-    !is_terminal(pod) && !pod.is_deleting()
+    let state = Pod(pod).state();
+    !state.ended && !state.deleting
 }
 
 /// Being deleted, and not ended yet (`controller.IsPodTerminating`).
 pub fn is_terminating(pod: &Object) -> bool {
-    !is_terminal(pod) && pod.is_deleting()
+    let state = Pod(pod).state();
+    !state.ended && state.deleting
 }
 
 /// Whether its condition `Ready` is true.
 pub fn is_ready(pod: &Object) -> bool {
-    pod.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True")
+    Pod(pod).state().ready.is_some()
 }
 
 /// When it became ready; `None` when it is not.
 pub fn ready_time(pod: &Object) -> Option<Time> {
-    let condition = pod.condition("Ready").filter(|c| c.str_at(&["status"]) == "True")?;
-    Time::parse(condition.str_at(&["lastTransitionTime"]))
+    Pod(pod).state().ready.flatten()
 }
 
 /// Whether it has been ready for `min_ready_seconds` (`podutil.IsPodAvailable`).

@@ -2,12 +2,12 @@
 //! are a series and times are microseconds.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventType;
 use crate::api::{Body, Client, Object, PatchType, WriteOptions};
-use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -28,7 +28,28 @@ pub struct Recorder {
     client: Client,
     controller: Rc<str>,
     instance: Rc<str>,
-    series: Rc<RefCell<FlatMap<String, Series>>>,
+    series: Rc<RefCell<AllSeries>>,
+}
+
+/// Series by what they repeat.
+#[derive(Default)]
+struct AllSeries {
+    by_key: BTreeMap<String, Series>,
+    /// When those that have ended were forgotten last.
+    swept: Time,
+}
+
+impl AllSeries {
+    /// The series of this key that goes on.
+    fn present(&mut self, key: &str, now: Time) -> Option<&mut Series> {
+        let ended = |s: &Series| now.since(s.last) > FINISH;
+        // Not for each event: there are as many series as pods that do not fit.
+        if now.since(self.swept) > FINISH {
+            self.by_key.retain(|_, s| !ended(s));
+            self.swept = now;
+        }
+        self.by_key.get_mut(key).filter(|s| !ended(s))
+    }
 }
 
 fn micro(time: Time) -> Value {
@@ -64,8 +85,7 @@ impl Recorder {
         let key = format!("{kind}/{action}/{reason}/{}/{related_uid}", object.uid());
         let again = {
             let mut series = self.series.borrow_mut();
-            series.retain(|_, s| now.since(s.last) <= FINISH);
-            series.get_mut(&key).map(|s| {
+            series.present(&key, now).map(|s| {
                 s.count += 1;
                 s.last = now;
                 (s.count, s.namespace.clone(), s.name.clone())
@@ -88,7 +108,7 @@ impl Recorder {
             .wrapping_mul(1_000)
             .wrapping_add(self.client.sim().next_id() % 1_000);
         let name = format!("{}.{nanos:016x}", object.name());
-        self.series.borrow_mut().insert(
+        self.series.borrow_mut().by_key.insert(
             key,
             Series {
                 namespace: namespace.to_owned(),
@@ -145,7 +165,7 @@ impl Recorder {
         let sim = self.client.sim().clone();
         self.client.sim().clone().spawn("event series", async move {
             loop {
-                let Some(last) = recorder.series.borrow().get(&key).map(|s| s.last) else {
+                let Some(last) = recorder.series.borrow().by_key.get(&key).map(|s| s.last) else {
                     return;
                 };
                 if sim.now() >= last + FINISH {
@@ -153,7 +173,7 @@ impl Recorder {
                 }
                 sim.sleep_until(last + FINISH).await;
             }
-            let ended = recorder.series.borrow_mut().remove(&key);
+            let ended = recorder.series.borrow_mut().by_key.remove(&key);
             if let Some(s) = ended.filter(|s| s.count > 2) {
                 recorder.write_series(s.namespace, s.name, s.count, s.last);
             }

@@ -170,19 +170,9 @@ impl Orders {
 
 /// Takes out what has stood in a set for so long, in its order.
 fn take_due(set: &mut FlatSet<(Time, ObjectKey)>, after: Duration, now: Time) -> Vec<ObjectKey> {
-    let due = |when: Time| when + after <= now;
-    let mut found = Vec::new();
     // Most often nothing is, which the first one shows.
-    if set.first().is_some_and(|(when, _)| due(*when)) {
-        set.retain(|(when, key)| {
-            let stays = !due(*when);
-            if !stays {
-                found.push(key.clone());
-            }
-            stays
-        });
-    }
-    found
+    let due = set.iter().take_while(|(when, _)| *when + after <= now).count();
+    set.take_first(due).into_iter().map(|(_, key)| key).collect()
 }
 
 impl Queue {

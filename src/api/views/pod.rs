@@ -1,5 +1,6 @@
 //! A view of pods and their containers.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::api::Object;
@@ -34,8 +35,20 @@ pub struct Resources {
 
 /// What is worked out once per version of a pod.
 struct Summary {
-    requests: Resources,
-    limits: Resources,
+    state: State,
+    /// What its containers ask for and are limited to, worked out when first asked for.
+    resources: OnceCell<Box<(Resources, Resources)>>,
+}
+
+/// What controllers ask of each of their pods in every sync.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    /// Whether it ended for good: `Succeeded` or `Failed`.
+    pub ended: bool,
+    /// Whether its deletion was asked for.
+    pub deleting: bool,
+    /// Whether its condition `Ready` is true, and since when as far as it says.
+    pub ready: Option<Option<Time>>,
 }
 
 impl Resources {
@@ -252,27 +265,42 @@ impl<'a> Pod<'a> {
     fn summary(self) -> Rc<Summary> {
         self.0.memo(|object| {
             let pod = Pod(object);
+            let ready = object.condition("Ready").filter(|c| c.get("status").str() == "True");
             Summary {
-                requests: pod.total("requests"),
-                limits: pod.total("limits"),
+                state: State {
+                    ended: matches!(pod.phase(), "Succeeded" | "Failed"),
+                    deleting: object.is_deleting(),
+                    ready: ready.map(|c| Time::parse(c.get("lastTransitionTime").str())),
+                },
+                resources: OnceCell::new(),
             }
         })
+    }
+
+    /// What controllers ask of each of their pods in every sync.
+    pub fn state(self) -> State {
+        self.summary().state
+    }
+
+    fn with_resources<T>(self, f: impl FnOnce(&(Resources, Resources)) -> T) -> T {
+        let both = || Box::new((self.total("requests"), self.total("limits")));
+        f(self.summary().resources.get_or_init(both))
     }
 
     /// What the pod asks of a node: the sum over its containers, or what its init containers need
     /// when that is more, and its overhead.
     pub fn requests(self) -> Resources {
-        self.summary().requests.clone()
+        self.with_resources(|both| both.0.clone())
     }
 
     /// Calls `f` with what [`Pod::requests`] gives, without copying it.
     pub fn with_requests<T>(self, f: impl FnOnce(&Resources) -> T) -> T {
-        f(&self.summary().requests)
+        self.with_resources(|both| f(&both.0))
     }
 
     /// The sum of limits, by the same rule.
     pub fn limits(self) -> Resources {
-        self.summary().limits.clone()
+        self.with_resources(|both| both.1.clone())
     }
 
     fn total(self, which: &str) -> Resources {

@@ -167,7 +167,41 @@ pub fn run() -> Result<(), String> {
     let start = Instant::now();
     world.sim().run_for(Duration::from_secs(86_400));
     println!("{:<52} {:>10.3} s", "an idle day", start.elapsed().as_secs_f64());
-    listing(&template)
+    listing(&template)?;
+    growth(&world)
+}
+
+/// What the minute costs in which a deployment grows, to pods that run and then to more than there is
+/// room for, so that most are Pending.
+fn growth(world: &World) -> Result<(), String> {
+    let run = |line: String, seconds: u64| {
+        drop(black_box(world.input(Input::Exec(line))));
+        world.sim().run_for(Duration::from_secs(seconds));
+    };
+    run("kubectl create deployment many --image=nginx --replicas=0".into(), 1);
+    for pods in [100, 1_000, 10_000] {
+        let before = HELD.load(Ordering::Relaxed);
+        let start = Instant::now();
+        run(format!("kubectl scale deployment many --replicas={pods}"), 60);
+        println!(
+            "{:<52} {:>10.3} s",
+            format!("the minute in which it grows to {pods} pods"),
+            start.elapsed().as_secs_f64()
+        );
+        let held = HELD.load(Ordering::Relaxed).saturating_sub(before);
+        println!(
+            "{:<52} {:>10.1} MB",
+            "what the world holds more after it",
+            held as f64 / 1e6
+        );
+        let stored = world.api().store().list("pods", "default").len();
+        if stored != pods {
+            return Err(format!("there are {stored} pods of {pods}"));
+        }
+        // What is under way comes to rest before the next.
+        world.sim().run_for(Duration::from_secs(600));
+    }
+    Ok(())
 }
 
 /// What pods cost with and without `managedFields`: each is made by a controller, and a kubelet writes
