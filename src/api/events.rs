@@ -1,14 +1,13 @@
 //! The event recorder of every component: writes `v1` Events, counts repetitions, and drops floods.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::client::{Client, WriteOptions};
 use super::object::Object;
 use super::request::{Body, PatchType};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, WideMap};
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -68,7 +67,7 @@ pub struct EventRecorder {
     component: Rc<str>,
     host: Rc<str>,
     /// By the object, as events refer to it.
-    memory: Rc<RefCell<BTreeMap<String, Subject>>>,
+    memory: Rc<RefCell<WideMap<String, Subject>>>,
 }
 
 impl EventRecorder {
@@ -95,11 +94,12 @@ impl EventRecorder {
         let mut subject = involved.clone();
         subject.remove(&["resourceVersion"]);
         let mut memory = self.memory.borrow_mut();
-        let subject = memory.entry(subject.to_json()).or_insert_with(|| Subject {
+        let subject = memory.get_or_insert_with(&subject.to_json(), || Subject {
             tokens: BURST,
             at: now,
             groups: FlatMap::new(),
         });
+        let Some(subject) = subject else { return };
         let refill = now.since(subject.at).as_secs_f64() / REFILL.as_secs_f64();
         subject.tokens = (subject.tokens + refill).min(BURST);
         subject.at = now;

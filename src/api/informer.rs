@@ -2,8 +2,6 @@
 //! its changes. Components read from here, and so may be behind the API server, as real ones are.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +9,7 @@ use super::client::{Client, ListOptions, NETWORK};
 use super::object::{Object, ObjectKey};
 use super::resource::Resource;
 use super::watch::WatchEvent;
+use crate::flat::WideMap;
 use crate::sim::{Signal, TaskHandle, TraceEvent, WorkQueue, WriteKind};
 
 /// A change of the copy: the version before and after; one of them is `None` when the object came
@@ -22,7 +21,7 @@ pub type Handler = Rc<dyn Fn(Option<&Object>, Option<&Object>)>;
 pub struct Informer(Rc<Inner>);
 
 struct Inner {
-    objects: RefCell<BTreeMap<ObjectKey, Object>>,
+    objects: RefCell<WideMap<ObjectKey, Object>>,
     handlers: RefCell<Vec<Handler>>,
     synced: Cell<bool>,
     changed: Signal,
@@ -106,7 +105,7 @@ impl Informer {
             return;
         }
         let from = ObjectKey::new(namespace, "");
-        for (key, object) in objects.range((Bound::Included(from), Bound::Unbounded)) {
+        for (key, object) in objects.starting_at(&from) {
             if &*key.namespace != namespace {
                 break;
             }
@@ -174,7 +173,7 @@ async fn run(informer: Informer, client: Client, resource: Rc<Resource>, options
             sim.sleep(RETRY).await;
             continue;
         };
-        let present: BTreeMap<ObjectKey, Object> = list.items.into_iter().map(|o| (o.key(), o)).collect();
+        let present: WideMap<ObjectKey, Object> = list.items.into_iter().map(|o| (o.key(), o)).collect();
         let gone: Vec<ObjectKey> = informer
             .0
             .objects

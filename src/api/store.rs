@@ -1,12 +1,12 @@
 //! The store (etcd): every object's present version, revisions, and the history that watches read.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::object::{Object, ObjectKey};
 use super::status::Status;
+use crate::flat::{FlatMap, WideMap};
 use crate::limits;
 use crate::sim::{Signal, WriteKind};
 use crate::value::{Pool, Value};
@@ -24,7 +24,7 @@ pub struct Change {
 /// The objects of one resource, over all its versions.
 #[derive(Default)]
 struct Shelf {
-    objects: BTreeMap<ObjectKey, Object>,
+    objects: WideMap<ObjectKey, Object>,
     history: VecDeque<Change>,
     /// The newest revision that was dropped from `history`.
     compacted: u64,
@@ -39,7 +39,7 @@ pub type ShelfName = Rc<str>;
 
 /// The store of one world.
 pub struct Store {
-    shelves: RefCell<BTreeMap<ShelfName, Shelf>>,
+    shelves: RefCell<FlatMap<ShelfName, Shelf>>,
     revision: Cell<u64>,
     policy: Cell<u64>,
     count: Cell<usize>,
@@ -111,7 +111,7 @@ impl Store {
             return;
         }
         let from = ObjectKey::new(namespace, "");
-        for (key, object) in shelf.objects.range((Bound::Included(from), Bound::Unbounded)) {
+        for (key, object) in shelf.objects.starting_at(&from) {
             if &*key.namespace != namespace {
                 break;
             }

@@ -1,7 +1,6 @@
 //! What every controller is given: clients, shared informers, workers and options.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use futures::future::LocalBoxFuture;
 use crate::api::auth::AUTHENTICATED;
 use crate::api::events::EventRecorder;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::{FlatMap, FlatSet, WideMap};
 use crate::sim::{Sim, TaskHandle, WorkQueue};
 
 /// What a sync spends on one object that it lists, claims and counts: an estimate of Go's, on a machine
@@ -270,7 +269,7 @@ pub struct OwnerIndex {
 }
 
 /// The objects of one owner.
-type Owned = BTreeMap<ObjectKey, Object>;
+type Owned = WideMap<ObjectKey, Object>;
 
 /// The uid of what controls an object; empty for nothing.
 fn owner(object: &Object) -> &str {
@@ -327,7 +326,7 @@ impl OwnerIndex {
     pub fn orphans(&self, namespace: &str) -> Vec<Object> {
         let owned = self.owned.borrow();
         let from = ObjectKey::new(namespace, "");
-        let found = owned.get("").into_iter().flat_map(|objects| objects.range(&from..));
+        let found = owned.get("").into_iter().flat_map(|objects| objects.starting_at(&from));
         found
             .take_while(|(key, _)| &*key.namespace == namespace)
             .map(|(_, object)| object.clone())

@@ -2,7 +2,6 @@
 //! deleted; a foreground deletion waits for its dependents; an orphaning one frees them.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::context::{Context, Informers, resource};
 use crate::api::client::delete_uid;
 use crate::api::object::Owner;
 use crate::api::{ApiServer, Client, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::{FlatMap, FlatSet, WideMap};
 use crate::obj;
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -40,7 +39,7 @@ struct Node {
 
 #[derive(Default)]
 struct Graph {
-    nodes: BTreeMap<Uid, Node>,
+    nodes: WideMap<Uid, Node>,
     dependents: FlatMap<Uid, FlatSet<Uid>>,
 }
 

@@ -132,6 +132,24 @@ impl<K, V> FlatMap<K, V> {
     }
 }
 
+impl<K, V> FlatMap<K, V> {
+    /// Takes out the entries from this index on.
+    pub(super) fn split_off(&mut self, at: usize) -> FlatMap<K, V> {
+        FlatMap {
+            entries: self.entries.split_off(at.min(self.entries.len())),
+        }
+    }
+
+    /// The entries from this key on.
+    pub(super) fn starting_at<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
+    where
+        K: Borrow<Q>,
+    {
+        let at = self.find(key).unwrap_or_else(|at| at);
+        Iter(self.entries.get(at..).unwrap_or_default().iter())
+    }
+}
+
 impl<K: Ord, V> FlatMap<K, V> {
     /// Sets a key, and returns what it held.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
@@ -247,6 +265,12 @@ impl<'a, K, V> IntoIterator for &'a mut FlatMap<K, V> {
 
 /// The entries of a map, in the order of their keys.
 pub struct Iter<'a, K, V>(slice::Iter<'a, (K, V)>);
+
+impl<K, V> Default for Iter<'_, K, V> {
+    fn default() -> Self {
+        Iter([].iter())
+    }
+}
 
 impl<K, V> Clone for Iter<'_, K, V> {
     fn clone(&self) -> Self {

@@ -3,15 +3,17 @@
 //! The standard library's `BTreeMap` and `sort_by` are made for any size, and the compiler makes one to five
 //! kilobytes of each for every type that they are used with. Of the page's wasm they were a tenth (150 KiB after
 //! brotli). Most maps here hold a few entries, so a sorted list serves them as well with a tenth of the code.
-//! `BTreeMap` stays where one holds an entry for each object of a cluster and is changed in any order.
+//! Where one holds an entry for each object of a cluster and is changed in any order, it is a list of such lists.
 
 mod arrange;
 mod map;
 mod set;
+mod wide;
 
 pub use arrange::Arrange;
 pub use map::FlatMap;
 pub use set::FlatSet;
+pub use wide::WideMap;
 
 use std::cmp::Ordering;
 

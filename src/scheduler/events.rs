@@ -2,12 +2,12 @@
 //! are a series and times are microseconds.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventType;
 use crate::api::{Body, Client, Object, PatchType, WriteOptions};
+use crate::flat::WideMap;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -34,7 +34,7 @@ pub struct Recorder {
 /// Series by what they repeat.
 #[derive(Default)]
 struct AllSeries {
-    by_key: BTreeMap<String, Series>,
+    by_key: WideMap<String, Series>,
     /// When those that have ended were forgotten last.
     swept: Time,
 }

@@ -2,11 +2,10 @@
 //! back-off to end, and pods that nothing has changed for since they did not fit.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::api::{Object, ObjectKey};
-use crate::flat::FlatSet;
+use crate::flat::{FlatSet, WideMap};
 use crate::sim::Time;
 
 /// The back-off of a pod's first failed attempt, and the longest.
@@ -133,7 +132,7 @@ enum Place {
 /// The queue. It keeps no clock: callers say what time it is.
 #[derive(Default)]
 pub struct Queue {
-    pods: BTreeMap<ObjectKey, (Place, Queued)>,
+    pods: WideMap<ObjectKey, (Place, Queued)>,
     orders: Orders,
 }
 

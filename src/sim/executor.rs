@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,6 +18,7 @@ use futures::future::{Either, select};
 
 use super::time::Time;
 use super::trace::{Trace, TraceEvent};
+use crate::flat::{FlatMap, WideMap};
 
 type TaskId = u64;
 
@@ -85,7 +86,7 @@ struct Task {
 #[derive(Default)]
 struct Timers {
     heap: BinaryHeap<Reverse<(Time, u64)>>,
-    wakers: BTreeMap<u64, Waker>,
+    wakers: WideMap<u64, Waker>,
     next: u64,
 }
 
@@ -93,7 +94,7 @@ struct Inner {
     seed: u64,
     now: Cell<Time>,
     ready: Arc<Ready>,
-    tasks: RefCell<BTreeMap<TaskId, Option<Task>>>,
+    tasks: RefCell<WideMap<TaskId, Option<Task>>>,
     next_task: Cell<TaskId>,
     timers: RefCell<Timers>,
     rng: RefCell<fastrand::Rng>,
@@ -419,8 +420,8 @@ impl Sim {
     }
 
     /// The names of the live tasks with their numbers, for figures and for finding leaks.
-    pub fn task_names(&self) -> BTreeMap<&'static str, usize> {
-        let mut names = BTreeMap::new();
+    pub fn task_names(&self) -> FlatMap<&'static str, usize> {
+        let mut names = FlatMap::new();
         for task in self.0.tasks.borrow().values().flatten() {
             *names.entry(task.name).or_default() += 1;
         }

@@ -1,8 +1,7 @@
 //! What controllers wait on: a signal, and a work queue that keeps each key once.
 
 use std::cell::RefCell;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -10,6 +9,7 @@ use std::time::Duration;
 
 use super::executor::Sim;
 use super::time::Time;
+use crate::flat::WideMap;
 
 /// Wakes every task that waits for it, once for each [`Signal::notify`].
 #[derive(Clone, Default)]
@@ -64,8 +64,8 @@ impl Signal {
 
 struct QueueState<K> {
     order: VecDeque<K>,
-    /// Of which there is one for each object where all of them change at once, so it is a tree.
-    keys: BTreeMap<K, KeyState>,
+    /// Of which there is one for each object where all of them change at once.
+    keys: WideMap<K, KeyState>,
 }
 
 /// What a queue knows of a key.
@@ -82,13 +82,17 @@ struct KeyState {
 impl<K: Ord + Clone> QueueState<K> {
     /// Edits what is known of a key, which is forgotten when it is nothing any more.
     fn edit<T>(&mut self, key: &K, edit: impl FnOnce(&mut KeyState) -> T) -> T {
-        let mut entry = match self.keys.entry(key.clone()) {
-            Entry::Vacant(place) => place.insert_entry(KeyState::default()),
-            Entry::Occupied(entry) => entry,
+        let mut new = KeyState::default();
+        let Some(state) = self.keys.get_mut(key) else {
+            let outcome = edit(&mut new);
+            if new != KeyState::default() {
+                self.keys.insert(key.clone(), new);
+            }
+            return outcome;
         };
-        let outcome = edit(entry.get_mut());
-        if *entry.get() == KeyState::default() {
-            entry.remove();
+        let outcome = edit(state);
+        if *state == KeyState::default() {
+            self.keys.remove(key);
         }
         outcome
     }
@@ -128,7 +132,7 @@ impl<K: Ord + Clone + 'static> WorkQueue<K> {
             sim: sim.clone(),
             state: Rc::new(RefCell::new(QueueState {
                 order: VecDeque::new(),
-                keys: BTreeMap::new(),
+                keys: WideMap::default(),
             })),
             signal: Signal::default(),
         }

@@ -84,6 +84,38 @@ pub(super) fn shape(keys: Vec<Key>) -> Shape {
     })
 }
 
+/// Slots of the memory of [`shape_of`]: twice as many as the program has literal objects.
+const LITERALS: usize = 1_024;
+
+/// What a literal's keys are: where they lie, and their shape; none where they are not in order.
+type Literal = (usize, usize, Option<Shape>);
+
+thread_local! {
+    static KNOWN_LITERALS: RefCell<Vec<Option<Literal>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The shape of the keys of a literal object; `None` when they are not sorted. It is remembered by the address of
+/// the keys, which live as long as the program.
+pub(super) fn shape_of(keys: &'static [&'static str]) -> Option<Shape> {
+    let at = keys.as_ptr() as usize;
+    KNOWN_LITERALS.with_borrow_mut(|known| {
+        if known.is_empty() {
+            known.resize(LITERALS, None);
+        }
+        let place = known.get_mut((at >> 2) % LITERALS);
+        match &place {
+            Some(Some((address, len, shape))) if *address == at && *len == keys.len() => return shape.clone(),
+            _ => {}
+        }
+        let sorted = keys.is_sorted_by(|a, b| a < b);
+        let found = sorted.then(|| shape(keys.iter().map(|key| Key::from(*key)).collect()));
+        if let Some(place) = place {
+            *place = Some((at, keys.len(), found.clone()));
+        }
+        found
+    })
+}
+
 /// A field's name.
 #[derive(Clone)]
 pub struct Key(Rc<str>);

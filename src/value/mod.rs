@@ -193,6 +193,22 @@ impl Value {
         Value::Map(Rc::default())
     }
 
+    /// A map of these fields, for [`obj!`](crate::obj), which stands in so many places that each is a call.
+    #[inline(never)]
+    pub fn of_fields<const N: usize>(keys: &'static [&'static str; N], values: [Value; N]) -> Value {
+        Value::of_parts(keys, values.into())
+    }
+
+    fn of_parts(keys: &'static [&'static str], values: Vec<Value>) -> Value {
+        match key::shape_of(keys) {
+            Some(shape) => Value::from(Map { shape, values }),
+            None => {
+                let keys = keys.iter().map(|key| Key::from(*key));
+                Value::from(Map::from_entries(keys.zip(values).collect()))
+            }
+        }
+    }
+
     /// A list of these values.
     pub fn list(items: Vec<Value>) -> Value {
         Value::List(Rc::new(items))
@@ -451,6 +467,8 @@ impl fmt::Debug for Value {
 }
 
 impl From<&str> for Value {
+    // A call and not the code, as in the next: these stand in thousands of places.
+    #[inline(never)]
     fn from(s: &str) -> Value {
         Value::Str(s.into())
     }
@@ -461,6 +479,7 @@ impl From<&&str> for Value {
     }
 }
 impl From<String> for Value {
+    #[inline(never)]
     fn from(s: String) -> Value {
         Value::Str(s.into())
     }
@@ -559,7 +578,7 @@ impl<K: Into<Key>> FromIterator<(K, Value)> for Value {
 macro_rules! obj {
     () => { $crate::value::Value::map() };
     ($($key:literal : $value:expr),+ $(,)?) => {
-        $crate::value::Value::from_iter([$(($crate::value::Key::from($key), $crate::value::Value::from($value))),+])
+        $crate::value::Value::of_fields(&[$($key),+], [$($crate::value::Value::from($value)),+])
     };
 }
 
