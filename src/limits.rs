@@ -129,6 +129,10 @@ pub const CEL_DEPTH: usize = 60;
 /// Height of the tree of an expression in CEL, which long sums and paths build without nesting.
 pub const CEL_HEIGHT: usize = 250;
 
+/// Bytes of a message that an expression in CEL makes; a longer one is not shown
+/// (`celconfig.MaxEvaluatedMessageExpressionSizeBytes`).
+pub const CEL_MESSAGE_BYTES: usize = 5 * 1024;
+
 /// Steps of one expression in CEL, and what a string or list that it makes may hold: the API server's
 /// own budget of one rule is 1,000,000 units of cost (`celconfig.PerCallLimit`).
 pub const CEL_STEPS: usize = 1_000_000;

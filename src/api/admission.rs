@@ -124,7 +124,6 @@ pub fn mutate(
     value: &mut Value,
     old: Option<&Object>,
 ) -> Result<(), Status> {
-    namespace_lifecycle(api, request, target, value)?;
     let a = Attributes {
         api,
         request,
@@ -132,32 +131,49 @@ pub fn mutate(
         operation: Operation::of(old),
         old,
     };
-    node_restriction::check(&a, value)?;
-    let plugins = api.admission();
+    let mut memory = policies::Reinvocation::default();
+    chain(&a, value, &mut memory)?;
+    if memory.wanted {
+        memory.second = true;
+        chain(&a, value, &mut memory)?;
+    }
+    auth::escalation::check(api, &request.user, target, value, old)
+}
+
+/// All mutating plugins once.
+fn chain(a: &Attributes, value: &mut Value, memory: &mut policies::Reinvocation) -> Result<(), Status> {
+    namespace_lifecycle(a.api, a.request, a.target, value)?;
+    node_restriction::check(a, value)?;
+    let plugins = a.api.admission();
     if a.creates("", "pods") {
-        limit_ranger::mutate(&a, value);
+        limit_ranger::mutate(a, value);
         if plugins.is_on(SERVICE_ACCOUNT) {
-            pods::service_account(&a, value)?;
+            pods::service_account(a, value)?;
         }
-        pods::priority(&a, value)?;
+        pods::priority(a, value)?;
     } else if a.is("", "pods") {
-        pods::keep_priority(value, old);
+        pods::keep_priority(value, a.old);
     }
     if a.is("", "pods") && plugins.is_on(DEFAULT_TOLERATION_SECONDS) {
         pods::default_tolerations(value);
     }
-    classes::mutate(&a, value);
-    policies::mutate(&a, value)?;
-    auth::escalation::check(api, &request.user, target, value, old)
+    classes::mutate(a, value);
+    policies::mutate(a, value, memory)
 }
 
-/// What takes the place of the mutating plugins for a write of a part (`/status`, `/approval`): of those that
-/// are simulated `NodeRestriction` alone looks at parts. `value` is the object as the client sent it, before the
+/// The mutating plugins for a write of a part (`/status`, `/approval`): of those that are simulated
+/// `NodeRestriction` and the policies alone look at parts. `value` is the object as the client sent it, before the
 /// kind's rules put back what the part may not change.
 ///
 /// # Errors
-/// What a kubelet may not write.
-pub fn part(api: &ApiServer, request: &Request, target: &Target, value: &Value, old: &Object) -> Result<(), Status> {
+/// What a kubelet may not write, what a policy fails at.
+pub fn part(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    value: &mut Value,
+    old: &Object,
+) -> Result<(), Status> {
     let a = Attributes {
         api,
         request,
@@ -165,7 +181,15 @@ pub fn part(api: &ApiServer, request: &Request, target: &Target, value: &Value, 
         operation: Operation::Update,
         old: Some(old),
     };
-    node_restriction::check(&a, value)
+    let mut memory = policies::Reinvocation::default();
+    node_restriction::check(&a, value)?;
+    policies::mutate(&a, value, &mut memory)?;
+    if memory.wanted {
+        memory.second = true;
+        node_restriction::check(&a, value)?;
+        policies::mutate(&a, value, &mut memory)?;
+    }
+    Ok(())
 }
 
 /// The validating plugins.

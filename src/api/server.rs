@@ -765,7 +765,7 @@ impl ApiServer {
         metadata::prepare_update(&mut value, old);
         let is_status = target.is_part();
         if is_status {
-            admission::part(self, request, target, &value, old)?;
+            admission::part(self, request, target, &mut value, old)?;
             strategy.prepare_part(&target.subresource, &mut value, old, &cx);
         }
         // Fields that admission and allocation set belong to no one.

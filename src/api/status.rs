@@ -115,6 +115,12 @@ impl Status {
         self
     }
 
+    /// The same failure with another sentence.
+    pub fn saying(mut self, message: impl Into<String>) -> Status {
+        self.0.message = message.into();
+        self
+    }
+
     /// 401: no credentials, or none that are known.
     pub fn unauthorized() -> Status {
         Status::failure(401, "Unauthorized", "Unauthorized")

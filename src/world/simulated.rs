@@ -75,6 +75,19 @@ const ACTS: &[(&str, &str)] = &[
     ),
     ("statefulsets.apps", "statefulset-controller"),
     ("storageclasses.storage.k8s.io", "provisioner, admission"),
+    ("mutatingadmissionpolicies.admissionregistration.k8s.io", "admission"),
+    (
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "admission",
+    ),
+    (
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "admission",
+    ),
+    (
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "admission",
+    ),
     ("validatingadmissionpolicies.admissionregistration.k8s.io", "admission"),
     (
         "validatingadmissionpolicybindings.admissionregistration.k8s.io",
@@ -123,7 +136,7 @@ pub fn markdown() -> String {
             r.version, r.kind
         ));
     }
-    text.push_str("\nCustom resources are served by their definitions: validated, pruned, defaulted, printed with their columns, with\ntheir status and scale subresources; no conversion webhooks.\n\n## Commands of kubectl\n\n");
+    text.push_str("\nCustom resources are served by their definitions: validated, pruned, defaulted, printed with their columns, with\ntheir status and scale subresources; no conversion webhooks.\n\nWebhooks of admission are not called: one that cannot be reached fails as it does, one whose service has ready endpoints\nallows everything, and whoever asks is warned of it.\n\n## Commands of kubectl\n\n");
     text.push_str(&crate::kubectl::markdown());
     text
 }

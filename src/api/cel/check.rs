@@ -4,14 +4,16 @@ use crate::flat::FlatMap;
 use std::rc::Rc;
 
 use super::Issue;
-use super::parse::{Ast, Macro, Node};
+use super::formats;
+use super::parse::{Ast, Init, Macro, Node};
 use super::types::{Type, field_type};
 use crate::api::custom::openapi;
 
 /// The functions and operators with the types they take and give. A name that begins with a point
 /// is a method, whose first type is its target's. Letters: `b`ool, `i`nt, `u`int, `d`ouble, `s`tring,
 /// b`y`tes, `t`imestamp, `D`uration, `*` anything, `T`ype, `q`uantity, `p` an IP address, `c` a CIDR, `r` a
-/// URL, `L`ist of, `M`ap of and to, `o`ptional, `A` and `B` parameters; after the colon the result.
+/// URL, `L`ist of, `M`ap of and to, `o`ptional, those of [`NAMED`], `A` and `B` parameters; after the colon the
+/// result.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("!_", "b:b"),
     ("-_", "i:i d:d"),
@@ -55,17 +57,19 @@ const FUNCTIONS: &[(&str, &str)] = &[
     (".substring", "si:s sii:s"),
     (".trim", "s:s"),
     (".join", "Ls:s Lss:s"),
-    (".reverse", "s:s LA:LA"),
+    (".reverse", "LA:LA"),
     (".format", "sL*:s"),
     ("strings.quote", "s:s"),
-    (".isSorted", "LA:b"),
-    (".sum", "LA:A"),
-    (".min", "LA:A"),
-    (".max", "LA:A"),
+    (".isSorted", "Li:b Lu:b Ld:b Lb:b LD:b Lt:b Ls:b Ly:b"),
+    (".sum", "Li:i Lu:u Ld:d LD:D"),
+    (".min", "Li:i Lu:u Ld:d Lb:b LD:D Lt:t Ls:s Ly:y"),
+    (".max", "Li:i Lu:u Ld:d Lb:b LD:D Lt:t Ls:s Ly:y"),
     (".slice", "LAii:LA"),
     (".distinct", "LA:LA"),
-    (".sort", "LA:LA"),
-    (".flatten", "LLA:LA LA:LA"),
+    (".sort", "Li:Li Lu:Lu Ld:Ld Lb:Lb LD:LD Lt:Lt Ls:Ls Ly:Ly"),
+    (".flatten", "LLA:LA L*i:L*"),
+    (".first", "LA:oA"),
+    (".last", "LA:oA"),
     ("lists.range", "i:Li"),
     (".find", "ss:s"),
     (".findAll", "ss:Ls ssi:Ls"),
@@ -81,20 +85,24 @@ const FUNCTIONS: &[(&str, &str)] = &[
     (".getMilliseconds", "t:i ts:i D:i"),
     ("quantity", "s:q"),
     ("isQuantity", "s:b"),
-    (".isGreaterThan", "qq:b"),
-    (".isLessThan", "qq:b"),
-    (".compareTo", "qq:i"),
+    (".isGreaterThan", "qq:b vv:b"),
+    (".isLessThan", "qq:b vv:b"),
+    (".compareTo", "qq:i vv:i"),
     (".asInteger", "q:i"),
     (".isInteger", "q:b"),
     (".asApproximateFloat", "q:d"),
-    (".sign", "q:i"),
+    ("sign", "q:i"),
     (".add", "qq:q qi:q"),
     (".sub", "qq:q qi:q"),
     ("ip", "s:p"),
     ("isIP", "s:b"),
+    ("ip.isCanonical", "s:b"),
     (".family", "p:i"),
     (".isLoopback", "p:b"),
     (".isUnspecified", "p:b"),
+    (".isLinkLocalMulticast", "p:b"),
+    (".isLinkLocalUnicast", "p:b"),
+    (".isGlobalUnicast", "p:b"),
     ("cidr", "s:c"),
     ("isCIDR", "s:b"),
     (".containsIP", "cp:b cs:b"),
@@ -109,6 +117,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     (".getHostname", "r:s"),
     (".getPort", "r:s"),
     (".getEscapedPath", "r:s"),
+    (".getQuery", "r:MsLs"),
     ("sets.contains", "LALA:b"),
     ("sets.equivalent", "LALA:b"),
     ("sets.intersects", "LALA:b"),
@@ -119,33 +128,62 @@ const FUNCTIONS: &[(&str, &str)] = &[
     (".value", "oA:A"),
     (".orValue", "oAA:A"),
     (".or", "oAoA:oA"),
+    ("optional.unwrap", "LoA:LA"),
+    (".unwrapOpt", "LoA:LA"),
+    ("semver", "s:v sb:v"),
+    ("isSemver", "s:b sb:b"),
+    (".major", "v:i"),
+    (".minor", "v:i"),
+    (".patch", "v:i"),
+    ("format.named", "s:of"),
+    (".validate", "fs:oLs"),
+    (".path", "zs:h"),
+    (".group", "zs:g"),
+    (".serviceAccount", "zss:z"),
+    (".resource", "gs:k"),
+    (".subresource", "ks:k"),
+    (".namespace", "ks:k"),
+    (".name", "ks:k"),
+    (".fieldSelector", "ks:k"),
+    (".labelSelector", "ks:k"),
+    (".check", "hs:x ks:x"),
+    (".allowed", "x:b"),
+    (".reason", "x:s"),
+    (".errored", "x:b"),
+    (".error", "x:s"),
+    ("jsonpatch.escapeKey", "s:s"),
 ];
 
 /// Names that stand before a function's own.
-const NAMESPACES: [&str; 4] = ["strings", "sets", "optional", "lists"];
+const NAMESPACES: [&str; 7] = ["strings", "sets", "optional", "lists", "format", "ip", "jsonpatch"];
 
-/// Functions that a real server has and this one does not.
-const MISSING: [&str; 16] = [
-    "semver",
-    "isSemver",
-    "format",
-    "getQuery",
-    "optMap",
-    "optFlatMap",
-    "isCanonical",
-    "isGlobalUnicast",
-    "isLinkLocalUnicast",
-    "isLinkLocalMulticast",
-    "math",
-    "base64",
-    "authorizer",
-    "transformList",
-    "transformMap",
-    "sortBy",
+/// The types that have methods and no fields.
+const NAMED: [(char, &str); 7] = [
+    ('v', "kubernetes.Semver"),
+    ('f', "kubernetes.NamedFormat"),
+    ('z', AUTHORIZER),
+    ('h', "kubernetes.authorization.PathCheck"),
+    ('g', "kubernetes.authorization.GroupCheck"),
+    ('k', RESOURCE_CHECK),
+    ('x', "kubernetes.authorization.Decision"),
 ];
+
+/// The type of the variable `authorizer`, and of `authorizer.requestResource`.
+pub const AUTHORIZER: &str = "kubernetes.authorization.Authorizer";
+pub const RESOURCE_CHECK: &str = "kubernetes.authorization.ResourceCheck";
+
+/// The variable whose presence says that objects and JSON patches can be made.
+pub const OBJECT: &str = "Object";
+const JSON_PATCH: &str = "JSONPatch";
 
 /// The overloads of a function: the types of its arguments and of its result.
 pub(super) fn overloads(name: &str) -> Option<Vec<(Vec<Type>, Type)>> {
+    if name
+        .strip_prefix("format.")
+        .is_some_and(|f| formats::named(f).is_some())
+    {
+        return Some(vec![(Vec::new(), Type::Named("kubernetes.NamedFormat"))]);
+    }
     let (_, text) = FUNCTIONS.iter().find(|(n, _)| *n == name)?;
     let parse = |overload: &str| {
         let (args, result) = overload.split_once(':')?;
@@ -181,8 +219,44 @@ fn signature(letters: &mut std::str::Chars<'_>) -> Option<Type> {
             Type::Map(Rc::new(key), Rc::new(signature(letters)?))
         }
         '*' => Type::Dyn,
-        name => Type::Param(name),
+        name => match NAMED.iter().find(|(letter, _)| *letter == name) {
+            Some((_, named)) => Type::Named(named),
+            None => Type::Param(name),
+        },
     })
+}
+
+/// The wider one of two types that fit each other.
+fn general(a: &Type, b: &Type) -> Type {
+    match (a, b) {
+        (Type::Open | Type::Null, other) | (other, Type::Open | Type::Null) => other.clone(),
+        (Type::Dyn, _) | (_, Type::Dyn) => Type::Dyn,
+        (Type::List(a), Type::List(b)) => Type::List(Rc::new(general(a, b))),
+        (Type::Optional(a), Type::Optional(b)) => Type::Optional(Rc::new(general(a, b))),
+        (Type::Map(a, b), Type::Map(c, d)) => Type::Map(Rc::new(general(a, c)), Rc::new(general(b, d))),
+        (a, _) => a.clone(),
+    }
+}
+
+/// Whether two items of a list may stand beside each other (`ValidateHomogeneousAggregateLiterals`).
+fn alike(a: &Type, b: &Type) -> bool {
+    match (a, b) {
+        (Type::Open, _) | (_, Type::Open) => true,
+        (Type::List(a), Type::List(b)) | (Type::Optional(a), Type::Optional(b)) => alike(a, b),
+        (Type::Map(a, b), Type::Map(c, d)) => alike(a, c) && alike(b, d),
+        (a, b) => a == b,
+    }
+}
+
+/// What an expression gives, when nothing says of what an empty list is.
+fn closed(t: Type) -> Type {
+    match t {
+        Type::Open => Type::Dyn,
+        Type::List(a) => Type::List(Rc::new(closed(a.as_ref().clone()))),
+        Type::Optional(a) => Type::Optional(Rc::new(closed(a.as_ref().clone()))),
+        Type::Map(a, b) => Type::Map(Rc::new(closed(a.as_ref().clone())), Rc::new(closed(b.as_ref().clone()))),
+        other => other,
+    }
 }
 
 struct Checker {
@@ -200,7 +274,7 @@ pub(super) fn check(ast: &Ast, variables: &[(&str, Type)]) -> (Type, Vec<Issue>)
         issues: Vec::new(),
     };
     let result = checker.expr(ast);
-    (result, checker.issues)
+    (closed(result), checker.issues)
 }
 
 type Bindings = FlatMap<char, Type>;
@@ -214,28 +288,33 @@ fn fits(want: &Type, got: &Type, bindings: &mut Bindings) -> bool {
                 true
             }
             Some(bound) => {
-                if matches!(bound, Type::Dyn) || fits(&bound, got, bindings) {
-                    return true;
+                let fine = fits(&bound, got, bindings) || fits(got, &bound, bindings);
+                if fine {
+                    bindings.insert(*name, general(&bound, got));
                 }
-                // The other type may be the wider one.
-                let wider = fits(got, &bound, bindings);
-                if wider {
-                    bindings.insert(*name, got.clone());
-                }
-                wider
+                fine
             }
         },
-        (Type::Dyn, _) | (_, Type::Dyn) => true,
+        (Type::Dyn | Type::Open, _) | (_, Type::Dyn | Type::Open) => true,
         (Type::List(a), Type::List(b)) | (Type::Optional(a), Type::Optional(b)) => fits(a, b, bindings),
         (Type::Map(a, b), Type::Map(c, d)) => fits(a, c, bindings) && fits(b, d, bindings),
-        (Type::Object(..) | Type::Timestamp | Type::Duration | Type::Optional(_), Type::Null) => true,
+        (
+            Type::Object(..)
+            | Type::Fields(..)
+            | Type::Named(_)
+            | Type::Message(_)
+            | Type::Timestamp
+            | Type::Duration
+            | Type::Optional(_),
+            Type::Null,
+        ) => true,
         (a, b) => a == b,
     }
 }
 
 fn substitute(t: &Type, bindings: &Bindings) -> Type {
     match t {
-        Type::Param(name) => bindings.get(name).cloned().unwrap_or(Type::Dyn),
+        Type::Param(name) => bindings.get(name).cloned().unwrap_or(Type::Open),
         Type::List(a) => Type::List(Rc::new(substitute(a, bindings))),
         Type::Optional(a) => Type::Optional(Rc::new(substitute(a, bindings))),
         Type::Map(a, b) => Type::Map(Rc::new(substitute(a, bindings)), Rc::new(substitute(b, bindings))),
@@ -262,16 +341,8 @@ impl Checker {
     }
 
     fn undeclared(&mut self, at: usize, name: &str) -> Type {
-        let first = name.trim_start_matches('.').split('.').next().unwrap_or(name);
-        let message = if MISSING.contains(&first) {
-            format!("{name} is not simulated")
-        } else {
-            format!(
-                "undeclared reference to '{}' (in container '')",
-                name.trim_start_matches('.')
-            )
-        };
-        self.issue(at, message);
+        let name = name.trim_start_matches('.');
+        self.issue(at, format!("undeclared reference to '{name}' (in container '')"));
         Type::Dyn
     }
 
@@ -294,6 +365,12 @@ impl Checker {
                 field,
                 optional,
             } => {
+                // A variable whose name has a point: `authorizer.requestResource`.
+                if let Node::Ident(name) = &operand.node
+                    && let Some(t) = self.lookup(&format!("{name}.{field}"))
+                {
+                    return t;
+                }
                 let operand = self.expr(operand);
                 let (operand, wrapped) = match operand {
                     Type::Optional(inner) => (inner.as_ref().clone(), true),
@@ -319,6 +396,11 @@ impl Checker {
                 let value = self.same(entries.iter().map(|(_, v)| v));
                 Type::Map(Rc::new(key), Rc::new(value))
             }
+            Node::Maybe(inner) => {
+                let t = self.expr(inner);
+                self.unwrapped(inner.at, t)
+            }
+            Node::Struct { name, fields } => self.message(ast.at, name, fields),
             Node::Call { function, target, args } => self.call(ast.at, function, target.as_deref(), args),
             Node::Macro {
                 kind,
@@ -329,11 +411,22 @@ impl Checker {
                 body,
             } => {
                 let range_type = self.expr(range);
+                if matches!(kind, Macro::Optional | Macro::FlatOptional) {
+                    let inner = self.unwrapped(range.at, range_type);
+                    self.variables.push((variable.clone(), inner));
+                    let t = self.expr(body);
+                    self.variables.pop();
+                    return match (kind, t) {
+                        (Macro::Optional, t) => Type::Optional(Rc::new(t)),
+                        (_, Type::Dyn | Type::Open) => Type::Dyn,
+                        (_, t) => Type::Optional(Rc::new(self.unwrapped(body.at, t))),
+                    };
+                }
                 let (first, other, item) = match &range_type {
                     Type::List(item) if second.is_some() => (Type::Int, item.as_ref().clone(), item.as_ref().clone()),
                     Type::List(item) => (item.as_ref().clone(), Type::Dyn, item.as_ref().clone()),
                     Type::Map(key, value) => (key.as_ref().clone(), value.as_ref().clone(), key.as_ref().clone()),
-                    Type::Dyn => (Type::Dyn, Type::Dyn, Type::Dyn),
+                    Type::Dyn | Type::Open => (Type::Dyn, Type::Dyn, Type::Dyn),
                     wrong => {
                         let message = format!(
                             "expression of type '{wrong}' cannot be range of a comprehension (must be list, map, or dynamic)"
@@ -342,6 +435,7 @@ impl Checker {
                         (Type::Dyn, Type::Dyn, Type::Dyn)
                     }
                 };
+                let key = first.clone();
                 let before = self.variables.len();
                 self.variables.push((variable.clone(), first));
                 if let Some(second) = second {
@@ -354,7 +448,21 @@ impl Checker {
                 let t = self.expr(body);
                 self.variables.truncate(before);
                 match kind {
-                    Macro::Map => Type::List(Rc::new(t)),
+                    Macro::Map | Macro::List => Type::List(Rc::new(t)),
+                    Macro::Values => Type::Map(Rc::new(key), Rc::new(t)),
+                    Macro::Entries => match t {
+                        Type::Map(..) | Type::Dyn | Type::Open => t,
+                        _ => {
+                            let message = format!(
+                                "found no matching overload for '@mapInsert' applied to '(map(dyn, dyn), {t})'"
+                            );
+                            self.issue(body.at, message);
+                            Type::Dyn
+                        }
+                    },
+                    Macro::SortBy => Type::List(Rc::new(item)),
+                    // Answered above: they run over no list.
+                    Macro::Optional | Macro::FlatOptional => t,
                     Macro::Filter => {
                         self.boolean(ast.at, "_?_:_", &t);
                         Type::List(Rc::new(item))
@@ -378,7 +486,7 @@ impl Checker {
 
     /// What a macro's predicate must be.
     fn boolean(&mut self, at: usize, function: &str, t: &Type) {
-        if !matches!(t, Type::Bool | Type::Dyn) {
+        if !matches!(t, Type::Bool | Type::Dyn | Type::Open) {
             let applied = if function == "_?_:_" {
                 format!("({t}, list(dyn), list(dyn))")
             } else {
@@ -389,6 +497,39 @@ impl Checker {
                 format!("found no matching overload for '{function}' applied to '{applied}'"),
             );
         }
+    }
+
+    /// What an optional value holds.
+    fn unwrapped(&mut self, at: usize, t: Type) -> Type {
+        match t {
+            Type::Optional(inner) => inner.as_ref().clone(),
+            Type::Dyn | Type::Open => Type::Dyn,
+            other => {
+                self.issue(at, format!("expected type 'optional_type(dyn)' but found '{other}'"));
+                Type::Dyn
+            }
+        }
+    }
+
+    fn message(&mut self, at: usize, name: &str, fields: &[Init]) -> Type {
+        let known = self.lookup(OBJECT).is_some()
+            && (name == JSON_PATCH || name == OBJECT || name.strip_prefix(OBJECT).is_some_and(|n| n.starts_with('.')));
+        let t = Type::Message(name.into());
+        if !known {
+            self.undeclared(at, name);
+        }
+        for Init { at, field, value } in fields {
+            let got = self.expr(value);
+            if !known {
+                continue;
+            }
+            let wanted = self.select(*at, &t, field);
+            if !fits(&wanted, &got, &mut Bindings::new()) {
+                let message = format!("expected type of field '{field}' is '{wanted}' but provided type is '{got}'");
+                self.issue(*at, message);
+            }
+        }
+        if known { t } else { Type::Dyn }
     }
 
     /// The type that all of these have.
@@ -405,20 +546,38 @@ impl Checker {
             match &common {
                 None => common = Some(t),
                 Some(first) => {
-                    if !fits(first, &t, &mut Bindings::new()) {
+                    if alike(first, &t) {
+                        common = Some(general(first, &t));
+                    } else {
                         let message = format!("expected type '{first}' but found '{t}'");
                         self.issue(item.at, message);
                     }
                 }
             }
         }
-        common.unwrap_or(Type::Dyn)
+        common.unwrap_or(Type::Open)
     }
 
     fn select(&mut self, at: usize, operand: &Type, field: &str) -> Type {
         match operand {
-            Type::Dyn => Type::Dyn,
+            Type::Dyn | Type::Open => Type::Dyn,
             Type::Map(_, value) => value.as_ref().clone(),
+            Type::Fields(_, fields) => match fields.iter().find(|(name, _)| &**name == field) {
+                Some((_, t)) => t.clone(),
+                None => {
+                    self.issue(at, format!("undefined field '{field}'"));
+                    Type::Dyn
+                }
+            },
+            Type::Message(name) if &**name != JSON_PATCH => Type::Dyn,
+            Type::Message(_) => match field {
+                "op" | "path" | "from" => Type::Str,
+                "value" => Type::Dyn,
+                _ => {
+                    self.issue(at, format!("undefined field '{field}'"));
+                    Type::Dyn
+                }
+            },
             Type::Object(schema, whole) => match field_type(schema, *whole, field) {
                 Some(t) => t,
                 None => {
@@ -472,6 +631,16 @@ impl Checker {
         {
             self.issue(arg.at, "invalid duration argument".into());
         }
+        if matches!(function, "timestamp")
+            && let Some(Node::Str(text)) = args.first().map(|a| &a.node)
+            && super::value::timestamp(text).is_none()
+            && let Some(arg) = args.first()
+        {
+            self.issue(arg.at, "invalid timestamp argument".into());
+        }
+        if name == "jsonpatch.escapeKey" && self.lookup(OBJECT).is_none() {
+            return self.undeclared(at, &name);
+        }
         if compares(&name) {
             return self.comparison(at, &name, &types);
         }
@@ -481,7 +650,7 @@ impl Checker {
         if matches!(function, "_&&_" | "_||_") {
             // A chain of these is one node; each of its parts is looked at by itself.
             for t in &types {
-                if !matches!(t, Type::Bool | Type::Dyn) {
+                if !matches!(t, Type::Bool | Type::Dyn | Type::Open) {
                     let shown = if types.first() == Some(t) && types.len() == 2 {
                         types.as_slice()
                     } else {
@@ -510,7 +679,7 @@ impl Checker {
     }
 
     fn comparison(&mut self, at: usize, name: &str, types: &[Type]) -> Type {
-        let number = |t: &Type| matches!(t, Type::Int | Type::Uint | Type::Double | Type::Dyn);
+        let number = |t: &Type| matches!(t, Type::Int | Type::Uint | Type::Double | Type::Dyn | Type::Open);
         let ordered = |t: &Type| {
             number(t)
                 || matches!(
@@ -521,7 +690,9 @@ impl Checker {
         let fine = match types {
             [a, b] => {
                 (number(a) && number(b))
-                    || (ordered(a) && ordered(b) && (a == b || matches!(a, Type::Dyn) || matches!(b, Type::Dyn)))
+                    || (ordered(a)
+                        && ordered(b)
+                        && (a == b || matches!(a, Type::Dyn | Type::Open) || matches!(b, Type::Dyn | Type::Open)))
             }
             _ => false,
         };

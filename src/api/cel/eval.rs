@@ -5,15 +5,17 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::check::is_type;
+use super::formats::{self, Semver};
 use super::parse::{Ast, Macro, Node};
 use super::types::{field, metadata_schema, of_schema};
 use super::value::{List, ListKind, Val, timestamp};
 use crate::api::custom::openapi::{parse_duration, pattern};
 use crate::api::names::parse_cidr;
 use crate::api::quantity::Quantity;
+use crate::api::zone::Zone;
 use crate::flat::{Arrange, FlatMap};
 use crate::limits;
-use crate::sim::civil_from_days;
+use crate::sim::{Time, civil_from_days};
 use crate::value::gofmt;
 
 /// Why an expression could not be run to its end.
@@ -81,6 +83,11 @@ impl Run<'_> {
                 field,
                 optional,
             } => {
+                if let Node::Ident(name) = &operand.node
+                    && let Some(value) = self.dotted(name, field)
+                {
+                    return Ok(value);
+                }
                 let operand = self.expr(operand)?;
                 match operand {
                     Val::Optional(None) => Ok(Val::Optional(None)),
@@ -101,15 +108,31 @@ impl Run<'_> {
                 Ok(Val::Bool(member(&operand, field)?.is_some()))
             }
             Node::List(items) => {
-                let all: Result<Vec<Val>> = items.iter().map(|i| self.expr(i)).collect();
-                Ok(Val::list(all?))
+                let mut all = Vec::with_capacity(items.len());
+                for item in items {
+                    all.extend(self.entry(item)?);
+                }
+                Ok(Val::list(all))
             }
             Node::Map(entries) => {
                 let mut all = Vec::with_capacity(entries.len());
                 for (k, v) in entries {
-                    all.push((self.expr(k)?, self.expr(v)?));
+                    let key = self.expr(k)?;
+                    if let Some(value) = self.entry(v)? {
+                        insert(&mut all, key, value)?;
+                    }
                 }
                 Ok(Val::Map(Rc::new(all)))
+            }
+            Node::Maybe(inner) => self.expr(inner),
+            Node::Struct { name, fields } => {
+                let mut all = Vec::with_capacity(fields.len());
+                for init in fields {
+                    if let Some(value) = self.entry(&init.value)? {
+                        all.push((init.field.as_str().into(), value));
+                    }
+                }
+                Ok(Val::Message(name.as_str().into(), Rc::new(all)))
             }
             Node::Macro {
                 kind,
@@ -120,9 +143,46 @@ impl Run<'_> {
                 body,
             } => {
                 let range = self.expr(range)?;
+                if matches!(kind, Macro::Optional | Macro::FlatOptional) {
+                    return self.run_optional(*kind, range, variable, body);
+                }
                 self.run_macro(*kind, range, variable, second.as_deref(), filter.as_deref(), body)
             }
             Node::Call { function, target, args } => self.call(function, target.as_deref(), args),
+        }
+    }
+
+    /// A variable whose name has a point.
+    fn dotted(&self, name: &str, field: &str) -> Option<Val> {
+        let whole = |n: &str| n.strip_prefix(name).and_then(|n| n.strip_prefix('.')) == Some(field);
+        let (_, value) = self.given.iter().find(|(n, _)| whole(n))?;
+        Some(value.clone())
+    }
+
+    /// An item, a map's value or a field; `None` where it is optional and holds nothing.
+    fn entry(&mut self, ast: &Ast) -> Result<Option<Val>> {
+        let value = self.expr(ast)?;
+        match (&ast.node, value) {
+            (Node::Maybe(_), Val::Optional(inner)) => Ok(inner.map(|v| v.as_ref().clone())),
+            (Node::Maybe(_), _) => no_overload(),
+            (_, value) => Ok(Some(value)),
+        }
+    }
+
+    fn run_optional(&mut self, kind: Macro, range: Val, variable: &str, body: &Ast) -> Result<Val> {
+        let Val::Optional(inner) = range else {
+            return no_overload();
+        };
+        let Some(inner) = inner else {
+            return Ok(Val::Optional(None));
+        };
+        self.variables.push((variable.to_owned(), inner.as_ref().clone()));
+        let result = self.expr(body);
+        self.variables.pop();
+        match (kind, result?) {
+            (Macro::Optional, value) => Ok(Val::Optional(Some(Rc::new(value)))),
+            (_, value @ Val::Optional(_)) => Ok(value),
+            _ => no_overload(),
         }
     }
 
@@ -142,13 +202,15 @@ impl Run<'_> {
             }
             Val::List(list) => list.items.iter().map(|v| (v.clone(), Val::Null)).collect(),
             Val::Map(entries) => entries.iter().cloned().collect(),
-            Val::Object(value, ..) => value
-                .entries()
-                .map(|(k, _)| (Val::Str(k.as_str().into()), Val::Null))
-                .collect(),
+            Val::Object(value, ..) => {
+                let own = |k: &str| member(&range, k).ok().flatten().unwrap_or(Val::Null);
+                let keys = value.entries().map(|(k, _)| k.as_str());
+                keys.map(|k| (Val::Str(k.into()), own(k))).collect()
+            }
             _ => return no_overload(),
         };
         let mut kept = Vec::new();
+        let mut entries = Vec::new();
         let mut count = 0;
         // An error counts only where no other item decides.
         let mut failure: Option<Failure> = None;
@@ -170,9 +232,25 @@ impl Run<'_> {
             };
             self.variables.truncate(depth);
             let Some(result) = result else { continue };
-            if kind == Macro::Map {
-                kept.push(result?);
-                continue;
+            match kind {
+                Macro::Map | Macro::List => {
+                    kept.push(result?);
+                    continue;
+                }
+                Macro::Values | Macro::SortBy => {
+                    entries.push((first, result?));
+                    continue;
+                }
+                Macro::Entries => {
+                    let Val::Map(made) = result? else {
+                        return no_overload();
+                    };
+                    for (key, value) in made.iter() {
+                        insert(&mut entries, key.clone(), value.clone())?;
+                    }
+                    continue;
+                }
+                _ => {}
             }
             match result.and_then(|v| truth(&v)) {
                 Ok(holds) => match kind {
@@ -193,7 +271,12 @@ impl Run<'_> {
             Macro::All => Val::Bool(true),
             Macro::Exists => Val::Bool(false),
             Macro::ExistsOne => Val::Bool(count == 1),
-            Macro::Map | Macro::Filter => Val::list(kept),
+            Macro::Values | Macro::Entries => Val::Map(Rc::new(entries)),
+            Macro::SortBy => {
+                entries.arrange_by(|(_, a), (_, b)| a.compare(b).unwrap_or(Ordering::Equal));
+                Val::list(entries.into_iter().map(|(item, _)| item).collect())
+            }
+            _ => Val::list(kept),
         })
     }
 
@@ -259,6 +342,18 @@ fn size_of(value: &Val) -> usize {
     }
 }
 
+/// Puts an entry into a map that an expression makes.
+fn insert(entries: &mut Vec<(Val, Val)>, key: Val, value: Val) -> Result<()> {
+    if entries.iter().any(|(k, _)| k.equal(&key)) {
+        return fail(format!(
+            "insert failed: key {} already exists",
+            key.text().unwrap_or_default()
+        ));
+    }
+    entries.push((key, value));
+    Ok(())
+}
+
 fn truth(value: &Val) -> Result<bool> {
     match value {
         Val::Bool(b) => Ok(*b),
@@ -273,6 +368,7 @@ fn member(value: &Val, name: &str) -> Result<Option<Val>> {
             .iter()
             .find(|(k, _)| matches!(k, Val::Str(s) if &**s == name))
             .map(|(_, v)| v.clone())),
+        Val::Message(_, fields) => Ok(fields.iter().find(|(k, _)| **k == *name).map(|(_, v)| v.clone())),
         Val::Object(value, schema, whole) => {
             if *whole && matches!(name, "apiVersion" | "kind") {
                 return Ok(value.get(name).as_str().map(|s| Val::Str(s.into())));
@@ -384,6 +480,25 @@ fn find(s: &str, part: &str, from: usize) -> Val {
     Val::Int(found.map_or(-1, |i| s.get(..start + i).map_or(0, |b| b.chars().count() as i64)))
 }
 
+/// Seconds east of UTC of a zone, by its name or as `+02:00`.
+fn offset(zone: &str, nanos: i128) -> Result<i64> {
+    let Some((hours, minutes)) = zone.split_once(':') else {
+        let at = u64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(0);
+        let zone = Zone::load(zone).map_err(Failure)?;
+        return Ok(zone.offset(Time::from_secs(at)));
+    };
+    let number = |s: &str| {
+        let bad = || Failure(format!("strconv.Atoi: parsing {}: invalid syntax", gofmt::quote(s)));
+        s.parse::<i32>().map_err(|_| bad())
+    };
+    let (h, m) = (i64::from(number(hours)?), i64::from(number(minutes)?));
+    Ok(if zone.starts_with('-') {
+        h * 3600 - m * 60
+    } else {
+        h * 3600 + m * 60
+    })
+}
+
 fn clock(name: &str, nanos: i128) -> Option<i64> {
     let days = nanos.div_euclid(86_400_000_000_000) as i64;
     let (year, month, day) = civil_from_days(days);
@@ -428,7 +543,7 @@ fn contains(net: (IpAddr, u8), ip: IpAddr) -> bool {
 }
 
 /// The parts of a URL: scheme, host with port, path.
-fn url_parts(url: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn url_parts(url: &str) -> Option<(&str, &str, &str)> {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (scheme, rest),
         None if url.starts_with('/') => ("", url),
@@ -440,6 +555,71 @@ fn url_parts(url: &str) -> Option<(&str, &str, &str)> {
     let rest = rest.split(['?', '#']).next().unwrap_or("");
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     Some((scheme, host.rsplit('@').next().unwrap_or(host), path))
+}
+
+fn link_local(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+/// `net/url`'s `Query`: the values of each name.
+fn query(url: &str) -> Val {
+    let whole = url.split('#').next().unwrap_or("");
+    let asked = whole.split_once('?').map_or("", |(_, q)| q);
+    let mut all: Vec<(Val, Vec<Val>)> = Vec::new();
+    for part in asked.split('&').filter(|p| !p.is_empty() && !p.contains(';')) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let (Some(name), Some(value)) = (unescape(name), unescape(value)) else {
+            continue;
+        };
+        let (name, value) = (text(name), text(value));
+        match all.iter_mut().find(|(n, _)| n.equal(&name)) {
+            Some((_, values)) => values.push(value),
+            None => all.push((name, vec![value])),
+        }
+    }
+    Val::Map(Rc::new(all.into_iter().map(|(n, v)| (n, Val::list(v))).collect()))
+}
+
+/// `url.QueryUnescape`; `None` for what it refuses.
+fn unescape(s: &str) -> Option<String> {
+    let mut out = Vec::new();
+    let mut bytes = s.bytes();
+    while let Some(b) = bytes.next() {
+        out.push(match b {
+            b'+' => b' ',
+            b'%' => {
+                let hex = [bytes.next()?, bytes.next()?];
+                u8::from_str_radix(std::str::from_utf8(&hex).ok()?, 16).ok()?
+            }
+            b => b,
+        });
+    }
+    Some(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn semver(values: &[Val]) -> std::result::Result<Semver, String> {
+    match values {
+        [Val::Str(s), Val::Bool(true)] => Semver::normalized(s),
+        [Val::Str(s), ..] => Semver::parse(s),
+        _ => Err("no such overload".into()),
+    }
+}
+
+fn semver_method(name: &str, version: &Semver, rest: &[Val]) -> Result<Val> {
+    let [major, minor, patch] = version.numbers;
+    let number = |n: u64| Val::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    Ok(match (name, rest) {
+        (".major", []) => number(major),
+        (".minor", []) => number(minor),
+        (".patch", []) => number(patch),
+        (".isGreaterThan", [Val::Semver(other)]) => Val::Bool(version.compare(other) == Ordering::Greater),
+        (".isLessThan", [Val::Semver(other)]) => Val::Bool(version.compare(other) == Ordering::Less),
+        (".compareTo", [Val::Semver(other)]) => Val::Int(version.compare(other) as i64),
+        _ => return no_overload(),
+    })
 }
 
 fn apply(name: &str, values: &[Val]) -> Result<Val> {
@@ -489,7 +669,9 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         },
         (_, [Val::Str(s), rest @ ..]) if name.starts_with('.') => string_method(name, s, rest),
         ("strings.quote", [Val::Str(s)]) => Ok(text(gofmt::quote(s))),
-        (_, [Val::List(list), rest @ ..]) if name.starts_with('.') => list_method(name, list, rest),
+        (_, [Val::List(list), rest @ ..]) if name.starts_with('.') && name != ".unwrapOpt" => {
+            list_method(name, list, rest)
+        }
         ("lists.range", [Val::Int(n)]) => {
             if usize::try_from(*n).is_ok_and(|n| n > limits::CEL_STEPS) {
                 return fail("operation cancelled: actual cost limit exceeded");
@@ -500,10 +682,8 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
             clock(name, *t).map_or_else(no_overload, |n| Ok(Val::Int(n)))
         }
         (_, [Val::Timestamp(t), Val::Str(zone)]) if name.starts_with(".get") => {
-            if !matches!(&**zone, "UTC" | "" | "+00:00") {
-                return fail("time zones other than UTC are not simulated");
-            }
-            clock(name, *t).map_or_else(no_overload, |n| Ok(Val::Int(n)))
+            let local = *t + i128::from(offset(zone, *t)?) * 1_000_000_000;
+            clock(name, local).map_or_else(no_overload, |n| Ok(Val::Int(n)))
         }
         (".getHours", [Val::Duration(d)]) => Ok(Val::Int((d / 3_600_000_000_000) as i64)),
         (".getMinutes", [Val::Duration(d)]) => Ok(Val::Int((d / 60_000_000_000) as i64)),
@@ -513,6 +693,7 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
             Ok(q) => Ok(Val::Quantity(q)),
             Err(why) => fail(why),
         },
+        ("sign", [Val::Quantity(q)]) => Ok(Val::Int(q.cmp(&Quantity::ZERO) as i64)),
         ("isQuantity", [Val::Str(s)]) => yes(Quantity::parse(s).is_ok()),
         (_, [Val::Quantity(q), rest @ ..]) => quantity_method(name, *q, rest),
         ("ip", [Val::Str(s)]) => match s.parse() {
@@ -525,6 +706,19 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         (".family", [Val::Ip(ip)]) => Ok(Val::Int(if ip.is_ipv4() { 4 } else { 6 })),
         (".isLoopback", [Val::Ip(ip)]) => yes(ip.is_loopback()),
         (".isUnspecified", [Val::Ip(ip)]) => yes(ip.is_unspecified()),
+        (".isLinkLocalMulticast", [Val::Ip(ip)]) => yes(match ip {
+            IpAddr::V4(v4) => matches!(v4.octets(), [224, 0, 0, _]),
+            IpAddr::V6(v6) => v6.segments().first().is_some_and(|s| s & 0xff0f == 0xff02),
+        }),
+        (".isLinkLocalUnicast", [Val::Ip(ip)]) => yes(link_local(ip)),
+        (".isGlobalUnicast", [Val::Ip(ip)]) => {
+            let broadcast = *ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+            yes(!broadcast && !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast() && !link_local(ip))
+        }
+        ("ip.isCanonical", [Val::Str(s)]) => match s.parse::<IpAddr>() {
+            Ok(ip) => yes(ip.to_string() == **s),
+            Err(_) => apply("ip", values),
+        },
         ("cidr", [Val::Str(s)]) => match parse_cidr(s) {
             Some((ip, bits)) => Ok(Val::Cidr(ip, bits)),
             None => fail(format!(
@@ -563,6 +757,7 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
             )),
         },
         ("isURL", [Val::Str(s)]) => yes(url_parts(s).is_some()),
+        (".getQuery", [Val::Url(url)]) => Ok(query(url)),
         (_, [Val::Url(url)]) => {
             let (scheme, host, path) = url_parts(url).unwrap_or_default();
             let port = host
@@ -586,6 +781,37 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         }
         ("sets.intersects", [Val::List(a), Val::List(b)]) => {
             yes(b.items.iter().any(|x| a.items.iter().any(|y| x.equal(y))))
+        }
+        ("semver", values) => match semver(values) {
+            Ok(version) => Ok(Val::Semver(Rc::new(version))),
+            Err(why) => fail(why),
+        },
+        ("isSemver", values) => yes(semver(values).is_ok()),
+        (_, [Val::Semver(version), rest @ ..]) => semver_method(name, version, rest),
+        ("format.named", [Val::Str(s)]) => {
+            let found = formats::named(s).map(|f| Rc::new(Val::Format(f)));
+            Ok(Val::Optional(found))
+        }
+        (".validate", [Val::Format(format), Val::Str(s)]) => {
+            let broken: Vec<Val> = format.broken(s).into_iter().map(text).collect();
+            Ok(Val::Optional((!broken.is_empty()).then(|| Rc::new(Val::list(broken)))))
+        }
+        (_, []) if name.starts_with("format.") => {
+            let found = name.strip_prefix("format.").and_then(formats::named);
+            found.map_or_else(no_overload, |f| Ok(Val::Format(f)))
+        }
+        (_, [Val::Check(check), rest @ ..]) => check.call(name, rest)?.map_or_else(no_overload, Ok),
+        (_, [Val::Decision(decision)]) => decision.call(name).map_or_else(no_overload, Ok),
+        ("jsonpatch.escapeKey", [Val::Str(s)]) => Ok(text(s.replace('~', "~0").replace('/', "~1"))),
+        ("optional.unwrap" | ".unwrapOpt", [Val::List(list)]) => {
+            let mut all = Vec::new();
+            for item in &list.items {
+                match item {
+                    Val::Optional(inner) => all.extend(inner.as_deref().cloned()),
+                    _ => return no_overload(),
+                }
+            }
+            Ok(Val::list(all))
         }
         ("optional.of", [value]) => Ok(Val::Optional(Some(Rc::new(value.clone())))),
         ("optional.ofNonZeroValue", [value]) => {
@@ -754,7 +980,6 @@ fn string_method(name: &str, s: &Rc<str>, rest: &[Val]) -> Result<Val> {
             text(s.get(byte_of(s, a)..byte_of(s, b)).unwrap_or(""))
         }
         (".trim", []) => text(s.trim()),
-        (".reverse", []) => text(s.chars().rev().collect::<String>()),
         (".find", [Val::Str(p)]) => match pattern(p) {
             Ok(regex) => text(regex.find(s).map_or("", |m| m.as_str())),
             Err(why) => return fail(why),
@@ -922,18 +1147,27 @@ fn list_method(name: &str, list: &List, rest: &[Val]) -> Result<Val> {
             Val::list(sorted)
         }
         (".reverse", []) => Val::list(items.iter().rev().cloned().collect()),
-        (".flatten", []) => {
-            let mut flat = Vec::new();
-            for item in items {
-                match item {
-                    Val::List(inner) => flat.extend(inner.items.iter().cloned()),
-                    other => flat.push(other.clone()),
-                }
-            }
-            Val::list(flat)
-        }
+        (".flatten", []) => Val::list(flatten(items, 1)),
+        (".flatten", [Val::Int(depth)]) => match usize::try_from(*depth) {
+            Ok(depth) => Val::list(flatten(items, depth)),
+            Err(_) => return fail("level must be non-negative"),
+        },
+        (".first", []) => Val::Optional(items.first().cloned().map(Rc::new)),
+        (".last", []) => Val::Optional(items.last().cloned().map(Rc::new)),
         _ => return no_overload(),
     })
+}
+
+/// A list's items, with those of lists in it down to a depth.
+fn flatten(items: &[Val], depth: usize) -> Vec<Val> {
+    let mut flat = Vec::new();
+    for item in items {
+        match item {
+            Val::List(inner) if depth > 0 => flat.extend(flatten(&inner.items, depth - 1)),
+            other => flat.push(other.clone()),
+        }
+    }
+    flat
 }
 
 fn join(items: &[Val], separator: &str) -> Result<String> {
@@ -968,7 +1202,6 @@ fn quantity_method(name: &str, q: Quantity, rest: &[Val]) -> Result<Val> {
         (".asInteger", []) if whole() => Val::Int(q.value()),
         (".asInteger", []) => return fail("cannot convert value to integer"),
         (".asApproximateFloat", []) => Val::Double(q.as_f64()),
-        (".sign", []) => Val::Int(q.cmp(&Quantity::ZERO) as i64),
         _ => return no_overload(),
     })
 }

@@ -5,14 +5,18 @@
 //! Our own and no crate: those on crates.io have no type checker, which finds what a rule gets wrong
 //! when its definition is made, and bring a generated parser that is larger than all of this.
 
+mod authority;
 mod check;
 mod eval;
+mod formats;
 mod parse;
 mod types;
 mod value;
 
+pub use authority::{Authority, Check, Decision, Question};
+pub use check::{AUTHORIZER, OBJECT, RESOURCE_CHECK};
 pub use eval::Failure;
-pub use types::{Type, of_schema as schema_type};
+pub use types::{Type, is_identifier, of_schema as schema_type};
 pub use value::Val;
 
 use crate::flat::{Arrange, FlatMap};
@@ -71,6 +75,8 @@ fn uses(ast: &Ast, name: &str) -> bool {
             target.as_deref().is_some_and(|t| uses(t, name)) || args.iter().any(|a| uses(a, name))
         }
         Node::List(items) => items.iter().any(|a| uses(a, name)),
+        Node::Maybe(inner) => uses(inner, name),
+        Node::Struct { fields, .. } => fields.iter().any(|f| uses(&f.value, name)),
         Node::Map(entries) => entries.iter().any(|(k, v)| uses(k, name) || uses(v, name)),
         Node::Macro {
             range, filter, body, ..

@@ -22,6 +22,8 @@ impl Ast {
             Node::Call { target, args, .. } => target.as_ref().map_or(0, |t| t.height).max(most(args)),
             Node::List(items) => most(items),
             Node::Map(entries) => entries.iter().map(|(k, v)| k.height.max(v.height)).max().unwrap_or(0),
+            Node::Maybe(inner) => inner.height,
+            Node::Struct { fields, .. } => fields.iter().map(|f| f.value.height).max().unwrap_or(0),
             Node::Macro {
                 range, filter, body, ..
             } => range
@@ -67,6 +69,13 @@ pub enum Node {
     },
     List(Vec<Ast>),
     Map(Vec<(Ast, Ast)>),
+    /// `?a` in a list, or as the value of a map's entry or a field: what an optional value holds, if anything.
+    Maybe(Box<Ast>),
+    /// `Object.spec{replicas: 3}`.
+    Struct {
+        name: String,
+        fields: Vec<Init>,
+    },
     /// A macro that runs over a list's items or a map's keys.
     Macro {
         kind: Macro,
@@ -80,6 +89,14 @@ pub enum Node {
     },
 }
 
+/// A field that a struct is made with. `at` is the place of its colon.
+#[derive(Clone, Debug)]
+pub struct Init {
+    pub at: usize,
+    pub field: String,
+    pub value: Ast,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Macro {
     All,
@@ -87,6 +104,15 @@ pub enum Macro {
     ExistsOne,
     Map,
     Filter,
+    /// `transformList`, `transformMap` and `transformMapEntry` have two variables and an optional filter.
+    List,
+    Values,
+    Entries,
+    /// `optMap` and `optFlatMap` run over what an optional value holds.
+    Optional,
+    FlatOptional,
+    /// `sortBy`: the items by what each gives.
+    SortBy,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -666,10 +692,40 @@ impl Parser {
                 let index = self.expr()?;
                 self.expect("]")?;
                 operand = call(at, "_[?_]", vec![operand, index]);
+            } else if self.is("{")
+                && let Some(name) = dotted(&operand)
+            {
+                self.next += 1;
+                let fields = self.inits()?;
+                operand = Ast::new(at, Node::Struct { name, fields });
             } else {
                 return Ok(operand);
             }
         }
+    }
+
+    /// The fields of a struct, after its opening brace.
+    fn inits(&mut self) -> Result<Vec<Init>, Issue> {
+        let mut fields = Vec::new();
+        while !self.eat("}") {
+            let optional = self.eat("?");
+            let field = match self.advance() {
+                Token::Ident(name) => name,
+                _ => {
+                    self.next -= 1;
+                    return Err(self.unexpected("{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}"));
+                }
+            };
+            let at = self.at();
+            self.expect(":")?;
+            let value = maybe(optional, self.expr()?);
+            fields.push(Init { at, field, value });
+            if !self.eat(",") {
+                self.expect("}")?;
+                break;
+            }
+        }
+        Ok(fields)
     }
 
     fn args(&mut self, close: &str) -> Result<Vec<Ast>, Issue> {
@@ -678,7 +734,8 @@ impl Parser {
             return Ok(args);
         }
         loop {
-            args.push(self.expr()?);
+            let optional = close == "]" && self.eat("?");
+            args.push(maybe(optional, self.expr()?));
             if self.eat(",") {
                 if close == "]" && self.eat(close) {
                     return Ok(args);
@@ -745,18 +802,28 @@ impl Parser {
                 self.expect(")")?;
                 Ok(inner)
             }
-            Token::Op("[") => {
+            // The lexer takes the mark of an optional first item for that of an optional index.
+            Token::Op(open @ ("[" | "[?")) => {
                 self.next += 1;
-                let items = self.args("]")?;
+                let mut items = Vec::new();
+                if open == "[?" {
+                    items.push(maybe(true, self.expr()?));
+                    if self.eat("]") {
+                        return leaf(Node::List(items));
+                    }
+                    self.expect(",")?;
+                }
+                items.extend(self.args("]")?);
                 leaf(Node::List(items))
             }
             Token::Op("{") => {
                 self.next += 1;
                 let mut entries = Vec::new();
                 while !self.eat("}") {
+                    let optional = self.eat("?");
                     let key = self.expr()?;
                     self.expect(":")?;
-                    entries.push((key, self.expr()?));
+                    entries.push((key, maybe(optional, self.expr()?)));
                     if !self.eat(",") {
                         self.expect("}")?;
                         break;
@@ -784,6 +851,28 @@ fn call(at: usize, function: &str, args: Vec<Ast>) -> Ast {
     )
 }
 
+/// The value of an entry that is marked as optional.
+fn maybe(optional: bool, value: Ast) -> Ast {
+    if optional {
+        Ast::new(value.at, Node::Maybe(Box::new(value)))
+    } else {
+        value
+    }
+}
+
+/// The name that a path of plain names is: `Object.spec`.
+fn dotted(ast: &Ast) -> Option<String> {
+    match &ast.node {
+        Node::Ident(name) => Some(name.clone()),
+        Node::Select {
+            operand,
+            field,
+            optional: false,
+        } => Some(format!("{}.{field}", dotted(operand)?)),
+        _ => None,
+    }
+}
+
 /// A function's call, or the macro `has`.
 fn global(at: usize, name: String, args: Vec<Ast>) -> Result<Ast, Issue> {
     if name == "has" && args.len() == 1 {
@@ -809,7 +898,10 @@ fn simple_name(at: usize, argument: Option<Ast>) -> Result<String, Issue> {
             node: Node::Ident(name),
             ..
         }) => Ok(name),
-        other => Err(issue(other.map_or(at, |o| o.at), "argument must be a simple name")),
+        other => Err(Issue {
+            at: other.map_or(at, |o| o.at),
+            message: "argument must be a simple name".into(),
+        }),
     }
 }
 
@@ -821,6 +913,12 @@ fn method(at: usize, target: Ast, name: String, args: Vec<Ast>) -> Result<Ast, I
         ("exists_one" | "existsOne", 2 | 3) => Some(Macro::ExistsOne),
         ("map", 2 | 3) => Some(Macro::Map),
         ("filter", 2) => Some(Macro::Filter),
+        ("transformList", 3 | 4) => Some(Macro::List),
+        ("transformMap", 3 | 4) => Some(Macro::Values),
+        ("transformMapEntry", 3 | 4) => Some(Macro::Entries),
+        ("optMap", 2) => Some(Macro::Optional),
+        ("optFlatMap", 2) => Some(Macro::FlatOptional),
+        ("sortBy", 2) => Some(Macro::SortBy),
         _ => None,
     };
     let Some(kind) = kind else {
@@ -836,9 +934,10 @@ fn method(at: usize, target: Ast, name: String, args: Vec<Ast>) -> Result<Ast, I
     let mut args = args.into_iter();
     let first = simple_name(at, args.next())?;
     let rest = args.len();
-    let two = rest == 2 && kind != Macro::Map;
+    let transforms = matches!(kind, Macro::List | Macro::Values | Macro::Entries);
+    let two = transforms || (rest == 2 && kind != Macro::Map);
     let second = if two { Some(simple_name(at, args.next())?) } else { None };
-    let filter = if rest == 2 && kind == Macro::Map {
+    let filter = if (rest == 2 && kind == Macro::Map) || (transforms && rest == 3) {
         args.next().map(Box::new)
     } else {
         None

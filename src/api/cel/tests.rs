@@ -136,6 +136,70 @@ fn expressions() {
         ("int('12') + int(3.9)", "15"),
         ("9223372036854775807 + 1", "! integer overflow"),
         ("optional.of(1).orValue(2) + optional.none().orValue(3)", "4"),
+        // Optional entries, and macros over optional values.
+        ("[?self.spec.?max, 1, ?optional.of(2)]", "[1 2]"),
+        ("size({'a': 1, ?'b': self.spec.?max})", "1"),
+        ("self.spec.?name.optMap(n, n + '!').orValue('')", "front!"),
+        ("self.spec.?max.optMap(n, n + 1).orValue(7)", "7"),
+        ("self.spec.?max.optFlatMap(n, optional.of(n)).hasValue()", "false"),
+        ("optional.unwrap([optional.of(1), optional.none()])", "[1]"),
+        ("[1, 2].first().value() + [1, 2].last().value()", "3"),
+        // Comprehensions of two variables.
+        ("['a', 'b'].transformList(i, v, v + string(i))", "[a0 b1]"),
+        ("['a', 'b'].transformList(i, v, i > 0, v)", "[b]"),
+        ("{'a': 1, 'b': 2}.transformMap(k, v, v > 1, v * 2)['b']", "4"),
+        ("{'a': 'x', 'b': 'y'}.transformMapEntry(k, v, {v: k})['y']", "b"),
+        (
+            "{'a': 'x', 'b': 'x'}.transformMapEntry(k, v, {v: k})",
+            "! insert failed: key x already exists",
+        ),
+        ("self.spec.labels.exists(k, v, k == 'x' && v == 'y')", "true"),
+        ("[3, 1, 2].sortBy(n, -n)", "[3 2 1]"),
+        ("[[1, 2], [3]].flatten()", "[1 2 3]"),
+        (
+            "[1, 2].flatten()",
+            "ERROR: <input>:1:15: found no matching overload for 'flatten' applied to 'list(int).()'\n | [1, 2].flatten()\n | ..............^",
+        ),
+        // Versions.
+        ("semver('1.2.3').isLessThan(semver('1.10.0'))", "true"),
+        ("semver('1.2.3-rc.2').compareTo(semver('1.2.3-rc.10'))", "-1"),
+        ("semver('v01.2', true).minor() + semver('2.0.0+b').major()", "4"),
+        ("isSemver('1.2') || isSemver('v1.2.3') || isSemver('1.02.3')", "false"),
+        ("semver('1.2')", "! No Major.Minor.Patch elements found"),
+        (
+            "semver('01.2.3')",
+            "! Major number must not contain leading zeroes \"01\"",
+        ),
+        ("semver('1.2.3-') == semver('1.2.3')", "! Prerelease is empty"),
+        // Formats.
+        ("format.dns1123Label().validate('my-name').hasValue()", "false"),
+        (
+            "format.labelValue().validate('-').value()[0].startsWith('a valid label')",
+            "true",
+        ),
+        (
+            "format.named('uuid').value().validate('x').value()",
+            "[does not match the UUID format]",
+        ),
+        ("format.named('nope').hasValue()", "false"),
+        ("format.dns1035LabelPrefix().validate('a-').hasValue()", "false"),
+        ("!format.uri().validate('https://a.b/c').hasValue()", "true"),
+        // Time zones.
+        ("timestamp('2026-07-01T12:00:00Z').getHours('Europe/Berlin')", "14"),
+        ("timestamp('2026-07-01T23:30:00Z').getDate('+01:00')", "2"),
+        ("timestamp('2026-07-01T00:30:00Z').getHours('-02:30')", "22"),
+        (
+            "timestamp('2026-07-01T00:30:00Z').getHours('Moon')",
+            "! unknown time zone Moon",
+        ),
+        // Addresses and URLs.
+        (
+            "ip('169.254.0.1').isLinkLocalUnicast() && !ip('127.0.0.1').isGlobalUnicast()",
+            "true",
+        ),
+        ("ip.isCanonical('::1') && !ip.isCanonical('0:0::1')", "true"),
+        ("url('https://a.b/c?x=1&y=a%20b&x=2').getQuery()['x']", "[1 2]"),
+        ("sign(quantity('-1'))", "-1"),
     ];
     let mut wrong = Vec::new();
     for (text, want) in rows {
@@ -183,6 +247,22 @@ fn reports() {
             "ERROR: <input>:1:24: invalid matches argument\n | self.spec.name.matches('[')\n | .......................^",
         ),
         (
+            "math.greatest(1, 2)",
+            "ERROR: <input>:1:1: undeclared reference to 'math' (in container '')\n | math.greatest(1, 2)\n | ^\nERROR: <input>:1:14: undeclared reference to 'greatest' (in container '')\n | math.greatest(1, 2)\n | .............^",
+        ),
+        (
+            "Object{a: 1}",
+            "ERROR: <input>:1:7: undeclared reference to 'Object' (in container '')\n | Object{a: 1}\n | ......^",
+        ),
+        (
+            "[1].map(1, 2)",
+            "ERROR: <input>:1:9: argument must be a simple name\n | [1].map(1, 2)\n | ........^",
+        ),
+        (
+            "timestamp('now') == timestamp('2026-01-01T00:00:00Z')",
+            "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp('now') == timestamp('2026-01-01T00:00:00Z')\n | ..........^",
+        ),
+        (
             "[1, 'a']",
             "ERROR: <input>:1:5: expected type 'int' but found 'string'\n | [1, 'a']\n | ....^",
         ),
@@ -190,6 +270,63 @@ fn reports() {
     for (text, want) in rows {
         assert_eq!(run(text), want, "{text}");
     }
+}
+
+/// What the mutations of a policy are made of.
+#[test]
+fn objects_and_patches() {
+    let known = [("Object", Type::Type), ("object", Type::Dyn)];
+    let run = |text: &str| match compile(text, &known) {
+        Err(report) => report,
+        Ok(program) => {
+            let values = [("object", Val::of(&obj! { "n": 1 }, &Value::Null, false))];
+            match program.run(&values.into_iter().collect()).map(|v| v.to_value()) {
+                Ok(Ok(value)) => format!("{} {}", program.result, value.to_json()),
+                Ok(Err(why)) => format!("! {why}"),
+                Err(failure) => format!("! {failure}"),
+            }
+        }
+    };
+    let rows = [
+        ("Object{}", "Object {}"),
+        (
+            "Object{spec: Object.spec{replicas: 3, list: [1, 2], map: {'a': 'b'}}}",
+            r#"Object {"spec":{"list":[1,2],"map":{"a":"b"},"replicas":3}}"#,
+        ),
+        ("Object{?a: object.?n, ?b: object.?m}", r#"Object {"a":1}"#),
+        ("Object{list: [1, 2, 3]}.list.sum()", "dyn 6"),
+        (
+            "Object{spec: Object.spec{replicas: 3}} == Object{spec: Object.spec{replicas: 1 + 2}}",
+            "bool true",
+        ),
+        (
+            "true ? [JSONPatch{op: 'add', path: '/a/' + jsonpatch.escapeKey('x/y~z'), value: 3}] : []",
+            r#"list(JSONPatch) [{"op":"add","path":"/a/x~1y~0z","value":3}]"#,
+        ),
+        ("false ? [JSONPatch{op: 'add'}] : []", "list(JSONPatch) []"),
+        ("[]", "list(dyn) []"),
+        (
+            "JSONPatch{op: 1}",
+            "ERROR: <input>:1:13: expected type of field 'op' is 'string' but provided type is 'int'\n | JSONPatch{op: 1}\n | ............^",
+        ),
+        (
+            "JSONPatch{nope: 1}",
+            "ERROR: <input>:1:15: undefined field 'nope'\n | JSONPatch{nope: 1}\n | ..............^",
+        ),
+        (
+            "Object{a: {1: 'b'}}",
+            "! fail to convert field \"a\": map key \"1\" is of type int, not string",
+        ),
+    ];
+    for (text, want) in rows {
+        assert_eq!(run(text), want, "{text}");
+    }
+    let mut wrong = Vec::new();
+    let program = compile("Object{a: [Object.a{b: Object.wrong{}}]}", &known).unwrap();
+    program.run(&FlatMap::new()).unwrap().misnamed("Object", &mut wrong);
+    let want = "unexpected type name \"Object.wrong\", expected \"Object.a.b\", which matches field name path from root \
+                Object type";
+    assert_eq!(wrong, [want]);
 }
 
 #[test]

@@ -24,15 +24,23 @@ pub enum Type {
     /// An object with the fields of a schema. The flag says that it is a whole object, which has
     /// `apiVersion`, `kind` and `metadata` too.
     Object(Value, bool),
+    /// An object with these fields, by the name of its type.
+    Fields(&'static str, Rc<[(Rc<str>, Type)]>),
     Optional(Rc<Type>),
     Quantity,
     Ip,
     Cidr,
     Url,
+    /// What has methods and no fields, by its name (`kubernetes.Semver`).
+    Named(&'static str),
+    /// What expressions make with braces: `Object`, `Object.spec`, `JSONPatch`.
+    Message(Rc<str>),
     /// A type itself.
     Type,
     /// A parameter of a function's signature.
     Param(char),
+    /// The type of an empty list's items: whatever is wanted.
+    Open,
 }
 
 impl PartialEq for Type {
@@ -42,6 +50,8 @@ impl PartialEq for Type {
             (Type::Map(a, b), Type::Map(c, d)) => a == c && b == d,
             (Type::Object(a, _), Type::Object(b, _)) => a == b,
             (Type::Param(a), Type::Param(b)) => a == b,
+            (Type::Named(a), Type::Named(b)) | (Type::Fields(a, _), Type::Fields(b, _)) => a == b,
+            (Type::Message(a), Type::Message(b)) => a == b,
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
@@ -50,7 +60,7 @@ impl PartialEq for Type {
 impl std::fmt::Display for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Type::Dyn => f.write_str("dyn"),
+            Type::Dyn | Type::Open => f.write_str("dyn"),
             Type::Null => f.write_str("null"),
             Type::Bool => f.write_str("bool"),
             Type::Int => f.write_str("int"),
@@ -68,6 +78,8 @@ impl std::fmt::Display for Type {
             Type::Ip => f.write_str("net.IP"),
             Type::Cidr => f.write_str("net.CIDR"),
             Type::Url => f.write_str("kubernetes.URL"),
+            Type::Named(name) | Type::Fields(name, _) => f.write_str(name),
+            Type::Message(name) => f.write_str(name),
             Type::Type => f.write_str("type"),
             Type::Param(name) => write!(f, "{name}"),
         }
@@ -101,6 +113,17 @@ pub fn escape(name: &str) -> Option<String> {
         rest = rest.get(c.len_utf8()..).unwrap_or("");
     }
     (!out.is_empty()).then_some(out)
+}
+
+/// Whether a name may be a variable's.
+pub fn is_identifier(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty()
+        && name.chars().all(plain)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !LITERALS.contains(&name)
+        && !RESERVED.contains(&name)
+        && name != "while"
 }
 
 /// The schema of a field that a rule names, with the property's own name.

@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::authority::{Check, Decision, Stage};
+use super::check::{AUTHORIZER, RESOURCE_CHECK};
+use super::formats::{Format, Semver};
 use super::types::{Type, of_schema};
 use crate::api::custom::openapi::parse_duration;
 use crate::api::quantity::Quantity;
@@ -34,7 +37,16 @@ pub enum Val {
     Cidr(IpAddr, u8),
     Url(Rc<str>),
     Type(Rc<str>),
+    Semver(Rc<Semver>),
+    Format(&'static Format),
+    Check(Rc<Check>),
+    Decision(Rc<Decision>),
+    /// An object that an expression made, by the name of its type.
+    Message(Rc<str>, Rc<Fields>),
 }
+
+/// The fields of an object that an expression made.
+pub type Fields = Vec<(Rc<str>, Val)>;
 
 /// A list, and how its items are told apart.
 #[derive(Debug, Default)]
@@ -135,6 +147,87 @@ impl Val {
             Val::Cidr(..) => "net.CIDR",
             Val::Url(_) => "kubernetes.URL",
             Val::Type(_) => "type",
+            Val::Semver(_) => "kubernetes.Semver",
+            Val::Format(_) => "kubernetes.NamedFormat",
+            Val::Check(check) => match check.stage {
+                Stage::Start => AUTHORIZER,
+                Stage::Path => "kubernetes.authorization.PathCheck",
+                Stage::Group => "kubernetes.authorization.GroupCheck",
+                Stage::Resource => RESOURCE_CHECK,
+            },
+            Val::Decision(_) => "kubernetes.authorization.Decision",
+            Val::Message(name, _) => name,
+        }
+    }
+
+    /// The tree of a value, which a patch holds.
+    ///
+    /// # Errors
+    /// What has no form in JSON.
+    pub fn to_value(&self) -> Result<Value, String> {
+        let no = || Err(format!("type conversion error from '{}' to JSON", self.type_name()));
+        Ok(match self {
+            Val::Null => Value::Null,
+            Val::Bool(b) => (*b).into(),
+            Val::Int(i) => (*i).into(),
+            Val::Uint(u) => match i64::try_from(*u) {
+                Ok(i) => i.into(),
+                Err(_) => Value::Float(*u as f64),
+            },
+            Val::Double(d) if d.fract() == 0.0 && d.abs() < 9e15 => (*d as i64).into(),
+            Val::Double(d) => Value::Float(*d),
+            Val::Str(s) => Value::Str(s.clone()),
+            Val::Bytes(b) => base64::encode(b).into(),
+            Val::Timestamp(_) | Val::Duration(_) => self.text().map_or(Value::Null, Value::from),
+            Val::List(list) => {
+                let items: Result<Vec<Value>, String> = list.items.iter().map(Val::to_value).collect();
+                Value::list(items?)
+            }
+            Val::Map(entries) => {
+                let mut map = Value::map();
+                for (key, value) in entries.iter() {
+                    let Val::Str(key) = key else {
+                        let shown = key.text().unwrap_or_default();
+                        return Err(format!("map key {shown:?} is of type {}, not string", key.type_name()));
+                    };
+                    map.map_mut().insert(&**key, value.to_value()?);
+                }
+                map
+            }
+            Val::Object(value, ..) => value.clone(),
+            Val::Message(_, fields) => {
+                let mut map = Value::map();
+                for (name, value) in fields.iter() {
+                    let value = value
+                        .to_value()
+                        .map_err(|why| format!("fail to convert field {name:?}: {why}"))?;
+                    map.map_mut().insert(&**name, value);
+                }
+                map
+            }
+            _ => return no(),
+        })
+    }
+
+    /// What is wrong with the names of the types in an object that an expression made: each must be the path
+    /// of the field that it stands at. Lists and maps between do not count.
+    pub fn misnamed(&self, path: &str, wrong: &mut Vec<String>) {
+        match self {
+            Val::Message(name, fields) => {
+                if **name != *path {
+                    wrong.push(format!(
+                        "unexpected type name {}, expected {}, which matches field name path from root Object type",
+                        gofmt::quote(name),
+                        gofmt::quote(path)
+                    ));
+                }
+                for (field, value) in fields.iter() {
+                    value.misnamed(&format!("{path}.{field}"), wrong);
+                }
+            }
+            Val::List(list) => list.items.iter().for_each(|v| v.misnamed(path, wrong)),
+            Val::Map(entries) => entries.iter().for_each(|(_, v)| v.misnamed(path, wrong)),
+            _ => {}
         }
     }
 
@@ -160,6 +253,12 @@ impl Val {
             (Val::Ip(a), Val::Ip(b)) => a == b,
             (Val::Cidr(a, n), Val::Cidr(b, m)) => a == b && n == m,
             (Val::Object(a, ..), Val::Object(b, ..)) => a == b,
+            (Val::Semver(a), Val::Semver(b)) => a.compare(b) == Ordering::Equal,
+            (Val::Format(a), Val::Format(b)) => a.name() == b.name(),
+            (Val::Message(a, x), Val::Message(b, y)) => {
+                let same = |(k, v): &(Rc<str>, Val)| y.iter().any(|(l, w)| k == l && v.equal(w));
+                a == b && x.len() == y.len() && x.iter().all(same)
+            }
             (Val::Optional(a), Val::Optional(b)) => match (a, b) {
                 (Some(a), Some(b)) => a.equal(b),
                 (None, None) => true,

@@ -3,7 +3,7 @@
 use crate::flat::FlatSet;
 
 use super::{edit, edit_items, set_default, set_default_zero, workload};
-use crate::api::admission::policies;
+use crate::api::admission::policies::expressions;
 use crate::api::cel::{self, Type};
 use crate::api::names;
 use crate::api::status::FieldErrors;
@@ -84,31 +84,36 @@ fn match_resources(constraints: &Value, at: &str, errors: &mut FieldErrors) {
     }
 }
 
-/// What an expression may give, and the sentence where it gives another.
-const TRUTH: (fn(&Type) -> bool, &str) = (|t| matches!(t, Type::Bool | Type::Dyn), "must evaluate to bool");
-const TEXT: (fn(&Type) -> bool, &str) = (|t| matches!(t, Type::Str | Type::Dyn), "must evaluate to string");
-const TEXT_OR_NULL: (fn(&Type) -> bool, &str) = (
-    |t| matches!(t, Type::Str | Type::Null | Type::Dyn),
-    "must evaluate to one of [string null_type]",
-);
-const ANYTHING: (fn(&Type) -> bool, &str) = (|_| true, "");
+/// What an expression may give, by the names of the types.
+type Wanted = &'static [&'static str];
+const TRUTH: Wanted = &["bool"];
+const TEXT: Wanted = &["string"];
+const TEXT_OR_NULL: Wanted = &["string", "null_type"];
 
-fn expression(
-    text: &Value,
-    known: &[(&str, Type)],
-    (fits, otherwise): (fn(&Type) -> bool, &str),
-    at: String,
-    errors: &mut FieldErrors,
-) {
+fn expression(text: &Value, known: &[(&str, Type)], wanted: Wanted, at: String, errors: &mut FieldErrors) {
     match cel::compile(text.str(), known) {
         Err(report) => errors.invalid(at, text, format!("compilation failed: {report}")),
-        Ok(program) if !fits(&program.result) => errors.invalid(at, text, otherwise),
-        Ok(_) => {}
+        Ok(program) => {
+            let got = match &program.result {
+                Type::Null => "null_type".to_owned(),
+                Type::Timestamp => "google.protobuf.Timestamp".to_owned(),
+                Type::Duration => "google.protobuf.Duration".to_owned(),
+                other => other.to_string(),
+            };
+            if wanted.contains(&got.as_str()) {
+                return;
+            }
+            let wanted = match wanted {
+                [one] => (*one).to_owned(),
+                many => format!("one of [{}]", many.join(" ")),
+            };
+            errors.invalid(at, text, format!("must evaluate to {wanted} but got {got}"));
+        }
     }
 }
 
 fn match_conditions(list: &Value, params: bool, at: &str, errors: &mut FieldErrors) {
-    let known = policies::variables(params, false);
+    let known = expressions::known(params, true);
     let mut seen = FlatSet::new();
     if list.items().len() > 64 {
         errors.too_many(at, list.items().len(), 64);
@@ -129,21 +134,26 @@ fn match_conditions(list: &Value, params: bool, at: &str, errors: &mut FieldErro
     }
 }
 
-fn variables(spec: &Value, known: &[(&str, Type)], errors: &mut FieldErrors) {
-    for (i, variable) in spec.get("variables").items().iter().enumerate() {
+/// Checks the variables of a policy and adds them to what its expressions may name.
+fn variables(spec: &Value, known: &mut expressions::Known, errors: &mut FieldErrors) {
+    let reports = expressions::compose(known, spec);
+    for (i, (variable, report)) in spec.get("variables").items().iter().zip(reports).enumerate() {
         let at = format!("spec.variables[{i}]");
         let name = variable.get("name");
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.str().trim().is_empty() {
             errors.required(format!("{at}.name"), "name is not specified");
-        } else if !name.str().chars().all(plain) || name.str().starts_with(|c: char| c.is_ascii_digit()) {
+        } else if !cel::is_identifier(name.str()) {
             errors.invalid(format!("{at}.name"), name, "name is not a valid CEL identifier");
         }
         let text = variable.get("expression");
         if text.str().trim().is_empty() {
             errors.required(format!("{at}.expression"), "expression is not specified");
-        } else {
-            expression(text, known, ANYTHING, format!("{at}.expression"), errors);
+        } else if let Some(report) = report {
+            errors.invalid(
+                format!("{at}.expression"),
+                text,
+                format!("compilation failed: {report}"),
+            );
         }
     }
 }
@@ -175,13 +185,9 @@ pub struct PolicyRules;
 
 impl Strategy for PolicyRules {
     fn defaults(&self, object: &mut Value) {
-        let mutates = object.str_at(&["kind"]) == "MutatingAdmissionPolicy";
         edit(object, "spec", |spec| {
             set_default(spec, "failurePolicy", "Fail");
             edit(spec, "matchConstraints", constraint_defaults);
-            if mutates {
-                set_default(spec, "reinvocationPolicy", "Never");
-            }
         });
     }
 
@@ -198,13 +204,16 @@ impl Strategy for PolicyRules {
             if constraints.get("resourceRules").is_empty() {
                 errors.required("spec.matchConstraints.resourceRules", "");
             }
+            if mutates {
+                mutable(constraints, "spec.matchConstraints", errors);
+            }
         }
         let params = !spec.get("paramKind").is_null();
         match_conditions(spec.get("matchConditions"), params, "spec.matchConditions", errors);
-        let known = policies::variables(params, !spec.get("variables").is_empty());
-        variables(spec, &known, errors);
+        let mut known = expressions::known(params, true);
+        variables(spec, &mut known, errors);
         if mutates {
-            mutations(spec, errors);
+            mutations(spec, &expressions::with_patches(&known), errors);
             return;
         }
         let (validations, annotations) = (spec.get("validations"), spec.get("auditAnnotations"));
@@ -240,19 +249,63 @@ impl Strategy for PolicyRules {
     }
 }
 
-fn mutations(spec: &Value, errors: &mut FieldErrors) {
+/// What is deleted cannot be mutated.
+fn mutable(constraints: &Value, at: &str, errors: &mut FieldErrors) {
+    for rule in constraints.get("resourceRules").items() {
+        for operation in rule.get("operations").items() {
+            let known = ["*", "CONNECT", "CREATE", "UPDATE"];
+            if !known.contains(&operation.str()) {
+                errors.not_supported(format!("{at}.resourceRules.operations"), operation, &known);
+            }
+        }
+    }
+}
+
+/// The types of patches: the field that holds each one's expression, and what it gives.
+const PATCHES: [(&str, &str, Wanted); 2] = [
+    ("ApplyConfiguration", "applyConfiguration", &["Object"]),
+    ("JSONPatch", "jsonPatch", &["list(JSONPatch)"]),
+];
+
+fn mutations(spec: &Value, known: &[(&str, Type)], errors: &mut FieldErrors) {
     let list = spec.get("mutations").items();
     if list.is_empty() {
         errors.required("spec.mutations", "mutations must contain at least one item");
     }
     for (i, mutation) in list.iter().enumerate() {
-        let known = ["ApplyConfiguration", "JSONPatch"];
+        let at = format!("spec.mutations[{i}]");
         let kind = mutation.get("patchType");
         if kind.is_empty() {
-            errors.required(format!("spec.mutations[{i}].patchType"), "");
-        } else {
-            errors.enumerated(format!("spec.mutations[{i}].patchType"), kind, &known);
+            errors.required(format!("{at}.patchType"), "");
+            continue;
         }
+        let Some((_, field, wanted)) = PATCHES.iter().find(|(name, ..)| *name == kind.str()) else {
+            errors.not_supported(format!("{at}.patchType"), kind, &PATCHES.map(|(name, ..)| name));
+            continue;
+        };
+        if mutation.get(field).is_null() {
+            let why = format!("must be specified when patchType is {}", kind.str());
+            errors.required(format!("{at}.{field}"), why);
+        } else {
+            let text = Value::from(mutation.str_at(&[field, "expression"]).trim());
+            if text.is_empty() {
+                errors.required(format!("{at}.{field}.expression"), "");
+            } else {
+                expression(&text, known, wanted, format!("{at}.{field}.expression"), errors);
+            }
+        }
+        for (_, other, _) in PATCHES.iter().filter(|(_, f, _)| f != field) {
+            if !mutation.get(other).is_null() {
+                let why = format!("must not be specified when patchType is {}", kind.str());
+                errors.invalid(format!("{at}.{other}"), &format!("{{{other}}}").into(), why);
+            }
+        }
+    }
+    let policy = spec.get("reinvocationPolicy");
+    if policy.is_empty() {
+        errors.required("spec.reinvocationPolicy", "");
+    } else {
+        errors.enumerated("spec.reinvocationPolicy", policy, &["IfNeeded", "Never"]);
     }
 }
 
@@ -271,7 +324,8 @@ fn validation_rules(validation: &Value, known: &[(&str, Type)], at: &str, errors
             "must be non-empty if specified",
         );
     } else if !said.is_empty() {
-        let without: Vec<(&str, Type)> = known.iter().filter(|(n, _)| *n != "authorizer").cloned().collect();
+        let asks = |name: &str| name.starts_with("authorizer");
+        let without: Vec<(&str, Type)> = known.iter().filter(|(n, _)| !asks(n)).cloned().collect();
         expression(said, &without, TEXT, format!("{at}.messageExpression"), errors);
     }
     let message = validation.get("message");
@@ -319,10 +373,12 @@ impl Strategy for PolicyBindingRules {
             }
             errors.enumerated("spec.paramRef.parameterNotFoundAction", action, &["Allow", "Deny"]);
         }
-        match_resources(spec.get("matchResources"), "spec.matchResouces", errors);
         if object.str_at(&["kind"]) == "MutatingAdmissionPolicyBinding" {
-            return;
+            match_resources(spec.get("matchResources"), "spec.matchResources", errors);
+            return mutable(spec.get("matchResources"), "spec.matchResources", errors);
         }
+        // The server misspells it.
+        match_resources(spec.get("matchResources"), "spec.matchResouces", errors);
         let actions = spec.get("validationActions");
         let mut seen = FlatSet::new();
         for (i, action) in actions.items().iter().enumerate() {

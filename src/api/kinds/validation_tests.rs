@@ -401,13 +401,13 @@ fn policies() {
         {spec: {validations: [{expression: 'object.spec.'}, {expression: '1 + 1'}, {}]}}
         => ValidatingAdmissionPolicy.admissionregistration.k8s.io "demo" is invalid: [spec.validations[0].expression: Invalid value: "object.spec.": compilation failed: ERROR: <input>:1:13: Syntax error: no viable alternative at input '.'
          | object.spec.
-         | ............^, spec.validations[1].expression: Invalid value: "1 + 1": must evaluate to bool, spec.validations[2].expression: Required value: expression is not specified]
+         | ............^, spec.validations[1].expression: Invalid value: "1 + 1": must evaluate to bool but got int, spec.validations[2].expression: Required value: expression is not specified]
         {spec: {validations: [{expression: 'params.x', message: "a\nb", reason: Because}]}}
         => ValidatingAdmissionPolicy.admissionregistration.k8s.io "demo" is invalid: [spec.validations[0].expression: Invalid value: "params.x": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')
          | params.x
          | ^, spec.validations[0].message: Invalid value: "a\nb": message must not contain line breaks, spec.validations[0].reason: Unsupported value: "Because": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"]
         {spec: {variables: [{name: 1a, expression: x}], matchConditions: [{name: 'a b', expression: '1'}]}}
-        => ValidatingAdmissionPolicy.admissionregistration.k8s.io "demo" is invalid: [spec.matchConditions[0].expression: Invalid value: "1": must evaluate to bool, spec.matchConditions[0].name: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), spec.variables[0].name: Invalid value: "1a": name is not a valid CEL identifier, spec.variables[0].expression: Invalid value: "x": compilation failed: ERROR: <input>:1:1: undeclared reference to 'x' (in container '')
+        => ValidatingAdmissionPolicy.admissionregistration.k8s.io "demo" is invalid: [spec.matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int, spec.matchConditions[0].name: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), spec.variables[0].name: Invalid value: "1a": name is not a valid CEL identifier, spec.variables[0].expression: Invalid value: "x": compilation failed: ERROR: <input>:1:1: undeclared reference to 'x' (in container '')
          | x
          | ^]
     "#]].assert_eq(&creations(
@@ -579,6 +579,7 @@ fn webhooks_that_cannot_be_reached() {
         => Internal error occurred: failed calling webhook "a.example.com": failed to call webhook: Post "https://hook.default.svc:443/validate?timeout=10s": dial tcp 10.96.1.1:443: connect: connection refused (500 InternalError)
         POST /api/v1/namespaces/default/configmaps {metadata: {name: a}}
         => ok
+           ! webhook "a.example.com" is not called: webhooks are not simulated, and one with ready endpoints allows everything
     "#]].assert_eq(&out);
 }
 

@@ -403,10 +403,7 @@ pub fn apply(
     let ty = (kind.type_of)(writer.api_version);
     let errors = typed::check(config, ty.as_ref());
     if !errors.is_empty() {
-        let errors = match errors.as_slice() {
-            [one] => one.clone(),
-            many => format!("errors:\n  {}", many.join("\n  ")),
-        };
+        let errors = joined(&errors);
         let metadata = config.get("metadata");
         return Err(Status::failure(
             500,
@@ -465,6 +462,36 @@ pub fn apply(
         value,
         managed: write(managers),
     })
+}
+
+/// `config` merged into `live`, with no manager of what it sets: what a mutating policy does.
+///
+/// # Errors
+/// Why `config` is not of the type, or that it would replace a list, map or struct as a whole.
+pub fn merge_unowned(live: &Value, config: &Value, ty: Option<&Rc<Type>>) -> Result<Value, String> {
+    let errors = typed::check(config, ty);
+    if !errors.is_empty() {
+        return Err(format!(
+            "failed to convert patch object to typed object: {}",
+            joined(&errors)
+        ));
+    }
+    let atomics = typed::atomics(config, ty);
+    if !atomics.is_empty() {
+        return Err(format!(
+            "invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {}",
+            atomics.join(", ")
+        ));
+    }
+    Ok(typed::merge(live, config, ty))
+}
+
+/// Errors as structured-merge-diff shows them.
+fn joined(errors: &[String]) -> String {
+    match errors {
+        [one] => one.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
+    }
 }
 
 /// `apps/v1, Kind=Deployment`; of the core group `/v1, Kind=Pod`.

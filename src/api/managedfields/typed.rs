@@ -688,6 +688,41 @@ pub fn check(value: &Value, ty: Option<&Rc<Type>>) -> Vec<String> {
     errors
 }
 
+/// The paths of what a configuration sets that is replaced as a whole. A list's items have their indexes.
+pub fn atomics(value: &Value, ty: Option<&Rc<Type>>) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(ty) = ty {
+        for (key, v) in value.entries() {
+            if let Some(field) = ty.field(key) {
+                atomics_at(v, Place::of(field), &format!(".{key}"), &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn atomics_at(value: &Value, place: Place, path: &str, found: &mut Vec<String>) {
+    match (value, place.kind(), place.expr) {
+        (Value::Map(_), Kind::Struct(ty), _) => {
+            for (key, v) in value.entries() {
+                if let Some(field) = ty.field(key) {
+                    atomics_at(v, Place::of(field), &format!("{path}.{key}"), found);
+                }
+            }
+        }
+        (Value::Map(_), Kind::Leaf, _) => found.push(path.to_owned()),
+        (Value::List(items), kind, Expr::List(item)) => {
+            if matches!(kind, Kind::Leaf) {
+                found.push(path.to_owned());
+            }
+            for (i, v) in items.iter().enumerate() {
+                atomics_at(v, Place::item(item), &format!("{path}[{i}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn say(errors: &mut Vec<String>, path: &str, what: impl std::fmt::Display) {
     errors.push(if path.is_empty() {
         what.to_string()

@@ -2,7 +2,7 @@
 
 use super::strategic::json_kind;
 use crate::api::status::Status;
-use crate::value::Value;
+use crate::value::{Value, gofmt};
 
 /// How many operations a patch may have (`maxJSONPatchOperations`).
 const OPERATIONS: usize = 10_000;
@@ -48,6 +48,66 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, Status> {
         one(&mut value, operation).ok_or_else(rejected)?;
     }
     Ok(value)
+}
+
+/// Why one operation of a patch does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("test failed")]
+    Test,
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Applies the operations of a patch that a policy made, whose failures are told in the words of the library
+/// (evanphx/json-patch).
+///
+/// # Errors
+/// The first operation that does not fit.
+pub fn apply_each(old: &Value, operations: &[Value]) -> Result<Value, Unfit> {
+    let mut value = old.clone();
+    for operation in operations {
+        one(&mut value, operation).ok_or_else(|| unfit(&value, operation))?;
+    }
+    Ok(value)
+}
+
+/// Why an operation does not fit.
+fn unfit(value: &Value, operation: &Value) -> Unfit {
+    let (op, path) = (operation.get("op").str(), operation.get("path").str());
+    let parts = pointer(path);
+    let holder = parts.as_deref().and_then(|p| match p {
+        [parents @ .., _] => find(value, parents),
+        [] => Some(value),
+    });
+    let key = parts.as_deref().and_then(<[String]>::last).map_or("", String::as_str);
+    let index = |what: &str| match key.parse::<i64>() {
+        Ok(n) => format!("{what}Unable to access invalid index: {n}: invalid index referenced"),
+        Err(_) => format!(
+            "{what}value was not a proper array index: {}: strconv.Atoi: parsing {}: invalid syntax",
+            gofmt::quote(key),
+            gofmt::quote(key)
+        ),
+    };
+    Unfit::Other(match (op, holder) {
+        ("test", Some(_)) => return Unfit::Test,
+        ("add" | "remove" | "move" | "copy", None) => {
+            format!("{op} operation does not apply: doc is missing path: {path:?}: missing value")
+        }
+        ("replace", None) => format!("replace operation does not apply: doc is missing path: {path}: missing value"),
+        ("test", None) => format!("error in test for path: '{path}': missing value"),
+        ("add", Some(Value::List(_))) => index(&format!("error in add for path: '{path}': ")),
+        ("remove", Some(Value::List(_))) => index(&format!("error in remove for path: '{path}': ")),
+        ("remove", Some(_)) => {
+            format!("error in remove for path: '{path}': unable to remove nonexistent key: {key}: missing value")
+        }
+        ("replace", Some(_)) => format!("replace operation does not apply: doc is missing key: {path}: missing value"),
+        ("move" | "copy", Some(_)) => {
+            let from = operation.get("from").str();
+            format!("{op} operation does not apply: doc is missing from path: {from}: missing value")
+        }
+        (op, _) => format!("Unexpected kind: {op}"),
+    })
 }
 
 fn pointer(text: &str) -> Option<Vec<String>> {

@@ -1,0 +1,207 @@
+//! The named formats of CEL's `format` library, and semantic versions.
+
+use std::cmp::Ordering;
+
+use crate::api::custom::openapi::has_format;
+use crate::api::names::{self, Rule};
+use crate::value::gofmt;
+
+/// A format: the name that expressions use, and what checks a text.
+#[derive(Debug)]
+pub struct Format {
+    name: &'static str,
+    check: Check,
+}
+
+#[derive(Debug)]
+enum Check {
+    Name(Rule),
+    /// A name that something is appended to: a dash may stand at its end.
+    Prefix(Rule),
+    /// A format of OpenAPI, and the sentence about what has it not.
+    OpenApi(&'static str, &'static str),
+    Uri,
+}
+
+/// `library.ConstantFormats`.
+static FORMATS: [Format; 13] = [
+    named_format("dns1123Label", Check::Name(names::dns1123_label)),
+    named_format("dns1123Subdomain", Check::Name(names::dns1123_subdomain)),
+    named_format("dns1035Label", Check::Name(names::dns1035_label)),
+    named_format("qualifiedName", Check::Name(names::label_key)),
+    named_format("dns1123LabelPrefix", Check::Prefix(names::dns1123_label)),
+    named_format("dns1123SubdomainPrefix", Check::Prefix(names::dns1123_subdomain)),
+    named_format("dns1035LabelPrefix", Check::Prefix(names::dns1035_label)),
+    named_format("labelValue", Check::Name(names::label_value)),
+    named_format("uri", Check::Uri),
+    named_format("uuid", Check::OpenApi("uuid", "does not match the UUID format")),
+    named_format("byte", Check::OpenApi("byte", "invalid base64")),
+    named_format("date", Check::OpenApi("date", "invalid date")),
+    named_format("datetime", Check::OpenApi("datetime", "invalid datetime")),
+];
+
+const fn named_format(name: &'static str, check: Check) -> Format {
+    Format { name, check }
+}
+
+/// The format of a name.
+pub fn named(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|f| f.name == name)
+}
+
+impl Format {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What is wrong with a text.
+    pub fn broken(&self, text: &str) -> Vec<String> {
+        let names = |rule: Rule, text: &str| rule(text).err().map_or(Vec::new(), |why| why.0);
+        match self.check {
+            Check::Name(rule) => names(rule, text),
+            // `maskTrailingDash`
+            Check::Prefix(rule) => match text.strip_suffix('-') {
+                Some(rest) if text.len() > 1 => names(rule, &format!("{rest}a")),
+                _ => names(rule, text),
+            },
+            Check::OpenApi(format, sentence) => match has_format(text, format) {
+                true => Vec::new(),
+                false => vec![sentence.to_owned()],
+            },
+            Check::Uri => match super::eval::url_parts(text) {
+                Some(_) => Vec::new(),
+                None if text.is_empty() => vec!["parse \"\": empty url".to_owned()],
+                None => vec![format!("parse {}: invalid URI for request", gofmt::quote(text))],
+            },
+        }
+    }
+}
+
+/// A semantic version (semver.org 2.0.0), as the library blang/semver reads it.
+#[derive(Clone, Debug)]
+pub struct Semver {
+    /// Major, minor, patch.
+    pub numbers: [u64; 3],
+    before: Vec<Part>,
+}
+
+/// A part of what makes a version one before a release; numbers come before words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Number(u64),
+    Word(String),
+}
+
+fn number(part: &str, place: &str) -> Result<u64, String> {
+    let shown = gofmt::quote(part);
+    if !part.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("Invalid character(s) found in {place} number {shown}"));
+    }
+    if part.len() > 1 && part.starts_with('0') {
+        let (first, rest) = place.split_at(1);
+        let upper = first.to_ascii_uppercase();
+        return Err(format!("{upper}{rest} number must not contain leading zeroes {shown}"));
+    }
+    parse_number(part)
+}
+
+fn parse_number(part: &str) -> Result<u64, String> {
+    part.parse().map_err(|_| {
+        let why = if part.is_empty() {
+            "invalid syntax"
+        } else {
+            "value out of range"
+        };
+        format!("strconv.ParseUint: parsing {}: {why}", gofmt::quote(part))
+    })
+}
+
+impl Semver {
+    /// Reads a version.
+    ///
+    /// # Errors
+    /// The library's sentence.
+    pub fn parse(text: &str) -> Result<Semver, String> {
+        if text.is_empty() {
+            return Err("Version string empty".into());
+        }
+        let parts: Vec<&str> = text.splitn(3, '.').collect();
+        let [major, minor, rest] = parts.as_slice() else {
+            return Err("No Major.Minor.Patch elements found".into());
+        };
+        let (major, minor) = (number(major, "major")?, number(minor, "minor")?);
+        let (rest, build) = match rest.split_once('+') {
+            Some((rest, build)) => (rest, Some(build)),
+            None => (*rest, None),
+        };
+        let (patch, before) = match rest.split_once('-') {
+            Some((patch, before)) => (patch, Some(before)),
+            None => (rest, None),
+        };
+        let patch = number(patch, "patch")?;
+        let plain = |s: &str| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let mut parts = Vec::new();
+        for part in before.into_iter().flat_map(|b| b.split('.')) {
+            let shown = gofmt::quote(part);
+            if part.is_empty() {
+                return Err("Prerelease is empty".into());
+            }
+            parts.push(if part.bytes().all(|b| b.is_ascii_digit()) {
+                if part.len() > 1 && part.starts_with('0') {
+                    return Err(format!(
+                        "Numeric PreRelease version must not contain leading zeroes {shown}"
+                    ));
+                }
+                Part::Number(parse_number(part)?)
+            } else if plain(part) {
+                Part::Word(part.to_owned())
+            } else {
+                return Err(format!("Invalid character(s) found in prerelease {shown}"));
+            });
+        }
+        for part in build.into_iter().flat_map(|b| b.split('.')) {
+            if part.is_empty() {
+                return Err("Build meta data is empty".into());
+            }
+            if !plain(part) {
+                let shown = gofmt::quote(part);
+                return Err(format!("Invalid character(s) found in build meta data {shown}"));
+            }
+        }
+        Ok(Semver {
+            numbers: [major, minor, patch],
+            before: parts,
+        })
+    }
+
+    /// Reads a version that may begin with a `v`, leave out its last numbers, and have leading zeros.
+    ///
+    /// # Errors
+    /// The library's sentence.
+    pub fn normalized(text: &str) -> Result<Semver, String> {
+        let text = text.strip_prefix('v').unwrap_or(text);
+        let mut parts: Vec<String> = text.splitn(3, '.').map(str::to_owned).collect();
+        for part in &mut parts {
+            if part.len() > 1 {
+                let rest = part.trim_start_matches('0');
+                let digit = rest.starts_with(|c: char| c.is_ascii_digit());
+                *part = if digit { rest.to_owned() } else { format!("0{rest}") };
+            }
+        }
+        if parts.len() < 3 {
+            if parts.last().is_some_and(|p| p.contains(['+', '-'])) {
+                return Err("short version cannot contain PreRelease/Build meta data".into());
+            }
+            parts.resize(3, "0".to_owned());
+        }
+        Semver::parse(&parts.join("."))
+    }
+
+    pub fn compare(&self, other: &Semver) -> Ordering {
+        let release = |v: &Semver| v.before.is_empty();
+        self.numbers
+            .cmp(&other.numbers)
+            .then_with(|| release(self).cmp(&release(other)))
+            .then_with(|| self.before.cmp(&other.before))
+    }
+}
