@@ -96,10 +96,8 @@ fn descriptor(word: &str, text: &str) -> Result<Schedule, String> {
         _ => {
             if let Some(span) = word.strip_prefix("every ") {
                 return match go_duration(span) {
-                    Some(d) => Ok(Schedule::Every(d.max(Duration::from_secs(1)))),
-                    None => Err(format!(
-                        "failed to parse duration {text}: time: invalid duration {span:?}"
-                    )),
+                    Ok(d) => Ok(Schedule::Every(d.max(Duration::from_secs(1)))),
+                    Err(why) => Err(format!("failed to parse duration {text}: time: {why}")),
                 };
             }
             return Err(format!("unrecognized descriptor: {text}"));
@@ -108,28 +106,44 @@ fn descriptor(word: &str, text: &str) -> Result<Schedule, String> {
     parse(fields)
 }
 
-/// A duration as Go writes it: `1h30m`, `90s`.
-fn go_duration(text: &str) -> Option<Duration> {
+/// A duration as Go writes it: `1h30m`, `90s` (`time.ParseDuration`).
+fn go_duration(text: &str) -> Result<Duration, String> {
+    let invalid = || format!("invalid duration {text:?}");
     let mut total = 0.0;
-    let mut rest = text;
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Ok(Duration::default());
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let numeric = |c: char| c.is_ascii_digit() || c == '.';
+        let digits = rest.find(|c: char| !numeric(c)).unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let unit_len = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
-        let (unit, next) = after.split_at(unit_len);
+        let number: f64 = number.parse().map_err(|_| invalid())?;
+        let (unit, next) = after.split_at(after.find(numeric).unwrap_or(after.len()));
         let seconds = match unit {
             "h" => 3_600.0,
             "m" => 60.0,
             "s" => 1.0,
-            "ms" => 0.001,
-            _ => return None,
+            "ms" => 1e-3,
+            "us" | "µs" | "μs" => 1e-6,
+            "ns" => 1e-9,
+            "" => return Err(format!("missing unit in duration {text:?}")),
+            _ => return Err(format!("unknown unit {unit:?} in duration {text:?}")),
         };
-        total += number.parse::<f64>().ok()? * seconds;
+        total += number * seconds;
         rest = next;
     }
-    (total > 0.0 && total < 1e9).then(|| Duration::from_secs(total as u64))
+    // Go counts nanoseconds in 63 bits.
+    if total > 9.2e9 {
+        return Err(invalid());
+    }
+    Ok(Duration::from_secs((sign * total).max(0.0) as u64))
 }
 
 fn field(text: &str, bounds: &Bounds) -> Result<u64, String> {

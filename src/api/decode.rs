@@ -3,7 +3,7 @@
 
 use super::quantity::{self, Quantity};
 use super::schema::{self, Expr, Field, Type, go_name};
-use crate::value::{Key, Map, Value, intern};
+use crate::value::{Key, Map, Value, base64, intern};
 
 /// What decoding found besides errors.
 #[derive(Debug, Default)]
@@ -142,14 +142,19 @@ impl Decoder {
         match (expr, value) {
             (Expr::Any, _)
             | (Expr::Object, Value::Map(_))
-            | (Expr::Str | Expr::Bytes | Expr::Time | Expr::MicroTime, Value::Str(_))
+            | (Expr::Str | Expr::Time | Expr::MicroTime, Value::Str(_))
             | (Expr::Bool, Value::Bool(_))
-            | (Expr::Int32 | Expr::Int64 | Expr::IntOrString, Value::Int(_))
+            | (Expr::Int64, Value::Int(_))
             | (Expr::IntOrString, Value::Str(_))
             | (Expr::Number, Value::Int(_) | Value::Float(_)) => Ok(value.clone()),
             (Expr::Int32 | Expr::Int64 | Expr::IntOrString, Value::Float(f)) if f.fract() == 0.0 && f.abs() < 9e15 => {
                 Ok(Value::Int(*f as i64))
             }
+            (Expr::Int32 | Expr::IntOrString, Value::Int(n)) if i32::try_from(*n).is_ok() => Ok(value.clone()),
+            (Expr::Bytes, Value::Str(text)) => match base64::try_decode(text) {
+                Ok(_) => Ok(value.clone()),
+                Err(at) => Err(format!("illegal base64 data at input byte {at}")),
+            },
             // A quantity may be written as a number, and is kept as its canonical text.
             (Expr::Quantity, Value::Str(text)) => canonical(text, value),
             (Expr::Quantity, Value::Int(_) | Value::Float(_)) => canonical(&value.to_json(), value),
@@ -199,7 +204,7 @@ impl Decoder {
                 None => Ok(value.clone()),
             },
             (Expr::Quantity, Value::Bool(_) | Value::List(_) | Value::Map(_)) => Err(quantity::FORMAT_WRONG.into()),
-            (Expr::IntOrString, _) => Err(wrong(value, path, "intstr.IntOrString")),
+            (Expr::IntOrString, _) => Err(wrong(value, path, "int32")),
             (Expr::Time | Expr::MicroTime, _) => Err(wrong(value, path, "string")),
             _ => Err(wrong(value, path, &go_type(expr))),
         }
@@ -329,7 +334,11 @@ fn json_kind(value: &Value) -> &'static str {
 }
 
 fn wrong(value: &Value, path: &Path, go_type: &str) -> String {
-    let kind = json_kind(value);
+    let mut kind = json_kind(value).to_owned();
+    // A number that is none of this type is named.
+    if kind == "number" && go_type.starts_with("int") {
+        kind.push_str(&format!(" {}", value.to_json()));
+    }
     if path.fields.is_empty() {
         format!("json: cannot unmarshal {kind} into Go value of type {go_type}")
     } else {

@@ -1,6 +1,6 @@
 //! The rules of `metadata`, which are the same for every kind.
 
-use super::names;
+use super::names::{self, Broken};
 use super::object::Object;
 use super::resource::Resource;
 use super::server::Target;
@@ -124,8 +124,8 @@ pub fn check_version(value: &Value, old: &Object, resource: &Resource) -> Result
     }
 }
 
-/// Checks names, labels and annotations.
-pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors: &mut FieldErrors) {
+/// Checks names, labels and annotations. `rule` is that of the name.
+fn validate_as(value: &Value, target: &Target, rule: &dyn Fn(&str) -> Result<(), Broken>, errors: &mut FieldErrors) {
     let metadata = value.get("metadata");
     let name = metadata.get("name");
     // A dash at the end of a prefix is not at the end of the name (`maskTrailingDash`).
@@ -135,13 +135,13 @@ pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors:
         _ => prefix.to_owned(),
     };
     if !prefix.is_empty()
-        && let Err(why) = strategy.check_name(&masked)
+        && let Err(why) = rule(&masked)
     {
         errors.invalid("metadata.generateName", metadata.get("generateName"), why);
     }
     if name.str().is_empty() {
         errors.required("metadata.name", "name or generateName is required");
-    } else if let Err(why) = strategy.check_name(name.str()) {
+    } else if let Err(why) = rule(name.str()) {
         errors.invalid("metadata.name", name, why);
     }
     if target.resource.namespaced
@@ -149,10 +149,39 @@ pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors:
     {
         errors.invalid("metadata.namespace", metadata.get("namespace"), why);
     }
+    plain(metadata, errors);
+    finalizers(metadata.get("finalizers"), target.resource.custom.is_none(), errors);
+}
+
+/// What every check of metadata looks at.
+pub fn plain(metadata: &Value, errors: &mut FieldErrors) {
     labels(metadata.get("labels"), "metadata.labels", errors);
     annotations(metadata.get("annotations"), "metadata.annotations", errors);
     owners(metadata.get("ownerReferences").items(), errors);
-    finalizers(metadata.get("finalizers"), target.resource.custom.is_none(), errors);
+}
+
+/// Checks the metadata of a new object.
+pub fn validate(value: &Value, target: &Target, strategy: &dyn Strategy, errors: &mut FieldErrors) {
+    validate_as(value, target, &|name| strategy.check_name(name), errors);
+}
+
+/// Checks the metadata of the new version of an update: what every kind must keep to, what may change,
+/// and the latter once more, since each kind's own validation begins with it. A Status names each.
+pub fn validate_new_version(value: &Value, old: &Object, target: &Target, errors: &mut FieldErrors) {
+    validate_update(value, old, errors);
+    let (new, had) = (value.get("metadata"), old.metadata());
+    let fields = ["labels", "annotations", "ownerReferences"];
+    if fields.iter().any(|f| new.get(f) != had.get(f)) {
+        plain(new, errors);
+    }
+    let again = errors.0.clone();
+    let mut common = FieldErrors::default();
+    if fields.iter().chain(&["finalizers"]).any(|f| new.get(f) != had.get(f)) {
+        validate_as(value, target, &names::path_segment, &mut common);
+    }
+    common.0.append(&mut errors.0);
+    common.0.extend(again);
+    *errors = common;
 }
 
 /// The rules of owner references; their paths name no index.
@@ -255,11 +284,7 @@ pub fn annotations(annotations: &Value, field: &str, errors: &mut FieldErrors) {
 }
 
 /// Checks what of the metadata may change.
-pub fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
-    let name = new.at(&["metadata", "name"]);
-    if name.str() != old.name() {
-        errors.invalid("metadata.name", name, "field is immutable");
-    }
+fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
     if old.is_deleting() {
         let had: Vec<&str> = old.finalizers().collect();
         let added: Vec<&str> = new
@@ -275,5 +300,9 @@ pub fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
                 format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", added.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ")),
             );
         }
+    }
+    let name = new.at(&["metadata", "name"]);
+    if name.str() != old.name() {
+        errors.invalid("metadata.name", name, "field is immutable");
     }
 }

@@ -355,6 +355,42 @@ pub fn cidr(s: &str) -> Result<(), Broken> {
     Ok(())
 }
 
+/// An IP address in the one form that Go prints (`IsValidIP`).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn canonical_ip(s: &str) -> Result<(), Broken> {
+    ip(s)?;
+    canonical(s, s.parse::<IpAddr>().map(|ip| ip.to_string()).ok())
+}
+
+/// A range of addresses in the one form that Go prints (`IsValidCIDR`).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn canonical_cidr(s: &str) -> Result<(), Broken> {
+    cidr(s)?;
+    canonical(s, parse_cidr(s).map(|(ip, length)| format!("{ip}/{length}")))
+}
+
+fn canonical(s: &str, form: Option<String>) -> Result<(), Broken> {
+    match form {
+        Some(form) if form != s => Err(Broken(vec![format!("must be in canonical form ({form:?})")])),
+        _ => Ok(()),
+    }
+}
+
+/// A range of addresses, or an address within one (`IsValidInterfaceAddress`).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn interface_address(s: &str) -> Result<(), Broken> {
+    match parse_cidr(s) {
+        None => Err("must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)".into()),
+        Some((ip, length)) => canonical(s, Some(format!("{ip}/{length}"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,6 +426,12 @@ mod tests {
             Err("must not have bits set beyond the prefix length".into())
         );
         assert!(cidr("10.0.0.0/33").is_err());
+        assert!(canonical_cidr("2001:db8::/64").is_ok());
+        assert_eq!(
+            canonical_ip("2001:DB8::1"),
+            Err("must be in canonical form (\"2001:db8::1\")".into())
+        );
+        assert!(interface_address("10.0.0.1/8").is_ok());
         assert!(wildcard_subdomain("*.example.com").is_ok());
         assert!(wildcard_subdomain("*.*.com").is_err());
         assert!(domain_prefixed_path("acme.io/foo").is_ok());

@@ -799,15 +799,14 @@ impl ApiServer {
         }
         value.set_or_remove(&["metadata", "managedFields"], managed);
         let mut errors = FieldErrors::default();
-        metadata::validate_update(&value, old, &mut errors);
+        metadata::validate_new_version(&value, old, target, &mut errors);
         if is_status {
             strategy.validate_part(&target.subresource, &value, old, &mut errors);
-        } else {
-            metadata::validate(&value, target, strategy, &mut errors);
+        } else if changed {
             // What did not change was valid when it was stored.
-            if changed {
-                strategy.validate_changed(&value, old, &mut errors);
-            }
+            strategy.validate_changed(&value, old, &mut errors);
+        } else {
+            strategy.validate_metadata(&value, old, &mut errors);
         }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.group, &resource.kind, old.name(), &errors));

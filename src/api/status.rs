@@ -187,12 +187,7 @@ impl Status {
         } else {
             format!("{kind}.{group}")
         };
-        let list: Vec<String> = errors.unique().map(|e| e.to_string()).collect();
-        let sentence = match list.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
-        let message = format!("{what} \"{name}\" is invalid: {sentence}");
+        let message = format!("{what} \"{name}\" is invalid: {}", errors.sentence());
         let mut status = Status::failure(422, "Invalid", message).with_details(name, group, kind);
         let causes: Value = errors
             .0
@@ -560,6 +555,15 @@ impl FieldErrors {
             actual.to_string(),
             format!("must have at most {max} items"),
         );
+    }
+
+    /// All of them in one text, each once (`ToAggregate`).
+    pub fn sentence(&self) -> String {
+        let list: Vec<String> = self.unique().map(|e| e.to_string()).collect();
+        match list.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        }
     }
 
     /// The errors without repetitions, as `ToAggregate` keeps them.

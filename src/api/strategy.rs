@@ -71,12 +71,27 @@ pub trait Strategy {
 
     /// Checks the new version of an update that changed more than metadata.
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        self.validate_update(new, old, errors);
+        if self.changes_come_first() {
+            self.validate_update(new, old, errors);
+        }
         self.validate(new, errors);
+        if !self.changes_come_first() {
+            self.validate_update(new, old, errors);
+        }
     }
 
+    /// Whether a Status names what may not change before what is wrong with the new version.
+    fn changes_come_first(&self) -> bool {
+        false
+    }
+
+    /// Checks an update of metadata alone, whose rules the server itself does not know.
+    fn validate_metadata(&self, _new: &Value, _old: &Object, _errors: &mut FieldErrors) {}
+
     /// Checks the new version of an update through `/status`.
-    fn validate_status(&self, _new: &Value, _old: &Object, _errors: &mut FieldErrors) {}
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        super::kinds::validate_status(new, old, errors);
+    }
 
     /// Prepares an update through a part of the object (`status`, `approval`).
     fn prepare_part(&self, _part: &str, new: &mut Value, old: &Object, _cx: &Context) {
@@ -97,22 +112,7 @@ pub trait Strategy {
     /// Prepares an update through `/status`: by default everything but the status (and some of the
     /// metadata) stays.
     fn prepare_status(&self, new: &mut Value, old: &Object) {
-        let status = new.get("status").clone();
-        let metadata = new.get("metadata").clone();
-        *new = old.value().clone();
-        for field in ["labels", "annotations", "finalizers"] {
-            match metadata.get(field) {
-                Value::Null => {
-                    new.remove(&["metadata", field]);
-                }
-                v => new.set(&["metadata", field], v.clone()),
-            }
-        }
-        if status.is_null() {
-            new.remove(&["status"]);
-        } else {
-            new.set(&["status"], status);
-        }
+        keep_all_but_status(new, old);
     }
 
     /// Frees what the object held, after its removal.
@@ -178,6 +178,26 @@ pub trait Strategy {
             return Vec::new();
         }
         self.warnings(new)
+    }
+}
+
+/// What [`Strategy::prepare_status`] does by default.
+pub fn keep_all_but_status(new: &mut Value, old: &Object) {
+    let status = new.get("status").clone();
+    let metadata = new.get("metadata").clone();
+    *new = old.value().clone();
+    for field in ["labels", "annotations", "finalizers"] {
+        match metadata.get(field) {
+            Value::Null => {
+                new.remove(&["metadata", field]);
+            }
+            v => new.set(&["metadata", field], v.clone()),
+        }
+    }
+    if status.is_null() {
+        new.remove(&["status"]);
+    } else {
+        new.set(&["status"], status);
     }
 }
 

@@ -230,10 +230,38 @@ fn scale(
             ))
         })?,
     };
+    let (name, space) = (
+        wanted.str_at(&["metadata", "name"]),
+        wanted.str_at(&["metadata", "namespace"]),
+    );
+    if !name.is_empty() && name != old.name() {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            old.name()
+        )));
+    }
+    if !space.is_empty() && space != old.namespace() {
+        return Err(Status::bad_request(format!(
+            "the namespace of the provided object does not match the namespace sent on the request (namespace {space:?} does not match {:?})",
+            old.namespace()
+        )));
+    }
+    let mut errors = FieldErrors::default();
+    metadata::plain(wanted.get("metadata"), &mut errors);
     if count < 0 {
-        let mut errors = FieldErrors::default();
         errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+    }
+    if !errors.is_empty() {
         return Err(Status::invalid("autoscaling", "Scale", old.name(), &errors));
+    }
+    let uid = wanted.str_at(&["metadata", "uid"]);
+    if !uid.is_empty() && uid != old.uid() {
+        let why = format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            old.uid()
+        );
+        let resource = format!("{}/scale", target.resource.name);
+        return Err(Status::conflict(&target.resource.group, &resource, old.name(), &why));
     }
     metadata::check_version(&wanted, &old, &target.resource)?;
     let mut value = old.value().clone();
@@ -258,6 +286,10 @@ fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Respo
     let pod = api.find(&target)?;
     let name = pod.name();
     let node = binding.str_at(&["target", "name"]);
+    if binding.str_at(&["metadata", "name"]) != name {
+        let why = "name in URL does not match name in Binding object";
+        return Err(Status::bad_request(why));
+    }
     let mut errors = FieldErrors::default();
     if !matches!(binding.str_at(&["target", "kind"]), "" | "Node") {
         errors.not_supported("target.kind", binding.at(&["target", "kind"]), &["Node", "<empty>"]);
@@ -266,7 +298,8 @@ fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Respo
         errors.required("target.name", "");
     }
     if !errors.is_empty() {
-        return Err(Status::invalid("", "Binding", name, &errors));
+        // The real server answers with the bare errors.
+        return Err(Status::failure(500, "", errors.sentence()));
     }
     let conflict = |why: String| Err(Status::conflict("", "pods/binding", name, &why));
     let uid = binding.str_at(&["metadata", "uid"]);

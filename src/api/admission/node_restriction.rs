@@ -246,7 +246,7 @@ mod tests {
             ("/api/v1/nodes", "{metadata: {name: b}}"),
             (
                 "/api/v1/namespaces/default/pods",
-                "{metadata: {name: on-a}, spec: {nodeName: a, containers: [{name: c, image: x}]}}",
+                "{metadata: {name: on-a}, spec: {nodeName: a, containers: [{name: c, image: x}], resourceClaims: [{name: gpu, resourceClaimName: gpu-1}]}}",
             ),
             (
                 "/api/v1/namespaces/default/pods",

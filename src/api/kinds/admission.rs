@@ -55,8 +55,48 @@ fn rule_with_operations(rule: &Value, at: &str, errors: &mut FieldErrors) {
             }
         }
     }
+    resources_apart(rule.get("resources"), &format!("{at}.resources"), errors);
     let known = ["*", "Cluster", "Namespaced"];
     errors.enumerated(format!("{at}.scope"), rule.get("scope"), &known);
+}
+
+/// Resources that a wildcard beside them names already (`validateResources`).
+fn resources_apart(list: &Value, at: &str, errors: &mut FieldErrors) {
+    let items = list.items();
+    let (mut whole, mut parts): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    // Go looks at the last one without a part.
+    let mut plain = false;
+    for (i, item) in items.iter().enumerate().filter(|(_, v)| !v.is_empty()) {
+        let text = item.str();
+        let Some((resource, part)) = text.split_once('/') else {
+            plain = text != "*";
+            continue;
+        };
+        for (known, wildcard) in [
+            (whole.contains(&resource), format!("{resource}/*")),
+            (parts.contains(&part), format!("*/{part}")),
+        ] {
+            if known {
+                let why = format!("if '{wildcard}' is present, must not specify {text}");
+                errors.invalid(format!("{at}[{i}]"), item, why);
+            }
+        }
+        if part == "*" {
+            whole.push(resource);
+        }
+        if resource == "*" {
+            parts.push(part);
+        }
+    }
+    let has = |text: &str| items.iter().any(|v| v.str() == text);
+    if items.len() > 1 && has("*/*") {
+        let why = "if '*/*' is present, must not specify other resources";
+        errors.invalid(at, list, why);
+    }
+    if has("*") && plain {
+        let why = "if '*' is present, must not specify other resources without subresources";
+        errors.invalid(at, list, why);
+    }
 }
 
 /// Checks what a policy or a binding matches.

@@ -1,19 +1,75 @@
 //! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their defaults, rules and rows.
 
 use super::resources::{self, Holder};
-use super::{age_cell, edit, edit_at, pod_validation, set_default, set_default_zero};
+use super::{age_cell, edit, edit_at, flow, pod_validation, pod_warnings, set_default, set_default_zero};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, base64};
 
 pub struct ApiServiceRules;
 
 impl Strategy for ApiServiceRules {
     fn defaults(&self, object: &mut Value) {
         edit_at(object, &["spec", "service"], &mut |s| set_default(s, "port", 443));
+    }
+
+    /// The rules of the name need the spec: they stand in `validate`.
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
+        names::path_segment(name)
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let (name, spec) = (object.at(&["metadata", "name"]), object.get("spec"));
+        let (group, version) = (spec.get("group"), spec.get("version"));
+        let wanted = format!("{}.{}", version.str(), group.str());
+        if names::path_segment(name.str()).is_ok() && name.str() != wanted {
+            let why = format!("must be `spec.version+\".\"+spec.group`: {wanted:?}");
+            errors.invalid("metadata.name", name, why);
+        }
+        if group.is_empty() && version.str() != "v1" {
+            let why = "only v1 may have an empty group and it better be legacy kube";
+            errors.required("spec.group", why);
+        }
+        errors.check_some("spec.group", group, names::dns1123_subdomain);
+        errors.check("spec.version", version, names::dns1035_label);
+        for (field, most) in [("groupPriorityMinimum", 20_000), ("versionPriority", 1_000)] {
+            let n = spec.i64_at(&[field]).unwrap_or(0);
+            if !(1..=most).contains(&n) {
+                let why = format!("must be positive and less than {most}");
+                errors.invalid(format!("spec.{field}"), &n.into(), why);
+            }
+        }
+        let (service, bundle) = (spec.get("service"), spec.get("caBundle"));
+        let insecure = spec.get("insecureSkipTLSVerify");
+        if service.is_null() {
+            if !bundle.is_empty() {
+                let bytes = base64::decode(bundle.str()).map_or(0, |b| b.len());
+                let why = "local APIServices may not have a caBundle";
+                errors.invalid("spec.caBundle", &format!("{bytes} bytes").into(), why);
+            }
+            if insecure.as_bool() == Some(true) {
+                let why = "local APIServices may not have insecureSkipTLSVerify";
+                errors.invalid("spec.insecureSkipTLSVerify", insecure, why);
+            }
+            return;
+        }
+        for field in ["namespace", "name"] {
+            if service.get(field).is_empty() {
+                errors.required(format!("spec.service.{field}"), "");
+            }
+        }
+        let port = service.get("port");
+        if port.as_i64().is_some_and(|n| !(1..=65_535).contains(&n)) {
+            let why = "port is not valid: must be between 1 and 65535, inclusive";
+            errors.invalid("spec.service.port", port, why);
+        }
+        if insecure.as_bool() == Some(true) && !bundle.is_empty() {
+            let why = "may not be true if caBundle is present";
+            errors.invalid("spec.insecureSkipTLSVerify", insecure, why);
+        }
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
@@ -42,6 +98,15 @@ pub struct FlowSchemaRules;
 impl Strategy for FlowSchemaRules {
     fn defaults(&self, object: &mut Value) {
         edit(object, "spec", |s| set_default_zero(s, "matchingPrecedence", 1_000));
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        flow::schema(object, errors);
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        flow::schema(new, errors);
+        flow::fixed(new, old, "FlowSpec", errors);
     }
 
     fn has_generation(&self) -> bool {
@@ -86,6 +151,15 @@ impl Strategy for PriorityLevelRules {
                 }
             });
         });
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        flow::level(object, errors);
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        flow::level(new, errors);
+        flow::fixed(new, old, "LevelSpec", errors);
     }
 
     fn has_generation(&self) -> bool {
@@ -139,6 +213,13 @@ impl Strategy for RuntimeClassRules {
         if new.get("handler") != old.value().get("handler") {
             errors.invalid("handler", new.get("handler"), "field is immutable");
         }
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let mut all = Vec::new();
+        let selector = object.at(&["scheduling", "nodeSelector"]);
+        pod_warnings::node_labels(selector, "scheduling.nodeSelector", &mut all);
+        all
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {

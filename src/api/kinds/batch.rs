@@ -1,10 +1,11 @@
 //! Jobs and CronJobs.
 
 use super::{
-    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, or_none, pod_spec, set_default,
-    set_default_zero, workload,
+    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, job_validation, or_none, pod_spec,
+    set_default, set_default_zero, workload,
 };
 use crate::api::cron;
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::selector::Selector;
 use crate::api::status::{FieldErrors, Status};
@@ -67,15 +68,17 @@ impl Strategy for JobRules {
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, Value::map());
         if !object.bool_at(&["spec", "manualSelector"]) {
+            // What a client has set stays, and is refused where it is wrong.
             for (key, value) in own_labels(object) {
-                object.set(&["spec", "template", "metadata", "labels", key], value);
+                let path = ["spec", "template", "metadata", "labels", key];
+                if object.at(&path).is_null() {
+                    object.set(&path, value);
+                }
             }
-            if object.at(&["spec", "selector"]).is_null() {
+            let path = ["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"];
+            if object.at(&path).is_null() {
                 let uid = object.at(&["metadata", "uid"]).clone();
-                object.set(
-                    &["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"],
-                    uid,
-                );
+                object.set(&path, uid);
             }
         }
         labels_from_template(object);
@@ -84,21 +87,39 @@ impl Strategy for JobRules {
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let (spec, selector) = (object.get("spec"), object.at(&["spec", "selector"]));
-        let own: Value = own_labels(object).into_iter().collect();
-        let generated = Selector::from_label_selector(selector);
-        let manual = spec.bool_at(&["manualSelector"]);
-        if !manual && !selector.is_null() && !generated.matches(&own) {
-            errors.invalid("spec.selector", selector, "`selector` not auto-generated");
-        }
-        job_spec(spec, errors);
+        job_validation::spec(spec, errors);
         if selector.is_null() {
             errors.required("spec.selector", "");
         }
         workload::selector_rules(selector, "spec.selector", errors);
         let labels = spec.at(&["template", "metadata", "labels"]);
-        if !generated.matches(labels) {
+        if !Selector::from_label_selector(selector).matches(labels) {
             let why = "`selector` does not match template `labels`";
             errors.invalid("spec.template.metadata.labels", labels, why);
+        }
+    }
+
+    fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
+        let (spec, selector) = (object.get("spec"), object.at(&["spec", "selector"]));
+        if !spec.bool_at(&["manualSelector"]) && !selector.is_null() {
+            let own = own_labels(object);
+            job_validation::generated_labels(spec.get("template"), &own, errors);
+            let own: Value = own.into_iter().collect();
+            if !Selector::from_label_selector(selector).matches(&own) {
+                errors.invalid("spec.selector", selector, "`selector` not auto-generated");
+            }
+        }
+        self.validate(object, errors);
+        // The last index ends its pod's hostname.
+        let name = object.at(&["metadata", "name"]);
+        if spec.get("completionMode").str() == "Indexed"
+            && let Some(completions) = spec.i64_at(&["completions"]).filter(|n| *n > 0)
+        {
+            let hostname = format!("{}-{}", name.str(), completions - 1);
+            if names::dns1123_label(&hostname).is_err() {
+                let why = format!("will not able to create pod with invalid DNS label: {hostname}");
+                errors.invalid("metadata.name", name, why);
+            }
         }
     }
 
@@ -108,31 +129,43 @@ impl Strategy for JobRules {
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         let (spec, had) = (new.get("spec"), old.spec());
-        // An indexed job may grow or shrink with its parallelism.
-        let elastic =
-            spec.get("completionMode").str() == "Indexed" && spec.get("completions") == spec.get("parallelism");
-        if spec.get("completions") != had.get("completions") && !elastic {
-            errors.invalid("spec.completions", spec.get("completions"), "field is immutable");
+        let (completions, had_completions) = (spec.get("completions"), had.get("completions"));
+        if completions != had_completions {
+            let indexed = spec.get("completionMode").str() == "Indexed";
+            // An indexed job may grow or shrink with its parallelism.
+            if !indexed {
+                errors.invalid("spec.completions", completions, "field is immutable");
+            } else if !completions.is_null() && completions != spec.get("parallelism") {
+                let why = "can only be modified in tandem with spec.parallelism";
+                errors.invalid("spec.completions", completions, why);
+            }
+        }
+        let fixed = |name: &str, errors: &mut FieldErrors| {
+            if spec.get(name) != had.get(name) {
+                errors.invalid(format!("spec.{name}"), spec.get(name), "field is immutable");
+            }
+        };
+        fixed("selector", errors);
+        let template = spec.get("template");
+        let mut allowed = had.get("template").clone();
+        if had.bool_at(&["suspend"]) && old.status().get("startTime").is_null() {
+            allowed = with_scheduling(allowed, template);
+        }
+        if template != &allowed {
+            errors.invalid_as(
+                "spec.template",
+                super::internal::template(template).to_json(),
+                "field is immutable",
+            );
         }
         for name in [
-            "selector",
             "completionMode",
             "podFailurePolicy",
             "backoffLimitPerIndex",
             "managedBy",
             "successPolicy",
         ] {
-            if spec.get(name) != had.get(name) {
-                errors.invalid(format!("spec.{name}"), spec.get(name), "field is immutable");
-            }
-        }
-        let suspended = had.bool_at(&["suspend"]) && old.status().get("startTime").is_null();
-        if spec.get("template") != had.get("template") && !suspended {
-            errors.invalid_as(
-                "spec.template",
-                super::internal::template(spec.get("template")).to_json(),
-                "field is immutable",
-            );
+            fixed(name, errors);
         }
     }
 
@@ -171,185 +204,33 @@ impl Strategy for JobRules {
     }
 }
 
-/// `validateJobSpec`, of a Job or of what a CronJob makes.
-fn job_spec(spec: &Value, errors: &mut FieldErrors) {
-    for name in [
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-        "backoffLimitPerIndex",
-        "maxFailedIndexes",
+/// A template with what of another one may change while a Job is suspended: where its pods go, and
+/// what they ask for.
+fn with_scheduling(mut template: Value, other: &Value) -> Value {
+    for path in [
+        &["spec", "affinity", "nodeAffinity"][..],
+        &["spec", "nodeSelector"],
+        &["spec", "tolerations"],
+        &["spec", "schedulingGates"],
+        &["metadata", "annotations"],
+        &["metadata", "labels"],
     ] {
-        workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
+        template.set_or_remove(path, other.at(path).clone());
     }
-    indexed_rules(spec, errors);
-    failure_policy_rules(spec, errors);
-    success_policy_rules(spec, errors);
-    let replacement = spec.get("podReplacementPolicy");
-    let known: &[&str] = if spec.get("podFailurePolicy").is_null() {
-        &["Failed", "TerminatingOrFailed"]
-    } else {
-        &["Failed"]
-    };
-    if !known.contains(&replacement.str()) {
-        errors.not_supported("spec.podReplacementPolicy", replacement, known);
+    if other.at(&["spec", "affinity"]).is_null() && template.at(&["spec", "affinity"]).is_empty() {
+        template.remove(&["spec", "affinity"]);
     }
-    if spec.has("podFailurePolicy") {
-        let policy = spec.at(&["template", "spec", "restartPolicy"]);
-        if policy.str() != "Never" {
-            let why = "only \"Never\" is supported when podFailurePolicy is specified";
-            errors.invalid("spec.template.spec.restartPolicy", policy, why);
-        }
+    for list in ["containers", "initContainers"] {
+        let mut others = other.at(&["spec", list]).items().iter();
+        edit(&mut template, "spec", |spec| {
+            edit_items(spec, list, |c| {
+                if let Some(resources) = others.next().map(|o| o.get("resources").clone()) {
+                    c.set(&["resources"], resources);
+                }
+            });
+        });
     }
-    workload::validate_template(
-        spec.get("template"),
-        "spec.template",
-        errors,
-        &["Always", "OnFailure", "Never"],
-    );
-    restart_policy(spec.get("template"), "spec.template", errors);
-}
-
-/// What goes together with indexed completion.
-fn indexed_rules(spec: &Value, errors: &mut FieldErrors) {
-    let mode = spec.get("completionMode");
-    if !["NonIndexed", "Indexed"].contains(&mode.str()) {
-        errors.not_supported("spec.completionMode", mode, &["NonIndexed", "Indexed"]);
-        return;
-    }
-    let (completions, parallelism) = (spec.get("completions"), spec.get("parallelism"));
-    let (per_index, most) = (spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes"));
-    if mode.str() == "Indexed" {
-        if completions.is_null() {
-            errors.required("spec.completions", "when completion mode is Indexed");
-        }
-        // More could not be written into a status.
-        if parallelism.as_i64().is_some_and(|n| n > 100_000) {
-            let why = "must be less than or equal to 100000 when completion mode is Indexed";
-            errors.invalid("spec.parallelism", parallelism, why);
-        }
-        if most.as_i64() > completions.as_i64() && !completions.is_null() {
-            errors.invalid(
-                "spec.maxFailedIndexes",
-                most,
-                "must be less than or equal to completions",
-            );
-        }
-    } else {
-        for (name, value) in [("backoffLimitPerIndex", per_index), ("maxFailedIndexes", most)] {
-            if !value.is_null() {
-                errors.invalid(format!("spec.{name}"), value, "requires indexed completion mode");
-            }
-        }
-    }
-    if !most.is_null() && per_index.is_null() {
-        errors.required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified");
-    }
-}
-
-fn failure_policy_rules(spec: &Value, errors: &mut FieldErrors) {
-    let pod = spec.at(&["template", "spec"]);
-    let containers = pod.get("containers").items().iter();
-    let names: Vec<&str> = containers
-        .chain(pod.get("initContainers").items())
-        .map(|c| c.get("name").str())
-        .collect();
-    for (i, rule) in spec.at(&["podFailurePolicy", "rules"]).items().iter().enumerate() {
-        let field = format!("spec.podFailurePolicy.rules[{i}]");
-        let action = rule.get("action");
-        let known = ["Count", "FailIndex", "FailJob", "Ignore"];
-        if action.is_empty() {
-            let why = "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]";
-            errors.required(format!("{field}.action"), why);
-        } else if !known.contains(&action.str()) {
-            errors.not_supported(format!("{field}.action"), action, &known);
-        }
-        let codes = rule.get("onExitCodes");
-        let by_condition = !rule.get("onPodConditions").is_empty();
-        match (!codes.is_null(), by_condition) {
-            (true, true) => {
-                let why = "specifying both OnExitCodes and OnPodConditions is not supported";
-                errors.invalid_as(field.as_str(), String::new(), why);
-            }
-            (false, false) => {
-                let why = "specifying one of OnExitCodes and OnPodConditions is required";
-                errors.invalid_as(field.as_str(), String::new(), why);
-            }
-            _ => {}
-        }
-        if codes.is_null() {
-            continue;
-        }
-        let at = format!("{field}.onExitCodes");
-        let operator = codes.get("operator");
-        if operator.is_empty() {
-            errors.required(format!("{at}.operator"), "valid values: [\"In\" \"NotIn\"]");
-        } else if !["In", "NotIn"].contains(&operator.str()) {
-            errors.not_supported(format!("{at}.operator"), operator, &["In", "NotIn"]);
-        }
-        let container = codes.get("containerName");
-        if !container.is_null() && !names.contains(&container.str()) {
-            let why = "must be one of the container or initContainer names in the pod template";
-            errors.invalid(format!("{at}.containerName"), container, why);
-        }
-        let values = codes.get("values");
-        if values.is_empty() {
-            errors.invalid(format!("{at}.values"), values, "at least one value is required");
-        }
-        let mut before: Option<i64> = None;
-        for (k, value) in values.items().iter().enumerate() {
-            let number = value.as_i64();
-            if number == Some(0) && operator.str() == "In" {
-                errors.invalid(format!("{at}.values[{k}]"), value, "must not be 0 for the In operator");
-            }
-            if before > number {
-                errors.invalid(format!("{at}.values"), values, "must be ordered");
-            }
-            before = number;
-        }
-    }
-}
-
-fn success_policy_rules(spec: &Value, errors: &mut FieldErrors) {
-    let policy = spec.get("successPolicy");
-    if policy.is_null() {
-        return;
-    }
-    if spec.get("completionMode").str() != "Indexed" {
-        errors.invalid_as(
-            "spec.successPolicy",
-            super::internal::named(policy, "SuccessPolicy").to_json(),
-            "requires indexed completion mode",
-        );
-        return;
-    }
-    let rules = policy.get("rules").items();
-    if rules.is_empty() {
-        errors.required(
-            "spec.successPolicy.rules",
-            "at least one rule must be specified when the successPolicy is specified",
-        );
-    }
-    for (i, rule) in rules.iter().enumerate() {
-        let field = format!("spec.successPolicy.rules[{i}]");
-        let (count, indexes) = (rule.get("succeededCount"), rule.get("succeededIndexes"));
-        if count.is_null() && indexes.is_null() {
-            errors.required(
-                field,
-                "at least one of succeededCount or succeededIndexes must be specified",
-            );
-            continue;
-        }
-        if count.as_i64() > spec.i64_at(&["completions"]) {
-            let why = format!(
-                "must be less than or equal to {} (the number of specified completions)",
-                spec.i64_at(&["completions"]).unwrap_or(0)
-            );
-            errors.invalid(format!("{field}.succeededCount"), count, why);
-        }
-    }
+    template
 }
 
 fn job_status(job: &Object) -> &'static str {
@@ -364,22 +245,36 @@ fn job_status(job: &Object) -> &'static str {
     }
 }
 
-fn restart_policy(template: &Value, field: &str, errors: &mut FieldErrors) {
-    let policy = template.at(&["spec", "restartPolicy"]);
-    let at = format!("{field}.spec.restartPolicy");
-    if policy.str() == "Always" {
-        errors.required(at, "valid values: \"OnFailure\", \"Never\"");
-    } else {
-        errors.enumerated(at, policy, &["OnFailure", "Never"]);
-    }
-}
-
 /// A Job or ReplicationController without labels gets its template's.
 pub(super) fn labels_from_template(object: &mut Value) {
     let labels = object.at(&["spec", "template", "metadata", "labels"]);
     if !labels.is_empty() && object.at(&["metadata", "labels"]).is_empty() {
         let labels = labels.clone();
         object.set(&["metadata", "labels"], labels);
+    }
+}
+
+/// `validateTimeZone`.
+fn time_zone(zone: &Value, errors: &mut FieldErrors) {
+    let Some(name) = zone.as_str() else { return };
+    const MOST: usize = 14;
+    let known = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_' | b'+');
+    let is_part = |p: &str| !matches!(p, "" | "." | "..") && !p.starts_with('-') && p.len() <= MOST;
+    let mut refuse = |why: &str| errors.invalid("spec.timeZone", zone, why);
+    if name.is_empty() {
+        return refuse("timeZone must be nil or non-empty string");
+    }
+    if !name.split('/').all(|p| is_part(p) && p.bytes().all(known)) {
+        return refuse(&format!("unknown time zone {name}"));
+    }
+    if name.eq_ignore_ascii_case("local") {
+        refuse("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
+    }
+    // Go knows a `Local` of its own.
+    if name != "Local"
+        && let Err(why) = Zone::load(name)
+    {
+        refuse(&why);
     }
 }
 
@@ -412,42 +307,36 @@ impl Strategy for CronJobRules {
         let schedule = spec.get("schedule");
         if schedule.is_empty() {
             errors.required("spec.schedule", "");
-        } else if schedule.str().contains("TZ") {
-            errors.invalid(
-                "spec.schedule",
-                schedule,
-                "cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
-            );
-        } else if let Err(why) = cron::parse(schedule.str()) {
-            errors.invalid("spec.schedule", schedule, why);
-        }
-        let zone = spec.get("timeZone");
-        if let Some(name) = zone.as_str() {
-            let wrong = if name.is_empty() {
-                Some("timeZone must be nil or non-empty string".to_owned())
-            } else if name.eq_ignore_ascii_case("local") {
-                let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
-                Some(why.to_owned())
-            } else {
-                Zone::load(name).err()
+        } else {
+            let zoned = ["TZ=", "CRON_TZ="].iter().any(|p| schedule.str().starts_with(p));
+            let bare = match schedule.str().split_once(' ') {
+                Some((_, rest)) if zoned => rest,
+                _ => schedule.str(),
             };
-            if let Some(why) = wrong {
-                errors.invalid("spec.timeZone", zone, why);
+            if let Err(why) = cron::parse(bare) {
+                errors.invalid("spec.schedule", schedule, why);
+            }
+            if schedule.str().contains("TZ") {
+                let why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+                errors.invalid("spec.schedule", schedule, why);
             }
         }
-        for name in [
-            "startingDeadlineSeconds",
-            "successfulJobsHistoryLimit",
-            "failedJobsHistoryLimit",
-        ] {
-            workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
-        }
+        let deadline = spec.get("startingDeadlineSeconds");
+        workload::non_negative(deadline, "spec.startingDeadlineSeconds", errors);
+        time_zone(spec.get("timeZone"), errors);
         let policy = spec.get("concurrencyPolicy");
         let known = ["Allow", "Forbid", "Replace"];
         if !known.contains(&policy.str()) {
             errors.not_supported("spec.concurrencyPolicy", policy, &known);
         }
         let job = spec.at(&["jobTemplate", "spec"]);
+        // A Job's own rules, at another place.
+        let mut of_job = FieldErrors::default();
+        job_validation::spec(job, &mut of_job);
+        for mut error in of_job.0 {
+            error.field = format!("spec.jobTemplate.{}", error.field);
+            errors.0.push(error);
+        }
         if !job.get("selector").is_null() {
             let why = "`selector` will be auto-generated";
             errors.invalid("spec.jobTemplate.spec.selector", job.get("selector"), why);
@@ -456,15 +345,13 @@ impl Strategy for CronJobRules {
             let field = "spec.jobTemplate.spec.manualSelector";
             errors.not_supported(field, job.get("manualSelector"), &["nil", "false"]);
         }
-        // A Job's own rules, at another place.
-        let mut of_job = FieldErrors::default();
-        let mut whole = job.clone();
-        job_defaults(&mut whole);
-        job_spec(&whole, &mut of_job);
-        for mut error in of_job.0 {
-            error.field = format!("spec.jobTemplate.{}", error.field);
-            errors.0.push(error);
+        for name in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+            workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
         }
+    }
+
+    fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
+        self.validate(object, errors);
         let name = object.at(&["metadata", "name"]);
         if name.str().len() > 52 {
             errors.invalid("metadata.name", name, "must be no more than 52 characters");

@@ -40,6 +40,10 @@ impl Strategy for ConfigMapRules {
         }
     }
 
+    fn changes_come_first(&self) -> bool {
+        true
+    }
+
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         frozen(new, old, &["data", "binaryData"], errors);
     }

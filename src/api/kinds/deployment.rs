@@ -4,7 +4,7 @@ use super::{age_cell, container_cells, edit, fresh_status, int, pod_spec, set_de
 use crate::api::object::Object;
 use crate::api::selector::Selector;
 use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::strategy::{self, Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -57,6 +57,11 @@ impl Strategy for DeploymentRules {
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         workload::immutable_selector(new, old, errors);
+    }
+
+    fn prepare_status(&self, new: &mut Value, old: &Object) {
+        strategy::keep_all_but_status(new, old);
+        new.set_or_remove(&["metadata", "labels"], old.metadata().get("labels").clone());
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

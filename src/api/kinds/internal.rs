@@ -84,6 +84,35 @@ Local Path:s FSType:p
 PersistentCSI Driver:s VolumeHandle:s ReadOnly:b FSType:s VolumeAttributes:j ControllerPublishSecretRef:j NodeStageSecretRef:j NodePublishSecretRef:j ControllerExpandSecretRef:j NodeExpandSecretRef:j
 ClaimSpec AccessModes:j Selector:j Resources:ClaimResources VolumeName:s StorageClassName:p VolumeMode:p DataSource:j DataSourceRef:j VolumeAttributesClassName:p
 ClaimResources Limits:j Requests:j
+NodeDriver Name:s NodeID:s TopologyKeys:j Allocatable:j
+AttachmentSpec Attacher:s Source:AttachmentSource NodeName:s
+AttachmentSource PersistentVolumeName:p InlineVolumeSpec:j
+FlowSpec PriorityLevelConfiguration:LocalObjectReference MatchingPrecedence:i DistinguisherMethod:*FlowMethod Rules:[FlowRule]
+FlowMethod Type:s
+FlowRule Subjects:[FlowSubject] ResourceRules:[FlowResourceRule] NonResourceRules:[FlowPathRule]
+FlowSubject Kind:s User:*LocalObjectReference Group:*LocalObjectReference ServiceAccount:*FlowAccount
+FlowAccount Namespace:s Name:s
+FlowResourceRule Verbs:j APIGroups:j Resources:j ClusterScope:b Namespaces:j
+FlowPathRule Verbs:j NonResourceURLs:j
+LevelSpec Type:s Limited:*LimitedLevel Exempt:*ExemptLevel
+ExemptLevel NominalConcurrencyShares:p LendablePercent:p
+LimitedLevel NominalConcurrencyShares:i LimitResponse:LimitResponse LendablePercent:p BorrowingLimitPercent:p
+LimitResponse Type:s Queuing:*Queuing
+Queuing Queues:i HandSize:i QueueLengthLimit:i
+ServiceCIDRSpec CIDRs:j
+ParentReference Group:s Resource:s Namespace:s Name:s
+ClaimOfDevices Devices:DeviceClaim
+DeviceClaim Requests:[DeviceRequest] Constraints:[DeviceConstraint] Config:[DeviceClaimConfig]
+DeviceRequest Name:s Exactly:*ExactRequest FirstAvailable:[SubRequest]
+ExactRequest DeviceClassName:s Selectors:[DeviceSelector] AllocationMode:s Count:i AdminAccess:p Tolerations:[DeviceToleration] Capacity:*DeviceCapacity
+SubRequest Name:s DeviceClassName:s Selectors:[DeviceSelector] AllocationMode:s Count:i Tolerations:[DeviceToleration] Capacity:*DeviceCapacity
+DeviceSelector CEL:*DeviceExpression
+DeviceExpression Expression:s
+DeviceToleration Key:s Operator:s Value:s Effect:s TolerationSeconds:p
+DeviceCapacity Requests:j
+DeviceConstraint Requests:j MatchAttribute:p DistinctAttribute:p
+DeviceClaimConfig Requests:j Opaque:*OpaqueConfig
+OpaqueConfig Driver:s Parameters:j
 ";
 
 /// The field's name outside: `DNSPolicy` is `dnsPolicy`, `HTTPGet` is `httpGet`, `OS` is `os`.

@@ -14,13 +14,18 @@ mod batch;
 pub mod certificate;
 pub mod componentstatus;
 mod configmap;
+mod csi;
 mod daemonset;
 mod deployment;
+mod devices;
 mod endpoints;
 mod endpointslice;
 mod event;
+mod flow;
 mod hpa_versions;
 mod internal;
+mod job_status;
+mod job_validation;
 mod lease;
 pub(crate) mod namespace;
 mod networking;
@@ -39,12 +44,14 @@ mod secret;
 pub mod service;
 mod serviceaccount;
 mod statefulset;
+mod statuses;
 mod storage;
 pub mod versions;
 mod volume_validation;
 mod workload;
 
 pub use internal::outer_name;
+pub(crate) use statuses::check as validate_status;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
@@ -104,7 +111,15 @@ pub fn own(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
         ("rbac.authorization.k8s.io", "clusterroles" | "roles") => &rbac::RoleRules,
         ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => &rbac::RoleBindingRules,
         ("scheduling.k8s.io", "priorityclasses") => &policy::PriorityClassRules,
-        ("storage.k8s.io", "csidrivers") => &storage::CsiDriverRules,
+        ("resource.k8s.io", "deviceclasses") => &devices::DeviceClassRules,
+        ("resource.k8s.io", "resourceclaims") => &devices::ResourceClaimRules,
+        ("resource.k8s.io", "resourceclaimtemplates") => &devices::ResourceClaimTemplateRules,
+        ("resource.k8s.io", "resourceslices") => &devices::ResourceSliceRules,
+        ("storage.k8s.io", "csidrivers") => &csi::CsiDriverRules,
+        ("storage.k8s.io", "csinodes") => &csi::CsiNodeRules,
+        ("storage.k8s.io", "csistoragecapacities") => &csi::CsiStorageCapacityRules,
+        ("storage.k8s.io", "volumeattachments") => &csi::VolumeAttachmentRules,
+        ("storage.k8s.io", "volumeattributesclasses") => &csi::VolumeAttributesClassRules,
         ("storage.k8s.io", "storageclasses") => &storage::StorageClassRules,
         ("coordination.k8s.io", "leases") => &lease::LeaseRules,
         ("discovery.k8s.io", "endpointslices") => &endpointslice::EndpointSliceRules,

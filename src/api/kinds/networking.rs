@@ -1,8 +1,8 @@
 //! Ingresses, IngressClasses, NetworkPolicies, ServiceCIDRs and IPAddresses.
 
 use super::{
-    age_cell, edit, edit_items, format_selector, fresh_status, or_none, pod_validation, set_default, set_default_zero,
-    texts, workload,
+    age_cell, edit, edit_items, format_selector, fresh_status, internal, or_none, pod_validation, set_default,
+    set_default_zero, texts, workload,
 };
 use crate::api::names;
 use crate::api::object::Object;
@@ -162,7 +162,7 @@ impl Strategy for IngressRules {
 }
 
 fn check_path(path: &Value, at: &str, errors: &mut FieldErrors) {
-    let (text, kind) = (path.get("path"), path.get("pathType"));
+    let (text, kind) = (&Value::from(path.get("path").str()), path.get("pathType"));
     match kind.str() {
         "" if kind.is_null() => return errors.required(format!("{at}.pathType"), "pathType must be specified"),
         "Exact" | "Prefix" => {
@@ -245,15 +245,20 @@ impl Strategy for IngressClassRules {
         let field = "spec.parameters";
         match scope.str() {
             "" => errors.required(format!("{field}.scope"), ""),
-            "Namespace" if namespace.is_empty() => {
+            "Namespace" if namespace.is_null() => {
                 errors.required(format!("{field}.namespace"), "`parameters.scope` is set to 'Namespace'")
             }
+            "Namespace" => errors.check(format!("{field}.namespace"), namespace, names::dns1123_label),
             "Cluster" if !namespace.is_null() => {
                 errors.forbidden(format!("{field}.namespace"), "`parameters.scope` is set to 'Cluster'")
             }
-            "Namespace" | "Cluster" => {}
+            "Cluster" => {}
             _ => errors.not_supported(format!("{field}.scope"), scope, &["Cluster", "Namespace"]),
         }
+    }
+
+    fn changes_come_first(&self) -> bool {
+        true
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
@@ -418,6 +423,33 @@ fn ip_block(block: &Value, at: &str, errors: &mut FieldErrors) {
 pub struct ServiceCidrRules;
 
 impl Strategy for ServiceCidrRules {
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let (spec, field) = (object.get("spec"), "spec.cidrs");
+        let cidrs = spec.get("cidrs").items();
+        let text = || internal::named(spec, "ServiceCIDRSpec").to_json();
+        let six = cidrs.iter().filter(|c| c.str().contains(':')).count();
+        match cidrs.len() {
+            0 => return errors.required(field, "at least one CIDR required"),
+            1 => {}
+            2 if six == 1 && cidrs.iter().all(|c| names::parse_cidr(c.str()).is_some()) => {}
+            2 => {
+                let why = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64";
+                return errors.invalid_as(field, text(), why);
+            }
+            _ => return errors.invalid_as(field, text(), "may only hold up to 2 values"),
+        }
+        for (i, cidr) in cidrs.iter().enumerate() {
+            errors.check(format!("{field}[{i}]"), cidr, names::canonical_cidr);
+        }
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let cidrs = new.at(&["spec", "cidrs"]);
+        if cidrs != old.spec().get("cidrs") {
+            errors.invalid("spec.cidrs", cidrs, "field is immutable");
+        }
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let cidrs: Vec<&str> = object.spec().get("cidrs").items().iter().map(Value::str).collect();
         Some(vec![
@@ -431,6 +463,32 @@ impl Strategy for ServiceCidrRules {
 pub struct IpAddressRules;
 
 impl Strategy for IpAddressRules {
+    fn check_name(&self, name: &str) -> Result<(), names::Broken> {
+        names::canonical_ip(name)
+    }
+
+    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
+        let (parent, field) = (object.at(&["spec", "parentRef"]), "spec.parentRef");
+        if parent.is_null() {
+            return errors.required(field, "");
+        }
+        let group = parent.get("group");
+        errors.check_some(format!("{field}.group"), group, names::dns1123_subdomain);
+        for part in ["resource", "name"] {
+            errors.check_required(format!("{field}.{part}"), parent.get(part), names::path_segment);
+        }
+        let space = parent.get("namespace");
+        errors.check_some(format!("{field}.namespace"), space, names::path_segment);
+    }
+
+    fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let parent = new.at(&["spec", "parentRef"]);
+        if parent != old.spec().get("parentRef") {
+            let text = internal::named(parent, "ParentReference").to_json();
+            errors.invalid_as("spec.parentRef", text, "field is immutable");
+        }
+    }
+
     fn row(&self, object: &Object, _now: Time) -> Option<Vec<Value>> {
         let parent = object.spec().get("parentRef");
         let resource = match parent.get("group").str() {

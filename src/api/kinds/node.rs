@@ -2,7 +2,7 @@
 
 use crate::flat::FlatSet;
 
-use super::{age_cell, or_none, pod_validation, resources, set_default};
+use super::{age_cell, or_none, pod_validation, set_default, statuses};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrorKind, FieldErrors, Status};
@@ -56,11 +56,7 @@ impl Strategy for NodeRules {
                 errors.add(FieldErrorKind::Duplicate, field, text, why);
             }
         }
-        for list in ["capacity", "allocatable"] {
-            for (name, amount) in object.at(&["status", list]).entries() {
-                resources::amount(name, amount, &format!("status.{list}.{}", &**name), errors);
-            }
-        }
+        statuses::node_resources(object.get("status"), errors);
         let cidrs = object.at(&["spec", "podCIDRs"]);
         for (i, cidr) in cidrs.items().iter().enumerate() {
             errors.check(format!("spec.podCIDRs[{i}]"), cidr, names::cidr);
@@ -72,6 +68,10 @@ impl Strategy for NodeRules {
                 errors.invalid("spec.podCIDRs", cidrs, why);
             }
         }
+    }
+
+    fn changes_come_first(&self) -> bool {
+        true
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {

@@ -3,7 +3,7 @@
 use super::{age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Grace, Strategy};
+use crate::api::strategy::{self, Context, Grace, Strategy};
 use crate::api::table::age;
 use crate::api::views::pod::{Container, ContainerStatus, Pod};
 use crate::sim::Time;
@@ -66,7 +66,34 @@ impl Strategy for PodRules {
 
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         pod_validation::pod(new, errors);
+        pod_validation::annotation_updates(new, old, errors);
         validate_update(new, old, errors);
+    }
+
+    fn validate_metadata(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        pod_validation::annotation_updates(new, old, errors);
+    }
+
+    fn prepare_status(&self, new: &mut Value, old: &Object) {
+        strategy::keep_all_but_status(new, old);
+        // Old kubelets drop the class when they refuse a pod.
+        if new.str_at(&["status", "qosClass"]).is_empty() {
+            new.set_or_remove(&["status", "qosClass"], old.status().get("qosClass").clone());
+        }
+        // Of the one address and the list, the one has the last word.
+        let ip = new.at(&["status", "podIP"]).clone();
+        let first = new
+            .at(&["status", "podIPs"])
+            .items()
+            .first()
+            .map(|a| a.get("ip").clone());
+        match first {
+            Some(first) if ip.is_empty() => new.set(&["status", "podIP"], first),
+            first if !ip.is_empty() && first.as_ref() != Some(&ip) => {
+                new.set(&["status", "podIPs"], list![obj! { "ip": ip }]);
+            }
+            _ => {}
+        }
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

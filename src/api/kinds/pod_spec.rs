@@ -3,8 +3,17 @@
 use super::{edit, edit_at, edit_items, set_default, set_default_zero};
 use crate::value::Value;
 
-/// Sets the defaults of a pod template: those of its pod spec.
+/// Sets the defaults of a pod template: those of its pod spec. Where Go holds the template itself and
+/// no pointer to it, one that is absent has them too.
 pub(crate) fn template_defaults(object: &mut Value, path: &[&str]) {
+    if object.at(path).is_null() {
+        object.set(path, Value::map());
+    }
+    optional_template_defaults(object, path);
+}
+
+/// The same of a template that may be absent.
+pub(crate) fn optional_template_defaults(object: &mut Value, path: &[&str]) {
     edit_at(object, path, &mut |template| {
         set_default(template, "metadata", Value::map());
         set_default(template, "spec", Value::map());

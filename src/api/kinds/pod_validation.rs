@@ -7,6 +7,7 @@ use super::resources::{self, Holder};
 use super::{internal, volume_validation};
 use crate::api::metadata;
 use crate::api::names;
+use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
 use crate::value::Value;
@@ -79,6 +80,33 @@ fn annotations(annotations: &Value, spec: &Value, field: &str, errors: &mut Fiel
             errors.invalid(format!("{field}[{key}]"), cost, "must be a 32bit integer");
         }
     }
+}
+
+/// What of those annotations may change (`ValidatePodSpecificAnnotationUpdates`).
+pub(super) fn annotation_updates(new: &Value, old: &Object, errors: &mut FieldErrors) {
+    let path = ["metadata", "annotations"];
+    let (now, had) = (new.at(&path), old.metadata().get("annotations"));
+    if now == had {
+        return;
+    }
+    let mut changed = |key: &str, how: &str| {
+        let at = format!("metadata.annotations[{key}]");
+        if key.starts_with("container.apparmor.security.beta.kubernetes.io/") {
+            errors.forbidden(&at, format!("may not {} AppArmor annotations", how));
+        }
+        if key == "kubernetes.io/config.mirror" {
+            errors.forbidden(at, format!("may not {} mirror pod annotation", how));
+        }
+    };
+    for (key, value) in had.entries() {
+        if now.get(key) != value {
+            changed(key, "remove or update");
+        }
+    }
+    for (key, _) in now.entries().filter(|(key, _)| !had.has(key)) {
+        changed(key, "add");
+    }
+    annotations(now, new.get("spec"), "metadata.annotations", errors);
 }
 
 fn image_spaces(c: &Value, at: &str, errors: &mut FieldErrors) {

@@ -174,6 +174,13 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
                 all.extend(fractional(amount, || format!("{here}.resources.{list}[{name}]")));
             }
         }
+        let key = format!("container.apparmor.security.beta.kubernetes.io/{}", c.get("name").str());
+        if annotations.has(&key) && c.at(&["securityContext", "appArmorProfile"]).is_null() {
+            all.push(format!(
+                "{}: deprecated since v1.30; use the \"appArmorProfile\" field instead",
+                at(&format!("metadata.annotations[{key}]"))
+            ));
+        }
         environment(c, here, &mut all);
     }
     ports(&containers, &mut all);
@@ -187,6 +194,7 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
             at("spec.terminationGracePeriodSeconds")
         ));
     }
+    neighbours(spec.get("affinity"), &at("spec.affinity"), &mut all);
     all
 }
 
@@ -231,6 +239,61 @@ fn places(spec: &Value, at: &str, all: &mut Vec<String>) {
             all.push(format!(
                 "{at}.labelSelector: a null labelSelector results in matching no pod"
             ));
+        }
+    }
+}
+
+/// What the old names of nodes' labels are warned of in terms of a node selector.
+pub(crate) fn node_terms(terms: &Value, at: &str, all: &mut Vec<String>) {
+    for (i, term) in terms.items().iter().enumerate() {
+        for (j, e) in term.get("matchExpressions").items().iter().enumerate() {
+            let key = e.get("key").str();
+            if let Some(why) = old_label(key) {
+                all.push(format!("{at}[{i}].matchExpressions[{j}].key: {key} is {why}"));
+            }
+        }
+    }
+}
+
+/// What the old names of nodes' labels are warned of among the keys of a map.
+pub(crate) fn node_labels(labels: &Value, at: &str, all: &mut Vec<String>) {
+    for (key, _) in labels.entries() {
+        if let Some(why) = old_label(key) {
+            all.push(format!("{at}[{}]: {why}", &**key));
+        }
+    }
+}
+
+/// The same of a class's topologies.
+pub(crate) fn topologies(topologies: &Value, all: &mut Vec<String>) {
+    for (i, term) in topologies.items().iter().enumerate() {
+        for (j, e) in term.get("matchLabelExpressions").items().iter().enumerate() {
+            if let Some(why) = old_label(e.get("key").str()) {
+                let at = format!("allowedTopologies[{i}].matchLabelExpressions[{j}].key");
+                all.push(format!("{at}: {why}"));
+            }
+        }
+    }
+}
+
+/// Terms of affinity to other pods that match none.
+fn neighbours(affinity: &Value, at: &str, all: &mut Vec<String>) {
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        for (list, inner) in [
+            ("requiredDuringSchedulingIgnoredDuringExecution", ""),
+            ("preferredDuringSchedulingIgnoredDuringExecution", "podAffinityTerm"),
+        ] {
+            for (i, term) in affinity.at(&[kind, list]).items().iter().enumerate() {
+                let (term, dot) = match inner {
+                    "" => (term, ""),
+                    inner => (term.get(inner), "."),
+                };
+                if term.get("labelSelector").is_null() {
+                    all.push(format!(
+                        "{at}.{kind}.{list}[{i}]{dot}{inner}.labelSelector: a null labelSelector results in matching no pod"
+                    ));
+                }
+            }
         }
     }
 }

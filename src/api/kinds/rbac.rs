@@ -78,6 +78,7 @@ pub struct RoleBindingRules;
 
 impl Strategy for RoleBindingRules {
     fn defaults(&self, object: &mut Value) {
+        set_default(object, "roleRef", Value::map());
         edit(object, "roleRef", |r| set_default_zero(r, "apiGroup", GROUP));
         edit_items(object, "subjects", |subject| {
             if matches!(subject.get("kind").str(), "User" | "Group") {
@@ -99,7 +100,7 @@ impl Strategy for RoleBindingRules {
             &["ClusterRole"]
         };
         if !kinds.contains(&reference.get("kind").str()) {
-            errors.not_supported("roleRef.kind", reference.get("kind"), kinds);
+            errors.not_supported("roleRef.kind", &reference.get("kind").str().into(), kinds);
         }
         if reference.get("name").is_empty() {
             errors.required("roleRef.name", "");

@@ -24,7 +24,7 @@ impl Strategy for ReplicationControllerRules {
         labels_from_template(object);
         edit(object, "spec", |spec| {
             set_default(spec, "replicas", 1);
-            pod_spec::template_defaults(spec, &["template"]);
+            pod_spec::optional_template_defaults(spec, &["template"]);
             // A number without `omitempty` that 0 leaves out.
             if spec.i64_at(&["minReadySeconds"]) == Some(0) {
                 spec.remove(&["minReadySeconds"]);

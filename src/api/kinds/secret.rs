@@ -80,6 +80,10 @@ impl Strategy for SecretRules {
         }
     }
 
+    fn changes_come_first(&self) -> bool {
+        true
+    }
+
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         if new.get("type") != old.value().get("type") {
             errors.invalid("type", new.get("type"), "field is immutable");

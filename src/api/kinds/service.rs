@@ -179,7 +179,6 @@ impl Strategy for ServiceRules {
 
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "loadBalancer": obj! {} });
-        drop_unused(object);
         let mut errors = FieldErrors::default();
         self.validate(object, &mut errors);
         if errors.is_empty() {
@@ -197,7 +196,7 @@ impl Strategy for ServiceRules {
             new.set(&["spec", "clusterIPs"], list![one]);
         }
         keep_allocated(new, old.value());
-        drop_unused(new);
+        drop_unused(new, old.value());
         let mut errors = FieldErrors::default();
         self.validate_update(new, old, &mut errors);
         self.validate(new, &mut errors);
@@ -209,6 +208,10 @@ impl Strategy for ServiceRules {
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         validate(object, errors);
+    }
+
+    fn changes_come_first(&self) -> bool {
+        true
     }
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
@@ -282,25 +285,40 @@ pub(crate) fn external_ip(service: &Object) -> String {
     }
 }
 
-/// Drops what a service of this type has no use for (`dropTypeDependentFields`).
-fn drop_unused(object: &mut Value) {
-    if !takes_cluster_ip(object) {
-        for field in [
-            "clusterIP",
-            "clusterIPs",
-            "ipFamilies",
-            "ipFamilyPolicy",
-            "internalTrafficPolicy",
-        ] {
-            object.remove(&["spec", field]);
+/// Drops what came with the old type, and of what the new one has no use
+/// (`dropTypeDependentFields`). What a client sets for a type that has no use for it is refused.
+fn drop_unused(new: &mut Value, old: &Value) {
+    let local = |s: &Value| kind(s) == "LoadBalancer" && s.str_at(&["spec", "externalTrafficPolicy"]) == "Local";
+    let balances = |s: &Value| kind(s) == "LoadBalancer";
+    let rules: [(fn(&Value) -> bool, &[&str]); 3] = [
+        (
+            takes_cluster_ip,
+            &[
+                "clusterIP",
+                "clusterIPs",
+                "ipFamilies",
+                "ipFamilyPolicy",
+                "internalTrafficPolicy",
+            ],
+        ),
+        (is_external, &["externalTrafficPolicy"]),
+        (balances, &["allocateLoadBalancerNodePorts", "loadBalancerClass"]),
+    ];
+    if local(old) && !local(new) {
+        drop_same(new, old, &["healthCheckNodePort"]);
+    }
+    for (has_use, fields) in rules {
+        if has_use(old) && !has_use(new) {
+            drop_same(new, old, fields);
         }
     }
-    if !is_external(object) {
-        object.remove(&["spec", "externalTrafficPolicy"]);
-    }
-    if kind(object) != "LoadBalancer" {
-        for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
-            object.remove(&["spec", field]);
+}
+
+/// Removes those fields that are as they were.
+fn drop_same(new: &mut Value, old: &Value, fields: &[&str]) {
+    for field in fields {
+        if new.at(&["spec", field]) == old.at(&["spec", field]) {
+            new.remove(&["spec", field]);
         }
     }
 }

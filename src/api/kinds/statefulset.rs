@@ -2,7 +2,7 @@
 
 use super::{
     age_cell, container_cells, edit, edit_items, fresh_status, internal, pod_spec, set_default, set_default_zero,
-    workload,
+    storage, workload,
 };
 use crate::api::names;
 use crate::api::object::Object;
@@ -103,7 +103,7 @@ impl Strategy for StatefulSetRules {
         for name in ["whenDeleted", "whenScaled"] {
             let policy = spec.at(&["persistentVolumeClaimRetentionPolicy", name]);
             let field = format!("spec.persistentVolumeClaimRetentionPolicy.{name}");
-            errors.enumerated(field, policy, &["Delete", "Retain"]);
+            errors.enumerated(field, policy, &["Retain", "Delete"]);
         }
         for name in ["replicas", "minReadySeconds"] {
             workload::non_negative(spec.get(name), format!("spec.{name}"), errors);
@@ -126,6 +126,18 @@ impl Strategy for StatefulSetRules {
             }
         }
         workload::validate_selector_and_template(&whole, errors, &["Always"]);
+    }
+
+    fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
+        self.validate(object, errors);
+        let claims = object.at(&["spec", "volumeClaimTemplates"]).items();
+        for (i, claim) in claims.iter().enumerate() {
+            storage::claim_spec(
+                claim.get("spec"),
+                &format!("spec.volumeClaimTemplates[{i}].spec"),
+                errors,
+            );
+        }
     }
 
     fn check_name(&self, name: &str) -> Result<(), names::Broken> {

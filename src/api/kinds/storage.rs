@@ -11,9 +11,9 @@ use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::volumes;
+use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
-use crate::{list, obj};
 
 const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
@@ -50,7 +50,7 @@ fn phase(object: &Object) -> Value {
 }
 
 /// Checks the access modes of a volume or a claim; `why` is what is said where there are none.
-fn check_modes(spec: &Value, why: &str, field: &str, errors: &mut FieldErrors) {
+pub(super) fn check_modes(spec: &Value, why: &str, field: &str, errors: &mut FieldErrors) {
     let list = spec.get("accessModes").items();
     let at = format!("{field}.accessModes");
     if list.is_empty() {
@@ -219,6 +219,9 @@ impl Strategy for PersistentVolumeRules {
         if object.str_at(&["spec", "persistentVolumeReclaimPolicy"]) == "Recycle" {
             all.push("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.".into());
         }
+        let terms = object.at(&["spec", "nodeAffinity", "required", "nodeSelectorTerms"]);
+        let field = "spec.nodeAffinity.required.nodeSelectorTerms";
+        pod_warnings::node_terms(terms, field, &mut all);
         let size = object.at(&["spec", "capacity", "storage"]);
         let field = || "spec.capacity[storage]".to_owned();
         all.extend(pod_warnings::fractional(size, field));
@@ -404,84 +407,29 @@ impl Strategy for PersistentVolumeClaimRules {
     }
 }
 
-pub struct CsiDriverRules;
-
-impl Strategy for CsiDriverRules {
-    fn defaults(&self, object: &mut Value) {
-        edit(object, "spec", |spec| {
-            set_default(spec, "attachRequired", true);
-            for field in ["podInfoOnMount", "requiresRepublish", "seLinuxMount", "storageCapacity"] {
-                set_default(spec, field, false);
-            }
-            set_default(spec, "fsGroupPolicy", "ReadWriteOnceWithFSType");
-            if spec.get("volumeLifecycleModes").is_empty() {
-                spec.set(&["volumeLifecycleModes"], list!["Persistent"]);
-            }
-        });
+/// The name of who makes volumes: a qualified name in lower case.
+pub(super) fn provisioner(object: &Value, field: &str, errors: &mut FieldErrors) {
+    let name = object.get(field);
+    if name.is_empty() {
+        errors.required(field, "");
+    } else if let Err(why) = names::label_key(&name.str().to_lowercase()) {
+        errors.invalid(field, name, why);
     }
+}
 
-    fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        let spec = object.get("spec");
-        let known = ["File", "None", "ReadWriteOnceWithFSType"];
-        errors.enumerated("spec.fsGroupPolicy", spec.get("fsGroupPolicy"), &known);
-        let requests = spec.get("tokenRequests").items();
-        for (i, request) in requests.iter().enumerate() {
-            let (at, audience) = (format!("spec.tokenRequests[{i}]"), request.get("audience"));
-            if requests
-                .iter()
-                .take(i)
-                .any(|r| r.get("audience").str() == audience.str())
-            {
-                errors.duplicate(format!("{at}.audience"), audience);
-                continue;
-            }
-            let seconds = request.get("expirationSeconds");
-            let why = match seconds.as_i64() {
-                Some(..600) => "may not specify a duration less than 10 minutes",
-                Some(4_294_967_297..) => "may not specify a duration larger than 2^32 seconds",
-                _ => continue,
-            };
-            errors.invalid(format!("{at}.expirationSeconds"), seconds, why);
-        }
-        for mode in spec.get("volumeLifecycleModes").items() {
-            errors.enumerated("spec.volumeLifecycleModes", mode, &["Persistent", "Ephemeral"]);
-        }
+/// What a class tells who makes volumes (`validateParameters`).
+pub(super) fn parameters(parameters: &Value, errors: &mut FieldErrors) {
+    const MOST: usize = 512;
+    const MOST_BYTES: usize = 256 << 10;
+    if parameters.entries().count() > MOST {
+        return errors.too_long("parameters", MOST);
     }
-
-    fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        for (part, shown) in [
-            ("attachRequired", "attachedRequired"),
-            ("volumeLifecycleModes", "volumeLifecycleModes"),
-        ] {
-            let now = new.at(&["spec", part]);
-            if now != old.spec().get(part) {
-                errors.invalid(format!("spec.{shown}"), now, "field is immutable");
-            }
-        }
+    if parameters.has("") {
+        errors.invalid("parameters", &"".into(), "field can not be empty.");
     }
-
-    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
-        let spec = object.spec();
-        let is = |field: &str| Value::from(spec.get(field).as_bool() == Some(true));
-        let join = |list: Vec<&str>, none: &str| {
-            Value::from(if list.is_empty() {
-                none.to_owned()
-            } else {
-                list.join(",")
-            })
-        };
-        let audiences = spec.get("tokenRequests").items();
-        let modes = spec.get("volumeLifecycleModes").items();
-        Some(vec![
-            object.name().into(),
-            is("attachRequired"),
-            is("podInfoOnMount"),
-            is("storageCapacity"),
-            join(audiences.iter().map(|t| t.str_at(&["audience"])).collect(), "<unset>"),
-            is("requiresRepublish"),
-            join(modes.iter().map(Value::str).collect(), "<none>"),
-            age_cell(object, now),
-        ])
+    let bytes: usize = parameters.entries().map(|(k, v)| k.len() + v.str().len()).sum();
+    if bytes > MOST_BYTES {
+        errors.too_long("parameters", MOST_BYTES);
     }
 }
 
@@ -494,19 +442,8 @@ impl Strategy for StorageClassRules {
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
-        let provisioner = object.get("provisioner");
-        if provisioner.is_empty() {
-            errors.required("provisioner", "");
-        } else if let Err(why) = names::label_key(&provisioner.str().to_lowercase()) {
-            errors.invalid("provisioner", provisioner, why);
-        }
-        let parameters = object.get("parameters");
-        if parameters.entries().count() > 512 {
-            errors.too_long("parameters", 512);
-        }
-        if parameters.has("") {
-            errors.invalid("parameters", &"".into(), "field can not be empty.");
-        }
+        provisioner(object, "provisioner", errors);
+        parameters(object.get("parameters"), errors);
         errors.enumerated("reclaimPolicy", object.get("reclaimPolicy"), &["Delete", "Retain"]);
         let mode = object.get("volumeBindingMode");
         errors.enumerated("volumeBindingMode", mode, &["Immediate", "WaitForFirstConsumer"]);
@@ -550,6 +487,12 @@ impl Strategy for StorageClassRules {
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         // What does not change needs no second look.
         self.validate_update(new, old, errors);
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let mut all = Vec::new();
+        pod_warnings::topologies(object.get("allowedTopologies"), &mut all);
+        all
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {

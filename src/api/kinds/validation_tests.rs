@@ -656,7 +656,7 @@ fn services() {
         {spec: {type: ExternalName}}
         => Service "s" is invalid: spec.externalName: Required value
         {spec: {type: ExternalName, externalName: 'a..b', externalIPs: [1.2.3.4]}}
-        => Service "s" is invalid: spec.externalName: Invalid value: "a..b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        => Service "s" is invalid: [spec.externalName: Invalid value: "a..b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.externalTrafficPolicy: Invalid value: "Cluster": may only be set for externally-accessible services]
         {spec: {externalName: a.b}}
         => ok
            ! spec.externalName is ignored when spec.type is not "ExternalName"
@@ -677,7 +677,7 @@ fn services() {
         {spec: {sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}}}
         => Service "s" is invalid: spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400
         {spec: {externalTrafficPolicy: Local, internalTrafficPolicy: Near, trafficDistribution: Far}}
-        => Service "s" is invalid: [spec.internalTrafficPolicy: Unsupported value: "Near": supported values: "Cluster", "Local", spec.trafficDistribution: Unsupported value: "Far": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"]
+        => Service "s" is invalid: [spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services, spec.internalTrafficPolicy: Unsupported value: "Near": supported values: "Cluster", "Local", spec.trafficDistribution: Unsupported value: "Far": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"]
         {spec: {type: LoadBalancer, loadBalancerClass: 'a b', loadBalancerSourceRanges: [10.0.0.1/8]}}
         => Service "s" is invalid: [spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.1/8": must not have bits set beyond the prefix length, spec.loadBalancerClass: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')]
         {spec: {loadBalancerSourceRanges: [10.0.0.0/8], healthCheckNodePort: 31000}}
@@ -857,7 +857,7 @@ fn workloads() {
         {spec: {updateStrategy: {rollingUpdate: {partition: -1, maxUnavailable: 0}}, replicas: -1, ordinals: {start: -1}, serviceName: A}}
         => StatefulSet.apps "w" is invalid: [spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0, spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0, spec.replicas: Invalid value: -1: must be greater than or equal to 0, spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0, spec.serviceName: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')]
         {spec: {persistentVolumeClaimRetentionPolicy: {whenDeleted: Keep}}}
-        => StatefulSet.apps "w" is invalid: spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: "Keep": supported values: "Delete", "Retain"
+        => StatefulSet.apps "w" is invalid: spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: "Keep": supported values: "Retain", "Delete"
     "#]].assert_eq(&creations(
         &of("StatefulSet"),
         &[
@@ -903,7 +903,7 @@ fn workloads() {
         {spec: {manualSelector: true, selector: {matchLabels: {a: c}}}}
         => Job.batch "j" is invalid: spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`
         {spec: {selector: {matchLabels: {a: b}}}}
-        => Job.batch "j" is invalid: spec.selector: Invalid value: {"matchLabels":{"a":"b"}}: `selector` not auto-generated
+        => Job.batch "j" is invalid: spec.selector: Invalid value: {"matchLabels":{"a":"b","batch.kubernetes.io/controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d"}}: `selector` not auto-generated
         {spec: {completionMode: Indexed}}
         => ok
         {spec: {completionMode: Ordered}}
@@ -940,9 +940,9 @@ fn workloads() {
         {spec: {schedule: 'TZ=UTC * * * * *'}}
         => CronJob.batch "j" is invalid: spec.schedule: Invalid value: "TZ=UTC * * * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead
         {spec: {schedule: '@often', timeZone: Mars/Base, concurrencyPolicy: Maybe, startingDeadlineSeconds: -1}}
-        => CronJob.batch "j" is invalid: [spec.schedule: Invalid value: "@often": unrecognized descriptor: @often, spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base, spec.startingDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0, spec.concurrencyPolicy: Unsupported value: "Maybe": supported values: "Allow", "Forbid", "Replace"]
+        => CronJob.batch "j" is invalid: [spec.schedule: Invalid value: "@often": unrecognized descriptor: @often, spec.startingDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0, spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base, spec.concurrencyPolicy: Unsupported value: "Maybe": supported values: "Allow", "Forbid", "Replace"]
         {spec: {jobTemplate: {spec: {parallelism: -1, manualSelector: true, selector: {matchLabels: {a: b}}, template: {spec: {restartPolicy: Always, containers: [{name: C}]}}}}}}
-        => CronJob.batch "j" is invalid: [spec.jobTemplate.spec.selector: Invalid value: {"matchLabels":{"a":"b"}}: `selector` will be auto-generated, spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: "nil", "false", spec.jobTemplate.spec.parallelism: Invalid value: -1: must be greater than or equal to 0, spec.jobTemplate.spec.template.spec.containers[0].name: Invalid value: "C": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?'), spec.jobTemplate.spec.template.spec.containers[0].image: Required value, spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"]
+        => CronJob.batch "j" is invalid: [spec.jobTemplate.spec.parallelism: Invalid value: -1: must be greater than or equal to 0, spec.jobTemplate.spec.template.spec.containers[0].name: Invalid value: "C": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?'), spec.jobTemplate.spec.template.spec.containers[0].image: Required value, spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never", spec.jobTemplate.spec.selector: Invalid value: {"matchLabels":{"a":"b"}}: `selector` will be auto-generated, spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: "nil", "false"]
     "#]].assert_eq(&creations(
         &format!("{{apiVersion: batch/v1, kind: CronJob, metadata: {{name: j}}, spec: {{schedule: '* * * * *', jobTemplate: {{spec: {{template: {job}}}}}}}}}"),
         &[
@@ -1568,4 +1568,632 @@ fn defaults() {
         {"backoffLimit":6,"completionMode":"NonIndexed","completions":1,"manualSelector":false,"parallelism":1,"podFailurePolicy":{"rules":[{"action":"Ignore","onPodConditions":[{"status":"True","type":"X"}]}]},"podReplacementPolicy":"Failed","selector":{"matchLabels":{"batch.kubernetes.io/controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d"}},"suspend":false,"template":{"metadata":{"labels":{"batch.kubernetes.io/controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d","batch.kubernetes.io/job-name":"j","controller-uid":"a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d","job-name":"j"}},"spec":{"containers":[{"image":"x","imagePullPolicy":"Always","name":"c","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"Never","schedulerName":"default-scheduler","securityContext":{},"terminationGracePeriodSeconds":30}}}
         {"containers":[{"env":[{"name":"A","valueFrom":{"resourceFieldRef":{"divisor":"0","resource":"limits.cpu"}}}],"image":"x","imagePullPolicy":"Always","name":"c","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File","volumeMounts":[{"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","name":"kube-api-access-j4b42","readOnly":true}]}],"dnsPolicy":"ClusterFirst","enableServiceLinks":true,"preemptionPolicy":"PreemptLowerPriority","priority":0,"restartPolicy":"Always","schedulerName":"default-scheduler","securityContext":{},"serviceAccount":"default","serviceAccountName":"default","terminationGracePeriodSeconds":30,"volumes":[{"ephemeral":{"volumeClaimTemplate":{"metadata":{},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}},"volumeMode":"Filesystem"}}},"name":"e"},{"name":"kube-api-access-j4b42","projected":{"defaultMode":420,"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"items":[{"key":"ca.crt","path":"ca.crt"}],"name":"kube-root-ca.crt"}},{"downwardAPI":{"items":[{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"},"path":"namespace"}]}}]}}]}
     "#]].assert_eq(&out);
+}
+
+/// Creates an object, and writes each of these through its `/status`, one after the other.
+fn statuses(base: &str, changes: &[&str]) -> String {
+    let base = tree(base);
+    let api = server();
+    let path = collection(&api, &base);
+    let made = api.serve(Request::new(Method::Post, path.as_str()).body(Body::Value(base.clone())));
+    assert_eq!(made.code, 201, "{}", answer(&made));
+    let path = format!("{path}/{}/status", made.value().str_at(&["metadata", "name"]));
+    let mut out = String::new();
+    for change in changes {
+        let body = Body::Value(tree(&format!("{{status: {change}}}")));
+        let mut request = Request::new(Method::Patch, path.as_str()).body(body);
+        request.content_type = "application/merge-patch+json".into();
+        let response = api.serve(request);
+        out.push_str(&format!("{change}\n=> {}\n", answer(&response)));
+    }
+    out
+}
+
+#[test]
+fn statuses_of_workloads() {
+    let web = "metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: nginx}]}";
+    let of = |kind: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: web}}, spec: {{selector: {{matchLabels: {{app: web}}}}, template: {{{web}}}}}}}"
+        )
+    };
+    expect![[r#"
+        {replicas: -1}
+        => Deployment.apps "web" is invalid: [status.replicas: Invalid value: -1: must be greater than or equal to 0, status.updatedReplicas: Invalid value: 0: cannot be greater than status.replicas, status.readyReplicas: Invalid value: 0: cannot be greater than status.replicas, status.availableReplicas: Invalid value: 0: cannot be greater than status.replicas]
+        {replicas: 1, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 3}
+        => Deployment.apps "web" is invalid: [status.updatedReplicas: Invalid value: 2: cannot be greater than status.replicas, status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas, status.availableReplicas: Invalid value: 3: cannot be greater than status.replicas, status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas]
+        {replicas: 3, readyReplicas: 1, availableReplicas: 2}
+        => Deployment.apps "web" is invalid: status.availableReplicas: Invalid value: 2: cannot be greater than readyReplicas
+        {replicas: 3, readyReplicas: 3, availableReplicas: 2, collisionCount: 2}
+        => ok
+        {collisionCount: 1}
+        => Deployment.apps "web" is invalid: status.collisionCount: Invalid value: 1: cannot be decremented
+        {collisionCount: null}
+        => Deployment.apps "web" is invalid: status.collisionCount: Invalid value: 0: cannot be decremented
+    "#]].assert_eq(&statuses(
+        &of("Deployment"),
+        &[
+            "{replicas: -1}",
+            "{replicas: 1, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 3}",
+            "{replicas: 3, readyReplicas: 1, availableReplicas: 2}",
+            "{replicas: 3, readyReplicas: 3, availableReplicas: 2, collisionCount: 2}",
+            "{collisionCount: 1}",
+            "{collisionCount: null}",
+        ],
+    ));
+    expect![[r#"
+        {replicas: 1, fullyLabeledReplicas: 2, observedGeneration: -1}
+        => ReplicaSet.apps "web" is invalid: [status.observedGeneration: Invalid value: -1: must be greater than or equal to 0, status.fullyLabeledReplicas: Invalid value: 2: cannot be greater than status.replicas]
+    "#]].assert_eq(&statuses(
+        &of("ReplicaSet"),
+        &["{replicas: 1, fullyLabeledReplicas: 2, observedGeneration: -1}"],
+    ));
+    expect![[r#"
+        {replicas: 1, currentReplicas: 2, availableReplicas: 1}
+        => StatefulSet.apps "web" is invalid: [status.currentReplicas: Invalid value: 2: cannot be greater than status.replicas, status.availableReplicas: Invalid value: 1: cannot be greater than status.readyReplicas]
+    "#]].assert_eq(&statuses(
+        &of("StatefulSet"),
+        &["{replicas: 1, currentReplicas: 2, availableReplicas: 1}"],
+    ));
+    expect![[r#"
+        {numberReady: -1, currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: -2}
+        => DaemonSet.apps "web" is invalid: [status.numberMisscheduled: Invalid value: -2: must be greater than or equal to 0, status.numberReady: Invalid value: -1: must be greater than or equal to 0]
+    "#]].assert_eq(&statuses(
+        &of("DaemonSet"),
+        &["{numberReady: -1, currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: -2}"],
+    ));
+}
+
+#[test]
+fn statuses_of_pods() {
+    expect![[r#"
+        {qosClass: Guaranteed}
+        => Pod "p" is invalid: status.qosClass: Invalid value: "Guaranteed": field is immutable
+        {conditions: [{type: 'a b', status: 'True'}]}
+        => Pod "p" is invalid: metadata.conditions[0].Type: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+        {nominatedNodeName: Node_1}
+        => Pod "p" is invalid: status.nominatedNodeName: Invalid value: "Node_1": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        {podIP: 10.0.0.300}
+        => Pod "p" is invalid: status.podIPs[0]: Invalid value: "10.0.0.300": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+        {podIP: 10.0.0.3}
+        => ok
+        {podIP: 10.0.0.3, podIPs: [{ip: 10.0.0.3}, {ip: 10.0.0.4}]}
+        => Pod "p" is invalid: status.podIPs: Invalid value: [{"IP":"10.0.0.3"},{"IP":"10.0.0.4"}]: may specify no more than one IP for each IP family
+        {hostIP: 10.0.0.1, hostIPs: [{ip: 10.0.0.2}]}
+        => Pod "p" is invalid: status.hostIPs[0].ip: Invalid value: "10.0.0.2": must be equal to `hostIP`
+        {resourceClaimStatuses: [{name: gpu}]}
+        => Pod "p" is invalid: status.resourceClaimStatuses[0].name: Invalid value: "gpu": must match the name of an entry in `spec.resourceClaims`
+        {containerStatuses: [{name: c, image: nginx, imageID: '', ready: false, restartCount: 0, state: {terminated: {exitCode: 0}}}]}
+        => ok
+        {containerStatuses: [{name: c, image: nginx, imageID: '', ready: true, restartCount: 1, state: {running: {}}}]}
+        => Pod "p" is invalid: status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state
+    "#]].assert_eq(&statuses(
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {restartPolicy: Never, containers: [{name: c, image: nginx}]}}",
+        &[
+            "{qosClass: Guaranteed}",
+            "{conditions: [{type: 'a b', status: 'True'}]}",
+            "{nominatedNodeName: Node_1}",
+            "{podIP: 10.0.0.300}",
+            "{podIP: 10.0.0.3}",
+            "{podIP: 10.0.0.3, podIPs: [{ip: 10.0.0.3}, {ip: 10.0.0.4}]}",
+            "{hostIP: 10.0.0.1, hostIPs: [{ip: 10.0.0.2}]}",
+            "{resourceClaimStatuses: [{name: gpu}]}",
+            "{containerStatuses: [{name: c, image: nginx, imageID: '', ready: false, restartCount: 0, state: {terminated: {exitCode: 0}}}]}",
+            "{containerStatuses: [{name: c, image: nginx, imageID: '', ready: true, restartCount: 1, state: {running: {}}}]}",
+        ],
+    ));
+}
+
+#[test]
+fn statuses_of_jobs() {
+    let job = "{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {completions: 5, completionMode: Indexed, template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}}";
+    expect![[r#"
+        {active: -1}
+        => Job.batch "j" is invalid: status.active: Invalid value: -1: must be greater than or equal to 0
+        {ready: 1}
+        => Job.batch "j" is invalid: status.ready: Invalid value: 1: cannot set more ready pods than active
+        {conditions: [{type: Complete, status: 'True'}]}
+        => Job.batch "j" is invalid: [status.completionTime: Required value: completionTime is required for Complete jobs, status.conditions: Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition, status.startTime: Required value: startTime is required for finished job]
+        {conditions: [{type: Failed, status: 'True'}]}
+        => Job.batch "j" is invalid: [status.conditions: Invalid value: cannot set Failed=True condition without the FailureTarget=true condition, status.startTime: Required value: startTime is required for finished job]
+        {completionTime: '2026-01-01T00:00:00Z'}
+        => Job.batch "j" is invalid: status.completionTime: Invalid value: "2026-01-01T00:00:00Z": cannot set completionTime when there is no Complete=True condition
+        {completedIndexes: '0,2-7'}
+        => Job.batch "j" is invalid: status.completedIndexes: Invalid value: "0,2-7": error parsing completedIndexes: too large index: "7"
+        {completedIndexes: '0,2-3,1'}
+        => Job.batch "j" is invalid: status.completedIndexes: Invalid value: "0,2-3,1": error parsing completedIndexes: non-increasing order, previous: 3, current: 1
+        {failedIndexes: '1'}
+        => Job.batch "j" is invalid: status.failedIndexes: Invalid value: "1": cannot set non-null failedIndexes when backoffLimitPerIndex is null
+        {startTime: '2026-01-01T00:00:00Z', succeeded: 2, failed: 1, completedIndexes: '0,2'}
+        => ok
+        {startTime: null}
+        => Job.batch "j" is invalid: status.startTime: Required value: startTime cannot be removed for unsuspended job
+        {succeeded: 1, failed: 0}
+        => Job.batch "j" is invalid: [status.failed: Invalid value: 0: cannot decrease the failed counter, status.succeeded: Invalid value: 1: cannot decrease the succeeded counter]
+        {uncountedTerminatedPods: {succeeded: [a, a, '']}}
+        => Job.batch "j" is invalid: [status.uncountedTerminatedPods.succeeded[1]: Duplicate value: "a", status.uncountedTerminatedPods.succeeded[2]: Invalid value: "": must not be empty]
+        {startTime: '2026-01-01T00:00:00Z', completionTime: '2025-01-01T00:00:00Z', conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: Complete, status: 'True'}]}
+        => Job.batch "j" is invalid: status.completionTime: Invalid value: "2025-01-01T00:00:00Z": completionTime cannot be set before startTime
+        {conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: FailureTarget, status: 'True'}]}
+        => Job.batch "j" is invalid: status.conditions: Invalid value: cannot set SuccessCriteriaMet=True and FailureTarget=true conditions
+        {completionTime: '2026-01-01T00:10:00Z', conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: Complete, status: 'True'}]}
+        => ok
+        {active: 1, conditions: []}
+        => Job.batch "j" is invalid: [status.completionTime: Invalid value: "2026-01-01T00:10:00Z": cannot set completionTime when there is no Complete=True condition, status.conditions: Invalid value: cannot disable the terminal Complete=True condition, status.conditions: Invalid value: cannot disable the SuccessCriteriaMet=True condition]
+    "#]].assert_eq(&statuses(
+        job,
+        &[
+            "{active: -1}",
+            "{ready: 1}",
+            "{conditions: [{type: Complete, status: 'True'}]}",
+            "{conditions: [{type: Failed, status: 'True'}]}",
+            "{completionTime: '2026-01-01T00:00:00Z'}",
+            "{completedIndexes: '0,2-7'}",
+            "{completedIndexes: '0,2-3,1'}",
+            "{failedIndexes: '1'}",
+            "{startTime: '2026-01-01T00:00:00Z', succeeded: 2, failed: 1, completedIndexes: '0,2'}",
+            "{startTime: null}",
+            "{succeeded: 1, failed: 0}",
+            "{uncountedTerminatedPods: {succeeded: [a, a, '']}}",
+            "{startTime: '2026-01-01T00:00:00Z', completionTime: '2025-01-01T00:00:00Z', conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: Complete, status: 'True'}]}",
+            "{conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: FailureTarget, status: 'True'}]}",
+            "{completionTime: '2026-01-01T00:10:00Z', conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: Complete, status: 'True'}]}",
+            "{active: 1, conditions: []}",
+        ],
+    ));
+}
+
+#[test]
+fn statuses_of_others() {
+    let all: [(&str, &[&str]); 9] = [
+        (
+            "{apiVersion: v1, kind: Namespace, metadata: {name: one}}",
+            &["{phase: Terminating}", "{phase: null}"],
+        ),
+        (
+            "{apiVersion: v1, kind: Node, metadata: {name: one}}",
+            &[
+                "{capacity: {cpu: -1}, addresses: [{type: InternalIP, address: 10.0.0.1}, {type: InternalIP, address: 10.0.0.1}]}",
+            ],
+        ),
+        (
+            "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: [{port: 80}]}}",
+            &["{loadBalancer: {ingress: [{ip: 1.2.3.4}]}}"],
+        ),
+        (
+            "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {type: LoadBalancer, ports: [{port: 80}]}}",
+            &[
+                "{loadBalancer: {ingress: [{ip: 1.2.3.4.5, ipMode: Direct}, {hostname: 1.2.3.4}, {hostname: a_b, ipMode: VIP}]}}",
+            ],
+        ),
+        (
+            "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}",
+            &["{capacity: {storage: -1Gi}}"],
+        ),
+        (
+            "{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: 2}}}",
+            &["{hard: {pods: 1500m}, used: {foo: 1}}"],
+        ),
+        (
+            "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: b}, spec: {minAvailable: 1, selector: {matchLabels: {a: b}}}}",
+            &[
+                "{currentHealthy: -1, disruptionsAllowed: 0, desiredHealthy: 0, expectedPods: 0, conditions: [{type: 'x y', status: Maybe, reason: a-b, message: ''}]}",
+            ],
+        ),
+        (
+            "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}}}",
+            &["{currentReplicas: -1, desiredReplicas: -2}"],
+        ),
+        (
+            "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i, labels: {a: b}}, spec: {defaultBackend: {service: {name: s, port: {number: 80}}}}}",
+            &["{loadBalancer: {ingress: [{ip: x}]}}"],
+        ),
+    ];
+    let out: Vec<String> = all.iter().map(|(base, changes)| statuses(base, changes)).collect();
+    expect![[r#"
+        {phase: Terminating}
+        => Namespace "one" is invalid: status.Phase: Invalid value: "Terminating": may only be 'Active' if `deletionTimestamp` is empty
+        {phase: null}
+        => Namespace "one" is invalid: status.Phase: Invalid value: "": may only be 'Active' if `deletionTimestamp` is empty
+        --
+        {capacity: {cpu: -1}, addresses: [{type: InternalIP, address: 10.0.0.1}, {type: InternalIP, address: 10.0.0.1}]}
+        => Node "one" is invalid: [status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0, status.allocatable.cpu: Invalid value: "-1": must be greater than or equal to 0, status.addresses[1]: Duplicate value: {"Type":"InternalIP","Address":"10.0.0.1"}]
+        --
+        {loadBalancer: {ingress: [{ip: 1.2.3.4}]}}
+        => Service "s" is invalid: status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'
+        --
+        {loadBalancer: {ingress: [{ip: 1.2.3.4.5, ipMode: Direct}, {hostname: 1.2.3.4}, {hostname: a_b, ipMode: VIP}]}}
+        => Service "s" is invalid: [status.loadBalancer.ingress[0].ip: Invalid value: "1.2.3.4.5": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), status.loadBalancer.ingress[0].ipMode: Unsupported value: "Direct": supported values: "Proxy", "VIP", status.loadBalancer.ingress[1].hostname: Invalid value: "1.2.3.4": must be a DNS name, not an IP address, status.loadBalancer.ingress[2].ipMode: Forbidden: may not be specified when `ip` is not set, status.loadBalancer.ingress[2].hostname: Invalid value: "a_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')]
+        --
+        {capacity: {storage: -1Gi}}
+        => PersistentVolumeClaim "c" is invalid: status.capacity[storage]: Invalid value: -1073741824: must be a valid resource quantity
+        --
+        {hard: {pods: 1500m}, used: {foo: 1}}
+        => ResourceQuota "q" is invalid: [status.hard[pods]: Invalid value: "1500m": must be an integer, status.used[foo]: Invalid value: "foo": must be a standard resource type or fully qualified, status.used[foo]: Invalid value: "foo": must be a standard resource for quota]
+        --
+        {currentHealthy: -1, disruptionsAllowed: 0, desiredHealthy: 0, expectedPods: 0, conditions: [{type: 'x y', status: Maybe, reason: a-b, message: ''}]}
+        => PodDisruptionBudget.policy "b" is invalid: [status.conditions[0].type: Invalid value: "x y": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), status.conditions[0].status: Unsupported value: "Maybe": supported values: "False", "True", "Unknown", status.conditions[0].lastTransitionTime: Required value, status.conditions[0].reason: Invalid value: "a-b": a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?'), status.currentHealthy: Invalid value: -1: must be greater than or equal to 0]
+        --
+        {currentReplicas: -1, desiredReplicas: -2}
+        => HorizontalPodAutoscaler.autoscaling "h" is invalid: [status.currentReplicas: Invalid value: -1: must be greater than or equal to 0, status.desiredReplicas: Invalid value: -2: must be greater than or equal to 0]
+        --
+        {loadBalancer: {ingress: [{ip: x}]}}
+        => Ingress.networking.k8s.io "i" is invalid: status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+    "#]].assert_eq(&out.join("--\n"));
+}
+
+#[test]
+fn what_csi_drivers_write() {
+    expect![[r#"
+        {}
+        => ok
+        {spec: {drivers: [{nodeID: ''}, {name: 'A b', nodeID: x, allocatable: {count: -1}, topologyKeys: [a/b/c, '', x, x]}]}}
+        => CSINode.storage.k8s.io "one" is invalid: [spec.drivers[0].name: Required value, spec.drivers[0].name: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.drivers[0].nodeID: Required value, spec.drivers[1].name: Invalid value: "A b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.drivers[1].allocatable.count: Invalid value: -1: must be greater than or equal to 0, spec.drivers[1]: Invalid value: "a/b/c": a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName'), spec.drivers[1]: Required value, spec.drivers[1]: Invalid value: "": name part must be non-empty, spec.drivers[1]: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), spec.drivers[1]: Duplicate value: "x"]
+        {spec: {drivers: [{name: a, nodeID: x}, {name: a, nodeID: other}]}}
+        => CSINode.storage.k8s.io "one" is invalid: spec.drivers[1].name: Duplicate value: "a"
+    "#]].assert_eq(&creations(
+        "{apiVersion: storage.k8s.io/v1, kind: CSINode, metadata: {name: one}, spec: {drivers: [{name: a.example.com, nodeID: x}]}}",
+        &[
+            "{}",
+            "{spec: {drivers: [{nodeID: ''}, {name: 'A b', nodeID: x, allocatable: {count: -1}, topologyKeys: [a/b/c, '', x, x]}]}}",
+            "{spec: {drivers: [{name: a, nodeID: x}, {name: a, nodeID: other}]}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {drivers: [{name: a.example.com, nodeID: x, allocatable: {count: 3}}]}}
+        => ok
+        {spec: {drivers: [{name: a.example.com, nodeID: other}]}}
+        => CSINode.storage.k8s.io "one" is invalid: spec.drivers: Invalid value: {"Name":"a.example.com","NodeID":"other","TopologyKeys":null,"Allocatable":null}: field is immutable
+    "#]].assert_eq(&updates(
+        "{apiVersion: storage.k8s.io/v1, kind: CSINode, metadata: {name: one}, spec: {drivers: [{name: a.example.com, nodeID: x}]}}",
+        &[
+            "{spec: {drivers: [{name: a.example.com, nodeID: x, allocatable: {count: 3}}]}}",
+            "{spec: {drivers: [{name: a.example.com, nodeID: other}]}}",
+        ],
+    ));
+    expect![[r#"
+        {}
+        => ok
+        {storageClassName: Fast_1, capacity: -1, nodeTopology: {matchExpressions: [{key: a, operator: Is}]}}
+        => CSIStorageCapacity.storage.k8s.io "c" is invalid: [nodeTopology.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator, storageClassName: Invalid value: "Fast_1": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), capacity: Invalid value: "-1": must be greater than or equal to 0]
+    "#]].assert_eq(&creations(
+        "{apiVersion: storage.k8s.io/v1, kind: CSIStorageCapacity, metadata: {name: c}, storageClassName: fast, capacity: 1Gi}",
+        &[
+            "{}",
+            "{storageClassName: Fast_1, capacity: -1, nodeTopology: {matchExpressions: [{key: a, operator: Is}]}}",
+        ],
+    ));
+    let attachment = "{apiVersion: storage.k8s.io/v1, kind: VolumeAttachment, metadata: {name: a}, spec: {attacher: a.example.com, nodeName: one, source: {persistentVolumeName: v}}}";
+    expect![[r#"
+        {}
+        => ok
+        {spec: {attacher: '', nodeName: '', source: {persistentVolumeName: null}}}
+        => VolumeAttachment.storage.k8s.io "a" is invalid: [spec.attacher: Required value, spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName, spec.nodeName: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.attacher: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')]
+        {spec: {attacher: 'a b', source: {persistentVolumeName: V_1, inlineVolumeSpec: {}}}}
+        => VolumeAttachment.storage.k8s.io "a" is invalid: [spec.source: Forbidden: must specify exactly one of inlineVolumeSpec and persistentVolumeName, spec.attacher: Invalid value: "a b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.source.persistentVolumeName: Invalid value: "V_1": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')]
+    "#]].assert_eq(&creations(
+        attachment,
+        &[
+            "{}",
+            "{spec: {attacher: '', nodeName: '', source: {persistentVolumeName: null}}}",
+            "{spec: {attacher: 'a b', source: {persistentVolumeName: V_1, inlineVolumeSpec: {}}}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {nodeName: m}}
+        => VolumeAttachment.storage.k8s.io "a" is invalid: spec: Invalid value: {"Attacher":"a.example.com","Source":{"PersistentVolumeName":"v","InlineVolumeSpec":null},"NodeName":"m"}: field is immutable
+    "#]].assert_eq(&updates(attachment, &["{spec: {nodeName: m}}"]));
+    let class = "{apiVersion: storage.k8s.io/v1, kind: VolumeAttributesClass, metadata: {name: c}, driverName: a.example.com, parameters: {a: b}}";
+    expect![[r#"
+        {}
+        => ok
+        {driverName: '', parameters: null}
+        => VolumeAttributesClass.storage.k8s.io "c" is invalid: [driverName: Required value, parameters: Required value: must contain at least one key/value pair]
+        {driverName: 'a b'}
+        => VolumeAttributesClass.storage.k8s.io "c" is invalid: driverName: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+    "#]].assert_eq(&creations(
+        class,
+        &["{}", "{driverName: '', parameters: null}", "{driverName: 'a b'}"],
+    ));
+    expect![[r#"
+        {driverName: b.example.com}
+        => VolumeAttributesClass.storage.k8s.io "c" is invalid: driverName: Forbidden: updates to driverName are forbidden.
+        {parameters: {a: c}}
+        => VolumeAttributesClass.storage.k8s.io "c" is invalid: parameters: Forbidden: updates to parameters are forbidden.
+    "#]].assert_eq(&updates(
+        class,
+        &["{driverName: b.example.com}", "{parameters: {a: c}}"],
+    ));
+    expect![[r#"
+        {spec: {}}
+        => ok
+        {spec: {fsGroupPolicy: All, nodeAllocatableUpdatePeriodSeconds: 3, volumeLifecycleModes: [Forever], tokenRequests: [{audience: a, expirationSeconds: 1}, {audience: a}]}}
+        => CSIDriver.storage.k8s.io "a.example.com" is invalid: [spec.fsGroupPolicy: Unsupported value: "All": supported values: "File", "None", "ReadWriteOnceWithFSType", spec.tokenRequests[0].expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes, spec.tokenRequests[1].audience: Duplicate value: "a", spec.volumeLifecycleModes: Unsupported value: "Forever": supported values: "Persistent", "Ephemeral", spec.nodeAllocatableUpdatePeriodSeconds: Invalid value: 3: must be greater than or equal to 10 seconds]
+    "#]].assert_eq(&creations(
+        "{apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: {name: a.example.com}}",
+        &[
+            "{spec: {}}",
+            "{spec: {fsGroupPolicy: All, nodeAllocatableUpdatePeriodSeconds: 3, volumeLifecycleModes: [Forever], tokenRequests: [{audience: a, expirationSeconds: 1}, {audience: a}]}}",
+        ],
+    ));
+}
+
+#[test]
+fn api_services() {
+    expect![[r#"
+        {}
+        => ok
+        {metadata: {name: v2.example.com}}
+        => APIService.apiregistration.k8s.io "v2.example.com" is invalid: metadata.name: Invalid value: "v2.example.com": must be `spec.version+"."+spec.group`: "v1.example.com"
+        {spec: {group: '', groupPriorityMinimum: 0, versionPriority: 2000}}
+        => APIService.apiregistration.k8s.io "v1.example.com" is invalid: [metadata.name: Invalid value: "v1.example.com": must be `spec.version+"."+spec.group`: "v1.", spec.groupPriorityMinimum: Invalid value: 0: must be positive and less than 20000, spec.versionPriority: Invalid value: 2000: must be positive and less than 1000]
+        {spec: {group: a_b, version: V1}}
+        => APIService.apiregistration.k8s.io "v1.example.com" is invalid: [metadata.name: Invalid value: "v1.example.com": must be `spec.version+"."+spec.group`: "V1.a_b", spec.group: Invalid value: "a_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.version: Invalid value: "V1": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')]
+        {spec: {service: null, caBundle: YWJj, insecureSkipTLSVerify: true}}
+        => APIService.apiregistration.k8s.io "v1.example.com" is invalid: [spec.caBundle: Invalid value: "3 bytes": local APIServices may not have a caBundle, spec.insecureSkipTLSVerify: Invalid value: true: local APIServices may not have insecureSkipTLSVerify]
+        {spec: {service: {name: '', namespace: '', port: 70000}, caBundle: YWJj, insecureSkipTLSVerify: true}}
+        => APIService.apiregistration.k8s.io "v1.example.com" is invalid: [spec.service.namespace: Required value, spec.service.name: Required value, spec.service.port: Invalid value: 70000: port is not valid: must be between 1 and 65535, inclusive, spec.insecureSkipTLSVerify: Invalid value: true: may not be true if caBundle is present]
+    "#]].assert_eq(&creations(
+        "{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: v1.example.com}, spec: {group: example.com, version: v1, groupPriorityMinimum: 100, versionPriority: 10, service: {namespace: default, name: s}}}",
+        &[
+            "{}",
+            "{metadata: {name: v2.example.com}}",
+            "{spec: {group: '', groupPriorityMinimum: 0, versionPriority: 2000}}",
+            "{spec: {group: a_b, version: V1}}",
+            "{spec: {service: null, caBundle: YWJj, insecureSkipTLSVerify: true}}",
+            "{spec: {service: {name: '', namespace: '', port: 70000}, caBundle: YWJj, insecureSkipTLSVerify: true}}",
+        ],
+    ));
+}
+
+#[test]
+fn flow_control() {
+    let schema = "{apiVersion: flowcontrol.apiserver.k8s.io/v1, kind: FlowSchema, metadata: {name: f}, spec: {priorityLevelConfiguration: {name: l}, rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: [{verbs: [get], apiGroups: ['*'], resources: ['*'], namespaces: [a]}]}]}}";
+    expect![[r#"
+        {}
+        => ok
+        {spec: {matchingPrecedence: -1, priorityLevelConfiguration: {name: ''}, distinguisherMethod: {type: ByName}}}
+        => FlowSchema.flowcontrol.apiserver.k8s.io "f" is invalid: [spec.matchingPrecedence: Invalid value: -1: must be a positive value, spec.distinguisherMethod.type: Unsupported value: {"Type":"ByName"}: supported values: "ByNamespace", "ByUser", spec.priorityLevelConfiguration.name: Required value: must reference a priority level]
+        {spec: {matchingPrecedence: 1}}
+        => FlowSchema.flowcontrol.apiserver.k8s.io "f" is invalid: spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1
+        {spec: {matchingPrecedence: 20000, rules: [{}]}}
+        => FlowSchema.flowcontrol.apiserver.k8s.io "f" is invalid: [spec.matchingPrecedence: Invalid value: 20000: must not be greater than 10000, spec.rules[0].subjects: Required value: subjects must contain at least one value, spec.rules[0]: Required value: at least one of resourceRules and nonResourceRules has to be non-empty]
+        {spec: {rules: [{subjects: [{kind: Robot}, {kind: User}, {kind: Group, group: {name: ''}, user: {name: x}}, {kind: ServiceAccount, serviceAccount: {name: A_}}], nonResourceRules: [{verbs: [get, '*'], nonResourceURLs: [a, '/a b', '/a//b', '/a*', '/a/*']}]}]}}
+        => FlowSchema.flowcontrol.apiserver.k8s.io "f" is invalid: [spec.rules[0].subjects[0].kind: Unsupported value: "Robot": supported values: "Group", "ServiceAccount", "User", spec.rules[0].subjects[1].user: Required value: user is required when subject kind is 'User', spec.rules[0].subjects[2].group.name: Required value, spec.rules[0].subjects[2].user: Forbidden: user is forbidden when subject kind is not 'User', spec.rules[0].subjects[3].serviceAccount.name: Invalid value: "A_": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.rules[0].subjects[3].serviceAccount.namespace: Required value: must specify namespace for service account, spec.rules[0].nonResourceRules[0].verbs: Invalid value: ["get","*"]: if '*' is present, must not specify other verbs, spec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid value: "a": must start with slash, spec.rules[0].nonResourceRules[0].nonResourceURLs[1]: Invalid value: "/a b": must not contain white-space, spec.rules[0].nonResourceRules[0].nonResourceURLs[2]: Invalid value: "/a//b": must not contain double slash, spec.rules[0].nonResourceRules[0].nonResourceURLs[3]: Invalid value: "/a*": wildcard can only do suffix matching]
+        {spec: {rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: [{verbs: [read]}, {verbs: [get], apiGroups: [a, '*'], resources: ['*', b], namespaces: [A_b]}]}]}}
+        => FlowSchema.flowcontrol.apiserver.k8s.io "f" is invalid: [spec.rules[0].resourceRules[0].verbs: Unsupported value: ["read"]: supported values: "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch", spec.rules[0].resourceRules[0].apiGroups: Required value: resource rules must supply at least one api group, spec.rules[0].resourceRules[0].resources: Required value: resource rules must supply at least one resource, spec.rules[0].resourceRules[0].namespaces: Required value: resource rules that are not cluster scoped must supply at least one namespace, spec.rules[0].resourceRules[1].apiGroups: Invalid value: ["a","*"]: if '*' is present, must not specify other api groups, spec.rules[0].resourceRules[1].resources: Invalid value: ["*","b"]: if '*' is present, must not specify other resources, spec.rules[0].resourceRules[1].namespaces[0]: Invalid value: "A_b": each member of this list must be '*' or a DNS-1123 label; a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')]
+    "#]].assert_eq(&creations(
+        schema,
+        &[
+            "{}",
+            "{spec: {matchingPrecedence: -1, priorityLevelConfiguration: {name: ''}, distinguisherMethod: {type: ByName}}}",
+            "{spec: {matchingPrecedence: 1}}",
+            "{spec: {matchingPrecedence: 20000, rules: [{}]}}",
+            "{spec: {rules: [{subjects: [{kind: Robot}, {kind: User}, {kind: Group, group: {name: ''}, user: {name: x}}, {kind: ServiceAccount, serviceAccount: {name: A_}}], nonResourceRules: [{verbs: [get, '*'], nonResourceURLs: [a, '/a b', '/a//b', '/a*', '/a/*']}]}]}}",
+            "{spec: {rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: [{verbs: [read]}, {verbs: [get], apiGroups: [a, '*'], resources: ['*', b], namespaces: [A_b]}]}]}}",
+        ],
+    ));
+    let level = "{apiVersion: flowcontrol.apiserver.k8s.io/v1, kind: PriorityLevelConfiguration, metadata: {name: l}, spec: {type: Limited, limited: {limitResponse: {type: Reject}}}}";
+    expect![[r#"
+        {}
+        => ok
+        {spec: {type: Exempt}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: [spec.type: Invalid value: "Exempt": type must be 'Exempt' if and only if name is 'exempt', spec.limited: Forbidden: must be nil if the type is not Limited]
+        {spec: {type: Both}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.type: Unsupported value: "Both": supported values: "Exempt", "Limited"
+        {spec: {limited: null}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.limited: Required value: must not be empty when type is Limited
+        {spec: {exempt: {}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.exempt: Forbidden: must be nil if the type is Limited
+        {spec: {limited: {nominalConcurrencyShares: -1, lendablePercent: 101, borrowingLimitPercent: -1}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: [spec.limited.nominalConcurrencyShares: Invalid value: -1: must be a non-negative integer, spec.limited.lendablePercent: Invalid value: 101: must be between 0 and 100, inclusive, spec.limited.borrowingLimitPercent: Invalid value: -1: if specified, must be a non-negative integer]
+        {spec: {limited: {limitResponse: {type: Reject, queuing: {}}}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.limited.limitResponse.queuing: Forbidden: must be nil if limited.limitResponse.type is not Limited
+        {spec: {limited: {limitResponse: {type: Queue}}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.limited.limitResponse.queuing: Required value: must not be empty if limited.limitResponse.type is Limited
+        {spec: {limited: {limitResponse: {type: Wait}}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.limited.limitResponse.type: Unsupported value: "Wait": supported values: "Queue", "Reject"
+        {spec: {limited: {limitResponse: {type: Queue, queuing: {queues: 4, handSize: 8, queueLengthLimit: -1}}}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: [spec.limited.limitResponse.queuing.queueLengthLimit: Invalid value: -1: must be positive, spec.limited.limitResponse.queuing.handSize: Invalid value: 8: should not be greater than queues (4)]
+        {spec: {limited: {limitResponse: {type: Queue, queuing: {queues: 1024, handSize: 8}}}}}
+        => PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io "l" is invalid: spec.limited.limitResponse.queuing.handSize: Invalid value: 8: required entropy bits of deckSize 1024 and handSize 8 should not be greater than 60
+    "#]].assert_eq(&creations(
+        level,
+        &[
+            "{}",
+            "{spec: {type: Exempt}}",
+            "{spec: {type: Both}}",
+            "{spec: {limited: null}}",
+            "{spec: {exempt: {}}}",
+            "{spec: {limited: {nominalConcurrencyShares: -1, lendablePercent: 101, borrowingLimitPercent: -1}}}",
+            "{spec: {limited: {limitResponse: {type: Reject, queuing: {}}}}}",
+            "{spec: {limited: {limitResponse: {type: Queue}}}}",
+            "{spec: {limited: {limitResponse: {type: Wait}}}}",
+            "{spec: {limited: {limitResponse: {type: Queue, queuing: {queues: 4, handSize: 8, queueLengthLimit: -1}}}}}",
+            "{spec: {limited: {limitResponse: {type: Queue, queuing: {queues: 1024, handSize: 8}}}}}",
+        ],
+    ));
+}
+
+#[test]
+fn addresses_and_ranges() {
+    let address = "{apiVersion: networking.k8s.io/v1, kind: IPAddress, metadata: {name: 10.0.0.5}, spec: {parentRef: {resource: services, namespace: default, name: s}}}";
+    expect![[r#"
+        {}
+        => ok
+        {metadata: {name: 'web'}, spec: {parentRef: null}}
+        => IPAddress.networking.k8s.io "web" is invalid: [metadata.name: Invalid value: "web": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), spec.parentRef: Required value]
+        {metadata: {name: '2001:DB8::1'}, spec: {parentRef: {group: A, resource: '', name: ''}}}
+        => IPAddress.networking.k8s.io "2001:DB8::1" is invalid: [metadata.name: Invalid value: "2001:DB8::1": must be in canonical form ("2001:db8::1"), spec.parentRef.group: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.parentRef.resource: Required value, spec.parentRef.name: Required value]
+    "#]].assert_eq(&creations(
+        address,
+        &[
+            "{}",
+            "{metadata: {name: 'web'}, spec: {parentRef: null}}",
+            "{metadata: {name: '2001:DB8::1'}, spec: {parentRef: {group: A, resource: '', name: ''}}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {parentRef: {name: t}}}
+        => IPAddress.networking.k8s.io "10.0.0.5" is invalid: spec.parentRef: Invalid value: {"Group":"","Resource":"services","Namespace":"default","Name":"t"}: field is immutable
+    "#]].assert_eq(&updates(address, &["{spec: {parentRef: {name: t}}}"]));
+    let range =
+        "{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: more}, spec: {cidrs: [10.100.0.0/16]}}";
+    expect![[r#"
+        {}
+        => ok
+        {spec: {cidrs: []}}
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Required value: at least one CIDR required
+        {spec: {cidrs: [10.100.0.1/16]}}
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs[0]: Invalid value: "10.100.0.1/16": must not have bits set beyond the prefix length
+        {spec: {cidrs: [10.100.0.0/16, 10.101.0.0/16]}}
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: {"CIDRs":null}: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64
+        {spec: {cidrs: [10.100.0.0/16, '2001:DB8::/64']}}
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs[1]: Invalid value: "2001:DB8::/64": must be in canonical form ("2001:db8::/64")
+        {spec: {cidrs: [a, b, c]}}
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: {"CIDRs":null}: may only hold up to 2 values
+    "#]].assert_eq(&creations(
+        range,
+        &[
+            "{}",
+            "{spec: {cidrs: []}}",
+            "{spec: {cidrs: [10.100.0.1/16]}}",
+            "{spec: {cidrs: [10.100.0.0/16, 10.101.0.0/16]}}",
+            "{spec: {cidrs: [10.100.0.0/16, '2001:DB8::/64']}}",
+            "{spec: {cidrs: [a, b, c]}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {cidrs: [10.100.0.0/20]}}
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: ["10.100.0.0/20"]: field is immutable
+    "#]].assert_eq(&updates(range, &["{spec: {cidrs: [10.100.0.0/20]}}"]));
+}
+
+#[test]
+fn devices() {
+    let claim = "{apiVersion: resource.k8s.io/v1, kind: ResourceClaim, metadata: {name: c}, spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: gpu.example.com}}]}}}";
+    expect![[r#"
+        {}
+        => ok
+        {spec: {devices: {requests: [{name: A}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [spec.devices.requests[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?'), spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required]
+        {spec: {devices: {requests: [{name: a, exactly: {}}, {name: a, exactly: {deviceClassName: B_, allocationMode: All, count: 2}}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [spec.devices.requests[0].exactly.deviceClassName: Required value, spec.devices.requests[1].exactly.deviceClassName: Invalid value: "B_": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.devices.requests[1].exactly.count: Invalid value: 2: must not be specified when allocationMode is 'All', spec.devices.requests[1]: Duplicate value: "a"]
+        {spec: {devices: {requests: [{name: a, exactly: {deviceClassName: b, allocationMode: Some, selectors: [{}], tolerations: [{operator: Is, effect: Stop}, {operator: Exists, value: x}]}}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [spec.devices.requests[0].exactly.selectors[0].cel: Required value, spec.devices.requests[0].exactly.allocationMode: Unsupported value: "Some": supported values: "All", "ExactCount", spec.devices.requests[0].exactly.tolerations[0].operator: Unsupported value: "Is": supported values: "Equal", "Exists", spec.devices.requests[0].exactly.tolerations[0].effect: Unsupported value: "Stop": supported values: "NoExecute", "NoSchedule", "None", spec.devices.requests[0].exactly.tolerations[1].value: Invalid value: "x": must be empty for operator `Exists`]
+        {spec: {devices: {requests: [{name: a, exactly: {deviceClassName: b}, firstAvailable: [{name: x, deviceClassName: b}]}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: spec.devices.requests[0]: Invalid value: null: exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set
+        {spec: {devices: {requests: [{name: a, firstAvailable: [{name: x, deviceClassName: b, count: -1}, {name: x, deviceClassName: ''}]}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [spec.devices.requests[0].firstAvailable[0].count: Invalid value: -1: must be greater than zero, spec.devices.requests[0].firstAvailable[1].deviceClassName: Required value, spec.devices.requests[0].firstAvailable[1]: Duplicate value: "x"]
+        {spec: {devices: {constraints: [{}, {requests: [x, gpu/a], matchAttribute: vendor}], config: [{requests: [gpu, gpu]}, {opaque: {driver: '', parameters: 5}}]}}}
+        => ResourceClaim in version "v1" cannot be handled as a ResourceClaim: json: cannot unmarshal number into Go struct field OpaqueDeviceConfiguration.spec.devices.config.opaque.parameters of type map[string]interface {}
+    "#]].assert_eq(&creations(
+        claim,
+        &[
+            "{}",
+            "{spec: {devices: {requests: [{name: A}]}}}",
+            "{spec: {devices: {requests: [{name: a, exactly: {}}, {name: a, exactly: {deviceClassName: B_, allocationMode: All, count: 2}}]}}}",
+            "{spec: {devices: {requests: [{name: a, exactly: {deviceClassName: b, allocationMode: Some, selectors: [{}], tolerations: [{operator: Is, effect: Stop}, {operator: Exists, value: x}]}}]}}}",
+            "{spec: {devices: {requests: [{name: a, exactly: {deviceClassName: b}, firstAvailable: [{name: x, deviceClassName: b}]}]}}}",
+            "{spec: {devices: {requests: [{name: a, firstAvailable: [{name: x, deviceClassName: b, count: -1}, {name: x, deviceClassName: ''}]}]}}}",
+            "{spec: {devices: {constraints: [{}, {requests: [x, gpu/a], matchAttribute: vendor}], config: [{requests: [gpu, gpu]}, {opaque: {driver: '', parameters: 5}}]}}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: other}}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: spec: Invalid value: {"Devices":{"Requests":[{"Name":"gpu","Exactly":{"DeviceClassName":"other","Selectors":null,"AllocationMode":"ExactCount","Count":1,"AdminAccess":null,"Tolerations":null,"Capacity":null},"FirstAvailable":null}],"Constraints":null,"Config":null}}: field is immutable
+    "#]].assert_eq(&updates(
+        claim,
+        &["{spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: other}}]}}}"],
+    ));
+    expect![[r#"
+        {reservedFor: [{resource: pods, name: p, uid: u}, {resource: '', name: p, uid: u}]}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [status.reservedFor[1].resource: Required value, status.reservedFor[1]: Duplicate value: "u", status.reservedFor: Forbidden: may not be specified when `allocated` is not set]
+        {allocation: {devices: {results: [{request: x, driver: d, pool: p, device: D}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [status.allocation.devices.results[0].request: Invalid value: "x": must be the name of a request in the claim or the name of a request and a subrequest separated by '/', status.allocation.devices.results[0].device: Invalid value: "D": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')]
+        {allocation: {devices: {results: [{request: gpu, driver: d, pool: p, device: d0}]}}}
+        => ok
+        {allocation: {devices: {results: [{request: gpu, driver: d, pool: p, device: d1}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: status.allocation: Invalid value: {"devices":{"results":[{"device":"d1","driver":"d","pool":"p","request":"gpu"}]}}: field is immutable
+        {devices: [{driver: d, pool: p, device: d7}]}
+        => ResourceClaim.resource.k8s.io "c" is invalid: status.devices[0]: Invalid value: "d/p/d7": must be an allocated device in the claim
+    "#]].assert_eq(&statuses(
+        claim,
+        &[
+            "{reservedFor: [{resource: pods, name: p, uid: u}, {resource: '', name: p, uid: u}]}",
+            "{allocation: {devices: {results: [{request: x, driver: d, pool: p, device: D}]}}}",
+            "{allocation: {devices: {results: [{request: gpu, driver: d, pool: p, device: d0}]}}}",
+            "{allocation: {devices: {results: [{request: gpu, driver: d, pool: p, device: d1}]}}}",
+            "{devices: [{driver: d, pool: p, device: d7}]}",
+        ],
+    ));
+    expect![[r#"
+        {}
+        => ok
+        {spec: {selectors: [{}], config: [{}], extendedResourceName: gpu}}
+        => DeviceClass.resource.k8s.io "c" is invalid: [spec.selectors[0].cel: Required value, spec.config[0].opaque: Required value, spec.extendedResourceName: Invalid value: "gpu": must be a valid extended resource name]
+    "#]].assert_eq(&creations(
+        "{apiVersion: resource.k8s.io/v1, kind: DeviceClass, metadata: {name: c}, spec: {}}",
+        &[
+            "{}",
+            "{spec: {selectors: [{}], config: [{}], extendedResourceName: gpu}}",
+        ],
+    ));
+    expect![[r#"
+        {}
+        => ok
+        {spec: {driver: '', nodeName: null, pool: {name: '', resourceSliceCount: 0}}}
+        => ResourceSlice.resource.k8s.io "s" is invalid: [spec.driver: Required value, spec.driver: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.pool.name: Required value, spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero, spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required]
+        {spec: {allNodes: true, perDeviceNodeSelection: false}}
+        => ResourceSlice.resource.k8s.io "s" is invalid: [spec.perDeviceNodeSelection: Invalid value: false: must be either unset or set to true, spec: Invalid value: "{`nodeName`, `allNodes`}": exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required, but multiple fields are set]
+        {spec: {devices: [{name: d0, nodeName: x}, {name: d0, attributes: {a-b: {}, v: {version: '1'}, w: {int: 1, bool: true}}, taints: [{effect: Stop}]}]}}
+        => ResourceSlice.resource.k8s.io "s" is invalid: [spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec, spec.devices[1].attributes[a-b]: Invalid value: "a-b": a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*'), spec.devices[1].attributes[a-b]: Invalid value: "": exactly one value must be specified, spec.devices[1].attributes[v].version: Invalid value: "1": must be a string compatible with semver.org spec 2.0.0, spec.devices[1].attributes[w]: Invalid value: {"bool":true,"int":1}: exactly one value must be specified, spec.devices[1].taints[0].key: Invalid value: "": name part must be non-empty, spec.devices[1].taints[0].key: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), spec.devices[1].taints[0].effect: Unsupported value: "Stop": supported values: "NoExecute", "NoSchedule", "None", spec.devices[1]: Duplicate value: "d0"]
+    "#]].assert_eq(&creations(
+        "{apiVersion: resource.k8s.io/v1, kind: ResourceSlice, metadata: {name: s}, spec: {driver: d, nodeName: one, pool: {name: p, resourceSliceCount: 1}, devices: [{name: d0}]}}",
+        &[
+            "{}",
+            "{spec: {driver: '', nodeName: null, pool: {name: '', resourceSliceCount: 0}}}",
+            "{spec: {allNodes: true, perDeviceNodeSelection: false}}",
+            "{spec: {devices: [{name: d0, nodeName: x}, {name: d0, attributes: {a-b: {}, v: {version: '1'}, w: {int: 1, bool: true}}, taints: [{effect: Stop}]}]}}",
+        ],
+    ));
+}
+
+#[test]
+fn claims_of_stateful_sets() {
+    expect![[r#"
+        {spec: {volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]}}
+        => ok
+        {spec: {volumeClaimTemplates: [{metadata: {name: data}, spec: {}}]}}
+        => StatefulSet.apps "db" is invalid: [spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required, spec.volumeClaimTemplates[0].spec.resources[storage]: Required value]
+    "#]].assert_eq(&creations(
+        "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}, spec: {containers: [{name: c, image: postgres}]}}}}",
+        &[
+            "{spec: {volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]}}",
+            "{spec: {volumeClaimTemplates: [{metadata: {name: data}, spec: {}}]}}",
+        ],
+    ));
+}
+
+#[test]
+fn metadata_of_updates() {
+    expect![[r#"
+        {metadata: {labels: {'a b': c}}}
+        => ConfigMap "c" is invalid: metadata.labels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+        {metadata: {annotations: {'a b': c}, finalizers: [x]}}
+        => ConfigMap "c" is invalid: [metadata.annotations: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified]
+    "#]].assert_eq(&updates(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}",
+        &[
+            "{metadata: {labels: {'a b': c}}}",
+            "{metadata: {annotations: {'a b': c}, finalizers: [x]}}",
+        ],
+    ));
+    expect![[r#"
+        {metadata: {annotations: {kubernetes.io/config.mirror: x, controller.kubernetes.io/pod-deletion-cost: a}}}
+        => Pod "p" is invalid: [metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation, metadata.annotations[kubernetes.io/config.mirror]: Invalid value: "x": must set spec.nodeName if mirror pod annotation is set, metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: "a": must be a 32bit integer]
+    "#]].assert_eq(&updates(
+        POD,
+        &["{metadata: {annotations: {kubernetes.io/config.mirror: x, controller.kubernetes.io/pod-deletion-cost: a}}}"],
+    ));
 }

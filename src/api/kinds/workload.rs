@@ -67,7 +67,11 @@ pub(crate) fn validate_template(template: &Value, field: &str, errors: &mut Fiel
     pod_validation::template(template, field, errors);
     let policy = template.at(&["spec", "restartPolicy"]);
     if !restart_policies.contains(&policy.str()) {
-        errors.not_supported(format!("{field}.spec.restartPolicy"), policy, restart_policies);
+        errors.not_supported(
+            format!("{field}.spec.restartPolicy"),
+            &policy.str().into(),
+            restart_policies,
+        );
     }
 }
 
