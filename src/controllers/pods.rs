@@ -37,14 +37,12 @@ pub fn is_terminal(pod: &Object) -> bool {
 
 /// Neither ended nor being deleted (`controller.IsPodActive`).
 pub fn is_active(pod: &Object) -> bool {
-    let state = Pod(pod).state();
-    !state.ended && !state.deleting
+    Pod(pod).state().is_active()
 }
 
 /// Being deleted, and not ended yet (`controller.IsPodTerminating`).
 pub fn is_terminating(pod: &Object) -> bool {
-    let state = Pod(pod).state();
-    !state.ended && state.deleting
+    Pod(pod).state().is_terminating()
 }
 
 /// Whether its condition `Ready` is true.

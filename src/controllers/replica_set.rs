@@ -9,6 +9,7 @@ use super::context::{Context, OwnerIndex, resource};
 use super::expectations::Expectations;
 use super::ownership::{Claimer, Matcher};
 use super::pods;
+use crate::api::views::Pod;
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
 use crate::sim::WorkQueue;
@@ -160,13 +161,16 @@ impl Controller {
         let satisfied = inner.expectations.satisfied(key);
         let selector = selector(&set);
         let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
+        // Of ten thousand pods each pass costs as much as all that is asked of them: so there are few.
+        let mut terminating = 0;
         let mut candidates = inner.pods.owned(set.uid());
-        let terminating = candidates
-            .iter()
-            .filter(|p| pods::is_terminating(p) && claimer.selector.fits(p))
-            .count();
-        candidates.extend(inner.pods.orphans(set.namespace()));
-        candidates.retain(pods::is_active);
+        candidates.retain(|pod| {
+            let state = Pod(pod).state();
+            terminating += usize::from(state.is_terminating() && claimer.selector.fits(pod));
+            state.is_active()
+        });
+        let orphans = inner.pods.orphans(set.namespace());
+        candidates.extend(orphans.into_iter().filter(pods::is_active));
         let active = claimer.claim(candidates).await?;
         let mut managed = Ok(());
         // A set that would not select its own pods would make them without end. The API server
@@ -233,12 +237,18 @@ impl Controller {
         let labels = Selector::from_map(set.spec().at(&["template", "metadata", "labels"]));
         let labels = Matcher::new(&labels);
         let min_ready = min_ready_seconds(set);
-        let count = |f: &dyn Fn(&Object) -> bool| active.iter().filter(|p| f(p)).count();
+        let (mut labelled, mut ready, mut available) = (0, 0, 0);
+        for pod in active {
+            labelled += usize::from(labels.fits(pod));
+            if pods::is_ready(pod) {
+                ready += 1;
+                available += usize::from(pods::is_available(pod, min_ready, now));
+            }
+        }
         let mut status = set.status().clone();
         status.set(&["replicas"], active.len());
-        status.set_or_remove(&["fullyLabeledReplicas"], count(&|p| labels.fits(p)));
-        status.set_or_remove(&["readyReplicas"], count(&pods::is_ready));
-        let available = count(&|p| pods::is_available(p, min_ready, now));
+        status.set_or_remove(&["fullyLabeledReplicas"], labelled);
+        status.set_or_remove(&["readyReplicas"], ready);
         status.set_or_remove(&["availableReplicas"], available);
         if !inner.set_resource.group.is_empty() {
             // The older kind has no such field.

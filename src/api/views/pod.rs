@@ -51,6 +51,18 @@ pub struct State {
     pub ready: Option<Option<Time>>,
 }
 
+impl State {
+    /// Neither ended nor being deleted (`controller.IsPodActive`).
+    pub fn is_active(self) -> bool {
+        !self.ended && !self.deleting
+    }
+
+    /// Being deleted, and not ended yet (`controller.IsPodTerminating`).
+    pub fn is_terminating(self) -> bool {
+        !self.ended && self.deleting
+    }
+}
+
 impl Resources {
     /// Reads a `ResourceList`.
     pub fn read(list: &Value) -> Resources {
