@@ -78,6 +78,7 @@ pub use error::Error;
 pub use flags::{Flag, Kind};
 pub use help::markdown;
 pub use kubeconfig::admin_text as admin_kubeconfig;
+pub use proxy::ask as api_over_http;
 pub use root::ROOT;
 
 /// How long a kubectl process takes until its first request: it starts, reads its configuration and

@@ -288,8 +288,8 @@ fn pretty(request: &HttpRequest) -> bool {
     }
 }
 
-/// Passes a request to the API server.
-async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpResponse {
+/// Passes an HTTP request to the API server, and its answer back.
+pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpResponse {
     let method = match request.method.as_str() {
         "GET" | "HEAD" => Method::Get,
         "POST" => Method::Post,

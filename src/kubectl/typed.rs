@@ -208,6 +208,18 @@ pub fn strip_items(list: &mut Value, of: impl Fn(&str) -> bool) {
     }
 }
 
+/// The fields of a `Status`, in their order.
+const STATUS: [&str; 8] = [
+    "kind",
+    "apiVersion",
+    "metadata",
+    "status",
+    "message",
+    "reason",
+    "details",
+    "code",
+];
+
 thread_local! {
     /// The places of fields in [`ORDER`], by their names: made once, since every answer and event asks for them.
     static RANKS: FlatMap<&'static str, usize> = ORDER.iter().enumerate().map(|(i, name)| (*name, i)).collect();
@@ -232,9 +244,12 @@ fn write(
 ) {
     match value {
         Value::Map(m) if !m.is_empty() => {
+            // A `Status` says first what other structs say last.
+            let status = value.get("kind").str() == "Status";
             // Equal ranks stay in the order of their keys.
             let rank = |k: &str| match free {
                 true => 0,
+                false if status => STATUS.iter().position(|f| *f == k).unwrap_or(STATUS.len()),
                 false => ranks.get(k).copied().unwrap_or(ORDER.len()),
             };
             let mut entries: Vec<_> = m.iter().map(|(k, v)| (rank(k.as_str()), k, v)).collect();

@@ -1,12 +1,16 @@
 //! The volumes of a pod: what they hold, and where a container sees them.
 
+use std::cell::OnceCell;
+
 use super::env::{self, Sources};
-use crate::api::Object;
+use crate::api::auth::token::{ISSUER, issue};
 use crate::api::views::Pod;
+use crate::api::{ApiServer, Object, ObjectKey};
 use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Files, join};
 use crate::sim::Sim;
 use crate::value::Value;
+use crate::{list, obj};
 
 /// The volumes of one pod: files, and the directory in them that is the volume.
 pub type Volumes = FlatMap<String, (Files, String)>;
@@ -14,6 +18,7 @@ pub type Volumes = FlatMap<String, (Files, String)>;
 /// What volumes are made from.
 pub struct Origin<'a> {
     pub sim: &'a Sim,
+    pub api: &'a ApiServer,
     pub pod: &'a Object,
     pub node: &'a Object,
     pub sources: &'a dyn Sources,
@@ -90,8 +95,7 @@ pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), Str
             } else if source.has("downwardAPI") {
                 downward(origin, source.get("downwardAPI"), &mut content)?;
             } else if source.has("serviceAccountToken") {
-                let path = source.str_at(&["serviceAccountToken", "path"]);
-                content.insert(path.to_owned(), token(origin.pod).into_bytes());
+                token(origin, source.get("serviceAccountToken"), files)?;
             }
         }
     } else {
@@ -107,24 +111,30 @@ pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), Str
     Ok(())
 }
 
-/// A service account's token: three parts as a JWT has them, signed by nobody.
-fn token(pod: &Object) -> String {
-    let part = |text: String| {
-        crate::value::base64::encode(text)
-            .replace('=', "")
-            .replace('+', "-")
-            .replace('/', "_")
+/// Puts a file with a token of the pod's account into a volume. It is issued when somebody first reads it, as most
+/// are never read, and stays; the file is empty when the account is gone by then.
+fn token(origin: &Origin, source: &Value, files: &Files) -> Result<(), String> {
+    let path = join("/", source.get("path").str());
+    if files.exists(&path) {
+        return Ok(());
+    }
+    let (api, pod, source) = (origin.api.clone(), origin.pod.clone(), source.clone());
+    let kept: OnceCell<Vec<u8>> = OnceCell::new();
+    let issue = move || {
+        let key = ObjectKey::new(pod.namespace(), Pod(&pod).service_account());
+        let account = api.store().get("serviceaccounts", &key)?;
+        let audiences = match source.get("audience") {
+            Value::Null => list![ISSUER],
+            one => list![one.clone()],
+        };
+        let seconds = source.i64_at(&["expirationSeconds"]).unwrap_or(3_600);
+        let bound = obj! { "apiVersion": "v1", "kind": "Pod", "name": pod.name(), "uid": pod.uid() };
+        issue(&api, &account, &audiences, seconds, &bound).ok()
     };
-    let account = Pod(pod).service_account();
-    format!(
-        "{}.{}.{}",
-        part("{\"alg\":\"RS256\",\"kid\":\"simulated\"}".into()),
-        part(format!(
-            "{{\"iss\":\"https://kubernetes.default.svc.cluster.local\",\"sub\":\"system:serviceaccount:{}:{account}\"}}",
-            pod.namespace()
-        )),
-        part(crate::programs::stable_digest(pod.uid()))
-    )
+    let read = move || kept.get_or_init(|| issue().unwrap_or_default().into_bytes()).clone();
+    files.generate(&path, read).map_err(|e| e.to_string())?;
+    let _ = files.set_mode(&path, 0o644);
+    Ok(())
 }
 
 fn of_map(

@@ -1009,6 +1009,7 @@ impl Worker {
         let node = self.node.object();
         let origin = volumes::Origin {
             sim: self.sim(),
+            api: self.node.client.api(),
             pod,
             node: &node,
             sources: &sources,
@@ -1028,6 +1029,7 @@ impl Worker {
         let node = self.node.object();
         let origin = volumes::Origin {
             sim: self.sim(),
+            api: self.node.client.api(),
             pod: &pod,
             node: &node,
             sources: &sources,
@@ -1289,6 +1291,7 @@ impl Worker {
         let node = self.node.object();
         let volumes = volumes::make(&volumes::Origin {
             sim: self.sim(),
+            api: self.node.client.api(),
             pod: &pod,
             node: &node,
             sources: &origin,

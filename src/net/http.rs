@@ -4,6 +4,17 @@
 
 use core::net::Ipv4Addr;
 
+/// How a client meets an HTTPS server in the handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Whether it takes any server for the one that it asked for (`curl -k`).
+    pub insecure: bool,
+    /// The authorities that it trusts, in PEM.
+    pub authorities: String,
+    /// The certificate that it shows, in PEM, whose key it has; empty for none.
+    pub certificate: String,
+}
+
 /// An HTTP/1.1 request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpRequest {
@@ -20,6 +31,8 @@ pub struct HttpRequest {
     pub client: Option<Ipv4Addr>,
     /// The server's own address and port.
     pub local: Option<(Ipv4Addr, u16)>,
+    /// The handshake of HTTPS; `None` for plain HTTP. Only the API server makes a difference of it.
+    pub tls: Option<Tls>,
 }
 
 impl HttpRequest {
@@ -199,6 +212,7 @@ impl HttpRequest {
             return Parsed::More;
         };
         let request = HttpRequest {
+            tls: None,
             method: method.to_owned(),
             host: header(&headers, "Host").unwrap_or("").to_owned(),
             path: path.to_owned(),

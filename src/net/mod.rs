@@ -20,7 +20,7 @@ use crate::api::{ApiServer, Client, Informer, ListOptions, Object, User};
 use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
-pub use http::{HttpRequest, HttpResponse, Parsed, Url};
+pub use http::{HttpRequest, HttpResponse, Parsed, Tls, Url};
 pub use proxy::{Mode, Proxy};
 
 /// Between two processes of one node: through its bridge.
@@ -79,6 +79,9 @@ pub enum NetError {
     /// The peer closed the connection without an answer.
     #[error("Empty reply from server")]
     Closed,
+    /// The client does not trust the server: why, in OpenSSL's words.
+    #[error("SSL certificate problem: {0}")]
+    Untrusted(String),
     /// The address is outside the simulated network.
     #[error("{0} is outside the simulated network")]
     Outside(String),
@@ -96,7 +99,8 @@ pub trait Listener {
     }
 
     /// Answers an HTTP request; `None` when what listens there speaks no HTTP, and a response of
-    /// status 0 when it closes the connection without an answer. `port` was found to be accepted.
+    /// status 0 when there is no answer: the server closes the connection, or the client does, whose
+    /// reason not to trust the server is the body. `port` was found to be accepted.
     fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>>;
 
     /// Answers bytes of another protocol over TCP (redis); `None` when it does not understand them.
@@ -141,7 +145,11 @@ struct Inner {
     slices: Informer,
     zone: dns::Zone,
     default_mode: Mode,
+    gateway: RefCell<Option<Gateway>>,
 }
+
+/// What answers HTTP requests to the API server's port: the API itself.
+pub type Gateway = Rc<dyn Fn(HttpRequest) -> LocalBoxFuture<'static, HttpResponse>>;
 
 /// The network of one world. Clones are handles.
 #[derive(Clone)]
@@ -206,6 +214,7 @@ impl Network {
             slices,
             zone,
             default_mode,
+            gateway: RefCell::default(),
         }));
         let weak = Rc::downgrade(&network.0);
         nodes.on_change(move |old, new| {
@@ -238,6 +247,16 @@ impl Network {
 
     pub fn sim(&self) -> &Sim {
         &self.0.sim
+    }
+
+    /// Says what answers on the API server's port.
+    pub fn set_gateway(&self, gateway: Gateway) {
+        *self.0.gateway.borrow_mut() = Some(gateway);
+    }
+
+    /// What answers on the API server's port; `None` in a network without one.
+    pub fn gateway(&self) -> Option<Gateway> {
+        self.0.gateway.borrow().clone()
     }
 
     /// The records of the cluster's DNS.
@@ -617,7 +636,10 @@ impl Network {
             Some(response) if response.status == 0 => {
                 self.back(flow, reached.back).await;
                 self.end(flow, &what, Outcome::Refused);
-                Err(NetError::Closed)
+                Err(match response.body.is_empty() {
+                    true => NetError::Closed,
+                    false => NetError::Untrusted(response.text()),
+                })
             }
             Some(response) => {
                 self.back(flow, reached.back).await;

@@ -78,7 +78,11 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 
         let opened = if healthy.is_empty() {
             sandbox.listen(protocol, port, Deaf)
         } else {
+            let gateway = (name == "kube-apiserver").then(|| sandbox.network.gateway()).flatten();
             sandbox.serve(port, move |request: HttpRequest| {
+                if let Some(gateway) = &gateway {
+                    return gateway(request);
+                }
                 let path = path_of(&request);
                 let response = if healthy.contains(&path) {
                     let body = match (name, path) {
@@ -90,7 +94,7 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 
                 } else {
                     HttpResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n")
                 };
-                std::future::ready(response)
+                Box::pin(std::future::ready(response))
             })
         };
         match opened {

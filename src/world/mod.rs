@@ -1,6 +1,7 @@
 //! A whole world: the cluster's parts around one API server, and the host that a student types on.
 
 mod downloads;
+mod gateway;
 mod input;
 mod scenario;
 #[cfg(not(target_arch = "wasm32"))]
@@ -136,6 +137,7 @@ impl World {
             api.admission().switch(plugin, false);
         }
         let network = Network::start(&api, mode);
+        gateway::open(&network, &api);
         // They run as long as the API server, which is as long as the world.
         controllers::start_in_server(&api);
         let controllers = options

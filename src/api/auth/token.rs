@@ -199,31 +199,7 @@ pub fn request(api: &ApiServer, request: &mut Request, target: &Target) -> Resul
         audiences = list![ISSUER];
     }
     let bound = asked.at(&["spec", "boundObjectRef"]).clone();
-    let mut own = obj! {
-        "namespace": account.namespace(),
-        "serviceaccount": obj! { "name": account.name(), "uid": account.uid() },
-    };
-    if !bound.is_null() {
-        bind(api, &account, &bound, &mut own)?;
-    }
-    // What a pod is given outlives what it asked for, so that programs that never read it again go on.
-    let extended = seconds == POD_SECONDS && own.has("pod");
-    let lives = if extended { EXTENDED } else { seconds };
-    let end = |s: i64| now + Duration::from_secs(u64::try_from(s).unwrap_or(0));
-    let secs = |t: Time| t.as_secs() as i64;
-    if extended {
-        own.set(&["warnafter"], secs(end(seconds)));
-    }
-    let claims = obj! {
-        "aud": audiences.clone(),
-        "exp": secs(end(lives)),
-        "iat": secs(now),
-        "iss": ISSUER,
-        "jti": api.sim().random_uuid(),
-        "kubernetes.io": own,
-        "nbf": secs(now),
-        "sub": format!("system:serviceaccount:{}:{}", account.namespace(), account.name()),
-    };
+    let token = issue(api, &account, &audiences, seconds, &bound)?;
     let value = obj! {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
@@ -233,9 +209,53 @@ pub fn request(api: &ApiServer, request: &mut Request, target: &Target) -> Resul
             "namespace": account.namespace(),
         },
         "spec": obj! { "audiences": audiences, "boundObjectRef": bound, "expirationSeconds": seconds },
-        "status": obj! { "expirationTimestamp": end(seconds), "token": sign(api, &claims) },
+        "status": obj! { "expirationTimestamp": after(now, seconds), "token": token },
     };
     Ok(Response::new(201, Payload::Value(value)))
+}
+
+fn after(now: Time, seconds: i64) -> Time {
+    now + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// A token of an account for these audiences that lives so many seconds from now, bound to the object that
+/// `bound` refers to, or to none when it is null.
+///
+/// # Errors
+/// 404 and 409 about what the token is bound to.
+pub fn issue(
+    api: &ApiServer,
+    account: &Object,
+    audiences: &Value,
+    seconds: i64,
+    bound: &Value,
+) -> Result<String, Status> {
+    let now = api.sim().now();
+    let mut own = obj! {
+        "namespace": account.namespace(),
+        "serviceaccount": obj! { "name": account.name(), "uid": account.uid() },
+    };
+    if !bound.is_null() {
+        bind(api, account, bound, &mut own)?;
+    }
+    // What a pod is given outlives what it asked for, so that programs that never read it again go on.
+    let extended = seconds == POD_SECONDS && own.has("pod");
+    let lives = if extended { EXTENDED } else { seconds };
+    let secs = |t: Time| t.as_secs() as i64;
+    if extended {
+        own.set(&["warnafter"], secs(after(now, seconds)));
+    }
+    let claims = obj! {
+        "aud": audiences.clone(),
+        "exp": secs(after(now, lives)),
+        "iat": secs(now),
+        "iss": ISSUER,
+        "jti": api.sim().random_uuid(),
+        "kubernetes.io": own,
+        "nbf": secs(now),
+        "sub": format!("system:serviceaccount:{}:{}", account.namespace(), account.name()),
+    };
+    Ok(sign(api, &claims))
 }
 
 /// Notes in the claims what a token is bound to.

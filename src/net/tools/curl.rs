@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Url};
+use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Tls, Url};
+use crate::api::auth::certificate::check_pair;
 use crate::shell::Context;
 use crate::sim::timeout;
 
@@ -28,6 +29,10 @@ struct Options {
     max_time: Option<f64>,
     connect_timeout: Option<f64>,
     retry: u32,
+    insecure: bool,
+    authorities: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
 }
 
 /// Options that take a value: short, long.
@@ -46,6 +51,11 @@ const VALUED: &[(&str, &str)] = &[
     ("-u", "--user"),
     ("", "--retry"),
     ("", "--url"),
+    ("", "--cacert"),
+    ("-E", "--cert"),
+    ("", "--key"),
+    ("", "--oauth2-bearer"),
+    ("", "--json"),
 ];
 
 const PLAIN: &[(&str, &str)] = &[
@@ -63,7 +73,10 @@ const PLAIN: &[(&str, &str)] = &[
     ("-N", "--no-buffer"),
 ];
 
-fn parse(args: &[String]) -> Result<Options, (i32, String)> {
+/// Reads a file as text.
+type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn parse(args: &[String], read: Read) -> Result<Options, (i32, String)> {
     let mut options = Options::default();
     let mut words = args.iter();
     while let Some(word) = words.next() {
@@ -71,7 +84,7 @@ fn parse(args: &[String]) -> Result<Options, (i32, String)> {
         if let Some(long) = word.strip_prefix("--").map(|_| word.as_str()) {
             if VALUED.iter().any(|(_, l)| *l == long) {
                 let value = words.next().ok_or_else(|| missing(long))?;
-                set_value(&mut options, long, value)?;
+                set_value(&mut options, long, value, read)?;
             } else if PLAIN.iter().any(|(_, l)| *l == long) {
                 set_plain(&mut options, long);
             } else {
@@ -89,7 +102,7 @@ fn parse(args: &[String]) -> Result<Options, (i32, String)> {
                     } else {
                         rest
                     };
-                    set_value(&mut options, long, &value)?;
+                    set_value(&mut options, long, &value, read)?;
                     break;
                 } else if let Some((_, long)) = PLAIN.iter().find(|(s, _)| *s == short) {
                     set_plain(&mut options, long);
@@ -118,12 +131,13 @@ fn set_plain(o: &mut Options, long: &str) {
         "--location" => o.follow = true,
         "--verbose" => o.verbose = true,
         "--remote-name" => o.remote_name = true,
+        "--insecure" => o.insecure = true,
         // The others change nothing in a simulated network.
         _ => {}
     }
 }
 
-fn set_value(o: &mut Options, long: &str, value: &str) -> Result<(), (i32, String)> {
+fn set_value(o: &mut Options, long: &str, value: &str, read: Read) -> Result<(), (i32, String)> {
     let number = || {
         value
             .parse::<f64>()
@@ -139,7 +153,21 @@ fn set_value(o: &mut Options, long: &str, value: &str) -> Result<(), (i32, Strin
             if o.has_data {
                 o.data.push(b'&');
             }
-            o.data.extend_from_slice(value.as_bytes());
+            match value.strip_prefix('@').filter(|_| long != "--data-raw") {
+                None => o.data.extend_from_slice(value.as_bytes()),
+                Some(file) => {
+                    let text = read(file).ok_or_else(|| {
+                        let why = format!(
+                            "curl: Failed to open {file}\ncurl: option {long}: error encountered when reading a file"
+                        );
+                        (26, why)
+                    })?;
+                    // As from a form, lines are joined.
+                    let joined = long == "--data";
+                    o.data
+                        .extend(text.bytes().filter(|b| !joined || !matches!(b, b'\n' | b'\r')));
+                }
+            }
             o.has_data = true;
         }
         "--output" => o.output = Some(value.to_owned()),
@@ -153,14 +181,28 @@ fn set_value(o: &mut Options, long: &str, value: &str) -> Result<(), (i32, Strin
             o.headers.push(("Authorization".into(), format!("Basic {basic}")));
         }
         "--retry" => o.retry = number()? as u32,
+        "--cacert" => o.authorities = Some(value.to_owned()),
+        "--cert" => o.certificate = Some(value.to_owned()),
+        "--key" => o.key = Some(value.to_owned()),
+        "--oauth2-bearer" => o.headers.push(("Authorization".into(), format!("Bearer {value}"))),
+        "--json" => {
+            set_value(o, "--data-binary", value, read)?;
+            for name in ["Content-Type", "Accept"] {
+                o.headers.push((name.into(), "application/json".into()));
+            }
+        }
         _ => o.urls.push(value.to_owned()),
     }
     Ok(())
 }
 
+fn read(context: &Context, path: &str) -> Option<String> {
+    context.files.read_text(&context.path(path)).ok()
+}
+
 /// Runs `curl`.
 pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i32 {
-    let options = match parse(context.rest()) {
+    let options = match parse(context.rest(), &|path| read(&context, path)) {
         Ok(options) => options,
         Err((code, why)) => {
             context.stderr.line(why);
@@ -297,6 +339,54 @@ fn write_out(format: &str, status: u16, size: usize, seconds: f64, url: &str) ->
         .replace("\\t", "\t")
 }
 
+/// The handshake of an HTTPS URL; the error is curl's sentence and exit code.
+fn tls(context: &Context, options: &Options, url: &Url) -> Result<Option<Tls>, (String, i32)> {
+    if url.scheme != "https" {
+        return Ok(None);
+    }
+    let read = |path: &str| read(context, path);
+    let authorities = match options.authorities.as_deref().map(|path| (path, read(path))) {
+        Some((path, None)) => {
+            let why = format!("error setting certificate verify locations:  CAfile: {path} CApath: none");
+            return Err((why, 77));
+        }
+        other => other.and_then(|(_, text)| text).unwrap_or_default(),
+    };
+    let certificate = match &options.certificate {
+        None => String::new(),
+        Some(path) => {
+            let (text, key) = (read(path), options.key.as_deref().map_or_else(|| read(path), read));
+            let pair = text.zip(key).filter(|(text, key)| check_pair(text, key).is_ok());
+            let Some((text, _)) = pair else {
+                let why = format!(
+                    "could not load PEM client certificate from {path}, OpenSSL error error:80000002:system \
+                     library::No such file or directory, (no key found, wrong pass phrase, or wrong file format?)"
+                );
+                return Err((why, 58));
+            };
+            text
+        }
+    };
+    Ok(Some(Tls {
+        insecure: options.insecure,
+        authorities,
+        certificate,
+    }))
+}
+
+/// What curl says of a server that it does not trust.
+fn untrusted(why: &str) -> String {
+    let problem = match why.starts_with("no alternative") {
+        true => "SSL",
+        false => "SSL certificate problem",
+    };
+    format!(
+        "{problem}: {why}\nMore details here: https://curl.se/docs/sslcerts.html\n\ncurl failed to verify the legitimacy \
+         of the server and therefore could not\nestablish a secure connection to it. To learn more about this situation \
+         and\nhow to fix it, please visit the webpage mentioned above."
+    )
+}
+
 /// One request; the error is curl's sentence and exit code.
 async fn exchange(
     context: &Context,
@@ -341,6 +431,7 @@ async fn exchange(
         body: options.data.clone(),
         client: None,
         local: None,
+        tls: tls(context, options, url)?,
     };
     let sim = network.sim();
     let started = sim.now();
@@ -394,6 +485,7 @@ async fn exchange(
         Some(Err(NetError::NoSuchHost(host))) => Err((format!("Could not resolve host: {host}"), 6)),
         Some(Err(NetError::TimedOut)) => Err((failed("Could not connect to server"), 28)),
         Some(Err(NetError::Closed)) => Err(("Empty reply from server".into(), 52)),
+        Some(Err(NetError::Untrusted(why))) => Err((untrusted(&why), 60)),
         Some(Err(NetError::BadAnswer(_))) if url.scheme == "https" => Err((
             "TLS connect error: error:0A00010B:SSL routines::wrong version number".into(),
             35,

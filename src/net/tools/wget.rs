@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Url};
+use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Tls, Url};
 use crate::shell::Context;
 use crate::sim::timeout;
 
@@ -23,6 +23,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         };
         match word.as_str() {
             "--spider" => spider = true,
+            // busybox's verifies nobody.
             "--no-check-certificate" | "-c" => {}
             w if w.starts_with("--timeout=") => seconds = w.get(10..).and_then(|s| s.parse().ok()),
             w if w.starts_with("--tries=") => {}
@@ -97,6 +98,10 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         say(format!("Connecting to {} ({ip}:{})", url.authority(), url.port));
         request.host = url.authority();
         request.path = url.path.clone();
+        request.tls = (url.scheme == "https").then(|| Tls {
+            insecure: true,
+            ..Tls::default()
+        });
         network.http_to(&origin, ip, url.port, request.clone()).await
     })
     .await;

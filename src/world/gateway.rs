@@ -1,0 +1,169 @@
+//! The API server's port as programs of the simulation reach it: HTTPS with the cluster's certificate,
+//! to which tokens and client certificates say who asks.
+
+use std::rc::Rc;
+
+use crate::api::{ApiServer, Client, User};
+use crate::kubectl::api_over_http;
+use crate::net::{HttpRequest, HttpResponse, Network, Tls};
+use crate::pki::pem;
+
+/// What kubeadm has in the certificate of this cluster's API server.
+const NAMES: [&str; 7] = [
+    "k8s-master",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "10.96.0.1",
+    "192.168.110.21",
+];
+
+/// Opens the API of a world to its network.
+pub(super) fn open(network: &Network, api: &ApiServer) {
+    let api = api.clone();
+    network.set_gateway(Rc::new(move |request| {
+        let api = api.clone();
+        Box::pin(async move { answer(&api, request).await })
+    }));
+}
+
+async fn answer(api: &ApiServer, request: HttpRequest) -> HttpResponse {
+    let Some(tls) = &request.tls else {
+        let text = "Client sent an HTTP request to an HTTPS server.\n";
+        return HttpResponse::new(400, "text/plain; charset=utf-8", text);
+    };
+    if let Err(why) = trusted(api, tls, &request.host) {
+        return HttpResponse::new(0, "", why);
+    }
+    let anonymous = Client::new(api, agent(&request), User::anonymous());
+    let client = match user(api, tls, &request) {
+        Ok(user) => anonymous.acting_as(user),
+        Err(()) => anonymous.with_unknown_credentials(),
+    };
+    let path = request.path.clone();
+    api_over_http(&client, &path, request).await
+}
+
+/// The program's name, as `curl` of `curl/8.14.1`.
+fn agent(request: &HttpRequest) -> &str {
+    let agent = request.header("User-Agent").unwrap_or("");
+    agent.split('/').next().unwrap_or_default()
+}
+
+/// Whether a client takes the server for the one that it asked for; else why not, in OpenSSL's words.
+fn trusted(api: &ApiServer, tls: &Tls, host: &str) -> Result<(), String> {
+    if tls.insecure {
+        return Ok(());
+    }
+    let own = api.authority().map(|a| a.certificate().whole.clone());
+    let known = pem::blocks(&tls.authorities);
+    if !known.iter().any(|block| Some(&block.bytes) == own.as_ref()) {
+        return Err("unable to get local issuer certificate".into());
+    }
+    let name = host.split(':').next().unwrap_or_default();
+    match NAMES.contains(&name) {
+        true => Ok(()),
+        false => Err(format!(
+            "no alternative certificate subject name matches target host name '{name}'"
+        )),
+    }
+}
+
+/// Whom the credentials name: those of the handshake before a token.
+fn user(api: &ApiServer, tls: &Tls, request: &HttpRequest) -> Result<User, ()> {
+    if let Some(user) = api.authenticate_certificate(&tls.certificate) {
+        return Ok(user);
+    }
+    let given = request
+        .header("Authorization")
+        .map(|h| h.split_once(' ').unwrap_or((h, "")));
+    match given {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => api.authenticate(token.trim()).ok_or(()),
+        // Nothing else is asked about passwords, as no authenticator knows any.
+        _ if tls.certificate.is_empty() => Ok(User::anonymous()),
+        _ => Err(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::Time;
+    use crate::world::{Options, Scenario, World};
+    use expect_test::expect;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// What a scenario prints in a fresh world.
+    fn printed(steps: &str) -> String {
+        let world = World::new(&Options::default()).unwrap();
+        let scenario = Scenario::parse(steps).unwrap();
+        let printed = Rc::new(RefCell::new(String::new()));
+        let (w, out) = (world.clone(), printed.clone());
+        let run = async move { scenario.run(&w, move |text| out.borrow_mut().push_str(text)).await };
+        world.sim().run_future(run, Time(u64::MAX)).unwrap();
+        printed.take()
+    }
+
+    #[test]
+    fn the_api_answers_in_pods_and_on_the_host() {
+        let steps = r#"
+$ kubectl run web --image=nginx >/dev/null; kubectl create clusterrolebinding d --clusterrole=view --serviceaccount=default:default >/dev/null
+@settle
+$ kubectl exec web -- sh -c 'cd /var/run/secrets/kubernetes.io/serviceaccount; curl -s --cacert ca.crt -H "Authorization: Bearer $(cat token)" https://kubernetes.default.svc/api/v1/namespaces/default/pods/web' | head -4
+$ kubectl exec web -- sh -c 'curl -sk -H "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" -X DELETE https://kubernetes/api/v1/namespaces/default/pods/web' | grep message
+$ curl -sk https://192.168.110.21:6443/api/v1/nodes
+$ curl -sk -H 'Authorization: Bearer none' https://192.168.110.21:6443/api | grep code
+$ curl -s http://192.168.110.21:6443/version
+$ curl -sS https://192.168.110.21:6443/version 2>&1 | head -1
+$ curl -sS --cacert /etc/kubernetes/pki/ca.crt https://localhost:6443/version 2>&1 | head -1
+$ curl -sS --cacert nosuch https://192.168.110.21:6443/version
+$ for f in certificate key; do kubectl config view --raw -o jsonpath="{.users[0].user.client-$f-data}" | base64 -d > $f; done; curl -s --cacert /etc/kubernetes/pki/ca.crt --cert certificate --key key https://k8s-master:6443/api/v1/nodes/k8s-master | head -4
+$ echo '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"made"}}' > made; curl -sk --cert certificate --key key --json @made https://k8s-master:6443/api/v1/namespaces/default/configmaps -o /dev/null -w '%{http_code}\n'; kubectl get cm made -o name
+"#;
+        expect![[r#"
+
+            $ kubectl run web --image=nginx >/dev/null; kubectl create clusterrolebinding d --clusterrole=view --serviceaccount=default:default >/dev/null
+            @settle
+            $ kubectl exec web -- sh -c 'cd /var/run/secrets/kubernetes.io/serviceaccount; curl -s --cacert ca.crt -H "Authorization: Bearer $(cat token)" https://kubernetes.default.svc/api/v1/namespaces/default/pods/web' | head -4
+            {
+              "kind": "Pod",
+              "apiVersion": "v1",
+              "metadata": {
+            $ kubectl exec web -- sh -c 'curl -sk -H "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" -X DELETE https://kubernetes/api/v1/namespaces/default/pods/web' | grep message
+              "message": "pods \"web\" is forbidden: User \"system:serviceaccount:default:default\" cannot delete resource \"pods\" in API group \"\" in the namespace \"default\"",
+            $ curl -sk https://192.168.110.21:6443/api/v1/nodes
+            {
+              "kind": "Status",
+              "apiVersion": "v1",
+              "metadata": {},
+              "status": "Failure",
+              "message": "nodes is forbidden: User \"system:anonymous\" cannot list resource \"nodes\" in API group \"\" at the cluster scope",
+              "reason": "Forbidden",
+              "details": {
+                "kind": "nodes"
+              },
+              "code": 403
+            }
+            $ curl -sk -H 'Authorization: Bearer none' https://192.168.110.21:6443/api | grep code
+              "code": 401
+            $ curl -s http://192.168.110.21:6443/version
+            Client sent an HTTP request to an HTTPS server.
+            $ curl -sS https://192.168.110.21:6443/version 2>&1 | head -1
+            curl: (60) SSL certificate problem: unable to get local issuer certificate
+            $ curl -sS --cacert /etc/kubernetes/pki/ca.crt https://localhost:6443/version 2>&1 | head -1
+            curl: (60) SSL: no alternative certificate subject name matches target host name 'localhost'
+            $ curl -sS --cacert nosuch https://192.168.110.21:6443/version
+            curl: (77) error setting certificate verify locations:  CAfile: nosuch CApath: none
+            [exit 77]
+            $ for f in certificate key; do kubectl config view --raw -o jsonpath="{.users[0].user.client-$f-data}" | base64 -d > $f; done; curl -s --cacert /etc/kubernetes/pki/ca.crt --cert certificate --key key https://k8s-master:6443/api/v1/nodes/k8s-master | head -4
+            {
+              "kind": "Node",
+              "apiVersion": "v1",
+              "metadata": {
+            $ echo '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"made"}}' > made; curl -sk --cert certificate --key key --json @made https://k8s-master:6443/api/v1/namespaces/default/configmaps -o /dev/null -w '%{http_code}\n'; kubectl get cm made -o name
+            201
+            configmap/made
+        "#]].assert_eq(&printed(steps));
+    }
+}
