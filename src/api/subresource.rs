@@ -662,7 +662,7 @@ fn part_of_pod(
         errors = of_spec;
         if old.annotation("kubernetes.io/config.mirror").is_some() {
             errors = FieldErrors::default();
-            errors.forbidden("<nil>", "static pods do not support ephemeral containers");
+            errors.forbidden("[]", "static pods do not support ephemeral containers");
         }
     }
     if !errors.is_empty() {

@@ -99,7 +99,6 @@ ExemptLevel NominalConcurrencyShares:p LendablePercent:p
 LimitedLevel NominalConcurrencyShares:i LimitResponse:LimitResponse LendablePercent:p BorrowingLimitPercent:p
 LimitResponse Type:s Queuing:*Queuing
 Queuing Queues:i HandSize:i QueueLengthLimit:i
-ServiceCIDRSpec CIDRs:j
 ParentReference Group:s Resource:s Namespace:s Name:s
 ClaimOfDevices Devices:DeviceClaim
 DeviceClaim Requests:[DeviceRequest] Constraints:[DeviceConstraint] Config:[DeviceClaimConfig]

@@ -426,7 +426,7 @@ impl Strategy for ServiceCidrRules {
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let (spec, field) = (object.get("spec"), "spec.cidrs");
         let cidrs = spec.get("cidrs").items();
-        let text = || internal::named(spec, "ServiceCIDRSpec").to_json();
+        let text = || format!(r#"{{"CIDRs":{}}}"#, spec.get("cidrs").to_json());
         let six = cidrs.iter().filter(|c| c.str().contains(':')).count();
         match cidrs.len() {
             0 => return errors.required(field, "at least one CIDR required"),

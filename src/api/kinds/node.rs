@@ -21,9 +21,15 @@ impl Strategy for NodeRules {
             let capacity = object.at(&["status", "capacity"]).clone();
             object.set(&["status", "allocatable"], capacity);
         }
-        if object.at(&["spec", "podCIDRs"]).is_empty() && !object.at(&["spec", "podCIDR"]).is_empty() {
-            let cidr = object.at(&["spec", "podCIDR"]).clone();
-            object.set(&["spec", "podCIDRs"], crate::list![cidr]);
+        // The one range has the last word; it is the first of the list.
+        let (one, many) = (object.at(&["spec", "podCIDR"]), object.at(&["spec", "podCIDRs"]));
+        match many.items().first().cloned() {
+            Some(first) if one.is_empty() => object.set(&["spec", "podCIDR"], first),
+            first if !one.is_empty() && first.as_ref() != Some(one) => {
+                let one = one.clone();
+                object.set(&["spec", "podCIDRs"], crate::list![one]);
+            }
+            _ => {}
         }
     }
 

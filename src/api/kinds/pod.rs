@@ -409,11 +409,11 @@ pub(crate) fn validate_resize(new: &Value, old: &Object, errors: &mut FieldError
     let (spec, before) = (new.get("spec"), old.spec());
     if old.annotation("kubernetes.io/config.mirror").is_some() {
         *errors = FieldErrors::default();
-        return errors.forbidden("<nil>", "static pods cannot be resized");
+        return errors.forbidden("[]", "static pods cannot be resized");
     }
     if before.str_at(&["os", "name"]) == "windows" {
         *errors = FieldErrors::default();
-        return errors.forbidden("<nil>", "windows pods cannot be resized");
+        return errors.forbidden("[]", "windows pods cannot be resized");
     }
     let class = old.status().get("qosClass");
     if class.str() != pod_spec::qos_class(spec) {

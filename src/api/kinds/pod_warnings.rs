@@ -111,6 +111,13 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
     };
     let spec = holder.get("spec");
     let annotations = holder.at(&["metadata", "annotations"]);
+    // A pod's own are said before all else.
+    if field.is_none() {
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
+            let of = |c| apparmor(annotations, c, "metadata.annotations");
+            all.extend(spec.get(list).items().iter().filter_map(of));
+        }
+    }
     places(spec, &at("spec"), &mut all);
     for (key, why) in ANNOTATIONS {
         if annotations.has(key) {
@@ -168,18 +175,14 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
         if annotations.has(&key) && without(c) {
             all.push(format!("{}: {unused}", at(&format!("metadata.annotations[{key}]"))));
         }
+        if field.is_some() {
+            all.extend(apparmor(annotations, c, &at("metadata.annotations")));
+        }
         for name in ["memory", "ephemeral-storage"] {
             for list in ["limits", "requests"] {
                 let amount = c.at(&["resources", list, name]);
                 all.extend(fractional(amount, || format!("{here}.resources.{list}[{name}]")));
             }
-        }
-        let key = format!("container.apparmor.security.beta.kubernetes.io/{}", c.get("name").str());
-        if annotations.has(&key) && c.at(&["securityContext", "appArmorProfile"]).is_null() {
-            all.push(format!(
-                "{}: deprecated since v1.30; use the \"appArmorProfile\" field instead",
-                at(&format!("metadata.annotations[{key}]"))
-            ));
         }
         environment(c, here, &mut all);
     }
@@ -196,6 +199,14 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
     }
     neighbours(spec.get("affinity"), &at("spec.affinity"), &mut all);
     all
+}
+
+/// An annotation that a field has taken the place of.
+fn apparmor(annotations: &Value, container: &Value, at: &str) -> Option<String> {
+    let name = container.get("name").str();
+    let key = format!("container.apparmor.security.beta.kubernetes.io/{name}");
+    let old = annotations.has(&key) && container.at(&["securityContext", "appArmorProfile"]).is_null();
+    old.then(|| format!("{at}[{key}]: deprecated since v1.30; use the \"appArmorProfile\" field instead"))
 }
 
 /// Where the pod may go: labels with old names, and constraints that match nothing.

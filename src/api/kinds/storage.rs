@@ -157,6 +157,17 @@ impl Strategy for PersistentVolumeRules {
         Ok(())
     }
 
+    fn prepare_part(&self, _part: &str, new: &mut Value, old: &Object, cx: &Context) {
+        self.prepare_status(new, old);
+        // Whoever moves a volume to another phase need not say when.
+        let (status, had) = (new.get("status"), old.status());
+        let time = "lastPhaseTransitionTime";
+        let untold = status.get(time).is_null() || status.get(time) == had.get(time);
+        if status.get("phase") != had.get("phase") && untold {
+            new.set(&["status", time], cx.now);
+        }
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let spec = object.get("spec");
         check_modes(spec, "", "spec", errors);

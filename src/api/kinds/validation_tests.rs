@@ -2047,11 +2047,11 @@ fn addresses_and_ranges() {
         {spec: {cidrs: [10.100.0.1/16]}}
         => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs[0]: Invalid value: "10.100.0.1/16": must not have bits set beyond the prefix length
         {spec: {cidrs: [10.100.0.0/16, 10.101.0.0/16]}}
-        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: {"CIDRs":null}: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: {"CIDRs":["10.100.0.0/16","10.101.0.0/16"]}: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64
         {spec: {cidrs: [10.100.0.0/16, '2001:DB8::/64']}}
         => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs[1]: Invalid value: "2001:DB8::/64": must be in canonical form ("2001:db8::/64")
         {spec: {cidrs: [a, b, c]}}
-        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: {"CIDRs":null}: may only hold up to 2 values
+        => ServiceCIDR.networking.k8s.io "more" is invalid: spec.cidrs: Invalid value: {"CIDRs":["a","b","c"]}: may only hold up to 2 values
     "#]].assert_eq(&creations(
         range,
         &[
@@ -2085,8 +2085,8 @@ fn devices() {
         => ResourceClaim.resource.k8s.io "c" is invalid: spec.devices.requests[0]: Invalid value: null: exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set
         {spec: {devices: {requests: [{name: a, firstAvailable: [{name: x, deviceClassName: b, count: -1}, {name: x, deviceClassName: ''}]}]}}}
         => ResourceClaim.resource.k8s.io "c" is invalid: [spec.devices.requests[0].firstAvailable[0].count: Invalid value: -1: must be greater than zero, spec.devices.requests[0].firstAvailable[1].deviceClassName: Required value, spec.devices.requests[0].firstAvailable[1]: Duplicate value: "x"]
-        {spec: {devices: {constraints: [{}, {requests: [x, gpu/a], matchAttribute: vendor}], config: [{requests: [gpu, gpu]}, {opaque: {driver: '', parameters: 5}}]}}}
-        => ResourceClaim in version "v1" cannot be handled as a ResourceClaim: json: cannot unmarshal number into Go struct field OpaqueDeviceConfiguration.spec.devices.config.opaque.parameters of type map[string]interface {}
+        {spec: {devices: {constraints: [{}, {requests: [x, gpu/a], matchAttribute: vendor}], config: [{requests: [gpu, gpu]}, {opaque: {driver: ''}}]}}}
+        => ResourceClaim.resource.k8s.io "c" is invalid: [spec.devices.constraints[0]: Required value: exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set, spec.devices.constraints[1].requests[0]: Invalid value: "x": must be the name of a request in the claim or the name of a request and a subrequest separated by '/', spec.devices.constraints[1].requests[1]: Invalid value: "gpu/a": must be the name of a request in the claim or the name of a request and a subrequest separated by '/', spec.devices.constraints[1].matchAttribute: Invalid value: "vendor": a fully qualified name must be a domain and a name separated by a slash, spec.devices.config[0].requests[1]: Duplicate value: "gpu", spec.devices.config[0].opaque: Required value, spec.devices.config[1].opaque.driver: Required value, spec.devices.config[1].opaque.driver: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.devices.config[1].opaque.parameters: Required value]
     "#]].assert_eq(&creations(
         claim,
         &[
@@ -2096,7 +2096,7 @@ fn devices() {
             "{spec: {devices: {requests: [{name: a, exactly: {deviceClassName: b, allocationMode: Some, selectors: [{}], tolerations: [{operator: Is, effect: Stop}, {operator: Exists, value: x}]}}]}}}",
             "{spec: {devices: {requests: [{name: a, exactly: {deviceClassName: b}, firstAvailable: [{name: x, deviceClassName: b}]}]}}}",
             "{spec: {devices: {requests: [{name: a, firstAvailable: [{name: x, deviceClassName: b, count: -1}, {name: x, deviceClassName: ''}]}]}}}",
-            "{spec: {devices: {constraints: [{}, {requests: [x, gpu/a], matchAttribute: vendor}], config: [{requests: [gpu, gpu]}, {opaque: {driver: '', parameters: 5}}]}}}",
+            "{spec: {devices: {constraints: [{}, {requests: [x, gpu/a], matchAttribute: vendor}], config: [{requests: [gpu, gpu]}, {opaque: {driver: ''}}]}}}",
         ],
     ));
     expect![[r#"
@@ -2195,5 +2195,132 @@ fn metadata_of_updates() {
     "#]].assert_eq(&updates(
         POD,
         &["{metadata: {annotations: {kubernetes.io/config.mirror: x, controller.kubernetes.io/pod-deletion-cost: a}}}"],
+    ));
+}
+
+#[test]
+fn parts_and_warnings() {
+    let volume = "{apiVersion: v1, kind: PersistentVolume, metadata: {name: v}, spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], hostPath: {path: /a}}}";
+    let api = server();
+    let base = tree(volume);
+    let made = api.serve(Request::new(Method::Post, "/api/v1/persistentvolumes").body(Body::Value(base)));
+    assert_eq!(made.code, 201, "{}", answer(&made));
+    api.sim().run_for(std::time::Duration::from_secs(5));
+    let mut request = Request::new(Method::Patch, "/api/v1/persistentvolumes/v/status")
+        .body(Body::Value(tree("{status: {phase: Available}}")));
+    request.content_type = "application/merge-patch+json".into();
+    let moved = api.serve(request).value();
+    assert_ne!(
+        moved.at(&["status", "lastPhaseTransitionTime"]),
+        made.value().at(&["status", "lastPhaseTransitionTime"])
+    );
+    expect![[r#"
+        {metadata: {annotations: {container.apparmor.security.beta.kubernetes.io/c: runtime/default}}, spec: {nodeSelector: {beta.kubernetes.io/os: linux}}}
+        => ok
+           ! metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the "appArmorProfile" field instead
+           ! spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead
+        {spec: {affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a}], preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: a}}]}}}}
+        => ok
+           ! spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector: a null labelSelector results in matching no pod
+           ! spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm.labelSelector: a null labelSelector results in matching no pod
+        {spec: {containers: [{name: c, image: a, ports: [{containerPort: 99999999999}]}]}}
+        => Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number 99999999999 into Go struct field ContainerPort.spec.containers.ports.containerPort of type int32
+        {spec: {containers: [{name: c, image: a, livenessProbe: {httpGet: {port: 1.5}}}]}}
+        => Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number 1.5 into Go struct field HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32
+    "#]].assert_eq(&creations(
+        POD,
+        &[
+            "{metadata: {annotations: {container.apparmor.security.beta.kubernetes.io/c: runtime/default}}, spec: {nodeSelector: {beta.kubernetes.io/os: linux}}}",
+            "{spec: {affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a}], preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: a}}]}}}}",
+            "{spec: {containers: [{name: c, image: a, ports: [{containerPort: 99999999999}]}]}}",
+            "{spec: {containers: [{name: c, image: a, livenessProbe: {httpGet: {port: 1.5}}}]}}",
+        ],
+    ));
+    expect![[r#"
+        {data: {a: hello!}}
+        => Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 5
+        {data: {a: abc}}
+        => Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0
+        {data: {a: aGk=}}
+        => ok
+    "#]].assert_eq(&creations(
+        "{apiVersion: v1, kind: Secret, metadata: {name: s}}",
+        &["{data: {a: hello!}}", "{data: {a: abc}}", "{data: {a: aGk=}}"],
+    ));
+    expect![[r#"
+        {allowedTopologies: [{matchLabelExpressions: [{key: failure-domain.beta.kubernetes.io/zone, values: [a]}]}]}
+        => ok
+           ! allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17; use "topology.kubernetes.io/zone" instead
+    "#]].assert_eq(&creations(
+        "{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: s}, provisioner: a.b/c}",
+        &[
+            "{allowedTopologies: [{matchLabelExpressions: [{key: failure-domain.beta.kubernetes.io/zone, values: [a]}]}]}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {podCIDR: 10.2.0.0/24}}
+        => Node "one" is invalid: spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid
+    "#]].assert_eq(&updates(
+        "{apiVersion: v1, kind: Node, metadata: {name: one}, spec: {podCIDR: 10.1.0.0/24}}",
+        &["{spec: {podCIDR: 10.2.0.0/24}}"],
+    ));
+}
+
+#[test]
+fn services_and_jobs_once_more() {
+    expect![[r#"
+        {spec: {clusterIP: 10.96.1.1, allocateLoadBalancerNodePorts: true, loadBalancerClass: a/b, healthCheckNodePort: 30000}}
+        => Service "s" is invalid: [spec.clusterIPs: Forbidden: may not be set for ExternalName services, spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer', spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer', spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local']
+    "#]].assert_eq(&creations(
+        "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {type: ExternalName, externalName: a.b}}",
+        &[
+            "{spec: {clusterIP: 10.96.1.1, allocateLoadBalancerNodePorts: true, loadBalancerClass: a/b, healthCheckNodePort: 30000}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {externalTrafficPolicy: Local}}
+        => Service "s" is invalid: spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services
+        {spec: {loadBalancerClass: a/b}}
+        => Service "s" is invalid: spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'
+    "#]].assert_eq(&updates(
+        "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: [{port: 80}]}}",
+        &[
+            "{spec: {externalTrafficPolicy: Local}}",
+            "{spec: {loadBalancerClass: a/b}}",
+        ],
+    ));
+    let job = "{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}}";
+    expect![[r#"
+        {spec: {managedBy: foo, maxFailedIndexes: 2}}
+        => Job.batch "j" is invalid: [spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified, spec.managedBy: Invalid value: "foo": must be a domain-prefixed path (such as "acme.io/foo"), spec.maxFailedIndexes: Invalid value: 2: requires indexed completion mode]
+        {spec: {podFailurePolicy: {rules: [{action: FailIndex, onExitCodes: {operator: In, values: [0, 3, 2, 2]}}]}}}
+        => Job.batch "j" is invalid: [spec.podFailurePolicy.rules[0].action: Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set, spec.podFailurePolicy.rules[0].onExitCodes.values[0]: Invalid value: 0: must not be 0 for the In operator, spec.podFailurePolicy.rules[0].onExitCodes.values[3]: Duplicate value: 2, spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: [0,3,2,2]: must be ordered]
+        {spec: {podFailurePolicy: {rules: [{action: Ignore, onPodConditions: [{type: 'a b', status: Perhaps}], onExitCodes: {operator: in, containerName: x}}]}}}
+        => Job.batch "j" is invalid: [spec.podFailurePolicy.rules[0].onExitCodes.operator: Unsupported value: "in": supported values: "In", "NotIn", spec.podFailurePolicy.rules[0].onExitCodes.containerName: Invalid value: "x": must be one of the container or initContainer names in the pod template, spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: null: at least one value is required, spec.podFailurePolicy.rules[0].onPodConditions[0].type: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), spec.podFailurePolicy.rules[0].onPodConditions[0].status: Unsupported value: "Perhaps": supported values: "False", "True", "Unknown", spec.podFailurePolicy.rules[0]: Invalid value: specifying both OnExitCodes and OnPodConditions is not supported]
+        {spec: {completions: 3, completionMode: Indexed, successPolicy: {rules: [{}, {succeededIndexes: '1-2', succeededCount: 3}, {succeededIndexes: '2-1'}]}}}
+        => Job.batch "j" is invalid: [spec.successPolicy.rules[0]: Required value: at least one of succeededCount or succeededIndexes must be specified, spec.successPolicy.rules[1].succeededCount: Invalid value: 3: must be less than or equal to 2 (the number of indexes in the specified succeededIndexes field), spec.successPolicy.rules[2].succeededIndexes: Invalid value: "2-1": error parsing succeededIndexes: non-increasing order, previous: 2, current: 1]
+        {spec: {template: null}}
+        => Job.batch "j" is invalid: [spec.template.spec.containers: Required value, spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"]
+    "#]].assert_eq(&creations(
+        job,
+        &[
+            "{spec: {managedBy: foo, maxFailedIndexes: 2}}",
+            "{spec: {podFailurePolicy: {rules: [{action: FailIndex, onExitCodes: {operator: In, values: [0, 3, 2, 2]}}]}}}",
+            "{spec: {podFailurePolicy: {rules: [{action: Ignore, onPodConditions: [{type: 'a b', status: Perhaps}], onExitCodes: {operator: in, containerName: x}}]}}}",
+            "{spec: {completions: 3, completionMode: Indexed, successPolicy: {rules: [{}, {succeededIndexes: '1-2', succeededCount: 3}, {succeededIndexes: '2-1'}]}}}",
+            "{spec: {template: null}}",
+        ],
+    ));
+    expect![[r#"
+        {spec: {template: {spec: {nodeSelector: {a: b}}}}}
+        => ok
+        {spec: {completions: 4}}
+        => Job.batch "j" is invalid: spec.completions: Invalid value: 4: field is immutable
+    "#]].assert_eq(&updates(
+        job,
+        &[
+            "{spec: {template: {spec: {nodeSelector: {a: b}}}}}",
+            "{spec: {completions: 4}}",
+        ],
     ));
 }
