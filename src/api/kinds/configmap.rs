@@ -36,7 +36,7 @@ impl Strategy for ConfigMapRules {
             total += base64::decode(value.str()).map_or(0, |b| b.len());
         }
         if total > DATA_BYTES {
-            errors.too_long("", DATA_BYTES);
+            errors.too_long("[]", DATA_BYTES);
         }
     }
 

@@ -2243,7 +2243,8 @@ fn parts_and_warnings() {
         => Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0
         {data: {a: aGk=}}
         => ok
-    "#]].assert_eq(&creations(
+    "#]]
+    .assert_eq(&creations(
         "{apiVersion: v1, kind: Secret, metadata: {name: s}}",
         &["{data: {a: hello!}}", "{data: {a: abc}}", "{data: {a: aGk=}}"],
     ));
@@ -2260,7 +2261,8 @@ fn parts_and_warnings() {
     expect![[r#"
         {spec: {podCIDR: 10.2.0.0/24}}
         => Node "one" is invalid: spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid
-    "#]].assert_eq(&updates(
+    "#]]
+    .assert_eq(&updates(
         "{apiVersion: v1, kind: Node, metadata: {name: one}, spec: {podCIDR: 10.1.0.0/24}}",
         &["{spec: {podCIDR: 10.2.0.0/24}}"],
     ));
@@ -2316,7 +2318,8 @@ fn services_and_jobs_once_more() {
         => ok
         {spec: {completions: 4}}
         => Job.batch "j" is invalid: spec.completions: Invalid value: 4: field is immutable
-    "#]].assert_eq(&updates(
+    "#]]
+    .assert_eq(&updates(
         job,
         &[
             "{spec: {template: {spec: {nodeSelector: {a: b}}}}}",
