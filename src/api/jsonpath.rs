@@ -143,7 +143,7 @@ impl JsonPathPrinter {
         };
         printed.or_else(|e| {
             fail(format!(
-                "error executing jsonpath {}: Error executing template: {e}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n",
+                "error executing jsonpath {}: Error executing template: {e}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n\n",
                 gofmt::quote(&self.template),
                 self.template,
                 gofmt::go_syntax(object)
@@ -951,7 +951,7 @@ mod tests {
         let e = printer.print(&crate::obj! { "spec": crate::obj! {} }).unwrap_err();
         assert_eq!(
             e.to_string(),
-            "error executing jsonpath \"{.spec.nosuch}\": Error executing template: nosuch is not found. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{.spec.nosuch}\n\tobject given to jsonpath engine was:\n\t\tmap[string]interface {}{\"spec\":map[string]interface {}{}}\n\n"
+            "error executing jsonpath \"{.spec.nosuch}\": Error executing template: nosuch is not found. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{.spec.nosuch}\n\tobject given to jsonpath engine was:\n\t\tmap[string]interface {}{\"spec\":map[string]interface {}{}}\n\n\n"
         );
     }
 

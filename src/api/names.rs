@@ -167,7 +167,7 @@ pub fn label_key(key: &str) -> Result<(), Broken> {
         }
         _ => {
             return Err(Broken(vec![format!(
-                "a qualified name {QUALIFIED} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+                "a valid label key {QUALIFIED} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
             )]));
         }
     };

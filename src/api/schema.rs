@@ -3,11 +3,12 @@
 //! The table drives decoding, merging, `explain` and the OpenAPI documents. Types are parsed when
 //! they are first asked for.
 //!
-//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType`, its fields are
+//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType[⇥order]`, its fields are
 //! the indented lines `⇥name⇥expression[⇥mark…]` below it. Expressions: `s` string, `i` int32,
 //! `l` int64, `b` boolean, `n` number, `y` bytes, `[x]` list, `{x}` map, `@name` another type. Marks:
 //! `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=` patch merge key, `t=` list type,
-//! `k=` list map keys, `a=` map type.
+//! `k=` list map keys, `a=` map type. The order has a sign for each field, its place among those of Go's
+//! struct as `0` and what follows it in ASCII (made by `cargo xtask protobuf`); without it the names' own.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -124,6 +125,8 @@ pub struct Type {
     /// What the type is when it has no fields.
     pub special: Option<Expr>,
     pub map_type: Rc<str>,
+    /// The places of the fields in Go's struct, in which JSON of it has them; empty for the order of the names.
+    pub order: Rc<str>,
     /// Whether fields that are not listed are kept as they are
     /// (`x-kubernetes-preserve-unknown-fields`).
     pub open: bool,
@@ -132,6 +135,18 @@ pub struct Type {
 impl Type {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| &*f.name == name)
+    }
+
+    /// The place of a field in Go's struct, and the field; the last place for one that it has not.
+    pub fn place(&self, name: &str) -> (usize, Option<&Field>) {
+        match self.fields.iter().position(|f| &*f.name == name) {
+            Some(i) => {
+                let sign = self.order.as_bytes().get(i).copied();
+                let place = sign.map_or(i, |sign| usize::from(sign.saturating_sub(b'0')));
+                (place, self.fields.get(i))
+            }
+            None => (self.fields.len(), None),
+        }
     }
 
     /// The name that Go's errors print: `v1.Pod` for `core.v1.Pod`.
@@ -289,6 +304,7 @@ pub fn by_name(name: &str) -> Option<Rc<Type>> {
         fields: fields.lines().filter_map(parse_field).collect(),
         special: special(word(2)),
         map_type: word(3).into(),
+        order: word(4).into(),
         open: false,
     });
     index.parsed.borrow_mut().insert(name, t.clone());

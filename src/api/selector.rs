@@ -1,6 +1,7 @@
 //! Label and field selectors, in their text form and as `metav1.LabelSelector`.
 
 use crate::flat::Arrange;
+use crate::obj;
 use crate::value::Value;
 
 /// A requirement on one label.
@@ -94,11 +95,53 @@ impl Selector {
     /// # Errors
     /// The sentence of apimachinery's parser, as `unable to parse requirement: …` carries it.
     pub fn parse(text: &str) -> Result<Selector, String> {
-        Parser {
+        let requirements = Parser {
             tokens: lex(text),
             at: 0,
         }
-        .selector()
+        .requirements()?;
+        Ok(Selector {
+            requirements: requirements.into_iter().map(|(r, _)| r).collect(),
+            nothing: false,
+        })
+    }
+
+    /// Reads the text form as the `metav1.LabelSelector` that clients make of it: what is to be equal is in
+    /// `matchLabels`, all else in `matchExpressions`; either may be left out.
+    ///
+    /// # Errors
+    /// As [`Selector::parse`], and the operators that such selectors do not have.
+    pub fn label_selector(text: &str) -> Result<Value, String> {
+        let parsed = Parser {
+            tokens: lex(text),
+            at: 0,
+        }
+        .requirements()
+        .map_err(|why| format!("couldn't parse the selector string \"{text}\": {why}"))?;
+        let (mut selector, mut expressions) = (Value::map(), Vec::new());
+        for (r, operator) in parsed {
+            let op = match (r.op, operator) {
+                (Op::In, Token::Equals | Token::DoubleEquals) => {
+                    let value = r.values.first().map_or("", String::as_str);
+                    selector.set(&["matchLabels", &r.key], value);
+                    continue;
+                }
+                (_, Token::NotEquals) => return Err("\"!=\" is not a valid label selector operator".to_owned()),
+                (Op::GreaterThan, _) => return Err("\"gt\" isn't supported in label selectors".to_owned()),
+                (Op::LessThan, _) => return Err("\"lt\" isn't supported in label selectors".to_owned()),
+                (Op::In, _) => "In",
+                (Op::NotIn, _) => "NotIn",
+                (Op::Exists, _) => "Exists",
+                (Op::DoesNotExist, _) => "DoesNotExist",
+            };
+            let mut expression = obj! { "key": r.key, "operator": op };
+            let mut values = r.values;
+            values.arrange();
+            expression.set_or_remove(&["values"], values.into_iter().map(Value::from).collect::<Value>());
+            expressions.push(expression);
+        }
+        selector.set_or_remove(&["matchExpressions"], expressions);
+        Ok(selector)
     }
 }
 
@@ -224,16 +267,19 @@ impl Parser {
         token
     }
 
-    fn selector(mut self) -> Result<Selector, String> {
+    /// The requirements by their keys, each with the operator as it was typed.
+    fn requirements(mut self) -> Result<Vec<(Requirement, Token)>, String> {
         let mut requirements = Vec::new();
         if *self.peek() == Token::End {
-            return Ok(Selector::everything());
+            return Ok(requirements);
         }
         loop {
             match self.peek() {
                 Token::Word(_) | Token::Not => {
+                    let operator = self.tokens.get(self.at + 1).cloned().unwrap_or(Token::End);
                     let requirement = self.requirement();
-                    requirements.push(requirement.map_err(|why| format!("unable to parse requirement: {why}"))?);
+                    let requirement = requirement.map_err(|why| format!("unable to parse requirement: {why}"))?;
+                    requirements.push((requirement, operator));
                 }
                 Token::End => break,
                 other => {
@@ -256,11 +302,8 @@ impl Parser {
                 other => return Err(format!("found '{}', expected: ',' or 'end of string'", other.text())),
             }
         }
-        requirements.arrange_by(|a: &Requirement, b| a.key.cmp(&b.key));
-        Ok(Selector {
-            requirements,
-            nothing: false,
-        })
+        requirements.arrange_by(|(a, _): &(Requirement, Token), (b, _)| a.key.cmp(&b.key));
+        Ok(requirements)
     }
 
     fn requirement(&mut self) -> Result<Requirement, String> {

@@ -174,6 +174,15 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
              flag. If you did not mean to prune all resources, specify a label selector",
         ));
     }
+    if cmd.flags.bool("force") && cmd.dry_run()? == DryRun::Server {
+        return Err(Error::plain("--dry-run=server cannot be used with --force"));
+    }
+    if pruning && server {
+        return Err(Error::plain(
+            "--prune is in alpha and doesn't currently work on objects created by server-side apply",
+        ));
+    }
+    cmd.validation()?;
     let allowed = allowed(cmd)?;
     let mut report = Report::new(cmd, "configured")?;
     let mut select = Select::of(cmd);
@@ -208,12 +217,13 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             Err(e) => errors.push(e),
         }
     }
+    // A failure leaves nothing to print.
+    Error::all(errors)?;
     match done.as_slice() {
         [] => {}
         [one] => report.print(cmd, one)?,
-        _ => report.print(cmd, &super::print::object::list(done))?,
+        _ => report.print_list(cmd, done)?,
     }
-    Error::all(errors)?;
     if pruning {
         prune(cmd, allowed, cascade, &kept, &namespaces).await?;
     }

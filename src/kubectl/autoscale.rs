@@ -145,7 +145,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let found = builder::find(cmd, &select, false).await?;
     let mut errors = found.errors;
     let dry = cmd.dry_run()?;
-    let mut report = Report::new(cmd, if dry == DryRun::Client { "created" } else { "autoscaled" })?.typed(cmd);
+    let mut report = Report::new(cmd, if dry == DryRun::Client { "created" } else { "autoscaled" })?.typed();
     let mut count = 0;
     for info in &found.infos {
         let kind = &*info.resource.kind;

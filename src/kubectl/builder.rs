@@ -98,8 +98,29 @@ impl Info {
     /// # Errors
     /// The API server's failure.
     pub async fn fetch(&mut self, cmd: &Cmd) -> Result<(), Error> {
-        self.object = cmd.get(&self.resource, &self.namespace, &self.name).await?;
+        // What a file gives no name is taken as the file has it.
+        if self.name.is_empty() && !self.source.is_empty() {
+            return Ok(());
+        }
+        match cmd.get(&self.resource, &self.namespace, &self.name).await {
+            Ok(object) => self.object = object,
+            Err(e) => return Err(self.missing(cmd, e).await),
+        }
         Ok(())
+    }
+
+    /// What is not found may lack its namespace too, which is the better news.
+    pub async fn missing(&self, cmd: &Cmd, e: Error) -> Error {
+        if !e.is_not_found() || matches!(&*self.namespace, "" | "default") {
+            return e;
+        }
+        let Ok(namespaces) = cmd.client.resource("", "v1", "namespaces") else {
+            return e;
+        };
+        match cmd.get(&namespaces, "", &self.namespace).await {
+            Err(missing) if missing.is_not_found() => missing,
+            _ => e,
+        }
     }
 }
 
@@ -153,7 +174,9 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
             match files::info(cmd, doc, select) {
                 Ok(info) => {
                     if !select.labels.is_empty() {
-                        let selector = crate::api::Selector::parse(&select.labels).map_err(Error::plain)?;
+                        let selector = crate::api::Selector::parse(&select.labels).map_err(|e| {
+                            Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels))
+                        })?;
                         if !selector.matches(info.object.at(&["metadata", "labels"])) {
                             continue;
                         }
@@ -270,7 +293,7 @@ fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selectin
             ));
         }
         match arg.split_once('/') {
-            Some((t, n)) if !t.is_empty() && !n.is_empty() => pairs.push((t, n)),
+            Some((t, n)) if !t.is_empty() && !n.is_empty() && !t.contains(',') => pairs.push((t, n)),
             _ => {
                 return Err(Error::plain(
                     "arguments in resource/name form must have a single resource and name",
@@ -287,8 +310,12 @@ fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selectin
         single: pairs.len() == 1,
         ..Targets::default()
     };
+    let mut first: Option<Rc<Resource>> = None;
     for (word, name) in pairs {
         let resource = mapper::resource(cmd, word)?;
+        if select.single_type && *first.get_or_insert_with(|| resource.clone()) != resource {
+            return Err(Error::plain("you may only specify a single resource type"));
+        }
         if select.all_namespaces && resource.namespaced {
             return Err(Error::plain(
                 "a resource cannot be retrieved by name across all namespaces",
@@ -335,7 +362,7 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
                     continue;
                 }
                 if select.typed {
-                    known_kind(&info.resource)?;
+                    known_kind(cmd, &info.resource)?;
                 }
                 found.infos.push(info);
             }
@@ -349,14 +376,19 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
 ///
 /// # Errors
 /// `no kind "Gadget" is registered for version "shop.acme.io/v1" in scheme …`
-pub fn known_kind(resource: &Resource) -> Result<(), Error> {
+pub fn known_kind(cmd: &Cmd, resource: &Resource) -> Result<(), Error> {
     let own =
         resource.custom.is_none() && !matches!(&*resource.group, "apiextensions.k8s.io" | "apiregistration.k8s.io");
     if own {
         return Ok(());
     }
+    // Forwarding ports has a scheme of its own.
+    let scheme = match cmd.verb.name {
+        "port-forward" => "k8s.io/client-go/kubernetes/scheme/register.go:82",
+        _ => "k8s.io/kubectl/pkg/scheme/scheme.go:28",
+    };
     Err(Error::plain(format!(
-        "no kind {:?} is registered for version {:?} in scheme \"k8s.io/kubectl/pkg/scheme/scheme.go:28\"",
+        "no kind {:?} is registered for version {:?} in scheme {scheme:?}",
         &*resource.kind,
         resource.api_version()
     )))

@@ -64,7 +64,7 @@ async fn decide(cmd: &Cmd, wanted: &'static str, opposite: &str) -> Result<(), E
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;
     let operation = wanted.to_lowercase();
-    let mut report = Report::new(cmd, &operation)?;
+    let mut report = Report::new(cmd, &operation)?.typed();
     let word = if wanted == "Denied" { "deny" } else { "approve" };
     let count = found.infos.len();
     for info in found.infos {

@@ -7,7 +7,7 @@ use futures::future::LocalBoxFuture;
 
 use super::discovery::Discovery;
 use super::error::Error;
-use super::flags::{Flag, Values};
+use super::flags::{Flag, Values, parse_bool};
 use super::kubeconfig::Kubeconfig;
 use crate::api::client::item;
 use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response};
@@ -139,30 +139,50 @@ impl Cmd {
     /// # Errors
     /// When its value is none of those allowed.
     pub fn dry_run(&self) -> Result<DryRun, Error> {
-        match self.flags.str("dry-run") {
-            "" | "none" | "false" => Ok(DryRun::None),
-            "client" => Ok(DryRun::Client),
-            "server" => Ok(DryRun::Server),
-            "unchanged" => {
-                let now = self.sim().now().to_string();
-                let part = |from, to| now.get(from..to).unwrap_or_default();
-                let said = format!(
-                    "W{}{} {}.000000       1 helpers.go:719] --dry-run is deprecated and can be replaced with --dry-run=client.",
-                    part(5, 7),
-                    part(8, 10),
-                    part(11, 19)
-                );
-                // Verbs read the flag in several places; the sentence comes once.
-                if !self.noted.replace(true) {
-                    self.err(said);
-                }
-                Ok(DryRun::Client)
-            }
-            "true" => Ok(DryRun::Client),
-            other => Err(Error::plain(format!(
-                "Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."
-            ))),
+        if !self.flags.knows("dry-run") {
+            return Ok(DryRun::None);
         }
+        let given = self.flags.str("dry-run");
+        let (line, said, instead) = match given {
+            "none" => return Ok(DryRun::None),
+            "client" => return Ok(DryRun::Client),
+            "server" => return Ok(DryRun::Server),
+            "unchanged" => (719, "--dry-run is deprecated".to_owned(), DryRun::Client),
+            _ => {
+                let Some(yes) = parse_bool(given) else {
+                    return Err(Error::plain(format!(
+                        "Invalid dry-run value ({given}). Must be \"none\", \"server\", or \"client\"."
+                    )));
+                };
+                let said = format!("--dry-run={given} is deprecated (boolean value)");
+                match yes {
+                    true => (733, said, DryRun::Client),
+                    false => (736, said, DryRun::None),
+                }
+            }
+        };
+        // Verbs read the flag in several places; the sentence comes once.
+        if !self.noted.replace(true) {
+            let word = if instead == DryRun::Client { "client" } else { "none" };
+            self.log(
+                'W',
+                &format!("helpers.go:{line}"),
+                &format!("{said} and can be replaced with --dry-run={word}."),
+            );
+        }
+        Ok(instead)
+    }
+
+    /// A line of the log that kubectl itself keeps, as klog writes it to stderr: `W1126 16:15:36.000000 …`.
+    pub fn log(&self, level: char, place: &str, text: &str) {
+        let now = self.sim().now().to_string();
+        let part = |from, to| now.get(from..to).unwrap_or_default();
+        self.err(format!(
+            "{level}{}{} {}.000000       1 {place}] {text}",
+            part(5, 7),
+            part(8, 10),
+            part(11, 19)
+        ));
     }
 
     /// Reads `--validate` as the API's `fieldValidation`.
@@ -171,12 +191,16 @@ impl Cmd {
     /// When its value is none of those allowed.
     pub fn validation(&self) -> Result<&'static str, Error> {
         match self.flags.str("validate") {
-            "true" | "strict" | "" => Ok("Strict"),
+            "strict" => Ok("Strict"),
             "warn" => Ok("Warn"),
-            "false" | "ignore" => Ok("Ignore"),
-            other => Err(Error::plain(format!(
-                "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
-            ))),
+            "ignore" => Ok("Ignore"),
+            other => match parse_bool(other) {
+                Some(true) => Ok("Strict"),
+                Some(false) => Ok("Ignore"),
+                None => Err(Error::plain(format!(
+                    "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
+                ))),
+            },
         }
     }
 
@@ -231,7 +255,7 @@ impl Cmd {
     /// # Errors
     /// The API server's failure.
     pub async fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Error> {
-        let path = item(resource, scope(resource, namespace), name);
+        let path = item_path(resource, namespace, name)?;
         self.ask("get", resource, name, Request::get(path)).await
     }
 
@@ -275,7 +299,7 @@ impl Cmd {
         object: &Value,
         write: &Write,
     ) -> Result<Value, Error> {
-        let path = sub(item(resource, scope(resource, namespace), name), subresource);
+        let path = sub(item_path(resource, namespace, name)?, subresource);
         let request = Request::new(Method::Put, path).body(Body::Value(object.clone()));
         self.ask("put", resource, name, write.on(request)).await
     }
@@ -295,7 +319,7 @@ impl Cmd {
         patch: &Value,
         write: &Write,
     ) -> Result<Value, Error> {
-        let path = sub(item(resource, scope(resource, namespace), name), subresource);
+        let path = sub(item_path(resource, namespace, name)?, subresource);
         let mut request = Request::new(Method::Patch, path).body(Body::Value(patch.clone()));
         request.content_type = kind.media_type().into();
         self.ask("patch", resource, name, write.on(request)).await
@@ -312,7 +336,7 @@ impl Cmd {
         name: &str,
         options: &Value,
     ) -> Result<Value, Error> {
-        let path = item(resource, scope(resource, namespace), name);
+        let path = item_path(resource, namespace, name)?;
         let request = Request::new(Method::Delete, path).body(Body::Value(options.clone()));
         self.ask("delete", resource, name, request).await
     }
@@ -375,6 +399,17 @@ fn sub(path: String, subresource: &str) -> String {
     } else {
         format!("{path}/{subresource}")
     }
+}
+
+/// The path of one object.
+///
+/// # Errors
+/// Without a name, which would be the path of all of them.
+pub fn item_path(resource: &Resource, namespace: &str, name: &str) -> Result<String, Error> {
+    if name.is_empty() {
+        return Err(Error::plain("resource name may not be empty"));
+    }
+    Ok(item(resource, scope(resource, namespace), name))
 }
 
 /// The namespace, or nothing for a resource that has none.

@@ -925,7 +925,7 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
     }
-    let printer = output::printer(cmd, output::FORMATS)?;
+    let printer = output::printer(cmd, output::FORMATS)?.map(output::Printer::typed);
     if !cmd.flags.bool("merge") && cmd.flags.str("kubeconfig").is_empty() {
         return Err(Error::plain("if merge==false a precise file must be specified"));
     }

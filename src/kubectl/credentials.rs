@@ -88,6 +88,11 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
             .to_owned();
     }
     let user_name = given("username", "username");
+    if !token.is_empty() && !user_name.is_empty() {
+        return Err(Error::plain(format!(
+            "more than one authentication method found for {named}; found [token basicAuth], only one is allowed"
+        )));
+    }
     let found = if !certificate.is_empty() {
         client.api().authenticate_certificate(&certificate)
     } else if !token.is_empty() {
@@ -101,11 +106,11 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
         Some(user) => client.acting_as(user),
         None => client.with_unknown_credentials(),
     };
-    impersonate(client, flags)
+    impersonate(client, flags, named)
 }
 
 /// The client of `--as`.
-fn impersonate(client: Client, flags: &Values) -> Result<Client, Error> {
+fn impersonate(client: Client, flags: &Values, named: &str) -> Result<Client, Error> {
     let mut extra: Vec<(String, Vec<String>)> = Vec::new();
     for pair in flags.all("as-user-extra") {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -124,9 +129,9 @@ fn impersonate(client: Client, flags: &Values) -> Result<Client, Error> {
         return Ok(client);
     }
     if wanted.user.is_empty() {
-        return Err(Error::plain(
-            "requesting uid, groups or user-extra for  without impersonating a user",
-        ));
+        return Err(Error::plain(format!(
+            "requesting uid, groups or user-extra for {named} without impersonating a user"
+        )));
     }
     Ok(client.impersonating(wanted))
 }

@@ -123,11 +123,8 @@ impl Deletion {
         let force = cmd.flags.bool("force");
         let now = cmd.flags.bool("now");
         let selecting = !cmd.flags.all("selector").is_empty();
-        if cmd.flags.bool("all") && selecting {
+        if cmd.flags.bool("all") && (selecting || cmd.flags.has("field-selector")) {
             return Err(Error::plain("setting 'all' parameter but found a non empty selector. "));
-        }
-        if cmd.flags.bool("all") && cmd.flags.has("field-selector") {
-            return Err(Error::plain("cannot set --all and --field-selector at the same time"));
         }
         if now {
             if cmd.flags.has("grace-period") && grace != -1 {
@@ -205,7 +202,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     errors.extend(targets.errors);
-    if cmd.flags.bool("interactive") && deletion.dry_run == DryRun::None && !infos.is_empty() {
+    if cmd.flags.bool("interactive") && !infos.is_empty() {
         cmd.say(format!(
             "You are about to delete the following {} resource(s):",
             infos.len()
@@ -239,16 +236,6 @@ pub async fn delete(cmd: &Cmd, infos: Vec<Info>, mut errors: Vec<Error>, deletio
     }
     for info in infos {
         if deletion.dry_run == DryRun::Client {
-            // A dry run looks whether the object is there.
-            let exists = cmd.get(&info.resource, &info.namespace, &info.name).await;
-            match exists {
-                Err(e) if e.is_not_found() && deletion.ignore_not_found => continue,
-                Err(e) => {
-                    errors.push(e);
-                    continue;
-                }
-                Ok(_) => {}
-            }
             found += 1;
             say(cmd, &info, deletion);
             continue;

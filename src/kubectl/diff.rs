@@ -151,7 +151,6 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         resource,
         namespace,
         name,
-        source,
         ..
     } = info;
     let live = match cmd.get(resource, namespace, name).await {
@@ -173,8 +172,7 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         cmd.send(write.on(request)).await?.value()
     } else if live.is_null() {
         cmd.create(resource, scope(resource, namespace), &info.object, &write)
-            .await
-            .map_err(|e| e.when(&format!("error when creating {source:?}")))?
+            .await?
     } else {
         let mut modified = info.object.clone();
         let last = live.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]).to_owned();

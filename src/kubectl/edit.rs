@@ -106,7 +106,19 @@ fn show(cmd: &Cmd, object: &Value) -> String {
     }
 }
 
+/// The objects are edited in one of these formats only.
+fn check_format(cmd: &Cmd) -> Result<(), Error> {
+    let given = cmd.flags.str("output");
+    match given.to_lowercase().as_str() {
+        "" | "json" | "kyaml" | "yaml" => Ok(()),
+        _ => Err(Error::plain(format!(
+            "unable to match a printer suitable for the output format {given:?}, allowed formats are: json,kyaml,yaml"
+        ))),
+    }
+}
+
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    check_format(cmd)?;
     let mut select = Select::of(cmd).bare_type();
     select.labels.clear();
     if cmd.flags.has("subresource") && builder::is_bulk(cmd) {
@@ -312,6 +324,7 @@ async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<Outcome, E
 /// # Errors
 /// The API server's failure, or an edit that is no object.
 pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
+    check_format(cmd)?;
     let found = builder::find(cmd, &Select::of(cmd), true).await?;
     Error::all(found.errors)?;
     let mut report = Report::new(cmd, "edited")?;

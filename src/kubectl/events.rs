@@ -57,7 +57,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     {
         return Err(Error::plain("valid --types are Normal or Warning"));
     }
-    let mut printer = output::printer(cmd, output::FORMATS)?;
+    let mut printer = output::printer(cmd, output::FORMATS)?.map(output::Printer::typed);
     let wanted = match cmd.flags.str("for") {
         "" => None,
         text => {

@@ -42,10 +42,14 @@ pub static EXEC: Verb = Verb {
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let before = cmd.dash.unwrap_or(cmd.args.len());
     let from_file = cmd.flags.has("filename");
-    if (cmd.args.is_empty() || before == 0) && !from_file {
+    if (cmd.arg(0).is_empty() || before == 0) && !from_file {
         return Err(Error::plain("pod, type/name or --filename must be specified"));
     }
-    if (cmd.dash.is_none() && cmd.args.len() > 1) || before > 1 {
+    if super::flags::is_zero_or_less(cmd, "pod-running-timeout") {
+        return Err(Error::usage("--pod-running-timeout must be higher than zero"));
+    }
+    // What else stands before the dash is passed over.
+    if cmd.dash.is_none() && cmd.args.len() > 1 {
         return Err(Error::usage(
             "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead",
         ));
@@ -53,6 +57,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let command = cmd.args.get(before..).unwrap_or_default();
     if command.is_empty() {
         return Err(Error::plain("you must specify at least one command for the container"));
+    }
+    if from_file && before > 0 {
+        return Err(Error::plain(
+            "resource/name arguments cannot be provided when a path is specified",
+        ));
     }
     let pod = if from_file {
         let select = super::builder::Select {

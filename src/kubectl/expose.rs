@@ -124,7 +124,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     };
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;
-    let mut report = Report::new(cmd, "exposed")?.typed(cmd);
+    let mut report = Report::new(cmd, "exposed")?.typed();
     // kubectl keeps the first selector for all objects of a run.
     let mut kept = None;
     for info in &found.infos {
@@ -192,6 +192,10 @@ async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report, kept: &mut Op
         "status": obj! { "loadBalancer": obj! {} },
     };
     service.set_or_remove(&["metadata", "labels"], labels);
+    let affinity = cmd.flags.str("session-affinity");
+    if !matches!(affinity, "" | "None" | "ClientIP") {
+        return Err(Error::plain(format!("unknown session affinity: {affinity}")));
+    }
     for (flag, field) in [
         ("type", "type"),
         ("load-balancer-ip", "loadBalancerIP"),

@@ -4,8 +4,11 @@ use super::builder::{Info, Select};
 use super::command::Cmd;
 use super::error::Error;
 use super::mapper;
+use crate::api::decode::decode;
+use crate::api::schema;
 use crate::flat::Arrange;
 use crate::limits;
+use crate::obj;
 use crate::value::{Value, gojson, yaml};
 
 /// One object of a file.
@@ -194,10 +197,18 @@ pub fn documents(source: &str, text: &str, docs: &mut Docs) {
         }
         let is_list = value.get("kind").str().ends_with("List") && value.get("items").as_list().is_some();
         if is_list {
+            let (api_version, kind) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
+            let of = kind.strip_suffix("List").unwrap_or_default();
             for item in value.get("items").items() {
+                let mut item = item.clone();
+                // The items of a ConfigMapList need not say what they are.
+                if !of.is_empty() && item.str_at(&["kind"]).is_empty() && item.str_at(&["apiVersion"]).is_empty() {
+                    item.set(&["kind"], of);
+                    item.set(&["apiVersion"], api_version);
+                }
                 docs.list.push(Doc {
                     source: source.to_owned(),
-                    value: item.clone(),
+                    value: item,
                 });
             }
         } else {
@@ -256,6 +267,12 @@ pub fn info(cmd: &Cmd, doc: Doc, select: &Select) -> Result<Info, Error> {
             ),
             _ => format!("unable to decode {source:?}: Object 'Kind' is missing in '{json}'"),
         }));
+    }
+    // The metadata is read as what it is, whatever the kind.
+    if let Some(ty) = schema::by_kind("v1", "ConfigMap").filter(|_| object.has("metadata"))
+        && let Err(e) = decode(&obj! { "metadata": object.get("metadata") }, &ty)
+    {
+        return Err(Error::plain(format!("unable to decode {source:?}: {e}")));
     }
     let name = object.str_at(&["metadata", "name"]).to_owned();
     let mut namespace = object.str_at(&["metadata", "namespace"]).to_owned();

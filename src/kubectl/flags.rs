@@ -366,6 +366,11 @@ pub fn parse_duration(text: &str) -> Result<(Duration, bool), String> {
     Ok((Duration::from_secs_f64(seconds), negative))
 }
 
+/// Whether a duration that must be above zero was given as something else.
+pub fn is_zero_or_less(cmd: &super::command::Cmd, flag: &str) -> bool {
+    cmd.flags.has(flag) && (cmd.flags.negative(flag) || cmd.flags.duration(flag).is_zero())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

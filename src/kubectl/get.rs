@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::builder::{self, Info, Select, Target, Targets};
-use super::command::{Cmd, VERB, Verb, scope};
+use super::command::{Cmd, VERB, Verb, item_path};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{ALL_NAMESPACES, CHUNK, FIELD_SELECTOR, FILES, NO_HEADERS, SELECTOR, SUBRESOURCE};
@@ -12,8 +12,7 @@ use super::output::{self, PRINT, Printer};
 use super::print::TabWriter;
 use super::print::sort;
 use super::raw;
-use crate::api::client::item;
-use crate::api::{Method, Object, Payload, Request, Resource, WatchEvent, table};
+use crate::api::{Method, Object, Payload, Request, Resource, Response, WatchEvent, table};
 use crate::obj;
 use crate::value::{Value, gofmt};
 
@@ -144,37 +143,36 @@ async fn get_raw(cmd: &Cmd, raw: &str) -> Result<(), Error> {
             "--raw may not be specified with other flags that filter the server request or alter the output",
         ));
     }
+    if !raw.starts_with('/') && !raw.contains("://") {
+        return Err(Error::plain(format!(
+            "--raw must be a valid URL path: parse {raw:?}: invalid URI for request"
+        )));
+    }
     raw::send(cmd, raw::request(Method::Get, raw)).await
 }
 
 /// The request of one object, or of its subresource.
-fn item_request(cmd: &Cmd, info: &Info) -> Request {
-    let mut path = item(&info.resource, scope(&info.resource, &info.namespace), &info.name);
+fn item_request(cmd: &Cmd, info: &Info) -> Result<Request, Error> {
+    let mut path = item_path(&info.resource, &info.namespace, &info.name)?;
     let subresource = cmd.flags.str("subresource");
     if !subresource.is_empty() {
         path = format!("{path}/{subresource}");
     }
-    Request::get(path)
+    Ok(Request::get(path))
+}
+
+/// The answer to the request of one object.
+async fn send_one(cmd: &Cmd, info: &Info) -> Result<Response, Error> {
+    match cmd.send(item_request(cmd, info)?).await {
+        Err(e) => Err(info.missing(cmd, e).await),
+        ok => ok,
+    }
 }
 
 fn list_request(select: &Select, resource: &Resource, namespace: &str) -> Request {
     Request::get(resource.path(namespace))
         .with("labelSelector", select.labels.as_str())
         .with("fieldSelector", select.fields.as_str())
-}
-
-/// What is not found may lack its namespace too, which is the better news.
-async fn explain_missing(cmd: &Cmd, info: &Info, e: Error) -> Error {
-    if !e.is_not_found() || info.namespace.is_empty() || !cmd.flags.str("subresource").is_empty() {
-        return e;
-    }
-    let Ok(namespaces) = cmd.client.resource("", "v1", "namespaces") else {
-        return e;
-    };
-    match cmd.get(&namespaces, "", &info.namespace).await {
-        Err(missing) if missing.is_not_found() => missing,
-        _ => e,
-    }
 }
 
 fn ignore_missing(cmd: &Cmd, errors: &mut Vec<Error>) {
@@ -194,9 +192,9 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Prin
                 Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
                 Err(e) => errors.push(builder::selector_error(e, &resource, select)),
             },
-            Target::Item(info) => match cmd.send(item_request(cmd, &info)).await {
+            Target::Item(info) => match send_one(cmd, &info).await {
                 Ok(r) => objects.push(r.value()),
-                Err(e) => errors.push(explain_missing(cmd, &info, e).await),
+                Err(e) => errors.push(e),
             },
         }
     }
@@ -211,7 +209,11 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Prin
     if !sort_by.is_empty() {
         match sort::order(&objects, sort_by) {
             Ok(order) => objects = order.into_iter().filter_map(|i| objects.get(i).cloned()).collect(),
-            Err(e) => errors.push(Error::plain(e.0)),
+            Err(e) => {
+                unsortable(cmd, &e.0, "sorter.go:329")?;
+                errors.push(Error::plain(e.0));
+                return Error::all(errors);
+            }
         }
     }
     let printed = match objects.as_slice() {
@@ -373,6 +375,7 @@ async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
 }
 
 /// What a request answered, to be printed: a table of this resource.
+#[derive(Clone)]
 struct Answer {
     resource: Rc<Resource>,
     table: Value,
@@ -390,12 +393,22 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                 (resource, result)
             }
             Target::Item(info) => {
-                let result = match fetch_table(cmd, item_request(cmd, &info)).await {
-                    Err(e) => {
-                        let e = e.asked("get", &info.resource, &info.name);
-                        Err(explain_missing(cmd, &info, e).await)
+                // The labels of a table are looked at, which has none, in place of its objects' ones.
+                if !info.source.is_empty() && !select.labels.is_empty() {
+                    let selector = crate::api::Selector::parse(&select.labels).map_err(Error::plain)?;
+                    if !selector.matches(&Value::Null) {
+                        continue;
                     }
-                    ok => ok,
+                }
+                let result = match item_request(cmd, &info) {
+                    Err(e) => Err(e),
+                    Ok(request) => match fetch_table(cmd, request).await {
+                        Err(e) => {
+                            let e = e.asked("get", &info.resource, &info.name);
+                            Err(info.missing(cmd, e).await)
+                        }
+                        ok => ok,
+                    },
                 };
                 (info.resource, result)
             }
@@ -407,6 +420,13 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
         }
     }
     ignore_missing(cmd, &mut errors);
+    // Several tables are put in order as if they were the objects, which seldom have the field.
+    let sort_by = cmd.flags.str("sort-by");
+    if !sort_by.is_empty() && answers.len() > 1 {
+        let objects: Vec<Value> = answers.iter().map(|a| a.table.clone()).collect();
+        let order = sort::order(&objects, sort_by).map_err(|e| Error::plain(e.0))?;
+        answers = order.into_iter().filter_map(|i| answers.get(i).cloned()).collect();
+    }
     let mut layout = Layout::of(cmd);
     layout.kind |= answers
         .iter()
@@ -416,11 +436,20 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     let mut printed = false;
     for answer in &answers {
         let mut rows: Vec<Value> = answer.table.get("rows").items().to_vec();
-        let sort_by = cmd.flags.str("sort-by");
         if !sort_by.is_empty() {
             let objects: Vec<Value> = rows.iter().map(|r| r.get("object").clone()).collect();
             // A field that no object has leaves nothing to print.
-            let order = sort::order(&objects, sort_by).unwrap_or_default();
+            let order = match sort::order(&objects, sort_by) {
+                Ok(order) => order,
+                Err(e) => {
+                    unsortable(
+                        cmd,
+                        &e.0.replace("*unstructured.Unstructured", "[][][]reflect.Value"),
+                        "sorter.go:375",
+                    )?;
+                    Vec::new()
+                }
+            };
             rows = order.into_iter().filter_map(|i| rows.get(i).cloned()).collect();
         }
         if rows.is_empty() {
@@ -447,7 +476,20 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     if !printed && errors.is_empty() && !cmd.flags.bool("ignore-not-found") {
         nothing(cmd, select, namespaced);
     }
-    Error::all(errors)
+    // Even a single failure of files is one of a list here, which is printed as it is.
+    match cmd.flags.has("filename") && !errors.is_empty() {
+        true => Err(Error::Many(errors)),
+        false => Error::all(errors),
+    }
+}
+
+/// Ends the run when values were found that have no order, as kubectl does where it is: with a line of its log.
+fn unsortable(cmd: &Cmd, said: &str, place: &str) -> Result<(), Error> {
+    if !said.contains("is an unsortable type") {
+        return Ok(());
+    }
+    cmd.log('F', place, said);
+    Err(Error::Exit(1))
 }
 
 fn nothing(cmd: &Cmd, select: &Select, namespaced: bool) {
@@ -461,6 +503,18 @@ fn nothing(cmd: &Cmd, select: &Select, namespaced: bool) {
 /// `-w` and `--watch-only`.
 async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option<Printer>) -> Result<(), Error> {
     Error::all(targets.errors)?;
+    // What is not there is told before there are too many.
+    if targets.list.len() > 1 {
+        let mut errors = Vec::new();
+        for target in &targets.list {
+            if let Target::Item(info) = target
+                && let Err(e) = send_one(cmd, info).await
+            {
+                errors.push(e);
+            }
+        }
+        Error::all(errors)?;
+    }
     let mut list = targets.list.into_iter();
     let (Some(target), None) = (list.next(), list.next()) else {
         return Err(Error::plain(
@@ -477,10 +531,7 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option
             (resource, namespace, first, String::new())
         }
         Target::Item(info) => {
-            let first = match cmd.send(item_request(cmd, &info)).await {
-                Ok(first) => first,
-                Err(e) => return Err(explain_missing(cmd, &info, e).await),
-            };
+            let first = send_one(cmd, &info).await?;
             (info.resource, info.namespace, first, info.name)
         }
     };

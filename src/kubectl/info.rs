@@ -6,7 +6,7 @@ use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Kind, flag};
 use super::options::NO_HEADERS;
-use super::print::{TabWriter, object};
+use super::print::TabWriter;
 use crate::api::{Request, Resource};
 use crate::flat::Arrange;
 use crate::obj;
@@ -232,9 +232,12 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
             .collect();
         let v = obj! { "apiVersion": "v1", "groupVersion": "", "kind": "APIResourceList", "resources": resources };
         match output {
-            "json" => cmd.out(object::json(&v)),
+            "json" => cmd.say(super::typed::indented(&v, "    ")),
             "yaml" => cmd.out(yaml::to_yaml(&v)),
-            _ => cmd.out(format!("---\n{}\n", super::output::kyaml(&v, 0))),
+            _ => cmd.out(format!(
+                "---\n{}\n",
+                super::output::kyaml(&v, 0, &super::typed::Shape::of(&v))
+            )),
         }
         return Ok(());
     }

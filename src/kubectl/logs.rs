@@ -175,6 +175,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let prefix = cmd.flags.bool("prefix") || cmd.flags.bool("all-pods");
     let pods = if selector.is_empty() {
+        if cmd.arg(0).is_empty() {
+            return Err(Error::plain(super::builder::MISSING));
+        }
         let info = podpick::object(cmd, cmd.args.get(..1).unwrap_or_default())
             .await
             .map_err(|e| missing(cmd, e))?;
@@ -207,7 +210,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         }
     } else {
         let resource = cmd.client.resource("", "v1", "pods")?;
-        let list = cmd.list(&resource, &cmd.namespace(), &selector, "").await?;
+        let select = super::builder::Select {
+            labels: selector.clone(),
+            ..super::builder::Select::default()
+        };
+        let list = cmd.list(&resource, &cmd.namespace(), &selector, "").await;
+        let list = list.map_err(|e| super::builder::selector_error(e, &resource, &select))?;
         if list.get("items").is_empty() {
             cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
             return Ok(());

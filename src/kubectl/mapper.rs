@@ -47,7 +47,9 @@ pub fn find(all: &[Rc<Resource>], word: &str) -> Option<Rc<Resource>> {
     }
     let usable = |r: &&Rc<Resource>| !r.name.contains('/');
     let named = |r: &Rc<Resource>| &*r.name == name || &*r.singular == name;
-    let short = |r: &Rc<Resource>| r.short_names.iter().any(|s| &**s == name);
+    // Short names are looked up as they are typed; all others are lowered.
+    let typed = word.split('.').next().unwrap_or(word);
+    let short = |r: &Rc<Resource>| r.short_names.iter().any(|s| &**s == typed);
     let group = |r: &Rc<Resource>, g: &str| g.is_empty() || &*r.group == g;
     if let Some((version, g)) = rest.split_once('.') {
         let exact = |r: &Rc<Resource>| &*r.version == version && &*r.group == g;
@@ -135,6 +137,8 @@ mod tests {
         for (word, want) in [
             ("po", "pods"),
             ("Pod", "pods"),
+            ("PODS", "pods"),
+            ("PO", ""),
             ("deploy", "deployments.apps"),
             ("deployments.apps", "deployments.apps"),
             ("deployments.v1.apps", "deployments.apps"),

@@ -134,14 +134,23 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
     let select = Select {
         args,
         labels: cmd.flags.str("selector").to_owned(),
+        single_type: true,
+        typed: true,
         ..Select::default()
     };
     let found = builder::find(cmd, &select, true).await?;
     // The first failure ends it.
-    match found.errors.into_iter().next() {
-        Some(first) => Err(first),
-        None => Ok(found.infos),
+    if let Some(first) = found.errors.into_iter().next() {
+        return Err(first);
     }
+    for info in &found.infos {
+        let r = &info.resource;
+        if &*r.kind != "Node" {
+            let what = format!("{}, Resource={}", r.group_version(), r.name);
+            return Err(Error::plain(format!("expected resource of type node, got {what:?}")));
+        }
+    }
+    Ok(found.infos)
 }
 
 /// Marks a node, and says so.
@@ -448,31 +457,34 @@ fn change(spec: &str) -> Result<Change, Error> {
         Some(b) => (b, true),
         None => (spec, false),
     };
+    let wrong = |why: &str| Error::usage(format!("invalid taint spec: {bare}{why}"));
     let (left, effect) = match bare.split_once(':') {
-        Some((l, e)) if !e.contains(':') => (l, e),
-        Some(_) => return Err(Error::usage(format!("invalid taint spec: {spec}"))),
-        None => (bare, ""),
+        Some((l, e)) if !e.contains(':') => (l, Some(e)),
+        Some(_) => return Err(wrong("")),
+        None => (bare, None),
     };
-    let (key, value) = left.split_once('=').unwrap_or((left, ""));
-    if effect.is_empty() && !remove {
-        // Without an effect the whole text is taken for a key.
-        let why = names::label_key(left).err().unwrap_or_default().to_string();
-        return Err(Error::usage(if why.is_empty() {
-            format!("invalid taint spec: {spec}")
-        } else {
-            format!("invalid taint spec: {spec}, {why}")
-        }));
-    }
-    if !effect.is_empty() && !matches!(effect, "NoSchedule" | "PreferNoSchedule" | "NoExecute") {
+    if let Some(effect) = effect.filter(|e| !matches!(*e, "NoSchedule" | "PreferNoSchedule" | "NoExecute")) {
         return Err(Error::usage(format!(
             "invalid taint effect: {effect}, unsupported taint effect"
         )));
     }
-    if let Err(why) = names::label_key(key) {
-        return Err(Error::usage(format!("invalid taint spec: {spec}, {why}")));
+    // Without an effect the whole text is taken for a key.
+    let (key, value) = match effect {
+        Some(_) => left.split_once('=').unwrap_or((left, "")),
+        None => (left, ""),
+    };
+    if value.contains('=') {
+        return Err(wrong(""));
     }
     if let Err(why) = names::label_value(value) {
-        return Err(Error::usage(format!("invalid taint spec: {spec}, {why}")));
+        return Err(wrong(&format!(", {why}")));
+    }
+    if let Err(why) = names::label_key(key) {
+        return Err(wrong(&format!(", {why}")));
+    }
+    let effect = effect.unwrap_or_default();
+    if effect.is_empty() && !remove {
+        return Err(Error::usage(format!("invalid taint spec: {spec}")));
     }
     Ok(Change {
         key: key.to_owned(),
@@ -516,7 +528,7 @@ async fn taint(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     let word = kind.to_lowercase();
-    let resource = super::mapper::resource(cmd, &word)?;
+    let resource = super::mapper::resource(cmd, &word).map_err(|e| Error::Text(e.message()))?;
     if &*resource.kind != "Node" {
         return Err(Error::plain(format!(
             "invalid resource type {word}, only node types are supported"
@@ -626,5 +638,5 @@ async fn taint_store(cmd: &Cmd, info: &Info, taints: Vec<Value>, said: &str) -> 
         cmd.patch(&info.resource, "", &info.name, "", PatchType::Merge, &patch, &write)
             .await?
     };
-    Report::bare(cmd, said)?.print(cmd, &stored)
+    Report::bare(cmd, said)?.typed().print(cmd, &stored)
 }

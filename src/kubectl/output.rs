@@ -6,6 +6,7 @@ use super::flags::{Flag, Kind, flag};
 use super::print::columns::CustomColumns;
 use super::print::jsonpath::JsonPathPrinter;
 use super::print::object;
+use super::typed::Shape;
 use crate::value::{Value, gofmt, gojson};
 
 /// The flags of verbs that print what they changed.
@@ -52,7 +53,10 @@ pub const PRINT_JSON: &[Flag] = &print_with("json");
 /// A format that was chosen, with what it keeps between objects.
 pub enum Printer {
     Json,
+    /// With the fields in the order of Go's structs.
+    TypedJson,
     Yaml(object::YamlPrinter),
+    /// With the order of the fields: that of Go's structs, or of maps.
     Kyaml(bool),
     /// With what is said after each name: `created (dry run)`; nothing for `-o name`.
     Name(String),
@@ -84,7 +88,12 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
     }
     let (format, given) = wanted.split_once('=').unwrap_or((&wanted, ""));
     let template = if given.is_empty() { template_flag } else { given };
-    let known = format.is_empty() || formats.split(',').any(|f| f == format);
+    let lower = format.to_lowercase();
+    let plain = ["json", "yaml", "kyaml", "name"].contains(&lower.as_str());
+    let format = if plain { lower.as_str() } else { format };
+    // With --template the format is the flag's whole value.
+    let known =
+        format.is_empty() || (given.is_empty() || template_flag.is_empty()) && formats.split(',').any(|f| f == format);
     if !known {
         return Err(Error::plain(format!(
             "unable to match a printer suitable for the output format {wanted:?}, allowed formats are: {formats}"
@@ -120,7 +129,7 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
             Printer::JsonPath(path.map_err(|e| Error::plain(e.0))?)
         }
         "jsonpath-file" => {
-            let text = file("template ")?;
+            let text = file("--template ")?;
             let path = JsonPathPrinter::new(&text, false, missing);
             Printer::JsonPath(path.map_err(|e| Error::plain(e.0))?)
         }
@@ -129,11 +138,12 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
             Printer::Columns(Box::new(columns.map_err(|e| Error::plain(e.0))?))
         }
         "custom-columns-file" => {
+            needs_columns(template)?;
             let columns = CustomColumns::from_template(&file("template ")?, cmd.flags.bool("no-headers"));
             Printer::Columns(Box::new(columns.map_err(|e| Error::plain(e.0))?))
         }
         "go-template-file" | "templatefile" => {
-            Printer::Template(super::template::GoTemplate::parse(&file("template ")?, missing)?)
+            Printer::Template(super::template::GoTemplate::parse(&file("--template ")?, missing)?)
         }
         _ => {
             needs("template")?;
@@ -142,7 +152,26 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
     }))
 }
 
+/// What custom columns without any say.
+fn needs_columns(template: &str) -> Result<(), Error> {
+    match template {
+        "" => Err(Error::plain(
+            "custom-columns format specified but no custom columns given",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Printer {
+    /// A printer of objects that kubectl has as structs of Go's, which keeps the order of their fields.
+    pub fn typed(self) -> Printer {
+        match self {
+            Printer::Json => Printer::TypedJson,
+            Printer::Kyaml(_) => Printer::Kyaml(true),
+            other => other,
+        }
+    }
+
     /// Prints an object; what was printed before an error stays.
     ///
     /// # Errors
@@ -163,10 +192,11 @@ impl Printer {
         };
         match self {
             Printer::Json => out(&object::json(&shown)),
+            Printer::TypedJson => out(&(super::typed::indented(&shown, "    ") + "\n")),
             Printer::Yaml(p) => out(&p.print(&shown)),
-            Printer::Kyaml(printed) => {
-                *printed = true;
-                out(&format!("---\n{}\n", kyaml(&shown, 0)));
+            Printer::Kyaml(typed) => {
+                let shape = if *typed { Shape::of(&shown) } else { Shape::SORTED };
+                out(&format!("---\n{}\n", kyaml(&shown, 0, &shape)));
             }
             Printer::Name(operation) => out(&object::names(object, operation).map_err(Error::plain)?),
             Printer::JsonPath(p) => out(&p.print(object).map_err(|e| Error::plain(e.0))?),
@@ -190,7 +220,6 @@ pub struct Report {
     operation: String,
     printer: Printer,
     asked: bool,
-    typed: bool,
 }
 
 impl Report {
@@ -215,16 +244,14 @@ impl Report {
         let printer = printer(cmd, FORMATS)?;
         Ok(Report {
             asked: printer.is_some(),
-            typed: false,
             printer: printer.unwrap_or(Printer::Name(operation.to_owned())),
             operation: operation.to_owned(),
         })
     }
 
-    /// Objects that kubectl made itself and that no server has seen are typed: their JSON has the
-    /// order of Go's structs.
-    pub fn typed(mut self, cmd: &Cmd) -> Report {
-        self.typed = cmd.flags.str("output") == "json" && matches!(cmd.dry_run(), Ok(DryRun::Client));
+    /// Objects that kubectl reads and makes as structs of Go's: their JSON has the order of the fields.
+    pub fn typed(mut self) -> Report {
+        self.printer = self.printer.typed();
         self
     }
 
@@ -238,11 +265,18 @@ impl Report {
     /// # Errors
     /// A template that does not fit the object.
     pub fn print(&mut self, cmd: &Cmd, object: &Value) -> Result<(), Error> {
-        if self.typed {
-            cmd.out(super::typed::indented(object, "    ") + "\n");
-            return Ok(());
-        }
         self.printer.print(cmd, object)
+    }
+
+    /// Reports objects as a list: a struct of Go's, whose items are maps.
+    ///
+    /// # Errors
+    /// A template that does not fit the list.
+    pub fn print_list(mut self, cmd: &Cmd, objects: Vec<Value>) -> Result<(), Error> {
+        let mut list = object::list(objects);
+        list.set(&["metadata"], Value::map());
+        self = self.typed();
+        self.printer.print(cmd, &list)
     }
 
     /// Reports one object with another operation (`unchanged`).
@@ -264,7 +298,7 @@ impl Report {
 }
 
 /// The KYAML form: braces and brackets, texts in quotes, a comma after each.
-pub fn kyaml(value: &Value, depth: usize) -> String {
+pub fn kyaml(value: &Value, depth: usize, shape: &Shape) -> String {
     let (pad, inner) = ("  ".repeat(depth), "  ".repeat(depth + 1));
     let key = |k: &str| {
         let plain = !k.is_empty()
@@ -280,8 +314,12 @@ pub fn kyaml(value: &Value, depth: usize) -> String {
     match value {
         Value::Map(m) if !m.is_empty() => {
             let mut out = "{\n".to_owned();
-            for (k, v) in m.iter() {
-                out.push_str(&format!("{inner}{}: {},\n", key(k.as_str()), kyaml(v, depth + 1)));
+            for (shape, k, v) in shape.entries(m) {
+                out.push_str(&format!(
+                    "{inner}{}: {},\n",
+                    key(k.as_str()),
+                    kyaml(v, depth + 1, &shape)
+                ));
             }
             out + &pad + "}"
         }
@@ -289,12 +327,12 @@ pub fn kyaml(value: &Value, depth: usize) -> String {
             // Items that are maps or lists open on the bracket's line.
             let nested = l.iter().all(|v| matches!(v, Value::Map(m) if !m.is_empty()));
             if nested {
-                let items: Vec<String> = l.iter().map(|v| kyaml(v, depth)).collect();
+                let items: Vec<String> = l.iter().map(|v| kyaml(v, depth, &shape.item(v))).collect();
                 return format!("[{}]", items.join(", "));
             }
             let mut out = "[\n".to_owned();
             for v in l.iter() {
-                out.push_str(&format!("{inner}{},\n", kyaml(v, depth + 1)));
+                out.push_str(&format!("{inner}{},\n", kyaml(v, depth + 1, &shape.item(v))));
             }
             out + &pad + "]"
         }

@@ -64,13 +64,16 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let kind = match cmd.flags.str("type").to_lowercase().as_str() {
         "json" => PatchType::Json,
         "merge" => PatchType::Merge,
-        "strategic" => PatchType::Strategic,
+        "strategic" | "" => PatchType::Strategic,
         other => {
             return Err(Error::plain(format!(
                 "--type must be one of [json merge strategic], not {other:?}"
             )));
         }
     };
+    if cmd.flags.bool("local") && !cmd.args.is_empty() {
+        return Err(Error::plain("cannot specify --local and server resources"));
+    }
     let trimmed = text.trim_start();
     let json = trimmed.starts_with('{') || trimmed.starts_with('[');
     let patch = if json {
@@ -101,18 +104,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let write = Write::of(cmd, "kubectl-patch")?;
     for info in &found.infos {
         let said = |old: &Value, new: &Value| {
-            if old == new
-                || (old.str_at(&["metadata", "resourceVersion"]) == new.str_at(&["metadata", "resourceVersion"])
-                    && dry == DryRun::None)
-            {
-                "patched (no change)"
-            } else {
-                "patched"
-            }
+            if old == new { "patched (no change)" } else { "patched" }
         };
         if local || dry == DryRun::Client {
             let new = apply(kind, &info.object, &patch)?;
-            Report::new(cmd, said(&info.object, &new))?.print(cmd, &new)?;
+            Report::bare(cmd, said(&info.object, &new))?.print(cmd, &new)?;
             continue;
         }
         let stored = cmd.patch(
@@ -155,12 +151,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             )
             .await?;
         }
-        let same = if subresource.is_empty() {
-            said(&info.object, &stored)
-        } else {
-            "patched"
-        };
-        Report::new(cmd, same)?.print(cmd, &stored)?;
+        // What was done is said without whether the run is dry, as kubectl does.
+        Report::bare(cmd, said(&info.object, &stored))?.print(cmd, &stored)?;
     }
     Error::all(errors)
 }

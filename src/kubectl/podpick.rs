@@ -25,11 +25,13 @@ pub async fn object(cmd: &Cmd, words: &[String]) -> Result<Info, Error> {
     };
     let found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
-    found
+    let info = found
         .infos
         .into_iter()
         .next()
-        .ok_or_else(|| Error::plain("no resource was found"))
+        .ok_or_else(|| Error::plain("no resource was found"))?;
+    builder::known_kind(cmd, &info.resource)?;
+    Ok(info)
 }
 
 /// The selector of the pods of a workload or service.

@@ -106,9 +106,6 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     select.validate = true;
     let targets = builder::targets(cmd, &select).await?;
     let mut errors = targets.errors;
-    if targets.list.is_empty() && errors.is_empty() {
-        return Err(Error::plain("no objects passed to replace"));
-    }
     let mut infos: Vec<_> = targets
         .list
         .into_iter()

@@ -279,16 +279,25 @@ fn without(info: &Info, part: &str, does: &str) -> Error {
 }
 
 async fn status(cmd: &Cmd) -> Result<(), Error> {
+    let revision = cmd.flags.int("revision");
+    if revision < 0 {
+        return Err(Error::plain(format!("revision must be a positive integer: {revision}")));
+    }
     let found = find(cmd).await?;
     if found.infos.is_empty() && found.errors.is_empty() {
         cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
         return Ok(());
     }
     let limit = cmd.flags.duration("timeout");
-    let revision = cmd.flags.int("revision");
     let mut errors = found.errors;
     for info in &found.infos {
-        let (text, done) = progress(info, &info.object, revision)?;
+        let (text, done) = match progress(info, &info.object, revision) {
+            Ok(state) => state,
+            Err(e) => {
+                errors.push(e);
+                continue;
+            }
+        };
         if !cmd.flags.bool("watch") || done {
             cmd.out(text);
             continue;
@@ -362,7 +371,13 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
     match &*info.resource.kind {
         "Deployment" => {
             let resource = cmd.client.resource("apps", "v1", "replicasets")?;
-            let sets = cmd.list(&resource, &info.namespace, "", "").await?;
+            let sets = cmd.list(&resource, &info.namespace, "", "").await.map_err(|e| {
+                Error::plain(format!(
+                    "failed to retrieve replica sets from deployment {}: {}",
+                    info.name,
+                    e.message()
+                ))
+            })?;
             for rs in sets.get("items").items().iter().filter(|o| owned(o)) {
                 let annotations = rs.at(&["metadata", "annotations"]);
                 let Ok(number) = annotations.str_at(&[DEPLOYMENT_REVISION]).parse() else {
@@ -412,7 +427,8 @@ async fn history(cmd: &Cmd) -> Result<(), Error> {
                 continue;
             }
         };
-        if let Some(mut printer) = super::output::printer(cmd, super::output::FORMATS)? {
+        let printer = super::output::printer(cmd, super::output::FORMATS)?;
+        if let Some(mut printer) = printer.map(super::output::Printer::typed) {
             let mut shown = versions
                 .iter()
                 .filter(|v| revision == 0 || v.number == revision)
@@ -459,11 +475,6 @@ async fn history(cmd: &Cmd) -> Result<(), Error> {
 async fn undo(cmd: &Cmd) -> Result<(), Error> {
     cmd.dry_run()?;
     let to = cmd.flags.int("to-revision");
-    if to < 0 {
-        return Err(Error::plain(format!(
-            "--to-revision must be greater than or equal to 0: {to}"
-        )));
-    }
     let found = find(cmd).await?;
     let mut errors = found.errors;
     for info in &found.infos {
@@ -510,7 +521,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             "deployment" => shown,
             _ => format!("will roll back to {shown}"),
         };
-        return Report::new(cmd, &shown)?.print(cmd, object);
+        return Report::new(cmd, &shown)?.typed().print(cmd, object);
     }
     template.remove(&["metadata", "labels", "pod-template-hash"]);
     if object.bool_at(&["spec", "paused"]) {
@@ -525,7 +536,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     now.remove(&["metadata", "creationTimestamp"]);
     if now == plain {
         let said = format!("skipped rollback (current template already matches revision {to})");
-        return Report::new(cmd, &said)?.print(cmd, object);
+        return Report::new(cmd, &said)?.typed().print(cmd, object);
     }
     // A deployment takes over the version's annotations, but for those that are the cluster's own.
     let mut patch = vec![obj! { "op": "replace", "path": "/spec/template", "value": template }];
@@ -563,7 +574,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             &write,
         )
         .await?;
-    Report::new(cmd, "rolled back")?.print(cmd, &stored)
+    Report::new(cmd, "rolled back")?.typed().print(cmd, &stored)
 }
 
 async fn pause(cmd: &Cmd) -> Result<(), Error> {
@@ -575,7 +586,7 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
     for info in &found.infos {
         if &*info.resource.kind != "Deployment" {
             errors.push(Error::plain(format!(
-                "{} {:?} {} is not supported",
+                "error: {} {:?} {} is not supported",
                 info.resource.qualified(),
                 info.name,
                 if pausing { "pausing" } else { "resuming" }
@@ -584,7 +595,7 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
         }
         if info.object.bool_at(&["spec", "paused"]) == pausing {
             errors.push(Error::plain(format!(
-                "{} {:?} is {} paused",
+                "error: {} {:?} is {} paused",
                 info.resource.qualified(),
                 info.name,
                 if pausing { "already" } else { "not" }
@@ -602,11 +613,18 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
             &write,
         );
         match stored.await {
-            Ok(stored) => Report::new(cmd, if pausing { "paused" } else { "resumed" })?.print(cmd, &stored)?,
-            Err(e) => errors.push(e),
+            Ok(stored) => Report::new(cmd, if pausing { "paused" } else { "resumed" })?
+                .typed()
+                .print(cmd, &stored)?,
+            Err(e) => errors.push(not_patched(e)),
         }
     }
     Error::all(errors)
+}
+
+/// What is said of a patch that the API server refused.
+fn not_patched(e: Error) -> Error {
+    Error::plain(format!("failed to patch: {}", e.message()))
 }
 
 /// Says it when a selector selects nothing.
@@ -622,7 +640,7 @@ async fn restart(cmd: &Cmd) -> Result<(), Error> {
     let mut errors = found.errors;
     let write = Write::of(cmd, "kubectl-rollout")?;
     for info in &found.infos {
-        let what = format!("{} {:?}", info.resource.qualified(), info.name);
+        let what = format!("error: {} {:?}", info.resource.qualified(), info.name);
         if !matches!(&*info.resource.kind, "Deployment" | "DaemonSet" | "StatefulSet") {
             errors.push(Error::plain(format!("{what} restarting is not supported")));
             continue;
@@ -661,8 +679,8 @@ async fn restart(cmd: &Cmd) -> Result<(), Error> {
             &write,
         );
         match stored.await {
-            Ok(stored) => Report::new(cmd, "restarted")?.print(cmd, &stored)?,
-            Err(e) => errors.push(e),
+            Ok(stored) => Report::new(cmd, "restarted")?.typed().print(cmd, &stored)?,
+            Err(e) => errors.push(not_patched(e)),
         }
     }
     Error::all(errors)

@@ -8,6 +8,8 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
+use crate::api::decode::decode;
+use crate::api::schema;
 use crate::value::{Value, yaml};
 use crate::{list, obj};
 
@@ -212,8 +214,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
         ));
     }
+    if super::flags::is_zero_or_less(cmd, "pod-running-timeout") {
+        return Err(Error::usage("--pod-running-timeout must be higher than zero"));
+    }
     let restart = cmd.flags.str("restart");
-    if !matches!(restart, "Always" | "OnFailure" | "Never") {
+    if !matches!(restart, "" | "Always" | "OnFailure" | "Never") {
         return Err(Error::usage(format!("invalid restart policy: {restart}")));
     }
     let policy = cmd.flags.str("image-pull-policy");
@@ -222,7 +227,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let pod = pod(cmd, name, words)?;
     let pod = overridden(cmd, pod)?;
-    let mut report = Report::new(cmd, "created")?.typed(cmd);
+    let mut report = Report::new(cmd, "created")?.typed();
     let mut service = None;
     if cmd.flags.bool("expose") {
         let labels = pod.at(&["metadata", "labels"]).clone();
@@ -281,18 +286,24 @@ async fn send(cmd: &Cmd, mut object: Value) -> Result<Value, Error> {
         object.str_at(&["apiVersion"]),
         object.str_at(&["kind"]),
     )
-    .ok_or_else(|| Error::plain("the server could not find the requested resource"))?;
+    .ok_or_else(|| {
+        Error::plain(format!(
+            "no kind {:?} is registered for version {:?} in scheme \"k8s.io/kubectl/pkg/scheme/scheme.go:28\"",
+            object.str_at(&["kind"]),
+            object.str_at(&["apiVersion"])
+        ))
+    })?;
     if cmd.flags.bool("record") {
         object.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
     }
     if cmd.namespace_given() && cmd.dry_run()? == DryRun::Client {
         object.set(&["metadata", "namespace"], cmd.namespace());
     }
-    if cmd.flags.bool("save-config") {
-        super::apply::annotate_typed(&mut object);
-    }
     if cmd.dry_run()? == DryRun::Client {
         return Ok(object);
+    }
+    if cmd.flags.bool("save-config") {
+        super::apply::annotate_typed(&mut object);
     }
     let write = Write::of(cmd, "kubectl-run")?;
     cmd.create(&resource, &cmd.namespace(), &object, &write).await
@@ -336,15 +347,16 @@ fn pod(cmd: &Cmd, name: &str, words: &[String]) -> Result<Value, Error> {
         "spec": obj! {
             "containers": list![container],
             "dnsPolicy": "ClusterFirst",
-            "restartPolicy": cmd.flags.str("restart"),
+            "restartPolicy": match cmd.flags.str("restart") {
+                "" => "Always",
+                given => given,
+            },
         },
         "status": obj! {},
     };
-    for a in cmd.flags.all("annotations") {
-        match a.split_once('=') {
-            Some((k, v)) => pod.set(&["metadata", "annotations", k], v),
-            None => return Err(Error::plain(format!("unexpected annotation spec: {a}"))),
-        }
+    let (annotations, _) = super::change::parse_pairs(cmd.flags.all("annotations"), "annotations", false)?;
+    for (key, value) in annotations {
+        pod.set(&["metadata", "annotations", &key], value);
     }
     Ok(pod)
 }
@@ -356,6 +368,7 @@ fn pod(cmd: &Cmd, name: &str, words: &[String]) -> Result<Value, Error> {
 pub fn environment(given: &[String]) -> Result<Value, Error> {
     given
         .iter()
+        .filter(|e| !e.is_empty())
         .map(|e| match e.split_once('=') {
             Some((k, v)) if !k.is_empty() => Ok(obj! { "name": k, "value": v }),
             _ => Err(Error::plain(format!("invalid env: {e}"))),
@@ -378,12 +391,17 @@ fn overridden(cmd: &Cmd, object: Value) -> Result<Value, Error> {
                 .filter(|v| matches!(v, Value::Map(_) | Value::List(_)))
         })
         .ok_or_else(|| Error::plain("Invalid JSON Patch"))?;
-    match cmd.flags.str("override-type") {
-        "merge" => Ok(super::apply::merge(&object, &patch)),
-        "strategic" => super::apply::strategic(&object, &patch),
-        "json" => super::apply::json_patch(&object, &patch),
-        other => Err(Error::plain(format!("invalid override type: {other}"))),
+    let object = match cmd.flags.str("override-type") {
+        "merge" => super::apply::merge(&object, &patch),
+        "strategic" => super::apply::strategic(&object, &patch)?,
+        "json" => super::apply::json_patch(&object, &patch)?,
+        other => return Err(Error::plain(format!("invalid override type: {other}"))),
+    };
+    // What comes of it is to be an object of its kind still.
+    if let Some(ty) = schema::by_kind(object.str_at(&["apiVersion"]), object.str_at(&["kind"])) {
+        decode(&object, &ty).map_err(Error::plain)?;
     }
+    Ok(object)
 }
 
 #[cfg(test)]

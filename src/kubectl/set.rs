@@ -9,7 +9,6 @@ use super::options::{ALL, DRY_RUN, FILES, FILES_BELOW, RECORD, SELECTOR, field_m
 use super::output::{PRINT, Report};
 use crate::api::Selector;
 use crate::api::quantity::Quantity;
-use crate::api::selector::Op;
 use crate::flat::{Arrange, FlatMap};
 use crate::obj;
 use crate::value::Value;
@@ -124,7 +123,7 @@ async fn update(
         let done = f(info, &mut new, &mut errors);
         changed.push((info, new, done));
     }
-    let mut report = Report::new(cmd, words.done)?;
+    let mut report = Report::new(cmd, words.done)?.typed();
     for (info, new, done) in changed {
         match done {
             Ok(false) => {}
@@ -394,7 +393,7 @@ async fn selector(cmd: &Cmd) -> Result<(), Error> {
     let (labels, expressions) = label_selector(text)?;
     let select = selection(cmd, resources.to_vec());
     let Found { infos, mut errors, .. } = builder::find(cmd, &select, !select.local).await?;
-    let mut report = Report::new(cmd, "selector updated")?;
+    let mut report = Report::new(cmd, "selector updated")?.typed();
     for info in &infos {
         if &*info.resource.kind != "Service" {
             errors.push(Error::plain("setting a selector is only supported for Services"));
@@ -421,27 +420,17 @@ async fn selector(cmd: &Cmd) -> Result<(), Error> {
 /// # Errors
 /// Operators that label selectors of objects do not have.
 fn label_selector(text: &str) -> Result<(Value, Vec<String>), Error> {
-    let selector = Selector::parse(text)
-        .map_err(|why| Error::plain(format!("couldn't parse the selector string \"{text}\": {why}")))?;
-    let compact = text.replace(' ', "");
+    let selector = Selector::label_selector(text).map_err(Error::plain)?;
+    let words = |values: &Value| values.items().iter().map(Value::str).collect::<Vec<_>>().join(" ");
+    let expressions = selector.get("matchExpressions").items().iter().map(|e| {
+        let (key, operator) = (e.str_at(&["key"]), e.str_at(&["operator"]));
+        format!("{{{key} {operator} [{}]}}", words(e.get("values")))
+    });
     let mut labels = Value::map();
-    let mut expressions = Vec::new();
-    for r in &selector.requirements {
-        let operator = match r.op {
-            Op::In if compact.contains(&format!("{}=", r.key)) => {
-                labels.set(&[&r.key], r.values.first().map_or("", String::as_str));
-                continue;
-            }
-            Op::In => "In",
-            Op::NotIn => "NotIn",
-            Op::Exists => "Exists",
-            Op::DoesNotExist => "DoesNotExist",
-            Op::GreaterThan => return Err(Error::plain("\"gt\" isn't supported in label selectors")),
-            Op::LessThan => return Err(Error::plain("\"lt\" isn't supported in label selectors")),
-        };
-        expressions.push(format!("{{{} {operator} [{}]}}", r.key, r.values.join(" ")));
+    if selector.has("matchLabels") {
+        labels = selector.get("matchLabels").clone();
     }
-    Ok((labels, expressions))
+    Ok((labels, expressions.collect()))
 }
 
 const SUBJECT_FLAGS: &[Flag] = &[
@@ -581,9 +570,15 @@ static ENV: Verb = Verb {
 };
 
 /// What a name of a variable must be for kubectl (the API server allows more).
-const VARIABLE_NAME: &str = "a valid environment variable name must consist of alphabetic characters, digits, '_', \
+pub const VARIABLE_NAME: &str = "a valid environment variable name must consist of alphabetic characters, digits, '_', \
     '-', or '.', and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used \
     for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')";
+
+/// Whether a text can be a variable's name for kubectl.
+pub fn is_variable(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(plain)
+}
 
 /// The variables to set, and the names of those to remove.
 async fn variables(cmd: &Cmd, changes: &[String]) -> Result<(Vec<Value>, Vec<String>), Error> {
@@ -598,9 +593,8 @@ async fn variables(cmd: &Cmd, changes: &[String]) -> Result<(Vec<Value>, Vec<Str
                 }
             }
         } else if let Some((name, value)) = change.split_once('=') {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
             let mut wrong = Vec::new();
-            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(plain) {
+            if !is_variable(name) {
                 wrong.push(VARIABLE_NAME.to_owned());
             }
             match name {

@@ -1,121 +1,22 @@
 //! JSON of typed objects: Go writes the fields of a struct in their order, where a map's are sorted.
-//! Generators' `-o json`, `--save-config` and raw answers show it.
+//! `-o json` of what kubectl reads as structs, `--save-config` and raw answers show it.
+
+use std::rc::Rc;
 
 use crate::api::resource;
-use crate::flat::{Arrange, FlatMap};
-use crate::value::{Value, gojson};
+use crate::api::schema::{self, Expr, Type};
+use crate::flat::Arrange;
+use crate::value::{Key, Map, Value, gojson};
 
-/// Field names in the order of Go's structs, as far as generators and lists use them.
+/// Field names in the order of Go's structs, for what no type in the API's table is known of: the answers of
+/// `/version` and `/api`, and what kubectl puts together itself.
 const ORDER: &[&str] = &[
     "kind",
     "apiVersion",
-    "apiGroup",
     "metadata",
-    "name",
-    "generateName",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "finalizers",
-    "managedFields",
-    "controller",
-    "blockOwnerDeletion",
-    "scheduleTimeZone",
-    "spec",
-    "image",
-    "command",
-    "args",
-    "workingDir",
-    "ports",
-    "envFrom",
-    "env",
-    "value",
-    "valueFrom",
-    "resources",
-    "hostPort",
-    "containerPort",
-    "protocol",
-    "port",
-    "targetPort",
-    "nodePort",
-    "minReplicas",
-    "maxReplicas",
-    "metrics",
-    "replicas",
-    "schedule",
-    "timeZone",
-    "parallelism",
-    "completions",
-    "backoffLimit",
-    "minAvailable",
-    "selector",
-    "matchLabels",
-    "maxUnavailable",
-    "clusterIP",
-    "clusterIPs",
-    "type",
-    "externalIPs",
-    "sessionAffinity",
-    "loadBalancerIP",
-    "externalName",
-    "jobTemplate",
-    "template",
-    "volumes",
-    "initContainers",
-    "containers",
-    "restartPolicy",
-    "terminationGracePeriodSeconds",
-    "dnsPolicy",
-    "nodeSelector",
-    "serviceAccountName",
-    "serviceAccount",
-    "nodeName",
-    "hostNetwork",
-    "volumeMounts",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "terminationMessagePath",
-    "terminationMessagePolicy",
-    "imagePullPolicy",
-    "securityContext",
-    "schedulerName",
-    "tolerations",
-    "stdin",
-    "stdinOnce",
-    "tty",
-    "strategy",
-    "hard",
-    "scopes",
-    "ingressClassName",
-    "defaultBackend",
-    "tls",
-    "hosts",
-    "secretName",
-    "rules",
-    "host",
-    "http",
-    "paths",
-    "path",
-    "pathType",
-    "backend",
-    "service",
-    "number",
-    "verbs",
-    "apiGroups",
-    "resourceNames",
-    "nonResourceURLs",
-    "subjects",
-    "roleRef",
-    "data",
-    "binaryData",
+    "clientVersion",
+    "kustomizeVersion",
+    "serverVersion",
     "major",
     "minor",
     "emulationMajor",
@@ -129,42 +30,127 @@ const ORDER: &[&str] = &[
     "goVersion",
     "compiler",
     "platform",
-    "globalDefault",
-    "description",
-    "preemptionPolicy",
-    "items",
-    "status",
     "groupVersion",
     "versions",
     "preferredVersion",
     "serverAddressByClientCIDRs",
+    "items",
+    "name",
+    "cluster",
+    "user",
+    "namespace",
+    "server",
+    "tls-server-name",
+    "insecure-skip-tls-verify",
+    "certificate-authority",
+    "certificate-authority-data",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "client-key-data",
+    "token",
+    "username",
+    "password",
+    "auth-provider",
+    "exec",
+    "preferences",
+    "clusters",
+    "users",
+    "contexts",
+    "current-context",
 ];
 
-/// Fields whose maps hold keys of the user's, which stay sorted.
-const FREE: &[&str] = &[
-    "labels",
-    "annotations",
-    "matchLabels",
-    "data",
-    "binaryData",
-    "stringData",
-    "nodeSelector",
-    "limits",
-    "requests",
-    "hard",
-];
+/// What is known of a value's fields.
+#[derive(Clone)]
+pub enum Shape {
+    /// The fields of this type.
+    Type(Rc<Type>),
+    /// Keys of the user's, whose values are of this expression.
+    Expr(Expr),
+    /// A `v1` List that kubectl made, whose items it holds as maps.
+    List,
+    /// Nothing: names as in [`ORDER`], and others after them.
+    Unknown,
+}
+
+impl Shape {
+    /// Of what is held in maps, whose keys Go sorts.
+    pub const SORTED: Shape = Shape::Expr(Expr::Any);
+
+    /// The shape of a whole object, from its own kind.
+    pub fn of(object: &Value) -> Shape {
+        if object.str_at(&["kind"]) == "List" {
+            return Shape::List;
+        }
+        let ty = schema::by_kind(object.str_at(&["apiVersion"]), object.str_at(&["kind"]));
+        ty.map_or(Shape::Unknown, Shape::Type)
+    }
+
+    fn of_expr(expr: &Expr) -> Shape {
+        match expr.resolve() {
+            Some(ty) if !ty.fields.is_empty() => Shape::Type(ty),
+            _ => Shape::Expr(expr.clone()),
+        }
+    }
+
+    /// The shape of the items of a list of this one.
+    pub fn item(&self, item: &Value) -> Shape {
+        match self {
+            Shape::Expr(Expr::List(inner)) => Shape::of_expr(inner),
+            Shape::Unknown if item.has("kind") => Shape::of(item),
+            other => other.clone(),
+        }
+    }
+
+    /// A field's place among those of the struct, and its own shape.
+    fn field(&self, name: &str, value: &Value) -> (usize, Shape) {
+        match self {
+            Shape::Type(ty) => match ty.place(name) {
+                (place, Some(field)) => (place, Shape::of_expr(&field.expr)),
+                (place, None) => (place, Shape::Unknown),
+            },
+            Shape::Expr(Expr::Map(inner)) => (0, Shape::of_expr(inner)),
+            Shape::Expr(_) => (0, Shape::Expr(Expr::Any)),
+            Shape::List if name == "items" => (ORDER.len(), Shape::SORTED),
+            Shape::Unknown | Shape::List => {
+                let place = ORDER.iter().position(|n| *n == name).unwrap_or(ORDER.len());
+                (
+                    place,
+                    if value.has("kind") {
+                        Shape::of(value)
+                    } else {
+                        Shape::Unknown
+                    },
+                )
+            }
+        }
+    }
+
+    /// The entries of a map in the order of the struct; equal places stay in the order of their keys.
+    pub fn entries<'v>(&self, map: &'v Map) -> Vec<(Shape, &'v Key, &'v Value)> {
+        let mut entries: Vec<_> = map
+            .iter()
+            .map(|(k, v)| {
+                let (place, shape) = self.field(k.as_str(), v);
+                (place, shape, k, v)
+            })
+            .collect();
+        entries.arrange_by_key(|(place, ..)| *place);
+        entries.into_iter().map(|(_, shape, k, v)| (shape, k, v)).collect()
+    }
+}
 
 /// JSON on one line.
 pub fn compact(value: &Value) -> String {
     let mut out = String::new();
-    RANKS.with(|ranks| write(&mut out, value, None, 0, false, ranks));
+    write(&mut out, value, None, 0, &Shape::of(value));
     out
 }
 
 /// JSON with this indentation.
 pub fn indented(value: &Value, indent: &str) -> String {
     let mut out = String::new();
-    RANKS.with(|ranks| write(&mut out, value, Some(indent), 0, false, ranks));
+    write(&mut out, value, Some(indent), 0, &Shape::of(value));
     out
 }
 
@@ -208,23 +194,6 @@ pub fn strip_items(list: &mut Value, of: impl Fn(&str) -> bool) {
     }
 }
 
-/// The fields of a `Status`, in their order.
-const STATUS: [&str; 8] = [
-    "kind",
-    "apiVersion",
-    "metadata",
-    "status",
-    "message",
-    "reason",
-    "details",
-    "code",
-];
-
-thread_local! {
-    /// The places of fields in [`ORDER`], by their names: made once, since every answer and event asks for them.
-    static RANKS: FlatMap<&'static str, usize> = ORDER.iter().enumerate().map(|(i, name)| (*name, i)).collect();
-}
-
 fn line(out: &mut String, indent: Option<&str>, depth: usize) {
     if let Some(indent) = indent {
         out.push('\n');
@@ -234,37 +203,18 @@ fn line(out: &mut String, indent: Option<&str>, depth: usize) {
     }
 }
 
-fn write(
-    out: &mut String,
-    value: &Value,
-    indent: Option<&str>,
-    depth: usize,
-    free: bool,
-    ranks: &FlatMap<&'static str, usize>,
-) {
+fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize, shape: &Shape) {
     match value {
         Value::Map(m) if !m.is_empty() => {
-            // A `Status` says first what other structs say last.
-            let status = value.get("kind").str() == "Status";
-            // Equal ranks stay in the order of their keys.
-            let rank = |k: &str| match free {
-                true => 0,
-                false if status => STATUS.iter().position(|f| *f == k).unwrap_or(STATUS.len()),
-                false => ranks.get(k).copied().unwrap_or(ORDER.len()),
-            };
-            let mut entries: Vec<_> = m.iter().map(|(k, v)| (rank(k.as_str()), k, v)).collect();
-            entries.arrange_by_key(|(rank, ..)| *rank);
             out.push('{');
-            for (i, (_, k, v)) in entries.into_iter().enumerate() {
+            for (i, (shape, k, v)) in shape.entries(m).into_iter().enumerate() {
                 if i > 0 {
                     out.push(',');
                 }
                 line(out, indent, depth + 1);
                 out.push_str(&gojson::compact(&Value::from(k.as_str()), true));
                 out.push_str(if indent.is_some() { ": " } else { ":" });
-                // A service's selector is a map of labels; a deployment's has fields.
-                let labels = k.as_str() == "selector" && !v.has("matchLabels") && !v.has("matchExpressions");
-                write(out, v, indent, depth + 1, labels || FREE.contains(&k.as_str()), ranks);
+                write(out, v, indent, depth + 1, &shape);
             }
             line(out, indent, depth);
             out.push('}');
@@ -276,7 +226,7 @@ fn write(
                     out.push(',');
                 }
                 line(out, indent, depth + 1);
-                write(out, v, indent, depth + 1, false, ranks);
+                write(out, v, indent, depth + 1, &shape.item(v));
             }
             line(out, indent, depth);
             out.push(']');

@@ -64,32 +64,49 @@ fn goal(text: &str) -> Result<Goal, Error> {
         return Ok(Goal::Condition(name.to_owned(), value.to_owned()));
     }
     if let Some(rest) = text.strip_prefix("jsonpath=") {
-        let rest = rest.trim_matches(['\'', '"']);
-        // The value comes after the path's closing brace.
-        let (path, value) = match rest.rfind('}') {
-            Some(i) => {
-                let (path, after) = rest.split_at(i + 1);
-                (path, after.strip_prefix('='))
+        let parts = split(rest);
+        let (path, value) = match parts.as_slice() {
+            [path] => (path, None),
+            [path, value] => (path, Some(value.trim_matches(['\'', '"']))),
+            _ => {
+                return Err(Error::plain(
+                    "jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or \
+                     --for=jsonpath='{.status.readyReplicas}'",
+                ));
             }
-            None => match rest.split_once('=') {
-                Some((p, v)) => (p, Some(v)),
-                None => (rest, None),
-            },
+        };
+        let path = match path.as_str() {
+            "" => String::new(),
+            path => relaxed(path).map_err(|e| Error::plain(e.0))?,
         };
         if value == Some("") {
             return Err(Error::plain(
-                "jsonpath wait has to have a value, as in --for=jsonpath='{.status.phase}'=Running",
+                "jsonpath wait has to have a value after equal sign, like \
+                 --for=jsonpath='{.status.readyReplicas}'=3",
             ));
         }
-        let path = relaxed(path)
-            .and_then(|p| JsonPath::parse(&p))
-            .map_err(|e| Error::plain(e.0))?;
-        return Ok(Goal::Field(
-            path.allow_missing_keys(true),
-            value.map(|v| v.trim_matches(['\'', '"']).to_owned()),
-        ));
+        if path.is_empty() {
+            return Err(Error::plain("jsonpath expression cannot be empty"));
+        }
+        let path = JsonPath::parse(&path).map_err(|e| Error::plain(e.0))?;
+        return Ok(Goal::Field(path.allow_missing_keys(true), value.map(str::to_owned)));
     }
     Err(Error::plain(format!("unrecognized condition: {text:?}")))
+}
+
+/// Splits a path from its value at single `=`; two of them belong to a filter.
+fn split(text: &str) -> Vec<String> {
+    let (mut parts, mut part) = (Vec::new(), String::new());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '=' if rest.next_if_eq(&'=').is_some() => part.push_str("=="),
+            '=' => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    parts.push(part);
+    parts
 }
 
 impl Goal {
@@ -114,20 +131,20 @@ impl Goal {
             }
             Goal::Field(path, value) => {
                 let results = path.find(object).map_err(|e| Error::plain(e.0))?;
-                let all: Vec<&Value> = results.iter().flatten().collect();
-                match (all.as_slice(), value) {
-                    ([], _) => false,
-                    (_, None) => all
-                        .iter()
-                        .any(|v| !v.is_null() && !matches!(v, Value::Str(s) if s.is_empty())),
-                    ([one], Some(wanted)) => {
-                        if matches!(one, Value::Map(_) | Value::List(_)) {
-                            return Err(Error::plain(
-                                "jsonpath leads to a nested object or list which is not supported",
-                            ));
-                        }
-                        gofmt::display(one) == *wanted
+                let Some(first) = results.first().filter(|first| !first.is_empty()) else {
+                    return Ok(false);
+                };
+                if results.len() > 1 {
+                    return Err(Error::plain("given jsonpath expression matches more than one list"));
+                }
+                match (first.as_slice(), value) {
+                    ([_], None) => true,
+                    ([Value::Map(_) | Value::List(_)], Some(_)) => {
+                        return Err(Error::plain(
+                            "jsonpath leads to a nested object or list which is not supported",
+                        ));
                     }
+                    ([one], Some(wanted)) => gofmt::display(one).trim() == wanted.trim(),
                     _ => return Err(Error::plain("given jsonpath expression matches more than one value")),
                 }
             }
@@ -155,40 +172,49 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let creating = goals.iter().any(|g| matches!(g, Goal::Create));
     let deleting = goals.iter().any(|g| matches!(g, Goal::Delete));
     let mut infos: Vec<Info> = Vec::new();
+    let mut errors: Vec<Error>;
     loop {
         let targets = builder::targets(cmd, &select).await?;
-        Error::all(targets.errors)?;
         infos.clear();
-        let mut missing = None;
+        errors = targets.errors;
         for target in targets.list {
             match target {
                 Target::List { resource, namespace } => {
-                    let list = cmd.list(&resource, &namespace, &select.labels, &select.fields).await;
-                    let list = list.map_err(|e| builder::selector_error(e, &resource, &select))?;
-                    infos.extend(builder::items(&resource, &list));
+                    match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
+                        Ok(list) => infos.extend(builder::items(&resource, &list)),
+                        Err(e) => errors.push(builder::selector_error(e, &resource, &select)),
+                    }
                 }
                 Target::Item(mut info) => match info.fetch(cmd).await {
                     Ok(()) => infos.push(info),
-                    Err(e) if e.is_not_found() && (creating || deleting) => missing = Some(e),
-                    Err(e) => return Err(e),
+                    Err(e) => errors.push(e),
                 },
             }
         }
-        if !creating || (missing.is_none() && !infos.is_empty()) {
+        if !creating {
             break;
+        }
+        // What is not there yet is waited for; several such failures at once are not told apart from others.
+        match errors.as_slice() {
+            [] if infos.is_empty() => {}
+            [one] if one.is_not_found() => {}
+            [] => break,
+            _ => return Error::all(errors),
         }
         if cmd.sim().now() >= end {
             return Err(Error::plain("timed out waiting for the condition"));
         }
         cmd.sim().sleep(Duration::from_millis(500)).await;
     }
-    if infos.is_empty() {
+    if deleting {
+        errors.retain(|e| !e.is_not_found());
+    }
+    if infos.is_empty() && errors.is_empty() {
         if deleting {
             return Ok(());
         }
         return Err(Error::plain("no matching resources found"));
     }
-    let mut errors = Vec::new();
     let mut report = Report::new(cmd, "condition met")?;
     for info in &mut infos {
         for goal in &goals {

@@ -32,7 +32,7 @@ cargo xtask COMMAND
                     (builds do it themselves)
   schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json
   bench             measure the built page: bytes, time to first prompt, latency, simulated time
-  protobuf DIR      the table of protobuf's field numbers, from the folder src of the crate k8s-pb
+  protobuf DIR      the table of protobuf's field numbers and the order of fields, from the folder src of the crate k8s-pb
   ci                fmt, clippy (native and wasm), then `test`
 
 A first `serve` or `test` on a fresh machine installs tools and takes some 10 to 20 minutes on two cores;

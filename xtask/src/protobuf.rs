@@ -4,6 +4,9 @@
 //! The output has a line a type, `core.v1.Pod⇥metadata=1⇥spec=2…`, with the names of JSON. A field that
 //! JSON shows inside its parent but protobuf keeps in a message of its own has the numbers on the way
 //! to it: `nfs=2.7` of a Volume. `src/bin/kubetab/serve/protobuf.rs` reads it.
+//!
+//! The structs have their fields in the order of Go's, in which Go writes JSON. It goes into the table of types,
+//! as the last word of a type's line, where it is another than that of the names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -47,17 +50,19 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-/// Finds a JSON field in a message, or in those that it inlines.
+/// Finds a JSON field in a message, or in those that it inlines: on the way to it the places of the fields in
+/// their messages, and their numbers.
 fn find(
     module: &BTreeMap<String, Message>,
     message: &Message,
     field: &str,
     own: &[&str],
     depth: usize,
-) -> Option<Vec<u32>> {
+) -> Option<Vec<(usize, u32)>> {
     let wanted = plain(field);
-    if let Some((_, number, _)) = message.iter().find(|(name, ..)| plain(name) == wanted) {
-        return Some(vec![*number]);
+    let mut fields = message.iter().enumerate();
+    if let Some((place, (_, number, _))) = fields.find(|(_, (name, ..))| plain(name) == wanted) {
+        return Some(vec![(place, *number)]);
     }
     if depth == 0 {
         return None;
@@ -65,12 +70,13 @@ fn find(
     // Only what JSON does not show itself can be inlined.
     let inlined = message
         .iter()
-        .filter(|(name, ..)| !own.iter().any(|o| plain(o) == plain(name)));
-    for (_, number, word) in inlined {
+        .enumerate()
+        .filter(|(_, (name, ..))| !own.iter().any(|o| plain(o) == plain(name)));
+    for (place, (_, number, word)) in inlined {
         if let Some(inner) = module.get(word)
             && let Some(mut rest) = find(module, inner, field, own, depth - 1)
         {
-            rest.insert(0, *number);
+            rest.insert(0, (place, *number));
             return Some(rest);
         }
     }
@@ -90,24 +96,62 @@ fn folder(name: &str) -> Option<(String, &str)> {
     Some((format!("{root}/{}/mod.rs", module.replace('.', "/")), bare))
 }
 
-/// Reads the crate's sources and the types' table, and writes the table of numbers.
+/// The places of the fields among Go's, one sign for each in the order of the names: `0` and what follows it in
+/// ASCII. Empty when both orders are one.
+fn order(fields: &[&str], places: &BTreeMap<&str, Vec<usize>>) -> String {
+    let mut sorted: Vec<usize> = (0..fields.len()).collect();
+    // The messages lack `kind` and `apiVersion`, which come first, and what is newer than the crate, the last.
+    sorted.sort_by_key(|i| match (places.get(fields[*i]), fields[*i]) {
+        (Some(path), _) => (2, path.clone()),
+        (None, "kind") => (0, Vec::new()),
+        (None, "apiVersion") => (1, Vec::new()),
+        (None, _) => (3, Vec::new()),
+    });
+    let mut signs = vec![b'0'; fields.len()];
+    for (place, field) in sorted.iter().enumerate() {
+        signs[*field] = b'0' + u8::try_from(place).expect("a type has few fields");
+    }
+    let signs: String = signs.into_iter().map(char::from).collect();
+    match signs.as_bytes().is_sorted() {
+        true => String::new(),
+        false => signs,
+    }
+}
+
+/// Reads the crate's sources and the types' table, and writes the table of numbers, and the order into the other.
 ///
 /// # Errors
 /// A sentence about the file that cannot be read or written.
-pub fn run(from: &Path, types: &Path, into: &Path) -> Result<(), String> {
+pub fn run(from: &Path, table: &Path, into: &Path) -> Result<(), String> {
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
-    let types = read(types)?;
+    let types = read(table)?;
+    let mut ordered = String::new();
     let mut modules: BTreeMap<String, BTreeMap<String, Message>> = BTreeMap::new();
     let mut out = String::new();
     let (mut found, mut missing) = (0, Vec::new());
     let mut lines = types.lines().peekable();
     while let Some(header) = lines.next() {
         let name = header.split('\t').next().unwrap_or("");
-        let mut fields = Vec::new();
+        let (mut fields, mut texts) = (Vec::new(), Vec::new());
         while let Some(line) = lines.next_if(|l| l.starts_with('\t')) {
             fields.push(line.trim_start().split('\t').next().unwrap_or(""));
+            texts.push(line);
         }
-        let Some((file, bare)) = folder(name) else { continue };
+        let mut places = BTreeMap::new();
+        let bare_header: Vec<&str> = header.splitn(5, '\t').take(4).collect();
+        let mut write_type = |order: String| {
+            let _ = write!(ordered, "{}", bare_header.join("\t"));
+            if !order.is_empty() {
+                let _ = write!(ordered, "\t{order}");
+            }
+            for line in std::iter::once(&"").chain(&texts) {
+                let _ = writeln!(ordered, "{line}");
+            }
+        };
+        let Some((file, bare)) = folder(name) else {
+            write_type(order(&fields, &places));
+            continue;
+        };
         if !modules.contains_key(&file) {
             let text = std::fs::read_to_string(from.join(&file)).unwrap_or_default();
             modules.insert(file.clone(), messages(&text));
@@ -117,6 +161,7 @@ pub fn run(from: &Path, types: &Path, into: &Path) -> Result<(), String> {
             if !fields.is_empty() {
                 missing.push(name.to_owned());
             }
+            write_type(order(&fields, &places));
             continue;
         };
         let mut line = name.to_owned();
@@ -126,7 +171,8 @@ pub fn run(from: &Path, types: &Path, into: &Path) -> Result<(), String> {
         {
             match find(module, message, field, &fields, 2) {
                 Some(path) => {
-                    let path: Vec<String> = path.iter().map(u32::to_string).collect();
+                    places.insert(*field, path.iter().map(|(place, _)| *place).collect());
+                    let path: Vec<String> = path.iter().map(|(_, number)| number.to_string()).collect();
                     let _ = write!(line, "\t{field}={}", path.join("."));
                     found += 1;
                 }
@@ -135,7 +181,9 @@ pub fn run(from: &Path, types: &Path, into: &Path) -> Result<(), String> {
         }
         out.push_str(&line);
         out.push('\n');
+        write_type(order(&fields, &places));
     }
+    std::fs::write(table, ordered).map_err(|e| format!("cannot write {}: {e}", table.display()))?;
     std::fs::write(into, out).map_err(|e| format!("cannot write {}: {e}", into.display()))?;
     println!("wrote {}: the numbers of {found} fields", into.display());
     if !missing.is_empty() {
@@ -156,8 +204,11 @@ mod tests {
              pub struct VolumeSource {\n#[prost(message, optional, tag = \"7\")]\npub nfs: ::core::option::Option<NFSVolumeSource>,\n}\n",
         );
         let volume = &module["volume"];
-        assert_eq!(find(&module, volume, "name", &["name", "nfs"], 2), Some(vec![1]));
-        assert_eq!(find(&module, volume, "nfs", &["name", "nfs"], 2), Some(vec![2, 7]));
+        assert_eq!(find(&module, volume, "name", &["name", "nfs"], 2), Some(vec![(0, 1)]));
+        assert_eq!(
+            find(&module, volume, "nfs", &["name", "nfs"], 2),
+            Some(vec![(1, 2), (0, 7)])
+        );
         assert_eq!(find(&module, volume, "other", &["name", "nfs"], 2), None);
     }
 }

@@ -48,6 +48,7 @@ fn object_type(schema: &Value, name: &str, whole: bool) -> Type {
         fields,
         special: None,
         map_type: schema.get("x-kubernetes-map-type").str().into(),
+        order: "".into(),
         open: schema.bool_at(&[PRESERVE]),
     }
 }

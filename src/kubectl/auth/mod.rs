@@ -46,7 +46,7 @@ fn words(list: &Value) -> String {
 }
 
 async fn whoami(cmd: &Cmd) -> Result<(), Error> {
-    let printer = output::printer(cmd, output::FORMATS)?;
+    let printer = output::printer(cmd, output::FORMATS)?.map(output::Printer::typed);
     let body = obj! { "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" };
     let answer = match post(cmd, "/apis/authentication.k8s.io/v1/selfsubjectreviews", body).await {
         Err(Error::Status(s)) if s.reason() == "Forbidden" => {

@@ -98,6 +98,9 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
             .map_err(|e| Error::plain(format!("error reading {path}: {}", e.to_string().to_lowercase())))
     };
     for source in files {
+        if source.matches('=').count() > 1 {
+            return Err(Error::plain("key names or file paths cannot contain '='"));
+        }
         let (key, path) = match source.split_once('=') {
             Some((k, p)) if !k.is_empty() && !p.is_empty() => (Some(k), p),
             Some(("", _)) => {
@@ -126,13 +129,7 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
     }
     for literal in literals {
         match literal.split_once('=') {
-            Some((k, v)) if !k.is_empty() => {
-                // Quotes around a value are the shell's, left over from a script.
-                let bare = v.trim_matches(['\'', '"']);
-                let quoted = v.len() >= 2
-                    && (v.starts_with('\'') && v.ends_with('\'') || v.starts_with('"') && v.ends_with('"'));
-                add(k, if quoted { bare } else { v }.as_bytes().to_vec())?;
-            }
+            Some((k, v)) if !k.is_empty() => add(k, v.as_bytes().to_vec())?,
             _ => {
                 return Err(Error::plain(format!(
                     "invalid literal source {literal}, expected key=value"
@@ -141,11 +138,21 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
         }
     }
     for path in env {
+        if cmd.cx.files.is_dir(&cmd.cx.path(path)) {
+            return Err(Error::plain("env config file cannot be a directory"));
+        }
         let text = String::from_utf8_lossy(&read(path)?).into_owned();
         for line in text.lines() {
             let line = line.trim_start();
             if line.is_empty() || line.starts_with('#') {
                 continue;
+            }
+            let name = line.split('=').next().unwrap_or_default();
+            if !crate::kubectl::set::is_variable(name) {
+                return Err(Error::plain(format!(
+                    "{name:?} is not a valid key name: {}",
+                    crate::kubectl::set::VARIABLE_NAME
+                )));
             }
             match line.split_once('=') {
                 Some((k, v)) => add(k, v.as_bytes().to_vec())?,

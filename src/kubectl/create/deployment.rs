@@ -38,23 +38,15 @@ pub static DEPLOYMENT: Verb = Verb {
     ..VERB
 };
 
-/// A container's name from its image: what stands after the last `/`, without tag and digest, with
-/// `-` for what a name may not hold.
-pub fn container_name(image: &str) -> String {
+/// A container's name from its image: what stands after the last `/`, without tag and digest. A name that
+/// may not be one as it is gets `-` in place of `_` and `.`, and a random end, so that none is twice there.
+fn container_name(cmd: &Cmd, image: &str) -> String {
     let base = image.rsplit('/').next().unwrap_or(image);
-    let base = base.split(':').next().unwrap_or(base);
-    let base = base.split('@').next().unwrap_or(base);
-    base.chars()
-        .map(|c| {
-            if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' {
-                c
-            } else if c.is_ascii_uppercase() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    let base = base.split([':', '@']).next().unwrap_or(base);
+    match base.contains(['_', '.']) {
+        true => format!("{}-{}", base.replace(['_', '.'], "-"), cmd.sim().random_suffix(5)),
+        false => base.to_owned(),
+    }
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
@@ -67,7 +59,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let containers: Value = images
         .iter()
         .map(|image| {
-            let mut c = obj! { "image": image.as_str(), "name": container_name(image), "resources": obj! {} };
+            let mut c = obj! { "image": image.as_str(), "name": container_name(cmd, image), "resources": obj! {} };
             if !command.is_empty() {
                 c.set(
                     &["command"],

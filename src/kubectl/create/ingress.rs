@@ -67,7 +67,8 @@ struct Rule {
 fn rule(text: &str) -> Option<Rule> {
     let (target, tls) = match text.split_once(',') {
         Some((t, "tls")) => (t, Some(String::new())),
-        Some((t, rest)) => (t, Some(rest.strip_prefix("tls=")?.to_owned())),
+        // What comes after the comma and is no TLS is passed over.
+        Some((t, rest)) => (t, rest.strip_prefix("tls=").map(str::to_owned)),
         None => (text, None),
     };
     let (address, service) = target.rsplit_once('=')?;

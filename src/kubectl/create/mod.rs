@@ -150,6 +150,9 @@ pub(super) fn one_name(cmd: &Cmd) -> Result<String, Error> {
     match cmd.args.first() {
         Some(name) if given == 1 => {
             cmd.complete()?;
+            if name.is_empty() {
+                return Err(Error::plain("name must be specified"));
+            }
             Ok(name.clone())
         }
         _ => Err(Error::usage(format!("exactly one NAME is required, got {given}"))),
@@ -161,7 +164,7 @@ pub(super) fn one_name(cmd: &Cmd) -> Result<String, Error> {
 /// # Errors
 /// The API server's failure; `failed` goes in front of it (`failed to create deployment`).
 pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Result<(), Error> {
-    let mut report = Report::new(cmd, "created")?.typed(cmd);
+    let mut report = Report::new(cmd, "created")?.typed();
     let resource = mapper::of_kind(
         &cmd.resources(),
         object.str_at(&["apiVersion"]),

@@ -97,6 +97,25 @@ pub const KNOWN_VERBS: [&str; 16] = [
 /// The verbs of paths that are no resources.
 pub const PATH_VERBS: [&str; 8] = ["get", "put", "post", "head", "options", "delete", "patch", "*"];
 
+/// Verbs that fit certain resources only, each a group and a name, of which the server need not know all.
+const SPECIAL: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "use",
+        &[("policy", "podsecuritypolicies"), ("extensions", "podsecuritypolicies")],
+    ),
+    ("bind", &[(GROUP, "roles"), (GROUP, "clusterroles")]),
+    ("escalate", &[(GROUP, "roles"), (GROUP, "clusterroles")]),
+    (
+        "impersonate",
+        &[
+            ("", "users"),
+            ("", "serviceaccounts"),
+            ("", "groups"),
+            ("authentication.k8s.io", "userextras"),
+        ],
+    ),
+];
+
 fn unique(words: &[String]) -> Vec<&str> {
     let mut list: Vec<&str> = Vec::new();
     for w in words {
@@ -118,7 +137,8 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
     let mut object = obj! {
         "apiVersion": format!("{GROUP}/v1"), "kind": kind, "metadata": obj! { "name": name },
     };
-    let failed = format!("failed to create {}", cmd.verb.name);
+    // The server's failure is said as it is, as kubectl does here.
+    let failed = "";
     let mut verbs = unique(cmd.flags.all("verb"));
     if verbs.contains(&"*") {
         verbs = vec!["*"];
@@ -135,11 +155,16 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
                 "aggregation rule must be specified without nonResourceURLs, verbs, resources or resourceNames",
             ));
         }
-        let labels = crate::kubectl::run::parse_labels(cmd.flags.str("aggregation-rule"))?;
+        let labels = crate::kubectl::run::parse_labels(cmd.flags.str("aggregation-rule")).map_err(|_| {
+            Error::Flag(format!(
+                "invalid argument {:?} for \"--aggregation-rule\" flag: malformed pair, expect string=string",
+                cmd.flags.str("aggregation-rule")
+            ))
+        })?;
         let selector = obj! { "matchLabels": labels };
         object.set(&["aggregationRule", "clusterRoleSelectors"], crate::list![selector]);
         object.set(&["rules"], Value::Null);
-        return generate(cmd, object, &failed).await;
+        return generate(cmd, object, failed).await;
     }
     if verbs.is_empty() {
         return Err(Error::plain("at least one verb must be specified"));
@@ -151,11 +176,11 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
             "at least one resource must be specified"
         }));
     }
-    let wrong = verbs.iter().find(|v| !PATH_VERBS.contains(v));
-    if let Some(verb) = wrong.filter(|_| !urls.is_empty() && resources.is_empty()) {
-        return Err(Error::plain(format!("invalid verb: '{verb}' for nonResourceURL")));
-    }
-    for v in verbs.iter().filter(|v| !KNOWN_VERBS.contains(v)) {
+    for v in verbs
+        .iter()
+        .filter(|_| !resources.is_empty())
+        .filter(|v| !KNOWN_VERBS.contains(v))
+    {
         cmd.err(format!("Warning: '{v}' is not a standard resource verb"));
     }
     // One rule for each API group, in the order of the groups.
@@ -165,9 +190,44 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
         let (group, plural) = if main == "*" {
             (String::new(), "*".to_owned())
         } else {
-            match mapper::resource(cmd, main) {
+            let word = match main.split_once('.') {
+                // Only the group may follow here, whatever it looks like.
+                Some((name, group))
+                    if cmd
+                        .find_resource(|all| mapper::find(all, name))
+                        .is_some_and(|r| &*r.group != group) =>
+                {
+                    Err(format!(
+                        "the server doesn't have a resource type {name:?} in group {group:?}"
+                    ))
+                }
+                Some((name, group)) => mapper::resource(cmd, main)
+                    .map_err(|_| format!("the server doesn't have a resource type {name:?} in group {group:?}")),
+                None => mapper::resource(cmd, main).map_err(|e| e.message()),
+            };
+            let of = match &word {
                 Ok(r) => (r.group.to_string(), r.name.to_string()),
-                Err(e) => return Err(Error::Text(e.message())),
+                Err(_) => {
+                    let (name, group) = main.split_once('.').unwrap_or((main, ""));
+                    (group.to_owned(), name.to_owned())
+                }
+            };
+            let mut known = word.is_ok();
+            for verb in &verbs {
+                let Some((_, allowed)) = SPECIAL.iter().find(|(special, _)| special == verb) else {
+                    continue;
+                };
+                if !allowed.contains(&(of.0.as_str(), of.1.as_str())) {
+                    return Err(Error::plain(format!(
+                        "can not perform '{verb}' on '{}' in group '{}'",
+                        of.1, of.0
+                    )));
+                }
+                known = true;
+            }
+            match word {
+                Err(e) if !known => return Err(Error::Text(e)),
+                _ => of,
             }
         };
         let full = if sub.is_empty() {
@@ -189,14 +249,24 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
         rule.set_or_remove(&["resourceNames"], texts(&names));
         rules.push(rule);
     }
-    if let Some(verb) = wrong.filter(|_| !urls.is_empty()) {
-        return Err(Error::plain(format!("invalid verb: '{verb}' for nonResourceURL")));
-    }
     if !urls.is_empty() {
+        if let Some(verb) = verbs.iter().find(|v| !PATH_VERBS.contains(v)) {
+            return Err(Error::plain(format!("invalid verb: '{verb}' for nonResourceURL")));
+        }
+        for url in urls.iter().filter(|url| **url != "*") {
+            if !url.starts_with('/') {
+                return Err(Error::plain("nonResourceURL should start with /"));
+            }
+            if url.strip_suffix('*').unwrap_or(url).contains('*') {
+                return Err(Error::plain(
+                    "nonResourceURL only supports wildcard matches when '*' is at the end",
+                ));
+            }
+        }
         rules.push(obj! { "nonResourceURLs": texts(&urls), "verbs": texts(&verbs) });
     }
     object.set(&["rules"], rules);
-    generate(cmd, object, &failed).await
+    generate(cmd, object, failed).await
 }
 
 const SUBJECTS: &[Flag] = &[

@@ -1,6 +1,7 @@
 //! `kubectl create service`.
 
 use super::{GENERATOR, generate, one_name};
+use crate::api::names;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
@@ -129,16 +130,25 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                 .map_err(|_| Error::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))
         };
         let n = number(port)?;
-        if !(1..=65_535).contains(&n) {
-            return Err(Error::plain(if n > 65_535 {
-                format!("strconv.ParseUint: parsing {port:?}: value out of range")
-            } else {
-                "must be between 1 and 65535, inclusive".to_owned()
-            }));
+        if n < 0 {
+            number("-")?;
         }
+        if n > 65_535 {
+            return Err(Error::plain(format!(
+                "strconv.ParseUint: parsing {port:?}: value out of range"
+            )));
+        }
+        let own = spec.contains(':');
         let target: Value = match target.parse::<i64>() {
+            // What the port itself comes to is left to the server.
+            Ok(n) if own && !(1..=65_535).contains(&n) => {
+                return Err(Error::plain("must be between 1 and 65535, inclusive"));
+            }
             Ok(n) => n.into(),
-            Err(_) => target.into(),
+            Err(_) => {
+                names::port_name(target).map_err(|e| Error::plain(e.0.join(",")))?;
+                target.into()
+            }
         };
         let mut entry = obj! {
             "name": spec.replace(':', "-"), "port": n, "protocol": "TCP", "targetPort": target,

@@ -74,6 +74,35 @@ pub static TOKEN: Verb = Verb {
 
 async fn token(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
+    if cmd.flags.negative("duration") {
+        return Err(Error::plain("--duration must be greater than or equal to 0"));
+    }
+    if cmd.flags.duration("duration").subsec_nanos() != 0 {
+        return Err(Error::plain(
+            "--duration cannot be expressed in units less than seconds",
+        ));
+    }
+    if cmd.flags.all("audience").iter().any(String::is_empty) {
+        return Err(Error::plain("--audience must not be an empty string"));
+    }
+    let kind = cmd.flags.str("bound-object-kind");
+    if !matches!(kind, "" | "Node" | "Pod" | "Secret") {
+        return Err(Error::plain(
+            "supported --bound-object-kind values are Node, Pod, Secret",
+        ));
+    }
+    for flag in ["bound-object-name", "bound-object-uid"] {
+        if kind.is_empty() && !cmd.flags.str(flag).is_empty() {
+            return Err(Error::plain(format!(
+                "--{flag} can only be set if --bound-object-kind is provided"
+            )));
+        }
+    }
+    if !kind.is_empty() && cmd.flags.str("bound-object-name").is_empty() {
+        return Err(Error::plain(
+            "--bound-object-name is required if --bound-object-kind is provided",
+        ));
+    }
     let accounts = cmd.client.resource("", "v1", "serviceaccounts")?;
     let mut spec = Value::map();
     let audiences: Value = cmd
@@ -87,12 +116,6 @@ async fn token(cmd: &Cmd) -> Result<(), Error> {
     if seconds > 0 {
         spec.set(&["expirationSeconds"], seconds as i64);
     }
-    let kind = cmd.flags.str("bound-object-kind");
-    if !matches!(kind, "" | "Node" | "Pod" | "Secret") {
-        return Err(Error::plain(
-            "supported --bound-object-kind values are Node, Pod, Secret",
-        ));
-    }
     if !kind.is_empty() {
         spec.set(&["boundObjectRef", "kind"], kind);
         spec.set(&["boundObjectRef", "apiVersion"], "v1");
@@ -105,7 +128,7 @@ async fn token(cmd: &Cmd) -> Result<(), Error> {
     let answer = cmd.send(request).await;
     let answer = answer.map_err(|e| Error::plain(format!("failed to create token: {}", e.message())))?;
     let value = answer.value();
-    match output::printer(cmd, output::FORMATS)? {
+    match output::printer(cmd, output::FORMATS)?.map(output::Printer::typed) {
         Some(mut p) => p.print(cmd, &value),
         None => {
             cmd.say(value.str_at(&["status", "token"]));
@@ -272,12 +295,21 @@ async fn pdb(cmd: &Cmd) -> Result<(), Error> {
             "min-available and max-unavailable cannot be both specified",
         ));
     }
-    let labels = crate::kubectl::run::parse_labels(selector)?;
+    let count = |text: &str| {
+        let digits = text.strip_suffix('%').unwrap_or(text);
+        text.is_empty() || !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
+    };
+    for (text, flag) in [(min, "min-available"), (max, "max-unavailable")] {
+        if !count(text) {
+            return Err(Error::plain(format!("invalid format specified for {flag}")));
+        }
+    }
+    let selector = crate::api::Selector::label_selector(selector).map_err(Error::plain)?;
     let mut object = obj! {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": obj! { "name": name },
-        "spec": obj! { "selector": obj! { "matchLabels": labels } },
+        "spec": obj! { "selector": selector },
         "status": obj! { "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0 },
     };
     if !min.is_empty() {

@@ -127,6 +127,21 @@ impl<'t> Documents<'t> {
                 }))
             }
             Err(error) => {
+                // Whatever is no JSON may be YAML still, in which a comma may stand before a bracket closes; when
+                // it is neither, the JSON is what is complained about.
+                let mut as_yaml = Documents {
+                    text: self.text,
+                    at: self.at + skip,
+                    lines: self.lines + rest.get(..skip).map_or(0, |s| s.matches('\n').count()),
+                    json: false,
+                    done: false,
+                };
+                if let Some(Ok(document)) = as_yaml.next_yaml(body)
+                    && document.value().is_ok()
+                {
+                    *self = as_yaml;
+                    return Some(Ok(document));
+                }
                 self.done = true;
                 let lines = self.lines + rest.get(..skip).map_or(0, |s| s.matches('\n').count());
                 let at = Position {
@@ -211,8 +226,10 @@ mod tests {
             ("{\"a\": 1}\n{\"b\": 2}\n", &["0: {\"a\":1}", "1: {\"b\":2}"]),
             ("{\"a\": 1}\n---\nb: 2\n", &["0: {\"a\":1}", "2: {\"b\":2}"]),
             ("{\"a\": 1, ", &["error: unexpected EOF at line 1, column 10"]),
+            // What is no JSON is YAML; when it is neither, JSON's is the error.
+            ("\n{a: 1}", &["1: {\"a\":1}"]),
             (
-                "\n{a: 1}",
+                "\n{a: 1",
                 &[
                     "error: json: offset 3: invalid character 'a' looking for beginning of object key string at line 2, column 2",
                 ],
