@@ -132,6 +132,10 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+\b", "<CLUSTER-IP>"),
         (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "<TOKEN>"),
         (r"v1\.36\.\d+", "v1.36.N"),
+        // How a kubectl's source was laid out when it was built.
+        (r"k8s\.io/kubectl/pkg/scheme/scheme\.go", "pkg/scheme/scheme.go"),
+        // klog's time and process.
+        (r"(?m)^F\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ", "F<KLOG> "),
         // A server's authority is its own.
         (
             r"(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----",
