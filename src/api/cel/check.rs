@@ -157,6 +157,11 @@ const FUNCTIONS: &[(&str, &str)] = &[
 /// Names that stand before a function's own.
 const NAMESPACES: [&str; 7] = ["strings", "sets", "optional", "lists", "format", "ip", "jsonpatch"];
 
+/// Whether a name stands before functions.
+pub(super) fn is_space(name: &str) -> bool {
+    NAMESPACES.contains(&name)
+}
+
 /// The types that have methods and no fields.
 const NAMED: [(char, &str); 7] = [
     ('v', "kubernetes.Semver"),
@@ -264,17 +269,21 @@ struct Checker {
     mixed: bool,
     variables: Vec<(String, Type)>,
     issues: Vec<Issue>,
+    /// The types of the nodes, each after those of its parts, where somebody asks for them.
+    types: Option<Vec<Type>>,
 }
 
-/// The type of an expression, and what is wrong with it.
-pub(super) fn check(ast: &Ast, variables: &[(&str, Type)]) -> (Type, Vec<Issue>) {
+/// What is known of an expression: its type, what is wrong with it, and where `typed` the types of its nodes, each
+/// after those of its parts.
+pub(super) fn check(ast: &Ast, variables: &[(&str, Type)], typed: bool) -> (Type, Vec<Issue>, Vec<Type>) {
     let mut checker = Checker {
         mixed: false,
+        types: typed.then(Vec::new),
         variables: variables.iter().map(|(n, t)| ((*n).to_owned(), t.clone())).collect(),
         issues: Vec::new(),
     };
     let result = checker.expr(ast);
-    (closed(result), checker.issues)
+    (closed(result), checker.issues, checker.types.unwrap_or_default())
 }
 
 type Bindings = FlatMap<char, Type>;
@@ -347,6 +356,14 @@ impl Checker {
     }
 
     fn expr(&mut self, ast: &Ast) -> Type {
+        let t = self.node(ast);
+        if let Some(types) = &mut self.types {
+            types.push(t.clone());
+        }
+        t
+    }
+
+    fn node(&mut self, ast: &Ast) -> Type {
         match &ast.node {
             Node::Null => Type::Null,
             Node::Bool(_) => Type::Bool,

@@ -7,6 +7,7 @@
 
 mod authority;
 mod check;
+mod cost;
 mod eval;
 mod formats;
 mod parse;
@@ -15,11 +16,13 @@ mod value;
 
 pub use authority::{Authority, Check, Decision, Question};
 pub use check::{AUTHORIZER, OBJECT, RESOURCE_CHECK};
+pub use cost::{Budget, most_often};
 pub use eval::Failure;
 pub use types::{Type, is_identifier, of_schema as schema_type};
 pub use value::Val;
 
 use crate::flat::{Arrange, FlatMap};
+use crate::value::Value;
 use parse::{Ast, Node};
 
 /// What is wrong with an expression.
@@ -44,12 +47,32 @@ pub struct Program {
 /// cel-go's report: each error with its line, column and a caret.
 pub fn compile(text: &str, variables: &[(&str, Type)]) -> Result<Program, String> {
     let ast = parse::parse(text).map_err(|issues| report(text, issues))?;
-    let (result, issues) = check::check(&ast, variables);
+    let (result, issues, _) = check::check(&ast, variables, false);
     if issues.is_empty() {
         Ok(Program { ast, result })
     } else {
         Err(report(text, issues))
     }
+}
+
+/// As [`compile`], for a rule over `self` with this schema (`whole` where it is that of a whole object), with what it
+/// costs at most, in cel-go's units.
+///
+/// # Errors
+/// As of [`compile`].
+pub fn compile_costed(
+    text: &str,
+    variables: &[(&str, Type)],
+    schema: &Value,
+    whole: bool,
+) -> Result<(Program, u64), String> {
+    let ast = parse::parse(text).map_err(|issues| report(text, issues))?;
+    let (result, issues, types) = check::check(&ast, variables, true);
+    if !issues.is_empty() {
+        return Err(report(text, issues));
+    }
+    let cost = cost::estimate(&ast, &types, schema, whole);
+    Ok((Program { ast, result }, cost))
 }
 
 impl Program {

@@ -329,6 +329,106 @@ fn objects_and_patches() {
     assert_eq!(wrong, [want]);
 }
 
+/// The estimates of what expressions cost, which are those of the API server's own table
+/// (`TestCelEstimatedCostStability`).
+#[test]
+fn costs() {
+    let text = || obj! { "type": "string" };
+    let list = |item: Value| obj! { "type": "array", "items": item };
+    let int = || obj! { "type": "integer" };
+    let object = |properties: Value| obj! { "type": "object", "properties": properties };
+    let pair = |a: Value, b: Value| object(obj! { "val1": a, "val2": b });
+    let format = |kind: &str| obj! { "type": "string", "format": kind };
+    let ints = pair(int(), obj! { "type": "number" });
+    let texts = pair(text(), text());
+    let lists = pair(list(int()), list(int()));
+    let sets = pair(list(text()), list(text()));
+    let map = obj! { "type": "object", "additionalProperties": text() };
+    let maps = pair(map.clone(), map);
+    let nested = object(obj! { "objs": list(list(object(obj! { "k": text(), "v": text() }))) });
+    let bounded = pair(
+        obj! { "type": "array", "maxItems": 10, "items": obj! { "type": "string", "maxLength": 5 } },
+        obj! { "type": "string", "enum": list!["Pending", "Bound"] },
+    );
+    let rows: &[(&Value, &str, u64)] = &[
+        (&ints, "self.val1 == self.val1", 4),
+        (&ints, "type(self.val1) == int", 4),
+        (&ints, "double(self.val1) < self.val2", 6),
+        (&ints, "double(5) < 10.0", 2),
+        (&texts, "self.val1.startsWith('Rook')", 3),
+        (&texts, "self.val1.matches('^[^0-9]*$')", 943_721),
+        (&texts, "!self.val1.matches('^[0-9]*$')", 629_149),
+        (&texts, "size(self.val1) == 12", 4),
+        (&texts, "self.val1.charAt(3) == 'k'", 4),
+        (&texts, "self.val1.indexOf('o') == 1", 314_576),
+        (&texts, "self.val1.replace(' ', 'x') == 'Rookxtakesx👑'", 629_150),
+        (&texts, "self.val1.split(' ') == ['Rook', 'takes', '👑']", 629_159),
+        (&texts, "self.val1.substring(4, 10).trim() == 'takes'", 629_149),
+        (&texts, "self.val1.lowerAscii() == self.val1.lowerAscii()", 943_723),
+        (&texts, "self.val1 == self.val2", 314_577),
+        (&lists, "1 in self.val1", 1_572_865),
+        (&lists, "self.val2[0] in self.val1", 1_572_868),
+        (&lists, "self.val1 + self.val2 == [1, 2, 3, 1, 2, 3]", 16),
+        (&lists, "self.val1 + [4, 5] == [1, 2, 3, 4, 5]", 24),
+        (&lists, "has(self.val1) && has(self.val2)", 2),
+        (&lists, "self.val1.all(k, size(self.val1) > 0)", 11_010_044),
+        (&lists, "self.val1.exists_one(k, self.val1 == [2])", 23_592_949),
+        (&lists, "!self.val1.exists_one(k, size(self.val1) > 0)", 9_437_183),
+        (
+            &lists,
+            "size(self.val1.filter(k, size(self.val1) > 1)) == 1",
+            26_738_686,
+        ),
+        (&sets, "self.val1 == self.val2", 104_862),
+        (&sets, "'a' in self.val1", 1_048_577),
+        (&maps, "self.val1 == self.val2", 39_326),
+        (&maps, "'k1' in self.val1", 3),
+        (&maps, "self.val1 == {'k1': 'a', 'k2': 'b'}", 33),
+        (&maps, "self.val1.all(k, size(self.val1) > 0)", 2_752_508),
+        (&maps, "size(self.val1.filter(k, size(self.val1) > 1)) == 1", 6_684_670),
+        (&nested, "self.objs[0] == self.objs[1]", 104_864),
+        (&nested, "self.objs[0] == [self.objs[0][0], self.objs[0][1]]", 22),
+        (&nested, "self.objs[0].all(k, size(self.objs[0]) > 0)", 8_388_604),
+        (
+            &nested,
+            "size(self.objs[0].filter(k, size(self.objs[0]) > 1)) == 1",
+            18_874_366,
+        ),
+        // Limits in the schema.
+        (&bounded, "self.val1.all(t, t.contains('ab'))", 63),
+        (&bounded, "self.val2 in ['Pending', 'Available']", 14),
+        (&bounded, "self.val1.exists(t, t == self.val2)", 83),
+    ];
+    let mut wrong = Vec::new();
+    for (schema, text, want) in rows {
+        let own = schema_type(schema, true).unwrap();
+        match compile_costed(text, &[("self", own)], schema, true) {
+            Ok((_, cost)) if cost == *want => {}
+            Ok((_, cost)) => wrong.push(format!("{text}: {cost}, not {want}")),
+            Err(report) => wrong.push(report),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let times = [
+        (
+            format("duration"),
+            format("duration"),
+            "self.val1 == duration('1h2m') + duration('3s4ms')",
+            6,
+        ),
+        (format("date-time"), format("date"), "self.val1.getHours() == 1", 4),
+        (format("byte"), text(), "bytes(self.val2) == self.val1", 629_150),
+        (format("byte"), text(), "string(self.val1) == self.val2", 629_150),
+        (int(), text(), "string(self.val1) == self.val2", 314_578),
+    ];
+    for (a, b, text, want) in times {
+        let schema = pair(a, b);
+        let own = schema_type(&schema, true).unwrap();
+        let cost = compile_costed(text, &[("self", own)], &schema, true).map(|(_, cost)| cost);
+        assert_eq!(cost, Ok(want), "{text}");
+    }
+}
+
 #[test]
 fn deep_long_and_endless_expressions_are_refused() {
     let deep = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));

@@ -292,6 +292,12 @@ fn validate(object: &Value, old: Option<&Object>, errors: &mut FieldErrors) {
             errors.required(format!("spec.versions[{i}].schema.openAPIV3Schema"), "");
         }
     }
+    // A version whose schema stands in the stored definition already.
+    let before = old.map_or(&[][..], |o| o.spec().get("versions").items());
+    let stored = |version: &Value| {
+        let same = |v: &&Value| v.get("name") == version.get("name") && v.get("schema") == version.get("schema");
+        before.iter().any(|v| same(&v))
+    };
     let mut seen: FlatSet<&str> = FlatSet::new();
     let mut unique = true;
     for (i, version) in versions.iter().enumerate() {
@@ -304,6 +310,7 @@ fn validate(object: &Value, old: Option<&Object>, errors: &mut FieldErrors) {
             validate_schema(
                 version.at(&["schema", "openAPIV3Schema"]),
                 status,
+                stored(version),
                 &format!("{at}.schema"),
                 errors,
             );
@@ -344,7 +351,14 @@ fn validate(object: &Value, old: Option<&Object>, errors: &mut FieldErrors) {
     validate_names(spec.get("names"), "spec.names", errors);
     if let Some(schema) = hoisted.schema {
         let status = versions.iter().any(|v| v.get("subresources").has("status"));
-        validate_schema(schema.get("openAPIV3Schema"), status, "spec.validation", errors);
+        let unchanged = versions.iter().all(&stored);
+        validate_schema(
+            schema.get("openAPIV3Schema"),
+            status,
+            unchanged,
+            "spec.validation",
+            errors,
+        );
     }
     if let Some(common) = hoisted.subresources {
         subresources(common, "spec.subresources", errors);
@@ -666,8 +680,8 @@ const AT_ROOT: [&str; 22] = [
 ];
 const AT_ROOT_TEXT: &str = "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations]";
 
-/// Checks a version's schema; `at` is the path of what holds `openAPIV3Schema`.
-fn validate_schema(schema: &Value, status: bool, at: &str, errors: &mut FieldErrors) {
+/// Checks a version's schema; `at` is the path of what holds `openAPIV3Schema`. `unchanged` says that it is stored so.
+fn validate_schema(schema: &Value, status: bool, unchanged: bool, at: &str, errors: &mut FieldErrors) {
     if schema.as_map().is_none() {
         return;
     }
@@ -709,7 +723,7 @@ fn validate_schema(schema: &Value, status: bool, at: &str, errors: &mut FieldErr
     };
     check(schema, &root, &place, errors);
     if sound && errors.0.len() == before {
-        super::rules::validate_rules(schema, &root, errors);
+        super::rules::validate_rules(schema, &root, unchanged, errors);
     }
 }
 

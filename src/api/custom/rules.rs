@@ -237,84 +237,133 @@ fn rule_text(rule: &Value) -> String {
     )
 }
 
-/// Checks the rules of a definition's schema.
-pub fn validate_rules(schema: &Value, at: &str, errors: &mut FieldErrors) {
-    rules_of(schema, at, true, None, errors);
+/// Checks the rules of a definition's schema, and what they cost. A schema that was there before (`unchanged`) may
+/// have rules that are too expensive, if all together are not.
+pub fn validate_rules(schema: &Value, at: &str, unchanged: bool, errors: &mut FieldErrors) {
+    let mut walk = Walk {
+        budget: cel::Budget::default(),
+        unchanged,
+        errors,
+    };
+    walk.rules_of(schema, at, true, None, Some(1));
+    let Some((dearest, why)) = walk.budget.exceeded() else {
+        return;
+    };
+    for path in dearest {
+        let why = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema";
+        errors.forbidden(path, why);
+    }
+    errors.forbidden(at, why);
 }
 
-/// `uncorrelatable` is the path of the list or map above whose parts cannot be followed from one version
-/// of an object to the next.
-fn rules_of(schema: &Value, at: &str, whole: bool, uncorrelatable: Option<&str>, errors: &mut FieldErrors) {
-    let whole = whole || schema.bool_at(&[EMBEDDED]);
-    // The rules of the parts come first, as in the server.
-    for (key, property) in schema.get("properties").entries() {
-        let atomic = schema.get("x-kubernetes-map-type").str() == "atomic";
-        let inner = uncorrelatable.or(atomic.then_some(at));
-        rules_of(property, &format!("{at}.properties[{key}]"), false, inner, errors);
+/// How often more than the schema itself its parts can be in an object; `None` for no limit (`extractMaxElements`).
+fn most_parts(schema: &Value) -> Option<u64> {
+    let limit = |field: &str| schema.get(field).as_i64().map(|n| u64::try_from(n).unwrap_or(0));
+    match schema.get("type").str() {
+        "object" if !schema.get("additionalProperties").is_null() => limit("maxProperties"),
+        "array" => limit("maxItems"),
+        _ => Some(1),
     }
-    let additional = schema.get("additionalProperties");
-    if additional.as_map().is_some() {
-        rules_of(
-            additional,
-            &format!("{at}.additionalProperties"),
-            false,
-            uncorrelatable,
-            errors,
-        );
+}
+
+struct Walk<'a> {
+    budget: cel::Budget,
+    unchanged: bool,
+    errors: &'a mut FieldErrors,
+}
+
+impl Walk<'_> {
+    /// Counts an expression, and complains of one that alone is too expensive.
+    fn spend(&mut self, path: String, what: &str, cost: u64) {
+        if let Some(why) = self.budget.spend(&path, what, cost)
+            && !self.unchanged
+        {
+            self.errors.forbidden(path, why);
+        }
     }
-    let items = schema.get("items");
-    if items.as_map().is_some() {
-        let followed = schema.get("x-kubernetes-list-type").str() == "map";
-        let inner = uncorrelatable.or((!followed).then_some(at));
-        rules_of(items, &format!("{at}.items"), false, inner, errors);
-    }
-    for (i, rule) in schema.get("x-kubernetes-validations").items().iter().enumerate() {
-        let at = format!("{at}.x-kubernetes-validations[{i}]");
-        let optional = rule.bool_at(&["optionalOldSelf"]);
-        let variables = variables(schema, whole, optional);
-        let invalid = |errors: &mut FieldErrors, field: &str, why: String| {
-            errors.invalid_as(format!("{at}.{field}"), rule_text(rule), why);
-        };
-        let mut uses_old = false;
-        match cel::compile(rule.get("rule").str(), &variables) {
-            Err(report) => invalid(errors, "rule", format!("compilation failed: {report}")),
-            Ok(program) => {
-                uses_old = program.uses("oldSelf");
-                if !matches!(program.result, Type::Bool) {
-                    invalid(errors, "rule", "cel expression must evaluate to a bool".into());
+
+    /// `uncorrelatable` is the path of the list or map above whose parts cannot be followed from one version
+    /// of an object to the next; `times` how often the schema can be in an object, `None` where nothing limits it.
+    fn rules_of(&mut self, schema: &Value, at: &str, whole: bool, uncorrelatable: Option<&str>, times: Option<u64>) {
+        let whole = whole || schema.bool_at(&[EMBEDDED]);
+        let inside = times.zip(most_parts(schema)).map(|(a, b)| a.saturating_mul(b));
+        // The rules of the parts come first, as in the server.
+        for (key, property) in schema.get("properties").entries() {
+            let atomic = schema.get("x-kubernetes-map-type").str() == "atomic";
+            let inner = uncorrelatable.or(atomic.then_some(at));
+            self.rules_of(property, &format!("{at}.properties[{key}]"), false, inner, inside);
+        }
+        let additional = schema.get("additionalProperties");
+        if additional.as_map().is_some() {
+            self.rules_of(
+                additional,
+                &format!("{at}.additionalProperties"),
+                false,
+                uncorrelatable,
+                inside,
+            );
+        }
+        let items = schema.get("items");
+        if items.as_map().is_some() {
+            let followed = schema.get("x-kubernetes-list-type").str() == "map";
+            let inner = uncorrelatable.or((!followed).then_some(at));
+            self.rules_of(items, &format!("{at}.items"), false, inner, inside);
+        }
+        for (i, rule) in schema.get("x-kubernetes-validations").items().iter().enumerate() {
+            let at = format!("{at}.x-kubernetes-validations[{i}]");
+            let optional = rule.bool_at(&["optionalOldSelf"]);
+            let variables = variables(schema, whole, optional);
+            let invalid = |errors: &mut FieldErrors, field: &str, why: String| {
+                errors.invalid_as(format!("{at}.{field}"), rule_text(rule), why);
+            };
+            let mut uses_old = false;
+            let mut compiles = false;
+            match cel::compile_costed(rule.get("rule").str(), &variables, schema, whole) {
+                Err(report) => invalid(self.errors, "rule", format!("compilation failed: {report}")),
+                Ok((program, _)) if !matches!(program.result, Type::Bool) => {
+                    invalid(self.errors, "rule", "cel expression must evaluate to a bool".into());
+                }
+                Ok((program, cost)) => {
+                    uses_old = program.uses("oldSelf");
+                    compiles = true;
+                    let times = times.unwrap_or_else(|| cel::most_often(schema));
+                    self.spend(format!("{at}.rule"), "estimated rule cost", cost.saturating_mul(times));
                 }
             }
-        }
-        let message = rule.get("messageExpression").str();
-        if !message.trim().is_empty() {
-            match cel::compile(message, &variables) {
-                Err(report) => invalid(
-                    errors,
-                    "messageExpression",
-                    format!("messageExpression compilation failed: {report}"),
-                ),
-                Ok(program) if !matches!(program.result, Type::Str) => invalid(
-                    errors,
-                    "messageExpression",
-                    "messageExpression must evaluate to a string".into(),
-                ),
-                Ok(_) => {}
+            let message = rule.get("messageExpression").str();
+            if compiles && !message.trim().is_empty() {
+                match cel::compile_costed(message, &variables, schema, whole) {
+                    Err(report) => invalid(
+                        self.errors,
+                        "messageExpression",
+                        format!("messageExpression compilation failed: {report}"),
+                    ),
+                    Ok((program, _)) if !matches!(program.result, Type::Str) => invalid(
+                        self.errors,
+                        "messageExpression",
+                        "messageExpression must evaluate to a string".into(),
+                    ),
+                    Ok((_, cost)) => {
+                        let path = format!("{at}.messageExpression");
+                        self.spend(path, "estimated messageExpression cost", cost);
+                    }
+                }
             }
-        }
-        if uses_old {
-            if let Some(path) = uncorrelatable {
-                errors.invalid(
-                    format!("{at}.rule"),
-                    rule.get("rule"),
-                    format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {path}"),
+            if uses_old {
+                if let Some(path) = uncorrelatable {
+                    self.errors.invalid(
+                        format!("{at}.rule"),
+                        rule.get("rule"),
+                        format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {path}"),
+                    );
+                }
+            } else if !rule.get("optionalOldSelf").is_null() {
+                self.errors.invalid(
+                    format!("{at}.optionalOldSelf"),
+                    rule.get("optionalOldSelf"),
+                    "may not be set if oldSelf is not used in rule",
                 );
             }
-        } else if !rule.get("optionalOldSelf").is_null() {
-            errors.invalid(
-                format!("{at}.optionalOldSelf"),
-                rule.get("optionalOldSelf"),
-                "may not be set if oldSelf is not used in rule",
-            );
         }
     }
 }

@@ -340,7 +340,7 @@ fn definitions_are_checked() {
          | ....^, spec.validation.openAPIV3Schema.properties[spec].properties[num].x-kubernetes-validations[1].rule: Invalid value: {"Rule":"self + 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: cel expression must evaluate to a bool, spec.validation.openAPIV3Schema.properties[spec].properties[num].x-kubernetes-validations[2].rule: Invalid value: {"Rule":"self \u003e","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:7: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}
          | self >
          | ......^]
-        old self: spec.validation.openAPIV3Schema.properties[spec].properties[l].items.x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within spec.validation.openAPIV3Schema.properties[spec].properties[l]
+        old self: [spec.validation.openAPIV3Schema.properties[spec].properties[l].items.x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared), spec.validation.openAPIV3Schema.properties[spec].properties[l].items.x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within spec.validation.openAPIV3Schema.properties[spec].properties[l], spec.validation.openAPIV3Schema.properties[spec].properties[l].items.x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema, spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)]
         fine: created
     "#]].assert_eq(&all);
 }
@@ -491,4 +491,216 @@ proptest! {
         let code = Server::bare().define(with_schema).code;
         prop_assert!(matches!(code, 201 | 400 | 422), "{}", code);
     }
+}
+
+/// What rules cost at most is estimated when a definition is made.
+#[test]
+fn expensive_rules_are_refused() {
+    let rule = |text: &str| format!("x-kubernetes-validations: [{{rule: \"{text}\"}}]");
+    let all = rule("self.all(a, self.all(b, a != b || a == b))");
+    let strings = |limits: &str| format!("list: {{type: array, items: {{type: string}}, {limits} {all}}}");
+    let matches = rule("self.matches('^[a-z]+$')");
+    let inner = format!("{{type: string, maxLength: 50, {matches}}}");
+    let four: Vec<String> = ["a", "b", "c", "d", "e"]
+        .iter()
+        .map(|n| {
+            format!(
+                "{n}: {{type: array, maxItems: 7000, items: {{type: string, maxLength: 1000, {}}}}}",
+                rule("self.find('^[a-z]+$') != ''")
+            )
+        })
+        .collect();
+    let rows = [
+        strings(""),
+        strings("maxItems: 500,"),
+        strings("maxItems: 50,"),
+        // A rule runs as often as its schema can be in an object.
+        format!("list: {{type: array, items: {inner}}}"),
+        format!("list: {{type: array, maxItems: 100, items: {inner}}}"),
+        format!("map: {{type: object, additionalProperties: {inner}}}"),
+        format!("map: {{type: object, maxProperties: 100000, additionalProperties: {inner}}}"),
+        format!(
+            "a: {{type: string, {}}}",
+            "x-kubernetes-validations: [{rule: 'self.size() < 9', messageExpression: \"self.split('').map(c, self + c).join(self)\"}]"
+        ),
+        four.join("\n"),
+    ];
+    let mut out = String::new();
+    for properties in rows {
+        let made = Server::bare().define(definition(yaml(&in_spec(&properties))));
+        let said = match made.code {
+            201 => "made".to_owned(),
+            _ => message(&made).replace(
+                "CustomResourceDefinition.apiextensions.k8s.io \"things.a.io\" is invalid: ",
+                "",
+            ),
+        };
+        let said = said.replace("spec.versions[0].schema.openAPIV3Schema.properties[spec]", "…").replace(
+            " (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)",
+            " (…)",
+        );
+        out.push_str(&format!("{properties}\n=> {said}\n"));
+    }
+    expect![[r#"
+        list: {type: array, items: {type: string},  x-kubernetes-validations: [{rule: "self.all(a, self.all(b, a != b || a == b))"}]}
+        => [spec.validation.openAPIV3Schema.properties[spec].properties[list].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (…), spec.validation.openAPIV3Schema.properties[spec].properties[list].x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema, spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (…)]
+        list: {type: array, items: {type: string}, maxItems: 500, x-kubernetes-validations: [{rule: "self.all(a, self.all(b, a != b || a == b))"}]}
+        => [spec.validation.openAPIV3Schema.properties[spec].properties[list].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (…), spec.validation.openAPIV3Schema.properties[spec].properties[list].x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema, spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (…)]
+        list: {type: array, items: {type: string}, maxItems: 50, x-kubernetes-validations: [{rule: "self.all(a, self.all(b, a != b || a == b))"}]}
+        => [spec.validation.openAPIV3Schema.properties[spec].properties[list].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (…), spec.validation.openAPIV3Schema.properties[spec].properties[list].x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema, spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of 15.7x (…)]
+        list: {type: array, items: {type: string, maxLength: 50, x-kubernetes-validations: [{rule: "self.matches('^[a-z]+$')"}]}}
+        => spec.validation.openAPIV3Schema.properties[spec].properties[list].items.x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of 4.5x (…)
+        list: {type: array, maxItems: 100, items: {type: string, maxLength: 50, x-kubernetes-validations: [{rule: "self.matches('^[a-z]+$')"}]}}
+        => made
+        map: {type: object, additionalProperties: {type: string, maxLength: 50, x-kubernetes-validations: [{rule: "self.matches('^[a-z]+$')"}]}}
+        => spec.validation.openAPIV3Schema.properties[spec].properties[map].additionalProperties.x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of 4.5x (…)
+        map: {type: object, maxProperties: 100000, additionalProperties: {type: string, maxLength: 50, x-kubernetes-validations: [{rule: "self.matches('^[a-z]+$')"}]}}
+        => made
+        a: {type: string, x-kubernetes-validations: [{rule: 'self.size() < 9', messageExpression: "self.split('').map(c, self + c).join(self)"}]}
+        => [spec.validation.openAPIV3Schema.properties[spec].properties[a].x-kubernetes-validations[0].messageExpression: Forbidden: estimated messageExpression cost exceeds budget by factor of more than 100x (…), spec.validation.openAPIV3Schema.properties[spec].properties[a].x-kubernetes-validations[0].messageExpression: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema, spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (…)]
+        a: {type: array, maxItems: 7000, items: {type: string, maxLength: 1000, x-kubernetes-validations: [{rule: "self.find('^[a-z]+$') != ''"}]}}
+        b: {type: array, maxItems: 7000, items: {type: string, maxLength: 1000, x-kubernetes-validations: [{rule: "self.find('^[a-z]+$') != ''"}]}}
+        c: {type: array, maxItems: 7000, items: {type: string, maxLength: 1000, x-kubernetes-validations: [{rule: "self.find('^[a-z]+$') != ''"}]}}
+        d: {type: array, maxItems: 7000, items: {type: string, maxLength: 1000, x-kubernetes-validations: [{rule: "self.find('^[a-z]+$') != ''"}]}}
+        e: {type: array, maxItems: 7000, items: {type: string, maxLength: 1000, x-kubernetes-validations: [{rule: "self.find('^[a-z]+$') != ''"}]}}
+        => made
+    "#]].assert_eq(&out);
+}
+
+fn apply(server: &Server, manager: &str, spec: &str) -> Response {
+    let path = "/apis/a.io/v1/namespaces/default/things/one";
+    let mut request = Request::new(Method::Patch, path)
+        .with("fieldManager", manager)
+        .body(Body::Value(Server::thing(spec)));
+    request.content_type = "application/apply-patch+yaml".into();
+    server.0.serve(request)
+}
+
+/// What each manager owns of a thing's spec.
+fn owned(response: &Response) -> String {
+    let value = response.value();
+    let entries = value.at(&["metadata", "managedFields"]).items();
+    let shown = entries.iter().map(|e| {
+        format!(
+            "{}: {}",
+            e.get("manager").str(),
+            e.at(&["fieldsV1", "f:spec"]).to_json()
+        )
+    });
+    let all: Vec<String> = shown.collect();
+    format!("{}\n  {}", value.get("spec").to_json(), all.join("\n  "))
+}
+
+/// Lists in lists are merged by their own types: maps by keys, sets by values, the others as a whole.
+#[test]
+fn lists_in_lists_are_applied_by_their_types() {
+    let server = Server::new(&in_spec(
+        "groups: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [name], items: {type: object, required: \
+         [name], properties: {name: {type: string}, tags: {type: array, x-kubernetes-list-type: set, items: {type: string}}, \
+         args: {type: array, items: {type: string}}, ports: {type: array, x-kubernetes-list-type: map, \
+         x-kubernetes-list-map-keys: [port, protocol], items: {type: object, required: [port], properties: {port: {type: \
+         integer}, protocol: {type: string, default: TCP}, note: {type: string}}}}}}}",
+    ));
+    let mut out = String::new();
+    for (manager, spec) in [
+        (
+            "a",
+            "{groups: [{name: x, tags: [one, two], args: [p], ports: [{port: 1, note: a}]}]}",
+        ),
+        (
+            "b",
+            "{groups: [{name: x, tags: [two, three], ports: [{port: 2}, {port: 1, protocol: UDP}]}, {name: z}]}",
+        ),
+        (
+            "b",
+            "{groups: [{name: x, tags: [three], args: [q], ports: [{port: 1, note: b}]}]}",
+        ),
+        ("b", "{groups: [{name: x, tags: [three]}]}"),
+        ("a", "{groups: [{name: x, tags: [one]}]}"),
+        ("a", "{groups: [{tags: [one]}]}"),
+    ] {
+        let answer = apply(&server, manager, spec);
+        let said = match answer.code {
+            200 | 201 => owned(&answer),
+            _ => message(&answer),
+        };
+        out.push_str(&format!("{manager} {spec}\n=> {said}\n"));
+    }
+    expect![[r#"
+        a {groups: [{name: x, tags: [one, two], args: [p], ports: [{port: 1, note: a}]}]}
+        => {"groups":[{"args":["p"],"name":"x","ports":[{"note":"a","port":1,"protocol":"TCP"}],"tags":["one","two"]}]}
+          a: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:args":{},"f:name":{},"f:ports":{"k:{\"port\":1,\"protocol\":\"TCP\"}":{".":{},"f:note":{},"f:port":{}}},"f:tags":{"v:\"one\"":{},"v:\"two\"":{}}}}}
+        b {groups: [{name: x, tags: [two, three], ports: [{port: 2}, {port: 1, protocol: UDP}]}, {name: z}]}
+        => {"groups":[{"args":["p"],"name":"x","ports":[{"note":"a","port":1,"protocol":"TCP"},{"port":2,"protocol":"TCP"},{"port":1,"protocol":"UDP"}],"tags":["one","two","three"]},{"name":"z"}]}
+          a: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:args":{},"f:name":{},"f:ports":{"k:{\"port\":1,\"protocol\":\"TCP\"}":{".":{},"f:note":{},"f:port":{}}},"f:tags":{"v:\"one\"":{},"v:\"two\"":{}}}}}
+          b: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:name":{},"f:ports":{"k:{\"port\":1,\"protocol\":\"UDP\"}":{".":{},"f:port":{},"f:protocol":{}},"k:{\"port\":2,\"protocol\":\"TCP\"}":{".":{},"f:port":{}}},"f:tags":{"v:\"three\"":{},"v:\"two\"":{}}},"k:{\"name\":\"z\"}":{".":{},"f:name":{}}}}
+        b {groups: [{name: x, tags: [three], args: [q], ports: [{port: 1, note: b}]}]}
+        => Apply failed with 2 conflicts: conflicts with "a":
+        - .spec.groups[name="x"].args
+        - .spec.groups[name="x"].ports[port=1,protocol="TCP"].note
+        b {groups: [{name: x, tags: [three]}]}
+        => {"groups":[{"args":["p"],"name":"x","ports":[{"note":"a","port":1,"protocol":"TCP"}],"tags":["one","two","three"]}]}
+          a: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:args":{},"f:name":{},"f:ports":{"k:{\"port\":1,\"protocol\":\"TCP\"}":{".":{},"f:note":{},"f:port":{}}},"f:tags":{"v:\"one\"":{},"v:\"two\"":{}}}}}
+          b: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:name":{},"f:tags":{"v:\"three\"":{}}}}}
+        a {groups: [{name: x, tags: [one]}]}
+        => {"groups":[{"name":"x","tags":["one","three"]}]}
+          a: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:name":{},"f:tags":{"v:\"one\"":{}}}}}
+          b: {"f:groups":{"k:{\"name\":\"x\"}":{".":{},"f:name":{},"f:tags":{"v:\"three\"":{}}}}}
+        a {groups: [{tags: [one]}]}
+        => failed to create typed patch object (/one; a.io/v1, Kind=Thing): .spec.groups: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn't have default values for any key fields)
+    "#]].assert_eq(&out);
+}
+
+/// What was granular and is atomic now belongs as a whole to who owned parts of it; what became granular stays as it is.
+#[test]
+fn definitions_change_how_lists_and_maps_are_merged() {
+    let schema = |list: &str, map: &str| {
+        in_spec(&format!(
+            "l: {{type: array, x-kubernetes-list-type: {list}, items: {{type: string}}}}\nm: {{type: object, \
+             x-kubernetes-map-type: {map}, additionalProperties: {{type: string}}}}"
+        ))
+    };
+    let change = |server: &Server, list: &str, map: &str| {
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.a.io";
+        let mut value = server.0.serve(Request::get(path)).value();
+        let versions = definition(yaml(&schema(list, map))).at(&["spec", "versions"]).clone();
+        value.set(&["spec", "versions"], versions);
+        let done = server.0.serve(Request::new(Method::Put, path).body(Body::Value(value)));
+        assert_eq!(done.code, 200, "{}", message(&done));
+    };
+    let mut out = String::new();
+    for [from, to] in [["set granular", "atomic atomic"], ["atomic atomic", "set granular"]] {
+        let (list, map) = from.split_once(' ').unwrap();
+        let server = Server::new(&schema(list, map));
+        out.push_str(&format!(
+            "{from}: {}\n",
+            owned(&apply(&server, "a", "{l: [x], m: {k: v}}"))
+        ));
+        let (list, map) = to.split_once(' ').unwrap();
+        change(&server, list, map);
+        for (manager, spec) in [("b", "{m: {j: w}}"), ("a", "{l: [z], m: {k: v}}")] {
+            let answer = apply(&server, manager, spec);
+            let said = if answer.code == 200 {
+                owned(&answer)
+            } else {
+                message(&answer)
+            };
+            out.push_str(&format!("{to}, {manager} {spec}: {said}\n"));
+        }
+    }
+    expect![[r#"
+        set granular: {"l":["x"],"m":{"k":"v"}}
+          a: {"f:l":{"v:\"x\"":{}},"f:m":{"f:k":{}}}
+        atomic atomic, b {m: {j: w}}: Apply failed with 1 conflict: conflict with "a": .spec.m
+        atomic atomic, a {l: [z], m: {k: v}}: {"l":["z"],"m":{"k":"v"}}
+          a: {"f:l":{},"f:m":{}}
+        atomic atomic: {"l":["x"],"m":{"k":"v"}}
+          a: {"f:l":{},"f:m":{}}
+        set granular, b {m: {j: w}}: {"l":["x"],"m":{"j":"w","k":"v"}}
+          a: {"f:l":{},"f:m":{}}
+          b: {"f:m":{"f:j":{}}}
+        set granular, a {l: [z], m: {k: v}}: {"l":["x","z"],"m":{"j":"w","k":"v"}}
+          a: {"f:l":{"v:\"z\"":{}},"f:m":{"f:k":{}}}
+          b: {"f:m":{"f:j":{}}}
+    "#]].assert_eq(&out);
 }

@@ -284,9 +284,20 @@ pub fn update(live: Option<&Value>, new: &Value, sent: &Value, writer: &Writer, 
         // What is not tracked from its creation on is tracked from its first apply on.
         return Value::Null;
     }
+    reconcile(&mut managers, kind);
     track(&mut managers, live, new, writer, kind);
     cap(&mut managers);
     write(managers)
+}
+
+/// Brings what managers own up to the present schema, which of custom kinds can change.
+fn reconcile(managers: &mut [Manager], kind: &Kind) {
+    if kind.built_in {
+        return;
+    }
+    for manager in managers {
+        manager.set = typed::reconciled(&manager.set, (kind.type_of)(&manager.api_version).as_ref());
+    }
 }
 
 /// Gives the writer what changed, and takes it from the others.
@@ -424,6 +435,7 @@ pub fn apply(
         Some(live) => read(live.at(&["metadata", "managedFields"])).unwrap_or_default(),
         None => Vec::new(),
     };
+    reconcile(&mut managers, kind);
     if managers.is_empty() && live.is_some() {
         let before = Writer {
             manager: BEFORE_FIRST_APPLY,

@@ -669,6 +669,38 @@ fn named_at(set: &Value, place: Place) -> Value {
     }
 }
 
+/// The set as of the present type: of a list, map or struct that was granular when its parts were noted and is atomic
+/// now, the whole stands in it instead (`ReconcileFieldSetWithSchema`). What became granular stays as it is.
+pub fn reconciled(set: &Value, ty: Option<&Rc<Type>>) -> Value {
+    match ty {
+        Some(ty) => reconciled_struct(set, ty),
+        None => set.clone(),
+    }
+}
+
+fn reconciled_struct(set: &Value, ty: &Type) -> Value {
+    changed(set, |element, part| match element.strip_prefix("f:") {
+        Some(name) => in_struct(ty, name, |place| reconciled_at(part, place)),
+        None => part.clone(),
+    })
+}
+
+fn reconciled_at(set: &Value, place: Place) -> Value {
+    match place.kind() {
+        Kind::Struct(ty) => reconciled_struct(set, &ty),
+        Kind::Map(item) | Kind::Keyed(item, _) => changed(set, |_, part| reconciled_at(part, Place::item(item))),
+        // A scalar has no parts.
+        Kind::Leaf if !set.is_empty() => leaf(),
+        _ => set.clone(),
+    }
+}
+
+/// As [`rebuilt`]; a set in which nothing changes stays the same node.
+fn changed(set: &Value, f: impl Fn(&str, &Value) -> Value) -> Value {
+    let new = rebuilt(set, f);
+    if new == *set { set.clone() } else { new }
+}
+
 fn rebuilt(set: &Value, f: impl Fn(&str, &Value) -> Value) -> Value {
     if set.is_null() || set.is_empty() {
         return set.clone();
