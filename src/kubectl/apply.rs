@@ -1,5 +1,8 @@
 //! `kubectl apply`: creates what is missing, and patches what differs from the last application.
 
+use std::rc::Rc;
+
+use super::applyset::ApplySet;
 use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
@@ -149,49 +152,36 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("must specify one of -f and -k"));
     }
     let server = cmd.flags.bool("server-side");
-    if server && cmd.dry_run()? == DryRun::Client {
-        return Err(Error::plain(
-            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
-        ));
-    }
-    if cmd.flags.bool("force-conflicts") && !server {
-        return Err(Error::plain("--force-conflicts only works with --server-side"));
-    }
-    if cmd.flags.bool("force") && server {
-        return Err(Error::plain("--force cannot be used with --server-side"));
-    }
-    if !server && !cmd.flags.str("subresource").is_empty() {
-        return Err(Error::plain("--subresource can only be specified for --server-side"));
-    }
-    let selecting = !cmd.flags.all("selector").is_empty();
-    if selecting && cmd.flags.bool("all") {
-        return Err(Error::plain("cannot set --all and --selector at the same time"));
-    }
     let pruning = cmd.flags.bool("prune");
-    if pruning && !selecting && !cmd.flags.bool("all") {
-        return Err(Error::plain(
-            "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all \
-             flag. If you did not mean to prune all resources, specify a label selector",
-        ));
-    }
-    if cmd.flags.bool("force") && cmd.dry_run()? == DryRun::Server {
-        return Err(Error::plain("--dry-run=server cannot be used with --force"));
-    }
-    if pruning && server {
-        return Err(Error::plain(
-            "--prune is in alpha and doesn't currently work on objects created by server-side apply",
-        ));
-    }
     cmd.validation()?;
-    let allowed = allowed(cmd)?;
+    let mut set = ApplySet::of(cmd)?;
+    let allowed = if pruning { allowed(cmd)? } else { Vec::new() };
+    check(cmd, set.as_ref(), !allowed.is_empty()).await?;
     let mut report = Report::new(cmd, "configured")?;
     let mut select = Select::of(cmd);
     select.all = false;
     select.validate = true;
-    let targets = builder::targets(cmd, &select).await?;
+    let mut targets = builder::targets(cmd, &select).await?;
     let mut errors = targets.errors;
     if targets.list.is_empty() && errors.is_empty() {
         return Err(Error::plain("no objects passed to apply"));
+    }
+    if let Some(set) = &mut set {
+        for target in &mut targets.list {
+            let Target::Item(info) = target else { continue };
+            if let Err(e) = set.label(&mut info.object) {
+                // Nothing is applied then.
+                errors = vec![e];
+                targets.list.clear();
+                break;
+            }
+        }
+        let items: Vec<&Info> = targets
+            .list
+            .iter()
+            .filter_map(|t| if let Target::Item(info) = t { Some(info) } else { None })
+            .collect();
+        set.begin(cmd, &items).await?;
     }
     let mut done = Vec::new();
     let (mut kept, mut namespaces) = (Vec::new(), Vec::new());
@@ -224,10 +214,62 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         [one] => report.print(cmd, one)?,
         _ => report.print_list(cmd, done)?,
     }
-    if pruning {
-        prune(cmd, allowed, cascade, &kept, &namespaces).await?;
+    match (pruning, set) {
+        (true, Some(set)) => set.prune(cmd, cascade, &kept).await,
+        (true, None) => prune(cmd, allowed, cascade, &kept, &namespaces).await,
+        (false, _) => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether the flags fit together, in the order in which kubectl looks at them.
+async fn check(cmd: &Cmd, set: Option<&ApplySet>, allowed: bool) -> Result<(), Error> {
+    let flag = |name: &str| cmd.flags.bool(name);
+    let given = |name: &str| !cmd.flags.str(name).is_empty();
+    let (server, dry) = (flag("server-side"), cmd.dry_run()?);
+    let refuse = |wrong: bool, why: &str| if wrong { Err(Error::plain(why)) } else { Ok(()) };
+    refuse(
+        flag("force-conflicts") && !server,
+        "--force-conflicts only works with --server-side",
+    )?;
+    refuse(
+        server && dry == DryRun::Client,
+        "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
+    )?;
+    refuse(flag("force") && server, "--force cannot be used with --server-side")?;
+    refuse(
+        flag("force") && dry == DryRun::Server,
+        "--dry-run=server cannot be used with --force",
+    )?;
+    refuse(
+        flag("all") && given("selector"),
+        "cannot set --all and --selector at the same time",
+    )?;
+    if let Some(set) = set {
+        refuse(!flag("prune"), "--applyset requires --prune")?;
+        set.validate(cmd).await?;
+    }
+    if flag("prune") {
+        refuse(flag("force"), "--force cannot be used with --prune")?;
+        if set.is_some() {
+            refuse(flag("all"), "--all is incompatible with --applyset")?;
+            refuse(given("selector"), "--selector is incompatible with --applyset")?;
+            refuse(allowed, "--prune-allowlist is incompatible with --applyset")?;
+        } else {
+            refuse(
+                !flag("all") && !given("selector"),
+                "all resources selected for prune without explicitly passing --all. To prune all resources, pass the \
+                 --all flag. If you did not mean to prune all resources, specify a label selector",
+            )?;
+            refuse(
+                server,
+                "--prune is in alpha and doesn't currently work on objects created by server-side apply",
+            )?;
+        }
+    }
+    refuse(
+        given("subresource") && !server,
+        "--subresource can only be specified for --server-side",
+    )
 }
 
 /// Refuses an object whose name is to be made.
@@ -624,8 +666,14 @@ const PRUNED: &[(&str, &str)] = &[
     ("v1", "PersistentVolume"),
 ];
 
+/// What kubectl says where no types are named.
+const PRUNES_ALL: &str = "Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.";
+
 /// The types that `--prune-allowlist` names.
-fn allowed(cmd: &Cmd) -> Result<Vec<(String, String)>, Error> {
+///
+/// # Errors
+/// A type that is none.
+pub fn allowed(cmd: &Cmd) -> Result<Vec<(String, String)>, Error> {
     let mut kinds: Vec<(String, String)> = Vec::new();
     for a in cmd.flags.all("prune-allowlist") {
         let parts: Vec<&str> = a.split('/').collect();
@@ -656,27 +704,59 @@ async fn prune(
     namespaces: &[String],
 ) -> Result<(), Error> {
     if kinds.is_empty() {
-        cmd.err("W1121 00:00:00.000000       1 prune.go:71] Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.");
-        kinds = PRUNED.iter().map(|(v, k)| ((*v).to_owned(), (*k).to_owned())).collect();
+        kinds = usual(cmd);
     }
-    let labels = cmd.flags.str("selector").to_owned();
     let dry = cmd.dry_run()?;
     let mut report = Report::new(cmd, "pruned")?;
-    // First what is in namespaces, then the rest.
+    prunable(cmd, &kinds, kept, namespaces, async |resource, object| {
+        if dry != DryRun::Client {
+            let mut options = crate::obj! { "propagationPolicy": cascade };
+            if cmd.flags.int("grace-period") >= 0 {
+                options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
+            }
+            if dry == DryRun::Server {
+                options.set(&["dryRun"], crate::list!["All"]);
+            }
+            let (name, place) = (
+                object.str_at(&["metadata", "name"]),
+                object.str_at(&["metadata", "namespace"]),
+            );
+            cmd.remove(resource, place, name, &options).await?;
+        }
+        report.print(cmd, &object)
+    })
+    .await
+}
+
+/// The types to prune of, when none are named: the usual ones, and a warning that these may become fewer.
+pub fn usual(cmd: &Cmd) -> Vec<(String, String)> {
+    cmd.log('W', "prune.go:71", PRUNES_ALL);
+    PRUNED.iter().map(|(v, k)| ((*v).to_owned(), (*k).to_owned())).collect()
+}
+
+/// Calls `each` with the objects of these kinds that were applied once, with the labels of `-l`, and are not among
+/// those of the uids `kept`: first what is in these namespaces, then the rest.
+///
+/// # Errors
+/// The API server's failure, and what `each` fails with.
+pub async fn prunable(
+    cmd: &Cmd,
+    kinds: &[(String, String)],
+    kept: &[String],
+    namespaces: &[String],
+    mut each: impl AsyncFnMut(&Rc<Resource>, Value) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let labels = cmd.flags.str("selector");
     let all = cmd.resources();
     let resources: Vec<_> = kinds
         .iter()
         .filter_map(|(v, k)| super::mapper::of_kind(&all, v, k))
         .collect();
     for namespaced in [true, false] {
-        let places: Vec<String> = if namespaced {
-            namespaces.to_vec()
-        } else {
-            vec![String::new()]
-        };
-        for place in &places {
+        let places: &[String] = if namespaced { namespaces } else { &[String::new()] };
+        for place in places {
             for resource in resources.iter().filter(|r| r.namespaced == namespaced) {
-                let list = cmd.list(resource, place, &labels, "").await?;
+                let list = cmd.list(resource, place, labels, "").await?;
                 for object in list.get("items").items() {
                     let applied = !object
                         .at(&["metadata", "annotations"])
@@ -689,18 +769,7 @@ async fn prune(
                     let mut object = object.clone();
                     object.set(&["apiVersion"], resource.api_version());
                     object.set(&["kind"], resource.kind.clone());
-                    if dry != DryRun::Client {
-                        let mut options = crate::obj! { "propagationPolicy": cascade };
-                        if cmd.flags.int("grace-period") >= 0 {
-                            options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
-                        }
-                        if dry == DryRun::Server {
-                            options.set(&["dryRun"], crate::list!["All"]);
-                        }
-                        let name = object.str_at(&["metadata", "name"]);
-                        cmd.remove(resource, place, name, &options).await?;
-                    }
-                    report.print(cmd, &object)?;
+                    each(resource, object).await?;
                 }
             }
         }

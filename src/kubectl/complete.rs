@@ -9,7 +9,7 @@ use super::builder::Info;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, parse};
-use super::kubeconfig::Kubeconfig;
+use super::kubeconfig::{self, Kubeconfig};
 use super::options::GLOBAL;
 use super::output::GET_FORMATS;
 use super::{ROOT, find, first_word, mapper, podpick};
@@ -318,23 +318,25 @@ fn flag_of(word: &str, tables: &[&[Flag]]) -> Option<Flag> {
 
 fn config_value(request: &CompletionRequest) -> Value {
     let home = request.env.get("HOME").map_or("/root", String::as_str);
-    let path = match request.env.get("KUBECONFIG").filter(|p| !p.is_empty()) {
-        Some(p) => crate::shell::join(&request.cwd, p.split(':').next().unwrap_or(p)),
-        None => format!("{home}/.kube/config"),
-    };
-    let text = request.host.files().read_text(&path).unwrap_or_default();
-    yaml::decode(&text).unwrap_or_default()
+    let usual = format!("{home}/.kube/config");
+    let given = request.env.get("KUBECONFIG").filter(|p| !p.is_empty());
+    let paths = given.unwrap_or(&usual).split(':').filter(|p| !p.is_empty());
+    let texts = paths.filter_map(|p| {
+        request
+            .host
+            .files()
+            .read_text(&crate::shell::join(&request.cwd, p))
+            .ok()
+    });
+    let values: Vec<Value> = texts.filter_map(|text| yaml::decode(&text).ok()).collect();
+    kubeconfig::merged(&values)
 }
 
 fn namespace(request: &CompletionRequest, flag: &str, context: &str) -> String {
     if !flag.is_empty() {
         return flag.to_owned();
     }
-    let config = Kubeconfig {
-        path: String::new(),
-        value: config_value(request),
-    };
-    config.namespace(context)
+    Kubeconfig::of_value(config_value(request)).namespace(context)
 }
 
 /// Who asks: for whom, and about which namespace.

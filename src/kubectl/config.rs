@@ -3,7 +3,6 @@
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag, parse_bool};
-use super::kubeconfig::Kubeconfig;
 use super::options::NO_HEADERS;
 use super::output;
 use super::print::TabWriter;
@@ -34,7 +33,6 @@ pub static CONFIG: Verb = Verb {
         &USE,
         &VIEW,
     ],
-    missing: "merging several files of $KUBECONFIG: only the first is read",
     ..VERB
 };
 
@@ -302,7 +300,7 @@ static VIEW: Verb = Verb {
                 "false",
                 "Put files that are named into the output.",
             ),
-            flag("merge", '\0', Kind::Bool, "true", "Merge the files.").but("one file is read"),
+            flag("merge", '\0', Kind::Bool, "true", "Merge the files."),
             flag(
                 "minify",
                 '\0',
@@ -402,30 +400,9 @@ fn unexpected(cmd: &Cmd) -> Error {
 
 /// The kubeconfig with changes, written.
 fn write(cmd: &Cmd, change: impl FnOnce(&mut Value)) -> Result<(), Error> {
-    let mut config: Kubeconfig = cmd.config.clone();
-    change(&mut config.value);
-    // Fields that a kubeconfig always has.
-    for (list, key, fields) in [
-        ("clusters", "cluster", &["server"][..]),
-        ("contexts", "context", &["cluster", "user"]),
-        ("users", "user", &[]),
-    ] {
-        if config.value.get(list).is_empty() {
-            config.value.set(&[list], Value::Null);
-            continue;
-        }
-        for e in config.value.at_mut(&[list]).list_mut() {
-            for field in fields {
-                if !e.get(key).has(field) {
-                    e.set(&[key, field], "");
-                }
-            }
-        }
-    }
-    if !config.value.has("current-context") {
-        config.value.set(&["current-context"], "");
-    }
-    config.save(&cmd.cx)
+    let mut new = cmd.config.value.clone();
+    change(&mut new);
+    cmd.config.save(&cmd.cx, &new)
 }
 
 /// The entry of a name in a list of the kubeconfig, made when it is not there.
@@ -494,15 +471,15 @@ fn embedded(cmd: &Cmd, file: &str) -> String {
     crate::value::base64::encode(&*bytes)
 }
 
-/// A file that a kubeconfig names: relative to the kubeconfig when it is below its folder.
-fn beside(cmd: &Cmd, file: &str) -> String {
+/// A file that a kubeconfig's entry names: relative to the entry's kubeconfig when it is below that one's folder.
+fn beside(cmd: &Cmd, origin: &str, file: &str) -> String {
     let whole = cmd.cx.path(file);
-    let folder = format!("{}/", crate::shell::dir_name(&cmd.config.path));
+    let folder = format!("{}/", crate::shell::dir_name(origin));
     whole.strip_prefix(&folder).map_or(whole.clone(), str::to_owned)
 }
 
 /// `--certificate-authority`, `--client-certificate` or `--client-key`, as a file or with its content.
-fn certificate(cmd: &Cmd, entry: &mut Value, flag: &str) {
+fn certificate(cmd: &Cmd, origin: &str, entry: &mut Value, flag: &str) {
     if !cmd.flags.has(flag) {
         return;
     }
@@ -511,7 +488,7 @@ fn certificate(cmd: &Cmd, entry: &mut Value, flag: &str) {
         entry.set_or_remove(&[&data], embedded(cmd, file));
         entry.remove(&[flag]);
     } else {
-        entry.set(&[flag], beside(cmd, file));
+        entry.set(&[flag], beside(cmd, origin, file));
         entry.remove(&[&data]);
     }
 }
@@ -575,7 +552,7 @@ async fn set_cluster(cmd: &Cmd) -> Result<(), Error> {
             }
         }
         if cmd.flags.has("certificate-authority") {
-            certificate(cmd, e, "certificate-authority");
+            certificate(cmd, cmd.config.origin("clusters", name), e, "certificate-authority");
             e.remove(&["insecure-skip-tls-verify"]);
         }
     })?;
@@ -616,8 +593,9 @@ async fn set_credentials(cmd: &Cmd) -> Result<(), Error> {
             return;
         };
         let e = e.at_mut(&["user"]);
-        certificate(cmd, e, "client-certificate");
-        certificate(cmd, e, "client-key");
+        let origin = cmd.config.origin("users", name);
+        certificate(cmd, origin, e, "client-certificate");
+        certificate(cmd, origin, e, "client-key");
         for flag in ["token", "username", "password"] {
             if cmd.flags.has(flag) {
                 e.set_or_remove(&[flag], cmd.flags.str(flag));
@@ -706,7 +684,7 @@ async fn remove(cmd: &Cmd, list: &str, what: &str) -> Result<(), Error> {
     if cmd.config.entry(list, name).is_none() {
         return Err(Error::plain(format!(
             "cannot delete {what} {name}, not in {}",
-            cmd.config.path
+            cmd.config.name
         )));
     }
     if list == "contexts" && cmd.config.value.str_at(&["current-context"]) == name {
@@ -717,7 +695,7 @@ async fn remove(cmd: &Cmd, list: &str, what: &str) -> Result<(), Error> {
     write(cmd, |c| {
         c.at_mut(&[list]).list_mut().retain(|e| e.str_at(&["name"]) != name)
     })?;
-    cmd.say(format!("deleted {what} {name} from {}", cmd.config.path));
+    cmd.say(format!("deleted {what} {name} from {}", cmd.config.name));
     Ok(())
 }
 
@@ -728,13 +706,13 @@ async fn rename(cmd: &Cmd) -> Result<(), Error> {
     if cmd.config.entry("contexts", old).is_none() {
         return Err(Error::plain(format!(
             "cannot rename the context {old:?}, it's not in {}",
-            cmd.config.path
+            cmd.config.name
         )));
     }
     if cmd.config.entry("contexts", new).is_some() {
         return Err(Error::plain(format!(
             "cannot rename the context {old:?}, the context {new:?} already exists in {}",
-            cmd.config.path
+            cmd.config.name
         )));
     }
     write(cmd, |c| {
@@ -921,6 +899,47 @@ async fn unset(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
+/// The fields of a kubeconfig in the order of Go's structs.
+const ORDER: &[&str] = &[
+    "kind",
+    "apiVersion",
+    "name",
+    "clusters",
+    "users",
+    "contexts",
+    "current-context",
+    "server",
+    "tls-server-name",
+    "insecure-skip-tls-verify",
+    "certificate-authority",
+    "certificate-authority-data",
+    "proxy-url",
+    "disable-compression",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "client-key-data",
+    "token",
+    "tokenFile",
+    "as",
+    "as-uid",
+    "as-groups",
+    "as-user-extra",
+    "username",
+    "password",
+    "auth-provider",
+    "exec",
+    "cluster",
+    "user",
+    "namespace",
+    "command",
+    "args",
+    "env",
+    "installHint",
+    "provideClusterInfo",
+    "interactiveMode",
+];
+
 async fn view(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
@@ -952,11 +971,15 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
             ("clusters", "cluster", &["certificate-authority"][..]),
             ("users", "user", &["client-certificate", "client-key"]),
         ] {
+            if config.get(list).is_empty() {
+                continue;
+            }
             for e in config.at_mut(&[list]).list_mut() {
                 for f in files {
                     let file = e.get(key).str_at(&[f]).to_owned();
                     if !file.is_empty() {
-                        e.set(&[key, &format!("{f}-data")], embedded(cmd, &cmd.config.resolve(&file)));
+                        let path = cmd.config.resolve(list, e.str_at(&["name"]), &file);
+                        e.set(&[key, &format!("{f}-data")], embedded(cmd, &path));
                         e.remove(&[key, f]);
                     }
                 }
@@ -967,6 +990,9 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
             ("clusters", "cluster", &["certificate-authority-data"][..]),
             ("users", "user", &["client-certificate-data", "client-key-data"][..]),
         ] {
+            if config.get(list).is_empty() {
+                continue;
+            }
             for e in config.at_mut(&[list]).list_mut() {
                 for f in fields {
                     if !e.get(key).get(f).is_empty() {
@@ -982,6 +1008,10 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     match printer {
+        Some(output::Printer::Json) => {
+            cmd.out(super::typed::ordered(&config, "    ", ORDER) + "\n");
+            Ok(())
+        }
         Some(mut p) => p.print(cmd, &config),
         None => {
             cmd.out(crate::value::yaml::to_yaml(&config));

@@ -50,7 +50,7 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
         }
         // Files that the kubeconfig names lie beside it.
         let path = if global(flag).is_empty() {
-            config.resolve(&file)
+            config.resolve("users", named, &file)
         } else {
             file.clone()
         };
@@ -81,7 +81,9 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
     let mut token = given("token", "token");
     let token_file = entry.get("tokenFile").str();
     if !token_file.is_empty() && global("token").is_empty() {
-        let text = cx.files.read_text(&cx.path(&config.resolve(token_file)));
+        let text = cx
+            .files
+            .read_text(&cx.path(&config.resolve("users", named, token_file)));
         token = text
             .map_err(|_| Error::plain(missing(token_file, "token file")))?
             .trim()

@@ -1,13 +1,13 @@
 //! `kubectl diff`: what `apply` would change, shown by the host's `diff`.
 
-use super::apply::{LAST_APPLIED, annotate, difference};
+use super::apply::{self, LAST_APPLIED, annotate, difference};
 use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
-use crate::api::{Body, Method, PatchType, Request};
+use crate::api::{Body, Method, PatchType, Request, Resource};
 use crate::flat::Arrange;
 use crate::value::{Value, yaml};
 
@@ -20,8 +20,8 @@ const FLAGS: &[Flag] = &[
         "false",
         "Take fields over from other managers in a server-side apply.",
     ),
-    flag("prune", '\0', Kind::Bool, "false", "Show what --prune would delete.").but("not simulated"),
-    flag("prune-allowlist", '\0', Kind::Array, "[]", "Types to prune.").but("not simulated"),
+    flag("prune", '\0', Kind::Bool, "false", "Show what --prune would delete."),
+    flag("prune-allowlist", '\0', Kind::Array, "[]", "Types to prune."),
     flag("server-side", '\0', Kind::Bool, "false", "Let the API server merge."),
     flag(
         "show-secrets",
@@ -73,6 +73,8 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
     if !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
         return Err(Error::plain("must specify one of -f and -k"));
     }
+    let pruning = cmd.flags.bool("prune");
+    let allowed = if pruning { apply::allowed(cmd)? } else { Vec::new() };
     let targets = builder::targets(cmd, &Select::of(cmd)).await?;
     Error::all(targets.errors)?;
     let number = || cmd.sim().random_below(4_000_000_000).to_string();
@@ -83,11 +85,18 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
     files.make_dirs(&merged).map_err(failed)?;
     let mut names = Vec::new();
     let mut outcome = Ok(());
+    let (mut kept, mut namespaces) = (Vec::new(), Vec::new());
     for target in targets.list {
         let Target::Item(info) = target else { continue };
+        if info.resource.namespaced && !namespaces.contains(&info.namespace) {
+            namespaces.push(info.namespace.clone());
+        }
         match versions(cmd, &info).await {
             Ok((now, then)) => {
                 let name = file_name(&info);
+                if !now.is_null() {
+                    kept.push(now.str_at(&["metadata", "uid"]).to_owned());
+                }
                 for (dir, object) in [(&live, now), (&merged, then)] {
                     if !object.is_null() {
                         let text = yaml::to_yaml(&object);
@@ -102,7 +111,34 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
             }
         }
     }
+    if pruning {
+        let kinds = if allowed.is_empty() { apply::usual(cmd) } else { allowed };
+        let mut gone = Vec::new();
+        let found = apply::prunable(cmd, &kinds, &kept, &namespaces, async |resource, object| {
+            gone.push((resource.clone(), object));
+            Ok(())
+        });
+        match found.await {
+            Err(e) => cmd.log(
+                'W',
+                "diff.go:760",
+                &format!("pruning failed and could not be evaluated err: {}", e.message()),
+            ),
+            // What would be pruned stands on the one side only, as it is.
+            Ok(()) => {
+                for (resource, object) in gone {
+                    let text = |field: &str| object.str_at(&["metadata", field]).to_owned();
+                    let name = named(&resource, &text("namespace"), &text("name"));
+                    files
+                        .write(&format!("{live}/{name}"), yaml::to_yaml(&object))
+                        .map_err(failed)?;
+                    names.push(name);
+                }
+            }
+        }
+    }
     names.arrange();
+    names.dedup();
     let mut found = false;
     if outcome.is_ok() {
         let tool: Vec<String> = match cmd.cx.env.get("KUBECTL_EXTERNAL_DIFF").filter(|t| !t.is_empty()) {
@@ -136,13 +172,16 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
 
 /// `apps.v1.Deployment.default.web`.
 fn file_name(info: &Info) -> String {
-    let r = &info.resource;
+    named(&info.resource, &info.namespace, &info.name)
+}
+
+fn named(r: &Resource, namespace: &str, name: &str) -> String {
     let group = if r.group.is_empty() {
         String::new()
     } else {
         format!("{}.", r.group)
     };
-    format!("{group}{}.{}.{}.{}", r.version, r.kind, info.namespace, info.name)
+    format!("{group}{}.{}.{namespace}.{name}", r.version, r.kind)
 }
 
 /// An object as it is and as it would be; null where it is not there.

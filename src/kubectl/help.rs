@@ -6,7 +6,7 @@ use super::options::GLOBAL;
 use super::root::ROOT;
 use crate::flat::Arrange;
 
-/// Stands in the list although it is empty: plugins are found when they are called.
+/// Stands in the list although no command of kubectl's own is in it.
 const PLUGINS: &str = "Subcommands provided by plugins:";
 
 /// The groups of commands, as the root's help lists them.
@@ -29,6 +29,7 @@ pub fn unknown(word: &str) -> String {
     let meant: Vec<&str> = ROOT
         .subs
         .iter()
+        .filter(|v| v.name != "alpha")
         .filter(|v| {
             distance(&lower, v.name) <= 2
                 || v.name.starts_with(&lower)
@@ -79,8 +80,13 @@ fn commands(list: &[&Verb], least: usize) -> String {
 
 /// The help of a command.
 pub fn help(verb: &Verb, path: &str) -> String {
+    help_with(verb, path, verb.flags, &[])
+}
+
+/// The help of a command that has these flags, where there are these plugins.
+pub fn help_with(verb: &Verb, path: &str, flags: &[&'static [Flag]], plugins: &[String]) -> String {
     if std::ptr::eq(verb, &ROOT) {
-        return root();
+        return root(plugins);
     }
     let mut text = match verb.title {
         "" => format!("{}.\n", verb.short.trim_end_matches('.')),
@@ -106,7 +112,7 @@ pub fn help(verb: &Verb, path: &str) -> String {
         subs.arrange_by_key(|v| v.name);
         text.push_str(&format!("\nAvailable Commands:\n{}", commands(&subs, 11)));
     }
-    let own: Vec<&Flag> = own_flags(verb);
+    let own: Vec<&Flag> = own_flags(flags);
     if !own.is_empty() {
         text.push_str("\nOptions:\n");
         let shown: Vec<String> = own.iter().map(|f| option(f)).collect();
@@ -127,9 +133,9 @@ pub fn help(verb: &Verb, path: &str) -> String {
     text
 }
 
-/// A verb's own flags, sorted by name.
-fn own_flags(verb: &Verb) -> Vec<&'static Flag> {
-    let mut own: Vec<&'static Flag> = verb.flags.iter().copied().flatten().collect();
+/// The flags of these tables that are shown, sorted by name.
+fn own_flags(tables: &[&'static [Flag]]) -> Vec<&'static Flag> {
+    let mut own: Vec<&'static Flag> = tables.iter().copied().flatten().collect();
     own.arrange_by_key(|f| f.name);
     own.dedup_by_key(|f| f.name);
     own.retain(|f| f.deprecated.is_empty() && !f.hidden);
@@ -163,30 +169,37 @@ pub fn global_options() -> String {
     )
 }
 
-fn root() -> String {
+fn root(plugins: &[String]) -> String {
     let mut text = "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: https://kubernetes.io/docs/reference/kubectl/\n".to_owned();
-    text.push_str(&groups());
+    text.push_str(&groups(plugins));
     text.push_str("\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n");
     text
 }
 
-fn groups() -> String {
+fn groups(plugins: &[String]) -> String {
     let mut text = String::new();
     for group in GROUPS {
         let list: Vec<&Verb> = ROOT.subs.iter().copied().filter(|v| v.group == *group).collect();
         if !list.is_empty() || *group == PLUGINS {
             text.push_str(&format!("\n{group}\n{}", commands(&list, 13)));
         }
+        if *group == PLUGINS {
+            for name in plugins {
+                text.push_str(&format!(
+                    "  {name:13} The command {name} is a plugin installed by the user\n"
+                ));
+            }
+        }
     }
     text
 }
 
 /// What `kubectl help WORDS` says of words that are no command.
-pub fn unknown_topic(words: &[String]) -> String {
+pub fn unknown_topic(words: &[String], plugins: &[String]) -> String {
     format!(
         "Unknown help topic [{}]\n\n{}\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n",
         words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" "),
-        groups()
+        groups(plugins)
     )
 }
 
@@ -197,14 +210,14 @@ pub fn markdown() -> String {
         .subs
         .iter()
         .rev()
-        .filter(|v| !v.name.starts_with("__"))
+        .filter(|v| !v.name.starts_with("__") && v.name != "alpha")
         .map(|v| (*v, format!("kubectl {}", v.name)))
         .collect();
     while let Some((verb, path)) = walk.pop() {
         for sub in verb.subs.iter().rev() {
             walk.push((sub, format!("{path} {}", sub.name)));
         }
-        let own: Vec<&Flag> = own_flags(verb);
+        let own: Vec<&Flag> = own_flags(verb.flags);
         let flags: Vec<String> = own.iter().map(|f| format!("`--{}`", f.name)).collect();
         let mut missing: Vec<String> = Vec::new();
         if !verb.missing.is_empty() {

@@ -1,4 +1,4 @@
-//! `kubectl version`, `cluster-info`, `api-resources`, `api-versions`, `plugin`.
+//! `kubectl version`, `cluster-info`, `api-resources`, `api-versions`.
 
 use std::rc::Rc;
 
@@ -7,10 +7,11 @@ use super::error::Error;
 use super::flags::{Kind, flag};
 use super::options::NO_HEADERS;
 use super::print::TabWriter;
+use crate::api::discovery;
 use crate::api::{Request, Resource};
 use crate::flat::Arrange;
 use crate::obj;
-use crate::value::yaml;
+use crate::value::{Value, yaml};
 
 pub static VERSION: Verb = Verb {
     name: "version",
@@ -36,13 +37,17 @@ async fn version(cmd: &Cmd) -> Result<(), Error> {
     if !matches!(output, "" | "yaml" | "json") {
         return Err(Error::plain("--output must be 'yaml' or 'json'"));
     }
-    let server = cmd.send(Request::get("/version")).await?.value();
-    // The document comes as text, as the server indents it.
-    let server = match server.as_str() {
-        Some(text) => crate::value::Value::from_json(text).unwrap_or_default(),
-        None => server,
-    };
-    // Client and server are of one build here; the client knows nothing of emulation.
+    // Client and server are of one build here; what the server says of itself is asked for.
+    let mut server = Value::from_json(&discovery::version()).unwrap_or_default();
+    if !cmd.flags.bool("client") {
+        let answer = cmd.send(Request::get("/version")).await?.value();
+        // The document comes as text, as the server indents it.
+        server = match answer.as_str() {
+            Some(text) => Value::from_json(text).unwrap_or_default(),
+            None => answer,
+        };
+    }
+    // The client knows nothing of emulation.
     let mut client = server.clone();
     for field in [
         "emulationMajor",
@@ -62,14 +67,21 @@ async fn version(cmd: &Cmd) -> Result<(), Error> {
             cmd.say(super::typed::indented(&all, "  "));
         }
         _ => {
-            cmd.say(format!("Client Version: {}", client.str_at(&["gitVersion"])));
-            cmd.say(format!("Kustomize Version: {KUSTOMIZE}"));
+            cmd.out(client_version());
             if !cmd.flags.bool("client") {
                 cmd.say(format!("Server Version: {}", server.str_at(&["gitVersion"])));
             }
         }
     }
     Ok(())
+}
+
+/// What `version` prints of the client.
+pub fn client_version() -> String {
+    format!(
+        "Client Version: {}\nKustomize Version: {KUSTOMIZE}\n",
+        discovery::GIT_VERSION
+    )
 }
 
 pub static CLUSTER_INFO: Verb = Verb {
@@ -290,51 +302,6 @@ async fn api_versions(cmd: &Cmd) -> Result<(), Error> {
     list.dedup();
     for v in list {
         cmd.say(v);
-    }
-    Ok(())
-}
-
-pub static PLUGIN: Verb = Verb {
-    name: "plugin",
-    group: "Other Commands:",
-    short: "Provides utilities for interacting with plugins",
-    long: "A command kubectl-NAME on the path is run as kubectl NAME.",
-    examples: "# Those on the path\nkubectl plugin list",
-    usage: "kubectl plugin [flags] [options]",
-    subs: &[&PLUGIN_LIST],
-    ..VERB
-};
-
-static PLUGIN_LIST: Verb = Verb {
-    name: "list",
-    short: "List all visible plugin executables on a user's PATH",
-    examples: "# Their files\nkubectl plugin list\n\n# Their names\nkubectl plugin list --name-only",
-    usage: "kubectl plugin list [flags] [options]",
-    flags: &[&[flag("name-only", '\0', Kind::Bool, "false", "Names instead of paths.")]],
-    run: Some(|c| Box::pin(plugins(c))),
-    ..VERB
-};
-
-async fn plugins(cmd: &Cmd) -> Result<(), Error> {
-    let path = cmd.cx.env.get("PATH").cloned().unwrap_or_default();
-    let mut found = Vec::new();
-    for dir in path.split(':').filter(|d| !d.is_empty()) {
-        for (name, _) in cmd.cx.files.list(dir).unwrap_or_default() {
-            if name.starts_with("kubectl-") {
-                found.push(if cmd.flags.bool("name-only") {
-                    name
-                } else {
-                    format!("{dir}/{name}")
-                });
-            }
-        }
-    }
-    if found.is_empty() {
-        return Err(Error::plain("unable to find any kubectl plugins in your PATH"));
-    }
-    cmd.say("The following compatible plugins are available:\n");
-    for f in found {
-        cmd.say(f);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! and an async function of a [`Cmd`]. Everything that it does goes through the API's `Client`.
 
 mod apply;
+mod applyset;
 mod attach;
 mod auth;
 mod autoscale;
@@ -44,6 +45,7 @@ mod node;
 mod options;
 mod output;
 mod patch;
+mod plugin;
 mod podpick;
 mod port_forward;
 pub mod print;
@@ -173,17 +175,29 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         && let Some(i) = first_word(verb, &rest)
     {
         let word = rest.get(i).cloned().unwrap_or_default();
-        // A program kubectl-NAME on the path is a plugin.
-        let plugin = format!("kubectl-{}", word.replace('-', "_"));
-        if cx.host.find(&plugin, &cx.env, &cx.cwd).is_ok() {
-            let mut args = vec![plugin];
-            args.extend(rest.iter().skip(i + 1).cloned());
-            return cx.run(&args).await.unwrap_or(1);
-        }
-        err.write(help::unknown(&word));
+        match plugin::run(&cx, &rest, 1).await {
+            Ok(Some(code)) => return code,
+            Ok(None) => err.write(help::unknown(&word)),
+            Err(why) => err.line(format!("Error: {why}")),
+        };
         return 1;
     }
+    // Plugins may add to `create`, and to no other command.
+    if std::ptr::eq(verb, &create::CREATE) && rest.first().is_some_and(|word| !word.starts_with('-')) {
+        match plugin::run(&cx, &line, line.len() + 1 - rest.len()).await {
+            Ok(Some(code)) => return code,
+            Ok(None) => {}
+            Err(why) => {
+                err.line(format!("Error: {why}"));
+                return 1;
+            }
+        }
+    }
     let mut tables: Vec<&[Flag]> = verb.flags.to_vec();
+    if verb.name == "apply" {
+        tables.push(applyset::flags(&cx));
+    }
+    let own = tables.clone();
     tables.push(options::GLOBAL);
     let asked = if verb.name.starts_with("__") {
         // The words to complete are no flags of this run.
@@ -208,11 +222,15 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         Err(why) => return fail(&Error::Flag(why), &path),
     };
     if parsed.help {
-        // The one command without a help.
+        // The two commands without a help.
         if verb.name == "options" {
             return 0;
         }
-        out.write(help::help(verb, &path));
+        if verb.name == "alpha" {
+            err.line(root::NO_ALPHA);
+            return 0;
+        }
+        out.write(help::help_with(verb, &path, &own, &plugin::names(&cx)));
         return 0;
     }
     for notice in &parsed.notices {
@@ -252,19 +270,24 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     if !chosen.is_empty() && config.entry("contexts", chosen).is_none() && !path.starts_with("kubectl config") {
         return fail(&Error::plain(format!("context {chosen:?} does not exist")), &path);
     }
+    let needs = needs_server(verb, &path, &parsed);
     // Only the cluster's own address answers.
     let server = parsed.values.str("server").trim_end_matches('/');
-    if !server.is_empty()
-        && !path.starts_with("kubectl config")
-        && !config
-            .value
-            .get("clusters")
-            .items()
-            .iter()
-            .any(|c| c.str_at(&["cluster", "server"]) == server)
-    {
-        let host = server.trim_start_matches("https://").trim_start_matches("http://");
-        let said = format!("The connection to the server {host} was refused - did you specify the right host or port?");
+    let known = config.value.get("clusters").items();
+    let refused = if server.is_empty() {
+        let server = config.server(chosen, parsed.values.str("cluster"));
+        if server.is_empty() { "localhost:8080" } else { "" }
+    } else if known.iter().any(|c| c.str_at(&["cluster", "server"]) == server) {
+        ""
+    } else {
+        server.trim_start_matches("https://").trim_start_matches("http://")
+    };
+    if needs && !refused.is_empty() {
+        if verb.name == "version" {
+            out.write(info::client_version());
+        }
+        let said =
+            format!("The connection to the server {refused} was refused - did you specify the right host or port?");
         return fail(&Error::Text(said), &path);
     }
     let client = match credentials::of(&cx, &client, &config, verb, &parsed.values) {
@@ -300,6 +323,28 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         }
         Err(e) => fail(&e, &cmd.path),
     }
+}
+
+/// Whether a command cannot do its work without the API server.
+fn needs_server(verb: &Verb, path: &str, parsed: &flags::Parsed) -> bool {
+    let words = || path.split(' ').skip(1);
+    let first = words().next().unwrap_or_default();
+    let local = [
+        "alpha",
+        "completion",
+        "config",
+        "help",
+        "kuberc",
+        "kustomize",
+        "options",
+        "plugin",
+    ];
+    let made_here = matches!(first, "create" | "run")
+        && !parsed.values.has("filename")
+        && parsed.values.str("dry-run") == "client"
+        && !verb.name.is_empty();
+    let client_only = first == "version" && parsed.values.bool("client");
+    !(local.contains(&first) || first.starts_with("__") || made_here || client_only)
 }
 
 /// Labels as the LABELS column prints them.

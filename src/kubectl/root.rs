@@ -48,8 +48,9 @@ pub static ROOT: Verb = Verb {
         &super::info::API_VERSIONS,
         &super::config::CONFIG,
         &super::kuberc::KUBERC,
-        &super::info::PLUGIN,
+        &super::plugin::PLUGIN,
         &super::info::VERSION,
+        &ALPHA,
         &HELP,
         &OPTIONS,
         &super::complete::COMPLETE,
@@ -62,6 +63,16 @@ static HELP: Verb = Verb {
     name: "help",
     short: "Help about any command",
     run: Some(|c| Box::pin(help(c))),
+    ..VERB
+};
+
+/// What `kubectl alpha` says, with and without `--help`.
+pub const NO_ALPHA: &str = "No alpha commands are available in this version of kubectl";
+
+/// Is there, and is not listed.
+static ALPHA: Verb = Verb {
+    name: "alpha",
+    run: Some(|c| Box::pin(alpha(c))),
     ..VERB
 };
 
@@ -84,11 +95,18 @@ pub async fn own_help(cmd: &Cmd) -> Result<(), Error> {
 async fn help(cmd: &Cmd) -> Result<(), Error> {
     let (verb, path, rest) = super::find(&cmd.args);
     // Words after a command are ignored.
+    let plugins = super::plugin::names(&cmd.cx);
     if rest.is_empty() || !std::ptr::eq(verb, &ROOT) {
-        cmd.out(super::help::help(verb, &path));
+        cmd.out(super::help::help_with(verb, &path, verb.flags, &plugins));
     } else {
-        cmd.cx.stderr.write(super::help::unknown_topic(&cmd.args));
+        cmd.cx.stderr.write(super::help::unknown_topic(&cmd.args, &plugins));
     }
+    Ok(())
+}
+
+/// There are none in this version.
+async fn alpha(cmd: &Cmd) -> Result<(), Error> {
+    cmd.err(NO_ALPHA);
     Ok(())
 }
 

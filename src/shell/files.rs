@@ -359,9 +359,12 @@ impl Files {
             "/proc",
             "/root",
             "/run",
+            "/sbin",
             "/tmp",
             "/usr/bin",
             "/usr/local/bin",
+            "/usr/local/sbin",
+            "/usr/sbin",
             "/var/log",
         ] {
             // An empty file system has room for these.

@@ -702,5 +702,6 @@ fn definitions_change_how_lists_and_maps_are_merged() {
         set granular, a {l: [z], m: {k: v}}: {"l":["x","z"],"m":{"j":"w","k":"v"}}
           a: {"f:l":{"v:\"z\"":{}},"f:m":{"f:k":{}}}
           b: {"f:m":{"f:j":{}}}
-    "#]].assert_eq(&out);
+    "#]]
+    .assert_eq(&out);
 }

@@ -61,9 +61,10 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, hpa: &Value) 
     out.events(related.events(hpa).await);
 }
 
+/// A quantity behind a pointer.
 fn amount(value: &Value) -> String {
     if value.is_null() {
-        "<unknown>".to_owned()
+        "<nil>".to_owned()
     } else {
         quantity(value).to_string()
     }
@@ -82,19 +83,29 @@ fn line(out: &mut Out, metric: &Value, current: &Value) {
     let source = metric.get(field);
     let target = source.get("target");
     // A current metric counts only when it is of the same type.
-    let now = if current.get("type").str() == kind {
+    let now = if current.has(field) {
         current.at(&[field, "current"])
     } else {
         &Value::Null
     };
     let name = gofmt::quote(source.str_at(&["metric", "name"]));
-    let average = !target.get("averageValue").is_null();
+    let average = match kind {
+        "Object" => target.get("type").str() == "AverageValue",
+        "Pods" => true,
+        _ => !target.get("averageValue").is_null(),
+    };
     let (of, wanted) = if average {
         ("averageValue", "target average value")
     } else {
         ("value", "target value")
     };
-    let figures = format!("{} / {}", amount(now.get(of)), amount(target.get(of)));
+    // An external metric's average may be missing where its value is known.
+    let have = if now.is_null() || (kind == "External" && average && now.get(of).is_null()) {
+        "<unknown>".to_owned()
+    } else {
+        amount(now.get(of))
+    };
+    let figures = format!("{have} / {}", amount(target.get(of)));
     let by_resource = |what: String| {
         if average {
             return format!("{what}:\t{figures}");

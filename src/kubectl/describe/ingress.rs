@@ -3,6 +3,7 @@
 use super::Related;
 use super::service::{endpoint_list, slices};
 use super::writer::{Out, join, or};
+use crate::flat::Arrange;
 use crate::value::{Value, gofmt};
 
 pub(super) async fn describe(related: &Related<'_>, out: &mut Out, ingress: &Value) {
@@ -11,12 +12,15 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, ingress: &Val
     out.field(0, "Name", ingress.str_at(&["metadata", "name"]));
     out.labels("Labels", ingress.at(&["metadata", "labels"]));
     out.field(0, "Namespace", namespace);
-    let addresses: Vec<&str> = ingress
+    let mut addresses: Vec<&str> = ingress
         .at(&["status", "loadBalancer", "ingress"])
         .items()
         .iter()
         .map(|p| or(p.get("ip").str(), p.get("hostname").str()))
+        .filter(|address| !address.is_empty())
         .collect();
+    addresses.arrange();
+    addresses.dedup();
     out.field(0, "Address", addresses.join(","));
     out.field(0, "Ingress Class", or(spec.get("ingressClassName").str(), "<none>"));
     let default = match spec.get("defaultBackend") {

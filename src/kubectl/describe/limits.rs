@@ -1,6 +1,7 @@
 //! `describe resourcequota`, `describe limitrange`, and the same inside `describe namespace`.
 
 use super::writer::{Out, quantity};
+use crate::api::quantity::Quantity;
 use crate::flat::{Arrange, FlatSet};
 use crate::value::Value;
 
@@ -34,20 +35,24 @@ fn scopes(out: &mut Out, level: usize, bullet: &str, quota: &Value) {
     }
 }
 
-fn amounts(out: &mut Out, level: usize, rule: &str, quota: &Value) {
+/// `alike`: what is used is written in the format of what is allowed.
+fn amounts(out: &mut Out, level: usize, rule: &str, alike: bool, quota: &Value) {
     out.line(level, "Resource\tUsed\tHard");
     out.line(level, format!("--------\t{rule}\t{rule}"));
     let status = quota.get("status");
     for (name, hard) in status.get("hard").entries() {
-        let used = quantity(status.get("used").get(name));
-        out.line(level, format!("{name}\t{used}\t{}", quantity(hard)));
+        let (mut used, hard) = (quantity(status.get("used").get(name)), quantity(hard));
+        if alike && used.format != hard.format {
+            used = Quantity::whole(used.value(), hard.format);
+        }
+        out.line(level, format!("{name}\t{used}\t{hard}"));
     }
 }
 
 pub(super) fn quota(out: &mut Out, quota: &Value) {
     out.name(quota);
     scopes(out, 0, " * ", quota);
-    amounts(out, 0, "----", quota);
+    amounts(out, 0, "----", true, quota);
 }
 
 /// The quotas of a namespace.
@@ -60,7 +65,7 @@ pub(super) fn quotas(out: &mut Out, mut quotas: Vec<Value>) {
     for quota in &quotas {
         out.field(1, "Name", quota.str_at(&["metadata", "name"]));
         scopes(out, 1, "* ", quota);
-        amounts(out, 1, "---", quota);
+        amounts(out, 1, "---", false, quota);
     }
 }
 

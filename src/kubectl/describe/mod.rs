@@ -112,26 +112,31 @@ impl Related<'_> {
 
     /// Objects of a resource; none when they cannot be had, as kubectl leaves out what it may not see.
     async fn list(&self, resource: (&str, &str, &str), namespace: &str, options: ListOptions) -> Vec<Value> {
+        self.try_list(resource, namespace, options).await.unwrap_or_default()
+    }
+
+    /// The same, or why they cannot be had.
+    async fn try_list(
+        &self,
+        resource: (&str, &str, &str),
+        namespace: &str,
+        options: ListOptions,
+    ) -> Result<Vec<Value>, Status> {
         let (group, version, plural) = resource;
         match &self.source {
             Source::Client(client) => {
-                let Ok(resource) = client.resource(group, version, plural) else {
-                    return Vec::new();
-                };
-                match client.list(&resource, namespace, &options).await {
-                    Ok(list) => list.items.iter().map(|o| o.value().clone()).collect(),
-                    Err(_) => Vec::new(),
-                }
+                let resource = client.resource(group, version, plural)?;
+                let list = client.list(&resource, namespace, &options).await?;
+                Ok(list.items.iter().map(|o| o.value().clone()).collect())
             }
             #[cfg(test)]
             Source::Objects(objects) => {
                 let kind = plural.trim_end_matches('s');
-                objects
-                    .iter()
-                    .filter(|o| o.get("kind").str().to_lowercase().starts_with(kind))
-                    .filter(|o| namespace.is_empty() || o.str_at(&["metadata", "namespace"]) == namespace)
-                    .cloned()
-                    .collect()
+                let of = |o: &&Value| {
+                    o.get("kind").str().to_lowercase().starts_with(kind)
+                        && (namespace.is_empty() || o.str_at(&["metadata", "namespace"]) == namespace)
+                };
+                Ok(objects.iter().filter(of).cloned().collect())
             }
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn describe(out: &mut Out, policy: &Value) {
             out.line(1, format!("Not affecting {field} traffic"));
         }
     }
-    out.line(1, format!("Policy Types: {}", types.join(", ")));
+    out.line(1, format!("Policy Types: {}", or(&types.join(", "), "<none>")));
 }
 
 fn rules(out: &mut Out, rules: &Value, field: &str, peers: &str, peer: &str, aim: &str) {
@@ -49,7 +49,7 @@ fn rules(out: &mut Out, rules: &Value, field: &str, peers: &str, peer: &str, aim
         for port in rule.get("ports").items() {
             let protocol = or(port.get("protocol").str(), "TCP");
             let first = match port.get("port") {
-                Value::Null => String::new(),
+                Value::Null => "<nil>".to_owned(),
                 number => int_or_text(number),
             };
             match port.i64_at(&["endPort"]) {

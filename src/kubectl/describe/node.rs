@@ -4,7 +4,7 @@ use super::Related;
 use super::writer::{Out, join, or, quantity, resource_names, rfc1123};
 use crate::api::ListOptions;
 use crate::api::quantity::Quantity;
-use crate::flat::Arrange;
+use crate::flat::{Arrange, FlatMap};
 use crate::value::Value;
 
 /// Resources that every container may name; others are listed after them.
@@ -79,6 +79,7 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value)
             }
         }
     }
+    slices(related, out, name).await;
     out.line(0, "System Info:");
     let info = status.get("nodeInfo");
     for (label, field) in [
@@ -104,6 +105,41 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value)
         all.extend(more);
     }
     out.events(events);
+}
+
+/// The pools of devices of the node's own ResourceSlices.
+async fn slices(related: &Related<'_>, out: &mut Out, node: &str) {
+    /// Pools that are listed before the rest is only counted.
+    const SHOWN: usize = 10;
+    let options = ListOptions::fields(format!("spec.nodeName={node}"));
+    let mut all = related
+        .list(("resource.k8s.io", "v1", "resourceslices"), "", options)
+        .await;
+    all.retain(|slice| slice.str_at(&["spec", "nodeName"]) == node);
+    let mut pools: FlatMap<String, (String, String, usize, usize)> = FlatMap::new();
+    for slice in &all {
+        let (driver, pool) = (
+            slice.str_at(&["spec", "driver"]),
+            slice.str_at(&["spec", "pool", "name"]),
+        );
+        let (_, _, slices, devices) = pools
+            .entry(format!("{driver}/{pool}"))
+            .or_insert_with(|| (driver.to_owned(), pool.to_owned(), 0, 0));
+        *slices += 1;
+        *devices += slice.at(&["spec", "devices"]).items().len();
+    }
+    if pools.is_empty() {
+        return;
+    }
+    out.line(0, "Node-Local ResourceSlices:");
+    out.line(1, "Driver\tPool\tSlices\tDevices");
+    out.line(1, "------\t----\t------\t-------");
+    for (_, (driver, pool, slices, devices)) in pools.iter().take(SHOWN) {
+        out.line(1, format!("{driver}\t{pool}\t{slices}\t{devices}"));
+    }
+    if pools.len() > SHOWN {
+        out.line(1, format!("...and {} more pools", pools.len() - SHOWN));
+    }
 }
 
 /// The roles of a node's labels.
@@ -190,9 +226,12 @@ fn share(part: Quantity, whole: Quantity) -> String {
 async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
     let name = node.str_at(&["metadata", "name"]);
     let selector = format!("spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed");
-    let mut pods = related
-        .list(("", "v1", "pods"), "", ListOptions::fields(selector))
+    let found = related
+        .try_list(("", "v1", "pods"), "", ListOptions::fields(selector))
         .await;
+    let Ok(mut pods) = found else {
+        return out.field(0, "Pods", "not authorized");
+    };
     pods.retain(|p| p.str_at(&["spec", "nodeName"]) == name);
     let status = node.get("status");
     let allocatable = if status.get("allocatable").is_empty() {
@@ -244,10 +283,11 @@ async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
             format!("{name}\t{}\t{}", share(requests, whole), share(limits, whole)),
         );
     }
-    for name in resource_names(allocatable)
-        .into_iter()
-        .filter(|n| !STANDARD.contains(&n.as_str()))
-    {
+    let mut others = resource_names(allocatable);
+    others.retain(|name| !STANDARD.contains(&name.as_str()));
+    // Huge pages come first.
+    others.arrange_by_key(|name| (!name.starts_with("hugepages-"), name.clone()));
+    for name in others {
         let (requests, limits) = (total("requests", &name), total("limits", &name));
         if name.starts_with("hugepages-") {
             let whole = quantity(allocatable.get(&name));

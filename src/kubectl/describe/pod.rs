@@ -1,7 +1,7 @@
 //! `describe pod`.
 
 use super::Related;
-use super::pod_parts::{containers, controlled_by, resources, seccomp, spread, volumes};
+use super::pod_parts::{containers, controlled_by, resources, scheduling_group, seccomp, spread, volumes};
 use super::writer::{Out, rfc1123};
 use crate::value::Value;
 
@@ -87,5 +87,6 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, pod: &Value) 
     out.labels("Node-Selectors", spec.get("nodeSelector"));
     out.tolerations("Tolerations", spec.get("tolerations"));
     spread(out, spec.get("topologySpreadConstraints"), "");
+    scheduling_group(out, spec, "");
     out.events(related.events(pod).await);
 }

@@ -1,6 +1,8 @@
 //! The parts that pods and pod templates share: containers, volumes, templates.
 
-use super::writer::{Out, bool_or_unset, format_labels, format_selector, int_or_text, join, or, quantity, rfc1123};
+use super::writer::{
+    ANNOTATION, Out, bool_or_unset, format_selector, int_or_text, join, or, quantity, rfc1123, shorten,
+};
 use crate::flat::Arrange;
 use crate::value::{Value, gofmt};
 
@@ -30,6 +32,16 @@ pub(super) fn template(out: &mut Out, template: &Value) {
     out.field_if(0, "  Priority Class Name", spec.get("priorityClassName").str());
     out.labels("  Node-Selectors", spec.get("nodeSelector"));
     out.tolerations("  Tolerations", spec.get("tolerations"));
+    scheduling_group(out, spec, "  ");
+}
+
+/// The group that a pod is scheduled with, when it has one.
+pub(super) fn scheduling_group(out: &mut Out, spec: &Value, space: &str) {
+    let group = spec.get("schedulingGroup");
+    if !group.is_null() {
+        out.line(0, format!("{space}SchedulingGroup:"));
+        out.field(1, "PodGroupName", group.get("podGroupName").str());
+    }
 }
 
 /// Containers with their statuses. `pod` is what field references are read from.
@@ -113,6 +125,8 @@ pub(super) fn seccomp(out: &mut Out, holder: &Value, level: usize) {
     if !profile.is_null() {
         out.field(level, "SeccompProfile", profile.get("type").str());
         if profile.get("type").str() == "Localhost" {
+            // A container's stands one level deeper, a pod's does not.
+            let level = if level == 0 { 0 } else { level + 1 };
             out.field(level, "LocalhostProfile", profile.get("localhostProfile").str());
         }
     }
@@ -151,7 +165,7 @@ fn state(out: &mut Out, label: &str, state: &Value) {
     }
 }
 
-/// Limits, requests and claims.
+/// Limits and requests.
 pub(super) fn resources(out: &mut Out, resources: &Value, level: usize) {
     for (label, field) in [("Limits", "limits"), ("Requests", "requests")] {
         let list = resources.get(field);
@@ -160,13 +174,6 @@ pub(super) fn resources(out: &mut Out, resources: &Value, level: usize) {
         }
         for (name, amount) in list.entries() {
             out.field(level + 1, name, quantity(amount));
-        }
-    }
-    let claims = resources.get("claims");
-    if !claims.is_empty() {
-        out.line(level, "Claims:");
-        for claim in claims.items() {
-            out.line(level + 1, claim.get("name").str());
         }
     }
 }
@@ -204,7 +211,10 @@ fn probe(probe: &Value) -> String {
         } else {
             host.to_owned()
         };
-        format!("http-get {scheme}://{host}:{port}{slash}{path} {attributes}")
+        format!(
+            "http-get {scheme}://{host}:{port}{slash}{} {attributes}",
+            escape_path(path)
+        )
     } else if !tcp.is_null() {
         format!(
             "tcp-socket {}:{} {attributes}",
@@ -217,6 +227,17 @@ fn probe(probe: &Value) -> String {
     } else {
         format!("unknown {attributes}")
     }
+}
+
+/// A path as it stands in a URL that Go's `net/url` writes.
+fn escape_path(path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&b);
+    path.bytes()
+        .map(|b| match b {
+            b if plain(b) => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect()
 }
 
 fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
@@ -254,7 +275,6 @@ fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
         let source = variable.get("valueFrom");
         let (field, resource) = (source.get("fieldRef"), source.get("resourceFieldRef"));
         let (secret, config) = (source.get("secretKeyRef"), source.get("configMapKeyRef"));
-        let file = source.get("fileKeyRef");
         if source.is_null() {
             for (i, line) in variable.get("value").str().split('\n').enumerate() {
                 out.line(
@@ -268,7 +288,7 @@ fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
             }
         } else if !field.is_null() {
             let path = field.get("fieldPath").str();
-            let value = pod.map_or_else(String::new, |pod| field_value(pod, path));
+            let value = pod.map_or("", |pod| field_value(pod, path));
             out.line(
                 3,
                 format!("{name}:\t{value} ({}:{path})", field.get("apiVersion").str()),
@@ -294,19 +314,6 @@ fn environment(out: &mut Out, container: &Value, pod: Option<&Value>) {
                 3,
                 format!("{name}:\t<set to the key '{key}' of config map '{of}'>\tOptional: {optional}"),
             );
-        } else if !file.is_null() {
-            let (key, volume, path) = (
-                file.get("key").str(),
-                file.get("volumeName").str(),
-                file.get("path").str(),
-            );
-            let optional = file.bool_at(&["optional"]);
-            out.line(
-                3,
-                format!(
-                    "{name}:\t<set to the key '{key}' in the file '{path}' of volume '{volume}'>\tOptional: {optional}"
-                ),
-            );
         }
     }
 }
@@ -319,20 +326,12 @@ fn key_of(reference: &Value) -> (&str, &str, bool) {
     )
 }
 
-/// What describe knows of a field reference: the fields of the metadata; others are left empty.
-fn field_value(pod: &Value, path: &str) -> String {
-    let metadata = pod.get("metadata");
+/// What describe knows of a field reference; other fields are left empty.
+fn field_value<'p>(pod: &'p Value, path: &str) -> &'p str {
     match path {
-        "metadata.name" | "metadata.namespace" | "metadata.uid" => {
-            metadata.get(path.trim_start_matches("metadata.")).str().to_owned()
-        }
-        "metadata.labels" | "metadata.annotations" => metadata
-            .get(path.trim_start_matches("metadata."))
-            .entries()
-            .map(|(k, v)| format!("{k}={}", gofmt::quote(v.str())))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        _ => String::new(),
+        "metadata.name" => pod.str_at(&["metadata", "name"]),
+        "metadata.namespace" => pod.str_at(&["metadata", "namespace"]),
+        _ => "",
     }
 }
 
@@ -356,14 +355,8 @@ fn resource_value(container: &Value, reference: &Value) -> String {
 
 fn mounts(out: &mut Out, container: &Value) {
     let mut mounts: Vec<&Value> = container.get("volumeMounts").items().iter().collect();
-    out.line(
-        2,
-        if mounts.is_empty() {
-            "Mounts:\t<none>"
-        } else {
-            "Mounts:"
-        },
-    );
+    let none = if mounts.is_empty() { "\t<none>" } else { "" };
+    out.line(2, format!("Mounts:{none}"));
     mounts.arrange_by_key(|m| m.get("mountPath").str());
     for mount in mounts {
         let mut flags = if mount.bool_at(&["readOnly"]) { "ro" } else { "rw" }.to_owned();
@@ -380,10 +373,12 @@ fn mounts(out: &mut Out, container: &Value) {
             ),
         );
     }
-    let devices = container.get("volumeDevices");
+    let mut devices: Vec<&Value> = container.get("volumeDevices").items().iter().collect();
     if !devices.is_empty() {
-        out.line(2, "Devices:");
-        for device in devices.items() {
+        // The word is the mounts', which kubectl prints here too.
+        out.line(2, format!("Devices:{none}"));
+        devices.arrange_by_key(|d| d.get("devicePath").str());
+        for device in devices {
             out.line(
                 3,
                 format!("{} from {}", device.get("devicePath").str(), device.get("name").str()),
@@ -403,88 +398,343 @@ pub(super) fn volumes(out: &mut Out, volumes: &Value, space: &str) {
     for volume in volumes.items() {
         out.line(1, format!("{name_indent}{}:", volume.get("name").str()));
         if let Some((kind, source)) = volume.entries().find(|(k, _)| k.as_str() != "name") {
-            volume_source(out, kind, source);
+            volume_source(out, kind, source, false);
         } else {
             out.line(1, "<unknown>");
         }
     }
 }
 
+/// How a field of a volume's source is printed.
+#[derive(Clone, Copy)]
+enum Show {
+    Text,
+    Flag,
+    Number,
+    /// A list or map in Go's words; this stands for none.
+    Go(&'static str),
+    Joined,
+    /// The text, or this when the field is left out.
+    Or(&'static str),
+    /// A reference to a secret, in the words of its struct.
+    Reference,
+    /// Only persistent volumes have the field.
+    Persistent(&'static str),
+}
+
+/// A source of volumes: the field that it is, what describes it, and its lines (what stands before the tab, the
+/// field's path, how it is printed).
+type Source = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str, Show)],
+);
+
+/// The sources of volumes whose lines are their fields.
+const SOURCES: &[Source] = {
+    use Show::{Flag, Go, Joined, Number, Or, Persistent, Reference, Text};
+    const READ_ONLY: (&str, &str, Show) = ("ReadOnly:", "readOnly", Flag);
+    const FS_TYPE: (&str, &str, Show) = ("FSType:", "fsType", Text);
+    const SECRET: (&str, &str, Show) = ("SecretRef:", "secretRef", Reference);
+    &[
+        (
+            "hostPath",
+            "HostPath (bare host directory volume)",
+            &[("Path:", "path", Text), ("HostPathType:", "type", Or("<none>"))],
+        ),
+        (
+            "gcePersistentDisk",
+            "GCEPersistentDisk (a Persistent Disk resource in Google Compute Engine)",
+            &[
+                ("PDName:", "pdName", Text),
+                FS_TYPE,
+                ("Partition:", "partition", Number),
+                READ_ONLY,
+            ],
+        ),
+        (
+            "awsElasticBlockStore",
+            "AWSElasticBlockStore (a Persistent Disk resource in AWS)",
+            &[
+                ("VolumeID:", "volumeID", Text),
+                FS_TYPE,
+                ("Partition:", "partition", Number),
+                READ_ONLY,
+            ],
+        ),
+        (
+            "gitRepo",
+            "GitRepo (a volume that is pulled from git when the pod is created)",
+            &[("Repository:", "repository", Text), ("Revision:", "revision", Text)],
+        ),
+        (
+            "secret",
+            "Secret (a volume populated by a Secret)",
+            &[("SecretName:", "secretName", Text), ("Optional:", "optional", Flag)],
+        ),
+        (
+            "configMap",
+            "ConfigMap (a volume populated by a ConfigMap)",
+            &[("Name:", "name", Text), ("Optional:", "optional", Flag)],
+        ),
+        (
+            "nfs",
+            "NFS (an NFS mount that lasts the lifetime of a pod)",
+            &[("Server:", "server", Text), ("Path:", "path", Text), READ_ONLY],
+        ),
+        (
+            "iscsi",
+            "ISCSI (an ISCSI Disk resource that is attached to a kubelet's host machine and then exposed to the pod)",
+            &[
+                ("TargetPortal:", "targetPortal", Text),
+                ("IQN:", "iqn", Text),
+                ("Lun:", "lun", Number),
+                ("ISCSIInterface", "iscsiInterface", Text),
+                FS_TYPE,
+                READ_ONLY,
+                ("Portals:", "portals", Go("[]")),
+                ("DiscoveryCHAPAuth:", "chapAuthDiscovery", Flag),
+                ("SessionCHAPAuth:", "chapAuthSession", Flag),
+                SECRET,
+                ("InitiatorName:", "initiatorName", Or("<none>")),
+            ],
+        ),
+        (
+            "glusterfs",
+            "Glusterfs (a Glusterfs mount on the host that shares a pod's lifetime)",
+            &[
+                ("EndpointsName:", "endpoints", Text),
+                ("EndpointsNamespace:", "endpointsNamespace", Persistent("<unset>")),
+                ("Path:", "path", Text),
+                READ_ONLY,
+            ],
+        ),
+        (
+            "persistentVolumeClaim",
+            "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)",
+            &[("ClaimName:", "claimName", Text), READ_ONLY],
+        ),
+        (
+            "rbd",
+            "RBD (a Rados Block Device mount on the host that shares a pod's lifetime)",
+            &[
+                ("CephMonitors:", "monitors", Go("[]")),
+                ("RBDImage:", "image", Text),
+                FS_TYPE,
+                ("RBDPool:", "pool", Text),
+                ("RadosUser:", "user", Text),
+                ("Keyring:", "keyring", Text),
+                SECRET,
+                READ_ONLY,
+            ],
+        ),
+        (
+            "quobyte",
+            "Quobyte (a Quobyte mount on the host that shares a pod's lifetime)",
+            &[("Registry:", "registry", Text), ("Volume:", "volume", Text), READ_ONLY],
+        ),
+        (
+            "azureDisk",
+            "AzureDisk (an Azure Data Disk mount on the host and bind mount to the pod)",
+            &[
+                ("DiskName:", "diskName", Text),
+                ("DiskURI:", "diskURI", Text),
+                ("Kind: ", "kind", Text),
+                FS_TYPE,
+                ("CachingMode:", "cachingMode", Text),
+                READ_ONLY,
+            ],
+        ),
+        (
+            "vsphereVolume",
+            "vSphereVolume (a Persistent Disk resource in vSphere)",
+            &[
+                ("VolumePath:", "volumePath", Text),
+                FS_TYPE,
+                ("StoragePolicyName:", "storagePolicyName", Text),
+            ],
+        ),
+        (
+            "photonPersistentDisk",
+            "PhotonPersistentDisk (a Persistent Disk resource in photon platform)",
+            &[("PdID:", "pdID", Text), FS_TYPE],
+        ),
+        (
+            "cinder",
+            "Cinder (a Persistent Disk resource in OpenStack)",
+            &[("VolumeID:", "volumeID", Text), FS_TYPE, READ_ONLY, SECRET],
+        ),
+        (
+            "portworxVolume",
+            "PortworxVolume (a Portworx Volume resource)",
+            &[("VolumeID:", "volumeID", Text)],
+        ),
+        (
+            "scaleIO",
+            "ScaleIO (a persistent volume backed by a block device in ScaleIO)",
+            &[
+                ("Gateway:", "gateway", Text),
+                ("System:", "system", Text),
+                ("Protection Domain:", "protectionDomain", Text),
+                ("Storage Pool:", "storagePool", Text),
+                ("Storage Mode:", "storageMode", Text),
+                ("VolumeName:", "volumeName", Text),
+                ("SecretName:", "secretRef.name", Persistent("")),
+                ("SecretNamespace:", "secretRef.namespace", Persistent("")),
+                FS_TYPE,
+                READ_ONLY,
+            ],
+        ),
+        (
+            "local",
+            "LocalVolume (a persistent volume backed by local storage on a node)",
+            &[("Path:", "path", Text)],
+        ),
+        (
+            "cephfs",
+            "CephFS (a CephFS mount on the host that shares a pod's lifetime)",
+            &[
+                ("Monitors:", "monitors", Go("[]")),
+                ("Path:", "path", Text),
+                ("User:", "user", Text),
+                ("SecretFile:", "secretFile", Text),
+                SECRET,
+                READ_ONLY,
+            ],
+        ),
+        (
+            "storageos",
+            "StorageOS (a StorageOS Persistent Disk resource)",
+            &[
+                ("VolumeName:", "volumeName", Text),
+                ("VolumeNamespace:", "volumeNamespace", Text),
+                FS_TYPE,
+                READ_ONLY,
+            ],
+        ),
+        (
+            "fc",
+            "FC (a Fibre Channel disk)",
+            &[
+                ("TargetWWNs:", "targetWWNs", Joined),
+                ("LUN:", "lun", Go("<none>")),
+                FS_TYPE,
+                READ_ONLY,
+            ],
+        ),
+        (
+            "azureFile",
+            "AzureFile (an Azure File Service mount on the host and bind mount to the pod)",
+            &[
+                ("SecretName:", "secretName", Text),
+                ("SecretNamespace:", "secretNamespace", Persistent("")),
+                ("ShareName:", "shareName", Text),
+                READ_ONLY,
+            ],
+        ),
+        (
+            "flexVolume",
+            "FlexVolume (a generic volume resource that is provisioned/attached using an exec based plugin)",
+            &[
+                ("Driver:", "driver", Text),
+                FS_TYPE,
+                SECRET,
+                READ_ONLY,
+                ("Options:", "options", Go("map[]")),
+            ],
+        ),
+        (
+            "flocker",
+            "Flocker (a Flocker volume mounted by the Flocker agent)",
+            &[
+                ("DatasetName:", "datasetName", Text),
+                ("DatasetUUID:", "datasetUUID", Text),
+            ],
+        ),
+        (
+            "csi",
+            "CSI (a Container Storage Interface (CSI) volume source)",
+            &[
+                ("Driver:", "driver", Text),
+                FS_TYPE,
+                ("VolumeHandle:", "volumeHandle", Persistent("")),
+                READ_ONLY,
+            ],
+        ),
+        (
+            "image",
+            "Image (a container image or OCI artifact)",
+            &[("Reference:", "reference", Text), ("PullPolicy:", "pullPolicy", Text)],
+        ),
+        (
+            "emptyDir",
+            "EmptyDir (a temporary directory that shares a pod's lifetime)",
+            &[("Medium:", "medium", Text)],
+        ),
+        (
+            "ephemeral",
+            "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)",
+            &[],
+        ),
+        (
+            "downwardAPI",
+            "DownwardAPI (a volume populated by information about the pod)",
+            &[],
+        ),
+        (
+            "projected",
+            "Projected (a volume that contains injected data from multiple sources)",
+            &[],
+        ),
+    ]
+};
+
 /// A volume's or persistent volume's source.
-pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
-    let text = |field: &str| source.get(field).str();
-    let flag = |field: &str| source.bool_at(&[field]);
+pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value, persistent: bool) {
+    let Some((_, text, lines)) = SOURCES.iter().find(|s| s.0 == kind) else {
+        return out.line(1, "<unknown>");
+    };
+    out.field(2, "Type", text);
+    for (label, path, show) in *lines {
+        let value = path.split('.').fold(source, |value, field| value.get(field));
+        let go = |none: &str| match value {
+            Value::Null => none.to_owned(),
+            value => gofmt::display(value),
+        };
+        let shown = match show {
+            Show::Text => value.str().to_owned(),
+            Show::Flag => go("false"),
+            Show::Number => go("0"),
+            Show::Go(none) | Show::Or(none) => go(none),
+            Show::Joined => join(value, ", "),
+            Show::Persistent(none) if persistent => go(none),
+            Show::Persistent(_) => continue,
+            Show::Reference => match (value, persistent) {
+                (Value::Null, _) => "nil".to_owned(),
+                (value, false) => format!("&LocalObjectReference{{Name:{},}}", value.get("name").str()),
+                (value, true) => format!(
+                    "&SecretReference{{Name:{},Namespace:{},}}",
+                    value.get("name").str(),
+                    value.get("namespace").str()
+                ),
+            },
+        };
+        out.line(2, format!("{label}\t{shown}"));
+    }
     match kind {
-        "hostPath" => {
-            out.field(2, "Type", "HostPath (bare host directory volume)");
-            out.field(2, "Path", text("path"));
-            out.field(2, "HostPathType", source.get("type").as_str().unwrap_or("<none>"));
-        }
         "emptyDir" => {
-            let limit = match source.get("sizeLimit") {
-                Value::Null => "<unset>".to_owned(),
-                limit if quantity(limit).is_zero() => "<unset>".to_owned(),
-                limit => quantity(limit).to_string(),
+            let limit = quantity(source.get("sizeLimit"));
+            let limit = if limit.is_zero() || limit.is_negative() {
+                "<unset>".to_owned()
+            } else {
+                limit.to_string()
             };
-            out.field(
-                2,
-                "Type",
-                "EmptyDir (a temporary directory that shares a pod's lifetime)",
-            );
-            out.field(2, "Medium", text("medium"));
             out.field(2, "SizeLimit", limit);
         }
-        "secret" => {
-            out.field(2, "Type", "Secret (a volume populated by a Secret)");
-            out.field(2, "SecretName", text("secretName"));
-            out.field(2, "Optional", flag("optional"));
-        }
-        "configMap" => {
-            out.field(2, "Type", "ConfigMap (a volume populated by a ConfigMap)");
-            out.field(2, "Name", text("name"));
-            out.field(2, "Optional", flag("optional"));
-        }
-        "nfs" => {
-            out.field(2, "Type", "NFS (an NFS mount that lasts the lifetime of a pod)");
-            out.field(2, "Server", text("server"));
-            out.field(2, "Path", text("path"));
-            out.field(2, "ReadOnly", flag("readOnly"));
-        }
-        "persistentVolumeClaim" => {
-            out.field(
-                2,
-                "Type",
-                "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)",
-            );
-            out.field(2, "ClaimName", text("claimName"));
-            out.field(2, "ReadOnly", flag("readOnly"));
-        }
-        "ephemeral" => {
-            out.field(
-                2,
-                "Type",
-                "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)",
-            );
-            let template = source.get("volumeClaimTemplate");
-            let spec = template.get("spec");
-            out.field(2, "StorageClass", spec.get("storageClassName").str());
-            out.field(2, "Volume", spec.get("volumeName").str());
-            out.labels_indented("    ", "Labels", template.at(&["metadata", "labels"]));
-            out.field(
-                2,
-                "Annotations",
-                format_labels(template.at(&["metadata", "annotations"])),
-            );
-            out.field(2, "Capacity", "");
-            out.field(2, "Access Modes", "");
-            out.field_if(2, "VolumeMode", spec.get("volumeMode").str());
-        }
+        "ephemeral" => out.nested(2, |out| {
+            super::storage::claim_fields(out, source.get("volumeClaimTemplate"), false);
+        }),
         "downwardAPI" => {
-            out.field(
-                2,
-                "Type",
-                "DownwardAPI (a volume populated by information about the pod)",
-            );
             out.line(2, "Items:");
             for item in source.get("items").items() {
                 let from = match item.str_at(&["fieldRef", "fieldPath"]) {
@@ -495,20 +745,15 @@ pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
             }
         }
         "projected" => {
-            out.field(
-                2,
-                "Type",
-                "Projected (a volume that contains injected data from multiple sources)",
-            );
             for part in source.get("sources").items() {
-                if part.has("secret") {
-                    out.field(2, "SecretName", part.str_at(&["secret", "name"]));
-                    out.field(2, "Optional", part.bool_at(&["secret", "optional"]));
-                } else if part.has("downwardAPI") {
+                for (field, label) in [("secret", "SecretName"), ("configMap", "ConfigMapName")] {
+                    if part.has(field) {
+                        out.field(2, label, part.str_at(&[field, "name"]));
+                        out.field(2, "Optional", part.bool_at(&[field, "optional"]));
+                    }
+                }
+                if part.has("downwardAPI") {
                     out.field(2, "DownwardAPI", "true");
-                } else if part.has("configMap") {
-                    out.field(2, "ConfigMapName", part.str_at(&["configMap", "name"]));
-                    out.field(2, "Optional", part.bool_at(&["configMap", "optional"]));
                 } else if part.has("serviceAccountToken") {
                     let seconds = part.i64_at(&["serviceAccountToken", "expirationSeconds"]).unwrap_or(0);
                     out.field(2, "TokenExpirationSeconds", seconds);
@@ -516,36 +761,20 @@ pub(super) fn volume_source(out: &mut Out, kind: &str, source: &Value) {
             }
         }
         "csi" => {
-            out.field(2, "Type", "CSI (a Container Storage Interface (CSI) volume source)");
-            out.field(2, "Driver", text("driver"));
-            out.field(2, "FSType", text("fsType"));
-            if source.has("volumeHandle") {
-                out.field(2, "VolumeHandle", text("volumeHandle"));
-            }
-            out.field(2, "ReadOnly", flag("readOnly"));
             let attributes = source.get("volumeAttributes");
-            out.put(2, "VolumeAttributes:");
+            out.put(2, "VolumeAttributes:\t");
             if attributes.is_empty() {
-                out.line(0, "\t<none>");
+                out.end("<none>");
             }
-            for (key, value) in attributes.entries() {
-                out.line(0, format!("\t    {key}={}", value.str()));
+            for (i, (key, value)) in attributes.entries().enumerate() {
+                if i > 0 {
+                    out.put(2, "");
+                    out.put(2, "\t");
+                }
+                out.line(2, shorten(&format!("{key}={}", value.str()), ANNOTATION));
             }
         }
-        "local" => {
-            out.field(
-                2,
-                "Type",
-                "LocalVolume (a persistent volume backed by local storage on a node)",
-            );
-            out.field(2, "Path", text("path"));
-        }
-        "image" => {
-            out.field(2, "Type", "Image (a container image or OCI artifact)");
-            out.field(2, "Reference", text("reference"));
-            out.field(2, "PullPolicy", text("pullPolicy"));
-        }
-        _ => out.line(1, "<unknown>"),
+        _ => {}
     }
 }
 
@@ -586,7 +815,7 @@ pub(super) fn claim_templates(out: &mut Out, templates: &Value) {
     out.line(0, "Volume Claims:");
     for claim in templates.items() {
         out.field(1, "Name", claim.str_at(&["metadata", "name"]));
-        out.field(1, "StorageClass", claim.str_at(&["spec", "storageClassName"]));
+        out.field(1, "StorageClass", super::storage::class_of(claim));
         out.labels_indented("  ", "Labels", claim.at(&["metadata", "labels"]));
         out.labels_indented("  ", "Annotations", claim.at(&["metadata", "annotations"]));
         let storage = claim.at(&["spec", "resources", "requests", "storage"]);

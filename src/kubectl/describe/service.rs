@@ -24,9 +24,11 @@ pub(super) fn endpoint_list(slices: &[Value], ports: &[&str]) -> String {
         return "<none>".to_owned();
     }
     let mut shown: Vec<String> = Vec::new();
-    let mut count = 0;
+    let (mut count, mut more) = (0, false);
     let mut add = |slice: &Value, port: Option<i64>| {
         for endpoint in slice.get("endpoints").items() {
+            // One that is not ready is not counted, but says that there are more.
+            more |= shown.len() == SHOWN;
             if endpoint.at(&["conditions", "ready"]).as_bool() == Some(false) {
                 continue;
             }
@@ -52,7 +54,7 @@ pub(super) fn endpoint_list(slices: &[Value], ports: &[&str]) -> String {
         }
     }
     let list = shown.join(",");
-    if count > SHOWN {
+    if more {
         format!("{list} + {} more...", count - SHOWN)
     } else {
         list
@@ -112,7 +114,6 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Val
     out.field(0, "Session Affinity", text("sessionAffinity"));
     out.field_if(0, "External Traffic Policy", text("externalTrafficPolicy"));
     out.field_if(0, "Internal Traffic Policy", text("internalTrafficPolicy"));
-    out.field_if(0, "Traffic Distribution", text("trafficDistribution"));
     if let Some(port) = spec.i64_at(&["healthCheckNodePort"]).filter(|p| *p != 0) {
         out.field(0, "HealthCheck NodePort", port);
     }
@@ -121,6 +122,7 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Val
         "LoadBalancer Source Ranges",
         &join(spec.get("loadBalancerSourceRanges"), ","),
     );
+    out.field_if(0, "Traffic Distribution", text("trafficDistribution"));
     out.events(related.events(service).await);
 }
 
@@ -172,7 +174,7 @@ pub(super) async fn slice(related: &Related<'_>, out: &mut Out, slice: &Value) {
             let text = |field: &str| or(endpoint.get(field).str(), "<unset>").to_owned();
             out.line(
                 1,
-                format!("- Addresses:\t{}", or(&join(endpoint.get("addresses"), ","), "<none>")),
+                format!("- Addresses:\t{}", or(&join(endpoint.get("addresses"), ", "), "<none>")),
             );
             out.line(2, "Conditions:");
             let ready = match endpoint.at(&["conditions", "ready"]).as_bool() {

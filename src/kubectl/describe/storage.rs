@@ -2,8 +2,9 @@
 
 use super::Related;
 use super::pod_parts::{flag, volume_source};
-use super::writer::{Out, format_labels, join, or, quantity, rfc1123};
+use super::writer::{Out, format_labels, join, quantity, rfc1123};
 use crate::api::ListOptions;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// The fields of a persistent volume's spec that are no source.
@@ -54,8 +55,7 @@ pub(super) async fn volume(related: &Related<'_>, out: &mut Out, volume: &Value)
     out.field(0, "Name", volume.str_at(&["metadata", "name"]));
     out.metadata(volume);
     out.field(0, "Finalizers", finalizers(volume));
-    out.field(0, "StorageClass", spec.get("storageClassName").str());
-    out.field_if(0, "VolumeAttributesClass", spec.get("volumeAttributesClassName").str());
+    out.field(0, "StorageClass", class_of(volume));
     out.field(0, "Status", phase(out, volume));
     let claim = spec.get("claimRef");
     let claim = match claim {
@@ -71,7 +71,7 @@ pub(super) async fn volume(related: &Related<'_>, out: &mut Out, volume: &Value)
     out.field(0, "Message", status.get("message").str());
     out.line(0, "Source:");
     if let Some((kind, source)) = spec.entries().find(|(k, _)| !NOT_SOURCES.contains(&k.as_str())) {
-        volume_source(out, kind, source);
+        volume_source(out, kind, source, true);
     } else {
         out.line(1, "<unknown>");
     }
@@ -110,25 +110,36 @@ fn node_affinity(out: &mut Out, required: &Value) {
     }
 }
 
-pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
+/// The name of the class of a volume or claim: the old annotation's, if it has one.
+pub(super) fn class_of(object: &Value) -> &str {
+    let annotations = object.at(&["metadata", "annotations"]);
+    annotations
+        .get("volume.beta.kubernetes.io/storage-class")
+        .as_str()
+        .unwrap_or_else(|| object.str_at(&["spec", "storageClassName"]))
+}
+
+/// A claim's own lines; of the template of an ephemeral volume those that it has.
+pub(super) fn claim_fields(out: &mut Out, claim: &Value, full: bool) {
     let (spec, status) = (claim.get("spec"), claim.get("status"));
-    out.name(claim);
-    out.field(0, "StorageClass", spec.get("storageClassName").str());
-    out.field_if(0, "VolumeAttributesClass", spec.get("volumeAttributesClassName").str());
-    out.field(0, "Status", phase(out, claim));
+    if full {
+        out.name(claim);
+    }
+    out.field(0, "StorageClass", class_of(claim));
+    if full {
+        out.field(0, "Status", phase(out, claim));
+    }
     out.field(0, "Volume", spec.get("volumeName").str());
     out.metadata(claim);
-    out.field(0, "Finalizers", finalizers(claim));
+    if full {
+        out.field(0, "Finalizers", finalizers(claim));
+    }
     let bound = !spec.get("volumeName").str().is_empty();
-    let capacity = if bound {
-        quantity(status.at(&["capacity", "storage"])).to_string()
+    let (capacity, modes) = if bound {
+        let capacity = quantity(status.at(&["capacity", "storage"]));
+        (capacity.to_string(), access_modes(status.get("accessModes")))
     } else {
-        String::new()
-    };
-    let modes = if bound {
-        access_modes(status.get("accessModes"))
-    } else {
-        String::new()
+        (String::new(), String::new())
     };
     out.field(0, "Capacity", capacity);
     out.field(0, "Access Modes", modes);
@@ -140,21 +151,43 @@ pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
         out.field(1, "Kind", source.get("kind").str());
         out.field(1, "Name", source.get("name").str());
     }
-    let (namespace, name) = (
-        claim.str_at(&["metadata", "namespace"]),
-        claim.str_at(&["metadata", "name"]),
-    );
-    let mut pods = related
-        .list(("", "v1", "pods"), namespace, ListOptions::default())
+}
+
+/// The names of the pods that use a claim, as often as they do, and of those that it was made for.
+async fn users(related: &Related<'_>, claim: &Value) -> Vec<String> {
+    let metadata = claim.get("metadata");
+    let all = related
+        .list(
+            ("", "v1", "pods"),
+            metadata.get("namespace").str(),
+            ListOptions::default(),
+        )
         .await;
-    pods.retain(|pod| {
+    let name = metadata.get("name").str();
+    let mut names = Vec::new();
+    for pod in &all {
+        let (uid, pod_name) = (pod.str_at(&["metadata", "uid"]), pod.str_at(&["metadata", "name"]));
         let volumes = pod.at(&["spec", "volumes"]).items();
-        volumes
+        let uses = volumes
             .iter()
-            .any(|v| v.str_at(&["persistentVolumeClaim", "claimName"]) == name)
-    });
-    let names: Vec<&str> = pods.iter().map(|p| p.str_at(&["metadata", "name"])).collect();
-    out.field(0, "Used By", names.first().unwrap_or(&"<none>"));
+            .filter(|v| v.str_at(&["persistentVolumeClaim", "claimName"]) == name)
+            .count();
+        let owners = metadata.get("ownerReferences").items();
+        let owned = owners
+            .iter()
+            .any(|o| o.get("kind").str() == "Pod" && o.get("uid").str() == uid);
+        let times = uses.max(usize::from(owned));
+        names.extend((0..times).map(|_| pod_name.to_owned()));
+    }
+    names.arrange();
+    names
+}
+
+pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
+    let status = claim.get("status");
+    claim_fields(out, claim, true);
+    let names = users(related, claim).await;
+    out.field(0, "Used By", names.first().map_or("<none>", String::as_str));
     for name in names.iter().skip(1) {
         out.line(0, format!("\t{name}"));
     }
@@ -189,13 +222,16 @@ pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
 }
 
 pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
-    const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    const DEFAULT: [&str; 2] = [
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    ];
     let annotations = class.at(&["metadata", "annotations"]);
     out.field(0, "Name", class.str_at(&["metadata", "name"]));
     out.field(
         0,
         "IsDefaultClass",
-        if annotations.get(DEFAULT).str() == "true" {
+        if DEFAULT.iter().any(|key| annotations.get(key).str() == "true") {
             "Yes"
         } else {
             "No"
@@ -217,24 +253,27 @@ pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
     for option in options.items() {
         out.line(1, option.str());
     }
-    out.field(0, "ReclaimPolicy", or(class.get("reclaimPolicy").str(), "Delete"));
-    out.field(
-        0,
-        "VolumeBindingMode",
-        or(class.get("volumeBindingMode").str(), "Immediate"),
-    );
+    out.field_if(0, "ReclaimPolicy", class.get("reclaimPolicy").str());
+    out.field_if(0, "VolumeBindingMode", class.get("volumeBindingMode").str());
     let topologies = class.get("allowedTopologies").items();
     if !topologies.is_empty() {
         out.line(0, "AllowedTopologies:\t");
         for (i, term) in topologies.iter().enumerate() {
             out.put(1, format!("Term {i}:\t"));
-            let labels: Vec<String> = term
-                .get("matchLabelExpressions")
-                .items()
-                .iter()
-                .map(|e| format!("{} in [{}]", e.get("key").str(), join(e.get("values"), ", ")))
-                .collect();
-            out.line(0, or(&labels.join("\n\t\t"), "<none>"));
+            let expressions = term.get("matchLabelExpressions").items();
+            if expressions.is_empty() {
+                out.end("<none>");
+            }
+            for (j, expression) in expressions.iter().enumerate() {
+                if j > 0 {
+                    out.put(1, "\t");
+                }
+                let values = match expression.get("values") {
+                    values if values.is_empty() => String::new(),
+                    values => format!(" [{}]", join(values, ", ")),
+                };
+                out.line(0, format!("{} in{values}", expression.get("key").str()));
+            }
         }
     }
     out.events(related.events(class).await);

@@ -183,9 +183,9 @@ pub(super) async fn stateful_set(related: &Related<'_>, out: &mut Out, set: &Val
     let rolling = spec.at(&["updateStrategy", "rollingUpdate"]);
     if let Some(partition) = rolling.i64_at(&["partition"]) {
         out.field(1, "Partition", partition);
-    }
-    if rolling.has("maxUnavailable") {
-        out.field(1, "MaxUnavailable", int_or_text(rolling.get("maxUnavailable")));
+        if rolling.has("maxUnavailable") {
+            out.field(1, "MaxUnavailable", int_or_text(rolling.get("maxUnavailable")));
+        }
     }
     pods_status(out, &related.pods_of(set, &selector).await);
     template(out, spec.get("template"));
@@ -196,7 +196,7 @@ pub(super) async fn stateful_set(related: &Related<'_>, out: &mut Out, set: &Val
 pub(super) async fn job(related: &Related<'_>, out: &mut Out, job: &Value) {
     let (spec, status) = (job.get("spec"), job.get("status"));
     out.name(job);
-    out.field(0, "Selector", format_selector(spec.get("selector")));
+    out.field(0, "Selector", selector_text(spec.get("selector")));
     out.metadata(job);
     out.field_if(0, "Controlled By", &controlled_by(job));
     if let Some(parallelism) = spec.i64_at(&["parallelism"]) {
@@ -248,15 +248,24 @@ pub(super) async fn job(related: &Related<'_>, out: &mut Out, job: &Value) {
     out.events(related.events(job).await);
 }
 
-/// A list of indexes, cut after 50 characters at a comma.
+/// A list of indexes, cut at the first comma after 50 characters.
 fn capped(indexes: &str) -> String {
     const MOST: usize = 50;
     if indexes.is_empty() {
         return "<none>".to_owned();
     }
-    match indexes.get(..MOST).filter(|_| indexes.len() > MOST) {
-        Some(head) => format!("{},...", head.rsplit_once(',').map_or(head, |(kept, _)| kept)),
+    let comma = indexes.bytes().skip(MOST).position(|b| b == b',').map(|i| i + MOST);
+    match comma.and_then(|comma| indexes.get(..=comma)) {
+        Some(head) => format!("{head}..."),
         None => indexes.to_owned(),
+    }
+}
+
+/// A selector in the words of its parts; one that selects all, or none, has no words.
+fn selector_text(selector: &Value) -> String {
+    match format_selector(selector).as_str() {
+        "<none>" => String::new(),
+        text => text.to_owned(),
     }
 }
 
@@ -286,7 +295,7 @@ pub(super) async fn cron_job(related: &Related<'_>, out: &mut Out, cron: &Value)
         deadline.map_or_else(|| "<unset>".to_owned(), |s| format!("{s}s")),
     );
     let selector = if job.has("selector") {
-        format_selector(job.get("selector"))
+        selector_text(job.get("selector"))
     } else {
         "<unset>".to_owned()
     };

@@ -8,7 +8,7 @@ use crate::sim::Time;
 use crate::value::Value;
 
 /// Annotations longer than this go on lines of their own, cut to it.
-const ANNOTATION: usize = 140;
+pub(super) const ANNOTATION: usize = 140;
 
 /// The annotation that `apply` keeps its input in; describe leaves it out.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -17,6 +17,8 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 pub(super) struct Out {
     writer: TabWriter,
     done: String,
+    /// How many levels deeper than they say all lines stand.
+    base: usize,
     pub now: Time,
 }
 
@@ -25,6 +27,7 @@ impl Out {
         Out {
             writer: TabWriter::describe(),
             done: String::new(),
+            base: 0,
             now,
         }
     }
@@ -47,10 +50,23 @@ impl Out {
 
     /// Writes text as it is, at a level of indentation.
     pub fn put(&mut self, level: usize, text: impl AsRef<str>) {
-        for _ in 0..level {
+        for _ in 0..self.base + level {
             self.writer.write("  ");
         }
         self.writer.write(&escape_terminal(text.as_ref()));
+    }
+
+    /// Ends a line that `put` began, wherever that stands.
+    pub fn end(&mut self, text: &str) {
+        self.writer.write(text);
+        self.writer.write("\n");
+    }
+
+    /// Writes a part some levels deeper: each piece that is written is moved, in the middle of a line too.
+    pub fn nested(&mut self, levels: usize, part: impl FnOnce(&mut Out)) {
+        self.base += levels;
+        part(self);
+        self.base -= levels;
     }
 
     pub fn line(&mut self, level: usize, text: impl AsRef<str>) {
@@ -83,11 +99,12 @@ impl Out {
     pub fn labels_indented(&mut self, indent: &str, title: &str, labels: &Value) {
         self.put(0, format!("{indent}{title}:\t"));
         if labels.is_empty() {
-            self.line(0, "<none>");
+            self.end("<none>");
         }
         for (i, (key, value)) in labels.entries().enumerate() {
             if i > 0 {
-                self.put(0, format!("{indent}\t"));
+                self.put(0, indent);
+                self.put(0, "\t");
             }
             self.line(0, format!("{key}={}", value.str()));
         }
@@ -112,7 +129,7 @@ impl Out {
             }
         }
         if first {
-            self.line(0, "<none>");
+            self.end("<none>");
         }
     }
 
@@ -198,7 +215,8 @@ impl Out {
     }
 }
 
-fn shorten(text: &str, most: usize) -> String {
+/// A text cut to so many bytes, with dots after it.
+pub(super) fn shorten(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
