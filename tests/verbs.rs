@@ -310,7 +310,7 @@ $ mkdir w; echo hi > w/a.txt; kubectl proxy -p 8002 --www=w --reject-paths='^/ap
             $ curl -s http://localhost:8001/api/v1/namespaces/default/services/web:9/proxy/ | grep message
               "message": "no service port \"9\" found for service \"web\"",
             $ curl -s -X DELETE http://localhost:8001/api/v1/namespaces/default/services/web | grep '"status"'
-              "status": "Success",
+              "status": {
             $ curl -s -H 'Host: elsewhere' http://localhost:8001/api
             Forbidden
             $ mkdir w; echo hi > w/a.txt; kubectl proxy -p 8002 --www=w --reject-paths='^/api/v1' & sleep 1; curl -s localhost:8002/static/a.txt; curl -s localhost:8002/static/ | grep a.txt; curl -s localhost:8002/api/v1
@@ -462,7 +462,7 @@ $ kubectl run pause --image=registry.k8s.io/pause:3.9
 $ kubectl debug pause --image=busybox -c shell --profile=general -- sh -c 'echo hi; sleep 5; echo bye'
 $ kubectl debug pause --image=busybox 2>&1 | sed 's/debugger-.*/debugger-NAME/'
 $ kubectl debug pause --image=busybox --target=pause -c see --profile=general -q -- sh -c 'ps; ls /proc/1/root; sleep 1000'
-@wait 3
+@wait 6
 $ kubectl logs pause -c shell; kubectl logs pause -c see
 $ kubectl describe pod pause | sed -n '/^Ephemeral/,/^Conditions/p' | grep -v 'ID\|Started\|Finished' | sed 's/debugger-.*/debugger-NAME:/'
 $ kubectl get pod pause --no-headers | cut -c1-18
@@ -497,9 +497,10 @@ $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemer
             $ kubectl debug pause --image=busybox 2>&1 | sed 's/debugger-.*/debugger-NAME/'
             Defaulting debug container name to debugger-NAME
             $ kubectl debug pause --image=busybox --target=pause -c see --profile=general -q -- sh -c 'ps; ls /proc/1/root; sleep 1000'
-            @wait 3
+            @wait 6
             $ kubectl logs pause -c shell; kubectl logs pause -c see
             hi
+            bye
             PID   USER     TIME  COMMAND
                 1 root      0:00 /pause
                 2 root      0:00 sh -c ps; ls /proc/1/root; sleep 1000

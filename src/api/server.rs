@@ -25,8 +25,41 @@ use super::{
 };
 use crate::limits;
 use crate::pki::Authority;
-use crate::sim::{RequestId, Sim, TraceEvent, WriteKind};
+use crate::sim::{RequestId, Sim, Time, TraceEvent, WriteKind};
 use crate::value::{Value, gojson, intern, yaml};
+
+/// The kinds whose deletion is answered with their last version (`ReturnDeletedObject`); others give
+/// a `Status`.
+const SHOWN_WHEN_DELETED: &[&str] = &[
+    "csidrivers",
+    "csinodes",
+    "namespaces",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
+    "resourcequotas",
+    "serviceaccounts",
+    "services",
+    "storageclasses",
+    "volumeattachments",
+];
+
+/// What a request to delete an object came to.
+pub enum Deletion {
+    /// The object stays for now: for finalizers, or for its graceful end.
+    Begun(Object),
+    /// It is gone; this was its last version.
+    Done(Object),
+}
+
+fn micros(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
+}
+
+fn after(time: Time, seconds: i64) -> Time {
+    Time(time.0.saturating_add(micros(seconds)))
+}
 
 /// The API server of one world. Clones are handles.
 #[derive(Clone)]
@@ -892,10 +925,12 @@ impl ApiServer {
     fn delete(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
         let options = delete_options(request)?;
         let object = self.find(target)?;
-        let kept = self.delete_object(request, target, &object, &options)?;
-        Ok(match kept {
-            Some(object) => Response::new(200, Payload::Object(object)),
-            None => Response::from(success(
+        Ok(match self.delete_object(request, target, &object, &options)? {
+            Deletion::Begun(object) => Response::new(200, Payload::Object(object)),
+            Deletion::Done(object) if SHOWN_WHEN_DELETED.contains(&&*target.resource.name) => {
+                Response::new(200, Payload::Object(object))
+            }
+            Deletion::Done(object) => Response::from(success(
                 object.name(),
                 &target.resource.group,
                 &target.resource.name,
@@ -904,14 +939,14 @@ impl ApiServer {
         })
     }
 
-    /// Deletes an object. Returns it when it stays for now (finalizers, a graceful end).
+    /// Deletes an object, or begins its deletion where it stays for now (finalizers, a graceful end).
     pub fn delete_object(
         &self,
         request: &Request,
         target: &Target,
         object: &Object,
         options: &Value,
-    ) -> Result<Option<Object>, Status> {
+    ) -> Result<Deletion, Status> {
         let resource = &target.resource;
         for (field, got, why) in [
             ("uid", object.uid().to_owned(), "deleted and then recreated"),
@@ -933,9 +968,35 @@ impl ApiServer {
         }
         admission::delete(self, request, target, object)?;
         if request.dry_run() || options.get("dryRun").items().iter().any(|v| v.str() == "All") {
-            return Ok(None);
+            return Ok(Deletion::Done(object.clone()));
         }
         let mut value = object.value().clone();
+        let asked = options
+            .i64_at(&["gracePeriodSeconds"])
+            .map(|s| if s < 0 { 1 } else { s });
+        let earlier = object.metadata().i64_at(&["deletionGracePeriodSeconds"]);
+        let graceful = match target.strategy().grace(object, asked) {
+            Grace::None => None,
+            Grace::Seconds(_) if object.is_deleting() => match (earlier, asked) {
+                (None | Some(0), _) => None,
+                // What is under way can only be hastened.
+                (Some(earlier), Some(asked)) if asked < earlier => {
+                    let begun = Time(
+                        object
+                            .deletion_timestamp()
+                            .unwrap_or_default()
+                            .0
+                            .saturating_sub(micros(earlier)),
+                    );
+                    let (end, now) = (after(begun, asked), self.sim().now());
+                    // A graceful end that would be over leaves its last word to whoever ends it.
+                    let over = end < now;
+                    Some((end.max(now), if over && asked > 0 { 1 } else { asked }))
+                }
+                _ => return Ok(Deletion::Begun(object.clone())),
+            },
+            Grace::Seconds(grace) => Some((after(self.sim().now(), grace), grace)),
+        };
         let policy = options.str_at(&["propagationPolicy"]);
         let orphan = policy == "Orphan" || options.bool_at(&["orphanDependents"]);
         let mut finalizers: Vec<Value> = object.at(&["metadata", "finalizers"]).items().to_vec();
@@ -951,34 +1012,42 @@ impl ApiServer {
         {
             finalizers.push(name.into());
         }
-        let asked = options.i64_at(&["gracePeriodSeconds"]);
-        let grace = match target.strategy().grace(object, asked) {
-            Grace::None => 0,
-            Grace::Seconds(s) => s.max(0),
-        };
         let held = target.strategy().holds(&value);
-        if grace == 0 && finalizers.is_empty() && !held {
-            self.remove(request, target);
-            return Ok(None);
+        if graceful.is_none() && finalizers.is_empty() && !held {
+            return Ok(Deletion::Done(
+                self.remove(request, target).unwrap_or_else(|| object.clone()),
+            ));
         }
-        // A deletion that is under way can only be hastened.
-        let earlier = object.metadata().i64_at(&["deletionGracePeriodSeconds"]);
-        if !(object.is_deleting() && (held || earlier.is_some_and(|e| e <= grace))) {
-            let when = self.sim().now() + std::time::Duration::from_secs(grace as u64);
-            value.set(&["metadata", "deletionTimestamp"], when);
-            if !held {
+        match graceful {
+            Some((end, grace)) => {
+                value.set(&["metadata", "deletionTimestamp"], end);
                 value.set(&["metadata", "deletionGracePeriodSeconds"], grace);
             }
+            None if object.is_deleting() => {}
+            None => {
+                value.set(&["metadata", "deletionTimestamp"], self.sim().now());
+                if !held {
+                    value.set(&["metadata", "deletionGracePeriodSeconds"], 0);
+                }
+            }
+        }
+        if !object.is_deleting() {
             target.strategy().mark_deleting(&mut value);
-            if target.strategy().has_generation() && !object.is_deleting() {
+            if target.strategy().has_generation() {
                 value.set(&["metadata", "generation"], object.generation() + 1);
             }
         }
+        let done = finalizers.is_empty() && !held && graceful.is_some_and(|(_, grace)| grace == 0);
         value.set_or_remove(&["metadata", "finalizers"], finalizers);
-        if value.share_with(object.value()) {
-            return Ok(Some(object.clone()));
+        let object = match value.share_with(object.value()) {
+            true => object.clone(),
+            false => self.put(request, target, value)?,
+        };
+        if done {
+            // The mark stands in the history before the end, as two writes.
+            return Ok(Deletion::Done(self.remove(request, target).unwrap_or(object)));
         }
-        Ok(Some(self.put(request, target, value)?))
+        Ok(Deletion::Begun(object))
     }
 
     fn delete_collection(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {

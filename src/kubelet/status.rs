@@ -114,11 +114,15 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     let generation = if worker.is_mirror() { 0 } else { pod.generation() };
     let phase = phase(worker, pod, terminal);
     let ended = matches!(phase, "Succeeded" | "Failed");
-    status.set(&["phase"], phase);
+    // The phase that a pod ends with is shown when nothing of it can run any more.
+    let held = ended && !terminal;
+    if !held {
+        status.set(&["phase"], phase);
+    }
     if generation > 0 {
         status.set(&["observedGeneration"], generation);
     }
-    if let Some((reason, message)) = worker.failure() {
+    if let Some((reason, message)) = worker.failure().filter(|_| !held) {
         status.set(&["reason"], reason);
         status.set_or_remove(&["message"], message);
     }
@@ -226,6 +230,8 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
         "started": false,
     };
     let run = slot.and_then(|s| s.run.as_ref());
+    // Of what never ran nothing is known when the pod has gone, except that it did not run well.
+    let lost = worker.is_over() && run.is_none() && !is_init && incomplete(worker, pod).is_empty();
     // What ended for good waits for nothing any more.
     let cause = slot.and_then(|s| s.cause.as_ref()).filter(|_| !over || run.is_none());
     let last = slot
@@ -237,6 +243,19 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
         last
     };
     match run {
+        None if lost => {
+            let state = obj! {
+                "exitCode": 137,
+                "finishedAt": Value::Null,
+                "message": "The container could not be located when the pod was terminated",
+                "reason": "ContainerStatusUnknown",
+                "startedAt": Value::Null,
+            };
+            value.set(&["state", "terminated"], state);
+            if !last.is_null() {
+                value.set(&["lastState", "terminated"], last);
+            }
+        }
         None => {
             let (reason, message) = match cause {
                 Some((reason, message)) => (reason.as_str(), message.as_str()),

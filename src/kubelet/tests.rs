@@ -282,7 +282,7 @@ fn restart_policies() {
         .map(|n| format!("{n}: {}\n", c.state(n)))
         .concat()
     };
-    c.wait(8);
+    c.wait(12);
     check(
         expect![[r#"
         never-ok: Succeeded | c: Completed(0) 0 unready
@@ -295,7 +295,7 @@ fn restart_policies() {
     "#]],
         &all(),
     );
-    c.wait(11);
+    c.wait(14);
     let always = c.state("always-bad");
     assert!(always.ends_with(" 2 unready"), "{always}");
     check(
@@ -584,4 +584,63 @@ fn an_idle_day_is_cheap_and_leases_are_renewed() {
     let names = c.sim.task_names();
     assert!(names.values().sum::<usize>() < 40, "{names:?}");
     assert!(c.sim.next_timer().unwrap() > c.sim.now());
+}
+
+#[test]
+fn a_pod_ends_in_the_steps_of_a_real_kubelet() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: web}, spec: {containers: [{name: c, image: nginx}], volumes: [{name: v, emptyDir: {}}]}}\n---\n\
+         {kind: Pod, apiVersion: v1, metadata: {name: stuck}, spec: {containers: [{name: c, image: 'nginx:nosuch'}]}}\n---\n\
+         {kind: Pod, apiVersion: v1, metadata: {name: once}, spec: {restartPolicy: Never, containers: [{name: c, image: busybox, command: ['true']}]}}",
+    );
+    c.wait(10);
+    let before = c.client.api().store().revision();
+    let began = c.sim.now();
+    c.delete("web");
+    c.delete("stuck");
+    c.wait(5);
+    // What ended before it was deleted is gone at once.
+    c.delete("once");
+    c.wait(1);
+    let mut shown = String::new();
+    let changes = c.client.api().store().changes("pods", before, 100).unwrap();
+    for change in &changes {
+        let pod = &change.object;
+        let status = Pod(pod).container_statuses().next().unwrap();
+        let state = status
+            .value()
+            .get("state")
+            .entries()
+            .next()
+            .map(|(k, _)| k.to_string())
+            .unwrap_or_default();
+        shown.push_str(&format!(
+            "{:?} {} {} {state} {} grace {}\n",
+            change.op,
+            pod.name(),
+            Pod(pod).phase(),
+            status.terminated().get("reason").str(),
+            pod.metadata().i64_at(&["deletionGracePeriodSeconds"]).unwrap_or(-1),
+        ));
+    }
+    assert!(c.sim.now().since(began) < Duration::from_secs(7));
+    check(
+        expect![[r#"
+        Modified web Running running  grace 30
+        Modified stuck Pending waiting  grace 30
+        Modified web Running running  grace 30
+        Modified stuck Pending waiting  grace 30
+        Modified web Succeeded terminated Completed grace 30
+        Modified stuck Failed waiting  grace 30
+        Modified web Succeeded terminated Completed grace 0
+        Deleted web Succeeded terminated Completed grace 0
+        Modified stuck Failed terminated ContainerStatusUnknown grace 30
+        Modified stuck Failed terminated ContainerStatusUnknown grace 0
+        Deleted stuck Failed terminated ContainerStatusUnknown grace 0
+        Modified once Succeeded terminated Completed grace 0
+        Deleted once Succeeded terminated Completed grace 0
+    "#]],
+        &shown,
+    );
 }

@@ -32,6 +32,9 @@ const BACKOFF_MOST: Duration = Duration::from_secs(300);
 const BACKOFF_RESET: Duration = Duration::from_secs(600);
 /// Between two looks of the kubelet at its containers (PLEG).
 const RELIST: Duration = Duration::from_secs(1);
+/// Between two looks at whether an ended pod's volumes are gone (`podAttachAndMountRetryInterval`): the
+/// first look always comes too early.
+const UNMOUNT: Duration = Duration::from_millis(300);
 /// Until a step that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -118,6 +121,10 @@ pub struct Worker {
     relist_set: Cell<bool>,
     /// The signal's generation when the present step began.
     step_began: Cell<u64>,
+    /// When the last step was done.
+    last_step: Cell<Option<Time>>,
+    /// Nothing is left of a pod that was deleted.
+    over: Cell<bool>,
 }
 
 /// What a step wants next.
@@ -147,6 +154,8 @@ impl Worker {
             mount_tries: Cell::new(0),
             relist_set: Cell::new(false),
             step_began: Cell::new(0),
+            last_step: Cell::new(None),
+            over: Cell::new(false),
         })
     }
 
@@ -183,6 +192,11 @@ impl Worker {
     pub fn remove(&self) {
         self.gone.set(true);
         self.signal.notify();
+    }
+
+    /// Whether nothing is left of a pod that was deleted, and only its last status is to be written.
+    pub fn is_over(&self) -> bool {
+        self.over.get()
     }
 
     pub fn is_mirror(&self) -> bool {
@@ -276,16 +290,31 @@ impl Worker {
         if self.relist_set.replace(true) {
             return;
         }
-        let phase = self.node.relist_phase.0;
-        let step = RELIST.as_micros() as u64;
-        let now = self.sim().now().0;
-        let next = Time(now + step - (now + step - phase % step) % step);
+        let next = self.relist_after(self.sim().now());
         let worker = self.clone();
         self.sim().spawn("relist", async move {
             worker.sim().clone().sleep_until(next).await;
             worker.relist_set.set(false);
             worker.signal.notify();
         });
+    }
+
+    /// When the kubelet next relists its containers after `time`.
+    fn relist_after(&self, time: Time) -> Time {
+        let step = RELIST.as_micros() as u64;
+        let phase = self.node.relist_phase.0 % step;
+        Time(time.0 + step - (time.0 + step - phase) % step)
+    }
+
+    /// Waits until the kubelet has relisted its containers since the last step: a real worker begins
+    /// its next step only with a status that is newer than the one before.
+    async fn until_relisted(&self) {
+        if let Some(last) = self.last_step.get() {
+            let next = self.relist_after(last);
+            if next > self.sim().now() {
+                self.sim().sleep_until(next).await;
+            }
+        }
     }
 
     // The task.
@@ -311,7 +340,9 @@ impl Worker {
                 // A deletion ends a step wherever it waits (a pull, a hook).
                 let step = std::pin::pin!(self.step());
                 let leave = std::pin::pin!(self.until_leaving());
-                match select(step, leave).await {
+                let outcome = select(step, leave).await;
+                self.last_step.set(Some(sim.now()));
+                match outcome {
                     Either::Left((Next::Wait(when), _)) => next = when,
                     Either::Left((Next::Ended, _)) => ended = true,
                     Either::Right(_) => continue,
@@ -340,6 +371,7 @@ impl Worker {
 
     /// Ends everything of a pod that is being deleted, and removes it from the API.
     async fn leave(self: &Rc<Self>) {
+        self.until_relisted().await;
         self.terminating.set(true);
         let was_running = self
             .slots
@@ -360,6 +392,14 @@ impl Worker {
                 self.write_status(true).await;
             }
             self.release();
+            self.write_status(true).await;
+            if self.last_step.replace(Some(self.sim().now())).is_some() {
+                self.until_relisted().await;
+                if !Pod(&self.pod()).volumes().is_empty() {
+                    self.sim().sleep(UNMOUNT).await;
+                }
+            }
+            self.over.set(true);
             self.write_status(true).await;
         }
         self.release();
@@ -445,11 +485,8 @@ impl Worker {
             let message = "Pod was active on the node longer than the specified deadline";
             self.event(EventType::Normal, "DeadlineExceeded", message);
             *self.failure.borrow_mut() = Some(("DeadlineExceeded".into(), message.into()));
-            self.terminating.set(true);
-            self.kill_all().await;
-            self.release();
-            self.write_status(true).await;
-            return Next::Ended;
+            self.write_status(false).await;
+            return self.end().await;
         }
         self.write_status(false).await;
         if self.volumes.borrow().is_none() {
@@ -504,7 +541,10 @@ impl Worker {
         })
     }
 
+    /// Ends what still runs of a pod that has done its work, and writes the phase that stays.
     async fn end(self: &Rc<Self>) -> Next {
+        self.last_step.set(Some(self.sim().now()));
+        self.until_relisted().await;
         self.terminating.set(true);
         self.kill_all().await;
         self.release();

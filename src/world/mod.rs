@@ -236,7 +236,8 @@ impl World {
         Client::new(&self.0.api, name, User::admin())
     }
 
-    /// Waits until no workload object has changed for 2 s of virtual time, 60 s at most.
+    /// Waits until no workload object has changed for 2 s of virtual time, 60 s at most. It looks as a
+    /// script does that lists them again and again, so a change counts from when it is seen.
     pub async fn settle(&self) {
         const SHELVES: [&str; 6] = [
             "pods",
@@ -251,7 +252,7 @@ impl World {
         let mut quiet_since = self.sim().now();
         let end = quiet_since + Duration::from_secs(60);
         while self.sim().now() < end && self.sim().now().since(quiet_since) < Duration::from_secs(2) {
-            self.sim().sleep(Duration::from_millis(100)).await;
+            self.sim().sleep(Duration::from_millis(700)).await;
             let changed = SHELVES
                 .iter()
                 .any(|s| !matches!(store.changes(s, seen, 1), Ok(c) if c.is_empty()));
