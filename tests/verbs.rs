@@ -513,6 +513,7 @@ $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemer
             proc
             root
             run
+            sbin
             tmp
             usr
             var

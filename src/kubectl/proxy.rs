@@ -325,9 +325,9 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
     let value = response.value();
     let mut answer = match response.payload {
         Payload::Text(text) if text.starts_with('{') => {
-            let text = match gojson::parse(&text) {
-                Ok(value) if pretty(&request) && !text.contains("\n  ") => typed::indented(&value, "  "),
-                _ => text,
+            let text = match pretty(&request) && !text.contains("\n  ") {
+                true => gojson::reindent(&text, "  "),
+                false => text,
             };
             HttpResponse::new(code, "application/json", text)
         }

@@ -336,9 +336,61 @@ fn string(text: &str, html: bool, out: &mut String) {
     out.push('"');
 }
 
+/// JSON on one line over several lines, its keys in the order that they have (Go's `json.Indent`).
+pub fn reindent(text: &str, indent: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    let (mut depth, mut inside, mut escaped) = (0usize, false, false);
+    let mut chars = text.trim_end().chars().peekable();
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        (0..depth).for_each(|_| out.push_str(indent));
+    };
+    while let Some(c) = chars.next() {
+        if inside {
+            out.push(c);
+            inside = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            '{' | '[' if matches!(chars.peek(), Some('}' | ']')) => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            '{' | '[' => {
+                depth += 1;
+                out.push(c);
+                line(&mut out, depth);
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            _ => {
+                inside = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_stay_in_their_order() {
+        let text = r#"{"z":[],"a":{"b":"{,:\"}","c":[1,{"d":{}}]}}"#;
+        let shown = "{\n  \"z\": [],\n  \"a\": {\n    \"b\": \"{,:\\\"}\",\n    \"c\": [\n      1,\n      {\n        \"d\": {}\n      }\n    ]\n  }\n}";
+        assert_eq!(reindent(text, "  "), shown);
+    }
 
     #[test]
     fn sentences() {
