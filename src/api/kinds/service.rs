@@ -4,7 +4,7 @@ use super::pod_validation;
 use super::{age_cell, edit, edit_items, format_labels, fresh_status, or_none, set_default, set_default_zero, texts};
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::status::{FieldErrors, Status};
+use crate::api::status::{FieldError, FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::flat::FlatSet;
 use crate::sim::Time;
@@ -181,10 +181,7 @@ impl Strategy for ServiceRules {
         fresh_status(object, obj! { "loadBalancer": obj! {} });
         let mut errors = FieldErrors::default();
         self.validate(object, &mut errors);
-        if errors.is_empty() {
-            self.allocate(object, None, cx)?;
-        }
-        Ok(())
+        self.begin(object, None, &errors, cx)
     }
 
     fn prepare_update(&self, new: &mut Value, old: &Object, cx: &Context) -> Result<(), Status> {
@@ -200,10 +197,7 @@ impl Strategy for ServiceRules {
         let mut errors = FieldErrors::default();
         self.validate_update(new, old, &mut errors);
         self.validate(new, &mut errors);
-        if errors.is_empty() {
-            self.allocate(new, Some(old), cx)?;
-        }
-        Ok(())
+        self.begin(new, Some(old), &errors, cx)
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -367,6 +361,31 @@ fn keep_allocated(new: &mut Value, old: &Value) {
 }
 
 impl ServiceRules {
+    /// Allocates for a service in which `errors` were found. A real server allocates before it validates, so what
+    /// cannot be allocated is told before most of what is wrong; only cluster addresses are looked at before.
+    fn begin(
+        &self,
+        object: &mut Value,
+        old: Option<&Object>,
+        errors: &FieldErrors,
+        cx: &Context,
+    ) -> Result<(), Status> {
+        if errors.is_empty() {
+            return self.allocate(object, old, cx);
+        }
+        let early = |e: &FieldError| {
+            ["spec.clusterIP", "spec.ipFamil"]
+                .iter()
+                .any(|f| e.field.starts_with(f))
+                && !e.detail.contains("'None' for")
+        };
+        match errors.0.iter().any(early) {
+            true => Ok(()),
+            // What is taken for it goes to nobody.
+            false => self.allocate(&mut object.clone(), old, cx),
+        }
+    }
+
     /// Takes the addresses and node ports that the service needs and does not have.
     fn allocate(&self, object: &mut Value, old: Option<&Object>, cx: &Context) -> Result<(), Status> {
         let mut errors = FieldErrors::default();

@@ -650,7 +650,7 @@ fn services() {
         {spec: {ports: [{port: 80, nodePort: 30000}]}}
         => Service "s" is invalid: spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'
         {spec: {type: NodePort, ports: [{name: a, port: 80, nodePort: 30000}, {name: b, port: 81, nodePort: 30000}]}}
-        => Service "s" is invalid: spec.ports[1].nodePort: Duplicate value: 30000
+        => Service "s" is invalid: spec.ports[1].nodePort: Invalid value: 30000: provided port is already allocated
         {spec: {type: NodePort, clusterIP: None}}
         => Service "s" is invalid: spec.clusterIPs[0]: Invalid value: "None": may not be set to 'None' for NodePort services
         {spec: {type: ExternalName}}
