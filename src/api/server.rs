@@ -927,7 +927,9 @@ impl ApiServer {
         let object = self.find(target)?;
         Ok(match self.delete_object(request, target, &object, &options)? {
             Deletion::Begun(object) => Response::new(200, Payload::Object(object)),
-            Deletion::Done(object) if SHOWN_WHEN_DELETED.contains(&&*target.resource.name) => {
+            Deletion::Done(object)
+                if target.resource.custom.is_none() && SHOWN_WHEN_DELETED.contains(&&*target.resource.name) =>
+            {
                 Response::new(200, Payload::Object(object))
             }
             Deletion::Done(object) => Response::from(success(

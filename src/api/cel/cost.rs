@@ -321,7 +321,10 @@ fn standard(function: &str, target: Option<&Part>, args: &[Part]) -> (u64, Optio
         ("strings.quote", None, [a]) => {
             let size = a.size();
             let max = size.max.saturating_mul(2).saturating_add(2);
-            (size.by(TEXT), Some(Size { min: size.min + 2, max }))
+            (size.by(TEXT), {
+                let min = size.min.saturating_add(2);
+                Some(Size { min, max })
+            })
         }
         ("startsWith" | "endsWith", Some(_), [a]) => (a.size().by(TEXT), None),
         ("@in", None, [_, list]) if matches!(list.t, Type::List(_) | Type::Dyn | Type::Open) => (list.size().max, None),
@@ -403,7 +406,7 @@ impl<'a> Coster<'a> {
                 let operand = self.part(operand);
                 let t = self.t();
                 if *optional || matches!(operand.t, Type::Optional(_)) {
-                    return Part::new(operand.cost + 1, t);
+                    return Part::new(operand.cost.saturating_add(1), t);
                 }
                 let fields = matches!(
                     operand.t,
