@@ -131,13 +131,23 @@ pub fn mutate(
         operation: Operation::of(old),
         old,
     };
+    twice(&a, value, chain)?;
+    auth::escalation::check(api, &request.user, target, value, old)
+}
+
+/// Runs mutating plugins, and once more where a policy changed the object and others ask for it.
+fn twice(
+    a: &Attributes,
+    value: &mut Value,
+    plugins: impl Fn(&Attributes, &mut Value, &mut policies::Reinvocation) -> Result<(), Status>,
+) -> Result<(), Status> {
     let mut memory = policies::Reinvocation::default();
-    chain(&a, value, &mut memory)?;
+    plugins(a, value, &mut memory)?;
     if memory.wanted {
         memory.second = true;
-        chain(&a, value, &mut memory)?;
+        plugins(a, value, &mut memory)?;
     }
-    auth::escalation::check(api, &request.user, target, value, old)
+    Ok(())
 }
 
 /// All mutating plugins once.
@@ -181,15 +191,10 @@ pub fn part(
         operation: Operation::Update,
         old: Some(old),
     };
-    let mut memory = policies::Reinvocation::default();
-    node_restriction::check(&a, value)?;
-    policies::mutate(&a, value, &mut memory)?;
-    if memory.wanted {
-        memory.second = true;
-        node_restriction::check(&a, value)?;
-        policies::mutate(&a, value, &mut memory)?;
-    }
-    Ok(())
+    twice(&a, value, |a, value, memory| {
+        node_restriction::check(a, value)?;
+        policies::mutate(a, value, memory)
+    })
 }
 
 /// The validating plugins.

@@ -128,14 +128,9 @@ pub fn check_version(value: &Value, old: &Object, resource: &Resource) -> Result
 fn validate_as(value: &Value, target: &Target, rule: &dyn Fn(&str) -> Result<(), Broken>, errors: &mut FieldErrors) {
     let metadata = value.get("metadata");
     let name = metadata.get("name");
-    // A dash at the end of a prefix is not at the end of the name (`maskTrailingDash`).
     let prefix = metadata.str_at(&["generateName"]);
-    let masked = match prefix.strip_suffix('-') {
-        Some(start) if !start.is_empty() => format!("{start}a"),
-        _ => prefix.to_owned(),
-    };
     if !prefix.is_empty()
-        && let Err(why) = rule(&masked)
+        && let Err(why) = rule(&names::masked(prefix))
     {
         errors.invalid("metadata.generateName", metadata.get("generateName"), why);
     }

@@ -51,6 +51,14 @@ fn is_subdomain(s: &str) -> bool {
     s.split('.').all(is_label)
 }
 
+/// A prefix as a name to check: a dash at its end is not at the end of the name (`maskTrailingDash`).
+pub fn masked(prefix: &str) -> String {
+    match prefix.strip_suffix('-') {
+        Some(start) if !start.is_empty() => format!("{start}a"),
+        _ => prefix.to_owned(),
+    }
+}
+
 /// RFC 1123 label: names of namespaces, containers, volumes.
 ///
 /// # Errors

@@ -43,8 +43,8 @@ pub trait Strategy {
         Ok(())
     }
 
-    /// Checks an object that is to be created, and after [`Strategy::validate_update`] the new
-    /// version of an update. Metadata is checked by the server.
+    /// Checks an object that is to be created, and the new version of an update, in the order that
+    /// [`Strategy::validate_changed`] says. Metadata is checked by the server.
     fn validate(&self, _object: &Value, _errors: &mut FieldErrors) {}
 
     /// Checks an object that is to be created, where more holds than for later versions.

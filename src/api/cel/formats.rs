@@ -56,14 +56,10 @@ impl Format {
 
     /// What is wrong with a text.
     pub fn broken(&self, text: &str) -> Vec<String> {
-        let names = |rule: Rule, text: &str| rule(text).err().map_or(Vec::new(), |why| why.0);
+        let of_rule = |rule: Rule, text: &str| rule(text).err().map_or(Vec::new(), |why| why.0);
         match self.check {
-            Check::Name(rule) => names(rule, text),
-            // `maskTrailingDash`
-            Check::Prefix(rule) => match text.strip_suffix('-') {
-                Some(rest) if text.len() > 1 => names(rule, &format!("{rest}a")),
-                _ => names(rule, text),
-            },
+            Check::Name(rule) => of_rule(rule, text),
+            Check::Prefix(rule) => of_rule(rule, &names::masked(text)),
             Check::OpenApi(format, sentence) => match has_format(text, format) {
                 true => Vec::new(),
                 false => vec![sentence.to_owned()],

@@ -46,10 +46,15 @@ pub struct Program {
 /// # Errors
 /// cel-go's report: each error with its line, column and a caret.
 pub fn compile(text: &str, variables: &[(&str, Type)]) -> Result<Program, String> {
+    checked(text, variables, false).map(|(program, _)| program)
+}
+
+/// As [`compile`], with the types of the parts where `typed` asks for them.
+fn checked(text: &str, variables: &[(&str, Type)], typed: bool) -> Result<(Program, Vec<Type>), String> {
     let ast = parse::parse(text).map_err(|issues| report(text, issues))?;
-    let (result, issues, _) = check::check(&ast, variables, false);
+    let (result, issues, types) = check::check(&ast, variables, typed);
     if issues.is_empty() {
-        Ok(Program { ast, result })
+        Ok((Program { ast, result }, types))
     } else {
         Err(report(text, issues))
     }
@@ -66,13 +71,9 @@ pub fn compile_costed(
     schema: &Value,
     whole: bool,
 ) -> Result<(Program, u64), String> {
-    let ast = parse::parse(text).map_err(|issues| report(text, issues))?;
-    let (result, issues, types) = check::check(&ast, variables, true);
-    if !issues.is_empty() {
-        return Err(report(text, issues));
-    }
-    let cost = cost::estimate(&ast, &types, schema, whole);
-    Ok((Program { ast, result }, cost))
+    let (program, types) = checked(text, variables, true)?;
+    let cost = cost::estimate(&program.ast, &types, schema, whole);
+    Ok((program, cost))
 }
 
 impl Program {

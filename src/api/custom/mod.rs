@@ -17,7 +17,7 @@ use super::strategy::{Context, Strategy};
 use super::{Status, names, table};
 use crate::flat::Arrange;
 use crate::sim::Time;
-use crate::value::{Value, base64, gofmt, gojson, intern};
+use crate::value::{Value, base64, gofmt, gojson, intern, sha256};
 use rules::Rules;
 
 /// The shelf of the definitions.
@@ -453,7 +453,7 @@ pub fn version_order(version: &str) -> (u8, std::cmp::Reverse<(u64, u64)>, Strin
 
 /// `discovery.StorageVersionHash`.
 fn storage_version_hash(group: &str, version: &str, kind: &str) -> Rc<str> {
-    let hash = hmac_sha256::Hash::hash(format!("{group}/{version}, Kind={kind}").as_bytes());
+    let hash = sha256::digest(format!("{group}/{version}, Kind={kind}").as_bytes());
     base64::encode(hash.get(..8).unwrap_or_default()).into()
 }
 

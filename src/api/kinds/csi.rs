@@ -241,11 +241,7 @@ impl Strategy for VolumeAttachmentRules {
 
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         self.validate(new, errors);
-        let spec = new.get("spec");
-        if spec != old.spec() {
-            let text = internal::named(spec, "AttachmentSpec").to_json();
-            errors.invalid_as("spec", text, "field is immutable");
-        }
+        workload::immutable_spec(new, old, "AttachmentSpec", errors);
     }
 
     fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {

@@ -1,7 +1,9 @@
 //! `resource.k8s.io`: ResourceClaims and their templates, DeviceClasses and ResourceSlices
 //! (`pkg/apis/resource/validation`). The expressions of selectors are not compiled.
 
-use super::{age_cell, csi, edit, edit_at, edit_items, internal, pod_validation, set_default_zero, statuses};
+use super::{
+    age_cell, csi, edit, edit_at, edit_items, internal, pod_validation, resources, set_default_zero, statuses, workload,
+};
 use crate::api::metadata;
 use crate::api::names;
 use crate::api::object::Object;
@@ -304,17 +306,6 @@ fn pool_name(name: &Value, at: &str, errors: &mut FieldErrors) {
     }
 }
 
-fn immutable(new: &Value, old: &Object, ty: &str, errors: &mut FieldErrors) {
-    let spec = new.get("spec");
-    if spec != old.spec() {
-        let text = match ty {
-            "" => spec.to_json(),
-            ty => internal::named(spec, ty).to_json(),
-        };
-        errors.invalid_as("spec", text, "field is immutable");
-    }
-}
-
 pub struct ResourceClaimRules;
 
 impl Strategy for ResourceClaimRules {
@@ -332,7 +323,7 @@ impl Strategy for ResourceClaimRules {
     }
 
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        immutable(new, old, "ClaimOfDevices", errors);
+        workload::immutable_spec(new, old, "ClaimOfDevices", errors);
     }
 
     fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
@@ -452,7 +443,7 @@ impl Strategy for ResourceClaimTemplateRules {
     }
 
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
-        immutable(new, old, "", errors);
+        workload::immutable_spec(new, old, "", errors);
     }
 }
 
@@ -464,12 +455,7 @@ impl Strategy for DeviceClassRules {
         list(spec.get("selectors"), MOST, "spec.selectors", None, errors, selector);
         list(spec.get("config"), MOST, "spec.config", None, errors, configuration);
         let extended = spec.get("extendedResourceName");
-        let name = extended.str();
-        let is_extended = name.contains('/')
-            && !name.contains("kubernetes.io/")
-            && !name.starts_with("requests.")
-            && names::label_key(&format!("requests.{name}")).is_ok();
-        if !extended.is_null() && !is_extended {
+        if !extended.is_null() && !resources::is_extended(extended.str()) {
             let why = "must be a valid extended resource name";
             errors.invalid("spec.extendedResourceName", extended, why);
         }

@@ -57,7 +57,7 @@ pub(super) fn check(new: &Value, old: &Object, errors: &mut FieldErrors) {
     };
     let status = job.status;
     for name in ["active", "succeeded", "failed", "ready", "terminating"] {
-        workload::non_negative(status.get(name), format!("status.{name}"), errors);
+        workload::non_negative(status.get(name), format_args!("status.{name}"), errors);
     }
     let mut seen = FlatSet::new();
     for list in ["succeeded", "failed"] {

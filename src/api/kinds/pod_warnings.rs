@@ -211,34 +211,16 @@ fn apparmor(annotations: &Value, container: &Value, at: &str) -> Option<String> 
 
 /// Where the pod may go: labels with old names, and constraints that match nothing.
 fn places(spec: &Value, at: &str, all: &mut Vec<String>) {
-    for (key, _) in spec.get("nodeSelector").entries() {
-        if let Some(why) = old_label(key) {
-            all.push(format!("{at}.nodeSelector[{}]: {why}", &**key));
-        }
-    }
+    node_labels(spec.get("nodeSelector"), &format!("{at}.nodeSelector"), all);
     let affinity = spec.at(&["affinity", "nodeAffinity"]);
-    let mut term = |term: &Value, at: String| {
-        for (i, e) in term.get("matchExpressions").items().iter().enumerate() {
-            if let Some(why) = old_label(e.get("key").str()) {
-                all.push(format!(
-                    "{at}.matchExpressions[{i}].key: {} is {why}",
-                    e.get("key").str()
-                ));
-            }
-        }
-    };
     let required = "requiredDuringSchedulingIgnoredDuringExecution";
-    let terms = affinity.at(&[required, "nodeSelectorTerms"]).items();
-    for (i, t) in terms.iter().enumerate() {
-        term(
-            t,
-            format!("{at}.affinity.nodeAffinity.{required}.nodeSelectorTerms[{i}]"),
-        );
-    }
+    let terms = affinity.at(&[required, "nodeSelectorTerms"]);
+    let place = format!("{at}.affinity.nodeAffinity.{required}.nodeSelectorTerms");
+    node_terms(terms, &place, all);
     let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
     for (i, t) in affinity.get(preferred).items().iter().enumerate() {
         let at = format!("{at}.affinity.nodeAffinity.{preferred}[{i}].preference");
-        term(t.get("preference"), at);
+        node_term(t.get("preference"), &at, all);
     }
     for (i, c) in spec.get("topologySpreadConstraints").items().iter().enumerate() {
         let at = format!("{at}.topologySpreadConstraints[{i}]");
@@ -257,11 +239,15 @@ fn places(spec: &Value, at: &str, all: &mut Vec<String>) {
 /// What the old names of nodes' labels are warned of in terms of a node selector.
 pub(crate) fn node_terms(terms: &Value, at: &str, all: &mut Vec<String>) {
     for (i, term) in terms.items().iter().enumerate() {
-        for (j, e) in term.get("matchExpressions").items().iter().enumerate() {
-            let key = e.get("key").str();
-            if let Some(why) = old_label(key) {
-                all.push(format!("{at}[{i}].matchExpressions[{j}].key: {key} is {why}"));
-            }
+        node_term(term, &format!("{at}[{i}]"), all);
+    }
+}
+
+fn node_term(term: &Value, at: &str, all: &mut Vec<String>) {
+    for (i, e) in term.get("matchExpressions").items().iter().enumerate() {
+        let key = e.get("key").str();
+        if let Some(why) = old_label(key) {
+            all.push(format!("{at}.matchExpressions[{i}].key: {key} is {why}"));
         }
     }
 }

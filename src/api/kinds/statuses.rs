@@ -6,7 +6,7 @@ use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrorKind, FieldErrors};
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::FlatSet;
 use crate::value::Value;
 
 /// Checks the status of a new version that came through `/status`.
@@ -28,11 +28,8 @@ pub(crate) fn check(new: &Value, old: &Object, errors: &mut FieldErrors) {
                 "collisionCount",
             ];
             counts(status, &counted, errors);
-            at_most(
-                status,
-                &["updatedReplicas", "readyReplicas", "availableReplicas"],
-                errors,
-            );
+            let of_all = ["updatedReplicas", "readyReplicas", "availableReplicas"];
+            at_most(status, &of_all, "readyReplicas", errors);
             collisions(status, old, errors);
         }
         "ReplicaSet" | "ReplicationController" => {
@@ -46,7 +43,7 @@ pub(crate) fn check(new: &Value, old: &Object, errors: &mut FieldErrors) {
             ];
             counts(status, &counted, errors);
             let of_all = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
-            at_most(status, &of_all, errors);
+            at_most(status, &of_all, "readyReplicas", errors);
         }
         "StatefulSet" => {
             let counted = [
@@ -59,16 +56,13 @@ pub(crate) fn check(new: &Value, old: &Object, errors: &mut FieldErrors) {
                 "collisionCount",
             ];
             counts(status, &counted, errors);
-            let of_all = ["readyReplicas", "currentReplicas", "updatedReplicas"];
-            at_most(status, &of_all, errors);
-            more_than(status, "availableReplicas", "replicas", "status.replicas", errors);
-            more_than(
-                status,
-                "availableReplicas",
+            let of_all = [
                 "readyReplicas",
-                "status.readyReplicas",
-                errors,
-            );
+                "currentReplicas",
+                "updatedReplicas",
+                "availableReplicas",
+            ];
+            at_most(status, &of_all, "status.readyReplicas", errors);
             collisions(status, old, errors);
         }
         "DaemonSet" => {
@@ -159,7 +153,7 @@ fn count(status: &Value, name: &str) -> i64 {
 /// Numbers that must not be negative.
 fn counts(status: &Value, names: &[&str], errors: &mut FieldErrors) {
     for name in names {
-        workload::non_negative(status.get(name), format!("status.{name}"), errors);
+        workload::non_negative(status.get(name), format_args!("status.{name}"), errors);
     }
 }
 
@@ -171,14 +165,12 @@ fn more_than(status: &Value, name: &str, other: &str, shown: &str, errors: &mut 
     }
 }
 
-/// Counts of some of the replicas, of which the last is also one of those that are ready.
-fn at_most(status: &Value, names: &[&str], errors: &mut FieldErrors) {
+/// Counts of some of the replicas. Those that are available are also ready, which is said in the words `ready`.
+fn at_most(status: &Value, names: &[&str], ready: &str, errors: &mut FieldErrors) {
     for name in names {
         more_than(status, name, "replicas", "status.replicas", errors);
     }
-    if names.contains(&"availableReplicas") {
-        more_than(status, "availableReplicas", "readyReplicas", "readyReplicas", errors);
-    }
+    more_than(status, "availableReplicas", "readyReplicas", ready, errors);
 }
 
 /// The count of names that were taken only grows.
@@ -296,16 +288,16 @@ fn pod(new: &Value, old: &Object, errors: &mut FieldErrors) {
         let kind = condition.get("type");
         if !matches!(kind.str(), "PodScheduled" | "Ready" | "Initialized") {
             // The real server says this of the metadata.
-            errors.check(format!("metadata.conditions[{i}].Type"), kind, names::label_key);
+            errors.check(format_args!("metadata.conditions[{i}].Type"), kind, names::label_key);
         }
     }
     let nominated = status.get("nominatedNodeName");
     if nominated != before.get("nominatedNodeName") {
         errors.check_some("status.nominatedNodeName", nominated, names::dns1123_subdomain);
     }
-    let class = Value::from(status.get("qosClass").str());
-    if class.str() != before.get("qosClass").str() {
-        errors.invalid("status.qosClass", &class, "field is immutable");
+    let class = status.get("qosClass").str();
+    if class != before.get("qosClass").str() {
+        errors.invalid("status.qosClass", &class.into(), "field is immutable");
     }
     for (list, of) in [
         ("containerStatuses", "containers"),
@@ -387,9 +379,9 @@ fn addresses(status: &Value, list: &str, errors: &mut FieldErrors) {
         let why = "may specify no more than one IP for each IP family";
         errors.invalid_as(&field, format!("[{}]", text.join(",")), why);
     }
-    let mut seen: FlatMap<String, ()> = FlatMap::new();
+    let mut seen = FlatSet::new();
     for (i, address) in all.items().iter().enumerate() {
-        if seen.insert(ip(address).str().to_owned(), ()).is_some() {
+        if !seen.insert(address.get("ip").str()) {
             errors.add(FieldErrorKind::Duplicate, format!("{field}[{i}]"), dump(address), "");
         }
     }

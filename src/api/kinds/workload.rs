@@ -142,6 +142,18 @@ pub(crate) fn non_negative(value: &Value, field: impl std::fmt::Display, errors:
     }
 }
 
+/// Refuses another spec, which it shows as the struct of this name, or as JSON without one.
+pub(super) fn immutable_spec(new: &Value, old: &Object, ty: &str, errors: &mut FieldErrors) {
+    let spec = new.get("spec");
+    if spec != old.spec() {
+        let text = match ty {
+            "" => spec.to_json(),
+            ty => internal::named(spec, ty).to_json(),
+        };
+        errors.invalid_as("spec", text, "field is immutable");
+    }
+}
+
 /// A number or a percentage: the number, or the percentage's number.
 pub(crate) fn int_or_percent(value: &Value) -> Option<(i64, bool)> {
     match value {

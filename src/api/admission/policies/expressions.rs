@@ -329,6 +329,9 @@ impl<'a> Evaluation<'a> {
 
     /// Computes `variables`: each may use those before it, and matters only where it is used.
     pub(super) fn compose(&mut self) {
+        if self.values.contains_key("variables") {
+            return;
+        }
         let mut known: Vec<(Val, Val)> = Vec::new();
         for variable in self.policy.spec().get("variables").items() {
             self.values.insert("variables", Val::Map(Rc::new(known.clone())));
