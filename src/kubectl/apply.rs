@@ -706,26 +706,41 @@ async fn prune(
     if kinds.is_empty() {
         kinds = usual(cmd);
     }
-    let dry = cmd.dry_run()?;
     let mut report = Report::new(cmd, "pruned")?;
     prunable(cmd, &kinds, kept, namespaces, async |resource, object| {
-        if dry != DryRun::Client {
-            let mut options = crate::obj! { "propagationPolicy": cascade };
-            if cmd.flags.int("grace-period") >= 0 {
-                options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
-            }
-            if dry == DryRun::Server {
-                options.set(&["dryRun"], crate::list!["All"]);
-            }
-            let (name, place) = (
-                object.str_at(&["metadata", "name"]),
-                object.str_at(&["metadata", "namespace"]),
-            );
-            cmd.remove(resource, place, name, &options).await?;
-        }
+        let (name, place) = (
+            object.str_at(&["metadata", "name"]),
+            object.str_at(&["metadata", "namespace"]),
+        );
+        remove_pruned(cmd, resource, place, name, cascade).await?;
         report.print(cmd, &object)
     })
     .await
+}
+
+/// Deletes an object that is pruned, unless the run is dry on the client's side.
+///
+/// # Errors
+/// The API server's failure.
+pub async fn remove_pruned(
+    cmd: &Cmd,
+    resource: &Resource,
+    place: &str,
+    name: &str,
+    cascade: &str,
+) -> Result<(), Error> {
+    let dry = cmd.dry_run()?;
+    if dry == DryRun::Client {
+        return Ok(());
+    }
+    let mut options = crate::obj! { "propagationPolicy": cascade };
+    if cmd.flags.int("grace-period") >= 0 {
+        options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
+    }
+    if dry == DryRun::Server {
+        options.set(&["dryRun"], crate::list!["All"]);
+    }
+    cmd.remove(resource, place, name, &options).await.map(|_| ())
 }
 
 /// The types to prune of, when none are named: the usual ones, and a warning that these may become fewer.

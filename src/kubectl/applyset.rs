@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::apply::remove_pruned;
 use super::builder::Info;
 use super::command::{Cmd, DryRun, Write, scope};
 use super::error::Error;
@@ -12,9 +13,9 @@ use super::output::Report;
 use crate::api::discovery::GIT_VERSION;
 use crate::api::{PatchType, Resource};
 use crate::flat::{FlatMap, FlatSet};
+use crate::obj;
 use crate::shell::Context;
 use crate::value::{Value, base64, sha256};
-use crate::{list, obj};
 
 /// What made the set: the tool, a slash and its version.
 const TOOLING: &str = "applyset.kubernetes.io/tooling";
@@ -48,15 +49,6 @@ pub fn flags(cx: &Context) -> &'static [Flag] {
         .get("KUBECTL_APPLYSET")
         .is_some_and(|v| v.eq_ignore_ascii_case("true"));
     if on { FLAGS } else { &[] }
-}
-
-/// A group and kind, by which a set knows a type: `Deployment.apps`.
-fn group_kind(resource: &Resource) -> String {
-    if resource.group.is_empty() {
-        resource.kind.to_string()
-    } else {
-        format!("{}.{}", resource.kind, resource.group)
-    }
 }
 
 /// Types by their groups and kinds.
@@ -182,7 +174,7 @@ impl ApplySet {
         self.read(cmd).await?;
         let (types, namespaces) = &mut self.after;
         for info in infos {
-            types.insert(group_kind(&info.resource), info.resource.clone());
+            types.insert(info.resource.group_kind(), info.resource.clone());
             if info.resource.namespaced && !info.namespace.is_empty() {
                 namespaces.insert(info.namespace.clone());
             }
@@ -304,7 +296,6 @@ impl ApplySet {
     /// The API server's failure.
     pub async fn prune(&self, cmd: &Cmd, cascade: &str, kept: &[String]) -> Result<(), Error> {
         let mut report = Report::new(cmd, "pruned")?;
-        let dry = cmd.dry_run()?;
         let label = format!("{PART_OF}={}", self.id());
         let (types, namespaces) = &self.before;
         let mut gone = Vec::new();
@@ -330,20 +321,11 @@ impl ApplySet {
         for (resource, place, mut object) in gone {
             object.set(&["apiVersion"], resource.api_version());
             object.set(&["kind"], resource.kind.clone());
-            if dry != DryRun::Client {
-                let mut options = obj! { "propagationPolicy": cascade };
-                if cmd.flags.int("grace-period") >= 0 {
-                    options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
-                }
-                if dry == DryRun::Server {
-                    options.set(&["dryRun"], list!["All"]);
-                }
-                let name = object.str_at(&["metadata", "name"]).to_owned();
-                cmd.remove(resource, place, &name, &options).await.map_err(|e| {
-                    let slash = if place.is_empty() { "" } else { "/" };
-                    e.when(&format!("pruning {} {place}{slash}{name}", group_kind(resource)))
-                })?;
-            }
+            let name = object.str_at(&["metadata", "name"]);
+            remove_pruned(cmd, resource, place, name, cascade).await.map_err(|e| {
+                let slash = if place.is_empty() { "" } else { "/" };
+                e.when(&format!("pruning {} {place}{slash}{name}", resource.group_kind()))
+            })?;
             report.print(cmd, &object)?;
         }
         let (types, namespaces) = &self.after;
@@ -372,7 +354,7 @@ fn types(cmd: &Cmd, annotations: &Value) -> Result<Types, String> {
                     "invalid group resource in {RESOURCES:?} annotation: no matches for {group}/, Resource={resource}"
                 )
             })?;
-            found.insert(group_kind(&resource), resource);
+            found.insert(resource.group_kind(), resource);
         }
         return Ok(found);
     };

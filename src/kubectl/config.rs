@@ -899,47 +899,6 @@ async fn unset(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
-/// The fields of a kubeconfig in the order of Go's structs.
-const ORDER: &[&str] = &[
-    "kind",
-    "apiVersion",
-    "name",
-    "clusters",
-    "users",
-    "contexts",
-    "current-context",
-    "server",
-    "tls-server-name",
-    "insecure-skip-tls-verify",
-    "certificate-authority",
-    "certificate-authority-data",
-    "proxy-url",
-    "disable-compression",
-    "client-certificate",
-    "client-certificate-data",
-    "client-key",
-    "client-key-data",
-    "token",
-    "tokenFile",
-    "as",
-    "as-uid",
-    "as-groups",
-    "as-user-extra",
-    "username",
-    "password",
-    "auth-provider",
-    "exec",
-    "cluster",
-    "user",
-    "namespace",
-    "command",
-    "args",
-    "env",
-    "installHint",
-    "provideClusterInfo",
-    "interactiveMode",
-];
-
 async fn view(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
@@ -1008,10 +967,6 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     match printer {
-        Some(output::Printer::Json) => {
-            cmd.out(super::typed::ordered(&config, "    ", ORDER) + "\n");
-            Ok(())
-        }
         Some(mut p) => p.print(cmd, &config),
         None => {
             cmd.out(crate::value::yaml::to_yaml(&config));

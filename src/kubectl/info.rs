@@ -96,20 +96,8 @@ pub static CLUSTER_INFO: Verb = Verb {
     ..VERB
 };
 
-/// The server's address in the kubeconfig.
-fn server(cmd: &Cmd) -> String {
-    let context = cmd
-        .config
-        .entry("contexts", cmd.config.current(cmd.flags.str("context")));
-    let cluster = context.map_or("", |c| c.str_at(&["context", "cluster"]));
-    cmd.config
-        .entry("clusters", cluster)
-        .map_or("", |c| c.str_at(&["cluster", "server"]))
-        .to_owned()
-}
-
 async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
-    let server = server(cmd);
+    let server = cmd.config.server(cmd.flags.str("context"), "").to_owned();
     // Colours are for terminals only.
     let paint = |text: &str, code: &str| {
         if cmd.cx.stdout.is_terminal() {

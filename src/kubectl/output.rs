@@ -108,12 +108,9 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
             ))
         })
     };
-    let needs = |what: &str| {
-        if template.is_empty() {
-            Err(Error::plain(format!("{what} format specified but no {what} given")))
-        } else {
-            Ok(())
-        }
+    let needs = |format: &str, what: &str| match template {
+        "" => Err(Error::plain(format!("{format} format specified but no {what} given"))),
+        _ => Ok(()),
     };
     Ok(Some(match format {
         "" | "wide" => return Ok(None),
@@ -122,9 +119,7 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
         "kyaml" => Printer::Kyaml(false),
         "name" => Printer::Name(String::new()),
         "jsonpath" | "jsonpath-as-json" => {
-            if template.is_empty() {
-                return Err(Error::plain("template format specified but no template given"));
-            }
+            needs("template", "template")?;
             let path = JsonPathPrinter::new(template, format == "jsonpath-as-json", missing);
             Printer::JsonPath(path.map_err(|e| Error::plain(e.0))?)
         }
@@ -138,7 +133,7 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
             Printer::Columns(Box::new(columns.map_err(|e| Error::plain(e.0))?))
         }
         "custom-columns-file" => {
-            needs_columns(template)?;
+            needs("custom-columns", "custom columns")?;
             let columns = CustomColumns::from_template(&file("template ")?, cmd.flags.bool("no-headers"));
             Printer::Columns(Box::new(columns.map_err(|e| Error::plain(e.0))?))
         }
@@ -146,20 +141,10 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
             Printer::Template(super::template::GoTemplate::parse(&file("--template ")?, missing)?)
         }
         _ => {
-            needs("template")?;
+            needs("template", "template")?;
             Printer::Template(super::template::GoTemplate::parse(template, missing)?)
         }
     }))
-}
-
-/// What custom columns without any say.
-fn needs_columns(template: &str) -> Result<(), Error> {
-    match template {
-        "" => Err(Error::plain(
-            "custom-columns format specified but no custom columns given",
-        )),
-        _ => Ok(()),
-    }
 }
 
 impl Printer {

@@ -69,8 +69,6 @@ pub enum Shape {
     Expr(Expr),
     /// A `v1` List that kubectl made, whose items it holds as maps.
     List,
-    /// Fields in this order at every depth, and others after them.
-    Ordered(&'static [&'static str]),
     /// Nothing: names as in [`ORDER`], and others after them.
     Unknown,
 }
@@ -113,10 +111,6 @@ impl Shape {
             },
             Shape::Expr(Expr::Map(inner)) => (0, Shape::of_expr(inner)),
             Shape::Expr(_) => (0, Shape::Expr(Expr::Any)),
-            Shape::Ordered(order) => {
-                let place = order.iter().position(|n| *n == name);
-                (place.unwrap_or(order.len()), self.clone())
-            }
             Shape::List if name == "items" => (ORDER.len(), Shape::SORTED),
             Shape::Unknown | Shape::List => {
                 let place = ORDER.iter().position(|n| *n == name).unwrap_or(ORDER.len());
@@ -157,13 +151,6 @@ pub fn compact(value: &Value) -> String {
 pub fn indented(value: &Value, indent: &str) -> String {
     let mut out = String::new();
     write(&mut out, value, Some(indent), 0, &Shape::of(value));
-    out
-}
-
-/// The same with the fields in this order, before all others.
-pub fn ordered(value: &Value, indent: &str, order: &'static [&'static str]) -> String {
-    let mut out = String::new();
-    write(&mut out, value, Some(indent), 0, &Shape::Ordered(order));
     out
 }
 
