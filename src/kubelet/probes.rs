@@ -127,10 +127,7 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value) -> A
     }
     if target.get("scheme").str() == "HTTPS" {
         // Probes do not verify whom they ask.
-        request.tls = Some(Tls {
-            insecure: true,
-            ..Tls::default()
-        });
+        request.tls = Some(Tls::unverified());
     }
     request.client = Some(worker.gateway());
     request.local = Some((sandbox.ip(), port));

@@ -8,7 +8,6 @@ use crate::api::views::Pod;
 use crate::api::{ApiServer, Object, ObjectKey};
 use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Files, join};
-use crate::sim::Sim;
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -17,7 +16,6 @@ pub type Volumes = FlatMap<String, (Files, String)>;
 
 /// What volumes are made from.
 pub struct Origin<'a> {
-    pub sim: &'a Sim,
     pub api: &'a ApiServer,
     pub pod: &'a Object,
     pub node: &'a Object,
@@ -61,7 +59,7 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
         let claim = format!("{}-{}", origin.pod.name(), volume.get("name").str());
         return (origin.claim)(&claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"));
     }
-    let files = Files::new(origin.sim);
+    let files = Files::new(origin.api.sim());
     refresh(origin, volume, &files)?;
     Ok((files, root()))
 }

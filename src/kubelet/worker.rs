@@ -21,7 +21,7 @@ use crate::api::{Object, ObjectKey, Status};
 use crate::flat::FlatMap;
 use crate::net::{Attached, Origin};
 use crate::programs::{self, Meter, Sandbox};
-use crate::shell::{Env, SIGKILL, SIGQUIT, SIGTERM};
+use crate::shell::{Env, Files, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
 use crate::value::Value;
 
@@ -518,8 +518,10 @@ impl Worker {
             }
             return Next::Wait(next);
         }
-        // The last init container may have ended since: that is told before the containers' images are pulled.
-        self.write_status(false).await;
+        if !pod.spec().get("initContainers").is_empty() {
+            // The last of them may have ended since: that is told before the containers' images are pulled.
+            self.write_status(false).await;
+        }
         for container in Pod(&pod).containers().chain(Pod(&pod).ephemeral_containers()) {
             self.run_container(&pod, container, &mut next).await;
         }
@@ -1043,20 +1045,26 @@ impl Worker {
         Ok(env)
     }
 
-    async fn make_volumes(&self, pod: &Object) -> Result<Volumes, Vec<String>> {
-        let claims = self.node.claims(pod).await;
-        let sources = self.node.sources(pod.namespace());
-        let node = self.node.object();
-        let origin = volumes::Origin {
-            sim: self.sim(),
+    /// Runs `make` with what the volumes of a pod are made from; `claim` gives those of claims.
+    fn with_origin<R>(
+        &self,
+        pod: &Object,
+        claim: &dyn Fn(&str) -> Option<(Files, String)>,
+        make: impl FnOnce(&volumes::Origin) -> R,
+    ) -> R {
+        make(&volumes::Origin {
             api: self.node.client.api(),
             pod,
-            node: &node,
-            sources: &sources,
+            node: &self.node.object(),
+            sources: &self.node.sources(pod.namespace()),
             host: &self.node.files,
-            claim: &|name| claims.get(name).cloned(),
-        };
-        volumes::make(&origin)
+            claim,
+        })
+    }
+
+    async fn make_volumes(&self, pod: &Object) -> Result<Volumes, Vec<String>> {
+        let claims = self.node.claims(pod).await;
+        self.with_origin(pod, &|name| claims.get(name).cloned(), volumes::make)
     }
 
     /// Writes the content of ConfigMaps and Secrets anew into the volumes that show it.
@@ -1065,16 +1073,8 @@ impl Worker {
         let Some(volumes) = self.volumes.borrow().clone() else {
             return;
         };
-        let sources = self.node.sources(pod.namespace());
-        let node = self.node.object();
-        let origin = volumes::Origin {
-            sim: self.sim(),
-            api: self.node.client.api(),
-            pod: &pod,
-            node: &node,
-            sources: &sources,
-            host: &self.node.files,
-            claim: &|_| None,
+        let refresh = |volume: &Value, files: &Files| {
+            self.with_origin(&pod, &|_| None, |origin| volumes::refresh(origin, volume, files))
         };
         for volume in Pod(&pod).volumes() {
             let direct = match kind {
@@ -1091,7 +1091,7 @@ impl Worker {
                 && let Some((files, _)) = volumes.get(volume.get("name").str())
             {
                 // A volume whose source is gone keeps what it had.
-                let _ = volumes::refresh(&origin, volume, files);
+                let _ = refresh(volume, files);
             }
         }
     }
@@ -1327,17 +1327,7 @@ impl Worker {
         if view.is_terminal() {
             return;
         }
-        let origin = self.node.sources(pod.namespace());
-        let node = self.node.object();
-        let volumes = volumes::make(&volumes::Origin {
-            sim: self.sim(),
-            api: self.node.client.api(),
-            pod: &pod,
-            node: &node,
-            sources: &origin,
-            host: &self.node.files,
-            claim: &|_| None,
-        });
+        let volumes = self.with_origin(&pod, &|_| None, volumes::make);
         *self.volumes.borrow_mut() = Some(Rc::new(volumes.unwrap_or_default()));
         self.place_sandbox(&pod, view.ip().parse().ok());
         for container in view.init_containers().chain(view.containers()) {

@@ -15,6 +15,16 @@ pub struct Tls {
     pub certificate: String,
 }
 
+impl Tls {
+    /// Of a client that verifies nobody and shows nothing.
+    pub fn unverified() -> Tls {
+        Tls {
+            insecure: true,
+            ..Tls::default()
+        }
+    }
+}
+
 /// An HTTP/1.1 request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpRequest {

@@ -98,10 +98,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         say(format!("Connecting to {} ({ip}:{})", url.authority(), url.port));
         request.host = url.authority();
         request.path = url.path.clone();
-        request.tls = (url.scheme == "https").then(|| Tls {
-            insecure: true,
-            ..Tls::default()
-        });
+        request.tls = (url.scheme == "https").then(Tls::unverified);
         network.http_to(&origin, ip, url.port, request.clone()).await
     })
     .await;

@@ -127,12 +127,13 @@ impl<'t> Documents<'t> {
                 }))
             }
             Err(error) => {
+                let lines = self.lines + rest.get(..skip).map_or(0, |s| s.matches('\n').count());
                 // Whatever is no JSON may be YAML still, in which a comma may stand before a bracket closes; when
                 // it is neither, the JSON is what is complained about.
                 let mut as_yaml = Documents {
                     text: self.text,
                     at: self.at + skip,
-                    lines: self.lines + rest.get(..skip).map_or(0, |s| s.matches('\n').count()),
+                    lines,
                     json: false,
                     done: false,
                 };
@@ -143,7 +144,6 @@ impl<'t> Documents<'t> {
                     return Some(Ok(document));
                 }
                 self.done = true;
-                let lines = self.lines + rest.get(..skip).map_or(0, |s| s.matches('\n').count());
                 let at = Position {
                     line: error.at.line + lines,
                     column: error.at.column,
