@@ -3,6 +3,7 @@
 
 use super::object::Object;
 use super::selector::{Op, Requirement};
+use super::views::Pod;
 use crate::value::Value;
 
 /// Whether one toleration of a pod tolerates a taint.
@@ -33,6 +34,50 @@ pub fn untolerated<'a>(taints: &'a [Value], tolerations: &[Value], effects: &[&s
         .iter()
         .filter(|t| effects.contains(&t.str_at(&["effect"])))
         .find(|t| !tolerated(tolerations, t))
+}
+
+/// A port of a node that a pod takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostPort {
+    pub ip: String,
+    pub protocol: String,
+    pub port: i64,
+}
+
+impl HostPort {
+    /// Whether both cannot be had on one node.
+    pub fn conflicts(&self, other: &HostPort) -> bool {
+        let everywhere = |ip: &str| ip == "0.0.0.0";
+        self.port == other.port
+            && self.protocol == other.protocol
+            && (self.ip == other.ip || everywhere(&self.ip) || everywhere(&other.ip))
+    }
+}
+
+/// The host ports that a pod's containers and sidecars take.
+pub fn host_ports(pod: Pod) -> Vec<HostPort> {
+    let mut host_ports = Vec::new();
+    for container in pod.containers().chain(pod.init_containers().filter(|c| c.is_sidecar())) {
+        for port in container.ports() {
+            let number = port.i64_at(&["hostPort"]).unwrap_or(0);
+            if number <= 0 {
+                continue;
+            }
+            let or = |text: &str, default: &str| {
+                if text.is_empty() {
+                    default.to_owned()
+                } else {
+                    text.to_owned()
+                }
+            };
+            host_ports.push(HostPort {
+                ip: or(port.str_at(&["hostIP"]), "0.0.0.0"),
+                protocol: or(port.str_at(&["protocol"]), "TCP"),
+                port: number,
+            });
+        }
+    }
+    host_ports
 }
 
 fn requirement(expression: &Value) -> Option<Requirement> {

@@ -122,13 +122,7 @@ impl Run {
             meter: plan.meter,
             oom: Cell::new(false),
         });
-        let weak = Rc::downgrade(&run);
-        run.meter.limit(plan.limits.0, plan.limits.1, move || {
-            if let Some(run) = weak.upgrade() {
-                run.oom.set(true);
-                run.kill(SIGKILL);
-            }
-        });
+        run.resize(plan.limits.0, plan.limits.1);
         let name = plan.args.first().cloned().unwrap_or_default();
         let context = host.context(plan.args, plan.env, &plan.cwd, stdin, output.clone(), output);
         let process = context.process.clone();
@@ -160,6 +154,17 @@ impl Run {
                 (run, Err(message))
             }
         }
+    }
+
+    /// Sets what the container may use: thousandths of a processor and bytes, 0 for any amount.
+    pub fn resize(self: &Rc<Self>, cpu: u64, memory: u64) {
+        let weak = Rc::downgrade(self);
+        self.meter.limit(cpu, memory, move || {
+            if let Some(run) = weak.upgrade() {
+                run.oom.set(true);
+                run.kill(SIGKILL);
+            }
+        });
     }
 
     /// A run that ended before this kubelet began.

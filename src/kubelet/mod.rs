@@ -8,6 +8,7 @@ mod env;
 mod images;
 mod log;
 mod probes;
+mod resize;
 mod status;
 mod volumes;
 mod worker;
@@ -18,6 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventRecorder;
+use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
 use crate::api::views::{Pod, Resources};
 use crate::api::{
     ApiServer, Body, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User, WriteOptions,
@@ -324,6 +326,10 @@ impl Node {
 
     fn forget(&self, worker: &Rc<Worker>) {
         self.workers.borrow_mut().retain(|_, w| !Rc::ptr_eq(w, worker));
+        // There may be room now for what others wait for.
+        for other in self.workers.borrow().values().filter(|w| w.waits_for_room()) {
+            other.signal.notify();
+        }
     }
 
     /// Removes a pod from the API: its end is complete.
@@ -405,13 +411,15 @@ impl Node {
         let allocatable = node.status().get("allocatable");
         let mut used = Resources::default();
         let mut pods = 0;
+        let mut taken = Vec::new();
         for worker in self.workers.borrow().values() {
             let other = worker.pod();
             if other.uid() == pod.uid() || worker.started().is_none() || Pod(&other).is_terminal() {
                 continue;
             }
             pods += 1;
-            Pod(&other).with_requests(|r| used.add(r));
+            Pod(&worker.granted(&other)).with_requests(|r| used.add(r));
+            taken.extend(host_ports(Pod(&other)));
         }
         let most = allocatable.get("pods").str().parse().unwrap_or(limits::NODE_PODS);
         if pods >= most {
@@ -425,7 +433,7 @@ impl Node {
             return None;
         }
         let capacity = Resources::read(allocatable);
-        Pod(pod).with_requests(|requests| {
+        let short = Pod(pod).with_requests(|requests| {
             requests.iter().find_map(|(name, asked)| {
                 let (have, taken) = (capacity.get(name), used.get(name));
                 (asked > have.saturating_sub(taken)).then(|| {
@@ -435,7 +443,27 @@ impl Node {
                     )
                 })
             })
-        })
+        });
+        if short.is_some() {
+            return short;
+        }
+        // What the scheduler looks at too, for pods that name their node themselves.
+        let taints = node.spec().get("taints").items();
+        let is_static = pod.annotation("kubernetes.io/config.mirror").is_some();
+        let wanted = host_ports(Pod(pod));
+        let (predicate, why) = if !node_affinity_fits(pod.spec(), &node) {
+            ("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
+        } else if wanted.iter().any(|w| taken.iter().any(|t| w.conflicts(t))) {
+            (
+                "NodePorts",
+                "node(s) didn't have free ports for the requested pod ports",
+            )
+        } else if !is_static && untolerated(taints, Pod(pod).tolerations(), &["NoExecute"]).is_some() {
+            ("TaintToleration", "node(s) had taints that the pod didn't tolerate")
+        } else {
+            return None;
+        };
+        Some((predicate.into(), format!("Predicate {predicate} failed: {why}")))
     }
 
     fn sources(&self, namespace: &str) -> NodeSources {

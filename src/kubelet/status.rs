@@ -1,7 +1,7 @@
 //! The status that a kubelet writes of a pod: phase, conditions, and each container's state.
 
 use super::container::Run;
-use super::worker::{Slot, Worker};
+use super::worker::{Slot, Worker, restarts};
 use crate::api::Object;
 use crate::api::views::pod::total_resources;
 use crate::api::views::{Container, Pod};
@@ -18,6 +18,9 @@ const OWNED: [&str; 5] = [
     "ContainersReady",
     "PodScheduled",
 ];
+
+/// The conditions of a resize that is not done.
+const RESIZES: [&str; 2] = ["PodResizePending", "PodResizeInProgress"];
 
 /// What a container does now, as far as phases care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +86,14 @@ pub fn phase(worker: &Worker, pod: &Object, terminal: bool) -> &'static str {
     if terminal {
         return if all_well { "Succeeded" } else { "Failed" };
     }
-    match policy {
-        "Always" => "Running",
-        _ if all_well => "Succeeded",
-        "Never" => "Failed",
-        _ => "Running",
+    let again = Pod(pod).containers().zip(&states).any(|(c, state)| match state {
+        State::Ended(code) => restarts(pod, c, *code),
+        _ => false,
+    });
+    match again {
+        true => "Running",
+        false if all_well => "Succeeded",
+        false => "Failed",
     }
 }
 
@@ -135,7 +141,8 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
         status.set(&["podIP"], ip.as_str());
         status.set(&["podIPs"], crate::list![obj! { "ip": ip.as_str() }]);
     }
-    let total = |which: &str| amounts(pod, which);
+    let granted = worker.granted(pod);
+    let total = |which: &str| amounts(&granted, which);
     let (requests, limits) = (total("requests"), total("limits"));
     let mut resources = Value::map();
     resources.set_or_remove(&["requests"], requests.clone());
@@ -143,7 +150,7 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     status.set(&["resources"], resources);
     status.set_or_remove(&["allocatedResources"], requests);
     let has_init = !pod.spec().get("initContainers").is_empty();
-    let statuses: Vec<Value> = Pod(pod)
+    let statuses: Vec<Value> = Pod(&granted)
         .containers()
         .map(|c| {
             let waiting = if has_init {
@@ -156,7 +163,7 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
         .collect();
     status.set(&["containerStatuses"], statuses);
     if has_init {
-        let statuses: Vec<Value> = Pod(pod)
+        let statuses: Vec<Value> = Pod(&granted)
             .init_containers()
             .map(|c| container_status(worker, pod, c, "PodInitializing", ended))
             .collect();
@@ -302,16 +309,12 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
                 }
             }
             let spec = container.value();
-            let resources = spec.get("resources");
+            let resources = worker.running_resources(container);
             value.set(
                 &["resources"],
-                if resources.is_null() {
-                    Value::map()
-                } else {
-                    resources.clone()
-                },
+                if resources.is_null() { Value::map() } else { resources },
             );
-            value.set_or_remove(&["allocatedResources"], resources.get("requests"));
+            value.set_or_remove(&["allocatedResources"], spec.at(&["resources", "requests"]).clone());
             value.set(&["user"], user(pod, spec, run));
         }
     }
@@ -444,9 +447,10 @@ fn conditions(worker: &Worker, pod: &Object, phase: &str, ended: bool, generatio
         .get("conditions")
         .items()
         .iter()
-        .filter(|c| !OWNED.contains(&c.get("type").str()))
+        .filter(|c| !OWNED.contains(&c.get("type").str()) && !RESIZES.contains(&c.get("type").str()))
         .cloned()
         .collect();
+    conditions.extend(worker.resize_conditions());
     for (kind, finding) in OWNED
         .iter()
         .zip([sandbox, initialized, ready, containers(), Finding::yes()])

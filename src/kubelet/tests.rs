@@ -644,3 +644,274 @@ fn a_pod_ends_in_the_steps_of_a_real_kubelet() {
         &shown,
     );
 }
+
+#[test]
+fn hooks_that_fail_keep_what_they_said_to_the_pod() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: post}, spec: {containers: [{name: c, image: nginx, lifecycle: {postStart: {exec: {command: [sh, -c, 'echo why; exit 5']}}}}]}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: pre}, spec: {containers: [{name: c, image: nginx, lifecycle: {preStop: {exec: {command: ['false']}}}}]}}",
+    );
+    let mut states = Vec::new();
+    let mut message = String::new();
+    for _ in 0..40 {
+        c.sim.run_for(Duration::from_millis(250));
+        let state = c.state("post");
+        if state.contains("PostStartHookError")
+            && let Some(pod) = c.pod("post")
+        {
+            let status = Pod(&pod).container_status("c").unwrap();
+            message = status.waiting().get("message").str().to_owned();
+        }
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+    }
+    check(
+        expect![[r#"
+        Pending | c: ContainerCreating 0 unready
+        Running | c: PostStartHookError 0 unready
+        Running | c: CrashLoopBackOff 1 unready"#]],
+        &states.join("\n"),
+    );
+    let pod = c.pod("post").unwrap();
+    let uid = pod.uid();
+    assert_eq!(
+        message,
+        format!(
+            "Exec lifecycle hook ([sh -c echo why; exit 5]) for Container \"c\" in Pod \"post_default({uid})\" failed - error: command 'sh -c echo why; exit 5' exited with 5: why\n, message: \"why\\n\""
+        )
+    );
+    let events = c.events("post");
+    assert!(
+        events.contains("Warning FailedPostStartHook spec.containers{c} PostStartHook failed\n"),
+        "{events}"
+    );
+    assert!(
+        events.contains("Normal Killing spec.containers{c} FailedPostStartHook\n"),
+        "{events}"
+    );
+    c.delete("pre");
+    c.wait(4);
+    let events = c.events("pre");
+    assert!(
+        events.contains("Warning FailedPreStopHook spec.containers{c} PreStopHook failed\n"),
+        "{events}"
+    );
+}
+
+#[test]
+fn rules_of_restarts() {
+    let c = Cluster::new();
+    let pod = |name: &str, code: i64| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{restartPolicy: Never, hostnameOverride: other, containers: [{{name: c, image: busybox, command: [sh, -c, 'hostname; exit {code}'], restartPolicy: Never, restartPolicyRules: [{{action: Restart, exitCodes: {{operator: In, values: [42]}}}}]}}]}}}}"
+        )
+    };
+    c.apply(&[pod("again", 42), pod("done", 1)].join("\n---\n"));
+    c.wait(9);
+    check(
+        expect![[r#"
+        Running | c: CrashLoopBackOff 1 unready
+        Failed | c: Error(1) 0 unready"#]],
+        &[c.state("again"), c.state("done")].join("\n"),
+    );
+    assert_eq!(c.log("done", "c"), "other\n");
+}
+
+#[test]
+fn pods_that_named_their_node_must_fit_it() {
+    let c = Cluster::new();
+    let pod = |name: &str, spec: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{{spec}, containers: [{{name: c, image: nginx, ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}}}"
+        )
+    };
+    let first = pod("first", "restartPolicy: Always");
+    c.apply(&first);
+    c.wait(3);
+    c.apply(
+        &[
+            pod("second", "restartPolicy: Always"),
+            pod("ssd", "nodeSelector: {disk: ssd}"),
+        ]
+        .join("\n---\n"),
+    );
+    c.wait(3);
+    let rejected = ["second", "ssd"].map(|name| {
+        let pod = c.pod(name).unwrap();
+        format!("{} {}", c.state(name), pod.status().get("message").str())
+    });
+    check(
+        expect![[r#"
+        Failed NodePorts | c: ContainerCreating 0 unready Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports
+        Failed NodeAffinity | c: ContainerCreating 0 unready Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"#]],
+        &rejected.join("\n"),
+    );
+}
+
+/// Sets the resources of a pod's container `c` through `/resize`.
+fn resize(c: &Cluster, name: &str, requests: Value, limits: Value) {
+    let client = c.client.clone();
+    let mut value = c.pod(name).unwrap().value().clone();
+    value.remove(&["metadata", "resourceVersion"]);
+    let mut containers = value.at(&["spec", "containers"]).items().to_vec();
+    for container in &mut containers {
+        container.set(
+            &["resources"],
+            obj! { "limits": limits.clone(), "requests": requests.clone() },
+        );
+    }
+    value.set(&["spec", "containers"], containers);
+    c.run(async move {
+        let resource = client.resource("", "v1", "pods").unwrap();
+        client
+            .update_part(&resource, "resize", value)
+            .await
+            .unwrap_or_else(|e| panic!("{}", e.message()))
+    });
+}
+
+#[test]
+fn resizes() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: p}, spec: {containers: [{name: c, image: nginx, resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}], resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {cpu: 200m, memory: 128Mi}}}]}}",
+    );
+    c.wait(3);
+    let seen = || {
+        let pod = c.pod("p").unwrap();
+        let status = pod.status();
+        let of = &status.get("containerStatuses").items()[0];
+        let conditions: Vec<String> = status
+            .get("conditions")
+            .items()
+            .iter()
+            .filter(|c| c.get("type").str().contains("Resize"))
+            .map(|c| {
+                format!(
+                    "{} {} {}",
+                    c.get("type").str(),
+                    c.get("reason").str(),
+                    c.get("message").str()
+                )
+            })
+            .collect();
+        format!(
+            "{}\n{} of {}\n{}",
+            c.state("p"),
+            of.get("resources").to_json(),
+            of.get("allocatedResources").to_json(),
+            conditions.join("; ")
+        )
+    };
+    let mib = |n: u64| format!("{n}Mi");
+    let sizes = |cpu: &str, memory: u64| obj! { "cpu": cpu, "memory": mib(memory) };
+    resize(&c, "p", sizes("300m", 64), sizes("500m", 128));
+    c.wait(3);
+    check(
+        expect![[r#"
+        Running | c: Running 0 ready
+        {"limits":{"cpu":"500m","memory":"128Mi"},"requests":{"cpu":"300m","memory":"64Mi"}} of {"cpu":"300m","memory":"64Mi"}
+    "#]],
+        &seen(),
+    );
+    resize(&c, "p", sizes("300m", 64), sizes("500m", 256));
+    c.wait(4);
+    check(
+        expect![[r#"
+        Running | c: Running 1 ready
+        {"limits":{"cpu":"500m","memory":"256Mi"},"requests":{"cpu":"300m","memory":"64Mi"}} of {"cpu":"300m","memory":"64Mi"}
+    "#]],
+        &seen(),
+    );
+    resize(&c, "p", sizes("1000", 64), sizes("1000", 256));
+    c.wait(3);
+    check(
+        expect![[r#"
+        Running | c: Running 1 ready
+        {"limits":{"cpu":"500m","memory":"256Mi"},"requests":{"cpu":"300m","memory":"64Mi"}} of {"cpu":"300m","memory":"64Mi"}
+        PodResizePending Infeasible Node didn't have enough capacity: cpu, requested: 1000000, capacity: 2000"#]],
+        &seen(),
+    );
+    // Another pod takes what would be left.
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: other}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: c, image: nginx, resources: {requests: {cpu: '1'}}}]}}",
+    );
+    c.wait(3);
+    resize(&c, "p", sizes("1500m", 64), sizes("1500m", 256));
+    c.wait(3);
+    check(
+        expect![[r#"
+        Running | c: Running 1 ready
+        {"limits":{"cpu":"500m","memory":"256Mi"},"requests":{"cpu":"300m","memory":"64Mi"}} of {"cpu":"300m","memory":"64Mi"}
+        PodResizePending Deferred Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000"#]],
+        &seen(),
+    );
+    c.delete("other");
+    c.wait(5);
+    check(
+        expect![[r#"
+        Running | c: Running 1 ready
+        {"limits":{"cpu":"1500m","memory":"256Mi"},"requests":{"cpu":"1500m","memory":"64Mi"}} of {"cpu":"1500m","memory":"64Mi"}
+    "#]],
+        &seen(),
+    );
+    let events = c.events("p");
+    let resizes: Vec<&str> = events.lines().filter(|l| l.contains("esize")).collect();
+    check(
+        expect![[r#"
+        Normal ResizeStarted  Pod resize started: {"containers":[{"name":"c","resources":{"limits":{"cpu":"500m","memory":"128Mi"},"requests":{"cpu":"300m","memory":"64Mi"}}}],"generation":2}
+        Normal ResizeCompleted  Pod resize completed: {"containers":[{"name":"c","resources":{"limits":{"cpu":"500m","memory":"128Mi"},"requests":{"cpu":"300m","memory":"64Mi"}}}],"generation":2}
+        Normal ResizeStarted  Pod resize started: {"containers":[{"name":"c","resources":{"limits":{"cpu":"500m","memory":"256Mi"},"requests":{"cpu":"300m","memory":"64Mi"}}}],"generation":3}
+        Normal Killing spec.containers{c} Container c resize requires restart
+        Normal ResizeCompleted  Pod resize completed: {"containers":[{"name":"c","resources":{"limits":{"cpu":"500m","memory":"256Mi"},"requests":{"cpu":"300m","memory":"64Mi"}}}],"generation":3}
+        Warning ResizeInfeasible  Pod resize Infeasible: {"containers":[{"name":"c","resources":{"limits":{"cpu":"1k","memory":"256Mi"},"requests":{"cpu":"1k","memory":"64Mi"}}}],"generation":4,"error":"Node didn't have enough capacity: cpu, requested: 1000000, capacity: 2000"}
+        Warning ResizeDeferred  Pod resize Deferred: {"containers":[{"name":"c","resources":{"limits":{"cpu":"1500m","memory":"256Mi"},"requests":{"cpu":"1500m","memory":"64Mi"}}}],"generation":5,"error":"Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000"}
+        Normal ResizeStarted  Pod resize started: {"containers":[{"name":"c","resources":{"limits":{"cpu":"1500m","memory":"256Mi"},"requests":{"cpu":"1500m","memory":"64Mi"}}}],"generation":5}
+        Normal ResizeCompleted  Pod resize completed: {"containers":[{"name":"c","resources":{"limits":{"cpu":"1500m","memory":"256Mi"},"requests":{"cpu":"1500m","memory":"64Mi"}}}],"generation":5}"#]],
+        &resizes.join("\n"),
+    );
+}
+
+#[test]
+fn volumes_of_objects_are_links_that_nobody_writes() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: ConfigMap, apiVersion: v1, metadata: {name: conf}, data: {a: one, b: two}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: p}, spec: {containers: [{name: c, image: busybox, command: [sleep, '3600'], volumeMounts: [{name: v, mountPath: /conf}, {name: v, mountPath: /sub, subPath: a}]}], volumes: [{name: v, configMap: {name: conf, items: [{key: a, path: a, mode: 256}, {key: b, path: d/b}]}}]}}",
+    );
+    c.wait(4);
+    let script = "cd /conf; ls; readlink a; ls -l ..data/ | cut -c1-10; cat a d/b; echo x > new; rm a";
+    let before = c.exec("p", "c", &["sh", "-c", script], "");
+    check(
+        expect![[r#"
+        a
+        d
+        ..data/a
+        total 8
+        -r--------
+        drwxr-xr-x
+        onetwosh: can't create new: Read-only file system
+        rm: can't remove 'a': Read-only file system
+        [1]"#]],
+        &before,
+    );
+    let client = c.client.clone();
+    c.run(async move {
+        let resource = client.resource("", "v1", "configmaps").unwrap();
+        let mut object = client.get(&resource, "default", "conf").await.unwrap().value().clone();
+        object.set(&["data", "a"], "three");
+        client.update(&resource, object).await.unwrap()
+    });
+    c.wait(70);
+    let after = c.exec("p", "c", &["sh", "-c", "cat /conf/a /sub; ls -a /conf | wc -l"], "");
+    check(
+        expect![[r#"
+        threeone6
+        [0]"#]],
+        &after,
+    );
+}

@@ -7,7 +7,7 @@ use crate::api::auth::token::{ISSUER, issue};
 use crate::api::views::Pod;
 use crate::api::{ApiServer, Object, ObjectKey};
 use crate::flat::{Arrange, FlatMap};
-use crate::shell::{Files, join};
+use crate::shell::{FileError, FileKind, Files, join};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -64,58 +64,166 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
     Ok((files, root()))
 }
 
+/// A file of a volume that shows objects.
+struct Shown {
+    bytes: Bytes,
+    /// Its own mode; without one it has the volume's.
+    mode: Option<u32>,
+}
+
+enum Bytes {
+    Are(Vec<u8>),
+    /// A token of the pod's account, from this source.
+    Token(Value),
+}
+
+impl Shown {
+    fn new(bytes: Vec<u8>, item: &Value) -> Shown {
+        Shown {
+            bytes: Bytes::Are(bytes),
+            mode: mode(item, "mode"),
+        }
+    }
+}
+
+/// The files of a volume by their paths.
+type Content = FlatMap<String, Shown>;
+
+fn mode(of: &Value, field: &str) -> Option<u32> {
+    of.i64_at(&[field]).and_then(|m| u32::try_from(m).ok())
+}
+
 /// Writes a volume's content; what was there before and belongs to it is replaced.
 ///
 /// # Errors
 /// The sentence of the FailedMount event.
 pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), String> {
-    let mut content = FlatMap::new();
-    let mut mode = 0o644;
-    let of_mode = |v: &Value| v.i64_at(&["defaultMode"]).and_then(|m| u32::try_from(m).ok());
-    if volume.has("configMap") {
-        let source = volume.get("configMap");
-        mode = of_mode(source).unwrap_or(mode);
-        of_map(origin, source, source.get("name").str(), false, &mut content)?;
-    } else if volume.has("secret") {
-        let source = volume.get("secret");
-        mode = of_mode(source).unwrap_or(mode);
-        of_map(origin, source, source.get("secretName").str(), true, &mut content)?;
-    } else if volume.has("downwardAPI") {
-        downward(origin, volume.get("downwardAPI"), &mut content)?;
-    } else if volume.has("projected") {
-        for source in volume.at(&["projected", "sources"]).items() {
-            if source.has("configMap") {
-                let s = source.get("configMap");
-                of_map(origin, s, s.get("name").str(), false, &mut content)?;
-            } else if source.has("secret") {
-                let s = source.get("secret");
-                of_map(origin, s, s.get("name").str(), true, &mut content)?;
-            } else if source.has("downwardAPI") {
-                downward(origin, source.get("downwardAPI"), &mut content)?;
-            } else if source.has("serviceAccountToken") {
-                token(origin, source.get("serviceAccountToken"), files)?;
+    let mut content = Content::new();
+    let source = ["configMap", "secret", "downwardAPI", "projected"]
+        .iter()
+        .find(|k| volume.has(k));
+    // emptyDir, and kinds of volumes whose content is not simulated, begin empty.
+    let Some(kind) = source else { return Ok(()) };
+    let source = volume.get(kind);
+    match *kind {
+        "projected" => {
+            for source in source.get("sources").items() {
+                if let Some((kind, source)) = source.entries().next() {
+                    one_source(origin, kind, source, &mut content)?;
+                }
             }
         }
-    } else {
-        // emptyDir, and kinds of volumes whose content is not simulated, begin empty.
+        kind => one_source(origin, kind, source, &mut content)?,
+    }
+    let mode = mode(source, "defaultMode").unwrap_or(0o644);
+    // Nobody but the kubelet writes there.
+    files.set_read_only(false);
+    let written = write(origin, files, &content, mode);
+    files.set_read_only(true);
+    written.map_err(|e| e.to_string())
+}
+
+fn one_source(origin: &Origin, kind: &str, source: &Value, content: &mut Content) -> Result<(), String> {
+    match kind {
+        "configMap" => of_map(origin, source, source.get("name").str(), false, content),
+        "secret" => {
+            // The field of a volume has another name than that of a projection.
+            let name = ["secretName", "name"].iter().map(|f| source.get(f).str());
+            of_map(origin, source, name.max().unwrap_or(""), true, content)
+        }
+        "downwardAPI" => downward(origin, source, content),
+        "serviceAccountToken" => {
+            let token = Shown {
+                bytes: Bytes::Token(source.clone()),
+                mode: None,
+            };
+            content.insert(source.get("path").str().to_owned(), token);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The link to the directory that has the content.
+const DATA: &str = "/..data";
+
+/// Writes content as the kubelet's atomic writer does: into a directory of its own, to which a link leads; what is
+/// in the volume are links through that one, so that a new version appears all at once.
+fn write(origin: &Origin, files: &Files, content: &Content, mode: u32) -> Result<(), FileError> {
+    let same = files.exists(DATA)
+        && content.iter().all(|(path, shown)| {
+            let path = join(DATA, path);
+            match &shown.bytes {
+                Bytes::Are(bytes) => files.read(&path).is_ok_and(|known| *known == *bytes),
+                Bytes::Token(_) => files.exists(&path),
+            }
+        })
+        && names(files, DATA, content) == 0;
+    if same {
         return Ok(());
     }
-    for (path, bytes) in content {
-        let path = join("/", &path);
-        let _ = files.make_dirs(crate::shell::dir_name(&path));
-        files.write(&path, bytes).map_err(|e| e.to_string())?;
-        let _ = files.set_mode(&path, mode);
+    let now = origin.api.sim().now();
+    let text: String = now.to_string();
+    let stamp: String = text
+        .trim_end_matches('Z')
+        .chars()
+        .map(|c| if c.is_ascii_digit() { c } else { '_' })
+        .collect();
+    // Go's `MkdirTemp` adds a random number; this one is the version's own without a draw from the world's generator.
+    let number = fnv(&[origin.pod.uid(), &text]);
+    let dir = format!("/..{stamp}.{number}");
+    files.make_dirs(&dir)?;
+    for (path, shown) in content {
+        let path = join(&dir, path);
+        files.make_dirs(crate::shell::dir_name(&path))?;
+        match &shown.bytes {
+            Bytes::Are(bytes) => files.write(&path, bytes.clone())?,
+            Bytes::Token(source) => token(origin, source, &path, files)?,
+        }
+        files.set_mode(&path, shown.mode.unwrap_or(mode))?;
+    }
+    let before = files.exists(DATA).then(|| files.real_path(DATA)).transpose()?;
+    if before.is_some() {
+        files.remove_file(DATA)?;
+    }
+    files.symlink(dir.trim_start_matches('/'), DATA)?;
+    if let Some(before) = before {
+        for (name, _) in files.list(&before)? {
+            let _ = files.remove_file(&join("/", &name));
+        }
+        files.remove_all(&before)?;
+    }
+    for (name, _) in files.list(&dir)? {
+        files.symlink(&format!("..data/{name}"), &join("/", &name))?;
     }
     Ok(())
 }
 
+/// How many files below a directory are not among the content.
+fn names(files: &Files, dir: &str, content: &Content) -> usize {
+    let list = files.list(dir).unwrap_or_default();
+    list.iter()
+        .map(|(name, stat)| {
+            let path = join(dir, name);
+            match stat.kind {
+                FileKind::Directory => names(files, &path, content),
+                _ => usize::from(!content.keys().any(|k| join(DATA, k) == path)),
+            }
+        })
+        .sum()
+}
+
+/// FNV-1a of some texts.
+fn fnv(texts: &[&str]) -> u32 {
+    let bytes = texts.iter().flat_map(|t| t.bytes());
+    bytes.fold(2_166_136_261, |hash: u32, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
+    })
+}
+
 /// Puts a file with a token of the pod's account into a volume. It is issued when somebody first reads it, as most
 /// are never read, and stays; the file is empty when the account is gone by then.
-fn token(origin: &Origin, source: &Value, files: &Files) -> Result<(), String> {
-    let path = join("/", source.get("path").str());
-    if files.exists(&path) {
-        return Ok(());
-    }
+fn token(origin: &Origin, source: &Value, path: &str, files: &Files) -> Result<(), FileError> {
     let (api, pod, source) = (origin.api.clone(), origin.pod.clone(), source.clone());
     let kept: OnceCell<Vec<u8>> = OnceCell::new();
     let issue = move || {
@@ -130,18 +238,10 @@ fn token(origin: &Origin, source: &Value, files: &Files) -> Result<(), String> {
         issue(&api, &account, &audiences, seconds, &bound).ok()
     };
     let read = move || kept.get_or_init(|| issue().unwrap_or_default().into_bytes()).clone();
-    files.generate(&path, read).map_err(|e| e.to_string())?;
-    let _ = files.set_mode(&path, 0o644);
-    Ok(())
+    files.generate(path, read)
 }
 
-fn of_map(
-    origin: &Origin,
-    source: &Value,
-    name: &str,
-    secret: bool,
-    content: &mut FlatMap<String, Vec<u8>>,
-) -> Result<(), String> {
+fn of_map(origin: &Origin, source: &Value, name: &str, secret: bool, content: &mut Content) -> Result<(), String> {
     let optional = source.bool_at(&["optional"]);
     let Some(data) = origin.sources.data(secret, name) else {
         return if optional {
@@ -152,14 +252,17 @@ fn of_map(
     };
     let items = source.get("items").items();
     if items.is_empty() {
-        content.extend(data);
+        let all = data
+            .into_iter()
+            .map(|(key, bytes)| (key, Shown::new(bytes, &Value::Null)));
+        content.extend(all);
         return Ok(());
     }
     for item in items {
         let key = item.get("key").str();
         match data.get(key) {
             Some(bytes) => {
-                content.insert(item.get("path").str().to_owned(), bytes.clone());
+                content.insert(item.get("path").str().to_owned(), Shown::new(bytes.clone(), item));
             }
             None if optional => {}
             None if secret => return Err(format!("references non-existent secret key: {key}")),
@@ -169,7 +272,7 @@ fn of_map(
     Ok(())
 }
 
-fn downward(origin: &Origin, source: &Value, content: &mut FlatMap<String, Vec<u8>>) -> Result<(), String> {
+fn downward(origin: &Origin, source: &Value, content: &mut Content) -> Result<(), String> {
     for item in source.get("items").items() {
         let text = if item.has("fieldRef") {
             env::field(origin.pod, item.str_at(&["fieldRef", "fieldPath"]))?
@@ -185,7 +288,7 @@ fn downward(origin: &Origin, source: &Value, content: &mut FlatMap<String, Vec<u
                 None => String::new(),
             }
         };
-        content.insert(item.get("path").str().to_owned(), text.into_bytes());
+        content.insert(item.get("path").str().to_owned(), Shown::new(text.into_bytes(), item));
     }
     Ok(())
 }

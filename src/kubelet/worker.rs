@@ -13,6 +13,7 @@ use futures::future::{Either, join_all, select};
 use super::container::{Plan, Run};
 use super::images::{Local, Reference};
 use super::probes::{self, Answer, Kind};
+use super::resize::Resize;
 use super::volumes::{self, Volumes};
 use super::{Node, env, status};
 use crate::api::events::EventType;
@@ -24,6 +25,7 @@ use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, Files, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
 use crate::value::Value;
+use crate::value::gofmt::quote;
 
 /// The first delay of a restart and of a pull's repetition, and the longest.
 const BACKOFF: Duration = Duration::from_secs(10);
@@ -110,6 +112,8 @@ pub struct Worker {
     place: RefCell<Option<Place>>,
     ip: RefCell<Option<String>>,
     volumes: RefCell<Option<Rc<Volumes>>>,
+    /// Resources that are not yet what the spec says.
+    pub(super) resize: RefCell<Option<Box<Resize>>>,
     pub signal: Signal,
     started: Cell<Option<Time>>,
     failure: RefCell<Option<(String, String)>>,
@@ -146,6 +150,7 @@ impl Worker {
             place: RefCell::default(),
             ip: RefCell::default(),
             volumes: RefCell::default(),
+            resize: RefCell::default(),
             signal: Signal::default(),
             started: Cell::new(None),
             failure: RefCell::default(),
@@ -174,6 +179,7 @@ impl Worker {
             return;
         }
         let old = self.pod.replace(pod.clone());
+        self.note_resize(&old, pod);
         // Its own writes of the status need no answer; others' conditions (readiness gates) do.
         let spec_same =
             old.spec() == pod.spec() && old.metadata().get("generation") == pod.metadata().get("generation");
@@ -232,6 +238,15 @@ impl Worker {
         self.node.gateway()
     }
 
+    pub fn node_allocatable(&self) -> Value {
+        self.node.object().status().get("allocatable").clone()
+    }
+
+    /// Why the node has no room for a pod: a reason and a message.
+    pub fn refuses(&self, pod: &Object) -> Option<(String, String)> {
+        self.node.refuses(pod)
+    }
+
     /// 64 random hexadecimal digits: a container's id.
     pub fn random_id(&self) -> String {
         self.sim()
@@ -271,7 +286,7 @@ impl Worker {
         self.node.recorder.about(reference, kind, reason, message);
     }
 
-    fn event(&self, kind: EventType, reason: &str, message: impl Into<String>) {
+    pub(super) fn event(&self, kind: EventType, reason: &str, message: impl Into<String>) {
         let pod = self.pod();
         self.node.recorder.event(&pod, kind, reason, message);
     }
@@ -286,7 +301,7 @@ impl Worker {
     }
 
     /// Looks again when the kubelet next relists its containers.
-    fn relist(self: &Rc<Self>) {
+    pub(super) fn relist(self: &Rc<Self>) {
         if self.relist_set.replace(true) {
             return;
         }
@@ -438,7 +453,8 @@ impl Worker {
                 Ok(object) => {
                     let newer = object.revision() > self.pod.borrow().revision();
                     if newer && object.uid() == self.pod.borrow().uid() {
-                        *self.pod.borrow_mut() = object;
+                        // Somebody may have written the spec meanwhile.
+                        self.update(&object);
                     }
                     return;
                 }
@@ -488,6 +504,9 @@ impl Worker {
             self.write_status(false).await;
             return self.end().await;
         }
+        self.grant();
+        // What follows sees the resources that were granted, which may not be those of the spec.
+        let pod = self.granted(&self.pod());
         self.write_status(false).await;
         if self.volumes.borrow().is_none() {
             match self.make_volumes(&pod).await {
@@ -589,7 +608,12 @@ impl Worker {
 
     /// Kills what a probe condemned, and what runs another image than the spec now says.
     async fn kill_marked(self: &Rc<Self>, pod: &Object) {
-        let mut marked = Vec::new();
+        let anew = self.actuate(pod);
+        let anew = anew.into_iter().map(|name| {
+            let why = format!("Container {name} resize requires restart");
+            (name, why)
+        });
+        let mut marked: Vec<(String, String)> = anew.collect();
         {
             let mut slots = self.slots.borrow_mut();
             for container in Pod(pod).init_containers().chain(Pod(pod).containers()) {
@@ -605,7 +629,9 @@ impl Worker {
                 let why = why.or_else(|| {
                     changed.then(|| format!("Container {} definition changed, will be restarted", container.name()))
                 });
-                if let Some(why) = why {
+                if let Some(why) = why
+                    && !marked.iter().any(|(name, _)| name == container.name())
+                {
                     marked.push((container.name().to_owned(), why));
                 }
             }
@@ -613,8 +639,8 @@ impl Worker {
         for (name, why) in marked {
             let grace = Pod(pod).termination_grace_period().max(0) as u64;
             self.kill(&name, Duration::from_secs(grace), &why).await;
-            // A change of the image is no crash.
-            if why.contains("definition changed")
+            // A change of the image or of the size is no crash.
+            if (why.contains("definition changed") || why.contains("resize requires restart"))
                 && let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             {
                 slot.restart_series = Series::default();
@@ -856,8 +882,7 @@ impl Worker {
             return Err(("RunContainerError".into(), message));
         }
         self.container_event(&name, EventType::Normal, "Started", "Container started");
-        self.post_start(pod, container).await;
-        Ok(())
+        self.post_start(pod, container).await
     }
 
     /// A running container whose processes this one sees: the target of an ephemeral container, or
@@ -977,25 +1002,27 @@ impl Worker {
         self.relist();
     }
 
-    async fn post_start(self: &Rc<Self>, pod: &Object, container: Container<'_>) {
+    /// Runs the hook that comes after the start. One that fails ends the container, and the pod waits with the hook's
+    /// own message; the event keeps it to itself, since it may hold secrets.
+    async fn post_start(self: &Rc<Self>, pod: &Object, container: Container<'_>) -> Result<(), (String, String)> {
         let hook = container.value().at(&["lifecycle", "postStart"]).clone();
         let name = container.name();
         let Some(run) = self.run_of(name, false).filter(|_| !hook.is_null()) else {
-            return;
+            return Ok(());
         };
-        if let Err(why) = self.hook(name, &run, &hook).await {
-            self.container_event(
-                name,
-                EventType::Warning,
-                "FailedPostStartHook",
-                format!("PostStartHook failed: {why}"),
-            );
-            let grace = Pod(pod).termination_grace_period().max(0) as u64;
-            self.kill(name, Duration::from_secs(grace), "FailedPostStartHook").await;
-        }
+        let Err((subject, why)) = self.hook(name, &run, &hook).await else {
+            return Ok(());
+        };
+        self.container_event(name, EventType::Warning, "FailedPostStartHook", "PostStartHook failed");
+        let grace = Pod(pod).termination_grace_period().max(0) as u64;
+        self.kill(name, Duration::from_secs(grace), "FailedPostStartHook").await;
+        let of = format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid());
+        let message = format!("{subject} for Container \"{name}\" in Pod \"{of}\" failed - error: {why}");
+        Err(("PostStartHookError".into(), message))
     }
 
-    async fn hook(&self, name: &str, run: &Run, hook: &Value) -> Result<(), String> {
+    /// Runs a hook. The error is what ran, and what went wrong.
+    async fn hook(&self, name: &str, run: &Run, hook: &Value) -> Result<(), (String, String)> {
         if let Some(seconds) = hook.i64_at(&["sleep", "seconds"]) {
             let seconds = u64::try_from(seconds).unwrap_or(0);
             self.sim().sleep(Duration::from_secs(seconds)).await;
@@ -1008,16 +1035,25 @@ impl Worker {
                 .iter()
                 .map(|a| a.str().to_owned())
                 .collect();
+            // What the runtime needs to start a process beside the container's own, which is up by then.
+            self.sim().sleep(Duration::from_millis(40)).await;
             let line = args.join(" ");
-            return match probes::command(run, args).await {
-                Ok((_, 0)) => Ok(()),
-                Ok((text, code)) => Err(format!("command '{line}' exited with {code}: {text}")),
-                Err(why) => Err(format!("command '{line}': {why}")),
+            let (why, output) = match probes::command(run, args).await {
+                Ok((_, 0)) => return Ok(()),
+                Ok((text, code)) => (format!("command '{line}' exited with {code}: {text}"), text),
+                Err(why) => (why, String::new()),
             };
+            return Err((
+                format!("Exec lifecycle hook ([{line}])"),
+                format!("{why}, message: {}", quote(&output)),
+            ));
         }
         match probes::ask(self, name, run, hook).await {
             Answer::Success => Ok(()),
-            Answer::Failure(why) | Answer::Unknown(why) => Err(why),
+            Answer::Failure(why) | Answer::Unknown(why) => {
+                let path = hook.str_at(&["httpGet", "path"]);
+                Err((format!("HTTP lifecycle hook ({path})"), why))
+            }
         }
     }
 
@@ -1113,10 +1149,19 @@ impl Worker {
             }
             None => self.node.next_ip(),
         };
-        let hostname = match pod.spec().get("hostname").str() {
-            _ if host_network => self.node.name.to_string(),
+        let spec = pod.spec();
+        let own = match spec.get("hostname").str() {
             "" => pod.name().chars().take(63).collect(),
             name => name.to_owned(),
+        };
+        let hostname = match (spec.get("hostnameOverride").str(), spec.get("subdomain").str()) {
+            _ if host_network => self.node.name.to_string(),
+            ("", "") => own,
+            ("", subdomain) if spec.bool_at(&["setHostnameAsFQDN"]) => {
+                format!("{own}.{subdomain}.{}.svc.cluster.local", pod.namespace())
+            }
+            ("", _) => own,
+            (name, _) => name.to_owned(),
         };
         let policy = pod.spec().get("dnsPolicy").str();
         let in_cluster = match policy {
@@ -1208,9 +1253,7 @@ impl Worker {
         let Some(run) = self.run_of(name, false).filter(|r| r.is_running()) else {
             return;
         };
-        if message != "FailedPostStartHook" {
-            self.container_event(name, EventType::Normal, "Killing", message);
-        }
+        self.container_event(name, EventType::Normal, "Killing", message);
         self.trace(name, ContainerChange::Stopping);
         let sim = self.sim().clone();
         let deadline = sim.now() + grace;
@@ -1228,13 +1271,8 @@ impl Worker {
                     Either::Right(_) => Ok(()),
                 }
             };
-            if let Err(why) = asked {
-                self.container_event(
-                    name,
-                    EventType::Warning,
-                    "FailedPreStopHook",
-                    format!("PreStopHook failed: {why}"),
-                );
+            if asked.is_err() {
+                self.container_event(name, EventType::Warning, "FailedPreStopHook", "PreStopHook failed");
             }
         }
         // At least two seconds are left for the container itself.
@@ -1410,10 +1448,22 @@ impl Worker {
 }
 
 /// Whether a container is started again after it ended with this code.
-fn restarts(pod: &Object, container: Container, code: i32) -> bool {
+pub(super) fn restarts(pod: &Object, container: Container, code: i32) -> bool {
     let is_init = Pod(pod).init_containers().any(|c| c.name() == container.name());
     if Pod(pod).ephemeral_containers().any(|c| c.name() == container.name()) {
         return false;
+    }
+    let ruled = container.value().get("restartPolicyRules").items().iter().any(|rule| {
+        let codes = rule.get("exitCodes");
+        let listed = codes
+            .get("values")
+            .items()
+            .iter()
+            .any(|v| v.as_i64() == Some(code.into()));
+        (codes.get("operator").str() == "In") == listed
+    });
+    if ruled {
+        return true;
     }
     let own = container.value().get("restartPolicy").str();
     let policy = if own.is_empty() { Pod(pod).restart_policy() } else { own };

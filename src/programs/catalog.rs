@@ -528,7 +528,7 @@ pub static IMAGES: &[Image] = &[
     .ports(&[80]),
     image(
         "registry.k8s.io/serve_hostname",
-        "v1.4 1.1",
+        "latest v1.4 1.1",
         3,
         Shell::None,
         agnhost::install_serve_hostname,

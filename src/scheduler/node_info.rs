@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::api::placement::{HostPort, host_ports};
 use crate::api::views::pod::{Pod, Resources};
 use crate::api::{Object, ObjectKey, Selector};
 use crate::flat::{FlatMap, FlatSet};
@@ -91,24 +92,6 @@ impl Terms {
     }
 }
 
-/// A port of a node that a pod takes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HostPort {
-    pub ip: String,
-    pub protocol: String,
-    pub port: i64,
-}
-
-impl HostPort {
-    /// Whether both cannot be had on one node.
-    pub fn conflicts(&self, other: &HostPort) -> bool {
-        let everywhere = |ip: &str| ip == "0.0.0.0";
-        self.port == other.port
-            && self.protocol == other.protocol
-            && (self.ip == other.ip || everywhere(&self.ip) || everywhere(&other.ip))
-    }
-}
-
 /// A pod, with what plugins ask of it.
 #[derive(Clone, Debug)]
 pub struct PodInfo {
@@ -127,27 +110,6 @@ impl PodInfo {
     pub fn new(object: &Object) -> PodInfo {
         let pod = Pod(object);
         let spec = object.spec();
-        let mut host_ports = Vec::new();
-        for container in pod.containers().chain(pod.init_containers().filter(|c| c.is_sidecar())) {
-            for port in container.ports() {
-                let number = port.i64_at(&["hostPort"]).unwrap_or(0);
-                if number <= 0 {
-                    continue;
-                }
-                let or = |text: &str, default: &str| {
-                    if text.is_empty() {
-                        default.to_owned()
-                    } else {
-                        text.to_owned()
-                    }
-                };
-                host_ports.push(HostPort {
-                    ip: or(port.str_at(&["hostIP"]), "0.0.0.0"),
-                    protocol: or(port.str_at(&["protocol"]), "TCP"),
-                    port: number,
-                });
-            }
-        }
         let requests = pod.requests();
         PodInfo {
             pod: object.clone(),
@@ -155,7 +117,7 @@ impl PodInfo {
             priority: pod.priority(),
             non_zero: non_zero(pod, &requests),
             requests,
-            host_ports,
+            host_ports: host_ports(pod),
             affinity: Terms::read(spec.at(&["affinity", "podAffinity"]), object),
             anti_affinity: Terms::read(spec.at(&["affinity", "podAntiAffinity"]), object),
         }

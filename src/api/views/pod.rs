@@ -316,7 +316,28 @@ impl<'a> Pod<'a> {
     }
 
     fn total(self, which: &str) -> Resources {
-        total_resources(self.spec(), which)
+        let refused = self
+            .0
+            .condition("PodResizePending")
+            .is_some_and(|c| c.get("reason").str() == "Infeasible");
+        if !refused || which != "requests" {
+            return total_resources(self.spec(), which);
+        }
+        // A resize that can never be had counts for nothing: the pod keeps what it was granted.
+        let mut spec = self.spec().clone();
+        for list in ["initContainers", "containers"] {
+            let sized = spec.get(list).items().iter().map(|c| {
+                let mut c = c.clone();
+                let status = self.container_status(c.get("name").str());
+                if let Some(granted) = status.map(|s| s.value().get("allocatedResources").clone()) {
+                    c.set_or_remove(&["resources", "requests"], granted);
+                }
+                c
+            });
+            let sized: Vec<Value> = sized.collect();
+            spec.set_or_remove(&[list], sized);
+        }
+        total_resources(&spec, which)
     }
 }
 
