@@ -223,12 +223,19 @@ fn scale(
     let replicas = wanted.at(&["spec", "replicas"]);
     let count = match replicas {
         Value::Null => 0,
-        other => other.as_i64().ok_or_else(|| {
-            Status::bad_request(format!(
-                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32",
-                patch::strategic::json_kind(other)
-            ))
-        })?,
+        other => {
+            let fits = other.as_i64().filter(|n| i32::try_from(*n).is_ok());
+            fits.ok_or_else(|| {
+                let shown = match other.as_i64() {
+                    Some(n) => format!("number {n}"),
+                    None => patch::strategic::json_kind(other).to_string(),
+                };
+                Status::bad_request(format!(
+                    "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {shown} into Go struct \
+                     field ScaleSpec.spec.replicas of type int32"
+                ))
+            })?
+        }
     };
     let (name, space) = (
         wanted.str_at(&["metadata", "name"]),
@@ -517,6 +524,11 @@ fn logs(api: &ApiServer, request: &Request, target: &Target) -> Result<Response,
     let tail = number("tailLines", 0, "must be greater than or equal to 0");
     let limit = number("limitBytes", 1, "must be greater than 0");
     let since = number("sinceSeconds", 1, "must be greater than 0");
+    let since_time = Time::parse(request.param("sinceTime"));
+    if since.is_some() && since_time.is_some() {
+        let why = "at most one of `sinceTime` or `sinceSeconds` may be specified";
+        errors.forbidden("", why);
+    }
     if !errors.is_empty() {
         return Err(Status::invalid("", "PodLogOptions", pod.name(), &errors));
     }
@@ -526,7 +538,11 @@ fn logs(api: &ApiServer, request: &Request, target: &Target) -> Result<Response,
         previous: request.flag("previous"),
         timestamps: request.flag("timestamps"),
         tail_lines: tail.and_then(|n| usize::try_from(n).ok()),
-        since_seconds: since,
+        // A time to come leaves out everything.
+        since_seconds: since.or(since_time.map(|then| match then > api.sim().now() {
+            true => 0,
+            false => api.sim().now().since(then).as_secs() as i64,
+        })),
         limit_bytes: limit.and_then(|n| usize::try_from(n).ok()),
     };
     if pod.spec().get("nodeName").is_empty() {
