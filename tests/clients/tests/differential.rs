@@ -15,10 +15,12 @@
 //! a file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use fancy_regex::Regex;
 use kubetab::sim::Time;
@@ -178,6 +180,29 @@ struct Printed {
     code: i32,
 }
 
+/// How often a running command is looked after.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// A command that runs for longer waits for something. Those that only ask take a tenth of it on a busy machine.
+const LONG: Duration = Duration::from_secs(3);
+
+/// How far the paused clock moves with each beat of a command that waits: thirty seconds in one.
+const BESIDE: Duration = Duration::from_millis(600);
+
+/// How long our own command may take, by the clock of its world: as long as anything that the scenarios wait for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Reads an output to its end beside everything else, so that the command never waits for its reader.
+fn all_of(output: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut output) = output {
+            let _ = output.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
 /// The two sides of a comparison.
 struct Pair {
     server: Server,
@@ -216,7 +241,7 @@ impl Pair {
 
     fn ours(&self, command: &str) -> Printed {
         let receiver = self.world.input(Input::Exec(command.to_owned()));
-        let end = self.world.sim().now() + Duration::from_secs(30);
+        let end = self.world.sim().now() + PATIENCE;
         match self.world.sim().run_future(receiver, end) {
             Some(Ok(done)) => Printed {
                 stdout: done.stdout,
@@ -231,14 +256,16 @@ impl Pair {
         }
     }
 
-    fn theirs(&self, command: &str) -> Printed {
+    /// Runs the real command. One that takes long asks again and again by its own clock, which the paused one
+    /// would never follow: so that one is moved beside it, and faster, since nobody wants to wait for real.
+    fn theirs(&mut self, command: &str) -> Printed {
         let folder = self.home.parent().unwrap();
         let path = format!(
             "{}:{}",
             folder.join("bin").display(),
             std::env::var("PATH").unwrap_or_default()
         );
-        let output = Command::new("timeout")
+        let mut child = Command::new("timeout")
             .args(["30", "bash", "-c", command])
             .current_dir(&self.home)
             .env("HOME", &self.home)
@@ -246,12 +273,25 @@ impl Pair {
             .env("TZ", "UTC")
             .env_remove("KUBECONFIG")
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        let (stdout, stderr) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            std::thread::sleep(BEAT);
+            if began.elapsed() > LONG {
+                self.server.step(&BESIDE.as_secs_f64().to_string());
+            }
+        };
         Printed {
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            code: output.status.code().unwrap_or(-1),
+            stdout: stdout.join().unwrap(),
+            stderr: stderr.join().unwrap(),
+            code: status.code().unwrap_or(-1),
         }
     }
 
