@@ -1,15 +1,16 @@
 //! `kubectl edit`: writes the object into a file, opens the editor, and sends what changed.
 
 use super::apply::LAST_APPLIED;
-use super::builder::{self, Info, Select};
-use super::change::merge_diff;
-use super::command::{Cmd, VERB, Verb, Write};
+use super::builder::{self, Info, Select, Target};
+use super::change::{CHANGE_CAUSE, command_line, merge_diff};
+use super::command::{Cmd, VERB, Verb, Write, item_path};
 use super::error::Error;
+use super::files::{self, Doc};
 use super::flags::{Flag, Kind, flag};
-use super::options::{FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
+use super::options::{FILES, RECORD, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
-use crate::api::{PatchType, patch, schema};
-use crate::value::{Value, gojson, yaml};
+use crate::api::{PatchType, Request, patch, schema};
+use crate::value::{Value, gofmt, gojson, yaml};
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -44,11 +45,13 @@ pub static EDIT: Verb = Verb {
         &[field_manager("kubectl-edit")],
         SAVE_CONFIG,
         SUBRESOURCE,
+        RECORD,
     ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
 
+/// What stands above the object in the file.
 const HEADER: &str = "# Please edit the object below. Lines beginning with a '#' will be ignored,\n# and an empty file will abort the edit. If an error occurs while saving this file will be\n# reopened with the relevant failures.\n#\n";
 
 /// The header of `kubectl apply edit-last-applied`.
@@ -117,41 +120,124 @@ fn check_format(cmd: &Cmd) -> Result<(), Error> {
     }
 }
 
+/// What an edit is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// `kubectl edit`.
+    Normal,
+    /// `kubectl apply edit-last-applied`.
+    LastApplied,
+    /// `kubectl create --edit`.
+    Create,
+}
+
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     check_format(cmd)?;
+    cmd.validation()?;
     let mut select = Select::of(cmd).bare_type();
     select.labels.clear();
+    let subresource = cmd.flags.str("subresource");
     if cmd.flags.has("subresource") && builder::is_bulk(cmd) {
         return Err(Error::plain(
             "subresource cannot be used when bulk resources are specified",
         ));
     }
-    let found = builder::find(cmd, &select, true).await?;
+    let mut found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
     if found.infos.is_empty() {
-        cmd.err("edit cancelled, no objects found");
-        return Ok(());
+        return Err(Error::plain("edit cancelled, no objects found"));
     }
-    let (original, many) = match found.infos.as_slice() {
-        [one] => (show(cmd, &one.object), false),
-        all => (
-            show(
-                cmd,
-                &super::print::object::list(all.iter().map(|i| i.object.clone()).collect()),
-            ),
-            true,
-        ),
+    if !subresource.is_empty() {
+        for info in &mut found.infos {
+            let path = item_path(&info.resource, &info.namespace, &info.name)?;
+            let request = Request::get(format!("{path}/{subresource}"));
+            info.object = cmd.send(request).await?.value();
+        }
+    }
+    session(cmd, Mode::Normal, &found.infos).await
+}
+
+/// `kubectl apply edit-last-applied`.
+///
+/// # Errors
+/// The API server's failure, or an edit that is no object.
+pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
+    check_format(cmd)?;
+    let found = builder::find(cmd, &Select::of(cmd), true).await?;
+    Error::all(found.errors)?;
+    let mut infos = Vec::new();
+    for info in &found.infos {
+        let text = info.object.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);
+        if text.is_empty() {
+            continue;
+        }
+        let value = Value::from_json(text).map_err(|e| Error::plain(e.to_string()))?;
+        infos.push(parsed(cmd, value)?);
+    }
+    if infos.is_empty() {
+        return Err(Error::plain(
+            "no last-applied-configuration annotation found on resources, to create the annotation, use command \
+             `kubectl apply set-last-applied --create-annotation`",
+        ));
+    }
+    session(cmd, Mode::LastApplied, &infos).await
+}
+
+/// `kubectl create --edit`: each object by itself.
+///
+/// # Errors
+/// Those of the objects.
+pub async fn before_create(cmd: &Cmd) -> Result<(), Error> {
+    check_format(cmd)?;
+    let targets = builder::targets(cmd, &Select::of(cmd)).await?;
+    let mut errors = Vec::new();
+    for target in targets.list {
+        if let Target::Item(info) = target
+            && let Err(e) = session(cmd, Mode::Create, &[info]).await
+        {
+            errors.push(e);
+        }
+    }
+    errors.extend(targets.errors);
+    Error::all(errors)
+}
+
+/// An object of the edited file.
+fn parsed(cmd: &Cmd, value: Value) -> Result<Info, Error> {
+    let doc = Doc {
+        source: "edited-file".to_owned(),
+        value,
     };
-    let ending = if cmd.flags.str("output") == "json" {
-        "json"
+    files::info(
+        cmd,
+        doc,
+        &Select {
+            local: true,
+            ..Select::default()
+        },
+    )
+}
+
+/// Opens the editor on these objects, and again as long as what is saved is refused.
+async fn session(cmd: &Cmd, mode: Mode, infos: &[Info]) -> Result<(), Error> {
+    let [first, rest @ ..] = infos else { return Ok(()) };
+    let original = if rest.is_empty() {
+        show(cmd, &first.object)
     } else {
-        "yaml"
+        let all = infos.iter().map(|i| i.object.clone()).collect();
+        show(cmd, &super::print::object::list(all))
     };
-    // JSON has no comments.
-    let mut text = match ending {
-        "json" => original.clone(),
-        _ => format!("{HEADER}{original}"),
+    let ending = match cmd.flags.str("output") {
+        "json" => "json",
+        _ => "yaml",
     };
+    let header = match (ending, mode) {
+        // JSON has no comments.
+        ("json", _) => "",
+        (_, Mode::LastApplied) => LAST_HEADER,
+        _ => HEADER,
+    };
+    let mut text = format!("{header}{original}");
     let before = without_comments(&original);
     // What was saved and refused the time before.
     let mut refused: Option<String> = None;
@@ -163,41 +249,34 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             cmd.err(format!("A copy of your changes has been stored to {path:?}"));
             Err(e)
         };
+        let drop_file = || {
+            let _ = cmd.cx.files.remove_file(&path);
+        };
         if refused.as_ref() == Some(&body) {
             return keep(Error::plain("Edit cancelled, no valid changes were saved."));
         }
-        if body == before {
-            let _ = cmd.cx.files.remove_file(&path);
+        let decoded = yaml::decode(&body).map_err(|e| e.to_string());
+        let wrong = match cmd.validation() {
+            Ok("Ignore") => None,
+            Ok(_) => decoded.as_ref().map_or_else(|e| Some(e.clone()), unset),
+            Err(e) => return keep(e),
+        };
+        let reasons = if let Some(why) = wrong {
+            cmd.err(said_invalid(first));
+            let why = format!("<nil>: Invalid value: \"The edited file failed validation\": {why}");
+            vec![(not_valid(first), vec![why])]
+        } else if body == before {
+            drop_file();
             cmd.err("Edit cancelled, no changes made.");
             return Ok(());
-        }
-        if body.trim().is_empty() {
-            let _ = cmd.cx.files.remove_file(&path);
+        } else if body.trim().is_empty() {
+            drop_file();
             cmd.err("Edit cancelled, saved file was empty.");
             return Ok(());
-        }
-        let mut reasons = Vec::new();
-        match yaml::decode(&body) {
-            Err(e) => reasons.push((format!("The edited file had a syntax error: {e}"), Vec::new())),
-            Ok(value) if value.get("kind").is_empty() || value.get("apiVersion").is_empty() => {
-                let what = if value.get("kind").is_empty() {
-                    "kind"
-                } else {
-                    "apiVersion"
-                };
-                if let Some(info) = found.infos.first() {
-                    cmd.err(said_invalid(info));
-                    let why = format!("<nil>: Invalid value: \"The edited file failed validation\": {what} not set");
-                    reasons.push((not_valid(info), vec![why]));
-                }
-            }
-            Ok(value) => {
-                let objects = if many {
-                    value.get("items").items().to_vec()
-                } else {
-                    vec![value]
-                };
-                match save(cmd, &found.infos, &objects).await {
+        } else {
+            match decoded.and_then(|value| objects(cmd, value)) {
+                Err(why) => vec![(format!("The edited file had a syntax error: {why}"), Vec::new())],
+                Ok(edited) => match save(cmd, mode, infos, edited).await {
                     Err(e) => return keep(e),
                     Ok(outcome) if outcome.retryable > 0 => {
                         cmd.err(format!(
@@ -212,26 +291,49 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                         return Err(Error::Exit(1));
                     }
                     Ok(outcome) if outcome.reasons.is_empty() => {
-                        let _ = cmd.cx.files.remove_file(&path);
+                        drop_file();
                         return Ok(());
                     }
-                    Ok(outcome) => reasons = outcome.reasons,
-                }
+                    Ok(outcome) => outcome.reasons,
+                },
             }
-        }
-        let _ = cmd.cx.files.remove_file(&path);
-        text = HEADER.to_owned();
-        for (head, others) in reasons {
+        };
+        drop_file();
+        text = header.to_owned();
+        for (head, others) in reasons.iter().filter(|_| !header.is_empty()) {
             let colon = if others.is_empty() { "" } else { ":" };
-            text.push_str(&format!("# {}{colon}\n", commented(&head)));
+            text.push_str(&format!("# {}{colon}\n", commented(head)));
             for other in others {
-                text.push_str(&format!("# * {}\n", commented(&other)));
+                text.push_str(&format!("# * {}\n", commented(other)));
             }
             text.push_str("#\n");
         }
         text.push_str(&body);
         refused = Some(body);
     }
+}
+
+/// What an object lacks to be one.
+fn unset(value: &Value) -> Option<String> {
+    let lacks = |field: &str| value.str_at(&[field]).is_empty();
+    let why = match (lacks("apiVersion"), lacks("kind")) {
+        _ if value.as_map().is_none() => "invalid object to validate",
+        (true, true) => "[apiVersion not set, kind not set]",
+        (true, false) => "apiVersion not set",
+        (false, true) => "kind not set",
+        (false, false) => return None,
+    };
+    Some(why.to_owned())
+}
+
+/// The objects of an edited file, all of which must be of kinds that there are.
+fn objects(cmd: &Cmd, value: Value) -> Result<Vec<Info>, String> {
+    let all = match value.str_at(&["kind"]) {
+        "List" => value.get("items").items().to_vec(),
+        _ => vec![value],
+    };
+    let all = all.into_iter().map(|value| parsed(cmd, value).map_err(|e| e.message()));
+    all.collect()
 }
 
 /// A sentence whose later lines are comments too.
@@ -259,40 +361,79 @@ struct Outcome {
     reasons: Vec<(String, Vec<String>)>,
 }
 
-/// Sends the changes of each object.
-async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<Outcome, Error> {
-    let mut report = Report::new(cmd, "edited")?;
+/// Sends each object, or what changed of it.
+async fn save(cmd: &Cmd, mode: Mode, originals: &[Info], mut edited: Vec<Info>) -> Result<Outcome, Error> {
+    let operation = if mode == Mode::Create { "created" } else { "edited" };
+    let mut report = Report::new(cmd, operation)?;
     let mut outcome = Outcome::default();
-    let write = Write::of(cmd, "kubectl-edit")?;
-    for (info, edited) in infos.iter().zip(objects) {
-        let old = super::print::object::omit_managed_fields(&info.object);
-        let same = |path: &[&str]| old.str_at(path) == edited.str_at(path);
-        if !same(&["metadata", "namespace"]) && !info.namespace.is_empty() {
+    let (namespace, manager) = match mode {
+        Mode::Create => (cmd.namespace(), "kubectl-create"),
+        _ => (cmd.namespace(), "kubectl-edit"),
+    };
+    let write = Write::of(cmd, manager)?;
+    for info in edited.iter_mut().filter(|i| i.resource.namespaced) {
+        let own = info.object.str_at(&["metadata", "namespace"]).to_owned();
+        if own.is_empty() {
+            info.object.set(&["metadata", "namespace"], namespace.as_str());
+        } else if own != namespace {
             return Err(Error::plain(format!(
-                "the namespace from the provided object {:?} does not match the namespace {:?}. You must pass \
-                 '--namespace={}' to perform this operation.",
-                edited.str_at(&["metadata", "namespace"]),
-                info.namespace,
-                edited.str_at(&["metadata", "namespace"]),
+                "the namespace from the provided object {own:?} does not match the namespace {namespace:?}. You must \
+                 pass '--namespace={own}' to perform this operation."
             )));
         }
+        info.namespace.clone_from(&namespace);
+    }
+    for info in &mut edited {
+        if cmd.flags.knows("save-config") && cmd.flags.bool("save-config") {
+            super::apply::annotate(&mut info.object);
+        }
+        if cmd.flags.knows("record") && cmd.flags.bool("record") {
+            info.object
+                .set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
+        }
+    }
+    for info in &edited {
+        let (r, ns, name) = (&info.resource, &info.namespace, &info.name);
+        if mode == Mode::Create {
+            let made = cmd.create(r, ns, &info.object, &write).await?;
+            report.print(cmd, &made)?;
+            continue;
+        }
+        let uid = |o: &Value| o.str_at(&["metadata", "uid"]).to_owned();
+        let Some(original) = originals.iter().find(|o| uid(&o.object) == uid(&info.object)) else {
+            return Err(Error::plain(format!(
+                "no original object found for &unstructured.Unstructured{{Object:{}}}",
+                gofmt::go_syntax(&info.object)
+            )));
+        };
+        let old = super::print::object::omit_managed_fields(&original.object);
+        if old == info.object {
+            report.print_as(cmd, &info.object, "skipped")?;
+            continue;
+        }
+        if mode == Mode::LastApplied {
+            let mut change = Value::map();
+            change.set(
+                &["metadata", "annotations", LAST_APPLIED],
+                gojson::compact(&info.object, true) + "\n",
+            );
+            cmd.patch(r, ns, name, "", PatchType::Merge, &change, &write).await?;
+            report.print(cmd, &info.object)?;
+            continue;
+        }
+        let same = |path: &[&str]| old.at(path) == info.object.at(path);
         if !same(&["metadata", "name"]) || !same(&["kind"]) || !same(&["apiVersion"]) {
             return Err(Error::plain("At least one of apiVersion, kind and name was changed"));
         }
-        let ty = schema::by_kind(&info.resource.api_version(), &info.resource.kind);
+        let ty = schema::by_kind(&r.api_version(), &r.kind);
         let (kind, change) = match ty {
-            Some(ty) => (PatchType::Strategic, patch::create_two_way(&old, edited, &ty)),
-            None => (PatchType::Merge, merge_diff(&old, edited)),
+            Some(ty) => (PatchType::Strategic, patch::create_two_way(&old, &info.object, &ty)),
+            None => (PatchType::Merge, merge_diff(&old, &info.object)),
         };
         if cmd.flags.bool("output-patch") {
             cmd.say(format!("Patch: {}", gojson::compact(&change, true)));
         }
-        if change.is_empty() {
-            report.print_as(cmd, &info.object, "skipped")?;
-            continue;
-        }
         let subresource = cmd.flags.str("subresource");
-        let (r, ns, name) = (&info.resource, &info.namespace, &info.name);
         let what = || format!("error: {} {:?}", r.qualified(), name);
         match cmd.patch(r, ns, name, subresource, kind, &change, &write).await {
             Ok(stored) => report.print(cmd, &stored)?,
@@ -317,53 +458,4 @@ async fn save(cmd: &Cmd, infos: &[Info], objects: &[Value]) -> Result<Outcome, E
         }
     }
     Ok(outcome)
-}
-
-/// `kubectl apply edit-last-applied`.
-///
-/// # Errors
-/// The API server's failure, or an edit that is no object.
-pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
-    check_format(cmd)?;
-    let found = builder::find(cmd, &Select::of(cmd), true).await?;
-    Error::all(found.errors)?;
-    let mut report = Report::new(cmd, "edited")?;
-    for info in &found.infos {
-        let text = info.object.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);
-        if text.is_empty() {
-            return Err(Error::plain(format!(
-                "no last-applied-configuration annotation found on resource: {}",
-                info.name
-            )));
-        }
-        let value = Value::from_json(text).map_err(|e| Error::plain(e.to_string()))?;
-        let shown = yaml::to_yaml(&value);
-        let (edited, path) = open(cmd, &format!("{LAST_HEADER}{shown}"), "yaml").await?;
-        let _ = cmd.cx.files.remove_file(&path);
-        let body = without_comments(&edited);
-        if body == shown {
-            cmd.err("Edit cancelled, no changes made.");
-            continue;
-        }
-        let value = yaml::decode(&body).map_err(|e| Error::plain(e.to_string()))?;
-        let mut change = Value::map();
-        change.set(
-            &["metadata", "annotations", LAST_APPLIED],
-            gojson::compact(&value, true) + "\n",
-        );
-        let write = Write::of(cmd, "kubectl-edit")?;
-        let stored = cmd
-            .patch(
-                &info.resource,
-                &info.namespace,
-                &info.name,
-                "",
-                PatchType::Merge,
-                &change,
-                &write,
-            )
-            .await?;
-        report.print(cmd, &stored)?;
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use super::command::Cmd;
 use super::error::Error;
 use super::typed::{wire, wire_event};
 use crate::api::watch;
-use crate::api::{Method, Payload, Request, Response, Session, Status, Watch, WatchEvent};
+use crate::api::{Body, Method, Payload, Request, Response, Session, Status, Watch, WatchEvent};
 use crate::net::{HttpResponse, Parsed};
 use crate::value::gojson;
 
@@ -37,6 +37,52 @@ fn decode(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// `--raw` of a verb that sends a file: its bytes as they are.
+///
+/// # Errors
+/// When it is not one file, or the API server refuses it.
+pub async fn send_file(cmd: &Cmd, method: Method, path: &str) -> Result<(), Error> {
+    let [file] = cmd.flags.all("filename") else {
+        return Err(Error::plain("--raw can only use a single local file or stdin"));
+    };
+    if file.starts_with("http://") || file.starts_with("https://") {
+        return Err(Error::plain("--raw cannot read from a url"));
+    }
+    let exclusive = [
+        ("recursive", "--recursive"),
+        ("selector", "--selector (-l)"),
+        ("output", "--output"),
+    ];
+    for (flag, name) in exclusive {
+        if cmd.flags.knows(flag) && !matches!(cmd.flags.str(flag), "" | "false") {
+            return Err(Error::plain(format!("--raw and {name} are mutually exclusive")));
+        }
+    }
+    if !path.starts_with('/') {
+        return Err(Error::plain(format!(
+            "--raw must be a valid URL path: parse {path:?}: invalid URI for request"
+        )));
+    }
+    let bytes = if file == "-" {
+        cmd.cx.stdin.read_text().await.into_bytes()
+    } else {
+        let at = cmd.cx.path(file);
+        if cmd.cx.files.is_dir(&at) {
+            return Err(Error::Text(format!(
+                "Unable to connect to the server: read {file}: is a directory"
+            )));
+        }
+        cmd.cx
+            .files
+            .read(&at)
+            .map_err(|e| Error::plain(format!("open {file}: {}", e.to_string().to_lowercase())))?
+            .to_vec()
+    };
+    let mut request = request(method, path).body(Body::Bytes(bytes));
+    request.content_type = "application/json".into();
+    send(cmd, request).await
 }
 
 /// Sends a request and writes the answer as it comes: of a watch each event, of a log each piece.

@@ -8,9 +8,8 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use super::raw;
-use crate::api::{Body, Method};
+use crate::api::Method;
 use crate::sim::timeout;
-use crate::value::Value;
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
@@ -94,11 +93,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let raw = cmd.flags.str("raw");
     if !raw.is_empty() {
-        let docs = super::files::read(cmd).await?;
-        Error::all(docs.errors)?;
-        let body = docs.list.into_iter().next().map_or(Value::Null, |d| d.value);
-        let request = raw::request(Method::Put, raw).body(Body::Value(body));
-        return raw::send(cmd, request).await;
+        return raw::send_file(cmd, Method::Put, raw).await;
     }
     let mut report = Report::new(cmd, "replaced")?;
     let write = Write::of(cmd, "kubectl-replace")?;

@@ -18,7 +18,7 @@ use super::mapper;
 use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use super::raw;
-use crate::api::{Body, Method};
+use crate::api::Method;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
@@ -101,11 +101,13 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("must specify one of -f and -k"));
     }
     if !raw.is_empty() {
-        let docs = super::files::read(cmd).await?;
-        Error::all(docs.errors)?;
-        let body = docs.list.into_iter().next().map_or(Value::Null, |d| d.value);
-        let request = raw::request(Method::Post, raw).body(Body::Value(body));
-        return raw::send(cmd, request).await;
+        if cmd.flags.bool("edit") {
+            return Err(Error::plain("--raw and --edit are mutually exclusive"));
+        }
+        return raw::send_file(cmd, Method::Post, raw).await;
+    }
+    if cmd.flags.bool("edit") {
+        return super::edit::before_create(cmd).await;
     }
     let mut report = Report::new(cmd, "created")?;
     let write = Write::of(cmd, "kubectl-create")?;
