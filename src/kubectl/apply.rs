@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::applyset::ApplySet;
 use super::builder::{self, Info, Select, Target};
+use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
@@ -309,6 +310,9 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
         )));
     }
     let mut modified = info.object.clone();
+    if cmd.flags.bool("record") {
+        modified.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
+    }
     annotate(&mut modified);
     let current = match cmd.get(resource, namespace, name).await {
         Ok(current) => current,
@@ -411,6 +415,10 @@ fn warn_if_deleting(cmd: &Cmd, object: &Value) {
 async fn server_side(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
     nameless(info)?;
     let mut write = Write::of(cmd, "kubectl")?;
+    if cmd.flags.has("field-manager") {
+        // Without a name the server refuses.
+        write.manager = cmd.flags.str("field-manager").to_owned();
+    }
     write.force = cmd.flags.bool("force-conflicts");
     let mut object = match send_apply(cmd, info, &info.object, &write).await {
         Err(Error::Status(s)) if s.is_conflict() => {

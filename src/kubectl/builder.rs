@@ -140,6 +140,8 @@ pub struct Targets {
     pub list: Vec<Target>,
     /// Files that could not be read; the others are in `list`.
     pub errors: Vec<Error>,
+    /// How many of `list` came before each of the errors.
+    places: Vec<usize>,
     /// Whether the words ask for one object (`get pod web`).
     pub single: bool,
 }
@@ -169,6 +171,7 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
                 "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
             ));
         }
+        found.places = vec![usize::MAX; docs.errors.len()];
         found.errors = docs.errors;
         for doc in docs.list {
             match files::info(cmd, doc, select) {
@@ -183,7 +186,10 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
                     }
                     found.list.push(Target::Item(info));
                 }
-                Err(e) => found.errors.push(e),
+                Err(e) => {
+                    found.places.push(found.list.len());
+                    found.errors.push(e);
+                }
             }
         }
         found.single = docs.single;
@@ -346,7 +352,12 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
         single: targets.single,
         ..Found::default()
     };
-    for target in targets.list {
+    // Failures are told in the order of the objects.
+    let mut unread: Vec<(usize, Error)> = targets.places.into_iter().zip(targets.errors).collect();
+    for (place, target) in targets.list.into_iter().enumerate() {
+        let (before, after) = unread.into_iter().partition(|(at, _)| *at <= place);
+        unread = after;
+        found.errors.extend(Vec::into_iter(before).map(|(_, e)| e));
         match target {
             Target::List { resource, namespace } => {
                 match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
@@ -368,7 +379,7 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
             }
         }
     }
-    found.errors.extend(targets.errors);
+    found.errors.extend(unread.into_iter().map(|(_, e)| e));
     Ok(found)
 }
 

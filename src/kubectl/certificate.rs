@@ -58,8 +58,11 @@ async fn decide(cmd: &Cmd, wanted: &'static str, opposite: &str) -> Result<(), E
         ));
     }
     let mut select = Select::of(cmd);
-    if !cmd.args.is_empty() {
-        select.args.insert(0, "certificatesigningrequests".into());
+    // A name may say its type.
+    for name in &mut select.args {
+        if !name.contains('/') {
+            *name = format!("certificatesigningrequests/{name}");
+        }
     }
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;

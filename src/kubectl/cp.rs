@@ -125,11 +125,12 @@ fn ended(result: Result<i32, Status>) -> Result<(), Error> {
     }
 }
 
-/// Reads both outputs of a program until it ends: what it printed to stdout; its stderr is shown.
+/// Reads both outputs of a program until it ends: what it printed to stdout; its stderr is shown, on this command's
+/// stdout, as the real one has it.
 async fn outputs(cmd: &Cmd, session: &Session) -> (Vec<u8>, Result<i32, Status>) {
     let (out, ()) = futures::join!(session.stdout.read_all(), async {
         while let Some(bytes) = session.stderr.read().await {
-            cmd.cx.stderr.write(&bytes);
+            cmd.cx.stdout.write(&bytes);
         }
     });
     (out, session.exit().await)

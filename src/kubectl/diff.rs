@@ -8,7 +8,6 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
 use crate::api::{Body, Method, PatchType, Request, Resource};
-use crate::flat::Arrange;
 use crate::value::{Value, yaml};
 
 const FLAGS: &[Flag] = &[
@@ -83,7 +82,6 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
     let failed = |e: crate::shell::FileError| Error::plain(e.to_string().to_lowercase());
     files.make_dirs(&live).map_err(failed)?;
     files.make_dirs(&merged).map_err(failed)?;
-    let mut names = Vec::new();
     let mut outcome = Ok(());
     let (mut kept, mut namespaces) = (Vec::new(), Vec::new());
     for target in targets.list {
@@ -103,7 +101,6 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
                         files.write(&format!("{dir}/{name}"), text).map_err(failed)?;
                     }
                 }
-                names.push(name);
             }
             Err(e) => {
                 outcome = Err(e);
@@ -132,42 +129,38 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
                     files
                         .write(&format!("{live}/{name}"), yaml::to_yaml(&object))
                         .map_err(failed)?;
-                    names.push(name);
                 }
             }
         }
     }
-    names.arrange();
-    names.dedup();
     let mut found = false;
     if outcome.is_ok() {
-        let tool: Vec<String> = match cmd.cx.env.get("KUBECTL_EXTERNAL_DIFF").filter(|t| !t.is_empty()) {
-            Some(t) => t.split_whitespace().map(str::to_owned).collect(),
-            None => ["diff", "-u", "-N"].map(str::to_owned).to_vec(),
-        };
-        for name in names {
-            let (a, b) = (format!("{live}/{name}"), format!("{merged}/{name}"));
-            if files.read_text(&a).unwrap_or_default() == files.read_text(&b).unwrap_or_default() {
-                continue;
-            }
-            found = true;
-            let mut args = tool.clone();
-            args.extend([a, b]);
-            // The tool compares folders, and so names each file that differs.
-            cmd.say(args.join(" "));
-            if cmd.cx.run(&args).await.is_none() {
-                let program = args.first().cloned().unwrap_or_default();
-                outcome = Err(Error::plain(format!(
-                    "failed to run {program:?}: exec: {program:?}: executable file not found in $PATH"
-                )));
-                break;
-            }
-        }
+        let tool = cmd.cx.env.get("KUBECTL_EXTERNAL_DIFF").filter(|t| !t.is_empty());
+        let tool = tool.map_or("diff -u -N", String::as_str);
+        outcome = compare(cmd, tool, [&live, &merged]).await.map(|code| found = code != 0);
     }
     for dir in [live, merged] {
         let _ = files.remove_all(&dir);
     }
     outcome.map(|()| found)
+}
+
+/// Runs `diff`, or what `$KUBECTL_EXTERNAL_DIFF` names, on both folders: its exit code, which is 1 for a difference. Words that are
+/// not of letters, digits, `-` and `=` alone are left out, as the real one does.
+async fn compare(cmd: &Cmd, tool: &str, folders: [&str; 2]) -> Result<i32, Error> {
+    let mut words = tool.split(' ');
+    let program = words.next().unwrap_or_default();
+    let plain = |w: &&str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '='));
+    let mut args = vec![program.to_owned()];
+    args.extend(words.filter(plain).map(str::to_owned));
+    args.extend(folders.map(str::to_owned));
+    match cmd.cx.run(&args).await {
+        None => Err(Error::plain(format!(
+            "failed to run {program:?}: executable file not found in $PATH"
+        ))),
+        Some(code @ 0..=1) => Ok(code),
+        Some(code) => Err(Error::plain(format!("exit status {code}"))),
+    }
 }
 
 /// `apps.v1.Deployment.default.web`.

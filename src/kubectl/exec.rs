@@ -163,7 +163,6 @@ pub async fn connect(
             )),
         },
         Err(Error::Status(s)) if s.reason() == "InternalError" => Err(Error::plain(s.message())),
-        Err(Error::Status(s)) if s.is_not_found() || s.reason() == "Forbidden" => Err(Error::Status(s)),
         Err(e) => Err(Error::plain(format!("unable to upgrade connection: {}", e.message()))),
     }
 }

@@ -137,14 +137,28 @@ async fn explain(cmd: &Cmd) -> Result<(), Error> {
 /// is understood too.
 fn find(cmd: &Cmd, word: &str, prefix: bool) -> Result<(Rc<Resource>, Vec<String>), Error> {
     let word = word.strip_suffix('.').unwrap_or(word);
+    // kubectl reads it as a JSONPath, of which only fields make sense: no `..`, `[0]` or `*`.
+    let other = |part: &str| part.is_empty() || part.contains(['[', '*']);
+    let wrong = |which: &str| Error::plain(format!("invalid jsonpath syntax, {which}"));
     let mut parts = word.split('.');
     let name = parts.next().unwrap_or("");
+    if name.is_empty() && !word.is_empty() || name.starts_with(['[', '*']) {
+        return Err(wrong("first node must be field node"));
+    }
     let fields: Vec<String> = parts.map(str::to_owned).collect();
+    let strange = name.contains('[') || fields.iter().any(|f| other(f));
+    let name = name.split('[').next().unwrap_or_default();
     let all = cmd.resources();
     let found = mapper::find(&all, name).ok_or_else(|| match name {
         "" => Error::plain("a resource must be specified"),
         _ => Error::Text(format!("the server doesn't have a resource type {name:?}")),
     })?;
+    if strange {
+        return Err(wrong(match prefix {
+            true => "first node must be field node",
+            false => "all nodes must be field nodes",
+        }));
+    }
     if prefix {
         // Of several groups that have the resource the one that the words go on with.
         for r in all.iter().filter(|r| r.name == found.name && !r.group.is_empty()) {

@@ -96,6 +96,9 @@ pub static CLUSTER_INFO: Verb = Verb {
     ..VERB
 };
 
+/// What `cluster-info` ends with.
+pub const MORE: &str = "\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.";
+
 async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
     let server = cmd.config.server(cmd.flags.str("context"), "").to_owned();
     // Colours are for terminals only.
@@ -106,15 +109,22 @@ async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
             text.to_owned()
         }
     };
+    let services = cmd.client.resource("", "v1", "services")?;
+    let list = cmd
+        .list(&services, "kube-system", "kubernetes.io/cluster-service=true", "")
+        .await;
+    let list = match list {
+        Ok(list) => list,
+        Err(e) => {
+            cmd.say(MORE);
+            return Err(e);
+        }
+    };
     cmd.say(format!(
         "{} is running at {}",
         paint("Kubernetes control plane", "0;32"),
         paint(&server, "0;33")
     ));
-    let services = cmd.client.resource("", "v1", "services")?;
-    let list = cmd
-        .list(&services, "kube-system", "kubernetes.io/cluster-service=true", "")
-        .await?;
     for s in list.get("items").items() {
         let name = s.str_at(&["metadata", "name"]);
         let label = match s.at(&["metadata", "labels"]).str_at(&["kubernetes.io/name"]) {
@@ -135,7 +145,7 @@ async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
             paint(&link, "0;33")
         ));
     }
-    cmd.say("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.");
+    cmd.say(MORE);
     Ok(())
 }
 
@@ -223,7 +233,6 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
                     "verbs": r.verbs.iter().map(|w| crate::value::Value::from(w.clone())).collect::<crate::value::Value>(),
                 };
                 v.set_or_remove(&["group"], r.group.clone());
-                v.set_or_remove(&["storageVersionHash"], r.storage_version_hash.clone());
                 let words = |l: &[Rc<str>]| l.iter().map(|w| crate::value::Value::from(w.clone())).collect::<crate::value::Value>();
                 v.set_or_remove(&["shortNames"], words(&r.short_names));
                 v.set_or_remove(&["categories"], words(&r.categories));

@@ -228,7 +228,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let containers = if all {
             podpick::all_containers(pod)
         } else {
-            vec![podpick::container(cmd, pod, &container, false)?]
+            vec![podpick::container(cmd, pod, &container, cmd.flags.bool("all-pods"))?]
         };
         for c in containers {
             sources.push(Source {
@@ -280,7 +280,7 @@ fn missing(cmd: &Cmd, e: Error) -> Error {
 fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
     let pods = cmd.client.resource("", "v1", "pods")?;
     let flag = |name: &str| if cmd.flags.bool(name) { "true" } else { "" };
-    let mut since = String::new();
+    let (mut since, mut since_time) = (String::new(), String::new());
     if cmd.flags.has("since") && !cmd.flags.duration("since").is_zero() {
         since = cmd.flags.duration("since").as_secs_f64().ceil().to_string();
     }
@@ -291,7 +291,11 @@ fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
                 "parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {time:?} as \"2006\""
             ))
         })?;
-        since = cmd.sim().now().since(then).as_secs().max(1).to_string();
+        if then > cmd.sim().now() {
+            since_time = time.to_owned();
+        } else {
+            since = cmd.sim().now().since(then).as_secs().max(1).to_string();
+        }
     }
     let selecting = cmd.flags.has("selector");
     let tail = match cmd.flags.int("tail") {
@@ -310,6 +314,7 @@ fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
         .with("timestamps", flag("timestamps"))
         .with("tailLines", tail)
         .with("sinceSeconds", since)
+        .with("sinceTime", since_time)
         .with("limitBytes", limit))
 }
 

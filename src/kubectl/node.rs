@@ -528,7 +528,12 @@ async fn taint(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     let word = kind.to_lowercase();
-    let resource = super::mapper::resource(cmd, &word).map_err(|e| Error::Text(e.message()))?;
+    if word.contains(',') {
+        return Err(Error::plain("unrecognized character in action: U+002C ','"));
+    }
+    // Of `TYPE/NAME` only the type is looked at.
+    let named = word.split('/').next().unwrap_or_default();
+    let resource = super::mapper::resource(cmd, named).map_err(|e| Error::Text(e.message()))?;
     if &*resource.kind != "Node" {
         return Err(Error::plain(format!(
             "invalid resource type {word}, only node types are supported"

@@ -214,9 +214,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         .send(Request::new(Method::Post, format!("{path}/portforward")))
         .await;
     let Payload::Forward(forward) = answer
-        .map_err(|e| match e {
-            Error::Status(s) if s.is_not_found() || s.reason() == "Forbidden" => Error::Status(s),
-            e => Error::plain(format!("error upgrading connection: {}", e.message())),
+        .map_err(|e| {
+            // The connection's own words, and those of what wanted it.
+            Error::plain(format!(
+                "error upgrading connection: unable to upgrade connection: {}",
+                e.message()
+            ))
         })?
         .payload
     else {
@@ -318,6 +321,9 @@ fn addresses(cmd: &Cmd) -> Result<Vec<Address>, Error> {
     } else {
         given.iter().map(String::as_str).collect()
     };
+    if words.iter().all(|w| w.is_empty()) {
+        return Err(Error::plain("you must specify at least 1 address"));
+    }
     for word in words {
         match word {
             "localhost" => found.extend([Address::V4(Ipv4Addr::LOCALHOST), Address::V6("::1")]),

@@ -8,6 +8,7 @@ use futures::future::LocalBoxFuture;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
+use super::kustomize::regexp_error;
 use super::port_forward::{Address, free_port, listen_error};
 use super::raw;
 use super::typed;
@@ -119,11 +120,18 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.flags.str("unix-socket").is_empty() {
         return Err(Error::plain("sockets of files are not simulated: use --port"));
     }
+    // The real one gives up with a last line in its log.
+    let fatal = |text: &str| {
+        cmd.log(
+            'F',
+            "proxy_server.go:83",
+            &format!("Error compiling re: {}", regexp_error(text)),
+        );
+        Error::Exit(255)
+    };
     let expressions = |name: &str| -> Result<Vec<Regex>, Error> {
         let texts = cmd.flags.str(name).split(',').filter(|t| !t.is_empty());
-        texts
-            .map(|t| Regex::perl(t, false).map_err(|e| Error::plain(format!("error parsing regexp: {e}"))))
-            .collect()
+        texts.map(|t| Regex::perl(t, false).map_err(|_| fatal(t))).collect()
     };
     let filter = Filter {
         hosts: expressions("accept-hosts")?,

@@ -434,7 +434,7 @@ fn label_selector(text: &str) -> Result<(Value, Vec<String>), Error> {
 }
 
 const SUBJECT_FLAGS: &[Flag] = &[
-    flag("group", '\0', Kind::Slice, "[]", "Groups to add."),
+    flag("group", '\0', Kind::Array, "[]", "Groups to add."),
     flag(
         "serviceaccount",
         '\0',
@@ -442,7 +442,7 @@ const SUBJECT_FLAGS: &[Flag] = &[
         "[]",
         "Service accounts to add: NAMESPACE:NAME.",
     ),
-    flag("user", '\0', Kind::Slice, "[]", "Users to add."),
+    flag("user", '\0', Kind::Array, "[]", "Users to add."),
 ];
 
 static SUBJECT: Verb = Verb {

@@ -22,6 +22,7 @@ mod transform;
 mod vars;
 
 pub use generator::short_hash;
+pub use transform::regexp_error;
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
@@ -110,7 +111,8 @@ const FLAGS: &[Flag] = &[
         "unspecified",
         "legacy (namespaces first, webhooks last) or none (the order of the kustomizations).",
     )
-    .hidden(),
+    .hidden()
+    .gone("use the new 'sortOptions' field in kustomization.yaml instead."),
 ];
 
 pub static KUSTOMIZE: Verb = Verb {

@@ -36,6 +36,12 @@ impl Pattern {
     }
 }
 
+/// What Go says of a text that is no regular expression: `error parsing regexp: missing closing ]: `[``.
+pub fn regexp_error(pattern: &str) -> String {
+    let why = Regex::new(pattern).map_or_else(|e| e.to_string(), |_| String::new());
+    format!("error parsing regexp: {}", go_error(&why, pattern))
+}
+
 /// Go's words for why a text is no regular expression, where they are known.
 fn go_error(why: &str, pattern: &str) -> String {
     if why.contains("group") && why.contains("clos") {
