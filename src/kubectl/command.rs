@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
+use super::connection::Nobody;
 use super::discovery::Discovery;
 use super::error::Error;
 use super::flags::{Flag, Values, parse_bool};
@@ -88,6 +89,8 @@ pub struct Cmd {
     /// Whether the deprecation of a bare `--dry-run` was told.
     pub noted: Cell<bool>,
     pub discovery: Rc<Discovery>,
+    /// The server that does not answer.
+    pub nobody: Option<Nobody>,
 }
 
 impl Cmd {
@@ -225,6 +228,9 @@ impl Cmd {
     /// # Errors
     /// The API server's failure.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        if let Some(nobody) = &self.nobody {
+            return Err(nobody.failure(request.method, &request.path, &request.query));
+        }
         if request.path.starts_with("/openapi/") {
             // These documents hold texts that the page loads when they are first needed.
             let docs = self.client.api().docs();

@@ -664,7 +664,10 @@ fn exec_plugin(cmd: &Cmd, exec: &mut Value) {
         }
     }
     // Fields that a kubeconfig always writes.
-    let env = if env.is_empty() { Value::Null } else { env.into() };
+    let env = match env.is_empty() && !cmd.flags.has("exec-env") {
+        true => exec.get("env").clone(),
+        false => env.into(),
+    };
     exec.set(&["env"], env);
     for (field, usual) in [("args", Value::Null), ("provideClusterInfo", Value::Bool(false))] {
         if !exec.has(field) {
@@ -910,6 +913,9 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
     let mut config = cmd.config.value.clone();
     if cmd.flags.bool("minify") {
         let name = cmd.config.current(cmd.flags.str("context")).to_owned();
+        if name.is_empty() {
+            return Err(Error::plain("current-context must exist in order to minify"));
+        }
         let Some(context) = cmd.config.entry("contexts", &name) else {
             return Err(Error::plain("cannot locate context ".to_owned() + &name));
         };
@@ -917,6 +923,11 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
             context.str_at(&["context", "cluster"]).to_owned(),
             context.str_at(&["context", "user"]).to_owned(),
         );
+        for (what, list, named) in [("cluster", "clusters", &cluster), ("user", "users", &user)] {
+            if !named.is_empty() && cmd.config.entry(list, named).is_none() {
+                return Err(Error::plain(format!("cannot locate {what} {named}")));
+            }
+        }
         for (list, kept) in [("contexts", &name), ("clusters", &cluster), ("users", &user)] {
             config
                 .at_mut(&[list])

@@ -16,6 +16,8 @@ pub enum Error {
     Status(Status),
     /// Several, each on its own lines.
     Many(Vec<Error>),
+    /// A request that nobody answered: the request with the reason, and what the command says when it ends so.
+    Unanswered { asked: String, closing: String },
     /// A text that is printed as it is.
     Text(String),
     /// A text that is printed as it is, and the exit code.
@@ -93,6 +95,7 @@ impl Error {
                 let all: Vec<String> = all.iter().map(Error::message).collect();
                 format!("[{}]", all.join(", "))
             }
+            Error::Unanswered { asked, .. } => asked.clone(),
             Error::Code(m, _) => m.clone(),
             Error::Exit(_) => String::new(),
         }
@@ -105,7 +108,7 @@ impl Error {
             Error::Plain(m) => (line(&format!("error: {m}")), 1),
             Error::Usage(m) => (format!("error: {m}\nSee '{path} -h' for help and examples\n"), 1),
             Error::Flag(m) => (format!("error: {m}\nSee '{path} --help' for usage.\n"), 1),
-            Error::Text(m) => (line(m), 1),
+            Error::Text(m) | Error::Unanswered { closing: m, .. } => (line(m), 1),
             Error::Code(m, code) => (line(m), *code),
             Error::Exit(code) => (String::new(), *code),
             Error::Status(s) if s.reason() == "Invalid" => (invalid(s), 1),

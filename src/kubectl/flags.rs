@@ -17,6 +17,8 @@ pub enum Kind {
     Array,
     /// `KEY=VALUE,KEY=VALUE`, whose empty default help prints without quotes.
     Map,
+    /// `FILE=LEVEL,FILE=LEVEL`, klog's filter.
+    Levels,
 }
 
 /// One flag of a verb.
@@ -187,8 +189,20 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
             };
             let Some(f) = by_name(name) else {
                 if name == "help" {
-                    parsed.help = true;
-                    return Ok(parsed);
+                    let given = value.as_deref().unwrap_or("true");
+                    match parse_bool(given) {
+                        Some(false) => continue,
+                        Some(true) => {
+                            parsed.help = true;
+                            return Ok(parsed);
+                        }
+                        None => {
+                            return Err(format!(
+                                "invalid argument {given:?} for \"-h, --help\" flag: strconv.ParseBool: parsing \
+                                 {given:?}: invalid syntax"
+                            ));
+                        }
+                    }
                 }
                 return Err(format!("unknown flag: --{name}"));
             };
@@ -281,7 +295,18 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
             }
             Err(_) => Err(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")),
         },
+        // This one is of glog's age, and of another package than the others.
+        Kind::Duration if f.name == "log-flush-frequency" => {
+            parse_duration(value).map(|_| ()).map_err(|_| "parse error".to_owned())
+        }
         Kind::Duration => parse_duration(value).map(|_| ()),
+        Kind::Levels => {
+            let level = |pair: &str| pair.split_once('=').is_some_and(|(_, n)| n.parse::<i32>().is_ok());
+            match value.split(',').filter(|p| !p.is_empty()).all(level) {
+                true => Ok(()),
+                false => Err("syntax error: expect comma-separated list of filename=N".to_owned()),
+            }
+        }
         Kind::Str | Kind::Slice | Kind::Array | Kind::Map => Ok(()),
     }
 }

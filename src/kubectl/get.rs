@@ -274,7 +274,7 @@ impl Layout {
         all.filter(|(_, c)| self.wide || c.i64_at(&["priority"]).unwrap_or(0) == 0)
             .map(|(index, c)| {
                 let name = c.str_at(&["name"]);
-                let names_object = c.str_at(&["format"]) == "name" || (name == "Name" && index == 0);
+                let names_object = name == "Name" && index == 0;
                 Column {
                     index,
                     name,
@@ -588,8 +588,7 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option
         .with("labelSelector", select.labels.as_str())
         .with("fieldSelector", fields)
         .with("resourceVersion", revision.to_string());
-    let limit = cmd.flags.duration("request-timeout");
-    if !limit.is_zero() {
+    if let Some(limit) = super::connection::request_timeout(&cmd.flags)? {
         request = request.with("timeoutSeconds", limit.as_secs().max(1).to_string());
     }
     request.query.push(("watch".into(), "true".into()));

@@ -21,6 +21,8 @@ pub struct Kubeconfig {
     files: Vec<(String, Value)>,
     /// Whether a flag named the file.
     explicit: bool,
+    /// Whether a flag named a file that is not there: what only reads and writes kubeconfigs takes it for an empty one.
+    pub absent: bool,
 }
 
 /// The lists of a kubeconfig, the key of their entries, and fields that an entry always has.
@@ -82,6 +84,8 @@ pub fn merged<'a>(all: impl IntoIterator<Item = &'a Value>) -> Value {
 
 /// Why a value is no kubeconfig, in the words of Go's decoder; `None` when its fields have the types of one.
 fn mistyped(value: &Value) -> Option<String> {
+    const HEAD: &str =
+        r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
     let kind = |value: &Value| match value {
         Value::Map(_) => "object",
         Value::List(_) => "array",
@@ -93,6 +97,33 @@ fn mistyped(value: &Value) -> Option<String> {
         let kind = kind(value.get(field));
         format!("json: cannot unmarshal {kind} into Go struct field Config.{field} of type {of}")
     };
+    if !matches!(value, Value::Null | Value::Map(_)) {
+        return Some(format!(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type {HEAD}",
+            kind(value)
+        ));
+    }
+    for field in ["apiVersion", "kind"] {
+        let given = value.get(field);
+        if !given.is_null() && given.as_str().is_none() {
+            return Some(format!(
+                "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go struct field .{field} of \
+                 type string",
+                kind(given)
+            ));
+        }
+    }
+    let or = |field: &str, usual: &'static str| match value.get(field).str() {
+        "" => usual.to_owned(),
+        given => given.to_owned(),
+    };
+    let (version, named) = (or("apiVersion", "v1"), or("kind", "Config"));
+    if (version.as_str(), named.as_str()) != ("v1", "Config") {
+        return Some(format!(
+            "no kind {named:?} is registered for version {version:?} in scheme \
+             \"k8s.io/client-go/tools/clientcmd/api/latest/latest.go:50\""
+        ));
+    }
     let lists = [
         ("clusters", "[]v1.NamedCluster"),
         ("users", "[]v1.NamedAuthInfo"),
@@ -150,13 +181,10 @@ impl Kubeconfig {
     /// there are left out.
     ///
     /// # Errors
-    /// When the flag's file is not there, or a file is no kubeconfig.
+    /// When a file is no kubeconfig.
     pub fn load(cx: &Context, flag: &str) -> Result<Kubeconfig, Error> {
         let home = cx.env.get("HOME").map_or("/root", String::as_str);
         let standard = format!("{home}/.kube/config");
-        if !flag.is_empty() && !cx.files.exists(&cx.path(flag)) {
-            return Err(Error::plain(format!("stat {flag}: no such file or directory")));
-        }
         let mut names = listed(cx.env.get("KUBECONFIG").map_or("", String::as_str));
         if !flag.is_empty() {
             names = vec![flag];
@@ -182,6 +210,7 @@ impl Kubeconfig {
             value: merged(files.iter().map(|(_, value)| value)),
             files,
             explicit: !flag.is_empty(),
+            absent: !flag.is_empty() && there.is_none(),
         })
     }
 
@@ -207,7 +236,7 @@ impl Kubeconfig {
         format!("{}/{path}", crate::shell::dir_name(self.origin(list, name)))
     }
 
-    /// The server that commands talk to without `--server`: the present context's, or `--cluster`'s.
+    /// The server of the present context, or of `--cluster`.
     pub fn server(&self, context: &str, cluster: &str) -> &str {
         let named = match cluster {
             "" => self
@@ -399,6 +428,11 @@ mod tests {
             Kustomize Version: v5.8.1
             Property "current-context" unset.
             ls: cannot access 'none': No such file or directory
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
             The connection to the server localhost:8080 was refused - did you specify the right host or port?
             The connection to the server localhost:8080 was refused - did you specify the right host or port?
             error: error loading config file "bad": json: cannot unmarshal number into Go struct field Config.clusters of type []v1.NamedCluster

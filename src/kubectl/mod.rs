@@ -15,6 +15,7 @@ mod change;
 mod command;
 mod complete;
 mod config;
+mod connection;
 mod cp;
 mod create;
 mod credentials;
@@ -266,30 +267,22 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         Ok(config) => config,
         Err(e) => return fail(&e, &path),
     };
-    let chosen = parsed.values.str("context");
-    if !chosen.is_empty() && config.entry("contexts", chosen).is_none() && !path.starts_with("kubectl config") {
-        return fail(&Error::plain(format!("context {chosen:?} does not exist")), &path);
+    if let Err(e) = connection::check_profile(verb, &parsed.values) {
+        return fail(&e, &path);
     }
-    let needs = needs_server(verb, &path, &parsed);
-    // Only the cluster's own address answers.
-    let server = parsed.values.str("server").trim_end_matches('/');
-    let known = config.value.get("clusters").items();
-    let refused = if server.is_empty() {
-        let server = config.server(chosen, parsed.values.str("cluster"));
-        if server.is_empty() { "localhost:8080" } else { "" }
-    } else if known.iter().any(|c| c.str_at(&["cluster", "server"]) == server) {
-        ""
+    let away = is_local(&path, &parsed);
+    if config.absent && !away {
+        let missing = format!("stat {}: no such file or directory", config.name);
+        return fail(&Error::plain(missing), &path);
+    }
+    let nobody = if away {
+        None
     } else {
-        server.trim_start_matches("https://").trim_start_matches("http://")
-    };
-    if needs && !refused.is_empty() {
-        if verb.name == "version" {
-            out.write(info::client_version());
+        match connection::check(&cx, client.api(), &config, verb, &parsed.values) {
+            Ok(nobody) => nobody.filter(|_| needs_server(verb, &path, &parsed)),
+            Err(e) => return fail(&e, &path),
         }
-        let said =
-            format!("The connection to the server {refused} was refused - did you specify the right host or port?");
-        return fail(&Error::Text(said), &path);
-    }
+    };
     let client = match credentials::of(&cx, &client, &config, verb, &parsed.values) {
         Ok(client) => client,
         Err(e) => return fail(&e, &path),
@@ -308,7 +301,18 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         warned: RefCell::default(),
         noted: Cell::new(false),
         discovery,
+        nobody,
     };
+    if let Some(nobody) = &cmd.nobody
+        && !connection::goes_on(&cmd)
+    {
+        if verb.name == "version" {
+            out.write(info::client_version());
+        }
+        let (text, code) = connection::unanswered(&cmd, nobody).await.print(&cmd.path);
+        err.write(text);
+        return code;
+    }
     match action(&cmd).await {
         Ok(()) => {
             let warnings = cmd.warned.borrow().len();
@@ -325,10 +329,9 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     }
 }
 
-/// Whether a command cannot do its work without the API server.
-fn needs_server(verb: &Verb, path: &str, parsed: &flags::Parsed) -> bool {
-    let words = || path.split(' ').skip(1);
-    let first = words().next().unwrap_or_default();
+/// Whether a command has nothing to do with a server, and so does not look where one is.
+fn is_local(path: &str, parsed: &flags::Parsed) -> bool {
+    let first = path.split(' ').nth(1).unwrap_or_default();
     let local = [
         "alpha",
         "completion",
@@ -339,12 +342,17 @@ fn needs_server(verb: &Verb, path: &str, parsed: &flags::Parsed) -> bool {
         "options",
         "plugin",
     ];
-    let made_here = matches!(first, "create" | "run")
-        && !parsed.values.has("filename")
-        && parsed.values.str("dry-run") == "client"
-        && !verb.name.is_empty();
     let client_only = first == "version" && parsed.values.bool("client");
-    !(local.contains(&first) || first.starts_with("__") || made_here || client_only)
+    local.contains(&first) || first.starts_with("__") || client_only
+}
+
+/// Whether a command cannot do its work without the API server.
+fn needs_server(verb: &Verb, path: &str, parsed: &flags::Parsed) -> bool {
+    let made_here = path.starts_with("kubectl create ")
+        && parsed.values.str("dry-run") == "client"
+        && !parsed.values.has("from")
+        && !matches!(verb.name, "role" | "clusterrole");
+    !made_here
 }
 
 /// Labels as the LABELS column prints them.

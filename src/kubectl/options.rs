@@ -251,7 +251,7 @@ pub const GLOBAL: &[Flag] = &[
     flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as."),
     flag("username", '\0', Kind::Str, "", "User name for basic authentication."),
     flag("v", 'v', Kind::Int, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
-    flag("vmodule", '\0', Kind::Map, "", "How much to log by source file.").but(NOT_SIMULATED),
+    flag("vmodule", '\0', Kind::Levels, "", "How much to log by source file.").but(NOT_SIMULATED),
     flag(
         "warnings-as-errors",
         '\0',

@@ -3,21 +3,11 @@
 
 use std::rc::Rc;
 
+use crate::api::auth::certificate::SERVER_NAMES;
 use crate::api::{ApiServer, Client, User};
 use crate::kubectl::api_over_http;
 use crate::net::{HttpRequest, HttpResponse, Network, Tls};
 use crate::pki::pem;
-
-/// What kubeadm has in the certificate of this cluster's API server.
-const NAMES: [&str; 7] = [
-    "k8s-master",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-    "10.96.0.1",
-    "192.168.110.21",
-];
 
 /// Opens the API of a world to its network.
 pub(super) fn open(network: &Network, api: &ApiServer) {
@@ -62,7 +52,7 @@ fn trusted(api: &ApiServer, tls: &Tls, host: &str) -> Result<(), String> {
         return Err("unable to get local issuer certificate".into());
     }
     let name = host.split(':').next().unwrap_or_default();
-    match NAMES.contains(&name) {
+    match SERVER_NAMES.contains(&name) {
         true => Ok(()),
         false => Err(format!(
             "no alternative certificate subject name matches target host name '{name}'"

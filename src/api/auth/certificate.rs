@@ -24,6 +24,17 @@ pub fn standard() -> Option<Authority> {
     Authority::of_primes(AUTHORITY, AUTHORITY_PRIMES).ok()
 }
 
+/// The names in the certificate of the cluster's API server, as kubeadm makes it.
+pub const SERVER_NAMES: [&str; 7] = [
+    "k8s-master",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "10.96.0.1",
+    "192.168.110.21",
+];
+
 /// The authority's certificate as PEM.
 pub fn authority_pem() -> String {
     pem::encode("CERTIFICATE", AUTHORITY)

@@ -1,0 +1,564 @@
+//! How kubectl comes to its API server: what client-go checks in the kubeconfig and the global flags that name the
+//! server, and what verbs print where nobody answers.
+
+use core::net::IpAddr;
+use std::time::Duration;
+
+use super::command::{Cmd, Verb};
+use super::error::Error;
+use super::files;
+use super::flags::{Values, parse_duration};
+use super::kubeconfig::{Kubeconfig, admin};
+use crate::api::auth::certificate::SERVER_NAMES;
+use crate::api::{ApiServer, Method};
+use crate::flat::Arrange;
+use crate::pki::pem;
+use crate::shell::Context;
+use crate::value::{Value, base64};
+
+/// The profiles that `--profile` can record.
+const PROFILES: [&str; 8] = [
+    "none",
+    "cpu",
+    "heap",
+    "goroutine",
+    "threadcreate",
+    "block",
+    "mutex",
+    "allocs",
+];
+
+/// Whether `--profile` names what can be recorded; of a verb with a flag of that name the global one is hidden.
+///
+/// # Errors
+/// `error: unknown profile 'x'`
+pub fn check_profile(verb: &Verb, flags: &Values) -> Result<(), Error> {
+    let profile = flags.str("profile");
+    // What completes other command lines has no flags of its own.
+    if !flags.has("profile") || PROFILES.contains(&profile) || has_own(verb, "profile") {
+        return Ok(());
+    }
+    Err(Error::plain(format!("unknown profile '{profile}'")))
+}
+
+fn has_own(verb: &Verb, name: &str) -> bool {
+    verb.flags.iter().flat_map(|set| set.iter()).any(|f| f.name == name)
+}
+
+/// `--request-timeout`: seconds, or a duration; nothing for no limit.
+///
+/// # Errors
+/// When it is neither.
+pub fn request_timeout(flags: &Values) -> Result<Option<Duration>, Error> {
+    let given = flags.str("request-timeout");
+    if let Ok(seconds) = given.parse::<u32>() {
+        return Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())));
+    }
+    match parse_duration(given) {
+        Ok((limit, negative)) => Ok((!negative && !limit.is_zero()).then_some(limit)),
+        Err(_) => Err(Error::plain(
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a \
+             corresponding time unit (e.g. 1s | 2m | 3h)",
+        )),
+    }
+}
+
+/// A server that does not answer.
+#[derive(Clone, Debug)]
+pub struct Nobody {
+    /// `https://10.0.0.1:6443`.
+    url: String,
+    /// `10.0.0.1:6443`.
+    host: String,
+    /// `dial tcp 10.0.0.1:6443: connect: connection refused`.
+    why: String,
+    refused: bool,
+}
+
+impl Nobody {
+    /// What the command says in the end.
+    fn closing(&self) -> String {
+        match self.refused {
+            true => format!(
+                "The connection to the server {} was refused - did you specify the right host or port?",
+                self.host
+            ),
+            false => format!("Unable to connect to the server: {}", self.why),
+        }
+    }
+
+    /// `Get "https://10.0.0.1:6443/api": dial tcp 10.0.0.1:6443: connect: connection refused`
+    fn asked(&self, method: &str, path: &str) -> String {
+        format!("{method} \"{}{path}\": {}", self.url, self.why)
+    }
+
+    /// The failure of a request.
+    pub fn failure(&self, method: Method, path: &str, query: &[(String, String)]) -> Error {
+        let method = match method {
+            Method::Get => "Get",
+            Method::Post => "Post",
+            Method::Put => "Put",
+            Method::Patch => "Patch",
+            Method::Delete => "Delete",
+        };
+        let mut pairs: Vec<String> = query.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        pairs.arrange();
+        let query = match pairs.as_slice() {
+            [] => String::new(),
+            pairs => format!("?{}", pairs.join("&")),
+        };
+        Error::Unanswered {
+            asked: self.asked(method, &format!("{path}{query}")),
+            closing: self.closing(),
+        }
+    }
+}
+
+/// What client-go finds wrong with the context, the cluster and the flags that name them, and who does not answer where
+/// nobody does.
+///
+/// # Errors
+/// Each thing that is wrong.
+pub fn check(
+    cx: &Context,
+    api: &ApiServer,
+    config: &Kubeconfig,
+    verb: &Verb,
+    flags: &Values,
+) -> Result<Option<Nobody>, Error> {
+    let global = |name: &str| if has_own(verb, name) { "" } else { flags.str(name) };
+    let (context, cluster) = (global("context"), global("cluster"));
+    let mut wrong = Vec::new();
+    if !context.is_empty() && config.entry("contexts", context).is_none() {
+        wrong.push(format!("context was not found for specified context: {context}"));
+    }
+    if !cluster.is_empty() && config.entry("clusters", cluster).is_none() {
+        wrong.push(format!("no server found for cluster {cluster:?}"));
+    }
+    match wrong.as_slice() {
+        [] => {}
+        [one] if context.is_empty() || config.entry("contexts", context).is_some() => {
+            return Err(Error::plain(one));
+        }
+        [one] => return Err(Error::Text(format!("Error in configuration: {one}"))),
+        many => {
+            let list: Vec<String> = many.iter().map(|e| format!("\n* {e}")).collect();
+            return Err(Error::Text(format!("Error in configuration: {}", list.concat())));
+        }
+    }
+    request_timeout(flags)?;
+    let named = match cluster {
+        "" => config
+            .entry("contexts", config.current(context))
+            .map_or("", |c| c.str_at(&["context", "cluster"])),
+        cluster => cluster,
+    };
+    let entry = config
+        .entry("clusters", named)
+        .map_or(&Value::Null, |c| c.get("cluster"));
+    // Files that the kubeconfig names lie beside it.
+    let (given, authority_data) = (
+        global("certificate-authority"),
+        entry.get("certificate-authority-data").str(),
+    );
+    let file = match given {
+        "" if authority_data.is_empty() => config.resolve("clusters", named, entry.get("certificate-authority").str()),
+        given => given.to_owned(),
+    };
+    let authorities = if file.is_empty() {
+        String::from_utf8(base64::try_decode(authority_data).unwrap_or_default()).unwrap_or_default()
+    } else {
+        cx.files.read_text(&cx.path(&file)).map_err(|_| {
+            Error::plain(format!(
+                "unable to read certificate-authority {file} for {named} due to open {file}: no such file or directory"
+            ))
+        })?
+    };
+    let insecure = flags.bool("insecure-skip-tls-verify")
+        || (entry.get("insecure-skip-tls-verify").as_bool() == Some(true)
+            && !flags.has("insecure-skip-tls-verify")
+            && given.is_empty());
+    if insecure && !authorities.is_empty() && !flags.has("insecure-skip-tls-verify") {
+        return Err(Error::plain(
+            "specifying a root certificates file with the insecure flag is not allowed",
+        ));
+    }
+    let server = match (global("server"), entry.get("server").str()) {
+        ("", "") => "localhost:8080",
+        ("", server) | (server, _) => server,
+    };
+    let encrypted = !authorities.is_empty() || insecure;
+    let Some(address) = Address::parse(server, encrypted) else {
+        return Err(Error::plain(format!(
+            "host must be a URL or a host:port pair: {server:?}"
+        )));
+    };
+    let nobody = |why: String, refused: bool| Nobody {
+        url: address.url.clone(),
+        host: address.host.clone(),
+        why,
+        refused,
+    };
+    if let Some(why) = address.unreached(cx) {
+        let refused = why.ends_with("connection refused");
+        return Ok(Some(nobody(why, refused)));
+    }
+    if insecure {
+        return Ok(None);
+    }
+    let own = api.authority().map(|a| a.certificate().whole.clone());
+    let known = pem::blocks(&authorities);
+    if !known.iter().any(|block| Some(&block.bytes) == own.as_ref()) {
+        let why = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
+        return Ok(Some(nobody(why.into(), false)));
+    }
+    let name = match global("tls-server-name") {
+        "" => entry.get("tls-server-name").str(),
+        given => given,
+    };
+    if !name.is_empty() && !SERVER_NAMES.contains(&name) {
+        let is_address = name.parse::<IpAddr>().is_ok();
+        let names: Vec<&str> = SERVER_NAMES
+            .into_iter()
+            .filter(|n| n.parse::<IpAddr>().is_ok() == is_address)
+            .collect();
+        let why = format!(
+            "tls: failed to verify certificate: x509: certificate is valid for {}, not {name}",
+            names.join(", ")
+        );
+        return Ok(Some(nobody(why, false)));
+    }
+    Ok(None)
+}
+
+/// Where a server is.
+struct Address {
+    url: String,
+    /// With the port, where one was given.
+    host: String,
+    name: String,
+    port: u16,
+    encrypted: bool,
+}
+
+impl Address {
+    /// Reads `https://10.0.0.1:6443`, `10.0.0.1:6443` or `10.0.0.1`.
+    fn parse(server: &str, encrypted: bool) -> Option<Address> {
+        let (scheme, rest) = match server.split_once("://") {
+            Some((scheme, rest)) => (scheme, rest),
+            None => (if encrypted { "https" } else { "http" }, server),
+        };
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let colon = host
+            .rfind(':')
+            .filter(|at| !host.get(*at..).unwrap_or_default().contains(']'));
+        let (name, port) = match colon {
+            Some(at) => (host.get(..at)?, host.get(at + 1..)?.parse().ok()?),
+            None => (host, if scheme == "https" { 443 } else { 80 }),
+        };
+        if name.is_empty() || name.contains(' ') {
+            return None;
+        }
+        let path = path.trim_end_matches('/');
+        let slash = if path.is_empty() { "" } else { "/" };
+        Some(Address {
+            url: format!("{scheme}://{host}{slash}{path}"),
+            host: host.to_owned(),
+            name: name.to_owned(),
+            port,
+            encrypted: scheme == "https",
+        })
+    }
+
+    /// Why nobody is met there; nothing where the API server is.
+    fn unreached(&self, cx: &Context) -> Option<String> {
+        let own = admin();
+        let own = own.get("clusters").items().first()?.str_at(&["cluster", "server"]);
+        let own = own.trim_start_matches("https://");
+        let (ip, port) = own.split_once(':')?;
+        let here = match self.name.as_str() {
+            "localhost" | "127.0.0.1" => self.port.to_string() == port,
+            "10.96.0.1" => self.port == 443,
+            name => name == ip && self.port.to_string() == port,
+        };
+        if here && self.encrypted {
+            return None;
+        }
+        let bare = self.name.trim_start_matches('[').trim_end_matches(']');
+        let address = match bare {
+            "localhost" => "127.0.0.1",
+            // The machine knows itself by name.
+            "k8s-master" => ip,
+            bare if bare.parse::<IpAddr>().is_ok() => &self.name,
+            name => {
+                let text = cx.files.read_text("/etc/resolv.conf").unwrap_or_default();
+                let servers = text.lines().filter_map(|l| l.strip_prefix("nameserver "));
+                let dns = servers.map(str::trim).next().unwrap_or("127.0.0.53");
+                return Some(format!("dial tcp: lookup {name} on {dns}:53: no such host"));
+            }
+        };
+        Some(format!("dial tcp {address}:{}: connect: connection refused", self.port))
+    }
+}
+
+/// Whether a verb goes its way where nobody answers, until its first request fails.
+pub fn goes_on(cmd: &Cmd) -> bool {
+    cmd.path.starts_with("kubectl create ")
+        && !matches!(cmd.verb.name, "role" | "clusterrole")
+        && !cmd.flags.has("from")
+}
+
+/// What a verb ends with where nobody answers. Most first ask for the API's types, some again and again, and log each
+/// failure (counted in what kubectl 1.36 prints without a kubeconfig).
+pub async fn unanswered(cmd: &Cmd, nobody: &Nobody) -> Error {
+    const TYPES: &str = "/api?timeout=32s";
+    let log = |times: usize| {
+        for _ in 0..times {
+            let why = nobody.asked("Get", TYPES);
+            let text = format!(
+                "\"Unhandled Error\" err={:?}",
+                format!("couldn't get current server API group list: {why}")
+            );
+            cmd.log('E', "memcache.go:265", &text);
+        }
+    };
+    // Whoever has met the server before remembers its types.
+    let log = |times: usize| {
+        if nobody.refused || nobody.why.contains("no such host") {
+            log(times)
+        }
+    };
+    let closing = Error::Text(nobody.closing());
+    let first = cmd.path.split(' ').nth(1).unwrap_or_default();
+    if cmd.flags.has("raw") {
+        return closing;
+    }
+    if cmd.flags.has("filename") || cmd.flags.has("kustomize") {
+        let docs = match files::read(cmd).await {
+            Ok(docs) => docs,
+            Err(e) => return e,
+        };
+        let validates = matches!(cmd.verb.name, "apply" | "create" | "replace");
+        let validates = match cmd.validation() {
+            _ if !validates => false,
+            Ok(directive) => directive != "Ignore",
+            Err(e) => return e,
+        };
+        let failure = |source: &str| match validates {
+            true => format!(
+                "error validating {source:?}: error validating data: failed to download openapi: {}; if you choose to \
+                 ignore these errors, turn validation off with --validate=false",
+                nobody.asked("Get", "/openapi/v2?timeout=32s")
+            ),
+            false => format!("unable to recognize {source:?}: {}", nobody.asked("Get", TYPES)),
+        };
+        let errors: Vec<Error> = docs.list.iter().map(|doc| Error::plain(failure(&doc.source))).collect();
+        // `diff` ends with the first.
+        let count = if first == "diff" { 1 } else { errors.len() };
+        if !validates {
+            log(count.min(errors.len()));
+        }
+        let errors: Vec<Error> = errors.into_iter().take(count).chain(docs.errors).collect();
+        return match Error::all(errors) {
+            Err(e) => e,
+            Ok(()) => Error::plain(format!("no objects passed to {}", cmd.verb.name)),
+        };
+    }
+    let typed = [
+        "attach",
+        "certificate",
+        "cordon",
+        "create",
+        "debug",
+        "drain",
+        "exec",
+        "logs",
+        "port-forward",
+        "uncordon",
+    ];
+    let word = cmd.arg(0);
+    match (first, cmd.verb.name) {
+        ("top" | "cp" | "version" | "proxy", _) | ("auth", "whoami") | ("cluster-info", "dump") => {}
+        ("auth", _) if cmd.flags.bool("list") => {}
+        ("events", _) if !cmd.flags.has("for") => {}
+        ("auth", "can-i") => {
+            log(2);
+            let asked = cmd.arg(1).split('/').next().unwrap_or_default();
+            let (kind, group) = asked.split_once('.').unwrap_or((asked, ""));
+            let group = match group {
+                "" => String::new(),
+                group => format!(" in group '{group}'"),
+            };
+            cmd.err(format!(
+                "Warning: the server doesn't have a resource type '{kind}'{group}\n"
+            ));
+        }
+        ("events" | "explain" | "taint", _) => log(2),
+        ("create", "role" | "clusterrole") => log(2),
+        ("api-resources" | "run", _) => log(1),
+        ("api-versions", _) => {
+            log(1);
+            return Error::plain(format!(
+                "couldn't get available api versions from server: {}",
+                nobody.asked("Get", TYPES)
+            ));
+        }
+        ("cluster-info", _) => {
+            log(5);
+            cmd.say(super::info::MORE);
+        }
+        (first, _) if typed.contains(&first) || word.contains('/') => log(4),
+        _ => log(5 + word.matches(',').count()),
+    }
+    closing
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::kubectl::testing::run;
+
+    /// The lines of a log without time and process, each with how often it comes.
+    fn told(line: &str) -> String {
+        let text = run(line);
+        let mut shown: Vec<(usize, String)> = Vec::new();
+        for line in text.lines() {
+            let line = match line.split_once(" memcache.go") {
+                Some((_, rest)) => format!("E memcache.go{rest}"),
+                None => line.to_owned(),
+            };
+            match shown.last_mut() {
+                Some((count, last)) if *last == line => *count += 1,
+                _ => shown.push((1, line)),
+            }
+        }
+        shown.iter().map(|(count, line)| format!("{count} {line}\n")).collect()
+    }
+
+    #[test]
+    fn nobody_answers() {
+        let setup = "export KUBECONFIG=none; echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' > a.yaml; ";
+        let mut all = String::new();
+        for line in [
+            "kubectl get pods",
+            "kubectl get pods,svc",
+            "kubectl logs web",
+            "kubectl apply -f a.yaml",
+            "kubectl delete -f a.yaml",
+            "kubectl create deployment web --image=nginx",
+            "kubectl create deployment web --image=nginx --dry-run=client",
+            "kubectl create secret generic x",
+            "kubectl create ns x",
+            "kubectl auth can-i get pods",
+            "kubectl api-versions",
+            "kubectl top nodes",
+            "kubectl get pods --server=https://nosuch:6443",
+        ] {
+            all += &format!("$ {line}\n{}", told(&format!("{setup}{line}")));
+        }
+        expect![[r#"
+            $ kubectl get pods
+            5 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            $ kubectl get pods,svc
+            6 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            $ kubectl logs web
+            4 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            $ kubectl apply -f a.yaml
+            1 error: error validating "a.yaml": error validating data: failed to download openapi: Get "http://localhost:8080/openapi/v2?timeout=32s": dial tcp 127.0.0.1:8080: connect: connection refused; if you choose to ignore these errors, turn validation off with --validate=false
+            $ kubectl delete -f a.yaml
+            1 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            1 error: unable to recognize "a.yaml": Get "http://localhost:8080/api?timeout=32s": dial tcp 127.0.0.1:8080: connect: connection refused
+            $ kubectl create deployment web --image=nginx
+            1 error: failed to create deployment: Post "http://localhost:8080/apis/apps/v1/namespaces/default/deployments?fieldManager=kubectl-create&fieldValidation=Strict": dial tcp 127.0.0.1:8080: connect: connection refused
+            $ kubectl create deployment web --image=nginx --dry-run=client
+            1 deployment.apps/web created (dry run)
+            $ kubectl create secret generic x
+            1 error: failed to create secret Post "http://localhost:8080/api/v1/namespaces/default/secrets?fieldManager=kubectl-create&fieldValidation=Strict": dial tcp 127.0.0.1:8080: connect: connection refused
+            $ kubectl create ns x
+            1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            $ kubectl auth can-i get pods
+            2 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            1 Warning: the server doesn't have a resource type 'pods'
+            1 
+            1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            $ kubectl api-versions
+            1 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            1 error: couldn't get available api versions from server: Get "http://localhost:8080/api?timeout=32s": dial tcp 127.0.0.1:8080: connect: connection refused
+            $ kubectl top nodes
+            1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            $ kubectl get pods --server=https://nosuch:6443
+            5 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"https://nosuch:6443/api?timeout=32s\": dial tcp: lookup nosuch on 127.0.0.53:53: no such host"
+            1 Unable to connect to the server: dial tcp: lookup nosuch on 127.0.0.53:53: no such host
+        "#]].assert_eq(&all);
+    }
+
+    #[test]
+    fn wrong_places() {
+        let mut all = String::new();
+        for flags in [
+            "--context=nosuch",
+            "--cluster=nosuch",
+            "--context=nosuch --cluster=nosuch",
+            "--user=nosuch",
+            "--kubeconfig=nosuch",
+            "--server=http://1.2.3:x",
+            "--request-timeout=abc",
+            "--request-timeout=-1",
+            "--request-timeout=1",
+            "--certificate-authority=nosuch",
+            "--certificate-authority=/etc/hostname",
+            "--tls-server-name=x",
+            "--tls-server-name=kubernetes",
+            "--tls-server-name=x --insecure-skip-tls-verify",
+            "--profile=x",
+            "--vmodule=x",
+            "--log-flush-frequency=x",
+        ] {
+            all += &format!("$ {flags}\n{}", run(&format!("kubectl get cm -o name {flags}")));
+        }
+        expect![[r#"
+            $ --context=nosuch
+            Error in configuration: context was not found for specified context: nosuch
+            $ --cluster=nosuch
+            error: no server found for cluster "nosuch"
+            $ --context=nosuch --cluster=nosuch
+            Error in configuration: 
+            * context was not found for specified context: nosuch
+            * no server found for cluster "nosuch"
+            $ --user=nosuch
+            error: auth info "nosuch" does not exist
+            $ --kubeconfig=nosuch
+            error: stat nosuch: no such file or directory
+            $ --server=http://1.2.3:x
+            error: host must be a URL or a host:port pair: "http://1.2.3:x"
+            $ --request-timeout=abc
+            error: Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)
+            $ --request-timeout=-1
+            error: Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)
+            $ --request-timeout=1
+            configmap/kube-root-ca.crt
+            $ --certificate-authority=nosuch
+            error: unable to read certificate-authority nosuch for kubernetes due to open nosuch: no such file or directory
+            $ --certificate-authority=/etc/hostname
+            Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority
+            $ --tls-server-name=x
+            Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for k8s-master, kubernetes, kubernetes.default, kubernetes.default.svc, kubernetes.default.svc.cluster.local, not x
+            $ --tls-server-name=kubernetes
+            configmap/kube-root-ca.crt
+            $ --tls-server-name=x --insecure-skip-tls-verify
+            configmap/kube-root-ca.crt
+            $ --profile=x
+            error: unknown profile 'x'
+            $ --vmodule=x
+            error: invalid argument "x" for "--vmodule" flag: syntax error: expect comma-separated list of filename=N
+            See 'kubectl get --help' for usage.
+            $ --log-flush-frequency=x
+            error: invalid argument "x" for "--log-flush-frequency" flag: parse error
+            See 'kubectl get --help' for usage.
+        "#]].assert_eq(&all);
+    }
+}
