@@ -140,6 +140,11 @@ impl<K, V> FlatMap<K, V> {
         }
     }
 
+    /// Adds entries whose keys are all above those that it has.
+    pub(super) fn append(&mut self, mut above: FlatMap<K, V>) {
+        self.entries.append(&mut above.entries);
+    }
+
     /// The entries from this key on.
     pub(super) fn starting_at<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
     where

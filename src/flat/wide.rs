@@ -9,6 +9,9 @@ use std::slice;
 /// The most entries of a piece: to make room among them costs less than to find the place.
 const PIECE: usize = 256;
 
+/// The most entries of a piece that was joined of two. As many must come before it is cut again.
+const JOINED: usize = PIECE / 2;
+
 /// A map with its entries in the order of their keys, which holds an entry for each object of a cluster and is
 /// changed in any order. It has the methods of `BTreeMap` that are used.
 #[derive(Clone, Debug)]
@@ -56,11 +59,34 @@ impl<K, V> WideMap<K, V> {
     }
 
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        for piece in &mut self.pieces {
+        let mut kept: Vec<FlatMap<K, V>> = Vec::new();
+        for mut piece in self.pieces.drain(..) {
             piece.retain(&mut keep);
+            match kept.last_mut() {
+                _ if piece.is_empty() => {}
+                Some(last) if last.len() + piece.len() <= JOINED => last.append(piece),
+                _ => kept.push(piece),
+            }
         }
-        self.pieces.retain(|piece| !piece.is_empty());
-        self.len = self.pieces.iter().map(FlatMap::len).sum();
+        self.len = kept.iter().map(FlatMap::len).sum();
+        self.pieces = kept;
+    }
+
+    /// Joins a piece of which little is left with the one after it or before it.
+    fn join(&mut self, at: usize) {
+        let len = |i: usize| self.pieces.get(i).map_or(PIECE, FlatMap::len);
+        if len(at) > JOINED / 2 {
+            return;
+        }
+        let fits = |i: usize| len(i) + len(i + 1) <= JOINED;
+        let before = at.checked_sub(1);
+        let Some(first) = [Some(at), before].into_iter().flatten().find(|i| fits(*i)) else {
+            return;
+        };
+        let second = self.pieces.remove(first + 1);
+        if let Some(first) = self.pieces.get_mut(first) {
+            first.append(second);
+        }
     }
 
     /// Which piece holds a key, or would: the last that begins at or before it.
@@ -110,6 +136,8 @@ impl<K, V> WideMap<K, V> {
         let removed = piece.remove(key)?;
         if piece.is_empty() {
             self.pieces.remove(at);
+        } else {
+            self.join(at);
         }
         self.len -= 1;
         Some(removed)
@@ -135,9 +163,13 @@ impl<K: Ord, V> WideMap<K, V> {
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let at = self.piece_of(&key);
         let last = at + 1 >= self.pieces.len();
-        let Some(piece) = self.pieces.get_mut(at) else {
+        // What comes in order leaves full pieces behind it.
+        let is_beyond = |piece: &FlatMap<K, V>| {
+            last && piece.len() >= PIECE && piece.last_key_value().is_some_and(|(end, _)| *end < key)
+        };
+        let Some(piece) = self.pieces.get_mut(at).filter(|piece| !is_beyond(piece)) else {
             self.pieces.push([(key, value)].into());
-            self.len = 1;
+            self.len += 1;
             return None;
         };
         let held = piece.insert(key, value);
@@ -145,9 +177,7 @@ impl<K: Ord, V> WideMap<K, V> {
             self.len += 1;
         }
         if piece.len() > PIECE {
-            // What comes in order leaves full pieces behind it.
-            let half = if last { PIECE } else { PIECE / 2 };
-            let upper = piece.split_off(half);
+            let upper = piece.split_off(PIECE / 2);
             self.pieces.insert(at + 1, upper);
         }
         held
@@ -199,11 +229,47 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// In order, and no piece empty or too long.
+    fn check<K: Ord, V>(map: &WideMap<K, V>) {
+        let lens: Vec<usize> = map.pieces.iter().map(FlatMap::len).collect();
+        assert!(lens.iter().all(|len| (1..=PIECE).contains(len)), "{lens:?}");
+        assert!(map.keys().is_sorted());
+        assert_eq!(map.len(), lens.iter().sum::<usize>());
+    }
+
+    #[test]
+    fn what_is_left_of_pieces_is_joined() {
+        let mut map: WideMap<u32, u32> = (0..10_000).map(|i| (i, i)).collect();
+        assert_eq!(map.pieces.len(), 40);
+        for i in (0..10_000).filter(|i| i % 100 != 0) {
+            map.remove(&i);
+        }
+        check(&map);
+        assert_eq!(map.len(), 100);
+        assert!(map.pieces.len() <= 3, "{}", map.pieces.len());
+        let mut map: WideMap<u32, u32> = (0..10_000).map(|i| (i, i)).collect();
+        map.retain(|i, _| i % 100 == 0);
+        check(&map);
+        assert_eq!(map.pieces.len(), 1);
+    }
+
+    #[test]
+    fn a_full_last_piece_stays_as_it_is() {
+        let full = PIECE as u32;
+        let mut map: WideMap<u32, u32> = (0..full).map(|i| (i, i)).collect();
+        for i in full..full + 1_000 {
+            map.insert(i, i);
+            map.remove(&i);
+            assert_eq!(map.pieces.first().map(FlatMap::len), Some(PIECE));
+        }
+        check(&map);
+    }
+
     proptest! {
         #[test]
         fn does_what_a_btree_map_does(
             base in 0u16..1_200,
-            steps in prop::collection::vec((0u8..3, 0u16..1_200, any::<u8>()), 0..200),
+            steps in prop::collection::vec((0u8..4, 0u16..1_200, any::<u8>()), 0..200),
             from in 0u16..1_200,
         ) {
             // More than fits into a piece, in order, and then in any order.
@@ -211,6 +277,10 @@ mod tests {
             let mut theirs: BTreeMap<u16, u8> = (0..base).map(|i| (i, 0)).collect();
             for (step, key, value) in steps {
                 match step {
+                    // Pieces of which little is left.
+                    3 => for key in key..key.saturating_add(value.into()) {
+                        prop_assert_eq!(ours.remove(&key), theirs.remove(&key));
+                    },
                     0 => prop_assert_eq!(ours.insert(key, value), theirs.insert(key, value)),
                     1 => prop_assert_eq!(ours.remove(&key), theirs.remove(&key)),
                     _ => prop_assert_eq!(
@@ -220,12 +290,14 @@ mod tests {
                 }
                 prop_assert_eq!(ours.get(&from), theirs.get(&from));
                 prop_assert_eq!(ours.len(), theirs.len());
+                check(&ours);
             }
             prop_assert!(ours.iter().eq(theirs.iter()));
             prop_assert!(ours.starting_at(&from).eq(theirs.range(from..)));
             ours.retain(|k, _| k % 3 == 0);
             theirs.retain(|k, _| k % 3 == 0);
             prop_assert_eq!(ours.len(), theirs.len());
+            check(&ours);
             prop_assert!(ours.into_values().eq(theirs.into_values()));
         }
     }
