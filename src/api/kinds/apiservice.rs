@@ -1,7 +1,7 @@
 //! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their defaults, rules and rows.
 
 use super::resources::{self, Holder};
-use super::{age_cell, edit, edit_at, flow, pod_validation, pod_warnings, set_default, set_default_zero};
+use super::{age_cell, edit, edit_at, flow, pod_validation, pod_warnings, set_default, set_default_zero, statuses};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::FieldErrors;
@@ -72,6 +72,14 @@ impl Strategy for ApiServiceRules {
         }
     }
 
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        for (i, condition) in new.at(&["status", "conditions"]).items().iter().enumerate() {
+            let value = Value::from(condition.get("status").str());
+            let known = ["True", "False", "Unknown"];
+            errors.enumerated(format!("status.conditions[{i}].status"), &value, &known);
+        }
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let service = object.spec().get("service");
         let service = if service.is_null() {
@@ -107,6 +115,10 @@ impl Strategy for FlowSchemaRules {
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         flow::schema(new, errors);
         flow::fixed(new, old, "FlowSpec", errors);
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::kinds_of_conditions(new.get("status"), errors);
     }
 
     fn has_generation(&self) -> bool {
@@ -160,6 +172,10 @@ impl Strategy for PriorityLevelRules {
     fn validate_changed(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         flow::level(new, errors);
         flow::fixed(new, old, "LevelSpec", errors);
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::kinds_of_conditions(new.get("status"), errors);
     }
 
     fn has_generation(&self) -> bool {

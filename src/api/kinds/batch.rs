@@ -1,8 +1,8 @@
 //! Jobs and CronJobs.
 
 use super::{
-    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, job_validation, or_none, pod_spec,
-    set_default, set_default_zero, workload,
+    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, job_status, job_validation, or_none,
+    pod_spec, set_default, set_default_zero, workload,
 };
 use crate::api::cron;
 use crate::api::names;
@@ -167,6 +167,10 @@ impl Strategy for JobRules {
         ] {
             fixed(name, errors);
         }
+    }
+
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        job_status::check(new, old, errors);
     }
 
     fn has_generation(&self) -> bool {

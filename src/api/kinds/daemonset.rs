@@ -2,7 +2,7 @@
 
 use super::{
     age_cell, container_cells, edit, format_labels, format_selector, fresh_status, int, pod_spec, set_default,
-    set_default_zero, workload,
+    set_default_zero, statuses, workload,
 };
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
@@ -72,6 +72,23 @@ impl Strategy for DaemonSetRules {
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         workload::immutable_selector(new, old, errors);
+    }
+
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let status = new.get("status");
+        let counted = [
+            "currentNumberScheduled",
+            "numberMisscheduled",
+            "desiredNumberScheduled",
+            "numberReady",
+            "observedGeneration",
+            "updatedNumberScheduled",
+            "numberAvailable",
+            "numberUnavailable",
+            "collisionCount",
+        ];
+        statuses::counts(status, &counted, errors);
+        statuses::collisions(status, old, errors);
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! Deployments.
 
-use super::{age_cell, container_cells, edit, fresh_status, int, pod_spec, set_default, set_default_zero, workload};
+use super::{
+    age_cell, container_cells, edit, fresh_status, int, pod_spec, set_default, set_default_zero, statuses, workload,
+};
 use crate::api::object::Object;
 use crate::api::selector::Selector;
 use crate::api::status::{FieldErrors, Status};
@@ -57,6 +59,24 @@ impl Strategy for DeploymentRules {
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         workload::immutable_selector(new, old, errors);
+    }
+
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let status = new.get("status");
+        let counted = [
+            "observedGeneration",
+            "replicas",
+            "updatedReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "unavailableReplicas",
+            "terminatingReplicas",
+            "collisionCount",
+        ];
+        statuses::counts(status, &counted, errors);
+        let of_all = ["updatedReplicas", "readyReplicas", "availableReplicas"];
+        statuses::at_most(status, &of_all, "readyReplicas", errors);
+        statuses::collisions(status, old, errors);
     }
 
     fn prepare_status(&self, new: &mut Value, old: &Object) {

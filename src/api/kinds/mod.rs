@@ -51,7 +51,6 @@ mod volume_validation;
 mod workload;
 
 pub use internal::outer_name;
-pub(crate) use statuses::check as validate_status;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {

@@ -55,6 +55,18 @@ impl Strategy for NamespaceRules {
         }
     }
 
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let phase = Value::from(new.str_at(&["status", "phase"]));
+        let (wanted, when) = match old.is_deleting() {
+            true => ("Terminating", "not empty"),
+            false => ("Active", "empty"),
+        };
+        if phase.str() != wanted {
+            let why = format!("may only be '{wanted}' if `deletionTimestamp` is {when}");
+            errors.invalid("status.Phase", &phase, why);
+        }
+    }
+
     fn check_name(&self, name: &str) -> Result<(), names::Broken> {
         names::dns1123_label(name)
     }

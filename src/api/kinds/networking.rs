@@ -2,7 +2,7 @@
 
 use super::{
     age_cell, edit, edit_items, format_selector, fresh_status, internal, or_none, pod_validation, set_default,
-    set_default_zero, texts, workload,
+    set_default_zero, statuses, texts, workload,
 };
 use crate::api::names;
 use crate::api::object::Object;
@@ -105,6 +105,10 @@ impl Strategy for IngressRules {
             let why = "can not be set when the class field is also set";
             errors.invalid(format!("annotations.{CLASS}"), annotation, why);
         }
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::load_balancer(new, false, true, errors);
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

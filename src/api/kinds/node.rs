@@ -97,6 +97,10 @@ impl Strategy for NodeRules {
         }
     }
 
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::node(new.get("status"), errors);
+    }
+
     fn field(&self, object: &Object, field: &str) -> Option<String> {
         (field == "spec.unschedulable").then(|| object.spec().bool_at(&["unschedulable"]).to_string())
     }

@@ -1,6 +1,8 @@
 //! Pods: defaults, the status they begin with, graceful deletion, their row.
 
-use super::{age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default};
+use super::{
+    age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default, statuses,
+};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{self, Context, Grace, Strategy};
@@ -68,6 +70,10 @@ impl Strategy for PodRules {
         pod_validation::pod(new, errors);
         pod_validation::annotation_updates(new, old, errors);
         validate_update(new, old, errors);
+    }
+
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        statuses::pod(new, old, errors);
     }
 
     fn validate_metadata(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {

@@ -78,6 +78,16 @@ impl Strategy for ResourceQuotaRules {
         }
     }
 
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        for list in ["hard", "used"] {
+            for (name, amount) in new.at(&["status", list]).entries() {
+                let field = format!("status.{list}[{}]", &**name);
+                resources::name(name, resources::Holder::Quota, &field, errors);
+                resources::amount(name, amount, &field, errors);
+            }
+        }
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let (mut requests, mut limits) = (Vec::new(), Vec::new());
         let status = object.status();

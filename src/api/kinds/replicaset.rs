@@ -1,6 +1,8 @@
 //! ReplicaSets.
 
-use super::{age_cell, container_cells, edit, format_selector, fresh_status, int, pod_spec, set_default, workload};
+use super::{
+    age_cell, container_cells, edit, format_selector, fresh_status, int, pod_spec, set_default, statuses, workload,
+};
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
@@ -32,6 +34,10 @@ impl Strategy for ReplicaSetRules {
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         workload::immutable_selector(new, old, errors);
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::replica_set(new.get("status"), errors);
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

@@ -2,7 +2,8 @@
 
 use super::batch::labels_from_template;
 use super::{
-    age_cell, container_cells, edit, format_labels, fresh_status, int, pod_spec, pod_warnings, set_default, workload,
+    age_cell, container_cells, edit, format_labels, fresh_status, int, pod_spec, pod_warnings, set_default, statuses,
+    workload,
 };
 use crate::api::object::Object;
 use crate::api::selector::Selector;
@@ -60,6 +61,10 @@ impl Strategy for ReplicationControllerRules {
         }
         workload::validate_template(template, "spec.template", errors, &["Always"]);
         workload::no_deadline(template, "ReplicationController", errors);
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::replica_set(new.get("status"), errors);
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

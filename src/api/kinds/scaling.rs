@@ -1,7 +1,7 @@
 //! HorizontalPodAutoscalers and PodDisruptionBudgets.
 
 use super::resources::{self, Holder};
-use super::{age_cell, edit, fresh_status, int, set_default, set_default_zero, workload};
+use super::{age_cell, edit, fresh_status, int, set_default, set_default_zero, statuses, workload};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
@@ -74,6 +74,10 @@ impl Strategy for HpaRules {
                 scaling_rules(rules, &format!("spec.behavior.{name}"), errors);
             }
         }
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        statuses::counts(new.get("status"), &["currentReplicas", "desiredReplicas"], errors);
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
@@ -370,6 +374,13 @@ impl Strategy for PdbRules {
         if !policy.is_empty() && !known.contains(&policy.str()) {
             errors.not_supported("spec.unhealthyPodEvictionPolicy", policy, &known);
         }
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        let status = new.get("status");
+        statuses::conditions(status.get("conditions"), "status.conditions", errors);
+        let counted = ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"];
+        statuses::counts(status, &counted, errors);
     }
 
     fn has_generation(&self) -> bool {

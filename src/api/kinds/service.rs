@@ -1,7 +1,9 @@
 //! Services: defaults, the allocation of cluster addresses and node ports, their row.
 
 use super::pod_validation;
-use super::{age_cell, edit, edit_items, format_labels, fresh_status, or_none, set_default, set_default_zero, texts};
+use super::{
+    age_cell, edit, edit_items, format_labels, fresh_status, or_none, set_default, set_default_zero, statuses, texts,
+};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldError, FieldErrors, Status};
@@ -210,6 +212,11 @@ impl Strategy for ServiceRules {
 
     fn validate_update(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
         changes(new, old.value(), errors);
+    }
+
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        let balances = new.str_at(&["spec", "type"]) == "LoadBalancer";
+        statuses::load_balancer(new, true, balances, errors);
     }
 
     fn check_name(&self, name: &str) -> Result<(), names::Broken> {

@@ -2,7 +2,7 @@
 
 use super::{
     age_cell, container_cells, edit, edit_items, fresh_status, internal, pod_spec, set_default, set_default_zero,
-    storage, workload,
+    statuses, storage, workload,
 };
 use crate::api::names;
 use crate::api::object::Object;
@@ -158,6 +158,21 @@ impl Strategy for StatefulSetRules {
                 "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
             );
         }
+    }
+
+    fn validate_status(&self, new: &Value, old: &Object, errors: &mut FieldErrors) {
+        let status = new.get("status");
+        let of_all = [
+            "readyReplicas",
+            "currentReplicas",
+            "updatedReplicas",
+            "availableReplicas",
+        ];
+        statuses::counts(status, &["replicas"], errors);
+        statuses::counts(status, &of_all, errors);
+        statuses::counts(status, &["observedGeneration", "collisionCount"], errors);
+        statuses::at_most(status, &of_all, "status.readyReplicas", errors);
+        statuses::collisions(status, old, errors);
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {

@@ -1,147 +1,39 @@
 //! What may be written through `/status`: counts, conditions, addresses, and how a status may go on
 //! from the one before (`Validate…StatusUpdate` of each group's validation).
 
-use super::{job_status, pod_validation, resources, workload};
+use super::{pod_validation, resources, workload};
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::flat::FlatSet;
 use crate::value::Value;
 
-/// Checks the status of a new version that came through `/status`.
-pub(crate) fn check(new: &Value, old: &Object, errors: &mut FieldErrors) {
-    let status = new.get("status");
-    match old.kind() {
-        "Pod" => pod(new, old, errors),
-        "Node" => node(status, errors),
-        "Job" => job_status::check(new, old, errors),
-        "Deployment" => {
-            let counted = [
-                "observedGeneration",
-                "replicas",
-                "updatedReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "unavailableReplicas",
-                "terminatingReplicas",
-                "collisionCount",
-            ];
-            counts(status, &counted, errors);
-            let of_all = ["updatedReplicas", "readyReplicas", "availableReplicas"];
-            at_most(status, &of_all, "readyReplicas", errors);
-            collisions(status, old, errors);
+/// The status of a ReplicaSet or ReplicationController.
+pub(super) fn replica_set(status: &Value, errors: &mut FieldErrors) {
+    let counted = [
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "terminatingReplicas",
+        "observedGeneration",
+    ];
+    counts(status, &counted, errors);
+    let of_all = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+    at_most(status, &of_all, "readyReplicas", errors);
+}
+
+/// The types of conditions: each has one, and no two the same.
+pub(super) fn kinds_of_conditions(status: &Value, errors: &mut FieldErrors) {
+    let mut seen = FlatSet::new();
+    for (i, condition) in status.get("conditions").items().iter().enumerate() {
+        let (at, kind) = (format!("status.conditions[{i}].type"), condition.get("type"));
+        if !seen.insert(kind.str()) {
+            errors.duplicate(&at, kind);
         }
-        "ReplicaSet" | "ReplicationController" => {
-            let counted = [
-                "replicas",
-                "fullyLabeledReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "terminatingReplicas",
-                "observedGeneration",
-            ];
-            counts(status, &counted, errors);
-            let of_all = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
-            at_most(status, &of_all, "readyReplicas", errors);
+        if kind.is_empty() {
+            errors.required(at, "must not be empty");
         }
-        "StatefulSet" => {
-            let counted = [
-                "replicas",
-                "readyReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-                "availableReplicas",
-                "observedGeneration",
-                "collisionCount",
-            ];
-            counts(status, &counted, errors);
-            let of_all = [
-                "readyReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-                "availableReplicas",
-            ];
-            at_most(status, &of_all, "status.readyReplicas", errors);
-            collisions(status, old, errors);
-        }
-        "DaemonSet" => {
-            let counted = [
-                "currentNumberScheduled",
-                "numberMisscheduled",
-                "desiredNumberScheduled",
-                "numberReady",
-                "observedGeneration",
-                "updatedNumberScheduled",
-                "numberAvailable",
-                "numberUnavailable",
-                "collisionCount",
-            ];
-            counts(status, &counted, errors);
-            collisions(status, old, errors);
-        }
-        "HorizontalPodAutoscaler" => counts(status, &["currentReplicas", "desiredReplicas"], errors),
-        "PodDisruptionBudget" => {
-            conditions(status.get("conditions"), "status.conditions", errors);
-            let counted = ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"];
-            counts(status, &counted, errors);
-        }
-        "Namespace" => {
-            let phase = Value::from(status.get("phase").str());
-            let (wanted, when) = match old.is_deleting() {
-                true => ("Terminating", "not empty"),
-                false => ("Active", "empty"),
-            };
-            if phase.str() != wanted {
-                let why = format!("may only be '{wanted}' if `deletionTimestamp` is {when}");
-                errors.invalid("status.Phase", &phase, why);
-            }
-        }
-        "PersistentVolumeClaim" => {
-            for list in ["capacity", "allocatedResources"] {
-                for (name, size) in status.get(list).entries() {
-                    let amount = Quantity::parse_or_zero(size.str());
-                    if amount < Quantity::ZERO {
-                        let field = format!("status.{list}[{}]", &**name);
-                        let bytes = amount.value();
-                        errors.invalid_as(field, bytes.to_string(), "must be a valid resource quantity");
-                    }
-                }
-            }
-        }
-        "ResourceQuota" => {
-            for list in ["hard", "used"] {
-                for (name, amount) in status.get(list).entries() {
-                    let field = format!("status.{list}[{}]", &**name);
-                    resources::name(name, resources::Holder::Quota, &field, errors);
-                    resources::amount(name, amount, &field, errors);
-                }
-            }
-        }
-        kind @ ("Service" | "Ingress") => {
-            let balances = kind == "Ingress" || new.str_at(&["spec", "type"]) == "LoadBalancer";
-            load_balancer(status.get("loadBalancer"), kind == "Service", balances, errors);
-        }
-        "FlowSchema" | "PriorityLevelConfiguration" => {
-            let mut seen = FlatSet::new();
-            for (i, condition) in status.get("conditions").items().iter().enumerate() {
-                let (at, kind) = (format!("status.conditions[{i}].type"), condition.get("type"));
-                if !seen.insert(kind.str()) {
-                    errors.duplicate(&at, kind);
-                }
-                if kind.is_empty() {
-                    errors.required(at, "must not be empty");
-                }
-            }
-        }
-        "APIService" => {
-            for (i, condition) in status.get("conditions").items().iter().enumerate() {
-                let value = Value::from(condition.get("status").str());
-                let known = ["True", "False", "Unknown"];
-                errors.enumerated(format!("status.conditions[{i}].status"), &value, &known);
-            }
-        }
-        _ => {}
     }
 }
 
@@ -151,7 +43,7 @@ fn count(status: &Value, name: &str) -> i64 {
 }
 
 /// Numbers that must not be negative.
-fn counts(status: &Value, names: &[&str], errors: &mut FieldErrors) {
+pub(super) fn counts(status: &Value, names: &[&str], errors: &mut FieldErrors) {
     for name in names {
         workload::non_negative(status.get(name), format_args!("status.{name}"), errors);
     }
@@ -166,7 +58,7 @@ fn more_than(status: &Value, name: &str, other: &str, shown: &str, errors: &mut 
 }
 
 /// Counts of some of the replicas. Those that are available are also ready, which is said in the words `ready`.
-fn at_most(status: &Value, names: &[&str], ready: &str, errors: &mut FieldErrors) {
+pub(super) fn at_most(status: &Value, names: &[&str], ready: &str, errors: &mut FieldErrors) {
     for name in names {
         more_than(status, name, "replicas", "status.replicas", errors);
     }
@@ -174,7 +66,7 @@ fn at_most(status: &Value, names: &[&str], ready: &str, errors: &mut FieldErrors
 }
 
 /// The count of names that were taken only grows.
-fn collisions(status: &Value, old: &Object, errors: &mut FieldErrors) {
+pub(super) fn collisions(status: &Value, old: &Object, errors: &mut FieldErrors) {
     let Some(before) = old.status().i64_at(&["collisionCount"]) else {
         return;
     };
@@ -232,9 +124,9 @@ pub(super) fn conditions(list: &Value, field: &str, errors: &mut FieldErrors) {
 }
 
 /// Where a load balancer takes what comes (`ValidateLoadBalancerStatus`).
-fn load_balancer(status: &Value, of_service: bool, balances: bool, errors: &mut FieldErrors) {
+pub(super) fn load_balancer(new: &Value, of_service: bool, balances: bool, errors: &mut FieldErrors) {
     let field = "status.loadBalancer.ingress";
-    let list = status.get("ingress").items();
+    let list = new.at(&["status", "loadBalancer", "ingress"]).items();
     if !balances && !list.is_empty() {
         return errors.forbidden(field, "may only be used when `spec.type` is 'LoadBalancer'");
     }
@@ -256,7 +148,7 @@ fn load_balancer(status: &Value, of_service: bool, balances: bool, errors: &mut 
 }
 
 /// A node's addresses differ; what it has has amounts.
-fn node(status: &Value, errors: &mut FieldErrors) {
+pub(super) fn node(status: &Value, errors: &mut FieldErrors) {
     node_resources(status, errors);
     let addresses = status.get("addresses").items();
     for (i, address) in addresses.iter().enumerate() {
@@ -281,7 +173,7 @@ pub(super) fn node_resources(status: &Value, errors: &mut FieldErrors) {
 }
 
 /// `ValidatePodStatusUpdate`.
-fn pod(new: &Value, old: &Object, errors: &mut FieldErrors) {
+pub(super) fn pod(new: &Value, old: &Object, errors: &mut FieldErrors) {
     let (status, before, spec) = (new.get("status"), old.status(), old.spec());
     pod_validation::annotation_updates(new, old, errors);
     for (i, condition) in status.get("conditions").items().iter().enumerate() {

@@ -393,6 +393,19 @@ impl Strategy for PersistentVolumeClaimRules {
         }
     }
 
+    fn validate_status(&self, new: &Value, _old: &Object, errors: &mut FieldErrors) {
+        for list in ["capacity", "allocatedResources"] {
+            for (name, size) in new.at(&["status", list]).entries() {
+                let amount = Quantity::parse_or_zero(size.str());
+                if amount < Quantity::ZERO {
+                    let field = format!("status.{list}[{}]", &**name);
+                    let bytes = amount.value();
+                    errors.invalid_as(field, bytes.to_string(), "must be a valid resource quantity");
+                }
+            }
+        }
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let (spec, status) = (object.spec(), object.status());
         let bound = !spec.get("volumeName").is_empty();
