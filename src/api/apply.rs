@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::custom;
 use super::managedfields::{self, Kind, Writer};
+use super::metadata;
 use super::object::Object;
 use super::request::{Method, PatchType, Request, Response};
 use super::resource::{Resource, split};
@@ -145,12 +146,7 @@ impl ApiServer {
                 target.name
             )));
         }
-        if name != target.name {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                target.name
-            )));
-        }
+        metadata::check_name(&applied.value, &target.name)?;
         let value = self.decode(&applied.value, request, target, warnings)?;
         let ownership = Ownership::Applied(applied.managed);
         let object = match old {

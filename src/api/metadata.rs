@@ -17,18 +17,52 @@ pub fn set_namespace(value: &mut Value, target: &Target) -> Result<(), Status> {
         value.remove(&["metadata", "namespace"]);
         return Ok(());
     }
-    let got = value.str_at(&["metadata", "namespace"]);
-    if got == target.namespace {
+    if value.str_at(&["metadata", "namespace"]) == target.namespace {
         return Ok(());
     }
-    if !got.is_empty() {
-        return Err(Status::bad_request(format!(
-            "the namespace of the provided object does not match the namespace sent on the request (namespace {got:?} does not match {:?})",
-            target.namespace
-        )));
-    }
+    check_namespace(value, &target.namespace)?;
     value.set(&["metadata", "namespace"], intern(&target.namespace));
     Ok(())
+}
+
+/// Checks that a body names no other namespace than its path.
+///
+/// # Errors
+/// 400 when it does.
+pub fn check_namespace(value: &Value, namespace: &str) -> Result<(), Status> {
+    match value.str_at(&["metadata", "namespace"]) {
+        got if got.is_empty() || got == namespace => Ok(()),
+        got => Err(Status::bad_request(format!(
+            "the namespace of the provided object does not match the namespace sent on the request (namespace {got:?} does not match {namespace:?})"
+        ))),
+    }
+}
+
+/// Checks that a body names no other object than its path.
+///
+/// # Errors
+/// 400 when it does.
+pub fn check_name(value: &Value, name: &str) -> Result<(), Status> {
+    match value.str_at(&["metadata", "name"]) {
+        got if got.is_empty() || got == name => Ok(()),
+        got => Err(Status::bad_request(format!(
+            "the name of the object ({got}) does not match the name on the URL ({name})"
+        ))),
+    }
+}
+
+/// Checks that a body which names a uid means this very object.
+///
+/// # Errors
+/// The sentence of what does not hold.
+pub fn check_uid(value: &Value, old: &Object) -> Result<(), String> {
+    match value.str_at(&["metadata", "uid"]) {
+        uid if uid.is_empty() || uid == old.uid() => Ok(()),
+        uid => Err(format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            old.uid()
+        )),
+    }
 }
 
 /// Sets what the server sets on a new object.
@@ -82,23 +116,21 @@ pub fn prepare_update(value: &mut Value, old: &Object) {
 /// # Errors
 /// 409 Conflict.
 pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> Result<(), Status> {
-    let uid = value.str_at(&["metadata", "uid"]);
-    if !uid.is_empty() && uid != old.uid() {
+    if let Err(why) = check_uid(value, old) {
         return Err(Status::conflict(
             &resource.group,
             &resource.name,
             old.name(),
             &format!(
                 "StorageError: invalid object, Code: 4, Key: /registry/{}{}/{}, ResourceVersion: 0, \
-                 AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                 AdditionalErrorMsg: {why}",
                 resource.name,
                 if resource.namespaced {
                     format!("/{}", old.namespace())
                 } else {
                     String::new()
                 },
-                old.name(),
-                old.uid()
+                old.name()
             ),
         ));
     }

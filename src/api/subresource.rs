@@ -237,22 +237,8 @@ fn scale(
             })?
         }
     };
-    let (name, space) = (
-        wanted.str_at(&["metadata", "name"]),
-        wanted.str_at(&["metadata", "namespace"]),
-    );
-    if !name.is_empty() && name != old.name() {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            old.name()
-        )));
-    }
-    if !space.is_empty() && space != old.namespace() {
-        return Err(Status::bad_request(format!(
-            "the namespace of the provided object does not match the namespace sent on the request (namespace {space:?} does not match {:?})",
-            old.namespace()
-        )));
-    }
+    metadata::check_name(&wanted, old.name())?;
+    metadata::check_namespace(&wanted, old.namespace())?;
     let mut errors = FieldErrors::default();
     metadata::plain(wanted.get("metadata"), &mut errors);
     if count < 0 {
@@ -261,12 +247,7 @@ fn scale(
     if !errors.is_empty() {
         return Err(Status::invalid("autoscaling", "Scale", old.name(), &errors));
     }
-    let uid = wanted.str_at(&["metadata", "uid"]);
-    if !uid.is_empty() && uid != old.uid() {
-        let why = format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-            old.uid()
-        );
+    if let Err(why) = metadata::check_uid(&wanted, &old) {
         let resource = format!("{}/scale", target.resource.name);
         return Err(Status::conflict(&target.resource.group, &resource, old.name(), &why));
     }
@@ -309,12 +290,8 @@ fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Respo
         return Err(Status::failure(500, "", errors.sentence()));
     }
     let conflict = |why: String| Err(Status::conflict("", "pods/binding", name, &why));
-    let uid = binding.str_at(&["metadata", "uid"]);
-    if !uid.is_empty() && uid != pod.uid() {
-        return conflict(format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-            pod.uid()
-        ));
+    if let Err(why) = metadata::check_uid(&binding, &pod) {
+        return conflict(why);
     }
     if pod.is_deleting() {
         return conflict(format!("pod {name} is being deleted, cannot be assigned to a host"));
