@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::zone::Zone;
 use crate::sim::Time;
+use crate::value::duration;
 
 /// A schedule: which minutes, hours, days and months fit, as bits.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,55 +96,18 @@ fn descriptor(word: &str, text: &str) -> Result<Schedule, String> {
         "hourly" => "0 * * * *",
         _ => {
             if let Some(span) = word.strip_prefix("every ") {
-                return match go_duration(span) {
-                    Ok(d) => Ok(Schedule::Every(d.max(Duration::from_secs(1)))),
-                    Err(why) => Err(format!("failed to parse duration {text}: time: {why}")),
+                // Whole seconds, and at least one.
+                return match duration::parse(span) {
+                    Ok(nanos) => Ok(Schedule::Every(Duration::from_secs(
+                        (nanos / 1_000_000_000).max(1) as u64
+                    ))),
+                    Err(why) => Err(format!("failed to parse duration {text}: {why}")),
                 };
             }
             return Err(format!("unrecognized descriptor: {text}"));
         }
     };
     parse(fields)
-}
-
-/// A duration as Go writes it: `1h30m`, `90s` (`time.ParseDuration`).
-fn go_duration(text: &str) -> Result<Duration, String> {
-    let invalid = || format!("invalid duration {text:?}");
-    let mut total = 0.0;
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Ok(Duration::default());
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    while !rest.is_empty() {
-        let numeric = |c: char| c.is_ascii_digit() || c == '.';
-        let digits = rest.find(|c: char| !numeric(c)).unwrap_or(rest.len());
-        let (number, after) = rest.split_at(digits);
-        let number: f64 = number.parse().map_err(|_| invalid())?;
-        let (unit, next) = after.split_at(after.find(numeric).unwrap_or(after.len()));
-        let seconds = match unit {
-            "h" => 3_600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" | "μs" => 1e-6,
-            "ns" => 1e-9,
-            "" => return Err(format!("missing unit in duration {text:?}")),
-            _ => return Err(format!("unknown unit {unit:?} in duration {text:?}")),
-        };
-        total += number * seconds;
-        rest = next;
-    }
-    // Go counts nanoseconds in 63 bits.
-    if total > 9.2e9 {
-        return Err(invalid());
-    }
-    Ok(Duration::from_secs((sign * total).max(0.0) as u64))
 }
 
 fn field(text: &str, bounds: &Bounds) -> Result<u64, String> {

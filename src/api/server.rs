@@ -25,8 +25,8 @@ use super::{
 };
 use crate::limits;
 use crate::pki::Authority;
-use crate::sim::{RequestId, Sim, Time, TraceEvent, WriteKind};
-use crate::value::{Value, gojson, intern, yaml};
+use crate::sim::{RequestId, Sim, TraceEvent, WriteKind, seconds};
+use crate::value::{Value, gojson, hex, intern, yaml};
 
 /// The kinds whose deletion is answered with their last version (`ReturnDeletedObject`); others give
 /// a `Status`.
@@ -51,14 +51,6 @@ pub enum Deletion {
     Begun(Object),
     /// It is gone; this was its last version.
     Done(Object),
-}
-
-fn micros(seconds: i64) -> u64 {
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
-}
-
-fn after(time: Time, seconds: i64) -> Time {
-    Time(time.0.saturating_add(micros(seconds)))
 }
 
 /// The API server of one world. Clones are handles.
@@ -130,7 +122,7 @@ fn summary(bytes: &[u8]) -> String {
     let text = match start.first() {
         None => return "<empty>".into(),
         Some(b'{') => String::from_utf8_lossy(start).into_owned(),
-        Some(_) => start.iter().map(|b| format!("{b:02x}")).collect(),
+        Some(_) => hex::lower(start),
     };
     if start.len() < bytes.len() { text + " ..." } else { text }
 }
@@ -784,13 +776,7 @@ impl ApiServer {
         let hub = kinds::versions::of(resource).map(|v| Object::new(v.kept(old.value())));
         let old = hub.as_ref().unwrap_or(old);
         metadata::set_namespace(&mut value, target)?;
-        let name = value.str_at(&["metadata", "name"]);
-        if !name.is_empty() && name != old.name() {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                old.name()
-            )));
-        }
+        metadata::check_name(&value, old.name())?;
         let cx = self.context(&target.namespace, request);
         metadata::check_precondition(&value, old, resource)?;
         strategy.defaults(&mut value);
@@ -983,21 +969,15 @@ impl ApiServer {
                 (None | Some(0), _) => None,
                 // What is under way can only be hastened.
                 (Some(earlier), Some(asked)) if asked < earlier => {
-                    let begun = Time(
-                        object
-                            .deletion_timestamp()
-                            .unwrap_or_default()
-                            .0
-                            .saturating_sub(micros(earlier)),
-                    );
-                    let (end, now) = (after(begun, asked), self.sim().now());
+                    let begun = object.deletion_timestamp().unwrap_or_default() - seconds(earlier);
+                    let (end, now) = (begun + seconds(asked), self.sim().now());
                     // A graceful end that would be over leaves its last word to whoever ends it.
                     let over = end < now;
                     Some((end.max(now), if over && asked > 0 { 1 } else { asked }))
                 }
                 _ => return Ok(Deletion::Begun(object.clone())),
             },
-            Grace::Seconds(grace) => Some((after(self.sim().now(), grace), grace)),
+            Grace::Seconds(grace) => Some((self.sim().now() + seconds(grace), grace)),
         };
         let policy = options.str_at(&["propagationPolicy"]);
         let orphan = policy == "Orphan" || options.bool_at(&["orphanDependents"]);

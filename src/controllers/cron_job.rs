@@ -267,7 +267,7 @@ impl Controller {
         let Some(time) = missed.last else {
             return Ok(next);
         };
-        let late = |deadline: i64| time + pods::seconds(deadline) < now;
+        let late = |deadline: i64| time + crate::sim::seconds(deadline) < now;
         if view.starting_deadline().is_some_and(late) {
             let message = format!("Missed scheduled time to start a job: {}", time.rfc1123());
             self.event(cron, EventType::Warning, "MissSchedule", message);

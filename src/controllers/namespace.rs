@@ -87,7 +87,7 @@ impl Controller {
             return Err(Status::internal(remaining.failures.join("; ")));
         }
         if !remaining.resources.is_empty() {
-            let delay = pods::seconds(remaining.estimate / 2 + 1);
+            let delay = crate::sim::seconds(remaining.estimate / 2 + 1);
             inner.queue.add_after(key.clone(), delay);
             return Ok(());
         }

@@ -15,7 +15,7 @@ use crate::api::views::Pod;
 use crate::api::{Body, Client, Object, Resource, Status, WriteOptions};
 use crate::flat::FlatMap;
 use crate::list;
-use crate::sim::Time;
+use crate::sim::{Time, seconds};
 use crate::value::Value;
 
 /// The first batch of creations; each later one is twice as large, as long as all of a batch succeed
@@ -78,11 +78,6 @@ pub fn next_available<'a>(
         .filter(|when| *when > now)
         .map(|when| when.since(now))
         .min()
-}
-
-/// A duration of an API field's seconds; a negative one is none.
-pub fn seconds(n: i64) -> Duration {
-    Duration::from_secs(u64::try_from(n).unwrap_or(0))
 }
 
 fn statuses(pod: &Object) -> impl Iterator<Item = &Value> {

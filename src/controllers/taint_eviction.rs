@@ -106,7 +106,7 @@ fn stay(pod: &Object, taints: &[&Value]) -> Option<Duration> {
             shortest = Some(shortest.map_or(n, |s| s.min(n)));
         }
     }
-    shortest.map(pods::seconds)
+    shortest.map(crate::sim::seconds)
 }
 
 impl Controller {

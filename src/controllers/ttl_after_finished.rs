@@ -1,7 +1,6 @@
 //! The TTL-after-finished controller: deletes jobs `spec.ttlSecondsAfterFinished` after their end.
 
 use super::context::{Context, resource};
-use super::pods;
 use crate::api::client::delete_uid;
 use crate::api::views::Job;
 use crate::api::{Object, ObjectKey, Status};
@@ -15,7 +14,7 @@ fn expiry(job: &Object) -> Option<Time> {
         return None;
     }
     let view = Job(job);
-    Some(view.finish_time()? + pods::seconds(view.ttl_after_finished()?))
+    Some(view.finish_time()? + crate::sim::seconds(view.ttl_after_finished()?))
 }
 
 /// Starts the controller.

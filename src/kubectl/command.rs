@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use super::connection::Nobody;
 use super::discovery::Discovery;
 use super::error::Error;
-use super::flags::{Flag, Values, parse_bool};
+use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
 use crate::api::client::item;
 use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response};
@@ -16,6 +16,7 @@ use crate::flat::FlatSet;
 use crate::shell::Context;
 use crate::sim::Sim;
 use crate::value::Value;
+use crate::value::gofmt::parse_bool;
 
 /// What a verb does: `Ok` is exit code 0.
 pub type Run = for<'a> fn(&'a Cmd) -> LocalBoxFuture<'a, Result<(), Error>>;

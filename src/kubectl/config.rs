@@ -2,13 +2,14 @@
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
-use super::flags::{Flag, Kind, flag, parse_bool};
+use super::flags::{Flag, Kind, flag};
 use super::options::NO_HEADERS;
 use super::output;
 use super::print::TabWriter;
 use crate::flat::Arrange;
 use crate::obj;
 use crate::value::Value;
+use crate::value::gofmt::parse_bool;
 
 pub static CONFIG: Verb = Verb {
     name: "config",

@@ -2,6 +2,8 @@
 //! Knows nothing of the API.
 
 use crate::flat::FlatMap;
+use crate::value::duration;
+use crate::value::gofmt::parse_bool;
 use std::time::Duration;
 
 /// What a flag takes.
@@ -118,7 +120,7 @@ impl Values {
     }
 
     pub fn duration(&self, name: &str) -> Duration {
-        parse_duration(self.str(name)).map_or(Duration::ZERO, |(d, _)| d)
+        duration::parse(self.str(name)).map_or(Duration::ZERO, |nanos| Duration::from_nanos(nanos.unsigned_abs()))
     }
 
     /// Whether a duration is below zero (`--timeout=-1s` waits for long).
@@ -297,9 +299,9 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
         },
         // This one is of glog's age, and of another package than the others.
         Kind::Duration if f.name == "log-flush-frequency" => {
-            parse_duration(value).map(|_| ()).map_err(|_| "parse error".to_owned())
+            duration::parse(value).map(|_| ()).map_err(|_| "parse error".to_owned())
         }
-        Kind::Duration => parse_duration(value).map(|_| ()),
+        Kind::Duration => duration::parse(value).map(|_| ()),
         Kind::Levels => {
             let level = |pair: &str| pair.split_once('=').is_some_and(|(_, n)| n.parse::<i32>().is_ok());
             match value.split(',').filter(|p| !p.is_empty()).all(level) {
@@ -309,86 +311,6 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
         }
         Kind::Str | Kind::Slice | Kind::Array | Kind::Map => Ok(()),
     }
-}
-
-/// Go's `strconv.ParseBool`.
-pub fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
-}
-
-/// A duration as Go prints it, to the microsecond: `1m30s`, `500ms`, `2h0m0.25s`.
-pub fn go_duration(d: Duration) -> String {
-    let micros = d.as_micros();
-    match micros {
-        0 => return "0s".into(),
-        1..1_000 => return format!("{micros}µs"),
-        _ => {}
-    }
-    let decimal = |whole: u128, part: u128, digits: usize| {
-        let text = format!("{whole}.{part:0digits$}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    if micros < 1_000_000 {
-        return decimal(micros / 1_000, micros % 1_000, 3) + "ms";
-    }
-    let seconds = micros / 1_000_000;
-    let last = decimal(seconds % 60, micros % 1_000_000, 6) + "s";
-    match (seconds / 3_600, seconds / 60 % 60) {
-        (0, 0) => last,
-        (0, m) => format!("{m}m{last}"),
-        (h, m) => format!("{h}h{m}m{last}"),
-    }
-}
-
-/// Go's `time.ParseDuration`: the amount, and whether it is negative.
-///
-/// # Errors
-/// Go's sentence.
-pub fn parse_duration(text: &str) -> Result<(Duration, bool), String> {
-    let bad = || format!("time: invalid duration {text:?}");
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(r) => (true, r),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Ok((Duration::ZERO, negative));
-    }
-    if rest.is_empty() {
-        return Err(bad());
-    }
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let (number, after) = rest.split_at(end);
-        let amount: f64 = number.parse().map_err(|_| bad())?;
-        let end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let scale = match unit {
-            "h" => 3_600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            "" => return Err(format!("time: missing unit in duration {text:?}")),
-            _ => return Err(format!("time: unknown unit {unit:?} in duration {text:?}")),
-        };
-        seconds += amount * scale;
-        rest = after;
-    }
-    // Beyond some 290 years Go overflows too.
-    if !(0.0..9.2e9).contains(&seconds) {
-        return Err(bad());
-    }
-    Ok((Duration::from_secs_f64(seconds), negative))
 }
 
 /// Whether a duration that must be above zero was given as something else.
@@ -449,6 +371,5 @@ mod tests {
         ] {
             assert_eq!(run(line), want, "{line}");
         }
-        assert_eq!(parse_duration("1h2m3.5s").unwrap().0, Duration::from_millis(3_723_500));
     }
 }

@@ -335,7 +335,7 @@ async fn why_none(cmd: &Cmd, labels: &str, fields: &str) -> Result<(), Error> {
                 "Metrics not available for pod {}/{}, age: {}",
                 pod.str_at(&["metadata", "namespace"]),
                 pod.str_at(&["metadata", "name"]),
-                super::flags::go_duration(age)
+                crate::value::duration::text(age)
             )));
         }
     }

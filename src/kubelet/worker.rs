@@ -24,8 +24,8 @@ use crate::net::{Attached, Origin};
 use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, Files, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
-use crate::value::Value;
 use crate::value::gofmt::quote;
+use crate::value::{Value, duration};
 
 /// The first delay of a restart and of a pull's repetition, and the longest.
 const BACKOFF: Duration = Duration::from_secs(10);
@@ -680,7 +680,7 @@ impl Worker {
                         "CrashLoopBackOff",
                         format!(
                             "back-off {} restarting failed container={name} pod={of}",
-                            go_seconds(series.delay)
+                            duration::text(series.delay)
                         ),
                     );
                     self.trace(&name, ContainerChange::BackOff);
@@ -1495,23 +1495,5 @@ fn wait(a: Option<Time>, b: Option<Time>) -> Next {
 
 /// A duration in Go's notation, cut to milliseconds: `1.129s`, `964ms`.
 fn go_millis(d: Duration) -> String {
-    let ms = d.as_millis();
-    if ms < 1_000 {
-        return format!("{ms}ms");
-    }
-    let (minutes, ms) = (ms / 60_000, ms % 60_000);
-    let mut text = format!("{}.{:03}", ms / 1_000, ms % 1_000);
-    text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
-    match minutes {
-        0 => format!("{text}s"),
-        m => format!("{m}m{text}s"),
-    }
-}
-
-/// Whole seconds in Go's notation: `10s`, `1m20s`, `5m0s`.
-fn go_seconds(d: Duration) -> String {
-    match (d.as_secs() / 60, d.as_secs() % 60) {
-        (0, s) => format!("{s}s"),
-        (m, s) => format!("{m}m{s}s"),
-    }
+    duration::text(Duration::from_millis(d.as_millis() as u64))
 }

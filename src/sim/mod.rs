@@ -14,7 +14,7 @@ mod trace;
 pub use executor::{Sim, Sleep, TaskHandle, timeout, uuid_from};
 pub use journal::{Entry, Journal};
 pub use queue::{Signal, WorkQueue};
-pub use time::{Time, civil_from_days};
+pub use time::{Time, civil_from_days, seconds};
 pub use trace::{
     ContainerChange, Hop, NodeVerdict, Outcome, RequestId, Trace, TraceEvent, TraceRecord, Verdict, WriteKind,
 };

@@ -93,6 +93,15 @@ pub fn json_float(f: f64) -> String {
     format!("{f}")
 }
 
+/// Go's `strconv.ParseBool`.
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 /// A text in Go's double quotes, as `%q` and `strconv.Quote` write it.
 pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

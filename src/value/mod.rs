@@ -4,8 +4,10 @@
 //! the rest. Two trees that share a subtree compare it by address. Knows nothing of Kubernetes.
 
 pub mod base64;
+pub mod duration;
 pub mod gofmt;
 pub mod gojson;
+pub mod hex;
 mod json;
 mod key;
 mod pool;

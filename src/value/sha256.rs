@@ -7,5 +7,5 @@ pub fn digest(bytes: &[u8]) -> [u8; 32] {
 
 /// SHA-256 as hexadecimal (FIPS 180-4).
 pub fn hex(bytes: &[u8]) -> String {
-    digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    super::hex::lower(&digest(bytes))
 }

@@ -6,14 +6,13 @@
 //! token of one world is none in another, and one that was tampered with is none at all.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::user::User;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::request::{Body, Method, Payload, Request, Response};
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::{FieldErrors, Status};
-use crate::sim::Time;
+use crate::sim::{self, Time};
 use crate::value::Value;
 use crate::value::base64::{self, decode_url, encode_url};
 use crate::{list, obj};
@@ -209,13 +208,9 @@ pub fn request(api: &ApiServer, request: &mut Request, target: &Target) -> Resul
             "namespace": account.namespace(),
         },
         "spec": obj! { "audiences": audiences, "boundObjectRef": bound, "expirationSeconds": seconds },
-        "status": obj! { "expirationTimestamp": after(now, seconds), "token": token },
+        "status": obj! { "expirationTimestamp": now + sim::seconds(seconds), "token": token },
     };
     Ok(Response::new(201, Payload::Value(value)))
-}
-
-fn after(now: Time, seconds: i64) -> Time {
-    now + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
 /// A token of an account for these audiences that lives so many seconds from now, bound to the object that
@@ -243,11 +238,11 @@ pub fn issue(
     let lives = if extended { EXTENDED } else { seconds };
     let secs = |t: Time| t.as_secs() as i64;
     if extended {
-        own.set(&["warnafter"], secs(after(now, seconds)));
+        own.set(&["warnafter"], secs(now + sim::seconds(seconds)));
     }
     let claims = obj! {
         "aud": audiences.clone(),
-        "exp": secs(after(now, lives)),
+        "exp": secs(now + sim::seconds(lives)),
         "iat": secs(now),
         "iss": ISSUER,
         "jti": api.sim().random_uuid(),

@@ -8,6 +8,7 @@ use super::formats;
 use super::parse::{Ast, Init, Macro, Node};
 use super::types::{Type, field_type};
 use crate::api::custom::openapi;
+use crate::value::duration;
 
 /// The functions and operators with the types they take and give. A name that begins with a point
 /// is a method, whose first type is its target's. Letters: `b`ool, `i`nt, `u`int, `d`ouble, `s`tring,
@@ -643,7 +644,7 @@ impl Checker {
         }
         if matches!(function, "duration")
             && let Some(Node::Str(text)) = args.first().map(|a| &a.node)
-            && openapi::parse_duration(text).is_none()
+            && duration::parse(text).is_err()
             && let Some(arg) = args.first()
         {
             self.issue(arg.at, "invalid duration argument".into());

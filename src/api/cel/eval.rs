@@ -9,14 +9,14 @@ use super::formats::{self, Semver};
 use super::parse::{Ast, Macro, Node};
 use super::types::{field, metadata_schema, of_schema};
 use super::value::{List, ListKind, Val, timestamp};
-use crate::api::custom::openapi::{parse_duration, pattern};
+use crate::api::custom::openapi::pattern;
 use crate::api::names::parse_cidr;
 use crate::api::quantity::Quantity;
 use crate::api::zone::Zone;
 use crate::flat::{Arrange, FlatMap};
 use crate::limits;
 use crate::sim::{Time, civil_from_days};
-use crate::value::gofmt;
+use crate::value::{duration, gofmt, hex};
 
 /// Why an expression could not be run to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -905,20 +905,19 @@ fn convert(name: &str, value: &Val) -> Result<Val> {
             None => bad(value, "string"),
         },
         ("bytes", Val::Str(s)) => Ok(Val::Bytes(s.as_bytes().into())),
-        ("bool", Val::Str(s)) => match &**s {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Val::Bool(true)),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Val::Bool(false)),
-            _ => bad(value, "bool"),
+        ("bool", Val::Str(s)) => match gofmt::parse_bool(s) {
+            Some(b) => Ok(Val::Bool(b)),
+            None => bad(value, "bool"),
         },
         ("timestamp", Val::Str(s)) => timestamp(s).map_or_else(
             || fail(format!("parsing time {}: cannot parse", gofmt::quote(s))),
             |t| Ok(Val::Timestamp(t)),
         ),
         ("timestamp", Val::Int(i)) => Ok(Val::Timestamp(i128::from(*i) * 1_000_000_000)),
-        ("duration", Val::Str(s)) => parse_duration(s).map_or_else(
-            || fail(format!("time: invalid duration {}", gofmt::quote(s))),
-            |d| Ok(Val::Duration(d)),
-        ),
+        ("duration", Val::Str(s)) => match duration::parse(s) {
+            Ok(nanos) => Ok(Val::Duration(nanos.into())),
+            Err(why) => fail(why),
+        },
         ("duration", Val::Int(i)) => Ok(Val::Duration(i128::from(*i))),
         (to, value) => bad(value, to),
     }
@@ -1041,7 +1040,7 @@ fn format(template: &str, args: &[Val]) -> Result<String> {
             ('e', Val::Double(d)) => Some(gofmt::float(*d, 'e')),
             ('x', Val::Int(i)) => Some(format!("{i:x}")),
             ('X', Val::Int(i)) => Some(format!("{i:X}")),
-            ('x', Val::Str(s)) => Some(s.bytes().map(|b| format!("{b:02x}")).collect()),
+            ('x', Val::Str(s)) => Some(hex::lower(s.as_bytes())),
             ('o', Val::Int(i)) => Some(format!("{i:o}")),
             ('b', Val::Int(i)) => Some(format!("{i:b}")),
             _ => None,

@@ -8,10 +8,9 @@ use super::authority::{Check, Decision, Stage};
 use super::check::{AUTHORIZER, RESOURCE_CHECK};
 use super::formats::{Format, Semver};
 use super::types::{Type, of_schema};
-use crate::api::custom::openapi::parse_duration;
 use crate::api::quantity::Quantity;
 use crate::sim::Time;
-use crate::value::{Value, base64, gofmt};
+use crate::value::{Value, base64, duration, gofmt};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -86,7 +85,7 @@ impl Val {
                 timestamp(&long).map_or(Val::Str(text.clone()), Val::Timestamp)
             }
             (Some(Type::Duration), Value::Str(text)) => {
-                parse_duration(text).map_or(Val::Str(text.clone()), Val::Duration)
+                duration::parse(text).map_or(Val::Str(text.clone()), |nanos| Val::Duration(nanos.into()))
             }
             (Some(Type::Bytes), Value::Str(text)) => {
                 base64::decode(text).map_or(Val::Str(text.clone()), |b| Val::Bytes(b.into()))

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use super::structural::INT_OR_STRING;
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::sim::Time;
-use crate::value::{Value, base64, gofmt};
+use crate::value::{Value, base64, duration, gofmt};
 
 /// What the validation of one value by one schema found.
 #[derive(Default)]
@@ -246,11 +246,16 @@ pub const FORMATS: [&str; 24] = [
     "k8s-long-name",
 ];
 
+/// Whether a text fits a pattern of ours.
+pub fn fits(text: &str, pattern: &str) -> bool {
+    Regex::new(pattern).is_ok_and(|r| r.is_match(text))
+}
+
 /// Whether a text is of a format (`strfmt`). A format that is not known allows everything.
 pub fn has_format(text: &str, format: &str) -> bool {
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let hex = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_hexdigit());
-    let fits = |p: &str| Regex::new(p).is_ok_and(|r| r.is_match(text));
+    let fits = |p: &str| fits(text, p);
     match format {
         "bsonobjectid" => text.len() == 24 && hex(text),
         "byte" => base64::decode(text).is_some(),
@@ -258,7 +263,7 @@ pub fn has_format(text: &str, format: &str) -> bool {
         "date" => text.len() == 10 && Time::parse(&format!("{text}T00:00:00Z")).is_some(),
         "date-time" | "datetime" => Time::parse(text).is_some(),
         "duration" => {
-            parse_duration(text).is_some()
+            duration::parse(text).is_ok()
                 || fits(r"^[0-9]+ *(ns|us|µs|ms|s|m|h|d|w|[a-z]*second|minute|hour|day|week)s?$")
         }
         "email" => fits(r"^[^@\s<>]+@[^@\s<>]+$"),
@@ -284,49 +289,6 @@ pub fn has_format(text: &str, format: &str) -> bool {
         "k8s-long-name" => crate::api::names::dns1123_subdomain(text).is_ok(),
         _ => true,
     }
-}
-
-/// Go's `time.ParseDuration`, in nanoseconds.
-pub fn parse_duration(text: &str) -> Option<i128> {
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(0);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut total = 0i128;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if whole.is_empty() && fraction.is_empty() {
-            return None;
-        }
-        let units: [(&str, i128); 8] = [
-            ("ns", 1),
-            ("us", 1_000),
-            ("µs", 1_000),
-            ("μs", 1_000),
-            ("ms", 1_000_000),
-            ("s", 1_000_000_000),
-            ("m", 60_000_000_000),
-            ("h", 3_600_000_000_000),
-        ];
-        let (unit, size) = units.iter().find(|(u, _)| after.starts_with(u))?;
-        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-        total = total.checked_add(whole.checked_mul(*size)?)?;
-        let mut place = *size;
-        for digit in fraction.bytes().take(18) {
-            place /= 10;
-            total += i128::from(digit.wrapping_sub(b'0')) * place;
-        }
-        rest = after.strip_prefix(unit)?;
-    }
-    (total <= i128::from(i64::MAX)).then_some(if negative { -total } else { total })
 }
 
 fn check_number(value: &Value, schema: &Value, path: &str, found: &mut Found) {

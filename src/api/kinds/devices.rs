@@ -4,6 +4,7 @@
 use super::{
     age_cell, csi, edit, edit_at, edit_items, internal, pod_validation, resources, set_default_zero, statuses, workload,
 };
+use crate::api::custom::openapi;
 use crate::api::metadata;
 use crate::api::names;
 use crate::api::object::Object;
@@ -643,7 +644,7 @@ fn device(device: &Value, each: bool, at: &str, errors: &mut FieldErrors) {
             errors.too_long(format!("{at}.string"), VALUE_BYTES);
         }
         let version = value.get("version");
-        if !version.is_null() && !is_semver(version.str()) {
+        if !version.is_null() && !openapi::fits(version.str(), SEMVER) {
             let why = "must be a string compatible with semver.org spec 2.0.0";
             errors.invalid(format!("{at}.version"), version, why);
         }
@@ -739,20 +740,4 @@ fn device_place(device: &Value, each: bool, at: &str, errors: &mut FieldErrors) 
 }
 
 /// A version as semver.org has them: `1.2.3-alpha.1+build`.
-fn is_semver(text: &str) -> bool {
-    let number = |p: &str| !p.is_empty() && p.bytes().all(|c| c.is_ascii_digit()) && (p == "0" || !p.starts_with('0'));
-    let word = |p: &str| !p.is_empty() && p.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-    let (text, build) = match text.split_once('+') {
-        Some((text, build)) => (text, Some(build)),
-        None => (text, None),
-    };
-    let (core, release) = match text.split_once('-') {
-        Some((core, release)) => (core, Some(release)),
-        None => (text, None),
-    };
-    let of_release = |p: &str| word(p) && (number(p) || !p.bytes().all(|c| c.is_ascii_digit()));
-    core.split('.').count() == 3
-        && core.split('.').all(number)
-        && release.is_none_or(|r| r.split('.').all(of_release))
-        && build.is_none_or(|b| b.split('.').all(word))
-}
+const SEMVER: &str = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$";

@@ -463,8 +463,8 @@ impl Controller {
         let now = self.sim.now();
         let from = crate::sim::Time::parse(condition.str_at(&["lastUpdateTime"])).unwrap_or(now);
         let deadline = deployment.spec().i64_at(&["progressDeadlineSeconds"]).unwrap_or(600);
-        let left = (from + pods::seconds(deadline)).since(now);
-        self.queue.add_after(deployment.key(), left + pods::seconds(1));
+        let left = (from + crate::sim::seconds(deadline)).since(now);
+        self.queue.add_after(deployment.key(), left + crate::sim::seconds(1));
     }
 }
 

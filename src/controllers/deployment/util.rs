@@ -283,7 +283,7 @@ pub fn timed_out(deployment: &Object, status: &Value, now: Time) -> bool {
         return false;
     };
     let deadline = deployment.spec().i64_at(&["progressDeadlineSeconds"]).unwrap_or(600);
-    from + crate::controllers::pods::seconds(deadline) < now
+    from + crate::sim::seconds(deadline) < now
 }
 
 #[cfg(test)]

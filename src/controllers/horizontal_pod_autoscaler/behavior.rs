@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::api::quantity::Quantity;
-use crate::controllers::pods;
+
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -123,7 +123,7 @@ pub fn decide(
     } else {
         let window = |direction: &str, or: Duration| {
             let seconds = behavior.i64_at(&[direction, "stabilizationWindowSeconds"]);
-            seconds.map_or(or, pods::seconds)
+            seconds.map_or(or, crate::sim::seconds)
         };
         let (up, down) = (window("scaleUp", Duration::ZERO), window("scaleDown", DOWN_WINDOW));
         let lowest = memory.within(now, up).chain([wanted]).min().unwrap_or(wanted);
@@ -176,7 +176,7 @@ fn rate_limit(rules: &Value, memory: &Memory, current: i64, now: Time, up: bool)
         return current;
     }
     let allowed = rules.get("policies").items().iter().map(|policy| {
-        let period = pods::seconds(policy.i64_at(&["periodSeconds"]).unwrap_or(0));
+        let period = crate::sim::seconds(policy.i64_at(&["periodSeconds"]).unwrap_or(0));
         let (added, removed) = memory.changes(now, period);
         let start = current - added + removed;
         let value = policy.i64_at(&["value"]).unwrap_or(0);

@@ -609,7 +609,7 @@ impl Controller {
             // The deadline, when it is still to come.
             let start = Time::parse(pass.status.str_at(&["startTime"]));
             if let (Some(deadline), Some(start), false) = (view.active_deadline(), start, view.is_suspended()) {
-                let left = (start + pods::seconds(deadline)).since(now);
+                let left = (start + crate::sim::seconds(deadline)).since(now);
                 inner.queue.add_after(key.clone(), left);
             }
         }
@@ -744,7 +744,7 @@ impl Controller {
             return Some(Ending::failed("BackoffLimitExceeded", message));
         }
         let running = view.start_time().map(|start| self.0.sim.now().since(start));
-        let late = |limit: i64| running.is_some_and(|time| time >= pods::seconds(limit));
+        let late = |limit: i64| running.is_some_and(|time| time >= crate::sim::seconds(limit));
         if !view.is_suspended() && view.active_deadline().is_some_and(late) {
             let message = "Job was active longer than specified deadline";
             return Some(Ending::failed("DeadlineExceeded", message));

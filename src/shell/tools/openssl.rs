@@ -12,7 +12,7 @@ use crate::pki::authority::CERTIFICATE;
 use crate::pki::x509::{self, Extension, Template, attribute, extension};
 use crate::pki::{Certificate, Error, Name, Names, PrivateKey, PublicKey, Random, Request, der, ec, pem};
 use crate::sim::Time;
-use crate::value::base64;
+use crate::value::{base64, hex};
 
 const VERSION: &str = "OpenSSL 3.0.13 30 Jan 2024 (Library: OpenSSL 3.0.13 30 Jan 2024)";
 const REQUEST: &str = "CERTIFICATE REQUEST";
@@ -323,7 +323,7 @@ async fn key(c: &Context, command: &str) -> Result<(), Failure> {
         && let PublicKey::Rsa(key) = &public
     {
         c.stdout
-            .line(format!("Modulus={}", hex(&key.modulus.to_bytes_be(), "", false)));
+            .line(format!("Modulus={}", hex::digits(&key.modulus.to_bytes_be(), "", true)));
     }
     if args.has("check") {
         match (command, private.as_ref().is_some_and(is_whole)) {
@@ -706,19 +706,20 @@ async fn certificate(c: &Context) -> Result<(), Failure> {
                     [0, rest @ ..] if !rest.is_empty() => rest,
                     all => all,
                 };
-                c.stdout.line(format!("serial={}", hex(serial, "", false)));
+                c.stdout.line(format!("serial={}", hex::digits(serial, "", true)));
             }
             "fingerprint" => {
                 if !args.has("sha256") {
                     return Err("fingerprints by SHA-1 are not simulated: give -sha256".into());
                 }
                 let hash = hmac_sha256::Hash::hash(&certificate.whole);
-                c.stdout.line(format!("sha256 Fingerprint={}", hex(&hash, ":", false)));
+                c.stdout
+                    .line(format!("sha256 Fingerprint={}", hex::digits(&hash, ":", true)));
             }
             "modulus" => {
                 if let PublicKey::Rsa(key) = &certificate.key {
                     c.stdout
-                        .line(format!("Modulus={}", hex(&key.modulus.to_bytes_be(), "", false)));
+                        .line(format!("Modulus={}", hex::digits(&key.modulus.to_bytes_be(), "", true)));
                 }
             }
             "pubkey" => {
@@ -782,7 +783,7 @@ fn sign(args: &Args, request: &Request) -> Result<Certificate, Failure> {
     {
         let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
         let file = args.c.path(args.value("CAserial").unwrap_or(&format!("{stem}.srl")));
-        let text = format!("{}\n", hex(&serial, "", false));
+        let text = format!("{}\n", hex::digits(&serial, "", true));
         args.c
             .files
             .write(&file, text)
@@ -858,7 +859,7 @@ fn random(c: &Context) -> Result<(), Failure> {
     let count = count.parse::<usize>().ok().filter(|n| (1..=65_536).contains(n));
     let bytes = args.random().bytes(count.ok_or_else(|| usage("rand"))?);
     if args.has("hex") {
-        let text = format!("{}\n", hex(&bytes, "", true));
+        let text = format!("{}\n", hex::lower(&bytes));
         return args.output("out", &text);
     }
     if args.has("base64") {
@@ -897,19 +898,11 @@ async fn convert_base64(c: &Context) -> Result<(), Failure> {
     args.output("out", &text)
 }
 
-/// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8], between: &str, lower: bool) -> String {
-    let digits = bytes
-        .iter()
-        .map(|b| if lower { format!("{b:02x}") } else { format!("{b:02X}") });
-    digits.collect::<Vec<_>>().join(between)
-}
-
 /// Bytes as lines of digits with colons.
 fn block(bytes: &[u8], columns: usize, indent: usize) -> String {
     let lines: Vec<String> = bytes
         .chunks(columns)
-        .map(|line| format!("{:indent$}{}", "", hex(line, ":", true)))
+        .map(|line| format!("{:indent$}{}", "", hex::digits(line, ":", false)))
         .collect();
     lines.join(":\n") + "\n"
 }
@@ -967,11 +960,13 @@ fn known_extension(oid: &str) -> (&str, &str) {
 fn extension_text(one: &Extension, indent: usize) -> String {
     let body = one.value.as_slice();
     let text = match one.oid.as_str() {
-        extension::SUBJECT_KEY => der::only(body, der::OCTET_STRING).map_or(String::new(), |i| hex(i.body, ":", false)),
+        extension::SUBJECT_KEY => {
+            der::only(body, der::OCTET_STRING).map_or(String::new(), |i| hex::digits(i.body, ":", true))
+        }
         extension::AUTHORITY_KEY => {
             let items = der::only(body, der::SEQUENCE).and_then(|i| i.children());
             let mut items = items.into_iter().flatten();
-            items.next().map_or(String::new(), |i| hex(i.body, ":", false))
+            items.next().map_or(String::new(), |i| hex::digits(i.body, ":", true))
         }
         extension::KEY_USAGE => {
             let bits = x509::read_key_usage(body);
@@ -999,7 +994,7 @@ fn extension_text(one: &Extension, indent: usize) -> String {
             all.extend(names.uris.iter().map(|n| format!("URI:{n}")));
             all.join(", ")
         }
-        _ => hex(body, ":", false),
+        _ => hex::digits(body, ":", true),
     };
     let critical = if one.critical { "critical" } else { "" };
     let pad = " ".repeat(indent);
@@ -1032,7 +1027,7 @@ fn request_text(request: &Request) -> String {
 fn certificate_text(certificate: &Certificate) -> String {
     let serial: Vec<u8> = certificate.serial.iter().copied().skip_while(|b| *b == 0).collect();
     let number = if serial.len() > 8 {
-        format!("\n            {}", hex(&serial, ":", true))
+        format!("\n            {}", hex::digits(&serial, ":", false))
     } else {
         let n = serial.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
         format!(" {n} (0x{n:x})")

@@ -9,7 +9,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 use kubetab::api::Status;
-use kubetab::value::Value;
+use kubetab::value::{Value, gofmt};
 
 use super::body::Content;
 use super::negotiate::{Format, Wanted, json, yaml};
@@ -33,9 +33,7 @@ impl Style {
         let header = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
         let agent = header(hyper::header::USER_AGENT);
         let pretty = match query.iter().find(|(k, _)| k == "pretty") {
-            Some((_, value)) if !value.is_empty() => {
-                matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
-            }
+            Some((_, value)) if !value.is_empty() => gofmt::parse_bool(value) == Some(true),
             // Browsers and command-line tools get what people can read.
             _ => ["curl", "Wget", "Mozilla/5.0"]
                 .iter()

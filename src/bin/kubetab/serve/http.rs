@@ -23,7 +23,8 @@ use super::answer::{self, Answer, Style};
 use super::identity::{self, Peer};
 use super::negotiate::{self, Format, View, Wanted};
 use super::rest::{self, Incoming};
-use super::{Server, hex, proxy, random, upgrade};
+use super::{Server, proxy, random, upgrade};
+use kubetab::value::hex;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -106,7 +107,7 @@ fn uuid() -> String {
     b[6] = b[6] & 0x0f | 0x40;
     b[8] = b[8] & 0x3f | 0x80;
     let parts = [&b[..4], &b[4..6], &b[6..8], &b[8..10], &b[10..]];
-    parts.map(hex).join("-")
+    parts.map(hex::lower).join("-")
 }
 
 async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<Received>) -> Answer {

@@ -57,10 +57,6 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// Serves until it is told to stop.
 ///
 /// # Errors
@@ -85,7 +81,10 @@ async fn serve(options: Options) -> Result<(), String> {
         true => None,
         false => Some(tls::make(address.ip(), &options.client_authorities)?),
     };
-    let token = options.token.clone().unwrap_or_else(|| hex(&random::<16>()));
+    let token = options
+        .token
+        .clone()
+        .unwrap_or_else(|| kubetab::value::hex::lower(&random::<16>()));
     let scheme = if options.http { "http" } else { "https" };
     let url = format!("{scheme}://{address}");
     if let Some(file) = &options.kubeconfig {

@@ -1,7 +1,7 @@
 //! Go's `fmt.Sprint`, `Sprintln` and `Sprintf` over template values.
 
 use super::exec::{Val, type_name};
-use crate::value::{Value, gofmt};
+use crate::value::{Value, gofmt, hex};
 
 /// Widths and precisions beyond this are refused, as Go does.
 const MOST: usize = 1_000_000;
@@ -328,13 +328,7 @@ fn string(verb: char, flags: &Flags, text: &str) -> Option<String> {
         Some(precision) => text.chars().take(precision).collect(),
         None => text.to_owned(),
     };
-    let hex = |upper: bool| {
-        let bytes: Vec<String> = cut
-            .bytes()
-            .map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") })
-            .collect();
-        bytes.join(if flags.space { " " } else { "" })
-    };
+    let hex = |upper: bool| hex::digits(cut.as_bytes(), if flags.space { " " } else { "" }, upper);
     let body = match verb {
         'v' | 's' => cut,
         'q' if flags.sharp && !cut.contains('`') && !cut.chars().any(|c| c.is_control() && c != '\t') => {
