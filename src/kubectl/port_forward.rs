@@ -12,7 +12,7 @@ use super::podpick;
 use crate::api::client::item;
 use crate::api::stream::Forward;
 use crate::api::{Method, Payload, Request, Session};
-use crate::net::{Attached, HttpRequest, HttpResponse, Listener, Network, Parsed, Protocol};
+use crate::net::{Attached, HttpRequest, HttpResponse, Listener, Network, NoAnswer, Parsed, Protocol};
 use crate::shell::Output;
 use crate::sim::{Sim, Time};
 use crate::value::Value;
@@ -458,20 +458,15 @@ impl Listener for Forwarder {
         self.local_only
     }
 
-    fn http(&self, _port: u16, mut request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+    fn http(&self, _port: u16, mut request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
         // One connection for one request.
         request.headers.retain(|(k, _)| !k.eq_ignore_ascii_case("connection"));
         let answer = self.pass(request.to_bytes(), |bytes| match HttpResponse::parse(bytes) {
-            Parsed::Whole(response, _) => Some(Some(response)),
-            Parsed::Other => Some(None),
+            Parsed::Whole(response, _) => Some(Ok(response)),
+            Parsed::Other => Some(Err(NoAnswer::NotHttp)),
             Parsed::More => None,
         });
-        Box::pin(async move {
-            match answer.await {
-                Some(answer) => answer,
-                None => Some(HttpResponse::new(0, "", "")),
-            }
-        })
+        Box::pin(async move { answer.await.unwrap_or(Err(NoAnswer::Closed)) })
     }
 
     fn exchange(&self, _port: u16, bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {

@@ -13,7 +13,7 @@ use super::port_forward::{Address, free_port, listen_error};
 use super::raw;
 use super::typed;
 use crate::api::{Body, Client, Method, Payload};
-use crate::net::{HttpRequest, HttpResponse, Listener, Parsed, Protocol};
+use crate::net::{HttpRequest, HttpResponse, Listener, NoAnswer, Parsed, Protocol};
 use crate::shell::{FileKind, Files, Regex};
 use crate::value::gojson;
 
@@ -231,7 +231,7 @@ impl Listener for Server {
         self.local_only
     }
 
-    fn http(&self, _port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+    fn http(&self, _port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
         let path = request.path.split('?').next().unwrap_or("/").to_owned();
         let host = match request.host.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
@@ -241,7 +241,7 @@ impl Listener for Server {
             && let Some(name) = path.strip_prefix(prefix.as_str())
         {
             let answer = file(&self.files, folder, name);
-            return Box::pin(std::future::ready(Some(answer)));
+            return Box::pin(std::future::ready(Ok(answer)));
         }
         let under = request
             .path
@@ -253,10 +253,10 @@ impl Listener for Server {
             } else {
                 HttpResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n")
             };
-            return Box::pin(std::future::ready(Some(answer)));
+            return Box::pin(std::future::ready(Ok(answer)));
         };
         let client = self.client.clone();
-        Box::pin(async move { Some(ask(&client, &under, request).await) })
+        Box::pin(async move { Ok(ask(&client, &under, request).await) })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::api::metrics::Usage;
 use crate::api::subresource::{ByteStream, ExecOptions, Forward, LogOptions, NodeConnections, Session};
 use crate::api::views::Pod;
 use crate::api::{Object, Status};
-use crate::net::{HttpRequest, Listener, NetError, Parsed, Protocol};
+use crate::net::{HttpRequest, Listener, NetError, NoAnswer, Parsed, Protocol};
 use crate::shell::{Input, Output, SIGKILL, TerminalSize};
 use crate::sim::Time;
 
@@ -272,8 +272,9 @@ fn forward(worker: &Weak<Worker>, port: u16) -> Session {
                         request.client = Some(Ipv4Addr::LOCALHOST);
                         request.local = Some((Ipv4Addr::LOCALHOST, port));
                         match ports.http(port, request).await {
-                            Some(response) => Some(response.to_bytes()),
-                            None => ports.exchange(port, raw).await,
+                            Ok(response) => Some(response.to_bytes()),
+                            Err(NoAnswer::NotHttp) => ports.exchange(port, raw).await,
+                            Err(_) => None,
                         }
                     }
                     Parsed::Other => ports.exchange(port, std::mem::take(&mut bytes)).await,

@@ -132,9 +132,9 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value) -> A
     request.client = Some(worker.gateway());
     request.local = Some((sandbox.ip(), port));
     match sandbox.ports.http(port, request).await {
-        Some(response) if (200..400).contains(&response.status) => Answer::Success,
-        Some(response) => Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status)),
-        None => Answer::Failure(format!("Get \"{}\": EOF", url(target, &host, port))),
+        Ok(response) if (200..400).contains(&response.status) => Answer::Success,
+        Ok(response) => Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status)),
+        Err(_) => Answer::Failure(format!("Get \"{}\": EOF", url(target, &host, port))),
     }
 }
 

@@ -87,6 +87,17 @@ pub enum NetError {
     Outside(String),
 }
 
+/// Why what listens on a port answers no HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// It speaks no HTTP.
+    NotHttp,
+    /// It closed the connection.
+    Closed,
+    /// The client closed it, as it does not trust the server: why, in OpenSSL's words.
+    Untrusted(String),
+}
+
 /// What answers at an address: a pod's containers, or a process on a node's host.
 pub trait Listener {
     /// Whether a process listens on the port.
@@ -98,10 +109,8 @@ pub trait Listener {
         false
     }
 
-    /// Answers an HTTP request; `None` when what listens there speaks no HTTP, and a response of
-    /// status 0 when there is no answer: the server closes the connection, or the client does, whose
-    /// reason not to trust the server is the body. `port` was found to be accepted.
-    fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>>;
+    /// Answers an HTTP request, or says why not. `port` was found to be accepted.
+    fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>>;
 
     /// Answers bytes of another protocol over TCP (redis); `None` when it does not understand them.
     fn exchange(&self, _port: u16, _bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
@@ -149,7 +158,7 @@ struct Inner {
 }
 
 /// What answers HTTP requests to the API server's port: the API itself.
-pub type Gateway = Rc<dyn Fn(HttpRequest) -> LocalBoxFuture<'static, HttpResponse>>;
+pub type Gateway = Rc<dyn Fn(HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>>>;
 
 /// The network of one world. Clones are handles.
 #[derive(Clone)]
@@ -632,26 +641,18 @@ impl Network {
         let (flow, reached) = self.connect(origin, ip, port, Protocol::Tcp, &what).await?;
         request.client = Some(origin.ip);
         request.local = Some((reached.ip, reached.port));
-        match reached.listener.http(reached.port, request).await {
-            Some(response) if response.status == 0 => {
-                self.back(flow, reached.back).await;
-                self.end(flow, &what, Outcome::Refused);
-                Err(match response.body.is_empty() {
-                    true => NetError::Closed,
-                    false => NetError::Untrusted(response.text()),
-                })
-            }
-            Some(response) => {
-                self.back(flow, reached.back).await;
-                self.end(flow, &what, Outcome::Status(response.status));
-                Ok(response)
-            }
-            None => {
-                self.back(flow, reached.back).await;
-                self.end(flow, &what, Outcome::Refused);
-                Err(NetError::BadAnswer(format!("{ip}:{port}")))
-            }
-        }
+        let answer = reached.listener.http(reached.port, request).await;
+        self.back(flow, reached.back).await;
+        let outcome = match &answer {
+            Ok(response) => Outcome::Status(response.status),
+            Err(_) => Outcome::Refused,
+        };
+        self.end(flow, &what, outcome);
+        answer.map_err(|why| match why {
+            NoAnswer::NotHttp => NetError::BadAnswer(format!("{ip}:{port}")),
+            NoAnswer::Closed => NetError::Closed,
+            NoAnswer::Untrusted(why) => NetError::Untrusted(why),
+        })
     }
 
     /// Resolves a URL's host and sends the request there.

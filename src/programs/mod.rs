@@ -28,14 +28,14 @@ pub use meter::Meter;
 
 use crate::flat::FlatMap;
 use crate::net::http::{HttpRequest, HttpResponse};
-use crate::net::{Listener, Network, Origin, Protocol};
+use crate::net::{Listener, Network, NoAnswer, Origin, Protocol};
 use crate::shell::{Commands, Context, Dialect, Disposition, Files, Host, Process, SIGINT, SIGQUIT, SIGTERM};
 use crate::sim::{Sim, Time};
 
 /// What answers on a port of a pod.
 pub trait Service {
-    /// Answers an HTTP request; `None` when it speaks no HTTP.
-    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>>;
+    /// Answers an HTTP request, or says why not.
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>>;
 
     /// Answers bytes of another protocol; `None` when it does not understand them.
     fn exchange(&self, _bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
@@ -51,9 +51,9 @@ where
     F: Fn(HttpRequest) -> R,
     R: Future<Output = HttpResponse> + 'static,
 {
-    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
         let answer = (self.0)(request);
-        Box::pin(async move { Some(answer.await) })
+        Box::pin(async move { Ok(answer.await) })
     }
 }
 
@@ -61,8 +61,8 @@ where
 struct Deaf;
 
 impl Service for Deaf {
-    fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
-        Box::pin(std::future::ready(None))
+    fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
+        Box::pin(std::future::ready(Err(NoAnswer::NotHttp)))
     }
 }
 
@@ -94,10 +94,10 @@ impl Listener for Ports {
         self.open.borrow().contains_key(&(protocol, port))
     }
 
-    fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
+    fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
         let found = self.find(port);
         Box::pin(async move {
-            let (service, meter) = found?;
+            let (service, meter) = found.ok_or(NoAnswer::NotHttp)?;
             meter.work().await;
             service.http(request).await
         })

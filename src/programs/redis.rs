@@ -9,8 +9,8 @@ use futures::future::LocalBoxFuture;
 use super::{Image, Sandbox, Service, generic, program, until_stopped};
 use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
-use crate::net::Protocol;
 use crate::net::http::{HttpRequest, HttpResponse};
+use crate::net::{NoAnswer, Protocol};
 use crate::shell::{Commands, Context, Files};
 use crate::sim::{Sim, Time};
 
@@ -397,8 +397,8 @@ fn requests(bytes: &[u8]) -> Vec<Vec<String>> {
 struct Server(Rc<Store>);
 
 impl Service for Server {
-    fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, Option<HttpResponse>> {
-        Box::pin(std::future::ready(None))
+    fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
+        Box::pin(std::future::ready(Err(NoAnswer::NotHttp)))
     }
 
     fn exchange(&self, bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {

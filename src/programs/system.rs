@@ -5,9 +5,11 @@
 
 use std::rc::Rc;
 
-use super::{Deaf, Image, Listening, Sandbox, klog, path_of, program, until_stopped};
+use futures::future::LocalBoxFuture;
+
+use super::{Deaf, Image, Listening, Sandbox, Service, klog, path_of, program, until_stopped};
 use crate::net::http::{HttpRequest, HttpResponse};
-use crate::net::{Mode, Protocol};
+use crate::net::{Gateway, Mode, NoAnswer, Protocol};
 use crate::shell::{Commands, Context, Files};
 
 pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
@@ -68,6 +70,15 @@ fn ports(name: &str, args: &[String]) -> Vec<(Protocol, u16, &'static [&'static 
     }
 }
 
+/// The API server's port, behind which the world's API is.
+struct Api(Gateway);
+
+impl Service for Api {
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
+        (self.0)(request)
+    }
+}
+
 async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 {
     let args = context.args.clone();
     if name == "flannel-cni-plugin" {
@@ -75,14 +86,13 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 
     }
     let mut listening: Vec<Listening> = Vec::new();
     for (protocol, port, healthy) in ports(name, &args) {
-        let opened = if healthy.is_empty() {
+        let gateway = (name == "kube-apiserver").then(|| sandbox.network.gateway()).flatten();
+        let opened = if let Some(gateway) = gateway {
+            sandbox.listen(protocol, port, Api(gateway))
+        } else if healthy.is_empty() {
             sandbox.listen(protocol, port, Deaf)
         } else {
-            let gateway = (name == "kube-apiserver").then(|| sandbox.network.gateway()).flatten();
             sandbox.serve(port, move |request: HttpRequest| {
-                if let Some(gateway) = &gateway {
-                    return gateway(request);
-                }
                 let path = path_of(&request);
                 let response = if healthy.contains(&path) {
                     let body = match (name, path) {
@@ -94,7 +104,7 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 
                 } else {
                     HttpResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n")
                 };
-                Box::pin(std::future::ready(response))
+                std::future::ready(response)
             })
         };
         match opened {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::api::auth::certificate::SERVER_NAMES;
 use crate::api::{ApiServer, Client, User};
 use crate::kubectl::api_over_http;
-use crate::net::{HttpRequest, HttpResponse, Network, Tls};
+use crate::net::{HttpRequest, HttpResponse, Network, NoAnswer, Tls};
 use crate::pki::pem;
 
 /// Opens the API of a world to its network.
@@ -18,21 +18,19 @@ pub(super) fn open(network: &Network, api: &ApiServer) {
     }));
 }
 
-async fn answer(api: &ApiServer, request: HttpRequest) -> HttpResponse {
+async fn answer(api: &ApiServer, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
     let Some(tls) = &request.tls else {
         let text = "Client sent an HTTP request to an HTTPS server.\n";
-        return HttpResponse::new(400, "text/plain; charset=utf-8", text);
+        return Ok(HttpResponse::new(400, "text/plain; charset=utf-8", text));
     };
-    if let Err(why) = trusted(api, tls, &request.host) {
-        return HttpResponse::new(0, "", why);
-    }
+    trusted(api, tls, &request.host).map_err(NoAnswer::Untrusted)?;
     let anonymous = Client::new(api, agent(&request), User::anonymous());
     let client = match user(api, tls, &request) {
         Ok(user) => anonymous.acting_as(user),
         Err(()) => anonymous.with_unknown_credentials(),
     };
     let path = request.path.clone();
-    api_over_http(&client, &path, request).await
+    Ok(api_over_http(&client, &path, request).await)
 }
 
 /// The program's name, as `curl` of `curl/8.14.1`.

@@ -160,7 +160,7 @@ struct Programs {
     messages: Known,
     mutations: Known,
     /// By their texts; the report of what does not compile.
-    compiled: RefCell<FlatMap<(Role, String), Rc<Result<Program, String>>>>,
+    compiled: RefCell<FlatMap<Role, FlatMap<String, Rc<Result<Program, String>>>>>,
 }
 
 impl Programs {
@@ -181,9 +181,9 @@ impl Programs {
     }
 
     fn get(&self, text: &str, role: Role) -> Rc<Result<Program, String>> {
-        let key = (role, text.to_owned());
         let mut compiled = self.compiled.borrow_mut();
-        if let Some(program) = compiled.get(&key) {
+        let compiled = compiled.entry(role).or_default();
+        if let Some(program) = compiled.get(text) {
             return program.clone();
         }
         let known = match role {
@@ -192,7 +192,7 @@ impl Programs {
             Role::Mutation => &self.mutations,
         };
         let program = Rc::new(cel::compile(text, known));
-        compiled.insert(key, program.clone());
+        compiled.insert(text.to_owned(), program.clone());
         program
     }
 }

@@ -19,6 +19,10 @@ use crate::{list, obj};
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
+/// The shelves of the webhooks' configurations.
+const MUTATING_WEBHOOKS: &str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
+const VALIDATING_WEBHOOKS: &str = "validatingwebhookconfigurations.admissionregistration.k8s.io";
+
 /// A request as policies see it.
 struct Subject<'a, 'b> {
     a: &'a Attributes<'b>,
@@ -298,7 +302,7 @@ pub(super) fn mutate(a: &Attributes, object: &mut Value, memory: &mut Reinvocati
     // What matches is looked up for the object as it came.
     let came = object.clone();
     mutating::run(&subject(a, &came), object, memory)?;
-    webhooks::call(&subject(a, object), "mutatingwebhookconfigurations").map(|_| ())
+    webhooks::call(&subject(a, object), MUTATING_WEBHOOKS).map(|_| ())
 }
 
 /// The policies, and then the validating webhooks; the mutating ones too, since a deletion passes nothing else and who
@@ -312,8 +316,8 @@ pub(super) fn validate(a: &Attributes, object: &Value, warnings: &mut Vec<String
     }
     let subject = subject(a, object);
     validating::check(&subject, warnings)?;
-    for kind in ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] {
-        warnings.extend(webhooks::call(&subject, kind)?.iter().map(|n| webhooks::warning(n)));
+    for shelf in [MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS] {
+        warnings.extend(webhooks::call(&subject, shelf)?.iter().map(|n| webhooks::warning(n)));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::expressions::{Evaluation, Matched, Role, values};
-use super::{GROUP, Subject, invocations};
+use super::{Subject, invocations};
 use crate::api::admission::Attributes;
 use crate::api::cel::Val;
 use crate::api::decode::decode;
@@ -56,8 +56,8 @@ enum Failure {
 pub(super) fn run(subject: &Subject, value: &mut Value, memory: &mut Reinvocation) -> Result<(), Status> {
     let all = invocations(
         subject,
-        &format!("mutatingadmissionpolicies.{GROUP}"),
-        &format!("mutatingadmissionpolicybindings.{GROUP}"),
+        "mutatingadmissionpolicies.admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
     );
     if all.is_empty() {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::expressions::{Evaluation, Matched, Role, values};
-use super::{GROUP, Subject, invocations};
+use super::{Subject, invocations};
 use crate::api::cel::Val;
 use crate::api::object::Object;
 use crate::api::status::Status;
@@ -97,8 +97,8 @@ pub(super) fn check(subject: &Subject, warnings: &mut Vec<String>) -> Result<(),
     let shared = OnceCell::new();
     for called in invocations(
         subject,
-        &format!("validatingadmissionpolicies.{GROUP}"),
-        &format!("validatingadmissionpolicybindings.{GROUP}"),
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
     ) {
         let policy = &called.policy;
         let who = match &called.binding {

@@ -1,19 +1,19 @@
 //! The webhooks of admission. None runs here: one whose service has ready endpoints is taken to allow everything, one
 //! that cannot be reached fails as a real one does.
 
-use super::{GROUP, Subject};
+use super::Subject;
 use crate::api::object::ObjectKey;
 use crate::api::status::Status;
 use crate::value::Value;
 
-/// Calls the webhooks of a configuration kind, as far as that fails. Gives the names of those that nobody calls.
+/// Calls the webhooks of the configurations on a shelf, as far as that fails. Gives the names of those that nobody calls.
 ///
 /// # Errors
 /// 500 for one that cannot be reached.
-pub(super) fn call(subject: &Subject, kind: &str) -> Result<Vec<String>, Status> {
+pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status> {
     let store = subject.a.api.store();
     let mut allowed = Vec::new();
-    for configuration in store.list(&format!("{kind}.{GROUP}"), "") {
+    for configuration in store.list(shelf, "") {
         for hook in configuration.value().get("webhooks").items() {
             let rules = hook.get("rules").items();
             if hook.get("failurePolicy").str() == "Ignore"
