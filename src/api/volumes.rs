@@ -22,14 +22,37 @@ pub const BETA_PROVISIONER: &str = "volume.beta.kubernetes.io/storage-provisione
 pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// The provisioner of classes whose volumes are made by hand.
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+/// What marks the class that claims without one get, and its older name.
+pub const DEFAULT_CLASS: &[&str] = &[
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
 /// The older way to name a class.
 const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 /// The storage class of a claim or volume; empty for none.
 pub fn class_of(object: &Object) -> &str {
-    object
-        .annotation(BETA_CLASS)
-        .unwrap_or_else(|| object.spec().str_at(&["storageClassName"]))
+    class_named(object.value())
+}
+
+/// The storage class that a claim's or volume's tree names; empty for none.
+pub fn class_named(value: &Value) -> &str {
+    let annotation = value.at(&["metadata", "annotations"]).get(BETA_CLASS);
+    annotation
+        .as_str()
+        .unwrap_or_else(|| value.str_at(&["spec", "storageClassName"]))
+}
+
+/// Whether one of these annotations marks a class as the default one.
+pub fn is_default(class: &Value, marks: &[&str]) -> bool {
+    let annotations = class.at(&["metadata", "annotations"]);
+    marks.iter().any(|mark| annotations.get(mark).str() == "true")
+}
+
+/// The newest of the classes that one of these annotations marks as the default one.
+pub fn default_class(classes: Vec<Object>, marks: &[&str]) -> Option<Object> {
+    let marked = classes.into_iter().filter(|c| is_default(c.value(), marks));
+    marked.max_by(|x, y| x.created().cmp(&y.created()).then(y.name().cmp(x.name())))
 }
 
 /// Whether claims of a class wait for a pod.

@@ -173,18 +173,16 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         }
         found.places = vec![usize::MAX; docs.errors.len()];
         found.errors = docs.errors;
+        let selector = crate::api::Selector::parse(&select.labels);
         for doc in docs.list {
             match files::info(cmd, doc, select) {
                 Ok(info) => {
-                    if !select.labels.is_empty() {
-                        let selector = crate::api::Selector::parse(&select.labels).map_err(|e| {
-                            Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels))
-                        })?;
-                        if !selector.matches(info.object.at(&["metadata", "labels"])) {
-                            continue;
-                        }
+                    let selector = selector.as_ref().map_err(|e| {
+                        Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels))
+                    })?;
+                    if selector.matches(info.object.at(&["metadata", "labels"])) {
+                        found.list.push(Target::Item(info));
                     }
-                    found.list.push(Target::Item(info));
                 }
                 Err(e) => {
                     found.places.push(found.list.len());
@@ -396,13 +394,19 @@ pub fn known_kind(cmd: &Cmd, resource: &Resource) -> Result<(), Error> {
     // Forwarding ports has a scheme of its own.
     let scheme = match cmd.verb.name {
         "port-forward" => "k8s.io/client-go/kubernetes/scheme/register.go:82",
-        _ => "k8s.io/kubectl/pkg/scheme/scheme.go:28",
+        _ => SCHEME,
     };
-    Err(Error::plain(format!(
-        "no kind {:?} is registered for version {:?} in scheme {scheme:?}",
-        &*resource.kind,
-        resource.api_version()
-    )))
+    Err(unregistered(&resource.kind, &resource.api_version(), scheme))
+}
+
+/// Where kubectl's own scheme of kinds is made, as messages name it.
+pub const SCHEME: &str = "k8s.io/kubectl/pkg/scheme/scheme.go:28";
+
+/// What is said of a kind that a scheme of kubectl's does not have.
+pub fn unregistered(kind: &str, version: &str, scheme: &str) -> Error {
+    Error::plain(format!(
+        "no kind {kind:?} is registered for version {version:?} in scheme {scheme:?}"
+    ))
 }
 
 /// The objects of a list.

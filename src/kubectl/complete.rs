@@ -17,7 +17,7 @@ use crate::api::client::item;
 use crate::api::{Client, Request};
 use crate::flat::Arrange;
 use crate::shell::{Candidate, Completer, CompletionRequest};
-use crate::value::{Value, yaml};
+use crate::value::Value;
 
 /// Completes kubectl for a client of the API server.
 #[derive(Clone)]
@@ -317,19 +317,7 @@ fn flag_of(word: &str, tables: &[&[Flag]]) -> Option<Flag> {
 }
 
 fn config_value(request: &CompletionRequest) -> Value {
-    let home = request.env.get("HOME").map_or("/root", String::as_str);
-    let usual = format!("{home}/.kube/config");
-    let given = request.env.get("KUBECONFIG").filter(|p| !p.is_empty());
-    let paths = given.unwrap_or(&usual).split(':').filter(|p| !p.is_empty());
-    let texts = paths.filter_map(|p| {
-        request
-            .host
-            .files()
-            .read_text(&crate::shell::join(&request.cwd, p))
-            .ok()
-    });
-    let values: Vec<Value> = texts.filter_map(|text| yaml::decode(&text).ok()).collect();
-    kubeconfig::merged(&values)
+    kubeconfig::readable(&request.host.files(), &request.env, &request.cwd)
 }
 
 fn namespace(request: &CompletionRequest, flag: &str, context: &str) -> String {

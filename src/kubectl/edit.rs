@@ -114,9 +114,7 @@ fn check_format(cmd: &Cmd) -> Result<(), Error> {
     let given = cmd.flags.str("output");
     match given.to_lowercase().as_str() {
         "" | "json" | "kyaml" | "yaml" => Ok(()),
-        _ => Err(Error::plain(format!(
-            "unable to match a printer suitable for the output format {given:?}, allowed formats are: json,kyaml,yaml"
-        ))),
+        _ => Err(super::output::no_printer(given, "json,kyaml,yaml")),
     }
 }
 

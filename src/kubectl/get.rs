@@ -385,6 +385,9 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     let mut errors = targets.errors;
     let mut answers = Vec::new();
     let mut namespaced = true;
+    // The labels of a table are looked at, which has none, in place of its objects' ones.
+    let selector = crate::api::Selector::parse(&select.labels);
+    let unlabelled = selector.is_ok_and(|s| s.matches(&Value::Null));
     for target in targets.list {
         let (resource, result) = match target {
             Target::List { resource, namespace } => {
@@ -393,12 +396,8 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                 (resource, result)
             }
             Target::Item(info) => {
-                // The labels of a table are looked at, which has none, in place of its objects' ones.
-                if !info.source.is_empty() && !select.labels.is_empty() {
-                    let selector = crate::api::Selector::parse(&select.labels).map_err(Error::plain)?;
-                    if !selector.matches(&Value::Null) {
-                        continue;
-                    }
+                if !info.source.is_empty() && !unlabelled {
+                    continue;
                 }
                 let result = match item_request(cmd, &info) {
                     Err(e) => Err(e),

@@ -188,9 +188,7 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
     }
     let output = cmd.flags.str("output");
     if !matches!(output, "" | "wide" | "name" | "json" | "yaml" | "kyaml") {
-        return Err(Error::plain(format!(
-            "unable to match a printer suitable for the output format {output:?}, allowed formats are: json,kyaml,name,wide,yaml"
-        )));
+        return Err(super::output::no_printer(output, "json,kyaml,name,wide,yaml"));
     }
     let sort = cmd.flags.str("sort-by");
     if !matches!(sort, "" | "name" | "kind") {

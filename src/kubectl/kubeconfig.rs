@@ -3,7 +3,7 @@
 use super::error::Error;
 use crate::api::auth::certificate;
 use crate::flat::{Arrange, FlatMap};
-use crate::shell::Context;
+use crate::shell::{Context, Env, Files, join};
 use crate::value::{Value, base64, yaml};
 use crate::{list, obj};
 
@@ -44,10 +44,11 @@ fn empty() -> Value {
     }
 }
 
-/// The file names of `$KUBECONFIG`, each once.
-fn listed(variable: &str) -> Vec<&str> {
+/// The paths that a variable lists, each once.
+pub fn listed<'a>(env: &'a Env, variable: &str) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
-    for name in variable.split(':').filter(|n| !n.is_empty()) {
+    let list = env.get(variable).map_or("", String::as_str);
+    for name in list.split(':').filter(|n| !n.is_empty()) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -55,8 +56,26 @@ fn listed(variable: &str) -> Vec<&str> {
     names
 }
 
+/// The file that is read where nothing names another.
+fn standard(env: &Env) -> String {
+    let home = env.get("HOME").map_or("/root", String::as_str);
+    format!("{home}/.kube/config")
+}
+
+/// What the files of `$KUBECONFIG`, or else the standard one, hold, as far as they can be read.
+pub fn readable(files: &Files, env: &Env, cwd: &str) -> Value {
+    let standard = standard(env);
+    let mut names = listed(env, "KUBECONFIG");
+    if names.is_empty() {
+        names = vec![&standard];
+    }
+    let texts = names.into_iter().filter_map(|n| files.read_text(&join(cwd, n)).ok());
+    let values: Vec<Value> = texts.filter_map(|text| yaml::decode(&text).ok()).collect();
+    merged(&values)
+}
+
 /// Kubeconfigs as one: the first that has an entry of a name gives it.
-pub fn merged<'a>(all: impl IntoIterator<Item = &'a Value>) -> Value {
+fn merged<'a>(all: impl IntoIterator<Item = &'a Value>) -> Value {
     let mut all = all.into_iter();
     let mut value = all.next().cloned().unwrap_or_else(empty);
     for other in all {
@@ -183,9 +202,8 @@ impl Kubeconfig {
     /// # Errors
     /// When a file is no kubeconfig.
     pub fn load(cx: &Context, flag: &str) -> Result<Kubeconfig, Error> {
-        let home = cx.env.get("HOME").map_or("/root", String::as_str);
-        let standard = format!("{home}/.kube/config");
-        let mut names = listed(cx.env.get("KUBECONFIG").map_or("", String::as_str));
+        let standard = standard(&cx.env);
+        let mut names = listed(&cx.env, "KUBECONFIG");
         if !flag.is_empty() {
             names = vec![flag];
         } else if names.is_empty() {

@@ -183,7 +183,7 @@ pub const GLOBAL: &[Flag] = &[
         "File of the client's certificate.",
     ),
     flag("client-key", '\0', Kind::Str, "", "File of the client's key."),
-    flag("cluster", '\0', Kind::Str, "", "Cluster of the kubeconfig to use.").but(NOT_SIMULATED),
+    flag("cluster", '\0', Kind::Str, "", "Cluster of the kubeconfig to use."),
     flag("context", '\0', Kind::Str, "", "Context of the kubeconfig to use."),
     flag(
         "disable-compression",
@@ -238,7 +238,8 @@ pub const GLOBAL: &[Flag] = &[
         "How long to wait for one request, such as 5s; 0 waits for ever.",
     )
     .but("ends watches only: nothing else takes long here"),
-    flag("server", 's', Kind::Str, "", "Address of the API server.").but(NOT_SIMULATED),
+    flag("server", 's', Kind::Str, "", "Address of the API server.")
+        .but("only the addresses of the kubeconfig's clusters answer"),
     flag(
         "tls-server-name",
         '\0',

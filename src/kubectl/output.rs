@@ -76,6 +76,13 @@ pub const FORMATS: &str =
     "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,yaml";
 pub const GET_FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
 
+/// What is said of a format of `--output` that is none of those allowed.
+pub fn no_printer(format: &str, allowed: &str) -> Error {
+    Error::plain(format!(
+        "unable to match a printer suitable for the output format {format:?}, allowed formats are: {allowed}"
+    ))
+}
+
 /// The printer that `-o` asks for; `None` without one (and for `wide`).
 ///
 /// # Errors
@@ -95,9 +102,7 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
     let known =
         format.is_empty() || (given.is_empty() || template_flag.is_empty()) && formats.split(',').any(|f| f == format);
     if !known {
-        return Err(Error::plain(format!(
-            "unable to match a printer suitable for the output format {wanted:?}, allowed formats are: {formats}"
-        )));
+        return Err(no_printer(&wanted, formats));
     }
     let missing = cmd.flags.bool("allow-missing-template-keys");
     let file = |what: &str| {

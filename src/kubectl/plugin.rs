@@ -3,6 +3,7 @@
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Kind, flag};
+use super::kubeconfig;
 use super::root::ROOT;
 use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Context, FileKind};
@@ -33,12 +34,8 @@ static LIST: Verb = Verb {
 
 /// The folders of the path, each once.
 fn folders(cx: &Context) -> Vec<&str> {
-    let mut folders: Vec<&str> = Vec::new();
-    for folder in cx.env.get("PATH").map_or("", String::as_str).split(':') {
-        if !folder.trim().is_empty() && !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
+    let mut folders = kubeconfig::listed(&cx.env, "PATH");
+    folders.retain(|folder| !folder.trim().is_empty());
     folders
 }
 

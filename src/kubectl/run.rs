@@ -1,6 +1,6 @@
 //! `kubectl run`: one pod, and with `--expose` its service.
 
-use super::builder::Info;
+use super::builder::{self, Info};
 use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
@@ -281,18 +281,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 
 /// Creates an object, unless the run is dry.
 async fn send(cmd: &Cmd, mut object: Value) -> Result<Value, Error> {
-    let resource = super::mapper::of_kind(
-        &cmd.resources(),
-        object.str_at(&["apiVersion"]),
-        object.str_at(&["kind"]),
-    )
-    .ok_or_else(|| {
-        Error::plain(format!(
-            "no kind {:?} is registered for version {:?} in scheme \"k8s.io/kubectl/pkg/scheme/scheme.go:28\"",
-            object.str_at(&["kind"]),
-            object.str_at(&["apiVersion"])
-        ))
-    })?;
+    let (version, kind) = (object.str_at(&["apiVersion"]), object.str_at(&["kind"]));
+    let resource = super::mapper::of_kind(&cmd.resources(), version, kind)
+        .ok_or_else(|| builder::unregistered(kind, version, builder::SCHEME))?;
     if cmd.flags.bool("record") {
         object.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
     }

@@ -12,7 +12,14 @@ use crate::value::{Key, Map, Value, gojson};
 /// `/version` and `/api`, and what kubectl puts together itself.
 const ORDER: &[&str] = &[
     "kind",
+    // The `exec` of a user has these before its version.
+    "command",
+    "args",
+    "env",
     "apiVersion",
+    "installHint",
+    "provideClusterInfo",
+    "interactiveMode",
     "metadata",
     "clientVersion",
     "kustomizeVersion",
@@ -44,11 +51,18 @@ const ORDER: &[&str] = &[
     "insecure-skip-tls-verify",
     "certificate-authority",
     "certificate-authority-data",
+    "proxy-url",
+    "disable-compression",
     "client-certificate",
     "client-certificate-data",
     "client-key",
     "client-key-data",
     "token",
+    "tokenFile",
+    "as",
+    "as-uid",
+    "as-groups",
+    "as-user-extra",
     "username",
     "password",
     "auth-provider",
@@ -58,6 +72,7 @@ const ORDER: &[&str] = &[
     "users",
     "contexts",
     "current-context",
+    "extensions",
 ];
 
 /// What is known of a value's fields.

@@ -2,6 +2,7 @@
 //! `PriorityClass`, and `TaintNodesByCondition`.
 
 use super::Attributes;
+use crate::api::kinds::DEFAULT_INGRESS_CLASS;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::quantity::Quantity;
 use crate::api::status::Status;
@@ -9,24 +10,15 @@ use crate::api::volumes;
 use crate::obj;
 use crate::value::Value;
 
-/// The newest of the classes that are marked as the default one.
-fn default_class(a: &Attributes, shelf: &str, annotations: &[&str]) -> Option<Object> {
-    a.api
-        .store()
-        .list(shelf, "")
-        .into_iter()
-        .filter(|c| annotations.iter().any(|n| c.annotation(n) == Some("true")))
-        .max_by(|x, y| x.created().cmp(&y.created()).then(y.name().cmp(x.name())))
+/// The default one of the classes on a shelf.
+fn default_class(a: &Attributes, shelf: &str, marks: &[&str]) -> Option<Object> {
+    volumes::default_class(a.api.store().list(shelf, ""), marks)
 }
 
 pub(super) fn mutate(a: &Attributes, value: &mut Value) {
     let chooses = a.api.admission().is_on(super::DEFAULT_STORAGE_CLASS);
     if chooses && a.creates("", "persistentvolumeclaims") && !value.get("spec").has("storageClassName") {
-        let annotations = [
-            "storageclass.kubernetes.io/is-default-class",
-            "storageclass.beta.kubernetes.io/is-default-class",
-        ];
-        if let Some(class) = default_class(a, "storageclasses.storage.k8s.io", &annotations) {
+        if let Some(class) = default_class(a, "storageclasses.storage.k8s.io", volumes::DEFAULT_CLASS) {
             value.set(&["spec", "storageClassName"], class.name());
         }
     }
@@ -34,8 +26,7 @@ pub(super) fn mutate(a: &Attributes, value: &mut Value) {
         .at(&["metadata", "annotations"])
         .has("kubernetes.io/ingress.class");
     if a.creates("networking.k8s.io", "ingresses") && !value.get("spec").has("ingressClassName") && !by_annotation {
-        let annotations = ["ingressclass.kubernetes.io/is-default-class"];
-        if let Some(class) = default_class(a, "ingressclasses.networking.k8s.io", &annotations) {
+        if let Some(class) = default_class(a, "ingressclasses.networking.k8s.io", &[DEFAULT_INGRESS_CLASS]) {
             value.set(&["spec", "ingressClassName"], class.name());
         }
     }

@@ -51,6 +51,7 @@ mod volume_validation;
 mod workload;
 
 pub use internal::outer_name;
+pub(super) use networking::DEFAULT_INGRESS_CLASS;
 
 /// The rules of a resource: `strategy("apps", "deployments")`.
 pub fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {

@@ -8,6 +8,7 @@ use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::api::volumes;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -225,6 +226,9 @@ fn check_backend(backend: &Value, at: &str, errors: &mut FieldErrors) {
     }
 }
 
+/// What marks the class that Ingresses without one get.
+pub const DEFAULT_INGRESS_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
+
 pub struct IngressClassRules;
 
 impl Strategy for IngressClassRules {
@@ -283,7 +287,7 @@ impl Strategy for IngressClassRules {
             (false, "") => format!("{}/{}", p.get("kind").str(), p.get("name").str()),
             (false, group) => format!("{}.{group}/{}", p.get("kind").str(), p.get("name").str()),
         };
-        let default = object.annotation("ingressclass.kubernetes.io/is-default-class") == Some("true");
+        let default = volumes::is_default(object.value(), &[DEFAULT_INGRESS_CLASS]);
         let mark = if default { " (default)" } else { "" };
         Some(vec![
             format!("{}{mark}", object.name()).into(),

@@ -521,8 +521,7 @@ impl Strategy for StorageClassRules {
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let value = object.value();
-        let default = object.annotation("storageclass.kubernetes.io/is-default-class") == Some("true")
-            || object.annotation("storageclass.beta.kubernetes.io/is-default-class") == Some("true");
+        let default = volumes::is_default(object.value(), volumes::DEFAULT_CLASS);
         let name = if default {
             format!("{} (default)", object.name())
         } else {

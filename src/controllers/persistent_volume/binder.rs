@@ -293,10 +293,7 @@ impl Controller {
 
     /// The newest class that is marked as the default one.
     fn default_class(&self) -> Option<Object> {
-        let classes = self.0.classes.list("").into_iter();
-        classes
-            .filter(|c| c.annotation("storageclass.kubernetes.io/is-default-class") == Some("true"))
-            .max_by(|a, b| a.created().cmp(&b.created()).then(b.name().cmp(a.name())))
+        volumes::default_class(self.0.classes.list(""), volumes::DEFAULT_CLASS)
     }
 
     /// Reason and message of a claim that waits for its first pod.

@@ -815,7 +815,7 @@ pub(super) fn claim_templates(out: &mut Out, templates: &Value) {
     out.line(0, "Volume Claims:");
     for claim in templates.items() {
         out.field(1, "Name", claim.str_at(&["metadata", "name"]));
-        out.field(1, "StorageClass", super::storage::class_of(claim));
+        out.field(1, "StorageClass", crate::api::volumes::class_named(claim));
         out.labels_indented("  ", "Labels", claim.at(&["metadata", "labels"]));
         out.labels_indented("  ", "Annotations", claim.at(&["metadata", "annotations"]));
         let storage = claim.at(&["spec", "resources", "requests", "storage"]);

@@ -4,6 +4,7 @@ use super::Related;
 use super::pod_parts::{flag, volume_source};
 use super::writer::{Out, format_labels, join, quantity, rfc1123};
 use crate::api::ListOptions;
+use crate::api::volumes::{DEFAULT_CLASS, class_named, is_default};
 use crate::flat::Arrange;
 use crate::value::Value;
 
@@ -55,7 +56,7 @@ pub(super) async fn volume(related: &Related<'_>, out: &mut Out, volume: &Value)
     out.field(0, "Name", volume.str_at(&["metadata", "name"]));
     out.metadata(volume);
     out.field(0, "Finalizers", finalizers(volume));
-    out.field(0, "StorageClass", class_of(volume));
+    out.field(0, "StorageClass", class_named(volume));
     out.field(0, "Status", phase(out, volume));
     let claim = spec.get("claimRef");
     let claim = match claim {
@@ -110,22 +111,13 @@ fn node_affinity(out: &mut Out, required: &Value) {
     }
 }
 
-/// The name of the class of a volume or claim: the old annotation's, if it has one.
-pub(super) fn class_of(object: &Value) -> &str {
-    let annotations = object.at(&["metadata", "annotations"]);
-    annotations
-        .get("volume.beta.kubernetes.io/storage-class")
-        .as_str()
-        .unwrap_or_else(|| object.str_at(&["spec", "storageClassName"]))
-}
-
 /// A claim's own lines; of the template of an ephemeral volume those that it has.
 pub(super) fn claim_fields(out: &mut Out, claim: &Value, full: bool) {
     let (spec, status) = (claim.get("spec"), claim.get("status"));
     if full {
         out.name(claim);
     }
-    out.field(0, "StorageClass", class_of(claim));
+    out.field(0, "StorageClass", class_named(claim));
     if full {
         out.field(0, "Status", phase(out, claim));
     }
@@ -222,20 +214,12 @@ pub(super) async fn claim(related: &Related<'_>, out: &mut Out, claim: &Value) {
 }
 
 pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
-    const DEFAULT: [&str; 2] = [
-        "storageclass.kubernetes.io/is-default-class",
-        "storageclass.beta.kubernetes.io/is-default-class",
-    ];
     let annotations = class.at(&["metadata", "annotations"]);
     out.field(0, "Name", class.str_at(&["metadata", "name"]));
     out.field(
         0,
         "IsDefaultClass",
-        if DEFAULT.iter().any(|key| annotations.get(key).str() == "true") {
-            "Yes"
-        } else {
-            "No"
-        },
+        if is_default(class, DEFAULT_CLASS) { "Yes" } else { "No" },
     );
     out.field(0, "Annotations", format_labels(annotations));
     out.field(0, "Provisioner", class.get("provisioner").str());
