@@ -317,7 +317,7 @@ fn flag_of(word: &str, tables: &[&[Flag]]) -> Option<Flag> {
 }
 
 fn config_value(request: &CompletionRequest) -> Value {
-    kubeconfig::readable(&request.host.files(), &request.env, &request.cwd)
+    kubeconfig::readable(request.host.files(), &request.env, &request.cwd)
 }
 
 fn namespace(request: &CompletionRequest, flag: &str, context: &str) -> String {

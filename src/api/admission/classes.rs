@@ -17,18 +17,22 @@ fn default_class(a: &Attributes, shelf: &str, marks: &[&str]) -> Option<Object> 
 
 pub(super) fn mutate(a: &Attributes, value: &mut Value) {
     let chooses = a.api.admission().is_on(super::DEFAULT_STORAGE_CLASS);
-    if chooses && a.creates("", "persistentvolumeclaims") && !value.get("spec").has("storageClassName") {
-        if let Some(class) = default_class(a, "storageclasses.storage.k8s.io", volumes::DEFAULT_CLASS) {
-            value.set(&["spec", "storageClassName"], class.name());
-        }
+    if chooses
+        && a.creates("", "persistentvolumeclaims")
+        && !value.get("spec").has("storageClassName")
+        && let Some(class) = default_class(a, "storageclasses.storage.k8s.io", volumes::DEFAULT_CLASS)
+    {
+        value.set(&["spec", "storageClassName"], class.name());
     }
     let by_annotation = value
         .at(&["metadata", "annotations"])
         .has("kubernetes.io/ingress.class");
-    if a.creates("networking.k8s.io", "ingresses") && !value.get("spec").has("ingressClassName") && !by_annotation {
-        if let Some(class) = default_class(a, "ingressclasses.networking.k8s.io", &[DEFAULT_INGRESS_CLASS]) {
-            value.set(&["spec", "ingressClassName"], class.name());
-        }
+    if a.creates("networking.k8s.io", "ingresses")
+        && !value.get("spec").has("ingressClassName")
+        && !by_annotation
+        && let Some(class) = default_class(a, "ingressclasses.networking.k8s.io", &[DEFAULT_INGRESS_CLASS])
+    {
+        value.set(&["spec", "ingressClassName"], class.name());
     }
     if a.creates("", "nodes") {
         let key = "node.kubernetes.io/not-ready";
