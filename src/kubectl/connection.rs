@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::command::{Cmd, Verb};
 use super::error::Error;
 use super::files;
-use super::flags::{Values, parse_duration};
+use super::flags::Values;
 use super::kubeconfig::{Kubeconfig, admin};
 use crate::api::auth::certificate::SERVER_NAMES;
 use crate::api::{ApiServer, Method};
 use crate::flat::Arrange;
 use crate::pki::pem;
 use crate::shell::Context;
+use crate::value::duration;
 use crate::value::{Value, base64};
 
 /// The profiles that `--profile` can record.
@@ -54,8 +55,8 @@ pub fn request_timeout(flags: &Values) -> Result<Option<Duration>, Error> {
     if let Ok(seconds) = given.parse::<u32>() {
         return Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())));
     }
-    match parse_duration(given) {
-        Ok((limit, negative)) => Ok((!negative && !limit.is_zero()).then_some(limit)),
+    match duration::parse(given) {
+        Ok(nanos) => Ok(u64::try_from(nanos).ok().filter(|n| *n > 0).map(Duration::from_nanos)),
         Err(_) => Err(Error::plain(
             "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a \
              corresponding time unit (e.g. 1s | 2m | 3h)",
