@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use expect_test::{Expect, expect};
 use kubetab::world::{Options, Scenario, World};
 
 /// Runs a scenario, and gives its transcript.
@@ -189,4 +190,239 @@ $ kubectl describe csr anna
         Error from server (NotFound): certificatesigningrequests.certificates.k8s.io "anna" not found
         [exit 1]
     "#]].assert_eq(&(kept.join("\n") + "\n"));
+}
+
+/// What a scenario's commands print.
+fn prints(scenario: &str, expected: Expect) {
+    let transcript = run(scenario);
+    let commands = transcript.find("$ ").unwrap_or(0);
+    expected.assert_eq(&transcript[commands..]);
+}
+
+#[test]
+fn pods_show_where_they_are_and_services_keep_close_to_their_clients() {
+    prints(
+        r#"
+@file spread.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: spread}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: spread}}
+  template:
+    metadata: {labels: {app: spread}}
+    spec:
+      topologySpreadConstraints:
+      - {maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: spread}}, matchLabelKeys: [pod-template-hash]}
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+          - {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: spread}}, matchLabelKeys: [pod-template-hash], mismatchLabelKeys: [app, nothing]}
+      containers: [{name: c, image: traefik/whoami}]
+@end
+$ kubectl label node k8s-node-01 topology.kubernetes.io/zone=a topology.kubernetes.io/region=r
+$ kubectl label node k8s-node-02 topology.kubernetes.io/zone=b
+$ kubectl apply -f spread.yaml
+@settle
+$ kubectl get pods -L topology.kubernetes.io/zone,topology.kubernetes.io/region -o wide --sort-by=.spec.nodeName | awk '{print $7, $10, $11}'
+$ kubectl get pods -o jsonpath='{.items[0].spec.topologySpreadConstraints[0].labelSelector.matchExpressions[0].key}{"\n"}'
+$ kubectl get pods -o jsonpath='{range .items[0].spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchExpressions[*]}{.key} {.operator}{"\n"}{end}'
+$ kubectl expose deployment spread --port=80
+$ kubectl patch service spread -p '{"spec":{"trafficDistribution":"PreferSameZone"}}'
+@wait 2
+$ kubectl get endpointslices -l kubernetes.io/service-name=spread -o jsonpath='{range .items[0].endpoints[*]}{.zone} {.hints}{"\n"}{end}' | sort
+$ kubectl run client --image=busybox --overrides='{"spec":{"nodeName":"k8s-node-01"}}' -- sleep 3600
+@settle
+$ for i in 1 2 3 4; do kubectl exec client -- wget -qO- spread | grep ^Hostname; done | sort | uniq -c | wc -l
+$ kubectl patch service spread -p '{"spec":{"trafficDistribution":"PreferSameNode"}}'
+@wait 2
+$ kubectl get endpointslices -l kubernetes.io/service-name=spread -o jsonpath='{range .items[0].endpoints[*]}{.hints}{"\n"}{end}' | sort
+"#,
+        expect![[r#"
+            $ kubectl label node k8s-node-01 topology.kubernetes.io/zone=a topology.kubernetes.io/region=r
+            node/k8s-node-01 labeled
+            $ kubectl label node k8s-node-02 topology.kubernetes.io/zone=b
+            node/k8s-node-02 labeled
+            $ kubectl apply -f spread.yaml
+            deployment.apps/spread created
+            @settle
+            $ kubectl get pods -L topology.kubernetes.io/zone,topology.kubernetes.io/region -o wide --sort-by=.spec.nodeName | awk '{print $7, $10, $11}'
+            NODE READINESS GATES
+            k8s-node-01 a r
+            k8s-node-02 b 
+            $ kubectl get pods -o jsonpath='{.items[0].spec.topologySpreadConstraints[0].labelSelector.matchExpressions[0].key}{"\n"}'
+            pod-template-hash
+            $ kubectl get pods -o jsonpath='{range .items[0].spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchExpressions[*]}{.key} {.operator}{"\n"}{end}'
+            pod-template-hash In
+            app NotIn
+            $ kubectl expose deployment spread --port=80
+            service/spread exposed
+            $ kubectl patch service spread -p '{"spec":{"trafficDistribution":"PreferSameZone"}}'
+            service/spread patched
+            @wait 2
+            $ kubectl get endpointslices -l kubernetes.io/service-name=spread -o jsonpath='{range .items[0].endpoints[*]}{.zone} {.hints}{"\n"}{end}' | sort
+            a {"forZones":[{"name":"a"}]}
+            b {"forZones":[{"name":"b"}]}
+            $ kubectl run client --image=busybox --overrides='{"spec":{"nodeName":"k8s-node-01"}}' -- sleep 3600
+            pod/client created
+            @settle
+            $ for i in 1 2 3 4; do kubectl exec client -- wget -qO- spread | grep ^Hostname; done | sort | uniq -c | wc -l
+            1
+            $ kubectl patch service spread -p '{"spec":{"trafficDistribution":"PreferSameNode"}}'
+            service/spread patched
+            @wait 2
+            $ kubectl get endpointslices -l kubernetes.io/service-name=spread -o jsonpath='{range .items[0].endpoints[*]}{.hints}{"\n"}{end}' | sort
+            {"forNodes":[{"name":"k8s-node-01"}],"forZones":[{"name":"a"}]}
+            {"forNodes":[{"name":"k8s-node-02"}],"forZones":[{"name":"b"}]}
+        "#]],
+    );
+}
+
+#[test]
+fn quotas_and_limits_look_at_what_grows() {
+    prints(
+        r#"
+@file quota.yaml
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: q}
+spec: {hard: {services.nodeports: "1", requests.cpu: 500m}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: lr}
+spec: {limits: [{type: Container, max: {cpu: 800m}, default: {cpu: 200m}, defaultRequest: {cpu: 100m}}]}
+@end
+$ kubectl apply -f quota.yaml
+$ kubectl create service nodeport a --tcp=80
+$ kubectl create service clusterip b --tcp=80
+$ kubectl patch service b -p '{"spec":{"type":"NodePort"}}'
+$ kubectl delete service a
+$ kubectl patch service b -p '{"spec":{"type":"NodePort"}}'
+$ kubectl patch service b -p '{"spec":{"type":"ClusterIP"}}'
+$ kubectl get quota q -o jsonpath='{.status.used}{"\n"}'
+$ kubectl run p --image=nginx
+@settle
+$ kubectl patch pod p --subresource resize -p '{"spec":{"containers":[{"name":"p","resources":{"requests":{"cpu":"700m"},"limits":{"cpu":"700m"}}}]}}'
+$ kubectl patch pod p --subresource resize -p '{"spec":{"containers":[{"name":"p","resources":{"limits":{"cpu":"900m"}}}]}}'
+$ kubectl patch pod p --subresource resize -p '{"spec":{"containers":[{"name":"p","resources":{"requests":{"cpu":"200m"},"limits":{"cpu":"300m"}}}]}}'
+@settle
+$ kubectl get quota q -o jsonpath='{.status.used}{"\n"}'
+$ kubectl describe pod p | grep Resize
+"#,
+        expect![[r#"
+            $ kubectl apply -f quota.yaml
+            resourcequota/q created
+            limitrange/lr created
+            $ kubectl create service nodeport a --tcp=80
+            service/a created
+            $ kubectl create service clusterip b --tcp=80
+            service/b created
+            $ kubectl patch service b -p '{"spec":{"type":"NodePort"}}'
+            Error from server (Forbidden): services "b" is forbidden: exceeded quota: q, requested: services.nodeports=1, used: services.nodeports=1, limited: services.nodeports=1
+            [exit 1]
+            $ kubectl delete service a
+            service "a" deleted from default namespace
+            $ kubectl patch service b -p '{"spec":{"type":"NodePort"}}'
+            service/b patched
+            $ kubectl patch service b -p '{"spec":{"type":"ClusterIP"}}'
+            service/b patched
+            $ kubectl get quota q -o jsonpath='{.status.used}{"\n"}'
+            {"requests.cpu":"0","services.nodeports":"0"}
+            $ kubectl run p --image=nginx
+            pod/p created
+            @settle
+            $ kubectl patch pod p --subresource resize -p '{"spec":{"containers":[{"name":"p","resources":{"requests":{"cpu":"700m"},"limits":{"cpu":"700m"}}}]}}'
+            Error from server (Forbidden): pods "p" is forbidden: exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=100m, limited: requests.cpu=500m
+            [exit 1]
+            $ kubectl patch pod p --subresource resize -p '{"spec":{"containers":[{"name":"p","resources":{"limits":{"cpu":"900m"}}}]}}'
+            Error from server (Forbidden): pods "p" is forbidden: maximum cpu usage per Container is 800m, but limit is 900m
+            [exit 1]
+            $ kubectl patch pod p --subresource resize -p '{"spec":{"containers":[{"name":"p","resources":{"requests":{"cpu":"200m"},"limits":{"cpu":"300m"}}}]}}'
+            pod/p patched
+            @settle
+            $ kubectl get quota q -o jsonpath='{.status.used}{"\n"}'
+            {"requests.cpu":"200m","services.nodeports":"0"}
+            $ kubectl describe pod p | grep Resize
+              Normal  ResizeStarted    3s    kubelet            Pod resize started: {"containers":[{"name":"p","resources":{"limits":{"cpu":"300m"},"requests":{"cpu":"200m"}}}],"generation":2}
+              Normal  ResizeCompleted  3s    kubelet            Pod resize completed: {"containers":[{"name":"p","resources":{"limits":{"cpu":"300m"},"requests":{"cpu":"200m"}}}],"generation":2}
+        "#]],
+    );
+}
+
+#[test]
+fn what_kubelets_make_for_pods() {
+    prints(
+        r#"
+@file pods.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: names}
+spec:
+  hostname: myhost
+  subdomain: sub
+  imagePullSecrets: [{name: nowhere}]
+  hostAliases:
+  - {ip: "127.0.0.1", hostnames: [foo.local, bar.local]}
+  dnsConfig: {nameservers: [192.0.2.1], searches: [my.search], options: [{name: ndots, value: "2"}, {name: edns0}]}
+  containers: [{name: b, image: busybox, command: [sleep, "3600"]}, {name: a, image: busybox, command: [sleep, "3600"]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: user}
+spec:
+  dnsPolicy: None
+  dnsConfig: {nameservers: [1.2.3.4]}
+  terminationGracePeriodSeconds: 60
+  securityContext: {runAsUser: 1000, runAsGroup: 3000, fsGroup: 2000}
+  containers: [{name: c, image: busybox, command: [sh, -c, "trap '' TERM; sleep 3600"]}]
+@end
+$ kubectl apply -f pods.yaml
+@settle
+$ kubectl get pod names -o jsonpath='{.status.containerStatuses[*].name}{"\n"}'
+$ kubectl exec names -c a -- sh -c 'tail -n 4 /etc/hosts | sed "s/^10.*\tm/IP\tm/"; cat /etc/resolv.conf; hostname; hostname -f'
+$ kubectl get events --field-selector reason=FailedToRetrieveImagePullSecret -o jsonpath='{.items[0].type} {.items[0].message}{"\n"}'
+$ kubectl exec user -- sh -c 'id; whoami; cat /etc/resolv.conf; ps'
+$ kubectl delete pod user --wait=false
+@wait 2
+$ kubectl describe pod user | grep -A1 ^Status
+"#,
+        expect![[r#"
+            $ kubectl apply -f pods.yaml
+            pod/names created
+            pod/user created
+            @settle
+            $ kubectl get pod names -o jsonpath='{.status.containerStatuses[*].name}{"\n"}'
+            a b
+            $ kubectl exec names -c a -- sh -c 'tail -n 4 /etc/hosts | sed "s/^10.*\tm/IP\tm/"; cat /etc/resolv.conf; hostname; hostname -f'
+            IP	myhost
+
+            # Entries added by HostAliases.
+            127.0.0.1	foo.local	bar.local
+            search default.svc.cluster.local svc.cluster.local cluster.local my.search
+            nameserver 10.96.0.10
+            nameserver 192.0.2.1
+            options ndots:2 edns0
+            myhost
+            myhost.sub.default.svc.cluster.local
+            $ kubectl get events --field-selector reason=FailedToRetrieveImagePullSecret -o jsonpath='{.items[0].type} {.items[0].message}{"\n"}'
+            Warning Unable to retrieve some image pull secrets (nowhere); attempting to pull the image may not succeed.
+            $ kubectl exec user -- sh -c 'id; whoami; cat /etc/resolv.conf; ps'
+            uid=1000 gid=3000 groups=2000,3000
+            nameserver 1.2.3.4
+            PID   USER     TIME  COMMAND
+                1 1000      0:00 sh -c trap '' TERM; sleep 3600
+                2 1000      0:00 sleep 3600
+                3 1000      0:00 sh -c id; whoami; cat /etc/resolv.conf; ps
+                7 1000      0:00 ps
+            whoami: unknown uid 1000
+            $ kubectl delete pod user --wait=false
+            pod "user" deleted from default namespace
+            @wait 2
+            $ kubectl describe pod user | grep -A1 ^Status
+            Status:                    Terminating (lasts <invalid>)
+            Termination Grace Period:  60s
+        "#]],
+    );
 }

@@ -103,6 +103,11 @@ impl Attributes<'_> {
         &*self.target.resource.group == group && &*self.target.resource.name == resource
     }
 
+    /// Whether a pod's resources change through `/resize`.
+    pub fn resizes(&self) -> bool {
+        self.is("", "pods") && self.target.subresource == "resize"
+    }
+
     /// 403 about the object of the request.
     pub fn forbidden(&self, value: &Value, why: impl std::fmt::Display) -> Status {
         let name = match value.str_at(&["metadata", "name"]) {
@@ -223,7 +228,7 @@ pub fn validate(
     pod_security::validate(&a, value, warnings)?;
     certificates::validate(&a, value)?;
     policies::validate(&a, value, warnings)?;
-    if target.subresource.is_empty() {
+    if target.subresource.is_empty() || a.resizes() {
         limit_ranger::validate(&a, value)?;
         classes::validate(&a, value)?;
         quota::validate(&a, value)?;

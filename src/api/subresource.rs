@@ -6,7 +6,7 @@ use super::custom;
 use super::kinds;
 use super::metadata;
 use super::metrics::Usage;
-use super::object::Object;
+use super::object::{Object, ObjectKey};
 use super::patch;
 use super::request::{Body, Method, PatchType, Payload, Request, Response};
 use super::schema;
@@ -308,6 +308,16 @@ fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Respo
     for field in ["annotations", "labels"] {
         for (key, v) in binding.at(&["metadata", field]).entries() {
             value.set(&["metadata", field, key], v.clone());
+        }
+    }
+    // `PodTopologyLabels`: a pod shows where its node is.
+    let node = api.store().get("nodes", &ObjectKey::new("", node));
+    for label in ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] {
+        let path = ["metadata", "labels", label];
+        if let Some(place) = node.as_ref().and_then(|n| n.label(label))
+            && !value.at(&["metadata", "labels"]).has(label)
+        {
+            value.set(&path, place);
         }
     }
     // A node that preemption had promised is no news once the pod has one.

@@ -40,7 +40,7 @@ pub fn age(then: Time, now: Time) -> String {
     if then == Time::default() {
         return "<unknown>".into();
     }
-    human_duration(now.since(then).as_secs() as i64)
+    human_duration(now.seconds_since(then))
 }
 
 /// `duration.HumanDuration` of apimachinery, in whole seconds.

@@ -131,6 +131,18 @@ impl Controller {
         if let Some(zone) = node.as_ref().and_then(|n| n.label("topology.kubernetes.io/zone")) {
             endpoint.set(&["zone"], zone);
         }
+        let preferred = service.spec().get("trafficDistribution").str();
+        if ready && !preferred.is_empty() {
+            let named = |name: &Value| list![obj! { "name": name.clone() }];
+            if preferred == "PreferSameNode" && endpoint.has("nodeName") {
+                let node = named(endpoint.get("nodeName"));
+                endpoint.set(&["hints", "forNodes"], node);
+            }
+            if endpoint.has("zone") {
+                let zone = named(endpoint.get("zone"));
+                endpoint.set(&["hints", "forZones"], zone);
+            }
+        }
         endpoint
     }
 

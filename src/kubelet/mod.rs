@@ -5,6 +5,7 @@
 mod connections;
 mod container;
 mod env;
+mod etc;
 mod images;
 mod log;
 mod probes;

@@ -7,6 +7,8 @@ use crate::api::views::pod::total_resources;
 use crate::api::views::{Container, Pod};
 use crate::flat::Arrange;
 use crate::obj;
+use crate::programs::Image;
+use crate::shell::User;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -145,12 +147,12 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     let total = |which: &str| amounts(&granted, which);
     let (requests, limits) = (total("requests"), total("limits"));
     let mut resources = Value::map();
-    resources.set_or_remove(&["requests"], requests.clone());
-    resources.set_or_remove(&["limits"], limits);
+    resources.set_or_remove(&["requests"], in_groups(&requests));
+    resources.set_or_remove(&["limits"], in_groups(&limits));
     status.set(&["resources"], resources);
     status.set_or_remove(&["allocatedResources"], requests);
     let has_init = !pod.spec().get("initContainers").is_empty();
-    let statuses: Vec<Value> = Pod(&granted)
+    let mut statuses: Vec<Value> = Pod(&granted)
         .containers()
         .map(|c| {
             let waiting = if has_init {
@@ -161,6 +163,8 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
             container_status(worker, pod, c, waiting, ended)
         })
         .collect();
+    // Init containers stay in the order in which they run, the others are sorted.
+    statuses.arrange_by_key(|s| s.get("name").str().to_owned());
     status.set(&["containerStatuses"], statuses);
     if has_init {
         let statuses: Vec<Value> = Pod(&granted)
@@ -169,7 +173,7 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
             .collect();
         status.set(&["initContainerStatuses"], statuses);
     }
-    let ephemeral: Vec<Value> = Pod(pod)
+    let mut ephemeral: Vec<Value> = Pod(pod)
         .ephemeral_containers()
         .map(|c| {
             // Nobody asks whether an ephemeral container has started or is ready.
@@ -179,10 +183,19 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
             status
         })
         .collect();
+    ephemeral.arrange_by_key(|s| s.get("name").str().to_owned());
     status.set_or_remove(&["ephemeralContainerStatuses"], ephemeral);
     let conditions = conditions(worker, pod, phase, ended, generation, now);
     status.set(&["conditions"], conditions);
     status
+}
+
+/// Of some amounts, what control groups hold.
+fn in_groups(amounts: &Value) -> Value {
+    let held = amounts
+        .entries()
+        .filter(|(name, _)| matches!(&***name, "cpu" | "memory") || name.starts_with("hugepages-"));
+    held.map(|(name, amount)| (name.clone(), amount.clone())).collect()
 }
 
 /// The sum of the containers' `requests` or `limits`, in the texts that the spec has where one
@@ -315,7 +328,12 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
                 if resources.is_null() { Value::map() } else { resources },
             );
             value.set_or_remove(&["allocatedResources"], spec.at(&["resources", "requests"]).clone());
-            value.set(&["user"], user(pod, spec, run));
+            let user = user(pod, spec, run.image.image);
+            let groups: Value = user.groups.into_iter().map(Value::from).collect();
+            value.set(
+                &["user", "linux"],
+                obj! { "gid": user.gid, "supplementalGroups": groups, "uid": user.uid },
+            );
         }
     }
     let mounts: Vec<Value> = container
@@ -337,14 +355,14 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
 }
 
 /// The user that the container's first process runs as.
-fn user(pod: &Object, container: &Value, run: &Run) -> Value {
+pub fn user(pod: &Object, container: &Value, image: &Image) -> User {
     let set = |field: &str| {
         container
             .i64_at(&["securityContext", field])
             .or_else(|| pod.spec().i64_at(&["securityContext", field]))
     };
-    let uid = set("runAsUser").unwrap_or(run.image.image.uid);
-    let gid = set("runAsGroup").unwrap_or(if uid == run.image.image.uid { uid } else { 0 });
+    let uid = set("runAsUser").unwrap_or(image.uid);
+    let gid = set("runAsGroup").unwrap_or(if uid == image.uid { uid } else { 0 });
     let mut groups = vec![gid];
     groups.extend(pod.spec().i64_at(&["securityContext", "fsGroup"]));
     for group in pod.spec().at(&["securityContext", "supplementalGroups"]).items() {
@@ -352,8 +370,7 @@ fn user(pod: &Object, container: &Value, run: &Run) -> Value {
     }
     groups.arrange();
     groups.dedup();
-    let groups: Value = groups.into_iter().map(Value::from).collect();
-    obj! { "linux": obj! { "gid": gid, "supplementalGroups": groups, "uid": uid } }
+    User { uid, gid, groups }
 }
 
 struct Finding {

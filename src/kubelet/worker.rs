@@ -11,11 +11,12 @@ use std::time::Duration;
 use futures::future::{Either, join_all, select};
 
 use super::container::{Plan, Run};
+use super::env::Sources;
 use super::images::{Local, Reference};
 use super::probes::{self, Answer, Kind};
 use super::resize::Resize;
 use super::volumes::{self, Volumes};
-use super::{Node, env, status};
+use super::{Node, env, etc, status};
 use crate::api::events::EventType;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
@@ -523,6 +524,7 @@ impl Worker {
                 }
             }
         }
+        self.look_for_pull_secrets(&pod);
         if !self.has_sandbox() {
             self.make_sandbox(&pod).await;
             self.write_status(false).await;
@@ -548,6 +550,27 @@ impl Worker {
             return self.end().await;
         }
         Next::Wait(next)
+    }
+
+    /// Says which of the secrets for pulling images are missing; images may be had without them.
+    fn look_for_pull_secrets(&self, pod: &Object) {
+        let secrets = pod.spec().get("imagePullSecrets").items();
+        if secrets.is_empty() {
+            return;
+        }
+        let sources = self.node.sources(pod.namespace());
+        let missing: Vec<&str> = secrets
+            .iter()
+            .map(|s| s.get("name").str())
+            .filter(|name| !name.is_empty() && sources.data(true, name).is_none())
+            .collect();
+        if !missing.is_empty() {
+            let names = missing.join(", ");
+            let message = format!(
+                "Unable to retrieve some image pull secrets ({names}); attempting to pull the image may not succeed."
+            );
+            self.event(EventType::Warning, "FailedToRetrieveImagePullSecret", message);
+        }
     }
 
     /// Whether every container ended for good while sidecars still run.
@@ -845,6 +868,7 @@ impl Worker {
             return Err(("ContainerCreating".into(), String::new()));
         };
         let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
+        self.furnish(pod, container, &image, &host);
         if let Some(other) = self.process_namespace(pod, container) {
             host.share_processes(&other.host);
         }
@@ -883,6 +907,28 @@ impl Worker {
         }
         self.container_event(&name, EventType::Normal, "Started", "Container started");
         self.post_start(pod, container).await
+    }
+
+    /// Gives a container's machine its user and the files that the pod's containers share.
+    fn furnish(&self, pod: &Object, container: Container<'_>, image: &Local, host: &crate::shell::Host) {
+        host.set_user(status::user(pod, container.value(), image.image));
+        let Some(sandbox) = self.sandbox() else { return };
+        let spec = pod.spec();
+        let ip = sandbox.ip().to_string();
+        let short = match spec.get("hostnameOverride").str() {
+            "" => sandbox.hostname.split('.').next().unwrap_or_default(),
+            name => name,
+        };
+        let name = etc::Name {
+            ip: &ip,
+            host: short,
+            host_network: Pod(pod).host_network(),
+            in_cluster: sandbox.origin.search.is_some(),
+        };
+        // A file system that is full lacks the files.
+        let files = host.files();
+        let _ = files.write("/etc/hosts", etc::hosts(pod, &name, &self.node.files));
+        let _ = files.write("/etc/resolv.conf", etc::resolv(pod, &name, &self.node.files));
     }
 
     /// A running container whose processes this one sees: the target of an ephemeral container, or
@@ -1169,11 +1215,17 @@ impl Worker {
             "Default" | "None" => false,
             _ => !host_network,
         };
+        let aliases = spec.get("hostAliases").items().iter().flat_map(|alias| {
+            let ip = alias.get("ip").str().parse();
+            let names = alias.get("hostnames").items().iter();
+            names.filter_map(move |name| Some((name.str().to_owned(), ip.clone().ok()?)))
+        });
         let origin = Origin {
             node: self.node.name.clone(),
             pod: self.name.clone(),
             ip,
             search: in_cluster.then(|| pod.namespace().into()),
+            aliases: aliases.collect(),
         };
         let ports = Rc::new(programs::Ports::default());
         let network = &self.node.network;
@@ -1403,6 +1455,7 @@ impl Worker {
                 continue;
             }
             let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
+            self.furnish(&pod, container, &image, &host);
             if let Some(volumes) = self.volumes.borrow().clone() {
                 let _ = volumes::mount(&volumes, container.value(), &env, host.files());
             }

@@ -129,6 +129,8 @@ pub struct Origin {
     /// Whether names are asked of the cluster's DNS (a pod with dnsPolicy ClusterFirst), and in
     /// which namespace's search path.
     pub search: Option<Rc<str>>,
+    /// What its `/etc/hosts` knows besides: a pod's `hostAliases`.
+    pub aliases: Rc<[(String, Ipv4Addr)]>,
 }
 
 struct Attachment {
@@ -289,11 +291,24 @@ impl Network {
             .and_then(|a| a.str_at(&["address"]).parse().ok());
         let Some(ip) = ip else { return };
         let name: Rc<str> = object.name().into();
-        let known = self.0.nodes.borrow().get(&name).is_some_and(|n| n.ip == ip);
-        if known {
+        let zone = object.label("topology.kubernetes.io/zone").unwrap_or_default();
+        let known = self
+            .0
+            .nodes
+            .borrow()
+            .get(&name)
+            .filter(|n| n.ip == ip)
+            .map(|n| n.proxy.clone());
+        if let Some(proxy) = known {
+            if proxy.set_zone(zone) {
+                for service in self.0.services.list("") {
+                    self.sync_service(service.namespace(), service.name());
+                }
+            }
             return;
         }
         let proxy = Proxy::new(&name, self.0.default_mode);
+        proxy.set_zone(zone);
         let pods = object
             .spec()
             .str_at(&["podCIDR"])
@@ -368,6 +383,7 @@ impl Network {
             pod: "".into(),
             ip,
             search: None,
+            aliases: Rc::default(),
         }
     }
 
@@ -425,6 +441,9 @@ impl Network {
         }
         if name == "localhost" {
             return Ok(vec![Ipv4Addr::LOCALHOST]);
+        }
+        if let Some((_, ip)) = origin.aliases.iter().find(|(known, _)| known == name) {
+            return Ok(vec![*ip]);
         }
         if let Some(ip) = self.node_ip(name).filter(|_| origin.search.is_none()) {
             return Ok(vec![ip]);

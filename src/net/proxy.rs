@@ -10,6 +10,7 @@ use super::Protocol;
 use crate::api::{Object, ObjectKey};
 use crate::flat::{Arrange, FlatMap};
 use crate::sim::{Sim, Time};
+use crate::value::Value;
 
 /// The cluster's DNS service (kubeadm's tenth address).
 pub const DNS_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
@@ -140,6 +141,8 @@ type Address = (Protocol, Ipv4Addr, u16);
 
 struct Inner {
     node: Rc<str>,
+    /// The node's zone; empty when it has none.
+    zone: RefCell<String>,
     mode: Cell<Mode>,
     servers: RefCell<FlatMap<Address, VirtualServer>>,
     sessions: RefCell<FlatMap<(Address, Ipv4Addr), (Ipv4Addr, u16, Time)>>,
@@ -153,6 +156,7 @@ impl Proxy {
     pub fn new(node: &str, mode: Mode) -> Proxy {
         Proxy(Rc::new(Inner {
             node: node.into(),
+            zone: RefCell::default(),
             mode: Cell::new(mode),
             servers: RefCell::default(),
             sessions: RefCell::default(),
@@ -165,6 +169,11 @@ impl Proxy {
 
     pub(super) fn set_mode(&self, mode: Mode) {
         self.0.mode.set(mode);
+    }
+
+    /// Sets the zone of the node; says whether it was another one.
+    pub(super) fn set_zone(&self, zone: &str) -> bool {
+        self.0.zone.replace(zone.to_owned()) != zone
     }
 
     /// The virtual servers, in the order of protocol, address and port.
@@ -226,13 +235,18 @@ impl Proxy {
             let seconds = spec.i64_at(&["sessionAffinityConfig", "clientIP", "timeoutSeconds"]);
             seconds.and_then(|s| u64::try_from(s).ok()).unwrap_or(10_800)
         });
+        let zone = self.0.zone.borrow();
+        let near = near(slices, &self.0.node, &zone);
         for port in spec.get("ports").items() {
             let protocol = Protocol::parse(port.str_at(&["protocol"]));
             let Some(number) = port.i64_at(&["port"]).and_then(|p| u16::try_from(p).ok()) else {
                 continue;
             };
-            let all = backends(slices, port.str_at(&["name"]), None);
-            let local = backends(slices, port.str_at(&["name"]), Some(&self.0.node));
+            let name_of_port = port.str_at(&["name"]);
+            let all = backends(slices, name_of_port, &|e| {
+                near.is_none_or(|(field, name)| is_hinted(e, field, name))
+            });
+            let local = backends(slices, name_of_port, &|e| e.str_at(&["nodeName"]) == &*self.0.node);
             let mut add = |ip: Ipv4Addr, number: u16, only_local: bool| {
                 let chosen = if only_local { local.clone() } else { all.clone() };
                 let drops = only_local && chosen.is_empty() && !all.is_empty();
@@ -355,10 +369,36 @@ fn hash(ip: Ipv4Addr) -> usize {
     (u32::from(ip).wrapping_mul(2_654_435_761) & 0xff) as usize
 }
 
+fn is_ready(endpoint: &Value) -> bool {
+    endpoint.at(&["conditions", "ready"]).as_bool().unwrap_or(true)
+}
+
+fn is_hinted(endpoint: &Value, field: &str, name: &str) -> bool {
+    let hints = endpoint.at(&["hints", field]).items();
+    hints.iter().any(|h| h.get("name").str() == name)
+}
+
+/// Whether a node keeps to the endpoints that are hinted for it or for its zone: all that are ready must have hints,
+/// and some of them these (`topologyModeFromHints`). Gives the hints' field and the name there.
+fn near<'a>(slices: &[Object], node: &'a str, zone: &'a str) -> Option<(&'static str, &'a str)> {
+    let ready: Vec<&Value> = slices
+        .iter()
+        .flat_map(|s| s.value().get("endpoints").items())
+        .filter(|e| is_ready(e))
+        .collect();
+    [("forNodes", node), ("forZones", zone)]
+        .into_iter()
+        .find(|(field, name)| {
+            !name.is_empty()
+                && ready.iter().all(|e| !e.at(&["hints", field]).is_empty())
+                && ready.iter().any(|e| is_hinted(e, field, name))
+        })
+}
+
 /// The ready endpoints of a service's port, sorted by address. When none is ready, those that still
 /// serve while they end.
-fn backends(slices: &[Object], port: &str, node: Option<&str>) -> Vec<Backend> {
-    let collect = |fits: &dyn Fn(&crate::value::Value) -> bool| {
+fn backends(slices: &[Object], port: &str, chosen: &dyn Fn(&Value) -> bool) -> Vec<Backend> {
+    let collect = |fits: &dyn Fn(&Value) -> bool| {
         let mut found: Vec<Backend> = Vec::new();
         for slice in slices {
             let number = slice
@@ -371,7 +411,7 @@ fn backends(slices: &[Object], port: &str, node: Option<&str>) -> Vec<Backend> {
                 .and_then(|p| u16::try_from(p).ok());
             let Some(number) = number else { continue };
             for endpoint in slice.value().get("endpoints").items() {
-                if !fits(endpoint) || node.is_some_and(|n| endpoint.str_at(&["nodeName"]) != n) {
+                if !fits(endpoint) || !chosen(endpoint) {
                     continue;
                 }
                 for address in endpoint.get("addresses").items() {
@@ -390,7 +430,7 @@ fn backends(slices: &[Object], port: &str, node: Option<&str>) -> Vec<Backend> {
         found.arrange_by_key(|b| (b.ip, b.port));
         found
     };
-    let ready = collect(&|e| e.at(&["conditions", "ready"]).as_bool().unwrap_or(true));
+    let ready = collect(&is_ready);
     if !ready.is_empty() {
         return ready;
     }

@@ -314,6 +314,53 @@ struct Inner {
     /// Told of the processor time that its processes use.
     meter: RefCell<Option<Rc<dyn Fn(Duration)>>>,
     downloads: RefCell<Option<Downloads>>,
+    user: RefCell<User>,
+}
+
+/// Who the processes of a machine run as. Names are known of root alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    pub uid: i64,
+    pub gid: i64,
+    /// All groups, the first one too.
+    pub groups: Vec<i64>,
+}
+
+impl User {
+    /// The user's name, or its number where it has none.
+    pub fn name(&self) -> String {
+        User::named(self.uid)
+    }
+
+    fn named(id: i64) -> String {
+        match id {
+            0 => "root".to_owned(),
+            id => id.to_string(),
+        }
+    }
+
+    /// What `id` prints.
+    pub fn describe(&self) -> String {
+        let full = |id: &i64| match id {
+            0 => "0(root)".to_owned(),
+            id => id.to_string(),
+        };
+        let groups: Vec<String> = match self.groups.is_empty() {
+            true => vec![full(&self.gid)],
+            false => self.groups.iter().map(full).collect(),
+        };
+        format!(
+            "uid={} gid={} groups={}",
+            full(&self.uid),
+            full(&self.gid),
+            groups.join(",")
+        )
+    }
+
+    /// The group's name, or its number.
+    pub fn group(&self) -> String {
+        User::named(self.gid)
+    }
 }
 
 /// What is at an address of the Internet, for the few that are known.
@@ -348,6 +395,7 @@ impl Host {
             completers: RefCell::default(),
             meter: RefCell::default(),
             downloads: RefCell::default(),
+            user: RefCell::default(),
         }));
         for registered in commands.0.values() {
             host.add_file(&registered.path);
@@ -425,6 +473,16 @@ impl Host {
         if mine.make_dirs("/proc/1").is_ok() {
             let _ = mine.mount("/proc/1/root", other.files(), "/");
         }
+    }
+
+    /// Who its processes run as: root, unless somebody said otherwise.
+    pub fn user(&self) -> User {
+        self.0.user.borrow().clone()
+    }
+
+    /// Sets who its processes run as.
+    pub fn set_user(&self, user: User) {
+        *self.0.user.borrow_mut() = user;
     }
 
     /// Starts a process; it lives as long as the handle.

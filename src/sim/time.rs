@@ -43,6 +43,11 @@ impl Time {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// Whole seconds since `earlier`: fewer than none when that is still to come.
+    pub fn seconds_since(self, earlier: Time) -> i64 {
+        (self.0 as i64 - earlier.0 as i64) / 1_000_000
+    }
+
     /// This moment with its parts of a second cut off, as `metav1.Time` keeps it.
     pub const fn truncate_to_second(self) -> Time {
         Time(self.0 / 1_000_000 * 1_000_000)

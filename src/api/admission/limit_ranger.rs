@@ -66,7 +66,7 @@ fn amounts(list: &Value) -> Amounts {
 /// Checks a new pod's containers and sums, or a new claim's size, against the bounds.
 pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
     let mut errors = Vec::new();
-    if a.creates("", "pods") {
+    if a.creates("", "pods") || a.resizes() {
         for limit in limits(a) {
             let kind = limit.get("type").str();
             match kind {

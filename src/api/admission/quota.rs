@@ -192,7 +192,9 @@ fn print(amounts: &[(&String, Quantity)]) -> String {
 
 /// Refuses what would exceed a quota, and notes in the quotas' status what is used from now on.
 pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
-    if a.old.is_some() || !a.target.resource.namespaced {
+    // Of what is there already, these may come to use more.
+    let may_grow = a.resizes() || a.is("", "services") || a.is("", "persistentvolumeclaims");
+    if (a.old.is_some() && !may_grow) || !a.target.resource.namespaced {
         return Ok(());
     }
     let (group, resource) = (&*a.target.resource.group, &*a.target.resource.name);
@@ -201,11 +203,21 @@ pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
     if quotas.is_empty() {
         return Ok(());
     }
-    let delta = usage(group, resource, value);
+    let mut delta = usage(group, resource, value);
+    if let Some(old) = a.old {
+        for (name, amount) in usage(group, resource, old.value()) {
+            let more = delta.get(&name).copied().unwrap_or_default() - amount;
+            delta.insert(name, more);
+        }
+        delta.retain(|_, amount| !amount.is_zero());
+        if delta.is_empty() {
+            return Ok(());
+        }
+    }
     let mut writes = Vec::new();
     for quota in quotas {
         let hard = quota.spec().get("hard");
-        if (group, resource) == ("", "pods") {
+        if (group, resource) == ("", "pods") && a.old.is_none() {
             must_specify(a, quota, value)?;
         }
         let touched: Vec<(&String, Quantity)> = delta
@@ -219,7 +231,11 @@ pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
         let used = count(a.api, quota);
         let of = |k: &String| used.get(k).copied().unwrap_or_default();
         let bound = |k: &String| Quantity::parse_or_zero(hard.get(k).str());
-        let exceeded: Vec<&(&String, Quantity)> = touched.iter().filter(|(k, q)| of(k) + *q > bound(k)).collect();
+        let zero = Quantity::default();
+        let exceeded: Vec<&(&String, Quantity)> = touched
+            .iter()
+            .filter(|(k, q)| *q > zero && of(k) + *q > bound(k))
+            .collect();
         if !exceeded.is_empty() {
             let each = |f: &dyn Fn(&String, Quantity) -> Quantity| -> String {
                 let list: Vec<(&String, Quantity)> = exceeded.iter().map(|(k, q)| (*k, f(k, *q))).collect();

@@ -47,6 +47,7 @@ impl Strategy for PodRules {
             );
         }
         object.set(&["status"], status);
+        merge_label_keys(object);
         Ok(())
     }
 
@@ -408,6 +409,45 @@ fn narrowed(spec: &Value, before: &Value, errors: &mut FieldErrors) {
             errors.invalid_as(format!("{field}[{i}]"), text, why);
         }
     }
+}
+
+/// Adds to the selectors of affinity and of spreading what `matchLabelKeys` and `mismatchLabelKeys` mean for this pod
+/// (`applyMatchLabelKeysAndMismatchLabelKeys`). A term without a selector matches nothing and stays so.
+fn merge_label_keys(pod: &mut Value) {
+    let labels = pod.at(&["metadata", "labels"]).clone();
+    let merge = |term: &mut Value| {
+        if !term.has("labelSelector") {
+            return;
+        }
+        let mut more = Vec::new();
+        for (keys, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+            for key in term.get(keys).items() {
+                if labels.has(key.str()) {
+                    let values = list![labels.get(key.str()).clone()];
+                    more.push(obj! { "key": key.clone(), "operator": operator, "values": values });
+                }
+            }
+        }
+        if !more.is_empty() {
+            let path = ["labelSelector", "matchExpressions"];
+            let mut all = term.at(&path).items().to_vec();
+            all.extend(more);
+            term.set(&path, all);
+        }
+    };
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    edit(pod, "spec", |spec| {
+        edit_items(spec, "topologySpreadConstraints", merge);
+        edit(spec, "affinity", |affinity| {
+            for kind in ["podAffinity", "podAntiAffinity"] {
+                edit(affinity, kind, |terms| {
+                    edit_items(terms, required, merge);
+                    edit_items(terms, preferred, |p| edit(p, "podAffinityTerm", merge));
+                });
+            }
+        });
+    });
 }
 
 /// What a change of a pod's resources through `/resize` may be (`ValidatePodResize`).

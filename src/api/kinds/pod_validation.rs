@@ -1495,15 +1495,9 @@ fn spread(list: &Value, field: &str, errors: &mut FieldErrors) {
             let why = "must not be specified when labelSelector is not set";
             errors.forbidden(format!("{at}.matchLabelKeys"), why);
         }
-        for (j, key) in keys.iter().enumerate() {
-            let at = format!("{at}.matchLabelKeys[{j}]");
-            errors.check(&at, key, names::label_key);
-            let by_expression = |e: &Value| e.get("key") == key;
-            if selector.get("matchLabels").has(key.str())
-                || selector.get("matchExpressions").items().iter().any(by_expression)
-            {
-                errors.invalid(&at, key, "exists in both matchLabelKeys and labelSelector");
-            }
+        // A key may stand in both: the server itself adds them to the selector.
+        for (j, key) in keys.iter().enumerate().filter(|_| !selector.is_null()) {
+            errors.check(format!("{at}.matchLabelKeys[{j}]"), key, names::label_key);
         }
         super::workload::selector_rules(selector, &format!("{at}.labelSelector"), errors);
     }

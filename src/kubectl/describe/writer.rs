@@ -209,7 +209,7 @@ impl Out {
     /// How long ago a timestamp was; `<unknown>` for none.
     pub fn since(&self, timestamp: &Value) -> String {
         match time(timestamp) {
-            Some(then) => human_duration(self.now.since(then).as_secs() as i64),
+            Some(then) => human_duration(self.now.seconds_since(then)),
             None => "<unknown>".to_owned(),
         }
     }

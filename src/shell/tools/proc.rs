@@ -471,10 +471,11 @@ pub(super) async fn by_name(c: Context) -> i32 {
 pub(super) async fn ps(c: Context) -> i32 {
     let full = c.rest().iter().any(|a| a.contains('f') || a.contains('u'));
     let now = c.sim.now();
+    let user = c.host.user().name();
     if c.host.dialect() == Dialect::Busybox {
         c.stdout.line("PID   USER     TIME  COMMAND");
         for p in c.host.processes().list() {
-            c.stdout.line(format!("{:>5} root      0:00 {}", p.pid(), p.command()));
+            c.stdout.line(format!("{:>5} {user:<8}  0:00 {}", p.pid(), p.command()));
         }
         return 0;
     }
@@ -488,7 +489,7 @@ pub(super) async fn ps(c: Context) -> i32 {
             let day = now.since(p.started()).as_secs() >= 86_400;
             let started = strftime(if day { "%b%d" } else { "%H:%M" }, p.started());
             c.stdout.line(format!(
-                "root     {:>7} {:>7}  0 {started} pts/0    00:00:00 {}",
+                "{user:<8} {:>7} {:>7}  0 {started} pts/0    00:00:00 {}",
                 p.pid(),
                 p.parent(),
                 p.command()
@@ -716,6 +717,15 @@ pub(super) async fn hostname(c: Context) -> i32 {
     let name = c.host.name();
     match c.arg(1) {
         Some("-s") => c.stdout.line(name.split('.').next().unwrap_or_default()),
+        Some("-f") => {
+            let hosts = c.files.read_text("/etc/hosts").unwrap_or_default();
+            let full = hosts
+                .lines()
+                .map(|l| l.split_whitespace().skip(1).collect::<Vec<_>>())
+                .find(|names| names.contains(&name.as_str()))
+                .and_then(|names| names.first().map(|n| (*n).to_owned()));
+            c.stdout.line(full.unwrap_or(name))
+        }
         Some("-i" | "-I") => {
             // The address stands in the machine's /etc/hosts.
             let hosts = c.files.read_text("/etc/hosts").unwrap_or_default();
@@ -763,17 +773,29 @@ pub(super) async fn uname(c: Context) -> i32 {
 }
 
 pub(super) async fn id(c: Context) -> i32 {
-    match c.arg(1) {
-        Some("-u" | "-g") => c.stdout.line("0"),
-        Some("-un" | "-gn") => c.stdout.line("root"),
-        _ => c.stdout.line("uid=0(root) gid=0(root) groups=0(root)"),
+    let user = c.host.user();
+    let text = match c.arg(1) {
+        Some("-u") => user.uid.to_string(),
+        Some("-g") => user.gid.to_string(),
+        Some("-un") => user.name(),
+        Some("-gn") => user.group(),
+        _ => user.describe(),
     };
+    c.stdout.line(text);
     0
 }
 
 pub(super) async fn whoami(c: Context) -> i32 {
-    c.stdout.line("root");
-    0
+    let user = c.host.user();
+    if user.uid == 0 {
+        c.stdout.line("root");
+        return 0;
+    }
+    c.error(match c.host.dialect() {
+        Dialect::Busybox => format!("unknown uid {}", user.uid),
+        _ => format!("cannot find name for user ID {}", user.uid),
+    });
+    1
 }
 
 pub(super) async fn nproc(c: Context) -> i32 {
