@@ -302,6 +302,15 @@ impl Client {
         self.object(options.on(request)).await
     }
 
+    /// Creates an object of a tree with the fields of its type, as components do.
+    ///
+    /// # Errors
+    /// The API's failure.
+    pub async fn make(&self, resource: &Resource, namespace: &str, value: Value) -> Result<Object, Status> {
+        self.create(resource, namespace, Body::Typed(value), &WriteOptions::default())
+            .await
+    }
+
     /// Replaces an object by a tree that was made from its present version.
     ///
     /// # Errors
@@ -361,6 +370,30 @@ impl Client {
         let mut request = Request::new(Method::Patch, path).body(Body::Value(patch));
         request.content_type = patch_type.media_type().into();
         self.object(options.on(request)).await
+    }
+
+    /// Merges a patch into an object, or into one of its subresources.
+    ///
+    /// # Errors
+    /// The API's failure.
+    pub async fn merge(
+        &self,
+        resource: &Resource,
+        object: &Object,
+        subresource: &str,
+        patch: Value,
+    ) -> Result<Object, Status> {
+        let (kind, none) = (PatchType::Merge, WriteOptions::default());
+        self.patch(
+            resource,
+            object.namespace(),
+            object.name(),
+            subresource,
+            kind,
+            patch,
+            &none,
+        )
+        .await
     }
 
     /// Deletes an object, with `DeleteOptions` (null for none). Gives the object while it stays

@@ -202,6 +202,56 @@ impl Context {
     }
 }
 
+/// What most controllers have: a client and an event recorder of their own, the objects that they reconcile, and
+/// the queue of those objects' keys.
+pub struct Base {
+    name: &'static str,
+    pub sim: Sim,
+    pub client: Client,
+    pub recorder: EventRecorder,
+    /// Of what is reconciled.
+    pub resource: Rc<Resource>,
+    pub objects: Informer,
+    pub queue: WorkQueue<ObjectKey>,
+}
+
+impl Base {
+    /// For the controller of this name, which reconciles a resource.
+    pub fn new(context: &Context, name: &'static str, group: &str, plural: &str) -> Base {
+        let client = context.client(name);
+        let resource = resource(context.api(), group, plural);
+        Base {
+            name,
+            sim: context.sim().clone(),
+            recorder: context.recorder(&client, name),
+            client,
+            objects: context.informers().of(&resource),
+            resource,
+            queue: WorkQueue::new(context.sim()),
+        }
+    }
+
+    /// The object of the reconciled kind that controls another one.
+    pub fn owner_of(&self, object: &Object) -> Option<Object> {
+        let owner = object.controller().filter(|o| o.kind() == &*self.resource.kind)?;
+        let found = self.objects.get(&ObjectKey::new(object.namespace(), owner.name()))?;
+        (found.uid() == owner.uid()).then_some(found)
+    }
+
+    /// Starts the workers, which wait until `others` hold their first lists too.
+    pub fn run(
+        &self,
+        context: &Context,
+        workers: usize,
+        others: &[&Informer],
+        sync: impl AsyncFn(ObjectKey) -> Result<(), Status> + 'static,
+    ) {
+        let mut synced = vec![self.objects.clone()];
+        synced.extend(others.iter().map(|informer| (*informer).clone()));
+        context.run(self.name, &self.queue, workers, synced, sync);
+    }
+}
+
 /// One informer per resource, begun when first asked for, and indexes over some.
 #[derive(Clone)]
 pub struct Informers(Rc<InformersInner>);

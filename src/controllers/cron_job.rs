@@ -4,15 +4,15 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::{Context, OwnerIndex, resource};
+use super::context::{Base, Context, OwnerIndex, resource};
 use super::pods;
 use crate::api::cron::{self, Schedule};
-use crate::api::events::{EventRecorder, EventType};
+use crate::api::events::EventType;
 use crate::api::views::{CronJob, Job};
 use crate::api::zone::Zone;
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Object, ObjectKey, Resource, Status};
 use crate::flat::Arrange;
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -31,41 +31,35 @@ const MANY: u64 = 100;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
-    crons: Informer,
+    base: Base,
     jobs: OwnerIndex,
-    cron_resource: Rc<Resource>,
     job_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let api = context.api();
-    let client = context.client(NAME);
-    let informers = context.informers();
-    let cron_resource = resource(api, "batch", "cronjobs");
-    let job_resource = resource(api, "batch", "jobs");
+    let job_resource = resource(context.api(), "batch", "jobs");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        recorder: context.recorder(&client, NAME),
-        client,
-        crons: informers.of(&cron_resource),
-        jobs: informers.by_owner(&job_resource),
-        cron_resource,
+        base: Base::new(context, NAME, "batch", "cronjobs"),
+        jobs: context.informers().by_owner(&job_resource),
         job_resource,
-        queue: WorkQueue::new(context.sim()),
     }));
+    let inner = &controller.0;
     let c = controller.clone();
-    controller.0.crons.on_change(move |_, new| {
+    inner.objects.on_change(move |_, new| {
         if let Some(cron) = new {
             c.0.queue.add(cron.key());
         }
     });
     let c = controller.clone();
-    let jobs = controller.0.jobs.informer().clone();
+    let jobs = inner.jobs.informer();
     jobs.on_change(move |old, new| {
         for job in [old, new].into_iter().flatten() {
             if let Some(owner) = job.controller().filter(|o| o.kind() == "CronJob") {
@@ -73,12 +67,9 @@ pub fn start(context: &Context) {
             }
         }
     });
-    let synced = vec![controller.0.crons.clone(), jobs];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, async move |key| {
-        c.sync(&key).await
-    });
+    inner.run(context, workers, &[jobs], async move |key| c.sync(&key).await);
 }
 
 /// A schedule in its zone.
@@ -152,7 +143,7 @@ impl Controller {
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(cron) = inner.crons.get(key) else {
+        let Some(cron) = inner.objects.get(key) else {
             return Ok(());
         };
         let jobs = inner.jobs.owned(cron.uid());
@@ -162,7 +153,7 @@ impl Controller {
         if &status != cron.status() {
             let mut value = cron.value().clone();
             value.set(&["status"], status);
-            match inner.client.update_status(&inner.cron_resource, value).await {
+            match inner.client.update_status(&inner.resource, value).await {
                 Err(failure) if failure.is_not_found() => return Ok(()),
                 other => other.map(|_| ())?,
             }
@@ -297,12 +288,8 @@ impl Controller {
             }
             _ => {}
         }
-        let body = Body::Typed(job_of(cron, &name, clock.zone.rfc3339(time)));
-        let options = WriteOptions::default();
-        let made = inner
-            .client
-            .create(&inner.job_resource, cron.namespace(), body, &options)
-            .await;
+        let job = job_of(cron, &name, clock.zone.rfc3339(time));
+        let made = inner.client.make(&inner.job_resource, cron.namespace(), job).await;
         let job = match made {
             Ok(job) => {
                 let message = format!("Created job {}", job.name());

@@ -9,7 +9,7 @@ use super::context::{Context, resource};
 use crate::api::custom::definition::{self, CLEANUP};
 use crate::api::custom::{self, condition};
 use crate::api::object::set_condition;
-use crate::api::{ApiServer, Body, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status};
 use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, WorkQueue};
 use crate::value::Value;
@@ -422,8 +422,7 @@ impl Controller {
                     "versionPriority": 100,
                 },
             };
-            let none = WriteOptions::default();
-            match inner.client.create(resource, "", Body::Typed(value), &none).await {
+            match inner.client.make(resource, "", value).await {
                 Err(status) if !status.is_already_exists() => return Err(status),
                 _ => {}
             }

@@ -3,20 +3,17 @@
 
 use std::rc::Rc;
 
-use futures::future::join_all;
-
-use super::context::{Context, OwnerIndex, resource};
+use super::context::{Base, Context, OwnerIndex, resource};
 use super::deployment::util::int_or_percent;
 use super::expectations::Expectations;
 use super::history::{self, number};
 use super::ownership::Claimer;
 use super::{hash, pods};
 use crate::api::client::delete_uid;
-use crate::api::events::{EventRecorder, EventType};
+use crate::api::events::EventType;
 use crate::api::placement::{node_affinity_fits, untolerated};
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Selector, Status, WriteOptions};
+use crate::api::{Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::flat::{Arrange, FlatMap};
-use crate::sim::{Sim, WorkQueue};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -32,62 +29,51 @@ const BURST: usize = 250;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
+    base: Base,
     control: pods::PodControl,
-    sets: Informer,
     nodes: Informer,
     pods: OwnerIndex,
     revisions: OwnerIndex,
-    set_resource: Rc<Resource>,
     pod_resource: Rc<Resource>,
     revision_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
     expectations: Expectations,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
-    let client = context.client(NAME);
     let informers = context.informers();
-    let set_resource = resource(api, "apps", "daemonsets");
     let pod_resource = resource(api, "", "pods");
     let revision_resource = resource(api, "apps", "controllerrevisions");
     let expectations = Expectations::new(context.sim());
-    let recorder = context.recorder(&client, NAME);
+    let base = Base::new(context, NAME, "apps", "daemonsets");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        control: pods::PodControl::new(context, &client, &recorder, &expectations),
-        recorder,
-        client,
-        sets: informers.of(&set_resource),
+        control: pods::PodControl::new(context, &base, &expectations),
+        base,
         nodes: informers.of(&resource(api, "", "nodes")),
         pods: informers.by_owner(&pod_resource),
         revisions: informers.by_owner(&revision_resource),
-        set_resource,
         pod_resource,
         revision_resource,
-        queue: WorkQueue::new(context.sim()),
         expectations,
     }));
-    let c = controller.clone();
-    controller.0.sets.on_change(move |old, new| {
-        if let Some(set) = new.or(old) {
-            if new.is_none() {
-                c.0.expectations.forget(&set.key());
-            }
-            c.0.queue.add(set.key());
-        }
-    });
+    let inner = &controller.0;
+    inner.expectations.follow(&inner.objects);
+    inner.objects.feed(&inner.queue);
     let c = controller.clone();
     controller.0.nodes.on_change(move |old, new| {
         let same =
             |a: &Object, b: &Object| a.labels() == b.labels() && a.spec().get("taints") == b.spec().get("taints");
         match (old, new) {
             (Some(old), Some(new)) if same(old, new) => {}
-            (Some(_), Some(node)) => c.0.sets.each("", |set| {
+            (Some(_), Some(node)) => c.0.objects.each("", |set| {
                 // Only a pod that is missing, or one that may not stay, is work. A taint that lets
                 // pods stay leaves even the status as it is.
                 let (run, stay) = should_run(set, node);
@@ -97,33 +83,24 @@ pub fn start(context: &Context) {
                     c.0.queue.add(set.key());
                 }
             }),
-            _ => c.0.sets.each("", |set| c.0.queue.add(set.key())),
+            _ => c.0.objects.each("", |set| c.0.queue.add(set.key())),
         }
     });
     let c = controller.clone();
-    controller
-        .0
-        .pods
-        .informer()
-        .on_change(move |old, new| c.pod_changed(old, new));
+    let pods = inner.pods.informer();
+    pods.on_change(move |old, new| c.pod_changed(old, new));
     let c = controller.clone();
-    controller.0.revisions.informer().on_change(move |old, new| {
+    let revisions = inner.revisions.informer();
+    revisions.on_change(move |old, new| {
         for revision in [old, new].into_iter().flatten() {
-            if let Some(set) = c.owner_of(revision) {
+            if let Some(set) = c.0.owner_of(revision) {
                 c.0.queue.add(set.key());
             }
         }
     });
     let c = controller.clone();
-    let synced = vec![
-        controller.0.sets.clone(),
-        controller.0.nodes.clone(),
-        controller.0.pods.informer().clone(),
-        controller.0.revisions.informer().clone(),
-    ];
-    context.run(NAME, &controller.0.queue, 2, synced, async move |key| {
-        c.sync(&key).await
-    });
+    let others = [&inner.nodes, pods, revisions];
+    inner.run(context, 2, &others, async move |key| c.sync(&key).await);
 }
 
 /// The node that a pod of a DaemonSet is for: its own, or the one that its affinity names.
@@ -238,17 +215,11 @@ impl Pass {
 }
 
 impl Controller {
-    fn owner_of(&self, object: &Object) -> Option<Object> {
-        let owner = object.controller().filter(|o| o.kind() == "DaemonSet")?;
-        let set = self.0.sets.get(&ObjectKey::new(object.namespace(), owner.name()))?;
-        (set.uid() == owner.uid()).then_some(set)
-    }
-
     fn pod_changed(&self, old: Option<&Object>, new: Option<&Object>) {
         let expectations = &self.0.expectations;
         let gone = new.is_none_or(Object::is_deleting);
         for pod in [old, new].into_iter().flatten() {
-            if let Some(set) = self.owner_of(pod) {
+            if let Some(set) = self.0.owner_of(pod) {
                 if gone {
                     expectations.deleted(&set.key(), &pod.key());
                 } else if old.is_none() {
@@ -256,7 +227,7 @@ impl Controller {
                 }
                 self.0.queue.add(set.key());
             } else if pod.controller().is_none() && !gone {
-                self.0.sets.each(pod.namespace(), |set| {
+                self.0.objects.each(pod.namespace(), |set| {
                     if selector(set).matches(pod.labels()) {
                         self.0.queue.add(set.key());
                     }
@@ -267,7 +238,7 @@ impl Controller {
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(set) = inner.sets.get(key) else {
+        let Some(set) = inner.objects.get(key) else {
             inner.expectations.forget(key);
             return Ok(());
         };
@@ -299,7 +270,7 @@ impl Controller {
         let inner = &self.0;
         let mut candidates = inner.pods.owned(set.uid());
         candidates.extend(inner.pods.orphans(set.namespace()));
-        let claimer = Claimer::new(&inner.client, &inner.set_resource, set, selector, &inner.pod_resource);
+        let claimer = Claimer::new(&inner.client, &inner.resource, set, selector, &inner.pod_resource);
         let claimed = claimer.claim(candidates).await?;
         let mut by_node: FlatMap<String, Vec<Object>> = FlatMap::new();
         for pod in claimed {
@@ -334,31 +305,13 @@ impl Controller {
             return Ok((revision.label(HASH_LABEL).unwrap_or("").to_owned(), old));
         }
         let hash = hash::compute(set.spec().get("template"), set.status().i64_at(&["collisionCount"]));
-        let mut labels = set.spec().at(&["template", "metadata", "labels"]).clone();
-        labels.set(&[HASH_LABEL], hash.as_str());
         let mut annotations = set.annotations().clone();
         annotations.remove(&["kubectl.kubernetes.io/last-applied-configuration"]);
-        let mut value = obj! {
-            "apiVersion": "apps/v1",
-            "data": data.clone(),
-            "kind": "ControllerRevision",
-            "metadata": obj! {
-                "labels": labels,
-                "name": format!("{}-{hash}", set.name()),
-                "namespace": set.namespace(),
-                "ownerReferences": list![set.controller_reference()],
-            },
-            "revision": latest + 1,
-        };
+        let mut value = history::revision(set, data.clone(), latest + 1, HASH_LABEL, &hash);
         value.set_or_remove(&["metadata", "annotations"], annotations);
         let made = inner
             .client
-            .create(
-                &inner.revision_resource,
-                set.namespace(),
-                Body::Typed(value),
-                &WriteOptions::default(),
-            )
+            .make(&inner.revision_resource, set.namespace(), value)
             .await;
         match made {
             Ok(_) => Ok((hash, old)),
@@ -374,7 +327,7 @@ impl Controller {
                 let mut value = set.value().clone();
                 let count = set.status().i64_at(&["collisionCount"]).unwrap_or(0);
                 value.set(&["status", "collisionCount"], count + 1);
-                inner.client.update_status(&inner.set_resource, value).await?;
+                inner.client.update_status(&inner.resource, value).await?;
                 Err(status)
             }
             Err(status) => Err(status),
@@ -493,18 +446,9 @@ impl Controller {
         if missing.is_empty() && excess.is_empty() {
             return Ok(());
         }
-        let key = pass.set.key();
-        inner
-            .expectations
-            .expect(&key, missing.len(), excess.iter().map(Object::key));
-        let (_, created) = inner
-            .control
-            .create_many(&pass.set, missing.len(), |i| {
-                pod(pass, missing.get(i).map_or("", |n| n))
-            })
-            .await;
-        let results = join_all(excess.iter().map(|pod| inner.control.delete(&pass.set, pod))).await;
-        created.and(results.into_iter().collect())
+        let new = |i: usize| pod(pass, missing.get(i).map_or("", |n| n));
+        let (_, result) = inner.control.change(&pass.set, missing.len(), new, &excess).await;
+        result
     }
 
     /// Deletes revisions beyond the limit that no pod is of, the oldest first.
@@ -529,21 +473,9 @@ impl Controller {
                 continue;
             }
             excess -= 1;
-            let options = delete_uid(revision.uid());
-            let deleted = self
-                .0
-                .client
-                .delete(
-                    &self.0.revision_resource,
-                    revision.namespace(),
-                    revision.name(),
-                    options,
-                )
-                .await;
-            match deleted {
-                Err(status) if !status.is_not_found() => return Err(status),
-                _ => {}
-            }
+            let (resource, options) = (&self.0.revision_resource, delete_uid(revision.uid()));
+            let (namespace, name) = (revision.namespace(), revision.name());
+            Status::ignore_not_found(self.0.client.delete(resource, namespace, name, options).await)?;
         }
         Ok(())
     }
@@ -577,7 +509,7 @@ impl Controller {
         if &status != pass.set.status() {
             let mut value = pass.set.value().clone();
             value.set(&["status"], status);
-            match inner.client.update_status(&inner.set_resource, value).await {
+            match inner.client.update_status(&inner.resource, value).await {
                 Err(failure) if failure.is_not_found() => return Ok(()),
                 other => other.map(|_| ())?,
             }

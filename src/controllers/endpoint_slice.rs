@@ -8,7 +8,7 @@ use super::pods;
 use super::service_pods::{self, Base, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY};
 use crate::api::client::delete_uid;
 use crate::api::views::Pod;
-use crate::api::{Body, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
 use crate::value::Value;
 use crate::{list, obj};
@@ -176,12 +176,7 @@ impl Controller {
             let made = inner
                 .base
                 .client
-                .create(
-                    &inner.slice_resource,
-                    service.namespace(),
-                    Body::Typed(value),
-                    &WriteOptions::default(),
-                )
+                .make(&inner.slice_resource, service.namespace(), value)
                 .await;
             match made {
                 Err(status) if pods::namespace_ends(&status) => return Ok(()),

@@ -7,7 +7,7 @@ use super::context::{Context, OwnerIndex, resource};
 use super::pods;
 use super::service_pods::{self, Base, LAST_CHANGE, SERVICE_NAME, SLICE_MANAGED_BY};
 use crate::api::client::delete_uid;
-use crate::api::{Body, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -98,12 +98,7 @@ impl Controller {
                     let made = inner
                         .base
                         .client
-                        .create(
-                            &inner.slice_resource,
-                            endpoints.namespace(),
-                            Body::Typed(value),
-                            &WriteOptions::default(),
-                        )
+                        .make(&inner.slice_resource, endpoints.namespace(), value)
                         .await;
                     match made {
                         Err(status) if pods::namespace_ends(&status) => return Ok(()),

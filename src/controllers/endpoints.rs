@@ -7,7 +7,7 @@ use super::context::{Context, resource};
 use super::pods;
 use super::service_pods::{self, Base, HEADLESS};
 use crate::api::views::Pod;
-use crate::api::{Body, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::{Arrange, FlatMap};
 use crate::obj;
 use crate::value::Value;
@@ -104,12 +104,7 @@ impl Controller {
         let made = inner
             .base
             .client
-            .create(
-                &inner.resource,
-                service.namespace(),
-                Body::Typed(value),
-                &WriteOptions::default(),
-            )
+            .make(&inner.resource, service.namespace(), value)
             .await;
         match made {
             Err(status) if pods::namespace_ends(&status) => Ok(()),

@@ -3,7 +3,7 @@
 
 use super::context::{Context, resource};
 use super::pods;
-use crate::api::{Body, Object, ObjectKey, Status, WriteOptions};
+use crate::api::{Object, ObjectKey, Status};
 use crate::list;
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -52,8 +52,7 @@ pub fn start(context: &Context) {
         };
         for claim in claims(&pod) {
             let name = claim.str_at(&["metadata", "name"]).to_owned();
-            let (body, options) = (Body::Typed(claim), WriteOptions::default());
-            let made = client.create(&claim_resource, pod.namespace(), body, &options).await;
+            let made = client.make(&claim_resource, pod.namespace(), claim).await;
             let failure = match made {
                 Ok(_) => continue,
                 Err(status) if status.is_already_exists() => {

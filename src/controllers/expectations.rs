@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api::ObjectKey;
+use crate::api::{Informer, ObjectKey};
 use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, Time};
 
@@ -75,6 +75,16 @@ impl Expectations {
         if let Some(e) = self.expected.borrow_mut().get_mut(key) {
             e.deletions.remove(object);
         }
+    }
+
+    /// Forgets objects when they go.
+    pub fn follow(&self, objects: &Informer) {
+        let own = self.clone();
+        objects.on_change(move |old, new| {
+            if let (Some(object), None) = (old, new) {
+                own.forget(&object.key());
+            }
+        });
     }
 
     /// Forgets an object that is gone.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::context::{Context, Informers, resource};
 use crate::api::client::delete_uid;
 use crate::api::object::Owner;
-use crate::api::{ApiServer, Client, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
+use crate::api::{ApiServer, Client, Object, ObjectKey, Resource, Status};
 use crate::flat::{FlatMap, FlatSet, WideMap};
 use crate::obj;
 use crate::sim::WorkQueue;
@@ -424,21 +424,8 @@ impl Collector {
     async fn patch(&self, resource: &Rc<Resource>, object: &Object, mut metadata: Value) -> Result<(), Status> {
         metadata.set(&["uid"], object.uid());
         metadata.set(&["resourceVersion"], object.revision().to_string());
-        let none = WriteOptions::default();
-        let patched = self
-            .0
-            .client
-            .patch(
-                resource,
-                object.namespace(),
-                object.name(),
-                "",
-                PatchType::Merge,
-                obj! { "metadata": metadata },
-                &none,
-            )
-            .await;
-        Status::ignore_not_found(patched)
+        let patch = obj! { "metadata": metadata };
+        Status::ignore_not_found(self.0.client.merge(resource, object, "", patch).await)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::hash;
 use crate::api::Object;
 use crate::flat::Arrange;
-use crate::obj;
 use crate::value::{Value, gojson};
+use crate::{list, obj};
 
 /// The template as a ControllerRevision keeps it: a patch that replaces the one of the set.
 pub fn data(set: &Object) -> Value {
@@ -21,6 +21,24 @@ pub fn number(revision: &Object) -> i64 {
 /// The data of a revision.
 pub fn data_of(revision: &Object) -> &Value {
     revision.value().get("data")
+}
+
+/// A new revision of a set, named after the set and the hash, which its label carries too.
+pub fn revision(set: &Object, data: Value, number: i64, label: &str, hash: &str) -> Value {
+    let mut labels = set.spec().at(&["template", "metadata", "labels"]).clone();
+    labels.set(&[label], hash);
+    obj! {
+        "apiVersion": "apps/v1",
+        "data": data,
+        "kind": "ControllerRevision",
+        "metadata": obj! {
+            "labels": labels,
+            "name": format!("{}-{hash}", set.name()),
+            "namespace": set.namespace(),
+            "ownerReferences": list![set.controller_reference()],
+        },
+        "revision": number,
+    }
 }
 
 /// Orders revisions by their numbers, then by their ages and names.
@@ -41,7 +59,6 @@ pub fn hash(data: &Value, collisions: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list;
 
     #[test]
     fn the_hash_of_a_real_cluster() {

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::api::{Client, Object, PatchType, Resource, Selector, Status, WriteOptions};
+use crate::api::{Client, Object, Resource, Selector, Status};
 use crate::obj;
 use crate::value::Value;
 
@@ -158,18 +158,6 @@ impl<'a> Claimer<'a> {
         if !finalizers.is_empty() {
             patch.set(&["metadata", "finalizers"], finalizers);
         }
-        let none = WriteOptions::default();
-        self.client
-            .patch(
-                self.resource,
-                object.namespace(),
-                object.name(),
-                "",
-                PatchType::Merge,
-                patch,
-                &none,
-            )
-            .await
-            .map(|_| ())
+        self.client.merge(self.resource, object, "", patch).await.map(|_| ())
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::context::{Context, resource};
 use super::pods;
-use crate::api::{Client, Informer, Object, ObjectKey, PatchType, Resource, WriteOptions};
+use crate::api::views::Pod;
+use crate::api::{Client, Informer, Object, ObjectKey, Resource};
 use crate::flat::{Arrange, FlatSet};
 use crate::obj;
 use crate::sim::Sim;
-use crate::value::Value;
 
 const NAME: &str = "pod-garbage-collector";
 
@@ -128,29 +128,12 @@ impl Collector {
 
     /// Marks a pod failed, and removes it with no grace.
     async fn remove(&self, pod: &Object, why: Option<(&str, &str)>) {
-        let none = WriteOptions::default();
         if let Some((reason, message)) = why
             && !pods::is_terminal(pod)
         {
-            let mut conditions: Vec<Value> = pod.status().get("conditions").items().to_vec();
-            conditions.retain(|c| c.str_at(&["type"]) != "DisruptionTarget");
-            conditions.push(obj! {
-                "lastProbeTime": Value::Null, "lastTransitionTime": self.sim.now(), "message": message,
-                "observedGeneration": pod.generation(), "reason": reason, "status": "True", "type": "DisruptionTarget",
-            });
+            let conditions = Pod(pod).disrupted(reason, message, self.sim.now());
             let patch = obj! { "status": obj! { "phase": "Failed", "conditions": conditions } };
-            let _ = self
-                .client
-                .patch(
-                    &self.resource,
-                    pod.namespace(),
-                    pod.name(),
-                    "status",
-                    PatchType::Merge,
-                    patch,
-                    &none,
-                )
-                .await;
+            let _ = self.client.merge(&self.resource, pod, "status", patch).await;
         }
         let options = obj! { "gracePeriodSeconds": 0, "preconditions": obj! { "uid": pod.uid() } };
         // One that cannot be deleted now is met again at the next look.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context, resource};
 use super::expectations::Expectations;
 use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::views::Pod;
-use crate::api::{Body, Client, Object, Resource, Status, WriteOptions};
+use crate::api::{Client, Object, Resource, Status};
 use crate::flat::FlatMap;
 use crate::list;
 use crate::sim::{Time, seconds};
@@ -224,17 +224,11 @@ pub struct PodControl {
 }
 
 impl PodControl {
-    /// For the controller that `client` acts for. What it does not see happen is taken from
-    /// `expectations`.
-    pub fn new(
-        context: &Context,
-        client: &Client,
-        recorder: &EventRecorder,
-        expectations: &Expectations,
-    ) -> PodControl {
+    /// For the controller that has `base`. What it does not see happen is taken from `expectations`.
+    pub fn new(context: &Context, base: &Base, expectations: &Expectations) -> PodControl {
         PodControl {
-            client: client.clone(),
-            recorder: recorder.clone(),
+            client: base.client.clone(),
+            recorder: base.recorder.clone(),
             pods: resource(context.api(), "", "pods"),
             expectations: expectations.clone(),
         }
@@ -244,16 +238,8 @@ impl PodControl {
     ///
     /// # Errors
     /// The API's failure; an event tells it unless the namespace ends.
-    pub async fn create(&self, owner: &Object, pod: Value) -> Result<(), Status> {
-        let made = self
-            .client
-            .create(
-                &self.pods,
-                owner.namespace(),
-                Body::Typed(pod),
-                &WriteOptions::default(),
-            )
-            .await;
+    async fn create(&self, owner: &Object, pod: Value) -> Result<(), Status> {
+        let made = self.client.make(&self.pods, owner.namespace(), pod).await;
         match made {
             Ok(pod) => {
                 let message = format!("Created pod: {}", pod.name());
@@ -271,25 +257,29 @@ impl PodControl {
         }
     }
 
-    /// Creates pods, the `i`th as `pod(i)` gives it, in batches of 1, 2, 4, …, each begun only when
-    /// all of the batch before succeeded. `count` creations must be expected before: those that
-    /// failed or were not tried no longer are. Gives how many were created, and the first failure,
-    /// which the end of the namespace is not.
-    pub async fn create_many(
+    /// Creates `count` pods, the `i`th as `pod(i)` gives it, in batches of 1, 2, 4, …, each begun only when all of
+    /// the batch before succeeded, and deletes those that are in excess. All of it is expected; creations that
+    /// failed or were not tried no longer are. Gives how many were created, and the first failure, which the end
+    /// of the namespace is not.
+    pub async fn change(
         &self,
         owner: &Object,
         count: usize,
         pod: impl Fn(usize) -> Value,
+        excess: &[Object],
     ) -> (usize, Result<(), Status>) {
+        let key = owner.key();
+        self.expectations.expect(&key, count, excess.iter().map(Object::key));
         let (created, result) = slow_start(count, |i| self.create(owner, pod(i))).await;
         for _ in created..count {
-            self.expectations.created(&owner.key());
+            self.expectations.created(&key);
         }
         let result = match result {
             Err(status) if namespace_ends(&status) => Ok(()),
             other => other,
         };
-        (created, result)
+        let deleted = join_all(excess.iter().map(|pod| self.delete(owner, pod))).await;
+        (created, result.and(deleted.into_iter().collect()))
     }
 
     /// Deletes a pod of `owner`, and says so in an event. One that is gone already is a success.

@@ -3,16 +3,14 @@
 
 use std::rc::Rc;
 
-use futures::future::join_all;
-
-use super::context::{Context, OwnerIndex, resource};
+use super::context::{Base, Context, OwnerIndex, resource};
 use super::expectations::Expectations;
 use super::ownership::{Claimer, Matcher};
 use super::pods;
 use crate::api::views::Pod;
-use crate::api::{Client, Informer, Object, ObjectKey, Resource, Selector, Status};
+use crate::api::{Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
-use crate::sim::WorkQueue;
+use crate::value::Value;
 
 /// At most so many creations or deletions in one pass.
 const BURST: usize = 500;
@@ -21,87 +19,65 @@ const BURST: usize = 500;
 struct Controller(Rc<Inner>);
 
 struct Inner {
+    base: Base,
     context: Context,
-    client: Client,
     control: pods::PodControl,
-    sets: Informer,
     pods: OwnerIndex,
-    set_resource: Rc<Resource>,
     pod_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
     expectations: Expectations,
     /// Siblings are counted for the ranks of deletion: sets of one owner.
     siblings: OwnerIndex,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller of ReplicaSets.
 pub fn start_replica_sets(context: &Context) {
     start(
         context,
-        resource(context.api(), "apps", "replicasets"),
-        "replicaset-controller",
+        Base::new(context, "replicaset-controller", "apps", "replicasets"),
     );
 }
 
 /// Starts the controller of ReplicationControllers.
 pub fn start_replication_controllers(context: &Context) {
-    let rcs = resource(context.api(), "", "replicationcontrollers");
-    start(context, rcs, "replication-controller");
+    let base = Base::new(context, "replication-controller", "", "replicationcontrollers");
+    start(context, base);
 }
 
-fn start(context: &Context, set_resource: Rc<Resource>, component: &'static str) {
-    let client = context.client(component);
+fn start(context: &Context, base: Base) {
     let pod_resource = resource(context.api(), "", "pods");
     let informers = context.informers();
     let expectations = Expectations::new(context.sim());
     let controller = Controller(Rc::new(Inner {
-        control: pods::PodControl::new(context, &client, &context.recorder(&client, component), &expectations),
-        client,
-        sets: informers.of(&set_resource),
+        control: pods::PodControl::new(context, &base, &expectations),
         pods: informers.by_owner(&pod_resource),
-        siblings: informers.by_owner(&set_resource),
-        set_resource,
+        siblings: informers.by_owner(&base.resource),
+        base,
         pod_resource,
-        queue: WorkQueue::new(context.sim()),
         expectations,
         context: context.clone(),
     }));
+    let inner = &controller.0;
+    inner.expectations.follow(&inner.objects);
+    inner.objects.feed(&inner.queue);
     let c = controller.clone();
-    controller.0.sets.on_change(move |old, new| {
-        if let Some(set) = new.or(old) {
-            if new.is_none() {
-                c.0.expectations.forget(&set.key());
-            }
-            c.0.queue.add(set.key());
-        }
-    });
+    let pods = inner.pods.informer();
+    pods.on_change(move |old, new| c.pod_changed(old, new));
     let c = controller.clone();
-    controller
-        .0
-        .pods
-        .informer()
-        .on_change(move |old, new| c.pod_changed(old, new));
-    let c = controller.clone();
-    context.run(
-        component,
-        &controller.0.queue,
-        context.options().concurrent_syncs,
-        vec![controller.0.sets.clone(), controller.0.pods.informer().clone()],
-        async move |key| c.sync(&key).await,
-    );
+    let workers = context.options().concurrent_syncs;
+    inner.run(context, workers, &[pods], async move |key| c.sync(&key).await);
 }
 
 impl Controller {
-    /// The set that controls a pod, if it is one of this controller's.
-    fn controller_of(&self, pod: &Object) -> Option<Object> {
-        let owner = pod.controller().filter(|o| o.kind() == &*self.0.set_resource.kind)?;
-        let set = self.0.sets.get(&ObjectKey::new(pod.namespace(), owner.name()))?;
-        (set.uid() == owner.uid()).then_some(set)
-    }
-
     /// Wakes every set that could adopt a pod.
     fn orphan_changed(&self, pod: &Object) {
-        self.0.sets.each(pod.namespace(), |set| {
+        self.0.objects.each(pod.namespace(), |set| {
             if selector(set).matches(pod.labels()) {
                 self.0.queue.add(set.key());
             }
@@ -113,7 +89,7 @@ impl Controller {
         match (old, new) {
             (None, Some(pod)) if pod.is_deleting() => self.pod_deleted(pod),
             (None, Some(pod)) => {
-                if let Some(set) = self.controller_of(pod) {
+                if let Some(set) = self.0.owner_of(pod) {
                     self.0.expectations.created(&set.key());
                     queue.add(set.key());
                 } else if pod.controller().is_none() {
@@ -130,10 +106,10 @@ impl Controller {
                     return;
                 }
                 let moved = old.controller().map(|c| c.uid()) != pod.controller().map(|c| c.uid());
-                if moved && let Some(set) = self.controller_of(old) {
+                if moved && let Some(set) = self.0.owner_of(old) {
                     queue.add(set.key());
                 }
-                if let Some(set) = self.controller_of(pod) {
+                if let Some(set) = self.0.owner_of(pod) {
                     queue.add(set.key());
                 } else if pod.controller().is_none() && (relabelled || moved) {
                     self.orphan_changed(pod);
@@ -145,7 +121,7 @@ impl Controller {
     }
 
     fn pod_deleted(&self, pod: &Object) {
-        if let Some(set) = self.controller_of(pod) {
+        if let Some(set) = self.0.owner_of(pod) {
             self.0.expectations.deleted(&set.key(), &pod.key());
             self.0.queue.add(set.key());
         }
@@ -153,14 +129,14 @@ impl Controller {
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(set) = inner.sets.get(key) else {
+        let Some(set) = inner.objects.get(key) else {
             inner.expectations.forget(key);
             return Ok(());
         };
         inner.context.busy_with(inner.pods.count(set.uid())).await;
         let satisfied = inner.expectations.satisfied(key);
         let selector = selector(&set);
-        let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
+        let claimer = Claimer::new(&inner.client, &inner.resource, &set, &selector, &inner.pod_resource);
         // Of ten thousand pods each pass costs as much as all that is asked of them: so there are few.
         let mut terminating = 0;
         let mut candidates = inner.pods.owned(set.uid());
@@ -193,25 +169,20 @@ impl Controller {
     /// Creates or deletes as many pods as differ. The error carries the reason of the condition.
     async fn manage(&self, set: &Object, active: &[Object]) -> Result<(), (&'static str, Status)> {
         let inner = &self.0;
-        let key = set.key();
         let wanted = replicas(set);
         if active.len() < wanted {
             let count = (wanted - active.len()).min(BURST);
-            inner.expectations.expect(&key, count, []);
             let template = set.spec().get("template");
             let pod = pods::from_template(set, template);
-            let (_, result) = inner.control.create_many(set, count, |_| pod.clone()).await;
+            let (_, result) = inner.control.change(set, count, |_| pod.clone(), &[]).await;
             return result.map_err(|status| ("FailedCreate", status));
         }
         if active.len() > wanted {
             let count = (active.len() - wanted).min(BURST);
             let now = inner.context.sim().now();
             let gone = pods::to_delete(active.to_vec(), &self.related(set), count, now);
-            inner.expectations.expect(&key, 0, gone.iter().map(Object::key));
-            let results = join_all(gone.iter().map(|pod| inner.control.delete(set, pod))).await;
-            if let Some(Err(status)) = results.into_iter().find(Result::is_err) {
-                return Err(("FailedDelete", status));
-            }
+            let (_, result) = inner.control.change(set, 0, |_| Value::Null, &gone).await;
+            return result.map_err(|status| ("FailedDelete", status));
         }
         Ok(())
     }
@@ -250,7 +221,7 @@ impl Controller {
         status.set_or_remove(&["fullyLabeledReplicas"], labelled);
         status.set_or_remove(&["readyReplicas"], ready);
         status.set_or_remove(&["availableReplicas"], available);
-        if !inner.set_resource.group.is_empty() {
+        if !inner.resource.group.is_empty() {
             // The older kind has no such field.
             status.set(&["terminatingReplicas"], terminating);
         }
@@ -284,7 +255,7 @@ impl Controller {
         }
         let mut value = set.value().clone();
         value.set(&["status"], status);
-        match inner.client.update_status(&inner.set_resource, value).await {
+        match inner.client.update_status(&inner.resource, value).await {
             // The set is newer than the informer says, or gone: its change will come.
             Err(failure) if failure.is_conflict() => {
                 inner.queue.add_rate_limited(set.key());
@@ -320,7 +291,6 @@ mod tests {
     use super::super::testing::World;
     use super::*;
     use crate::list;
-    use crate::value::Value;
 
     fn set(replicas: i64) -> Value {
         obj! {

@@ -3,7 +3,7 @@
 
 use super::context::{Context, resource};
 use super::pods;
-use crate::api::{Body, ObjectKey, WriteOptions};
+use crate::api::ObjectKey;
 use crate::obj;
 use crate::sim::WorkQueue;
 
@@ -68,10 +68,7 @@ pub fn start(context: &Context) {
                     "metadata": obj! { "name": MAP, "namespace": &key.name },
                 };
                 value.set(&["metadata", "annotations", DESCRIPTION.0], DESCRIPTION.1);
-                let none = WriteOptions::default();
-                client
-                    .create(&maps_resource, &key.name, Body::Typed(value), &none)
-                    .await
+                client.make(&maps_resource, &key.name, value).await
             }
         };
         match result {

@@ -2,7 +2,7 @@
 
 use super::context::{Context, resource};
 use super::pods;
-use crate::api::{Body, ObjectKey, WriteOptions};
+use crate::api::ObjectKey;
 use crate::obj;
 use crate::sim::WorkQueue;
 
@@ -42,14 +42,7 @@ pub fn start(context: &Context) {
             "kind": "ServiceAccount",
             "metadata": obj! { "name": DEFAULT, "namespace": &key.name },
         };
-        let made = client
-            .create(
-                &accounts_resource,
-                &key.name,
-                Body::Typed(account),
-                &WriteOptions::default(),
-            )
-            .await;
+        let made = client.make(&accounts_resource, &key.name, account).await;
         match made {
             Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
             _ => Ok(()),

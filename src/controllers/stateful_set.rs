@@ -4,18 +4,18 @@
 
 use std::rc::Rc;
 
-use super::context::{Context, OwnerIndex, resource};
+use super::context::{Base, Context, OwnerIndex, resource};
 use super::deployment::util::int_or_percent;
 use super::ownership::Claimer;
 use super::{history, pods};
-use crate::api::events::{EventRecorder, EventType};
+use crate::api::events::EventType;
 use crate::api::views::StatefulSet;
 use crate::api::views::stateful_set::{POD_INDEX, POD_NAME, REVISION};
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::{Arrange, FlatSet};
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::obj;
+use crate::sim::Time;
 use crate::value::Value;
-use crate::{list, obj};
 
 const NAME: &str = "statefulset-controller";
 /// The label of a revision with the hash of its data.
@@ -25,58 +25,47 @@ const HASH: &str = "controller.kubernetes.io/hash";
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
-    sets: Informer,
+    base: Base,
     pods: OwnerIndex,
     claims: Informer,
     revisions: OwnerIndex,
-    set_resource: Rc<Resource>,
     pod_resource: Rc<Resource>,
     claim_resource: Rc<Resource>,
     revision_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
-    let client = context.client(NAME);
     let informers = context.informers();
-    let set_resource = resource(api, "apps", "statefulsets");
     let pod_resource = resource(api, "", "pods");
     let claim_resource = resource(api, "", "persistentvolumeclaims");
     let revision_resource = resource(api, "apps", "controllerrevisions");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        recorder: context.recorder(&client, NAME),
-        client,
-        sets: informers.of(&set_resource),
+        base: Base::new(context, NAME, "apps", "statefulsets"),
         pods: informers.by_owner(&pod_resource),
         claims: informers.of(&claim_resource),
         revisions: informers.by_owner(&revision_resource),
-        set_resource,
         pod_resource,
         claim_resource,
         revision_resource,
-        queue: WorkQueue::new(context.sim()),
     }));
-    controller.0.sets.feed(&controller.0.queue);
+    let inner = &controller.0;
+    inner.objects.feed(&inner.queue);
     let c = controller.clone();
-    let pods = controller.0.pods.informer().clone();
+    let pods = inner.pods.informer();
     pods.on_change(move |old, new| c.pod_changed(old, new));
-    let synced = vec![
-        controller.0.sets.clone(),
-        pods,
-        controller.0.claims.clone(),
-        controller.0.revisions.informer().clone(),
-    ];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, async move |key| {
-        c.sync(&key).await
-    });
+    let others = [pods, &inner.claims, inner.revisions.informer()];
+    inner.run(context, workers, &others, async move |key| c.sync(&key).await);
 }
 
 fn is_terminating(pod: &Object) -> bool {
@@ -254,18 +243,12 @@ enum Step {
 }
 
 impl Controller {
-    fn set_of(&self, object: &Object) -> Option<Object> {
-        let owner = object.controller().filter(|o| o.kind() == "StatefulSet")?;
-        let set = self.0.sets.get(&ObjectKey::new(object.namespace(), owner.name()))?;
-        (set.uid() == owner.uid()).then_some(set)
-    }
-
     fn pod_changed(&self, old: Option<&Object>, new: Option<&Object>) {
         for pod in [old, new].into_iter().flatten() {
-            if let Some(set) = self.set_of(pod) {
+            if let Some(set) = self.0.owner_of(pod) {
                 self.0.queue.add(set.key());
             } else if pod.controller().is_none() && new.is_some_and(|p| !p.is_deleting()) {
-                self.0.sets.each(pod.namespace(), |set| {
+                self.0.objects.each(pod.namespace(), |set| {
                     let view = StatefulSet(set);
                     if view.ordinal_of(pod).is_some() && view.selector().matches(pod.labels()) {
                         self.0.queue.add(set.key());
@@ -277,7 +260,7 @@ impl Controller {
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(set) = inner.sets.get(key) else {
+        let Some(set) = inner.objects.get(key) else {
             return Ok(());
         };
         let view = StatefulSet(&set);
@@ -289,7 +272,7 @@ impl Controller {
         revisions.extend(inner.revisions.orphans(set.namespace()));
         let claimer = Claimer::new(
             &inner.client,
-            &inner.set_resource,
+            &inner.resource,
             &set,
             &selector,
             &inner.revision_resource,
@@ -298,7 +281,7 @@ impl Controller {
         let mut candidates = inner.pods.owned(set.uid());
         let orphans = inner.pods.orphans(set.namespace());
         candidates.extend(orphans.into_iter().filter(|p| view.ordinal_of(p).is_some()));
-        let claimer = Claimer::new(&inner.client, &inner.set_resource, &set, &selector, &inner.pod_resource);
+        let claimer = Claimer::new(&inner.client, &inner.resource, &set, &selector, &inner.pod_resource);
         let claimed = claimer.claim(candidates).await?;
         history::sort(&mut revisions);
         let mut pass = self.revise(&set, &revisions).await?;
@@ -367,27 +350,10 @@ impl Controller {
         loop {
             let hash = history::hash(&data, *collisions);
             let name = format!("{}-{hash}", set.name());
-            let mut labels = set.spec().at(&["template", "metadata", "labels"]).clone();
-            labels.set(&[HASH], hash);
-            let mut value = obj! {
-                "apiVersion": "apps/v1",
-                "data": data.clone(),
-                "kind": "ControllerRevision",
-                "metadata": obj! {
-                    "labels": labels,
-                    "name": name.as_str(),
-                    "namespace": set.namespace(),
-                    "ownerReferences": list![set.controller_reference()],
-                },
-                "revision": number,
-            };
+            let mut value = history::revision(set, data.clone(), number, HASH, &hash);
             value.set_or_remove(&["metadata", "annotations"], set.annotations());
             let resource = &inner.revision_resource;
-            let body = Body::Typed(value);
-            let made = inner
-                .client
-                .create(resource, set.namespace(), body, &WriteOptions::default())
-                .await;
+            let made = inner.client.make(resource, set.namespace(), value).await;
             match made {
                 Err(status) if status.is_already_exists() => {
                     let present = inner.client.get(resource, set.namespace(), &name).await?;
@@ -580,17 +546,8 @@ impl Controller {
         if let Err(status) = self.make_claims(pass, ordinal).await {
             return self.tell(pass, "Create", &name, Err(status));
         }
-        let body = Body::Typed(pass.new_pod(ordinal));
-        let made = self
-            .0
-            .client
-            .create(
-                &self.0.pod_resource,
-                pass.set.namespace(),
-                body,
-                &WriteOptions::default(),
-            )
-            .await;
+        let (resource, pod) = (&self.0.pod_resource, pass.new_pod(ordinal));
+        let made = self.0.client.make(resource, pass.set.namespace(), pod).await;
         match made {
             // The informer is behind; the pod will show.
             Err(status) if status.is_already_exists() => Err(status),
@@ -620,11 +577,8 @@ impl Controller {
                 Some(present) if present.is_deleting() => failures.push(format!("pvc {name} is being deleted")),
                 Some(_) => {}
                 None => {
-                    let (resource, body) = (&inner.claim_resource, Body::Typed(claim));
-                    let made = inner
-                        .client
-                        .create(resource, pass.set.namespace(), body, &WriteOptions::default())
-                        .await;
+                    let resource = &inner.claim_resource;
+                    let made = inner.client.make(resource, pass.set.namespace(), claim).await;
                     let (pod, set) = (pass.set().pod_name(ordinal), pass.set.name());
                     match made {
                         Ok(_) => {
@@ -707,7 +661,7 @@ impl Controller {
         }
         let mut value = pass.set.value().clone();
         value.set(&["status"], status);
-        Status::ignore_not_found(self.0.client.update_status(&self.0.set_resource, value).await)
+        Status::ignore_not_found(self.0.client.update_status(&self.0.resource, value).await)
     }
 
     /// Deletes revisions beyond the limit that nothing is of, the oldest first.
@@ -718,16 +672,9 @@ impl Controller {
         let limit = usize::try_from(pass.set().revision_history_limit()).unwrap_or(0);
         let excess = old.len().saturating_sub(limit);
         for revision in old.into_iter().take(excess) {
-            let (resource, name) = (&self.0.revision_resource, revision.name());
-            match self
-                .0
-                .client
-                .delete(resource, revision.namespace(), name, Value::Null)
-                .await
-            {
-                Err(status) if !status.is_not_found() => return Err(status),
-                _ => {}
-            }
+            let (namespace, name) = (revision.namespace(), revision.name());
+            let resource = &self.0.revision_resource;
+            Status::ignore_not_found(self.0.client.delete(resource, namespace, name, Value::Null).await)?;
         }
         Ok(())
     }
@@ -737,6 +684,7 @@ impl Controller {
 mod tests {
     use super::super::testing::World;
     use super::*;
+    use crate::list;
 
     fn world() -> World {
         let world = World::new();

@@ -11,7 +11,7 @@ use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::placement::toleration_fits;
 use crate::api::views::Pod;
-use crate::api::{Client, Informer, Object, ObjectKey, PatchType, Resource, Status, WriteOptions};
+use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Sim, Time, WorkQueue};
@@ -148,31 +148,10 @@ impl Controller {
 
     async fn evict(&self, pod: &Object) -> Result<(), Status> {
         let inner = &self.0;
-        let mut conditions: Vec<Value> = pod.status().get("conditions").items().to_vec();
-        conditions.retain(|c| c.str_at(&["type"]) != "DisruptionTarget");
-        conditions.push(obj! {
-            "lastProbeTime": Value::Null,
-            "lastTransitionTime": inner.sim.now(),
-            "message": "Taint manager: deleting due to NoExecute taint",
-            "observedGeneration": pod.generation(),
-            "reason": "DeletionByTaintManager",
-            "status": "True",
-            "type": "DisruptionTarget",
-        });
-        let none = WriteOptions::default();
+        let message = "Taint manager: deleting due to NoExecute taint";
+        let conditions = Pod(pod).disrupted("DeletionByTaintManager", message, inner.sim.now());
         let patch = obj! { "status": obj! { "conditions": conditions } };
-        let marked = inner
-            .client
-            .patch(
-                &inner.resource,
-                pod.namespace(),
-                pod.name(),
-                "status",
-                PatchType::Merge,
-                patch,
-                &none,
-            )
-            .await;
+        let marked = inner.client.merge(&inner.resource, pod, "status", patch).await;
         if let Err(status) = marked {
             return if status.is_not_found() { Ok(()) } else { Err(status) };
         }

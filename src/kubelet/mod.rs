@@ -22,9 +22,7 @@ use std::time::Duration;
 use crate::api::events::EventRecorder;
 use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
 use crate::api::views::{Pod, Resources};
-use crate::api::{
-    ApiServer, Body, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User, WriteOptions,
-};
+use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
 use crate::net::Network;
@@ -315,11 +313,7 @@ impl Node {
         let body = obj! { "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod.spec() };
         // The kubelet's next look at its static pods.
         self.sim.sleep(Duration::from_millis(200)).await;
-        let options = WriteOptions::default();
-        let made = self
-            .client
-            .create(&self.kinds.pods, pod.namespace(), Body::Typed(body), &options)
-            .await;
+        let made = self.client.make(&self.kinds.pods, pod.namespace(), body).await;
         if made.is_err() {
             self.sim.sleep(LEASE_RENEWAL).await;
         }
@@ -564,10 +558,7 @@ impl Node {
                             "renewTime": self.sim.now().micro(),
                         },
                     };
-                    let options = WriteOptions::default();
-                    let made = self
-                        .client
-                        .create(&self.kinds.leases, NAMESPACE, Body::Typed(body), &options);
+                    let made = self.client.make(&self.kinds.leases, NAMESPACE, body);
                     return made.await.ok();
                 }
                 Err(_) => return None,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::api::subresource::{ExecOptions, LogOptions};
-use crate::api::{PatchType, WriteOptions};
+use crate::api::{Body, PatchType, WriteOptions};
 use crate::net::Mode;
 use crate::value::yaml;
 use expect_test::{Expect, expect};

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventType;
-use crate::api::{Body, Client, Object, PatchType, WriteOptions};
+use crate::api::{Client, Object, PatchType, WriteOptions};
 use crate::flat::WideMap;
 use crate::obj;
 use crate::sim::Time;
@@ -140,8 +140,7 @@ impl Recorder {
         self.client.sim().spawn("event", async move {
             if let Ok(events) = client.resource("", "v1", "events") {
                 // A failure (the namespace ends) loses the event, as it does in the real recorder.
-                let options = WriteOptions::default();
-                let _ = client.create(&events, &namespace, Body::Typed(event), &options).await;
+                let _ = client.make(&events, &namespace, event).await;
             }
         });
     }

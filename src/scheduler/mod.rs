@@ -23,9 +23,7 @@ use crate::api::auth::AUTHENTICATED;
 use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::pod::Pod;
-use crate::api::{
-    ApiServer, Client, Informer, ListOptions, Object, ObjectKey, PatchType, Resource, User, WriteOptions,
-};
+use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, User};
 use crate::sim::{Signal, Sim, TaskHandle, TraceEvent};
 use crate::value::Value;
 use crate::{list, obj};
@@ -511,20 +509,8 @@ impl Scheduler {
         let (scheduler, pod) = (self.clone(), pod.clone());
         inner.sim.spawn("scheduler status", async move {
             let inner = &scheduler.0;
-            let none = WriteOptions::default();
             // When it fails, the next attempt says it again.
-            let _ = inner
-                .client
-                .patch(
-                    &inner.pods_resource,
-                    pod.namespace(),
-                    pod.name(),
-                    "status",
-                    PatchType::Merge,
-                    patch,
-                    &none,
-                )
-                .await;
+            let _ = inner.client.merge(&inner.pods_resource, &pod, "status", patch).await;
         });
     }
 
@@ -536,35 +522,17 @@ impl Scheduler {
         }
         let note = format!("Preempted by pod {} on node {node}", preemptor.uid());
         let now = inner.sim.now();
-        let mut conditions: Vec<Value> = victim.status().get("conditions").items().to_vec();
-        conditions.retain(|c| c.str_at(&["type"]) != "DisruptionTarget");
-        conditions.push(obj! {
-            "lastProbeTime": Value::Null,
-            "lastTransitionTime": now,
-            "message": format!("{}: preempting to accommodate a higher priority pod", inner.options.name),
-            "observedGeneration": victim.generation(),
-            "reason": "PreemptionByScheduler",
-            "status": "True",
-            "type": "DisruptionTarget",
-        });
+        let message = format!(
+            "{}: preempting to accommodate a higher priority pod",
+            inner.options.name
+        );
+        let conditions = Pod(victim).disrupted("PreemptionByScheduler", &message, now);
         let patch = obj! { "status": obj! { "conditions": conditions } };
         let (scheduler, victim, preemptor) = (self.clone(), victim.clone(), preemptor.clone());
         inner.sim.spawn("preempt", async move {
             let inner = &scheduler.0;
             let pods = &inner.pods_resource;
-            let none = WriteOptions::default();
-            let _ = inner
-                .client
-                .patch(
-                    pods,
-                    victim.namespace(),
-                    victim.name(),
-                    "status",
-                    PatchType::Merge,
-                    patch,
-                    &none,
-                )
-                .await;
+            let _ = inner.client.merge(pods, &victim, "status", patch).await;
             let deleted = inner
                 .client
                 .delete(pods, victim.namespace(), victim.name(), delete_uid(victim.uid()))

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::api::Object;
 use crate::api::quantity::Quantity;
+use crate::obj;
 use crate::sim::Time;
 use crate::value::{Value, intern};
 
@@ -130,6 +131,22 @@ impl Resources {
 }
 
 impl<'a> Pod<'a> {
+    /// Its conditions, with the one that says that it is to end for a reason outside of it.
+    pub fn disrupted(self, reason: &str, message: &str, now: Time) -> Vec<Value> {
+        let mut conditions: Vec<Value> = self.0.status().get("conditions").items().to_vec();
+        conditions.retain(|c| c.str_at(&["type"]) != "DisruptionTarget");
+        conditions.push(obj! {
+            "lastProbeTime": Value::Null,
+            "lastTransitionTime": now,
+            "message": message,
+            "observedGeneration": self.0.generation(),
+            "reason": reason,
+            "status": "True",
+            "type": "DisruptionTarget",
+        });
+        conditions
+    }
+
     pub fn object(self) -> &'a Object {
         self.0
     }

@@ -10,12 +10,11 @@ pub mod util;
 
 use std::rc::Rc;
 
-use super::context::{Context, OwnerIndex, resource};
+use super::context::{Base, Context, OwnerIndex, resource};
 use super::ownership::Claimer;
 use super::pods;
-use crate::api::events::{EventRecorder, EventType};
-use crate::api::{Client, Informer, Object, ObjectKey, Resource, Selector, Status};
-use crate::sim::{Sim, WorkQueue};
+use crate::api::events::EventType;
+use crate::api::{Object, ObjectKey, Resource, Selector, Status};
 use crate::value::Value;
 
 /// The controller. Clones are handles.
@@ -23,15 +22,17 @@ use crate::value::Value;
 pub(super) struct Controller(Rc<Inner>);
 
 pub(super) struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
-    deployments: Informer,
+    base: Base,
     sets: OwnerIndex,
     pods: OwnerIndex,
-    resource: Rc<Resource>,
     set_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 impl std::ops::Deref for Controller {
@@ -45,28 +46,16 @@ const NAME: &str = "deployment-controller";
 
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let client = context.client(NAME);
     let api = context.api();
-    let deployments = resource(api, "apps", "deployments");
-    let sets = resource(api, "apps", "replicasets");
     let informers = context.informers();
+    let sets = resource(api, "apps", "replicasets");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        recorder: context.recorder(&client, NAME),
-        client,
-        deployments: informers.of(&deployments),
+        base: Base::new(context, NAME, "apps", "deployments"),
         sets: informers.by_owner(&sets),
         pods: informers.by_owner(&resource(api, "", "pods")),
-        resource: deployments,
         set_resource: sets,
-        queue: WorkQueue::new(context.sim()),
     }));
-    let c = controller.clone();
-    controller.deployments.on_change(move |old, new| {
-        if let Some(deployment) = new.or(old) {
-            c.queue.add(deployment.key());
-        }
-    });
+    controller.objects.feed(&controller.queue);
     let c = controller.clone();
     controller
         .sets
@@ -79,27 +68,12 @@ pub fn start(context: &Context) {
         }
     });
     let c = controller.clone();
-    let informers = vec![
-        controller.deployments.clone(),
-        controller.sets.informer().clone(),
-        controller.pods.informer().clone(),
-    ];
-    context.run(
-        NAME,
-        &controller.queue,
-        context.options().concurrent_syncs,
-        informers,
-        async move |key| c.sync(&key).await,
-    );
+    let workers = context.options().concurrent_syncs;
+    let others = [controller.sets.informer(), controller.pods.informer()];
+    controller.run(context, workers, &others, async move |key| c.sync(&key).await);
 }
 
 impl Controller {
-    fn owner_of(&self, set: &Object) -> Option<Object> {
-        let owner = set.controller().filter(|o| o.kind() == "Deployment")?;
-        let deployment = self.deployments.get(&ObjectKey::new(set.namespace(), owner.name()))?;
-        (deployment.uid() == owner.uid()).then_some(deployment)
-    }
-
     fn set_changed(&self, old: Option<&Object>, new: Option<&Object>) {
         for set in [old, new].into_iter().flatten() {
             if let Some(deployment) = self.owner_of(set) {
@@ -111,7 +85,7 @@ impl Controller {
         };
         let orphaned = old.is_none_or(|o| o.controller().is_some() || o.labels() != set.labels());
         if orphaned {
-            self.deployments.each(set.namespace(), |deployment| {
+            self.objects.each(set.namespace(), |deployment| {
                 if selector(deployment).matches(set.labels()) {
                     self.queue.add(deployment.key());
                 }
@@ -134,7 +108,7 @@ impl Controller {
     }
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
-        let Some(deployment) = self.deployments.get(key) else {
+        let Some(deployment) = self.objects.get(key) else {
             return Ok(());
         };
         let selector = selector(&deployment);

@@ -3,7 +3,7 @@
 use super::util::{self, replicas};
 use super::{Controller, HASH_LABEL, Rollout, without_hash};
 use crate::api::events::EventType;
-use crate::api::{Body, Object, Status, WriteOptions};
+use crate::api::{Object, Status};
 use crate::controllers::{hash, pods};
 use crate::flat::Arrange;
 use crate::value::Value;
@@ -126,15 +126,7 @@ impl Controller {
             spec.i64_at(&["minReadySeconds"]).unwrap_or(0),
         );
         util::set_new_annotations(&mut set, &deployment, revision, false);
-        let made = self
-            .client
-            .create(
-                &self.set_resource,
-                deployment.namespace(),
-                Body::Typed(set),
-                &WriteOptions::default(),
-            )
-            .await;
+        let made = self.client.make(&self.set_resource, deployment.namespace(), set).await;
         let (set, existed) = match made {
             Ok(set) => (set, false),
             Err(status) if status.is_already_exists() => {

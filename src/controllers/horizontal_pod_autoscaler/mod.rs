@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use self::behavior::{Memory, Reason};
 use self::calculator::{Metric, Proposal, Sample, Target};
-use super::context::{Context, resource};
-use crate::api::events::{EventRecorder, EventType};
+use super::context::{Base, Context, resource};
+use crate::api::events::EventType;
 use crate::api::object::set_condition;
 use crate::api::quantity::Quantity;
-use crate::api::{Client, Informer, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
+use crate::api::{Informer, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::sim::Time;
 use crate::value::Value;
 
 const NAME: &str = "horizontal-pod-autoscaler";
@@ -31,37 +31,31 @@ const SYNC: Duration = Duration::from_secs(15);
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
-    scalers: Informer,
+    base: Base,
     pods: Informer,
-    scaler_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
     memory: RefCell<FlatMap<ObjectKey, Memory>>,
     /// Which pods each autoscaler has seen as its own.
     selectors: RefCell<FlatMap<ObjectKey, Selector>>,
 }
 
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let api = context.api();
-    let client = context.client(NAME);
-    let informers = context.informers();
-    let scaler_resource = resource(api, "autoscaling", "horizontalpodautoscalers");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        recorder: context.recorder(&client, NAME),
-        client,
-        scalers: informers.of(&scaler_resource),
-        pods: informers.of(&resource(api, "", "pods")),
-        scaler_resource,
-        queue: WorkQueue::new(context.sim()),
+        base: Base::new(context, NAME, "autoscaling", "horizontalpodautoscalers"),
+        pods: context.informers().of(&resource(context.api(), "", "pods")),
         memory: RefCell::default(),
         selectors: RefCell::default(),
     }));
+    let inner = &controller.0;
     let c = controller.clone();
-    controller.0.scalers.on_change(move |old, new| {
+    inner.objects.on_change(move |old, new| {
         match (old, new) {
             // A key that waits already keeps its time.
             (_, Some(scaler)) => c.0.queue.add_after(scaler.key(), SYNC),
@@ -72,11 +66,10 @@ pub fn start(context: &Context) {
             (None, None) => {}
         }
     });
-    let synced = vec![controller.0.scalers.clone(), controller.0.pods.clone()];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced, async move |key| {
-        if let Some(scaler) = c.0.scalers.get(&key) {
+    inner.run(context, workers, &[&inner.pods], async move |key| {
+        if let Some(scaler) = c.0.objects.get(&key) {
             c.sync(&scaler).await;
             c.0.queue.add_after(key, SYNC);
         }
@@ -117,7 +110,7 @@ impl Controller {
         let mut value = scaler.value().clone();
         value.set(&["status"], status);
         // What fails is said again at the next look.
-        let _ = self.0.client.update_status(&self.0.scaler_resource, value).await;
+        let _ = self.0.client.update_status(&self.0.resource, value).await;
     }
 
     async fn scale_of(&self, scaler: &Object) -> Result<Scale, String> {

@@ -16,15 +16,15 @@ use futures::future::join_all;
 
 use self::indexes::{INDEX, Intervals, index_of};
 use self::policy::Verdict;
-use super::context::{Context, OwnerIndex, resource};
+use super::context::{Base, Context, OwnerIndex, resource};
 use super::expectations::Expectations;
 use super::ownership::Claimer;
 use super::pods;
-use crate::api::events::{EventRecorder, EventType};
+use crate::api::events::EventType;
 use crate::api::views::Job;
 use crate::api::views::job::TRACKING_FINALIZER;
-use crate::api::{Client, Informer, Object, ObjectKey, PatchType, Resource, Selector, Status, WriteOptions};
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::api::{Object, ObjectKey, PatchType, Resource, Selector, Status, WriteOptions};
+use crate::sim::{Time, WorkQueue};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -51,15 +51,10 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
+    base: Base,
     control: pods::PodControl,
-    jobs: Informer,
     pods: OwnerIndex,
-    job_resource: Rc<Resource>,
     pod_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
     /// Pods that have the finalizer and no job.
     orphans: WorkQueue<ObjectKey>,
     expectations: Expectations,
@@ -68,43 +63,41 @@ struct Inner {
     backoff: RefCell<FlatMap<ObjectKey, backoff::Record>>,
 }
 
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let api = context.api();
-    let client = context.client(NAME);
-    let recorder = context.recorder(&client, NAME);
-    let informers = context.informers();
-    let job_resource = resource(api, "batch", "jobs");
-    let pod_resource = resource(api, "", "pods");
+    let pod_resource = resource(context.api(), "", "pods");
     let expectations = Expectations::new(context.sim());
+    let mut base = Base::new(context, NAME, "batch", "jobs");
+    base.queue = WorkQueue::with_rate(context.sim(), RETRY.0, RETRY.1);
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        control: pods::PodControl::new(context, &client, &recorder, &expectations),
-        client,
-        recorder,
-        jobs: informers.of(&job_resource),
-        pods: informers.by_owner(&pod_resource),
-        job_resource,
+        control: pods::PodControl::new(context, &base, &expectations),
+        base,
+        pods: context.informers().by_owner(&pod_resource),
         pod_resource,
-        queue: WorkQueue::with_rate(context.sim(), RETRY.0, RETRY.1),
         orphans: WorkQueue::with_rate(context.sim(), RETRY.0, RETRY.1),
         expectations,
         removed: RefCell::default(),
         backoff: RefCell::default(),
     }));
+    let inner = &controller.0;
     let c = controller.clone();
-    controller.0.jobs.on_change(move |old, new| c.job_changed(old, new));
+    inner.objects.on_change(move |old, new| c.job_changed(old, new));
     let c = controller.clone();
-    let pods = controller.0.pods.informer().clone();
+    let pods = inner.pods.informer();
     pods.on_change(move |old, new| c.pod_changed(old, new));
-    let synced = vec![controller.0.jobs.clone(), pods];
     let c = controller.clone();
     let workers = context.options().concurrent_syncs;
-    context.run(NAME, &controller.0.queue, workers, synced.clone(), async move |key| {
-        c.sync(&key).await
-    });
+    inner.run(context, workers, &[pods], async move |key| c.sync(&key).await);
     let c = controller.clone();
-    context.run(NAME, &controller.0.orphans, 1, synced, async move |key| {
+    let synced = vec![inner.objects.clone(), pods.clone()];
+    context.run(NAME, &inner.orphans, 1, synced, async move |key| {
         c.free_orphan(&key).await
     });
 }
@@ -458,9 +451,7 @@ impl Pass {
 
 impl Controller {
     fn job_of(&self, pod: &Object) -> Option<Object> {
-        let owner = pod.controller().filter(|o| o.kind() == "Job")?;
-        let job = self.0.jobs.get(&ObjectKey::new(pod.namespace(), owner.name()))?;
-        (job.uid() == owner.uid() && !Job(&job).is_managed_by_another()).then_some(job)
+        self.0.owner_of(pod).filter(|job| !Job(job).is_managed_by_another())
     }
 
     fn job_changed(&self, old: Option<&Object>, new: Option<&Object>) {
@@ -524,7 +515,7 @@ impl Controller {
             inner.orphans.add(pod.key());
         }
         if pod.controller().is_none() && !gone {
-            inner.jobs.each(pod.namespace(), |job| {
+            inner.objects.each(pod.namespace(), |job| {
                 if selector(job).matches(pod.labels()) && !Job(job).is_managed_by_another() {
                     inner.queue.add_after(job.key(), BATCH);
                 }
@@ -554,7 +545,7 @@ impl Controller {
         // A selector that matches it makes it some job's soon.
         if pod.controller().is_none() {
             let mut wanted = false;
-            inner.jobs.each(pod.namespace(), |job| {
+            inner.objects.each(pod.namespace(), |job| {
                 wanted |= !job.is_deleting() && selector(job).matches(pod.labels());
             });
             if wanted {
@@ -590,7 +581,7 @@ impl Controller {
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let job = inner.jobs.get(key).filter(|j| Job(j).finished().is_none());
+        let job = inner.objects.get(key).filter(|j| Job(j).finished().is_none());
         let Some(job) = job.filter(|j| !Job(j).is_managed_by_another()) else {
             inner.expectations.forget(key);
             inner.removed.borrow_mut().remove(key);
@@ -685,7 +676,7 @@ impl Controller {
         let selector = selector(job);
         let mut candidates = inner.pods.owned(job.uid());
         candidates.extend(inner.pods.orphans(job.namespace()));
-        let mut claimer = Claimer::new(&inner.client, &inner.job_resource, job, &selector, &inner.pod_resource);
+        let mut claimer = Claimer::new(&inner.client, &inner.resource, job, &selector, &inner.pod_resource);
         claimer.finalizer = TRACKING_FINALIZER;
         let pods = claimer.claim(candidates).await?;
         let active: Vec<Object> = pods.iter().filter(|p| pods::is_active(p)).cloned().collect();
@@ -819,11 +810,8 @@ impl Controller {
             inner.queue.add_after(key, wait);
             return (0, Ok(()));
         }
-        inner.expectations.expect(&key, missing, []);
-        let (created, result) = inner
-            .control
-            .create_many(&pass.job, missing, |i| pass.new_pod(new_indexes.get(i).copied()))
-            .await;
+        let new = |i: usize| pass.new_pod(new_indexes.get(i).copied());
+        let (created, result) = inner.control.change(&pass.job, missing, new, &[]).await;
         (active + created as i64, result)
     }
 
@@ -839,7 +827,7 @@ impl Controller {
     async fn update_status(&self, pass: &mut Pass) -> Result<(), Status> {
         let mut value = pass.job.value().clone();
         value.set(&["status"], pass.status.clone());
-        pass.job = self.0.client.update_status(&self.0.job_resource, value).await?;
+        pass.job = self.0.client.update_status(&self.0.resource, value).await?;
         pass.status = pass.job.status().clone();
         Ok(())
     }

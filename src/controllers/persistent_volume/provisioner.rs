@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::volumes::{self, PROVISIONED_BY, PROVISIONER, SELECTED_NODE, class_of};
-use crate::api::{Body, Client, Informer, Object, ObjectKey, Resource, Status, WriteOptions};
+use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::controllers::context::{Context, resource};
 use crate::controllers::pods;
 use crate::obj;
@@ -238,15 +238,7 @@ impl Controller {
             "spec": spec,
         };
         volume.set(&["metadata", "annotations", PROVISIONED_BY], provisioner);
-        let made = inner
-            .client
-            .create(
-                &inner.volume_resource,
-                "",
-                Body::Typed(volume),
-                &WriteOptions::default(),
-            )
-            .await;
+        let made = inner.client.make(&inner.volume_resource, "", volume).await;
         match made {
             Err(status) if !status.is_already_exists() => return Err(status),
             _ => event(
