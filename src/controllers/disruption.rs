@@ -4,14 +4,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context, resource};
 use super::deployment::util::int_or_percent;
 use super::pods;
-use crate::api::events::{EventRecorder, EventType};
-use crate::api::{ApiServer, Client, Informer, Object, ObjectKey, Resource, Selector, Status};
+use crate::api::events::EventType;
+use crate::api::{ApiServer, Informer, Object, ObjectKey, Selector, Status};
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::sim::Time;
 use crate::value::Value;
 
 const NAME: &str = "disruption-controller";
@@ -25,33 +25,30 @@ const EVICTION: Duration = Duration::from_secs(120);
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
+    base: Base,
     api: ApiServer,
-    client: Client,
-    recorder: EventRecorder,
-    budgets: Informer,
     pods: Informer,
-    resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
-    let client = context.client(NAME);
-    let budgets = resource(api, "policy", "poddisruptionbudgets");
+    let mut base = Base::new(context, NAME, "policy", "poddisruptionbudgets");
+    base.recorder = context.recorder(&base.client, COMPONENT);
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
+        base,
         api: api.clone(),
-        recorder: context.recorder(&client, COMPONENT),
-        client,
-        budgets: context.informers().of(&budgets),
         pods: context.informers().of(&resource(api, "", "pods")),
-        resource: budgets,
-        queue: WorkQueue::new(context.sim()),
     }));
     let c = controller.clone();
-    controller.0.budgets.on_change(move |_, new| {
+    controller.0.objects.on_change(move |_, new| {
         if let Some(budget) = new {
             c.0.queue.add(budget.key());
         }
@@ -59,7 +56,7 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     controller.0.pods.on_change(move |old, new| {
         for pod in [old, new].into_iter().flatten() {
-            c.0.budgets.each(pod.namespace(), |budget| {
+            c.0.objects.each(pod.namespace(), |budget| {
                 if selector(budget).matches(pod.labels()) {
                     c.0.queue.add(budget.key());
                 }
@@ -67,10 +64,8 @@ pub fn start(context: &Context) {
         }
     });
     let c = controller.clone();
-    let synced = vec![controller.0.budgets.clone(), controller.0.pods.clone()];
-    context.run(NAME, &controller.0.queue, 1, synced, async move |key| {
-        c.sync(&key).await
-    });
+    let inner = &controller.0;
+    inner.run(context, 1, &[&inner.pods], async move |key| c.sync(&key).await);
 }
 
 fn selector(budget: &Object) -> Selector {
@@ -80,7 +75,7 @@ fn selector(budget: &Object) -> Selector {
 impl Controller {
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(budget) = inner.budgets.get(key) else {
+        let Some(budget) = inner.objects.get(key) else {
             return Ok(());
         };
         let selector = selector(&budget);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
-use super::service_pods::{self, Base, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY};
+use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, ServiceBase};
 use crate::api::client::delete_uid;
 use crate::api::views::Pod;
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
@@ -23,7 +23,7 @@ const MANAGER: &str = "endpointslice-controller.k8s.io";
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    base: Base,
+    base: ServiceBase,
     pods: Informer,
     nodes: Informer,
     slices: OwnerIndex,
@@ -36,7 +36,7 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let slice_resource = resource(api, "discovery.k8s.io", "endpointslices");
     let controller = Controller(Rc::new(Inner {
-        base: Base::new(context, NAME),
+        base: ServiceBase::new(context, NAME),
         pods: informers.of(&resource(api, "", "pods")),
         nodes: informers.of(&resource(api, "", "nodes")),
         slices: informers.by_owner(&slice_resource),
@@ -55,15 +55,16 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     let inner = &controller.0;
     let others = [&inner.pods, &inner.nodes, inner.slices.informer()];
+    let workers = context.options().concurrent_syncs;
     inner
         .base
-        .run(context, NAME, &others, async move |key| c.sync(&key).await);
+        .run(context, workers, &others, async move |key| c.sync(&key).await);
 }
 
 impl Controller {
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(service) = inner.base.services.get(key) else {
+        let Some(service) = inner.base.objects.get(key) else {
             inner.base.triggers.forget(key);
             return Ok(());
         };

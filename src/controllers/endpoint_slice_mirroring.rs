@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
-use super::service_pods::{self, Base, LAST_CHANGE, SERVICE_NAME, SLICE_MANAGED_BY};
+use super::service_pods::{self, LAST_CHANGE, SERVICE_NAME, SLICE_MANAGED_BY, ServiceBase};
 use crate::api::client::delete_uid;
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::value::Value;
@@ -21,7 +21,7 @@ const MAX_ENDPOINTS: usize = 1000;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    base: Base,
+    base: ServiceBase,
     endpoints: Informer,
     slices: OwnerIndex,
     slice_resource: Rc<Resource>,
@@ -33,7 +33,7 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let slice_resource = resource(api, "discovery.k8s.io", "endpointslices");
     let controller = Controller(Rc::new(Inner {
-        base: Base::new(context, NAME),
+        base: ServiceBase::new(context, NAME),
         endpoints: informers.of(&resource(api, "", "endpoints")),
         slices: informers.by_owner(&slice_resource),
         slice_resource,
@@ -42,9 +42,10 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     let inner = &controller.0;
     let others = [&inner.endpoints, inner.slices.informer()];
+    let workers = context.options().concurrent_syncs;
     inner
         .base
-        .run(context, NAME, &others, async move |key| c.sync(&key).await);
+        .run(context, workers, &others, async move |key| c.sync(&key).await);
 }
 
 /// Whether Endpoints are to be mirrored at all.
@@ -63,7 +64,7 @@ impl Controller {
             inner.base.triggers.forget(key);
             return Ok(());
         };
-        let service = inner.base.services.get(key).filter(|s| !service_pods::has_selector(s));
+        let service = inner.base.objects.get(key).filter(|s| !service_pods::has_selector(s));
         let mut existing = inner.slices.owned(endpoints.uid());
         existing.retain(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER));
         let mut wanted: Vec<Value> = Vec::new();

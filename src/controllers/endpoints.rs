@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::context::{Context, resource};
 use super::pods;
-use super::service_pods::{self, Base, HEADLESS};
+use super::service_pods::{self, HEADLESS, ServiceBase};
 use crate::api::views::Pod;
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::{Arrange, FlatMap};
@@ -23,7 +23,7 @@ const MAX_ADDRESSES: usize = 1000;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    base: Base,
+    base: ServiceBase,
     pods: Informer,
     endpoints: Informer,
     resource: Rc<Resource>,
@@ -35,7 +35,7 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let endpoints = resource(api, "", "endpoints");
     let controller = Controller(Rc::new(Inner {
-        base: Base::new(context, NAME),
+        base: ServiceBase::new(context, NAME),
         pods: informers.of(&resource(api, "", "pods")),
         endpoints: informers.of(&endpoints),
         resource: endpoints,
@@ -50,15 +50,16 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     let inner = &controller.0;
     let others = [&inner.pods, &inner.endpoints];
+    let workers = context.options().concurrent_syncs;
     inner
         .base
-        .run(context, NAME, &others, async move |key| c.sync(&key).await);
+        .run(context, workers, &others, async move |key| c.sync(&key).await);
 }
 
 impl Controller {
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(service) = inner.base.services.get(key) else {
+        let Some(service) = inner.base.objects.get(key) else {
             inner.base.triggers.forget(key);
             // The service is gone, and its endpoints, which have no owner, go with it.
             if inner.endpoints.get(key).is_some() {

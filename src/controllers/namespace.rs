@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context};
 use super::pods;
-use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status};
+use crate::api::{ApiServer, ListOptions, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::sim::Time;
 use crate::value::Value;
 
 const NAME: &str = "namespace-controller";
@@ -21,36 +21,31 @@ const FINALIZER_ESTIMATE: i64 = 15;
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
+    base: Base,
     api: ApiServer,
-    client: Client,
-    namespaces: Informer,
-    resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let namespaces = resource(context.api(), "", "namespaces");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
+        base: Base::new(context, NAME, "", "namespaces"),
         api: context.api().clone(),
-        client: context.client(NAME),
-        namespaces: context.informers().of(&namespaces),
-        resource: namespaces,
-        queue: WorkQueue::new(context.sim()),
     }));
     let c = controller.clone();
-    controller.0.namespaces.on_change(move |_, new| {
+    controller.0.objects.on_change(move |_, new| {
         if let Some(namespace) = new.filter(|n| n.is_deleting()) {
             c.0.queue.add(namespace.key());
         }
     });
     let c = controller.clone();
-    let synced = vec![controller.0.namespaces.clone()];
-    context.run(NAME, &controller.0.queue, 10, synced, async move |key| {
-        c.sync(&key).await
-    });
+    controller.0.run(context, 10, &[], async move |key| c.sync(&key).await);
 }
 
 /// What is left in a namespace.

@@ -5,11 +5,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context, resource};
 use super::pods;
 use crate::api::admission::quota;
-use crate::api::{ApiServer, Client, Informer, Object, ObjectKey, Resource, Status};
-use crate::sim::WorkQueue;
+use crate::api::{ApiServer, Object, ObjectKey, Status};
 use crate::value::Value;
 
 const NAME: &str = "resourcequota-controller";
@@ -37,27 +36,27 @@ const WATCHED: [(&str, &str); 12] = [
 struct Controller(Rc<Inner>);
 
 struct Inner {
+    base: Base,
     api: ApiServer,
-    client: Client,
-    quotas: Informer,
-    quota_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
     let informers = context.informers();
-    let quota_resource = resource(api, "", "resourcequotas");
     let controller = Controller(Rc::new(Inner {
+        base: Base::new(context, NAME, "", "resourcequotas"),
         api: api.clone(),
-        client: context.client(NAME),
-        quotas: informers.of(&quota_resource),
-        quota_resource,
-        queue: WorkQueue::new(context.sim()),
     }));
     let c = controller.clone();
-    controller.0.quotas.on_change(move |_, new| {
+    controller.0.objects.on_change(move |_, new| {
         if let Some(quota) = new
             && quota.spec().get("hard") != quota.status().get("hard")
         {
@@ -71,16 +70,13 @@ pub fn start(context: &Context) {
             if let Some(old) = old
                 && frees(old, new)
             {
-                c.0.quotas
+                c.0.objects
                     .each(old.namespace(), |quota| c.0.queue.add_after(quota.key(), BATCH));
             }
         });
     }
     let c = controller.clone();
-    let synced = vec![controller.0.quotas.clone()];
-    context.run(NAME, &controller.0.queue, 5, synced, async move |key| {
-        c.sync(&key).await
-    });
+    controller.0.run(context, 5, &[], async move |key| c.sync(&key).await);
 }
 
 /// Whether a change may leave something of a quota free.
@@ -99,7 +95,7 @@ fn frees(old: &Object, new: Option<&Object>) -> bool {
 impl Controller {
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(present) = inner.quotas.get(key) else {
+        let Some(present) = inner.objects.get(key) else {
             return Ok(());
         };
         let mut status = present.status().clone();
@@ -115,7 +111,7 @@ impl Controller {
         }
         let mut value = present.value().clone();
         value.set(&["status"], status);
-        Status::ignore_not_found(inner.client.update_status(&inner.quota_resource, value).await)
+        Status::ignore_not_found(inner.client.update_status(&inner.resource, value).await)
     }
 }
 

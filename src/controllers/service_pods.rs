@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context};
 use super::pods;
 use crate::api::views::Pod;
-use crate::api::{Client, Informer, Object, ObjectKey, Selector, Status};
+use crate::api::{Informer, Object, ObjectKey, Selector};
 use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::{Time, WorkQueue};
@@ -129,46 +129,34 @@ pub fn target_ref(pod: &Object) -> Value {
     obj! { "kind": "Pod", "name": pod.name(), "namespace": pod.namespace(), "uid": pod.uid() }
 }
 
-/// What the three controllers of endpoints have alike.
-pub struct Base {
-    pub client: Client,
-    pub services: Informer,
-    /// Keys of services.
-    pub queue: WorkQueue<ObjectKey>,
+/// What the three controllers of endpoints have alike: services are what they reconcile.
+pub struct ServiceBase {
+    base: Base,
     pub triggers: Triggers,
 }
 
-impl Base {
+impl std::ops::Deref for ServiceBase {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
+impl ServiceBase {
     /// For the controller of this name. Each change of a service wakes it.
-    pub fn new(context: &Context, name: &str) -> Base {
-        let services = context.informers().of(&resource(context.api(), "", "services"));
-        let queue = WorkQueue::new(context.sim());
-        services.feed(&queue);
-        Base {
-            client: context.client(name),
-            services,
-            queue,
+    pub fn new(context: &Context, name: &'static str) -> ServiceBase {
+        let base = Base::new(context, name, "", "services");
+        base.objects.feed(&base.queue);
+        ServiceBase {
+            base,
             triggers: Triggers::default(),
         }
     }
 
     /// Wakes the services whose endpoints a change of one of these pods can change.
     pub fn follow(&self, pods: &Informer) {
-        let (services, queue) = (self.services.clone(), self.queue.clone());
+        let (services, queue) = (self.objects.clone(), self.queue.clone());
         pods.on_change(move |old, new| pod_changed(&services, &queue, old, new));
-    }
-
-    /// Starts the workers, which wait until `others` hold their first lists too.
-    pub fn run(
-        &self,
-        context: &Context,
-        name: &'static str,
-        others: &[&Informer],
-        sync: impl AsyncFn(ObjectKey) -> Result<(), Status> + 'static,
-    ) {
-        let mut synced = vec![self.services.clone()];
-        synced.extend(others.iter().map(|informer| (*informer).clone()));
-        context.run(name, &self.queue, context.options().concurrent_syncs, synced, sync);
     }
 }
 
