@@ -742,3 +742,1733 @@ fn template_hashes_are_those_of_the_recorded_cluster() {
     });
     assert_eq!(found, 3);
 }
+
+#[test]
+fn custom_resources_of_several_versions() {
+    check(
+        r#"@file crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: cars.shop.io
+spec:
+  group: shop.io
+  scope: Namespaced
+  names: {plural: cars, kind: Car, shortNames: [cr]}
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              color: {type: string}
+              old: {type: string}
+@end
+@file crd2.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: cars.shop.io
+spec:
+  group: shop.io
+  scope: Namespaced
+  names: {plural: cars, kind: Car, shortNames: [cr]}
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: false
+    deprecated: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              color: {type: string}
+              old: {type: string}
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            required: [wheels]
+            properties:
+              color: {type: string, maxLength: 5}
+              wheels: {type: integer, default: 4}
+@end
+@file old.yaml
+apiVersion: shop.io/v1alpha1
+kind: Car
+metadata: {name: a}
+spec: {color: reddish, old: "yes"}
+@end
+@file new.yaml
+apiVersion: shop.io/v1
+kind: Car
+metadata: {name: b}
+spec: {color: blue}
+@end
+$ kubectl apply -f crd.yaml && sleep 2
+$ kubectl apply -f old.yaml
+$ kubectl apply -f crd2.yaml && sleep 2
+$ kubectl get crd cars.shop.io -o jsonpath='{.status.storedVersions} {.metadata.generation}{"\n"}'
+$ kubectl api-resources --api-group=shop.io
+$ kubectl api-versions | grep shop
+$ kubectl get cars
+$ kubectl get cars.v1alpha1.shop.io
+$ kubectl get cars a -o yaml
+$ kubectl get cars.v1alpha1.shop.io a -o yaml
+$ kubectl apply -f new.yaml
+$ kubectl get cars.v1alpha1.shop.io b -o yaml
+$ kubectl patch car a --type=merge -p '{"metadata":{"labels":{"x":"y"}}}'
+$ kubectl patch car a --type=merge -p '{"spec":{"wheels":3}}'
+$ kubectl patch car a --type=merge -p '{"spec":{"color":"reddest"}}'
+$ kubectl patch car a --type=merge -p '{"spec":{"color":"red"}}'
+$ kubectl get cars.v1alpha1.shop.io a -o yaml
+$ kubectl patch crd cars.shop.io --type=json -p '[{"op":"replace","path":"/spec/versions/0/served","value":false}]'
+@wait 2
+$ kubectl get cars.v1alpha1.shop.io
+$ kubectl apply -f old.yaml
+$ kubectl get car
+$ kubectl api-versions | grep shop
+$ kubectl patch crd cars.shop.io --type=json -p '[{"op":"remove","path":"/spec/versions/0"}]'
+$ kubectl patch crd cars.shop.io --subresource=status --type=merge -p '{"status":{"storedVersions":["v1"]}}'
+$ kubectl patch crd cars.shop.io --type=json -p '[{"op":"remove","path":"/spec/versions/0"}]'
+$ kubectl get crd cars.shop.io -o jsonpath='{.status.storedVersions} {.metadata.generation}{"\n"}'
+$ kubectl get cars
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"scope":"Cluster"}}'
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"names":{"kind":"Auto"}}}'
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"names":{"plural":"autos"}}}'
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"group":"other.io"}}'
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"names":{"shortNames":["cr","au"],"categories":["x"]}}}'
+@wait 1
+$ kubectl get au
+$ kubectl get x
+$ kubectl get crd cars.shop.io -o jsonpath='{.status.acceptedNames}{"\n"}'
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"preserveUnknownFields":true}}'
+$ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"conversion":{"strategy":"Webhook"}}}'
+$ sed 's/cars/cabs/;s/kind: Car/kind: Cab/;s/shortNames: .cr./shortNames: [car]/' crd.yaml > cabs.yaml
+$ sed -i 's/plural: cars/plural: cabs/' cabs.yaml
+$ kubectl apply -f cabs.yaml
+@wait 2
+$ kubectl get crd
+$ kubectl get crd cabs.shop.io -o yaml | sed -n '/^status/,$p'
+$ kubectl get cabs
+$ kubectl wait --for=condition=Established crd/cabs.shop.io --timeout=2s
+$ kubectl wait --for=condition=NamesAccepted=false crd/cabs.shop.io --timeout=2s
+$ kubectl delete crd cars.shop.io
+@wait 2
+$ kubectl get crd cabs.shop.io -o yaml | sed -n '/^status/,$p'
+$ kubectl get cabs
+$ sed 's/maxLength: 5/maxLength: 5, format: bogus/' crd2.yaml | kubectl apply -f -
+$ sed 's/maxLength: 5/maxLength: 5, format: bogus/;s/served: true/served: true /' crd2.yaml | kubectl apply -f -
+$ sed 's/maxLength: 5/maxLength: 6, format: bogus2/;s/served: true/served: true /' crd2.yaml | kubectl apply -f -
+"#,
+        expect![[r#"
+            @file crd.yaml
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata:
+              name: cars.shop.io
+            spec:
+              group: shop.io
+              scope: Namespaced
+              names: {plural: cars, kind: Car, shortNames: [cr]}
+              versions:
+              - name: v1alpha1
+                served: true
+                storage: true
+                schema:
+                  openAPIV3Schema:
+                    type: object
+                    properties:
+                      spec:
+                        type: object
+                        properties:
+                          color: {type: string}
+                          old: {type: string}
+            @end
+            @file crd2.yaml
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata:
+              name: cars.shop.io
+            spec:
+              group: shop.io
+              scope: Namespaced
+              names: {plural: cars, kind: Car, shortNames: [cr]}
+              versions:
+              - name: v1alpha1
+                served: true
+                storage: false
+                deprecated: true
+                schema:
+                  openAPIV3Schema:
+                    type: object
+                    properties:
+                      spec:
+                        type: object
+                        properties:
+                          color: {type: string}
+                          old: {type: string}
+              - name: v1
+                served: true
+                storage: true
+                schema:
+                  openAPIV3Schema:
+                    type: object
+                    properties:
+                      spec:
+                        type: object
+                        required: [wheels]
+                        properties:
+                          color: {type: string, maxLength: 5}
+                          wheels: {type: integer, default: 4}
+            @end
+            @file old.yaml
+            apiVersion: shop.io/v1alpha1
+            kind: Car
+            metadata: {name: a}
+            spec: {color: reddish, old: "yes"}
+            @end
+            @file new.yaml
+            apiVersion: shop.io/v1
+            kind: Car
+            metadata: {name: b}
+            spec: {color: blue}
+            @end
+            $ kubectl apply -f crd.yaml && sleep 2
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io created
+            $ kubectl apply -f old.yaml
+            car.shop.io/a created
+            $ kubectl apply -f crd2.yaml && sleep 2
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io configured
+            $ kubectl get crd cars.shop.io -o jsonpath='{.status.storedVersions} {.metadata.generation}{"\n"}'
+            ["v1alpha1","v1"] 2
+            $ kubectl api-resources --api-group=shop.io
+            NAME   SHORTNAMES   APIVERSION   NAMESPACED   KIND
+            cars   cr           shop.io/v1   true         Car
+            $ kubectl api-versions | grep shop
+            shop.io/v1
+            shop.io/v1alpha1
+            $ kubectl get cars
+            NAME   AGE
+            a      2s
+            $ kubectl get cars.v1alpha1.shop.io
+            Warning: shop.io/v1alpha1 Car is deprecated
+            NAME   AGE
+            a      2s
+            $ kubectl get cars a -o yaml
+            apiVersion: shop.io/v1
+            kind: Car
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"shop.io/v1alpha1","kind":"Car","metadata":{"annotations":{},"name":"a","namespace":"default"},"spec":{"color":"reddish","old":"yes"}}
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 1
+              name: a
+              namespace: default
+              resourceVersion: "394"
+              uid: 015b4857-625a-4156-9d3e-252b8cf7b561
+            spec:
+              color: reddish
+              wheels: 4
+            $ kubectl get cars.v1alpha1.shop.io a -o yaml
+            Warning: shop.io/v1alpha1 Car is deprecated
+            apiVersion: shop.io/v1alpha1
+            kind: Car
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"shop.io/v1alpha1","kind":"Car","metadata":{"annotations":{},"name":"a","namespace":"default"},"spec":{"color":"reddish","old":"yes"}}
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 1
+              name: a
+              namespace: default
+              resourceVersion: "394"
+              uid: 015b4857-625a-4156-9d3e-252b8cf7b561
+            spec:
+              color: reddish
+              old: "yes"
+            $ kubectl apply -f new.yaml
+            car.shop.io/b created
+            $ kubectl get cars.v1alpha1.shop.io b -o yaml
+            Warning: shop.io/v1alpha1 Car is deprecated
+            apiVersion: shop.io/v1alpha1
+            kind: Car
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"shop.io/v1","kind":"Car","metadata":{"annotations":{},"name":"b","namespace":"default"},"spec":{"color":"blue"}}
+              creationTimestamp: "2026-01-01T08:00:04Z"
+              generation: 1
+              name: b
+              namespace: default
+              resourceVersion: "398"
+              uid: 8e5ff226-dfa3-4096-8797-822bdf007245
+            spec:
+              color: blue
+            $ kubectl patch car a --type=merge -p '{"metadata":{"labels":{"x":"y"}}}'
+            car.shop.io/a patched
+            $ kubectl patch car a --type=merge -p '{"spec":{"wheels":3}}'
+            car.shop.io/a patched
+            $ kubectl patch car a --type=merge -p '{"spec":{"color":"reddest"}}'
+            The Car "a" is invalid: spec.color: Too long: may not be more than 5 bytes
+            [exit 1]
+            $ kubectl patch car a --type=merge -p '{"spec":{"color":"red"}}'
+            car.shop.io/a patched
+            $ kubectl get cars.v1alpha1.shop.io a -o yaml
+            Warning: shop.io/v1alpha1 Car is deprecated
+            apiVersion: shop.io/v1alpha1
+            kind: Car
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"shop.io/v1alpha1","kind":"Car","metadata":{"annotations":{},"name":"a","namespace":"default"},"spec":{"color":"reddish","old":"yes"}}
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 3
+              labels:
+                x: "y"
+              name: a
+              namespace: default
+              resourceVersion: "401"
+              uid: 015b4857-625a-4156-9d3e-252b8cf7b561
+            spec:
+              color: red
+            $ kubectl patch crd cars.shop.io --type=json -p '[{"op":"replace","path":"/spec/versions/0/served","value":false}]'
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io patched
+            @wait 2
+            $ kubectl get cars.v1alpha1.shop.io
+            Error from server (NotFound): Unable to list "shop.io/v1alpha1, Resource=cars": the server could not find the requested resource (get cars.shop.io)
+            [exit 1]
+            $ kubectl apply -f old.yaml
+            Error from server (NotFound): error when creating "old.yaml": the server could not find the requested resource (post cars.shop.io)
+            [exit 1]
+            $ kubectl get car
+            NAME   AGE
+            a      5s
+            b      3s
+            $ kubectl api-versions | grep shop
+            shop.io/v1
+            $ kubectl patch crd cars.shop.io --type=json -p '[{"op":"remove","path":"/spec/versions/0"}]'
+            The CustomResourceDefinition "cars.shop.io" is invalid: status.storedVersions[0]: Invalid value: "v1alpha1": missing from spec.versions; v1alpha1 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v1alpha1 and removes v1alpha1 from status.storedVersions
+            [exit 1]
+            $ kubectl patch crd cars.shop.io --subresource=status --type=merge -p '{"status":{"storedVersions":["v1"]}}'
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io patched
+            $ kubectl patch crd cars.shop.io --type=json -p '[{"op":"remove","path":"/spec/versions/0"}]'
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io patched
+            $ kubectl get crd cars.shop.io -o jsonpath='{.status.storedVersions} {.metadata.generation}{"\n"}'
+            ["v1"] 4
+            $ kubectl get cars
+            NAME   AGE
+            a      6s
+            b      4s
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"scope":"Cluster"}}'
+            The CustomResourceDefinition "cars.shop.io" is invalid: spec.scope: Invalid value: "Cluster": field is immutable
+            [exit 1]
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"names":{"kind":"Auto"}}}'
+            The CustomResourceDefinition "cars.shop.io" is invalid: spec.names.kind: Invalid value: "Auto": field is immutable
+            [exit 1]
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"names":{"plural":"autos"}}}'
+            The CustomResourceDefinition "cars.shop.io" is invalid: spec.names.plural: Invalid value: "autos": field is immutable
+            [exit 1]
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"group":"other.io"}}'
+            The CustomResourceDefinition "cars.shop.io" is invalid: spec.group: Invalid value: "other.io": field is immutable
+            [exit 1]
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"names":{"shortNames":["cr","au"],"categories":["x"]}}}'
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io patched
+            @wait 1
+            $ kubectl get au
+            NAME   AGE
+            a      7s
+            b      5s
+            $ kubectl get x
+            NAME   AGE
+            a      7s
+            b      5s
+            $ kubectl get crd cars.shop.io -o jsonpath='{.status.acceptedNames}{"\n"}'
+            {"categories":["x"],"kind":"Car","listKind":"CarList","plural":"cars","shortNames":["cr","au"],"singular":"car"}
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"preserveUnknownFields":true}}'
+            The CustomResourceDefinition "cars.shop.io" is invalid: spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead
+            [exit 1]
+            $ kubectl patch crd cars.shop.io --type=merge -p '{"spec":{"conversion":{"strategy":"Webhook"}}}'
+            The CustomResourceDefinition "cars.shop.io" is invalid: 
+            * spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook
+            * spec.conversion.conversionReviewVersions: Required value
+            [exit 1]
+            $ sed 's/cars/cabs/;s/kind: Car/kind: Cab/;s/shortNames: .cr./shortNames: [car]/' crd.yaml > cabs.yaml
+            $ sed -i 's/plural: cars/plural: cabs/' cabs.yaml
+            $ kubectl apply -f cabs.yaml
+            customresourcedefinition.apiextensions.k8s.io/cabs.shop.io created
+            @wait 2
+            $ kubectl get crd
+            NAME           CREATED AT
+            cabs.shop.io   2026-01-01T08:00:09Z
+            cars.shop.io   2026-01-01T08:00:00Z
+            $ kubectl get crd cabs.shop.io -o yaml | sed -n '/^status/,$p'
+            status:
+              acceptedNames:
+                kind: Cab
+                listKind: CabList
+                plural: cabs
+                singular: cab
+              conditions:
+              - lastTransitionTime: "2026-01-01T08:00:09Z"
+                message: '"car" is already in use'
+                reason: ShortNamesConflict
+                status: "False"
+                type: NamesAccepted
+              - lastTransitionTime: "2026-01-01T08:00:09Z"
+                message: not all names are accepted
+                reason: NotAccepted
+                status: "False"
+                type: Established
+              storedVersions:
+              - v1alpha1
+            $ kubectl get cabs
+            error: the server doesn't have a resource type "cabs"
+            [exit 1]
+            $ kubectl wait --for=condition=Established crd/cabs.shop.io --timeout=2s
+            error: timed out waiting for the condition on customresourcedefinitions/cabs.shop.io
+            [exit 1]
+            $ kubectl wait --for=condition=NamesAccepted=false crd/cabs.shop.io --timeout=2s
+            customresourcedefinition.apiextensions.k8s.io/cabs.shop.io condition met
+            $ kubectl delete crd cars.shop.io
+            customresourcedefinition.apiextensions.k8s.io "cars.shop.io" deleted
+            @wait 2
+            $ kubectl get crd cabs.shop.io -o yaml | sed -n '/^status/,$p'
+            status:
+              acceptedNames:
+                kind: Cab
+                listKind: CabList
+                plural: cabs
+                shortNames:
+                - car
+                singular: cab
+              conditions:
+              - lastTransitionTime: "2026-01-01T08:00:14Z"
+                message: no conflicts found
+                reason: NoConflicts
+                status: "True"
+                type: NamesAccepted
+              - lastTransitionTime: "2026-01-01T08:00:14Z"
+                message: the initial names have been accepted
+                reason: InitialNamesAccepted
+                status: "True"
+                type: Established
+              storedVersions:
+              - v1alpha1
+            $ kubectl get cabs
+            No resources found in default namespace.
+            $ sed 's/maxLength: 5/maxLength: 5, format: bogus/' crd2.yaml | kubectl apply -f -
+            Warning: unrecognized format "bogus"
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io created
+            $ sed 's/maxLength: 5/maxLength: 5, format: bogus/;s/served: true/served: true /' crd2.yaml | kubectl apply -f -
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io unchanged
+            $ sed 's/maxLength: 5/maxLength: 6, format: bogus2/;s/served: true/served: true /' crd2.yaml | kubectl apply -f -
+            Warning: unrecognized format "bogus2"
+            customresourcedefinition.apiextensions.k8s.io/cars.shop.io configured
+        "#]],
+    );
+}
+
+#[test]
+fn custom_resources_applied_counted_and_ended() {
+    check(
+        r#"@file crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: widgets.example.com
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget, shortNames: [wd], categories: [all, toys]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .status.selector}
+    selectableFields:
+    - jsonPath: .spec.color
+    - jsonPath: .spec.size
+    additionalPrinterColumns:
+    - {name: Color, type: string, jsonPath: .spec.color}
+    - {name: Replicas, type: integer, jsonPath: .spec.replicas}
+    - {name: Due, type: date, jsonPath: .spec.due}
+    - {name: Secret, type: string, jsonPath: .spec.note, priority: 1}
+    - {name: Tags, type: string, jsonPath: .spec.tags}
+    - {name: Ready, type: string, jsonPath: '.status.conditions[?(@.type=="Ready")].status'}
+    - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}
+    schema:
+      openAPIV3Schema:
+        type: object
+        description: A widget is a thing.
+        required: [spec]
+        properties:
+          spec:
+            type: object
+            description: What is wanted.
+            required: [color]
+            properties:
+              color: {type: string, enum: [red, green, blue], description: The color of it.}
+              size: {type: integer, default: 3, minimum: 1, maximum: 10}
+              replicas: {type: integer, default: 1}
+              due: {type: string, format: date-time}
+              note: {type: string, nullable: true}
+              tags: {type: array, items: {type: string}, x-kubernetes-list-type: set}
+              ports:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [port, protocol]
+                items:
+                  type: object
+                  required: [port]
+                  properties:
+                    port: {type: integer}
+                    protocol: {type: string, default: TCP}
+                    name: {type: string}
+          status:
+            type: object
+            properties:
+              replicas: {type: integer}
+              selector: {type: string}
+              phase: {type: string}
+              observedGeneration: {type: integer}
+              conditions:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [type]
+                items:
+                  type: object
+                  required: [type, status]
+                  properties:
+                    type: {type: string}
+                    status: {type: string}
+                    reason: {type: string}
+@end
+@file w.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: one}
+spec: {color: red, due: "2020-01-01T00:00:00Z", tags: [a, b], note: hello}
+---
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: two}
+spec: {color: blue, size: 9, replicas: 4}
+---
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: three}
+spec: {color: green, size: 1, replicas: 2, due: "2090-01-01T00:00:00Z"}
+@end
+@file a1.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: ssa}
+spec:
+  color: red
+  size: 5
+  tags: [a, b]
+  ports:
+  - {port: 80, name: web}
+@end
+@file a2.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: ssa}
+spec:
+  color: red
+  tags: [b, c]
+  ports:
+  - {port: 443, name: tls}
+  - {port: 80, protocol: UDP}
+@end
+@file a3.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: ssa}
+spec:
+  color: green
+  size: 6
+  tags: [b, c]
+  ports:
+  - {port: 80, name: http}
+@end
+@file dup.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: dup}
+spec:
+  color: green
+  ports:
+  - {port: 80, name: http}
+  - {port: 80, name: web}
+@end
+@file dupset.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: dup}
+spec:
+  color: green
+  tags: [a, b, a]
+@end
+@file unknown.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: dup}
+spec: {color: green, bogus: 1}
+@end
+@file badtype.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: dup}
+spec: {color: green, size: big}
+@end
+@file status.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: ssa}
+status:
+  phase: Running
+  replicas: 2
+  conditions:
+  - {type: Ready, status: "True"}
+@end
+@file five.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: five}
+spec: {color: green}
+@end
+@file six.yaml
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: six}
+spec: {color: green}
+@end
+$ kubectl apply -f crd.yaml && sleep 2
+$ kubectl apply -f w.yaml
+$ kubectl apply --server-side --field-manager=ann -f a1.yaml
+$ kubectl apply --server-side --field-manager=ben -f a2.yaml
+$ kubectl apply --server-side --field-manager=ben -f a3.yaml
+$ kubectl apply --server-side --field-manager=ben --force-conflicts -f a3.yaml
+$ kubectl get wd ssa -o yaml --show-managed-fields
+$ kubectl apply --server-side --field-manager=ann -f a1.yaml
+$ kubectl apply --server-side --field-manager=cat -f dup.yaml
+$ kubectl apply --server-side --field-manager=cat -f dupset.yaml
+$ kubectl apply --server-side --field-manager=cat -f unknown.yaml
+$ kubectl apply --server-side --field-manager=cat -f badtype.yaml
+$ kubectl create -f dup.yaml
+$ kubectl create -f dupset.yaml
+$ kubectl apply --server-side -f status.yaml --subresource=status
+$ kubectl apply --server-side -f status.yaml --field-manager=st --subresource=status
+$ kubectl get wd ssa -o yaml --show-managed-fields
+$ kubectl scale wd ssa --replicas=4
+$ kubectl get wd ssa -o yaml --show-managed-fields
+$ kubectl apply -f a1.yaml
+$ kubectl get wd one -o yaml --show-managed-fields
+$ kubectl apply --server-side -f w.yaml
+$ kubectl get wd one -o yaml --show-managed-fields
+$ kubectl create quota q --hard=count/widgets.example.com=5
+$ kubectl describe quota q
+$ kubectl create -f five.yaml
+$ kubectl create -f six.yaml
+@wait 2
+$ kubectl describe quota q
+$ kubectl get quota
+$ kubectl create quota q2 --hard=count/widgets.example.org=5,count/nothing.example.com=2
+@wait 8
+$ kubectl describe quota q2
+$ kubectl delete wd ssa
+@wait 6
+$ kubectl describe quota q
+$ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":["hold"]}}'
+$ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'
+$ kubectl delete wd one --timeout=2s
+$ kubectl delete wd one --wait=false
+$ kubectl get wd one -o jsonpath='{.metadata.deletionTimestamp} {.metadata.deletionGracePeriodSeconds} {.metadata.finalizers} {.metadata.generation}{"\n"}'
+$ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":["example.com/hold","example.com/more"]}}'
+$ kubectl patch wd one --type=merge -p '{"spec":{"size":2}}'
+$ kubectl delete crd widgets.example.com --wait=false
+@wait 1
+$ kubectl get crd widgets.example.com -o jsonpath='{range .status.conditions[*]}{.type}={.status} {.reason} {.message}{"\n"}{end}'
+$ kubectl get wd
+$ kubectl create -f five.yaml
+$ kubectl delete crd widgets.example.com --timeout=3s
+$ kubectl get crd
+$ kubectl get crd widgets.example.com -o jsonpath='{.metadata.finalizers} {.metadata.deletionTimestamp} {.metadata.generation}{"\n"}'
+$ kubectl apply -f crd.yaml
+$ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":null}}'
+@wait 6
+$ kubectl get crd
+$ kubectl get wd
+$ kubectl describe quota q
+"#,
+        expect![[r#"
+            @file crd.yaml
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata:
+              name: widgets.example.com
+            spec:
+              group: example.com
+              scope: Namespaced
+              names: {plural: widgets, singular: widget, kind: Widget, shortNames: [wd], categories: [all, toys]}
+              versions:
+              - name: v1
+                served: true
+                storage: true
+                subresources:
+                  status: {}
+                  scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .status.selector}
+                selectableFields:
+                - jsonPath: .spec.color
+                - jsonPath: .spec.size
+                additionalPrinterColumns:
+                - {name: Color, type: string, jsonPath: .spec.color}
+                - {name: Replicas, type: integer, jsonPath: .spec.replicas}
+                - {name: Due, type: date, jsonPath: .spec.due}
+                - {name: Secret, type: string, jsonPath: .spec.note, priority: 1}
+                - {name: Tags, type: string, jsonPath: .spec.tags}
+                - {name: Ready, type: string, jsonPath: '.status.conditions[?(@.type=="Ready")].status'}
+                - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}
+                schema:
+                  openAPIV3Schema:
+                    type: object
+                    description: A widget is a thing.
+                    required: [spec]
+                    properties:
+                      spec:
+                        type: object
+                        description: What is wanted.
+                        required: [color]
+                        properties:
+                          color: {type: string, enum: [red, green, blue], description: The color of it.}
+                          size: {type: integer, default: 3, minimum: 1, maximum: 10}
+                          replicas: {type: integer, default: 1}
+                          due: {type: string, format: date-time}
+                          note: {type: string, nullable: true}
+                          tags: {type: array, items: {type: string}, x-kubernetes-list-type: set}
+                          ports:
+                            type: array
+                            x-kubernetes-list-type: map
+                            x-kubernetes-list-map-keys: [port, protocol]
+                            items:
+                              type: object
+                              required: [port]
+                              properties:
+                                port: {type: integer}
+                                protocol: {type: string, default: TCP}
+                                name: {type: string}
+                      status:
+                        type: object
+                        properties:
+                          replicas: {type: integer}
+                          selector: {type: string}
+                          phase: {type: string}
+                          observedGeneration: {type: integer}
+                          conditions:
+                            type: array
+                            x-kubernetes-list-type: map
+                            x-kubernetes-list-map-keys: [type]
+                            items:
+                              type: object
+                              required: [type, status]
+                              properties:
+                                type: {type: string}
+                                status: {type: string}
+                                reason: {type: string}
+            @end
+            @file w.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: one}
+            spec: {color: red, due: "2020-01-01T00:00:00Z", tags: [a, b], note: hello}
+            ---
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: two}
+            spec: {color: blue, size: 9, replicas: 4}
+            ---
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: three}
+            spec: {color: green, size: 1, replicas: 2, due: "2090-01-01T00:00:00Z"}
+            @end
+            @file a1.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: ssa}
+            spec:
+              color: red
+              size: 5
+              tags: [a, b]
+              ports:
+              - {port: 80, name: web}
+            @end
+            @file a2.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: ssa}
+            spec:
+              color: red
+              tags: [b, c]
+              ports:
+              - {port: 443, name: tls}
+              - {port: 80, protocol: UDP}
+            @end
+            @file a3.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: ssa}
+            spec:
+              color: green
+              size: 6
+              tags: [b, c]
+              ports:
+              - {port: 80, name: http}
+            @end
+            @file dup.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: dup}
+            spec:
+              color: green
+              ports:
+              - {port: 80, name: http}
+              - {port: 80, name: web}
+            @end
+            @file dupset.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: dup}
+            spec:
+              color: green
+              tags: [a, b, a]
+            @end
+            @file unknown.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: dup}
+            spec: {color: green, bogus: 1}
+            @end
+            @file badtype.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: dup}
+            spec: {color: green, size: big}
+            @end
+            @file status.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: ssa}
+            status:
+              phase: Running
+              replicas: 2
+              conditions:
+              - {type: Ready, status: "True"}
+            @end
+            @file five.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: five}
+            spec: {color: green}
+            @end
+            @file six.yaml
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata: {name: six}
+            spec: {color: green}
+            @end
+            $ kubectl apply -f crd.yaml && sleep 2
+            customresourcedefinition.apiextensions.k8s.io/widgets.example.com created
+            $ kubectl apply -f w.yaml
+            widget.example.com/one created
+            widget.example.com/two created
+            widget.example.com/three created
+            $ kubectl apply --server-side --field-manager=ann -f a1.yaml
+            widget.example.com/ssa serverside-applied
+            $ kubectl apply --server-side --field-manager=ben -f a2.yaml
+            widget.example.com/ssa serverside-applied
+            $ kubectl apply --server-side --field-manager=ben -f a3.yaml
+            error: Apply failed with 3 conflicts: conflicts with "ann":
+            - .spec.color
+            - .spec.size
+            - .spec.ports[port=80,protocol="TCP"].name
+            Please review the fields above--they currently have other managers. Here
+            are the ways you can resolve this warning:
+            * If you intend to manage all of these fields, please re-run the apply
+              command with the `--force-conflicts` flag.
+            * If you do not intend to manage all of the fields, please edit your
+              manifest to remove references to the fields that should keep their
+              current managers.
+            * You may co-own fields by updating your manifest to match the existing
+              value; in this case, you'll become the manager if the other manager(s)
+              stop managing the field (remove it from their configuration).
+            See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
+            [exit 1]
+            $ kubectl apply --server-side --field-manager=ben --force-conflicts -f a3.yaml
+            widget.example.com/ssa serverside-applied
+            $ kubectl get wd ssa -o yaml --show-managed-fields
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata:
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 3
+              managedFields:
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:ports:
+                      k:{"port":80,"protocol":"TCP"}:
+                        .: {}
+                        f:port: {}
+                    f:tags:
+                      v:"a": {}
+                      v:"b": {}
+                manager: ann
+                operation: Apply
+                time: "2026-01-01T08:00:02Z"
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:color: {}
+                    f:ports:
+                      k:{"port":80,"protocol":"TCP"}:
+                        .: {}
+                        f:name: {}
+                        f:port: {}
+                    f:size: {}
+                    f:tags:
+                      v:"b": {}
+                      v:"c": {}
+                manager: ben
+                operation: Apply
+                time: "2026-01-01T08:00:02Z"
+              name: ssa
+              namespace: default
+              resourceVersion: "399"
+              uid: 8f05d19d-593f-4627-abf1-21c3d8a5d144
+            spec:
+              color: green
+              ports:
+              - name: http
+                port: 80
+                protocol: TCP
+              replicas: 1
+              size: 6
+              tags:
+              - a
+              - b
+              - c
+            $ kubectl apply --server-side --field-manager=ann -f a1.yaml
+            error: Apply failed with 3 conflicts: conflicts with "ben":
+            - .spec.color
+            - .spec.size
+            - .spec.ports[port=80,protocol="TCP"].name
+            Please review the fields above--they currently have other managers. Here
+            are the ways you can resolve this warning:
+            * If you intend to manage all of these fields, please re-run the apply
+              command with the `--force-conflicts` flag.
+            * If you do not intend to manage all of the fields, please edit your
+              manifest to remove references to the fields that should keep their
+              current managers.
+            * You may co-own fields by updating your manifest to match the existing
+              value; in this case, you'll become the manager if the other manager(s)
+              stop managing the field (remove it from their configuration).
+            See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
+            [exit 1]
+            $ kubectl apply --server-side --field-manager=cat -f dup.yaml
+            Error from server: failed to create typed patch object (default/dup; example.com/v1, Kind=Widget): .spec.ports: duplicate entries for key [port=80,protocol="TCP"]
+            [exit 1]
+            $ kubectl apply --server-side --field-manager=cat -f dupset.yaml
+            Error from server: failed to create typed patch object (default/dup; example.com/v1, Kind=Widget): .spec.tags: duplicate entries for key [="a"]
+            [exit 1]
+            $ kubectl apply --server-side --field-manager=cat -f unknown.yaml
+            Error from server: failed to create typed patch object (default/dup; example.com/v1, Kind=Widget): .spec.bogus: field not declared in schema
+            [exit 1]
+            $ kubectl apply --server-side --field-manager=cat -f badtype.yaml
+            Error from server: failed to create typed patch object (default/dup; example.com/v1, Kind=Widget): .spec.size: expected numeric (int or float), got string
+            [exit 1]
+            $ kubectl create -f dup.yaml
+            The Widget "dup" is invalid: spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}
+            [exit 1]
+            $ kubectl create -f dupset.yaml
+            The Widget "dup" is invalid: spec.tags[2]: Duplicate value: "a"
+            [exit 1]
+            $ kubectl apply --server-side -f status.yaml --subresource=status
+            widget.example.com/ssa serverside-applied
+            $ kubectl apply --server-side -f status.yaml --field-manager=st --subresource=status
+            widget.example.com/ssa serverside-applied
+            $ kubectl get wd ssa -o yaml --show-managed-fields
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata:
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 3
+              managedFields:
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:status:
+                    f:conditions:
+                      k:{"type":"Ready"}:
+                        .: {}
+                        f:status: {}
+                        f:type: {}
+                    f:phase: {}
+                    f:replicas: {}
+                manager: st
+                operation: Apply
+                subresource: status
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:ports:
+                      k:{"port":80,"protocol":"TCP"}:
+                        .: {}
+                        f:port: {}
+                    f:tags:
+                      v:"a": {}
+                      v:"b": {}
+                manager: ann
+                operation: Apply
+                time: "2026-01-01T08:00:02Z"
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:color: {}
+                    f:ports:
+                      k:{"port":80,"protocol":"TCP"}:
+                        .: {}
+                        f:name: {}
+                        f:port: {}
+                    f:size: {}
+                    f:tags:
+                      v:"b": {}
+                      v:"c": {}
+                manager: ben
+                operation: Apply
+                time: "2026-01-01T08:00:02Z"
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:status:
+                    f:conditions:
+                      k:{"type":"Ready"}:
+                        .: {}
+                        f:status: {}
+                        f:type: {}
+                    f:phase: {}
+                    f:replicas: {}
+                manager: kubectl
+                operation: Apply
+                subresource: status
+                time: "2026-01-01T08:00:03Z"
+              name: ssa
+              namespace: default
+              resourceVersion: "401"
+              uid: 8f05d19d-593f-4627-abf1-21c3d8a5d144
+            spec:
+              color: green
+              ports:
+              - name: http
+                port: 80
+                protocol: TCP
+              replicas: 1
+              size: 6
+              tags:
+              - a
+              - b
+              - c
+            status:
+              conditions:
+              - status: "True"
+                type: Ready
+              phase: Running
+              replicas: 2
+            $ kubectl scale wd ssa --replicas=4
+            widget.example.com/ssa scaled
+            $ kubectl get wd ssa -o yaml --show-managed-fields
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata:
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 4
+              managedFields:
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:status:
+                    f:conditions:
+                      k:{"type":"Ready"}:
+                        .: {}
+                        f:status: {}
+                        f:type: {}
+                    f:phase: {}
+                    f:replicas: {}
+                manager: st
+                operation: Apply
+                subresource: status
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:ports:
+                      k:{"port":80,"protocol":"TCP"}:
+                        .: {}
+                        f:port: {}
+                    f:tags:
+                      v:"a": {}
+                      v:"b": {}
+                manager: ann
+                operation: Apply
+                time: "2026-01-01T08:00:02Z"
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:color: {}
+                    f:ports:
+                      k:{"port":80,"protocol":"TCP"}:
+                        .: {}
+                        f:name: {}
+                        f:port: {}
+                    f:size: {}
+                    f:tags:
+                      v:"b": {}
+                      v:"c": {}
+                manager: ben
+                operation: Apply
+                time: "2026-01-01T08:00:02Z"
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:status:
+                    f:conditions:
+                      k:{"type":"Ready"}:
+                        .: {}
+                        f:status: {}
+                        f:type: {}
+                    f:phase: {}
+                    f:replicas: {}
+                manager: kubectl
+                operation: Apply
+                subresource: status
+                time: "2026-01-01T08:00:03Z"
+              name: ssa
+              namespace: default
+              resourceVersion: "402"
+              uid: 8f05d19d-593f-4627-abf1-21c3d8a5d144
+            spec:
+              color: green
+              ports:
+              - name: http
+                port: 80
+                protocol: TCP
+              replicas: 4
+              size: 6
+              tags:
+              - a
+              - b
+              - c
+            status:
+              conditions:
+              - status: "True"
+                type: Ready
+              phase: Running
+              replicas: 2
+            $ kubectl apply -f a1.yaml
+            Warning: resource widgets/ssa is missing the kubectl.kubernetes.io/last-applied-configuration annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.
+            widget.example.com/ssa configured
+            $ kubectl get wd one -o yaml --show-managed-fields
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"example.com/v1","kind":"Widget","metadata":{"annotations":{},"name":"one","namespace":"default"},"spec":{"color":"red","due":"2020-01-01T00:00:00Z","note":"hello","tags":["a","b"]}}
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 1
+              managedFields:
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:metadata:
+                    f:annotations:
+                      .: {}
+                      f:kubectl.kubernetes.io/last-applied-configuration: {}
+                  f:spec:
+                    .: {}
+                    f:color: {}
+                    f:due: {}
+                    f:note: {}
+                    f:replicas: {}
+                    f:size: {}
+                    f:tags:
+                      .: {}
+                      v:"a": {}
+                      v:"b": {}
+                manager: kubectl-client-side-apply
+                operation: Update
+                time: "2026-01-01T08:00:02Z"
+              name: one
+              namespace: default
+              resourceVersion: "394"
+              uid: 015b4857-625a-4156-9d3e-252b8cf7b561
+            spec:
+              color: red
+              due: "2020-01-01T00:00:00Z"
+              note: hello
+              replicas: 1
+              size: 3
+              tags:
+              - a
+              - b
+            $ kubectl apply --server-side -f w.yaml
+            widget.example.com/one serverside-applied
+            widget.example.com/two serverside-applied
+            widget.example.com/three serverside-applied
+            $ kubectl get wd one -o yaml --show-managed-fields
+            apiVersion: example.com/v1
+            kind: Widget
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"one","namespace":"default"},"spec":{"color":"red","due":"2020-01-01T00:00:00Z","note":"hello","tags":["a","b"]}}
+              creationTimestamp: "2026-01-01T08:00:02Z"
+              generation: 1
+              managedFields:
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:metadata:
+                    f:annotations:
+                      f:kubectl.kubernetes.io/last-applied-configuration: {}
+                manager: kubectl-last-applied
+                operation: Apply
+              - apiVersion: example.com/v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:spec:
+                    f:color: {}
+                    f:due: {}
+                    f:note: {}
+                    f:tags:
+                      v:"a": {}
+                      v:"b": {}
+                manager: kubectl
+                operation: Apply
+                time: "2026-01-01T08:00:03Z"
+              name: one
+              namespace: default
+              resourceVersion: "407"
+              uid: 015b4857-625a-4156-9d3e-252b8cf7b561
+            spec:
+              color: red
+              due: "2020-01-01T00:00:00Z"
+              note: hello
+              replicas: 1
+              size: 3
+              tags:
+              - a
+              - b
+            $ kubectl create quota q --hard=count/widgets.example.com=5
+            resourcequota/q created
+            $ kubectl describe quota q
+            Name:                      q
+            Namespace:                 default
+            Resource                   Used  Hard
+            --------                   ----  ----
+            count/widgets.example.com  4     5
+            $ kubectl create -f five.yaml
+            widget.example.com/five created
+            $ kubectl create -f six.yaml
+            Error from server (Forbidden): error when creating "six.yaml": widgets.example.com "six" is forbidden: exceeded quota: q, requested: count/widgets.example.com=1, used: count/widgets.example.com=5, limited: count/widgets.example.com=5
+            [exit 1]
+            @wait 2
+            $ kubectl describe quota q
+            Name:                      q
+            Namespace:                 default
+            Resource                   Used  Hard
+            --------                   ----  ----
+            count/widgets.example.com  5     5
+            $ kubectl get quota
+            NAME   REQUEST                          LIMIT   AGE
+            q      count/widgets.example.com: 5/5           3s
+            $ kubectl create quota q2 --hard=count/widgets.example.org=5,count/nothing.example.com=2
+            resourcequota/q2 created
+            @wait 8
+            $ kubectl describe quota q2
+            Name:                      q2
+            Namespace:                 default
+            Resource                   Used  Hard
+            --------                   ----  ----
+            count/nothing.example.com  0     2
+            count/widgets.example.org  0     5
+            $ kubectl delete wd ssa
+            widget.example.com "ssa" deleted from default namespace
+            @wait 6
+            $ kubectl describe quota q
+            Name:                      q
+            Namespace:                 default
+            Resource                   Used  Hard
+            --------                   ----  ----
+            count/widgets.example.com  4     5
+            $ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":["hold"]}}'
+            Warning: metadata.finalizers: "hold": prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers
+            widget.example.com/one patched
+            $ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'
+            widget.example.com/one patched
+            $ kubectl delete wd one --timeout=2s
+            widget.example.com "one" deleted from default namespace
+            error: timed out waiting for the condition on widgets/one
+            [exit 1]
+            $ kubectl delete wd one --wait=false
+            widget.example.com "one" deleted from default namespace
+            $ kubectl get wd one -o jsonpath='{.metadata.deletionTimestamp} {.metadata.deletionGracePeriodSeconds} {.metadata.finalizers} {.metadata.generation}{"\n"}'
+            2026-01-01T08:00:20Z 0 ["example.com/hold"] 2
+            $ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":["example.com/hold","example.com/more"]}}'
+            The Widget "one" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"example.com/more"}
+            [exit 1]
+            $ kubectl patch wd one --type=merge -p '{"spec":{"size":2}}'
+            widget.example.com/one patched
+            $ kubectl delete crd widgets.example.com --wait=false
+            customresourcedefinition.apiextensions.k8s.io "widgets.example.com" deleted
+            @wait 1
+            $ kubectl get crd widgets.example.com -o jsonpath='{range .status.conditions[*]}{.type}={.status} {.reason} {.message}{"\n"}{end}'
+            NamesAccepted=True NoConflicts no conflicts found
+            Established=True InitialNamesAccepted the initial names have been accepted
+            Terminating=True InstanceDeletionInProgress CustomResource deletion is in progress
+            $ kubectl get wd
+            NAME   COLOR   REPLICAS   DUE    TAGS        READY   AGE
+            one    red     1          6y2d   ["a","b"]           22s
+            $ kubectl create -f five.yaml
+            Error from server (MethodNotAllowed): error when creating "five.yaml": create not allowed while custom resource definition is terminating
+            [exit 1]
+            $ kubectl delete crd widgets.example.com --timeout=3s
+            customresourcedefinition.apiextensions.k8s.io "widgets.example.com" deleted
+            error: timed out waiting for the condition on customresourcedefinitions/widgets.example.com
+            [exit 1]
+            $ kubectl get crd
+            NAME                  CREATED AT
+            widgets.example.com   2026-01-01T08:00:00Z
+            $ kubectl get crd widgets.example.com -o jsonpath='{.metadata.finalizers} {.metadata.deletionTimestamp} {.metadata.generation}{"\n"}'
+            ["customresourcecleanup.apiextensions.k8s.io"] 2026-01-01T08:00:23Z 1
+            $ kubectl apply -f crd.yaml
+            Warning: Detected changes to resource widgets.example.com which is currently being deleted.
+            customresourcedefinition.apiextensions.k8s.io/widgets.example.com unchanged
+            $ kubectl patch wd one --type=merge -p '{"metadata":{"finalizers":null}}'
+            widget.example.com/one patched
+            @wait 6
+            $ kubectl get crd
+            No resources found
+            $ kubectl get wd
+            Error from server (NotFound): Unable to list "example.com/v1, Resource=widgets": the server could not find the requested resource (get widgets.example.com)
+            [exit 1]
+            $ kubectl describe quota q
+            Name:                      q
+            Namespace:                 default
+            Resource                   Used  Hard
+            --------                   ----  ----
+            count/widgets.example.com  0     5
+        "#]],
+    );
+}
+
+#[test]
+fn policies_of_admission() {
+    check(
+        r#"@file vap.yaml
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: few}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}
+  validations:
+  - expression: object.spec.replicas <= 3
+    messageExpression: "'replicas must be no more than 3, got ' + string(object.spec.replicas)"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: few}
+spec: {policyName: few, validationActions: [Deny]}
+@end
+@file vap2.yaml
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: few-scale}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments/scale]}
+  validations:
+  - expression: object.spec.replicas <= 3
+    message: scale within 3
+    reason: Forbidden
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: few-scale}
+spec: {policyName: few-scale, validationActions: [Deny]}
+@end
+@file exec.yaml
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: noexec}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/exec, pods/attach, pods/portforward]}
+  validations:
+  - expression: "request.subResource != 'exec' || !('rm' in object.command)"
+    messageExpression: "'no ' + request.resource.resource + '/' + request.subResource + ' into ' + request.name"
+  - expression: "request.subResource != 'portforward'"
+    message: no forwarding
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: noexec}
+spec: {policyName: noexec, validationActions: [Deny]}
+@end
+@file evict.yaml
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: noevict}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods/eviction, pods/binding, serviceaccounts/token]}
+  validations:
+  - expression: "request.kind.kind != 'Eviction'"
+    message: nothing is evicted
+  - expression: "request.kind.kind != 'TokenRequest' || object.spec.expirationSeconds < 4000"
+    message: short tokens only
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: noevict}
+spec: {policyName: noevict, validationActions: [Deny, Audit]}
+@end
+@file warn.yaml
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: owner}
+spec:
+  failurePolicy: Ignore
+  paramKind: {apiVersion: v1, kind: ConfigMap}
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
+  matchConditions:
+  - {name: not-params, expression: "!object.metadata.name.startsWith('params')"}
+  variables:
+  - {name: owner, expression: "has(object.metadata.labels) && 'owner' in object.metadata.labels ? object.metadata.labels['owner'] : ''"}
+  validations:
+  - expression: variables.owner in params.data.owners.split(',')
+    messageExpression: "'owner ' + variables.owner + ' is none of ' + params.data.owners"
+    reason: Forbidden
+  auditAnnotations:
+  - {key: owner, valueExpression: "'owner ' + variables.owner"}
+@end
+@file bind.yaml
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: owner}
+spec:
+  policyName: owner
+  validationActions: [Warn, Audit]
+  paramRef: {name: params, namespace: default, parameterNotFoundAction: Deny}
+  matchResources:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}
+@end
+$ kubectl apply -f vap.yaml
+$ kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings
+@wait 2
+$ kubectl create deploy web --image=nginx --replicas=5
+$ kubectl create deploy web --image=nginx --replicas=2
+$ kubectl scale deploy web --replicas=6
+$ kubectl get deploy web
+$ kubectl apply -f vap2.yaml
+$ kubectl scale deploy web --replicas=7
+$ kubectl scale deploy web --replicas=3
+$ kubectl patch deploy web -p '{"spec":{"replicas":8}}'
+$ kubectl run p --image=busybox --restart=Never -- sleep 1000
+$ kubectl wait --for=condition=Ready pod/p --timeout=60s
+$ kubectl apply -f exec.yaml
+$ kubectl exec p -- ls -d /tmp
+$ kubectl exec p -- rm /tmp/x
+$ kubectl exec nope -- rm /tmp/x
+$ kubectl port-forward pod/p 8080:80
+$ kubectl apply -f evict.yaml
+$ kubectl create token default | wc -l
+$ kubectl create token default --duration=2h
+$ echo '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p"}}' | kubectl create --raw /api/v1/namespaces/default/pods/p/eviction -f -
+$ kubectl delete validatingadmissionpolicybinding few few-scale noexec noevict
+$ kubectl apply -f warn.yaml -f bind.yaml
+$ kubectl create configmap a
+$ kubectl create configmap params --from-literal=owners=ann,ben
+$ kubectl create configmap a
+$ kubectl label cm a owner=ann
+$ kubectl label cm a owner=cat --overwrite
+$ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"validationActions":["Deny"]}}'
+$ kubectl label cm a owner=dan --overwrite
+$ kubectl create configmap b -n kube-system
+$ kubectl delete cm params
+$ kubectl create configmap c
+$ kubectl patch validatingadmissionpolicy owner --type=merge -p '{"spec":{"failurePolicy":"Fail"}}'
+$ kubectl create configmap c
+$ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"paramRef":{"parameterNotFoundAction":"Allow"}}}'
+$ kubectl create configmap c
+$ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"validationActions":["Deny","Warn"]}}'
+$ kubectl patch validatingadmissionpolicy few --type=json -p '[{"op":"replace","path":"/spec/validations/0/expression","value":"object.spec.replicas <"}]'
+$ kubectl patch validatingadmissionpolicy few --type=json -p '[{"op":"replace","path":"/spec/validations/0/expression","value":"object.spec.replicaz <= 3"}]'
+@wait 1
+$ kubectl get validatingadmissionpolicy few -o jsonpath='{.status}{"\n"}'
+"#,
+        expect![[r#"
+            @file vap.yaml
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicy
+            metadata: {name: few}
+            spec:
+              failurePolicy: Fail
+              matchConstraints:
+                resourceRules:
+                - {apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}
+              validations:
+              - expression: object.spec.replicas <= 3
+                messageExpression: "'replicas must be no more than 3, got ' + string(object.spec.replicas)"
+            ---
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicyBinding
+            metadata: {name: few}
+            spec: {policyName: few, validationActions: [Deny]}
+            @end
+            @file vap2.yaml
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicy
+            metadata: {name: few-scale}
+            spec:
+              matchConstraints:
+                resourceRules:
+                - {apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments/scale]}
+              validations:
+              - expression: object.spec.replicas <= 3
+                message: scale within 3
+                reason: Forbidden
+            ---
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicyBinding
+            metadata: {name: few-scale}
+            spec: {policyName: few-scale, validationActions: [Deny]}
+            @end
+            @file exec.yaml
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicy
+            metadata: {name: noexec}
+            spec:
+              matchConstraints:
+                resourceRules:
+                - {apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/exec, pods/attach, pods/portforward]}
+              validations:
+              - expression: "request.subResource != 'exec' || !('rm' in object.command)"
+                messageExpression: "'no ' + request.resource.resource + '/' + request.subResource + ' into ' + request.name"
+              - expression: "request.subResource != 'portforward'"
+                message: no forwarding
+            ---
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicyBinding
+            metadata: {name: noexec}
+            spec: {policyName: noexec, validationActions: [Deny]}
+            @end
+            @file evict.yaml
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicy
+            metadata: {name: noevict}
+            spec:
+              matchConstraints:
+                resourceRules:
+                - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods/eviction, pods/binding, serviceaccounts/token]}
+              validations:
+              - expression: "request.kind.kind != 'Eviction'"
+                message: nothing is evicted
+              - expression: "request.kind.kind != 'TokenRequest' || object.spec.expirationSeconds < 4000"
+                message: short tokens only
+            ---
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicyBinding
+            metadata: {name: noevict}
+            spec: {policyName: noevict, validationActions: [Deny, Audit]}
+            @end
+            @file warn.yaml
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicy
+            metadata: {name: owner}
+            spec:
+              failurePolicy: Ignore
+              paramKind: {apiVersion: v1, kind: ConfigMap}
+              matchConstraints:
+                resourceRules:
+                - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
+              matchConditions:
+              - {name: not-params, expression: "!object.metadata.name.startsWith('params')"}
+              variables:
+              - {name: owner, expression: "has(object.metadata.labels) && 'owner' in object.metadata.labels ? object.metadata.labels['owner'] : ''"}
+              validations:
+              - expression: variables.owner in params.data.owners.split(',')
+                messageExpression: "'owner ' + variables.owner + ' is none of ' + params.data.owners"
+                reason: Forbidden
+              auditAnnotations:
+              - {key: owner, valueExpression: "'owner ' + variables.owner"}
+            @end
+            @file bind.yaml
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingAdmissionPolicyBinding
+            metadata: {name: owner}
+            spec:
+              policyName: owner
+              validationActions: [Warn, Audit]
+              paramRef: {name: params, namespace: default, parameterNotFoundAction: Deny}
+              matchResources:
+                namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}
+            @end
+            $ kubectl apply -f vap.yaml
+            validatingadmissionpolicy.admissionregistration.k8s.io/few created
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/few created
+            $ kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings
+            NAME                                                         VALIDATIONS   PARAMKIND   AGE
+            validatingadmissionpolicy.admissionregistration.k8s.io/few   1             <unset>     0s
+
+            NAME                                                                POLICYNAME   PARAMREF   AGE
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/few   few          <unset>    0s
+            @wait 2
+            $ kubectl create deploy web --image=nginx --replicas=5
+            error: failed to create deployment: deployments.apps "web" is forbidden: ValidatingAdmissionPolicy 'few' with binding 'few' denied request: replicas must be no more than 3, got 5
+            [exit 1]
+            $ kubectl create deploy web --image=nginx --replicas=2
+            deployment.apps/web created
+            $ kubectl scale deploy web --replicas=6
+            deployment.apps/web scaled
+            $ kubectl get deploy web
+            NAME   READY   UP-TO-DATE   AVAILABLE   AGE
+            web    0/6     6            0           0s
+            $ kubectl apply -f vap2.yaml
+            validatingadmissionpolicy.admissionregistration.k8s.io/few-scale created
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/few-scale created
+            $ kubectl scale deploy web --replicas=7
+            Error from server (Forbidden): deployments.apps "web" is forbidden: ValidatingAdmissionPolicy 'few-scale' with binding 'few-scale' denied request: scale within 3
+            [exit 1]
+            $ kubectl scale deploy web --replicas=3
+            deployment.apps/web scaled
+            $ kubectl patch deploy web -p '{"spec":{"replicas":8}}'
+            The deployments "web" is invalid: : ValidatingAdmissionPolicy 'few' with binding 'few' denied request: replicas must be no more than 3, got 8
+            [exit 1]
+            $ kubectl run p --image=busybox --restart=Never -- sleep 1000
+            pod/p created
+            $ kubectl wait --for=condition=Ready pod/p --timeout=60s
+            pod/p condition met
+            $ kubectl apply -f exec.yaml
+            validatingadmissionpolicy.admissionregistration.k8s.io/noexec created
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/noexec created
+            $ kubectl exec p -- ls -d /tmp
+            /tmp
+            $ kubectl exec p -- rm /tmp/x
+            error: unable to upgrade connection: pods "p" is forbidden: ValidatingAdmissionPolicy 'noexec' with binding 'noexec' denied request: no pods/exec into p
+            [exit 1]
+            $ kubectl exec nope -- rm /tmp/x
+            Error from server (NotFound): pods "nope" not found
+            [exit 1]
+            $ kubectl port-forward pod/p 8080:80
+            error: error upgrading connection: unable to upgrade connection: pods "p" is forbidden: ValidatingAdmissionPolicy 'noexec' with binding 'noexec' denied request: no forwarding
+            [exit 1]
+            $ kubectl apply -f evict.yaml
+            validatingadmissionpolicy.admissionregistration.k8s.io/noevict created
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/noevict created
+            $ kubectl create token default | wc -l
+            1
+            $ kubectl create token default --duration=2h
+            error: failed to create token: serviceaccounts "default" is forbidden: ValidatingAdmissionPolicy 'noevict' with binding 'noevict' denied request: short tokens only
+            [exit 1]
+            $ echo '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p"}}' | kubectl create --raw /api/v1/namespaces/default/pods/p/eviction -f -
+            The pods "p" is invalid: : ValidatingAdmissionPolicy 'noevict' with binding 'noevict' denied request: nothing is evicted
+            [exit 1]
+            $ kubectl delete validatingadmissionpolicybinding few few-scale noexec noevict
+            validatingadmissionpolicybinding.admissionregistration.k8s.io "few" deleted
+            validatingadmissionpolicybinding.admissionregistration.k8s.io "few-scale" deleted
+            validatingadmissionpolicybinding.admissionregistration.k8s.io "noexec" deleted
+            validatingadmissionpolicybinding.admissionregistration.k8s.io "noevict" deleted
+            $ kubectl apply -f warn.yaml -f bind.yaml
+            validatingadmissionpolicy.admissionregistration.k8s.io/owner created
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/owner created
+            $ kubectl create configmap a
+            configmap/a created
+            $ kubectl create configmap params --from-literal=owners=ann,ben
+            configmap/params created
+            $ kubectl create configmap a
+            error: failed to create configmap: configmaps "a" already exists
+            [exit 1]
+            $ kubectl label cm a owner=ann
+            configmap/a labeled
+            $ kubectl label cm a owner=cat --overwrite
+            Warning: Validation failed for ValidatingAdmissionPolicy 'owner' with binding 'owner': owner cat is none of ann,ben
+            configmap/a labeled
+            $ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"validationActions":["Deny"]}}'
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/owner patched
+            $ kubectl label cm a owner=dan --overwrite
+            Error from server (Forbidden): configmaps "a" is forbidden: ValidatingAdmissionPolicy 'owner' with binding 'owner' denied request: owner dan is none of ann,ben
+            [exit 1]
+            $ kubectl create configmap b -n kube-system
+            configmap/b created
+            $ kubectl delete cm params
+            configmap "params" deleted from default namespace
+            $ kubectl create configmap c
+            configmap/c created
+            $ kubectl patch validatingadmissionpolicy owner --type=merge -p '{"spec":{"failurePolicy":"Fail"}}'
+            validatingadmissionpolicy.admissionregistration.k8s.io/owner patched
+            $ kubectl create configmap c
+            error: failed to create configmap: configmaps "c" already exists
+            [exit 1]
+            $ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"paramRef":{"parameterNotFoundAction":"Allow"}}}'
+            validatingadmissionpolicybinding.admissionregistration.k8s.io/owner patched
+            $ kubectl create configmap c
+            error: failed to create configmap: configmaps "c" already exists
+            [exit 1]
+            $ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"validationActions":["Deny","Warn"]}}'
+            The ValidatingAdmissionPolicyBinding "owner" is invalid: spec.validationActions: Invalid value: ["Deny","Warn"]: must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)
+            [exit 1]
+            $ kubectl patch validatingadmissionpolicy few --type=json -p '[{"op":"replace","path":"/spec/validations/0/expression","value":"object.spec.replicas <"}]'
+            The ValidatingAdmissionPolicy "few" is invalid: spec.validations[0].expression: Invalid value: "object.spec.replicas <": compilation failed: ERROR: <input>:1:23: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}
+             | object.spec.replicas <
+             | ......................^
+            [exit 1]
+            $ kubectl patch validatingadmissionpolicy few --type=json -p '[{"op":"replace","path":"/spec/validations/0/expression","value":"object.spec.replicaz <= 3"}]'
+            validatingadmissionpolicy.admissionregistration.k8s.io/few patched
+            @wait 1
+            $ kubectl get validatingadmissionpolicy few -o jsonpath='{.status}{"\n"}'
+            {"observedGeneration":2,"typeChecking":{"expressionWarnings":[{"fieldRef":"spec.validations[0].expression","warning":"apps/v1, Kind=Deployment: ERROR: \u003cinput\u003e:1:12: undefined field 'replicaz'\n | object.spec.replicaz \u003c= 3\n | ...........^\n"}]}}
+        "#]],
+    );
+}

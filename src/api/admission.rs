@@ -16,6 +16,7 @@ use super::object::{Object, ObjectKey};
 use super::request::{Method, Request};
 use super::server::{ApiServer, Target};
 use super::status::Status;
+use super::subresource;
 use crate::flat::FlatSet;
 use crate::value::Value;
 
@@ -62,6 +63,8 @@ pub enum Operation {
     Create,
     Update,
     Delete,
+    /// `exec`, `attach`, `portforward` and `proxy`.
+    Connect,
 }
 
 impl Operation {
@@ -79,6 +82,7 @@ impl Operation {
             Operation::Create => "CREATE",
             Operation::Update => "UPDATE",
             Operation::Delete => "DELETE",
+            Operation::Connect => "CONNECT",
         }
     }
 }
@@ -91,6 +95,8 @@ pub struct Attributes<'a> {
     pub operation: Operation,
     /// The present version, for updates and deletions.
     pub old: Option<&'a Object>,
+    /// Whether the object is of a kind of its own and not of the resource's: a `Scale`, an `Eviction`.
+    pub apart: bool,
 }
 
 impl Attributes<'_> {
@@ -129,12 +135,17 @@ pub fn mutate(
     value: &mut Value,
     old: Option<&Object>,
 ) -> Result<(), Status> {
+    if target.subresource == SCALE {
+        // What mutates has seen the `Scale`.
+        return Ok(());
+    }
     let a = Attributes {
         api,
         request,
         target,
         operation: Operation::of(old),
         old,
+        apart: false,
     };
     twice(&a, value, chain)?;
     auth::escalation::check(api, &request.user, target, value, old)
@@ -195,6 +206,7 @@ pub fn part(
         target,
         operation: Operation::Update,
         old: Some(old),
+        apart: false,
     };
     twice(&a, value, |a, value, memory| {
         node_restriction::check(a, value)?;
@@ -214,14 +226,20 @@ pub fn validate(
     old: Option<&Object>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
+    if let (SCALE, Some(old)) = (target.subresource.as_str(), old) {
+        let shown = |value: &Object| subresource::shown_scale(&target.resource, value);
+        let (new, old) = (shown(&Object::new(value.clone())), Object::new(shown(old)));
+        return policies::validate(&apart(api, request, target, Some(&old)), &new, warnings);
+    }
     let a = Attributes {
         api,
         request,
         target,
         operation: Operation::of(old),
         old,
+        apart: false,
     };
-    // `/ephemeralcontainers` and `/resize` go through nothing that mutates.
+    // `/ephemeralcontainers` and `/resize` go through no other plugin that mutates.
     if !target.subresource.is_empty() && !target.is_part() {
         node_restriction::check(&a, value)?;
     }
@@ -234,6 +252,92 @@ pub fn validate(
         quota::validate(&a, value)?;
     }
     Ok(())
+}
+
+/// The subresource whose object is the `Scale` of the one that is stored.
+const SCALE: &str = "scale";
+
+/// What goes through a subresource with an object of its own kind: an update of `old`, else a creation.
+fn apart<'a>(api: &'a ApiServer, request: &'a Request, target: &'a Target, old: Option<&'a Object>) -> Attributes<'a> {
+    Attributes {
+        api,
+        request,
+        target,
+        operation: Operation::of(old),
+        old,
+        apart: true,
+    }
+}
+
+/// The mutating plugins for the `Scale` of an object.
+///
+/// # Errors
+/// What a policy fails at.
+pub fn mutate_scale(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    scale: &mut Value,
+    old: &Object,
+) -> Result<(), Status> {
+    twice(&apart(api, request, target, Some(old)), scale, policies::mutate)
+}
+
+/// All plugins for what is posted to a subresource (a `Binding`, an `Eviction`, a `TokenRequest`): of those that are
+/// simulated `NodeRestriction` and the policies alone look at it.
+///
+/// # Errors
+/// What a plugin refuses.
+pub fn posted(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    object: &mut Value,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
+    let a = apart(api, request, target, None);
+    twice(&a, object, |a, object, memory| {
+        node_restriction::check(a, object)?;
+        policies::mutate(a, object, memory)
+    })?;
+    policies::validate(&a, object, warnings)
+}
+
+/// The policies for a connection. `options` are what it asks for (`PodExecOptions`).
+///
+/// # Errors
+/// What a policy denies.
+pub fn connect(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    options: &mut Value,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
+    let a = Attributes {
+        operation: Operation::Connect,
+        ..apart(api, request, target, None)
+    };
+    twice(&a, options, policies::mutate)?;
+    policies::validate(&a, options, warnings)
+}
+
+/// The policies that mutate, for a part of a pod (`/ephemeralcontainers`, `/resize`).
+///
+/// # Errors
+/// What a policy fails at.
+pub fn mutate_part(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    value: &mut Value,
+    old: &Object,
+) -> Result<(), Status> {
+    let a = Attributes {
+        apart: false,
+        ..apart(api, request, target, Some(old))
+    };
+    twice(&a, value, policies::mutate)
 }
 
 /// The plugins that see deletions.
@@ -257,6 +361,7 @@ pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Obje
         target,
         operation: Operation::Delete,
         old: Some(object),
+        apart: false,
     };
     node_restriction::check(&a, object.value())?;
     // Nobody reads warnings of deletions.

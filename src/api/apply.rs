@@ -100,6 +100,60 @@ impl ApiServer {
         })
     }
 
+    /// Runs `f` with what is known of a `Scale` and with who writes it.
+    fn with_scale_writer<T>(&self, request: &Request, f: impl FnOnce(&Writer, &Kind) -> T) -> T {
+        let agent = if request.agent.is_empty() {
+            &request.client
+        } else {
+            &request.agent
+        };
+        let type_of = |version: &str| schema::by_kind(version, "Scale");
+        let convert = |value: &Value, version: &str| (version == managedfields::SCALE).then(|| value.clone());
+        let writer = Writer {
+            manager: managedfields::manager_of(request.param("fieldManager"), agent),
+            api_version: managedfields::SCALE,
+            subresource: "scale",
+            now: self.sim().now(),
+        };
+        let kind = Kind {
+            type_of: &type_of,
+            convert: &convert,
+            built_in: true,
+            late: false,
+            reset: Value::Null,
+        };
+        f(&writer, &kind)
+    }
+
+    /// The `managedFields` of a `Scale` after an update that makes `new` of `old`.
+    pub(super) fn scale_owned(&self, request: &Request, old: &Value, new: &Value) -> Value {
+        self.with_scale_writer(request, |writer, kind| {
+            managedfields::update(Some(old), new, &Value::Null, writer, kind)
+        })
+    }
+
+    /// A server-side apply to a `Scale`: what it makes of it, with its new `managedFields`.
+    pub(super) fn apply_scale(&self, request: &Request, old: &Value, config: &Value) -> Result<Value, Status> {
+        let force = request.flag("force");
+        let applied = self.with_scale_writer(request, |writer, kind| {
+            managedfields::apply(Some(old), config, writer, kind, "Scale", force)
+        })?;
+        let mut value = applied.value;
+        value.set_or_remove(&["metadata", "managedFields"], applied.managed);
+        Ok(value)
+    }
+
+    /// Where the versions of a resource have their replicas.
+    pub(super) fn replicas_path(&self, resource: &Rc<Resource>, api_version: &str) -> Option<Vec<String>> {
+        let version = self.in_api_version(resource, api_version)?;
+        Some(match &version.custom {
+            None => vec!["f:spec".to_owned(), "f:replicas".to_owned()],
+            Some(custom) => custom.scale.as_ref().map_or_else(Vec::new, |scale| {
+                scale.spec_replicas.iter().map(|field| format!("f:{field}")).collect()
+            }),
+        })
+    }
+
     /// Serves a server-side apply, to an object or through its `/status`.
     pub(super) fn apply(
         &self,

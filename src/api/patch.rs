@@ -28,9 +28,7 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
         PatchType::Strategic => {
             // A custom resource has no merge keys.
             let Some(ty) = ty else {
-                return Err(Status::unsupported_media_type(
-                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-                ));
+                return Err(unsupported(true));
             };
             strategic::merge(old.value(), patch, ty).map_err(|why| match why {
                 strategic::Error::Patch(why) => Status::bad_request(why),
@@ -45,6 +43,21 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
             "server-side apply is not simulated for this subresource",
         )),
     }
+}
+
+/// 415 for a patch of a type that is not taken. Custom resources take no strategic ones.
+pub(super) fn unsupported(custom: bool) -> Status {
+    let mut taken = vec![PatchType::Json.media_type(), PatchType::Merge.media_type()];
+    if custom {
+        taken.push("application/apply-patch+yaml");
+    } else {
+        taken.push(PatchType::Strategic.media_type());
+        taken.push("application/apply-patch+yaml, application/apply-patch+cbor");
+    }
+    Status::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        taken.join(", ")
+    ))
 }
 
 /// The failure of a JSON or merge patch whose outcome cannot be decoded, for the reason in `status`.

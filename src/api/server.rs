@@ -306,7 +306,7 @@ impl ApiServer {
         if !target.subresource.is_empty() && !target.is_part() {
             return subresource::serve(self, request, &target, warnings);
         }
-        if let Some(answer) = subresource::binding(self, request, &target)? {
+        if let Some(answer) = subresource::binding(self, request, &target, warnings)? {
             return Ok(answer);
         }
         if let Some(answer) = auth::review::serve(self, request, &target, warnings)? {
@@ -866,14 +866,11 @@ impl ApiServer {
     }
 
     fn patch(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
-        let Some(patch_type) = PatchType::from_media_type(&request.content_type) else {
-            return Err(Status::unsupported_media_type(format!(
-                "the body of the request was in an unknown format - accepted media types include: {}, {}, {}, {}",
-                PatchType::Json.media_type(),
-                PatchType::Merge.media_type(),
-                PatchType::Strategic.media_type(),
-                "application/apply-patch+yaml, application/apply-patch+cbor",
-            )));
+        let known = PatchType::from_media_type(&request.content_type);
+        // What merges by keys is not known of custom resources.
+        let custom = target.resource.custom.is_some();
+        let Some(patch_type) = known.filter(|t| !custom || *t != PatchType::Strategic) else {
+            return Err(patch::unsupported(custom));
         };
         let patch = match std::mem::take(&mut request.body) {
             Body::Value(v) | Body::Typed(v) => v,
@@ -955,6 +952,17 @@ impl ApiServer {
             }
         }
         admission::delete(self, request, target, object)?;
+        self.delete_admitted(request, target, object, options)
+    }
+
+    /// Deletes an object that admission has let go: of an eviction it does not see the deletion.
+    pub(super) fn delete_admitted(
+        &self,
+        request: &Request,
+        target: &Target,
+        object: &Object,
+        options: &Value,
+    ) -> Result<Deletion, Status> {
         if request.dry_run() || options.get("dryRun").items().iter().any(|v| v.str() == "All") {
             return Ok(Deletion::Done(object.clone()));
         }
@@ -1015,7 +1023,7 @@ impl ApiServer {
         }
         if !object.is_deleting() {
             target.strategy().mark_deleting(&mut value);
-            if target.strategy().has_generation() {
+            if target.strategy().has_generation() && target.strategy().deletion_is_generation() {
                 value.set(&["metadata", "generation"], object.generation() + 1);
             }
         }

@@ -122,6 +122,11 @@ pub trait Strategy {
         false
     }
 
+    /// Whether the beginning of a deletion counts there too.
+    fn deletion_is_generation(&self) -> bool {
+        true
+    }
+
     /// Whether a change of annotations counts there too.
     fn annotations_count(&self) -> bool {
         false

@@ -25,6 +25,11 @@ impl ByteStream {
         ByteStream::default()
     }
 
+    /// Whether both are handles of one stream.
+    pub fn is(&self, other: &ByteStream) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// A stream that holds all it will ever hold.
     pub fn finished(bytes: impl Into<Vec<u8>>) -> ByteStream {
         let stream = ByteStream::new();

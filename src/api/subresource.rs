@@ -4,11 +4,13 @@
 use super::apply::Ownership;
 use super::custom;
 use super::kinds;
+use super::managedfields;
 use super::metadata;
 use super::metrics::Usage;
 use super::object::{Object, ObjectKey};
 use super::patch;
 use super::request::{Body, Method, PatchType, Payload, Request, Response};
+use super::resource::Resource;
 use super::schema;
 use super::selector::Selector;
 use super::server::{ApiServer, Target};
@@ -110,18 +112,37 @@ pub fn serve(
 ) -> Result<Response, Status> {
     match (&*target.resource.name, target.subresource.as_str()) {
         (_, "scale") => scale(api, request, target, warnings),
-        ("pods", "binding") => bind(api, request, target),
-        ("pods", "eviction") => evict(api, request, target),
+        ("pods", "binding") => bind(api, request, target, warnings),
+        ("pods", "eviction") => evict(api, request, target, warnings),
         ("pods", "log") => logs(api, request, target),
-        ("pods", "exec") => connect(api, request, target, false),
-        ("pods", "attach") => connect(api, request, target, true),
-        ("pods", "portforward") => forward(api, target),
+        ("pods", "exec") => connect(api, request, target, false, warnings),
+        ("pods", "attach") => connect(api, request, target, true, warnings),
+        ("pods", "portforward") => forward(api, request, target, warnings),
         ("pods", "ephemeralcontainers" | "resize") => part_of_pod(api, request, target, warnings),
         ("pods" | "services", proxied) if proxied == "proxy" || proxied.starts_with("proxy/") => {
+            let kind = match &*target.resource.name {
+                "pods" => "PodProxyOptions",
+                _ => "ServiceProxyOptions",
+            };
+            let mut options = obj! { "apiVersion": "v1", "kind": kind };
+            let path = target.subresource.strip_prefix("proxy").unwrap_or("");
+            options.set_or_remove(&["path"], path);
+            super::admission::connect(api, request, target, &mut options, warnings)?;
             super::proxy::serve(api, request, target)
         }
         ("namespaces", "finalize") => finalize(api, request, target),
-        ("serviceaccounts", "token") => super::auth::token::request(api, request, target),
+        ("serviceaccounts", "token") => {
+            if let (Method::Post, Body::Value(value) | Body::Typed(value)) = (request.method, &request.body) {
+                let mut asked = value.clone();
+                if asked.at(&["spec", "expirationSeconds"]).is_null() {
+                    asked.set(&["spec", "expirationSeconds"], 3_600);
+                }
+                asked.set(&["apiVersion"], "authentication.k8s.io/v1");
+                asked.set(&["kind"], "TokenRequest");
+                super::admission::posted(api, request, target, &mut asked, warnings)?;
+            }
+            super::auth::token::request(api, request, target)
+        }
         (_, other) => Err(Status::failure(
             501,
             "",
@@ -181,45 +202,77 @@ fn scale_value(object: &Object, replicas: i64, status: Value) -> Value {
     obj! { "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": spec, "status": status }
 }
 
+/// The `Scale` of an object of a resource.
+pub(super) fn shown_scale(resource: &Resource, object: &Object) -> Value {
+    match resource.custom.as_ref().and_then(|c| c.scale.as_ref()) {
+        Some(paths) => custom_scale(object, paths),
+        None => scale_of(object),
+    }
+}
+
 fn scale(
     api: &ApiServer,
     request: &mut Request,
     target: &Target,
     warnings: &mut Vec<String>,
 ) -> Result<Response, Status> {
-    let target = whole(target);
-    let old = api.find(&target)?;
-    let custom = target.resource.custom.clone();
-    let paths = custom.as_ref().and_then(|c| c.scale.as_ref());
-    let show = |object: &Object| match paths {
-        Some(paths) => custom_scale(object, paths),
-        None => scale_of(object),
-    };
-    let present = show(&old);
-    let wanted = match request.method {
-        Method::Get if table::wanted(&request.accept) => {
+    let old = api.find(&whole(target))?;
+    let resource = target.resource.clone();
+    let paths = resource.custom.as_ref().and_then(|c| c.scale.as_ref());
+    let show = |object: &Object| shown_scale(&resource, object);
+    let path_of = |version: &str| api.replicas_path(&resource, version);
+    let owners = old.metadata().get("managedFields");
+    let mut present = show(&old);
+    let asked = |paths: &custom::Scale| !custom::at(old.value(), &paths.spec_replicas).is_null();
+    // A custom resource may ask for no replicas at all.
+    let missing = paths
+        .filter(|paths| !asked(paths))
+        .map(|p| format!(".{}", p.spec_replicas.join(".")));
+    if request.method == Method::Get {
+        if let Some(path) = missing {
+            return Err(Status::internal(format!(
+                "the spec replicas field {path:?} does not exist"
+            )));
+        }
+        if table::wanted(&request.accept) {
             let now = api.sim().now();
             let include = request.param("includeObject");
             return Ok(Response::from(table::of_scale(&present, old.created(), now, include)));
         }
-        Method::Get => return Ok(Response::from(present)),
+        return Ok(Response::from(present));
+    }
+    if missing.is_some() {
+        present.remove(&["spec", "replicas"]);
+    }
+    present.set_or_remove(
+        &["metadata", "managedFields"],
+        managedfields::to_scale(owners, &path_of),
+    );
+    let mut applied = false;
+    let mut wanted = match request.method {
         Method::Put => body(request)?,
         Method::Patch => {
             let change = body(request)?;
             let mut wanted = present.clone();
             match PatchType::from_media_type(&request.content_type) {
                 Some(PatchType::Json) => wanted = patch::json::apply(&present, &change)?,
-                Some(PatchType::Merge | PatchType::Strategic) => patch::merge(&mut wanted, &change),
-                _ => {
-                    return Err(Status::unsupported_media_type(
-                        "this kind of patch is not simulated for /scale",
-                    ));
+                Some(PatchType::Merge) => patch::merge(&mut wanted, &change),
+                Some(PatchType::Strategic) if paths.is_none() => patch::merge(&mut wanted, &change),
+                Some(PatchType::Apply) => {
+                    applied = true;
+                    wanted = api.apply_scale(request, &present, &change)?;
                 }
+                _ => return Err(patch::unsupported(resource.custom.is_some())),
             }
             wanted
         }
         _ => return Err(Status::method_not_allowed()),
     };
+    if let Some(path) = missing.filter(|_| wanted.at(&["spec", "replicas"]).is_null()) {
+        return Err(Status::bad_request(format!(
+            "the spec replicas field {path:?} cannot be empty"
+        )));
+    }
     let replicas = wanted.at(&["spec", "replicas"]);
     let count = match replicas {
         Value::Null => 0,
@@ -239,10 +292,17 @@ fn scale(
     };
     metadata::check_name(&wanted, old.name())?;
     metadata::check_namespace(&wanted, old.namespace())?;
+    let managed = match applied {
+        true => wanted.at(&["metadata", "managedFields"]).clone(),
+        false => api.scale_owned(request, &present, &wanted),
+    };
+    super::admission::mutate_scale(api, request, target, &mut wanted, &Object::new(present.clone()))?;
+    let count = wanted.i64_at(&["spec", "replicas"]).unwrap_or(count);
     let mut errors = FieldErrors::default();
     metadata::plain(wanted.get("metadata"), &mut errors);
-    if count < 0 {
-        errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+    // Of a custom resource the count is checked as a part of it.
+    if count < 0 && paths.is_none() {
+        errors.invalid("spec.replicas", &count.into(), "must be greater than or equal to 0");
     }
     if !errors.is_empty() {
         return Err(Status::invalid("autoscaling", "Scale", old.name(), &errors));
@@ -260,17 +320,34 @@ fn scale(
         }
         None => value.set(&["spec", "replicas"], count),
     }
-    let object = api.update_owned(request, &target, &old, value, Ownership::Tracked("scale"), warnings)?;
+    let api_version = resource.api_version();
+    let managed = managedfields::from_scale(owners, &managed, &api_version, &path_of);
+    let object = api.update_owned(request, target, &old, value, Ownership::Applied(managed), warnings)?;
     Ok(Response::from(show(&object)))
 }
 
 /// Puts a pod on a node, as the scheduler decided.
-fn bind(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+fn bind(
+    api: &ApiServer,
+    request: &mut Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
     if request.method != Method::Post {
         return Err(Status::method_not_allowed());
     }
-    let binding = body(request)?;
-    let target = whole(target);
+    let mut binding = body(request)?;
+    binding.set(&["apiVersion"], "v1");
+    binding.set(&["kind"], "Binding");
+    super::admission::posted(api, request, target, &mut binding, warnings)?;
+    let target = Target {
+        resource: api.resource("", "v1", "pods").ok_or_else(Status::no_such_path)?,
+        name: match target.name.as_str() {
+            "" => binding.str_at(&["metadata", "name"]).to_owned(),
+            name => name.to_owned(),
+        },
+        ..whole(target)
+    };
     let pod = api.find(&target)?;
     let name = pod.name();
     let node = binding.str_at(&["target", "name"]);
@@ -352,11 +429,19 @@ fn set_condition(pod: &mut Value, mut condition: Value, api: &ApiServer) {
 }
 
 /// Deletes a pod where its disruption budget allows that.
-fn evict(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Response, Status> {
+fn evict(
+    api: &ApiServer,
+    request: &mut Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
     if request.method != Method::Post {
         return Err(Status::method_not_allowed());
     }
-    let eviction = body(request)?;
+    let mut eviction = body(request)?;
+    eviction.set(&["apiVersion"], "policy/v1");
+    eviction.set(&["kind"], "Eviction");
+    super::admission::posted(api, request, target, &mut eviction, warnings)?;
     let target = whole(target);
     let pod = api.find(&target)?;
     let named = eviction.str_at(&["metadata", "name"]);
@@ -387,7 +472,7 @@ fn evict(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Resp
         };
         set_condition(&mut value, condition, api);
         let marked = api.put(request, &target, value)?;
-        api.delete_object(request, &target, &marked, &options)?;
+        api.delete_admitted(request, &target, &marked, &options)?;
     }
     Ok(created())
 }
@@ -546,16 +631,36 @@ fn no_kubelet(pod: &Object) -> Status {
     ))
 }
 
-fn connect(api: &ApiServer, request: &Request, target: &Target, attach: bool) -> Result<Response, Status> {
+fn connect(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    attach: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
+    let command: Vec<String> = request
+        .query
+        .iter()
+        .filter(|(k, _)| k == "command")
+        .map(|(_, v)| v.clone())
+        .collect();
+    let kind = if attach { "PodAttachOptions" } else { "PodExecOptions" };
+    let mut asked = obj! { "apiVersion": "v1", "kind": kind };
+    for stream in ["stdin", "stdout", "stderr", "tty"] {
+        if request.flag(stream) {
+            asked.set(&[stream], true);
+        }
+    }
+    asked.set_or_remove(&["container"], request.param("container"));
+    asked.set_or_remove(
+        &["command"],
+        command.iter().map(|c| Value::from(c.as_str())).collect::<Value>(),
+    );
+    super::admission::connect(api, request, target, &mut asked, warnings)?;
     let pod = api.find(&whole(target))?;
     let options = ExecOptions {
         container: container_of(&pod, request.param("container"))?,
-        command: request
-            .query
-            .iter()
-            .filter(|(k, _)| k == "command")
-            .map(|(_, v)| v.clone())
-            .collect(),
+        command,
         stdin: request.flag("stdin"),
         stdout: request.flag("stdout"),
         stderr: request.flag("stderr"),
@@ -581,7 +686,20 @@ fn connect(api: &ApiServer, request: &Request, target: &Target, attach: bool) ->
     Ok(Response::new(101, Payload::Session(session)))
 }
 
-fn forward(api: &ApiServer, target: &Target) -> Result<Response, Status> {
+fn forward(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Response, Status> {
+    let ports = request.query.iter().filter(|(k, _)| k == "ports");
+    let ports: Value = ports
+        .filter_map(|(_, v)| v.parse::<i64>().ok())
+        .map(Value::from)
+        .collect();
+    let mut asked = obj! { "apiVersion": "v1", "kind": "PodPortForwardOptions" };
+    asked.set_or_remove(&["ports"], ports);
+    super::admission::connect(api, request, target, &mut asked, warnings)?;
     let pod = api.find(&whole(target))?;
     if pod.spec().get("nodeName").is_empty() {
         return Err(Status::bad_request(format!(
@@ -617,6 +735,11 @@ fn part_of_pod(
     };
     let mut wanted = api.decode(&wanted, request, &target, warnings)?;
     target.strategy().defaults(&mut wanted);
+    let of_part = Target {
+        subresource: part.clone(),
+        ..target.clone()
+    };
+    super::admission::mutate_part(api, request, &of_part, &mut wanted, &old)?;
     super::metadata::check_precondition(&wanted, &old, &target.resource)?;
     let mut value = old.value().clone();
     let mut errors = FieldErrors::default();
@@ -673,10 +796,6 @@ fn part_of_pod(
     }
     let unchanged = value.share_with(old.value());
     if !unchanged {
-        let of_part = Target {
-            subresource: part.clone(),
-            ..target.clone()
-        };
         super::admission::validate(api, request, &of_part, &value, Some(&old), warnings)?;
         let managed = api.owned(request, &target, Some(&old), &value, &Value::Null, &part);
         value.set_or_remove(&["metadata", "managedFields"], managed);
@@ -728,17 +847,14 @@ fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<R
 ///
 /// # Errors
 /// The failure of the binding.
-pub fn binding(api: &ApiServer, request: &mut Request, target: &Target) -> Result<Option<Response>, Status> {
+pub fn binding(
+    api: &ApiServer,
+    request: &mut Request,
+    target: &Target,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Response>, Status> {
     if request.method != Method::Post || !target.resource.group.is_empty() || &*target.resource.name != "bindings" {
         return Ok(None);
     }
-    let (Body::Value(value) | Body::Typed(value)) = &request.body else {
-        return Err(Status::bad_request("no body was sent"));
-    };
-    let pod = Target {
-        resource: api.resource("", "v1", "pods").ok_or_else(Status::no_such_path)?,
-        name: value.str_at(&["metadata", "name"]).to_owned(),
-        ..target.clone()
-    };
-    bind(api, request, &pod).map(Some)
+    bind(api, request, target, warnings).map(Some)
 }

@@ -32,6 +32,12 @@ fn account(controller: &str) -> &str {
     }
 }
 
+/// After a definition of a custom resource, until its objects are watched.
+const DISCOVERY: Duration = Duration::from_secs(1);
+
+/// Called with each resource that controllers follow.
+type Follower = Rc<dyn Fn(&Rc<Resource>)>;
+
 /// How kube-controller-manager is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -71,6 +77,16 @@ struct Inner {
     informers: Informers,
     options: Options,
     tasks: RefCell<Vec<TaskHandle>>,
+    followers: RefCell<Vec<Follower>>,
+    /// Resources that the followers know, by group and plural, each in one version.
+    followed: RefCell<FlatMap<(Rc<str>, Rc<str>), Rc<Resource>>>,
+}
+
+/// Whether objects of a resource can be followed: events own nothing, are owned by nobody and are not counted.
+fn can_follow(resource: &Resource) -> bool {
+    !resource.name.contains('/')
+        && ["list", "watch", "delete"].iter().all(|v| resource.can(v))
+        && &*resource.name != "events"
 }
 
 impl Context {
@@ -91,6 +107,8 @@ impl Context {
             informers: Informers::new(&client),
             options,
             tasks: RefCell::default(),
+            followers: RefCell::default(),
+            followed: RefCell::default(),
         }))
     }
 
@@ -124,6 +142,63 @@ impl Context {
     /// Writes the events of the controller that `client` acts for, under `component`.
     pub fn recorder(&self, client: &Client, component: &str) -> EventRecorder {
         EventRecorder::new(client, component, "")
+    }
+
+    /// Calls `f` with every resource whose objects come, go and own each other (one version of each): with
+    /// those that are served now, and with others when a definition makes them served.
+    pub fn each_resource(&self, f: impl Fn(&Rc<Resource>) + 'static) {
+        let f: Follower = Rc::new(f);
+        let known: Vec<Rc<Resource>> = self.0.followed.borrow().values().cloned().collect();
+        for resource in &known {
+            f(resource);
+        }
+        let first = self.0.followers.borrow().is_empty();
+        self.0.followers.borrow_mut().push(f);
+        if !first {
+            return;
+        }
+        self.discover();
+        // Custom resources come and go.
+        let definitions = resource(self.api(), "apiextensions.k8s.io", "customresourcedefinitions");
+        let cx = self.clone();
+        self.informers().of(&definitions).on_change(move |_, _| {
+            let later = cx.clone();
+            cx.spawn("discovery", async move {
+                later.sim().sleep(DISCOVERY).await;
+                later.discover();
+            });
+        });
+    }
+
+    /// Forgets what is no longer served, or not in the version that was followed, and tells the followers
+    /// of what is new.
+    fn discover(&self) {
+        let served = self.api().resources();
+        let gone: Vec<(Rc<str>, Rc<str>)> = {
+            let followed = self.0.followed.borrow();
+            let is_served = |had: &Resource| {
+                served
+                    .iter()
+                    .any(|r| r.group == had.group && r.name == had.name && r.version == had.version)
+            };
+            let gone = followed.iter().filter(|(_, had)| !is_served(had));
+            gone.map(|(key, _)| key.clone()).collect()
+        };
+        for key in gone {
+            self.informers().forget(&key.0, &key.1);
+            self.0.followed.borrow_mut().remove(&key);
+        }
+        let followers = self.0.followers.borrow().clone();
+        for resource in served.iter().filter(|r| can_follow(r)) {
+            let key = (resource.group.clone(), resource.name.clone());
+            if self.0.followed.borrow().contains_key(&key) {
+                continue;
+            }
+            self.0.followed.borrow_mut().insert(key, resource.clone());
+            for f in &followers {
+                f(resource);
+            }
+        }
     }
 
     /// Starts a task that ends with the controllers.

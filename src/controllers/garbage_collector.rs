@@ -3,9 +3,8 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use super::context::{Context, Informers, resource};
+use super::context::Context;
 use crate::api::client::delete_uid;
 use crate::api::object::Owner;
 use crate::api::{ApiServer, Client, Object, ObjectKey, Resource, Status};
@@ -20,9 +19,6 @@ const ORPHAN: &str = "orphan";
 
 /// Objects that are looked at at the same time (`--concurrent-gc-syncs`).
 const WORKERS: usize = 20;
-
-/// After a definition of a custom resource, until its objects are watched.
-const DISCOVERY: Duration = Duration::from_secs(1);
 
 type Uid = Rc<str>;
 
@@ -55,11 +51,8 @@ struct Collector(Rc<Inner>);
 struct Inner {
     api: ApiServer,
     client: Client,
-    informers: Informers,
     graph: RefCell<Graph>,
     queue: WorkQueue<Work>,
-    /// Resources that are watched, by group and plural, with the version of which they are.
-    watched: RefCell<FlatMap<(Rc<str>, Rc<str>), Rc<str>>>,
 }
 
 /// Starts the controller.
@@ -67,12 +60,16 @@ pub fn start(context: &Context) {
     let collector = Collector(Rc::new(Inner {
         api: context.api().clone(),
         client: context.client(NAME),
-        informers: context.informers().clone(),
         graph: RefCell::default(),
         queue: WorkQueue::new(context.sim()),
-        watched: RefCell::default(),
     }));
-    collector.watch_all();
+    let (c, informers) = (collector.clone(), context.informers().clone());
+    context.each_resource(move |resource| {
+        let (c, r) = (c.clone(), resource.clone());
+        informers
+            .of(resource)
+            .on_change(move |old, new| c.changed(&r, old, new));
+    });
     let c = collector.clone();
     context.run(
         NAME,
@@ -84,60 +81,9 @@ pub fn start(context: &Context) {
             Work::Orphan(uid) => c.attempt_to_orphan(&uid).await,
         },
     );
-    // Custom resources come and go.
-    let definitions = resource(context.api(), "apiextensions.k8s.io", "customresourcedefinitions");
-    let (c, cx) = (collector, context.clone());
-    context.informers().of(&definitions).on_change(move |_, _| {
-        let (c, sim) = (c.clone(), cx.sim().clone());
-        cx.spawn("discovery", async move {
-            sim.sleep(DISCOVERY).await;
-            c.watch_all();
-        });
-    });
-}
-
-/// Whether the collector follows a resource: events own nothing and are owned by nobody.
-fn followed(resource: &Resource) -> bool {
-    !resource.name.contains('/')
-        && ["list", "watch", "delete"].iter().all(|v| resource.can(v))
-        && &*resource.name != "events"
 }
 
 impl Collector {
-    fn watch_all(&self) {
-        let resources = self.0.api.resources();
-        // What is no longer served, or not in this version.
-        let gone: Vec<(Rc<str>, Rc<str>)> = {
-            let watched = self.0.watched.borrow();
-            let served = |group: &Rc<str>, name: &Rc<str>, version: &Rc<str>| {
-                resources
-                    .iter()
-                    .any(|r| r.group == *group && r.name == *name && r.version == *version)
-            };
-            let gone = watched
-                .iter()
-                .filter(|((group, name), version)| !served(group, name, version));
-            gone.map(|(key, _)| key.clone()).collect()
-        };
-        for (group, name) in gone {
-            self.0.informers.forget(&group, &name);
-            self.0.watched.borrow_mut().remove(&(group, name));
-        }
-        for resource in resources.iter().filter(|r| followed(r)) {
-            let key = (resource.group.clone(), resource.name.clone());
-            let known = self.0.watched.borrow().contains_key(&key);
-            if known {
-                continue;
-            }
-            self.0.watched.borrow_mut().insert(key, resource.version.clone());
-            let (c, r) = (self.clone(), resource.clone());
-            self.0
-                .informers
-                .of(resource)
-                .on_change(move |old, new| c.changed(&r, old, new));
-        }
-    }
-
     fn changed(&self, resource: &Rc<Resource>, old: Option<&Object>, new: Option<&Object>) {
         let Some(object) = new else {
             if let Some(old) = old {

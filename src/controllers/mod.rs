@@ -1,6 +1,7 @@
 //! kube-controller-manager: one file per controller. Each watches through shared informers, keeps a
 //! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
 
+pub mod admission_policy_status;
 pub mod api_service;
 pub mod certificates;
 pub mod cluster_role_aggregation;
@@ -109,6 +110,10 @@ pub const ALL: &[(&str, fn(&Context))] = &[
     (
         "replicationcontroller-controller",
         replica_set::start_replication_controllers,
+    ),
+    (
+        "validatingadmissionpolicy-status-controller",
+        admission_policy_status::start,
     ),
 ];
 

@@ -16,22 +16,6 @@ const NAME: &str = "resourcequota-controller";
 /// Several deletions are counted together after this time.
 const BATCH: Duration = Duration::from_millis(100);
 
-/// What quotas count besides what `count/…` names.
-const WATCHED: [(&str, &str); 12] = [
-    ("", "configmaps"),
-    ("", "persistentvolumeclaims"),
-    ("", "pods"),
-    ("", "replicationcontrollers"),
-    ("", "secrets"),
-    ("", "services"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-];
-
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
 
@@ -63,10 +47,14 @@ pub fn start(context: &Context) {
             c.0.queue.add(quota.key());
         }
     });
-    for (group, name) in WATCHED {
-        let c = controller.clone();
-        let informer = informers.of(&resource(api, group, name));
-        informer.on_change(move |old, new| {
+    // Objects of any resource are counted (`count/widgets.example.com`).
+    let (c, informers) = (controller.clone(), informers.clone());
+    context.each_resource(move |resource| {
+        if !resource.namespaced {
+            return;
+        }
+        let c = c.clone();
+        informers.of(resource).on_change(move |old, new| {
             if let Some(old) = old
                 && frees(old, new)
             {
@@ -74,7 +62,7 @@ pub fn start(context: &Context) {
                     .each(old.namespace(), |quota| c.0.queue.add_after(quota.key(), BATCH));
             }
         });
-    }
+    });
     let c = controller.clone();
     controller.0.run(context, 5, &[], async move |key| c.sync(&key).await);
 }

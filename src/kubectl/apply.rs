@@ -348,6 +348,7 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
     let original = Value::from_json(&last).unwrap_or_default();
     let (kind, change) = difference(resource, &original, &modified, &current)?;
     if change.is_empty() {
+        warn_if_deleting(cmd, &current);
         return Ok((current, "unchanged"));
     }
     if dry == DryRun::Client {

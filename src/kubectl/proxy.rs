@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use std::rc::Rc;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
@@ -12,8 +12,8 @@ use super::kustomize::regexp_error;
 use super::port_forward::{Address, free_port, listen_error};
 use super::raw;
 use super::typed;
-use crate::api::{Body, Client, Method, Payload};
-use crate::net::{HttpRequest, HttpResponse, Listener, NoAnswer, Parsed, Protocol};
+use crate::api::{Body, ByteStream, Client, Method, Payload, Watch};
+use crate::net::{HttpRequest, HttpResponse, Listener, More, NoAnswer, Parsed, Protocol};
 use crate::shell::{FileKind, Files, Regex};
 use crate::value::gojson;
 
@@ -111,7 +111,6 @@ pub static PROXY: Verb = Verb {
     examples: "# Serve in the background, and ask\nkubectl proxy --port=8001 &\ncurl http://localhost:8001/api/v1/namespaces/default/pods\n\n# A pod's own page\ncurl http://localhost:8001/api/v1/namespaces/default/pods/web:80/proxy/",
     usage: "kubectl proxy [--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix] [options]",
     flags: &[FLAGS],
-    missing: "watches through the proxy, which never end, are refused",
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -307,19 +306,10 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
         _ => return HttpResponse::new(405, "text/plain; charset=utf-8", "Method Not Allowed\n"),
     };
     let mut asked = raw::request(method, path);
-    let endless = |name: &str| {
-        asked
-            .query
-            .iter()
-            .any(|(k, v)| k == name && matches!(v.as_str(), "true" | "1"))
-    };
-    if endless("watch") || endless("follow") {
-        return HttpResponse::new(
-            501,
-            "text/plain; charset=utf-8",
-            "what never ends is not simulated through kubectl proxy: use kubectl get --watch or kubectl logs --follow\n",
-        );
-    }
+    let follows = asked
+        .query
+        .iter()
+        .any(|(k, v)| k == "follow" && matches!(v.as_str(), "true" | "1"));
     asked.accept = request.header("Accept").filter(|a| *a != "*/*").unwrap_or("").into();
     asked.content_type = request.header("Content-Type").unwrap_or("application/json").into();
     if asked.content_type.contains("x-www-form-urlencoded") {
@@ -340,7 +330,15 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
             HttpResponse::new(code, "application/json", text)
         }
         Payload::Text(text) => HttpResponse::new(code, "text/plain; charset=utf-8", text),
+        Payload::Stream(stream) if follows => HttpResponse {
+            more: More(Some(stream)),
+            ..HttpResponse::new(code, "text/plain", "")
+        },
         Payload::Stream(stream) => HttpResponse::new(code, "text/plain", stream.read_all().await),
+        Payload::Watch(watch) => HttpResponse {
+            more: More(Some(events(client, *watch))),
+            ..HttpResponse::new(code, "application/json", "")
+        },
         Payload::Session(session) => {
             let bytes = session.stdout.read_all().await;
             match (HttpResponse::parse(&bytes), session.exit().await) {
@@ -353,10 +351,13 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
                 _ => HttpResponse::new(502, "text/plain; charset=utf-8", "Bad Gateway\n"),
             }
         }
-        Payload::Watch(_) | Payload::Forward(_) => forbidden(),
+        Payload::Forward(_) => forbidden(),
         _ if pretty(&request) => HttpResponse::new(code, "application/json", typed::indented(&value, "  ")),
         _ => HttpResponse::new(code, "application/json", typed::wire(&value, false) + "\n"),
     };
+    if answer.more.0.is_some() {
+        answer.headers.push(("Transfer-Encoding".into(), "chunked".into()));
+    }
     answer
         .headers
         .push(("Date".into(), client.sim().now().rfc1123().replace("+0000", "GMT")));
@@ -365,6 +366,31 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
     }
     if request.method == "HEAD" {
         answer.body.clear();
+        // Closes what nobody will read.
+        drop(std::mem::take(&mut answer.more).open());
     }
     answer
+}
+
+/// The events of a watch as they stand on the wire, until it ends or nobody reads them any more.
+fn events(client: &Client, mut watch: Watch) -> ByteStream {
+    let stream = ByteStream::new();
+    let out = stream.clone();
+    client.sim().spawn("watch over HTTP", async move {
+        loop {
+            let event = {
+                let (next, closed) = (std::pin::pin!(watch.next()), std::pin::pin!(out.closed()));
+                match select(next, closed).await {
+                    Either::Left((event, _)) => event,
+                    Either::Right(_) => break,
+                }
+            };
+            let Some(event) = event else { break };
+            if !out.write(raw::line(&watch, &event).as_bytes()) {
+                break;
+            }
+        }
+        out.close();
+    });
+    stream
 }

@@ -109,18 +109,22 @@ pub async fn send(cmd: &Cmd, request: Request) -> Result<(), Error> {
 }
 
 async fn events(cmd: &Cmd, mut watch: Watch) -> Result<(), Error> {
-    let resource = watch.resource().clone();
     while let Some(event) = watch.next().await {
-        let object = match &event {
-            WatchEvent::Bookmark(revision) => watch::bookmark(&resource, *revision),
-            WatchEvent::Error(status) => status.to_value(),
-            other => other.object().map(|o| o.value().clone()).unwrap_or_default(),
-        };
-        if !cmd.cx.stdout.write(wire_event(event.name(), &object).as_bytes()) {
+        if !cmd.cx.stdout.write(line(&watch, &event).as_bytes()) {
             break;
         }
     }
     Ok(())
+}
+
+/// An event of a watch as it stands on the wire, with the end of its line.
+pub fn line(watch: &Watch, event: &WatchEvent) -> String {
+    let object = match event {
+        WatchEvent::Bookmark(revision) => watch::bookmark(watch.resource(), *revision),
+        WatchEvent::Error(status) => status.to_value(),
+        other => other.object().map(|o| o.value().clone()).unwrap_or_default(),
+    };
+    wire_event(event.name(), &object)
 }
 
 /// The body of an HTTP answer from what a `proxy` path leads to.

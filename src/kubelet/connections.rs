@@ -203,7 +203,7 @@ impl NodeConnections for Connections {
             let answer = network.http_to(&network.host(&node), address, port, request).await;
             let why = match answer {
                 Ok(response) => {
-                    done.stdout.write(&response.to_bytes());
+                    done.stdout.write(&response.whole().await.to_bytes());
                     done.finish(Ok(0));
                     return;
                 }

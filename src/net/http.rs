@@ -2,6 +2,7 @@
 //! they are; what goes through a stream of bytes (`kubectl port-forward`) is written and read as
 //! HTTP/1.1.
 
+use crate::api::ByteStream;
 use core::net::Ipv4Addr;
 
 /// How a client meets an HTTPS server in the handshake.
@@ -66,14 +67,58 @@ pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// What follows, as it comes: of a watch each event. Whoever reads it closes it, when it reads no more.
+    pub more: More,
+}
+
+/// The part of a body that comes piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct More(pub Option<ByteStream>);
+
+impl PartialEq for More {
+    fn eq(&self, other: &More) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.is(b),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for More {}
+
+/// Closes a stream when its reader goes, be it by Ctrl-C.
+#[derive(Debug)]
+pub struct Reading(ByteStream);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl More {
+    /// The stream to read, and what closes it.
+    pub fn open(self) -> Option<(ByteStream, Reading)> {
+        self.0.map(|stream| (stream.clone(), Reading(stream)))
+    }
 }
 
 impl HttpResponse {
+    /// The response with all of its body, once that has come to its end.
+    pub async fn whole(mut self) -> HttpResponse {
+        if let Some((stream, _reading)) = std::mem::take(&mut self.more).open() {
+            self.body.extend(stream.read_all().await);
+        }
+        self
+    }
+
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> HttpResponse {
         HttpResponse {
             status,
             headers: vec![("Content-Type".into(), content_type.into())],
             body: body.into(),
+            more: More::default(),
         }
     }
 
@@ -256,7 +301,12 @@ impl HttpResponse {
         let (Some(status), Some((body, end))) = (status, body(bytes, &headers, from)) else {
             return Parsed::More;
         };
-        let response = HttpResponse { status, headers, body };
+        let response = HttpResponse {
+            status,
+            headers,
+            body,
+            more: More::default(),
+        };
         Parsed::Whole(response, end)
     }
 }

@@ -20,7 +20,7 @@ use crate::api::{ApiServer, Client, Informer, ListOptions, Object, User};
 use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
-pub use http::{HttpRequest, HttpResponse, Parsed, Tls, Url};
+pub use http::{HttpRequest, HttpResponse, More, Parsed, Tls, Url};
 pub use proxy::{Mode, Proxy};
 
 /// Between two processes of one node: through its bridge.
@@ -685,7 +685,7 @@ impl Network {
         let mut last = NetError::NoSuchHost(url.host.clone());
         for ip in ips {
             match self.http_to(origin, ip, url.port, request.clone()).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => return Ok(response.whole().await),
                 Err(error) => last = error,
             }
         }

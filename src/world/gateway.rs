@@ -154,4 +154,50 @@ $ echo '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"made"}}' > mad
             configmap/made
         "#]].assert_eq(&printed(steps));
     }
+
+    #[test]
+    fn watches_and_logs_go_on_over_http() {
+        let steps = r#"
+$ kubectl create cm a >/dev/null; kubectl run talk --image=busybox -- sh -c 'echo one; sleep 10; echo two; sleep 600' >/dev/null; kubectl wait pod talk --for=condition=Ready >/dev/null
+$ (kubectl proxy --port=8001 >/dev/null &); sleep 1; (sleep 1; kubectl label cm a x=y; kubectl delete cm a) >/dev/null & curl -sN 'http://localhost:8001/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name=a&timeoutSeconds=4' | sed -E 's/(uid|creationTimestamp|resourceVersion|time)":"[^"]*/\1":"…/g; s/"managedFields.*/…/'
+$ curl -sSN -m 2 -o watched -w '%{http_code} %{content_type}\n' 'http://localhost:8001/api/v1/pods?watch=true&resourceVersion=0'
+$ grep -c ADDED watched
+$ timeout 3 curl -sNi 'http://localhost:8001/api/v1/nodes?watch=1' | tr -d '\r' | head -3
+$ timeout 3 curl -sN 'http://localhost:8001/api/v1/namespaces/default/pods/talk/log?follow=true'
+$ timeout 60 curl -sN 'http://localhost:8001/api/v1/namespaces/default/pods/talk/log?follow=true'
+$ curl -sk https://192.168.110.21:6443/api/v1/pods?watch=1 | grep message
+$ curl -s 'http://localhost:8001/api/v1/namespaces/default/pods?watch=1&resourceVersion=x' | grep message
+"#;
+        expect![[r#"
+
+            $ kubectl create cm a >/dev/null; kubectl run talk --image=busybox -- sh -c 'echo one; sleep 10; echo two; sleep 600' >/dev/null; kubectl wait pod talk --for=condition=Ready >/dev/null
+            $ (kubectl proxy --port=8001 >/dev/null &); sleep 1; (sleep 1; kubectl label cm a x=y; kubectl delete cm a) >/dev/null & curl -sN 'http://localhost:8001/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name=a&timeoutSeconds=4' | sed -E 's/(uid|creationTimestamp|resourceVersion|time)":"[^"]*/\1":"…/g; s/"managedFields.*/…/'
+            {"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…"}}}
+            {"type":"MODIFIED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
+            {"type":"DELETED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
+            $ curl -sSN -m 2 -o watched -w '%{http_code} %{content_type}\n' 'http://localhost:8001/api/v1/pods?watch=true&resourceVersion=0'
+            curl: (28) Operation timed out after 2000 milliseconds with 74056 bytes received
+            200 application/json
+            [exit 28]
+            $ grep -c ADDED watched
+            13
+            $ timeout 3 curl -sNi 'http://localhost:8001/api/v1/nodes?watch=1' | tr -d '\r' | head -3
+            HTTP/1.1 200 OK
+            Content-Type: application/json
+            Transfer-Encoding: chunked
+            $ timeout 3 curl -sN 'http://localhost:8001/api/v1/namespaces/default/pods/talk/log?follow=true'
+            one
+            two
+            [exit 124]
+            $ timeout 60 curl -sN 'http://localhost:8001/api/v1/namespaces/default/pods/talk/log?follow=true'
+            one
+            two
+            [exit 124]
+            $ curl -sk https://192.168.110.21:6443/api/v1/pods?watch=1 | grep message
+              "message": "pods is forbidden: User \"system:anonymous\" cannot watch resource \"pods\" in API group \"\" at the cluster scope",
+            $ curl -s 'http://localhost:8001/api/v1/namespaces/default/pods?watch=1&resourceVersion=x' | grep message
+              "message": "pods \"\" is invalid: resourceVersion: Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax",
+                    "message": "Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax",
+        "#]].assert_eq(&printed(steps));
+    }
 }

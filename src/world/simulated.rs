@@ -88,7 +88,10 @@ const ACTS: &[(&str, &str)] = &[
         "validatingwebhookconfigurations.admissionregistration.k8s.io",
         "admission",
     ),
-    ("validatingadmissionpolicies.admissionregistration.k8s.io", "admission"),
+    (
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "admission, validatingadmissionpolicy-status-controller",
+    ),
     (
         "validatingadmissionpolicybindings.admissionregistration.k8s.io",
         "admission",

@@ -36,6 +36,7 @@ pub(super) fn check(a: &Attributes, value: &Value) -> Result<(), Status> {
         match subresource {
             "" => pod(a, node, value),
             "status" => status(a, node, value),
+            "eviction" => eviction(a, node),
             other => Some(format!(
                 "unexpected pod subresource {other:?}, only 'status' and 'eviction' are allowed"
             )),
@@ -65,10 +66,16 @@ fn pod(a: &Attributes, node: &str, value: &Value) -> Option<String> {
         Operation::Delete => {
             (on != node).then(|| format!("node {node:?} can only delete pods with spec.nodeName set to itself"))
         }
-        Operation::Update => Some(format!(
+        Operation::Update | Operation::Connect => Some(format!(
             "unexpected operation \"UPDATE\", node {node:?} can only create and delete mirror pods"
         )),
     }
+}
+
+fn eviction(a: &Attributes, node: &str) -> Option<String> {
+    let pod = a.api.store().get("pods", &a.target.key())?;
+    let own = pod.spec().get("nodeName").str() == node;
+    (!own).then(|| format!("node {node} can only evict pods with spec.nodeName set to itself"))
 }
 
 fn mirror(a: &Attributes, node: &str, on: &str, value: &Value) -> Option<String> {
@@ -182,7 +189,7 @@ fn own_node(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let old = match a.operation {
         Operation::Create => &none,
         Operation::Update => a.old?.value(),
-        Operation::Delete => return None,
+        Operation::Delete | Operation::Connect => return None,
     };
     if a.operation == Operation::Update {
         for (path, what) in [

@@ -9,7 +9,7 @@ use crate::api::request::Request;
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::Status;
 use crate::api::views::pod::Container;
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::value::Value;
 
 /// Amounts by the names that quotas have (`requests.cpu`, `pods`, `count/configmaps`).
@@ -156,8 +156,13 @@ fn in_scope(quota: &Object, group: &str, resource: &str, value: &Value) -> bool 
 pub fn count(api: &ApiServer, quota: &Object) -> Amounts {
     let hard = quota.spec().get("hard");
     let mut used: Amounts = hard.entries().map(|(k, _)| (k.to_string(), Quantity::ZERO)).collect();
+    // A resource of several versions is counted once.
+    let mut walked = FlatSet::new();
     for resource in api.resources().iter() {
         if !resource.namespaced || resource.name.contains('/') || !resource.can("create") {
+            continue;
+        }
+        if !walked.insert((resource.group.clone(), resource.name.clone())) {
             continue;
         }
         let shelf = crate::api::server::shelf_name(resource);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Issue;
 use super::formats;
 use super::parse::{Ast, Init, Macro, Node};
-use super::types::{Type, field_type};
+use super::types::{Type, api_field, field_type};
 use crate::api::custom::openapi;
 use crate::value::duration;
 
@@ -310,6 +310,7 @@ fn fits(want: &Type, got: &Type, bindings: &mut Bindings) -> bool {
         (Type::Map(a, b), Type::Map(c, d)) => fits(a, c, bindings) && fits(b, d, bindings),
         (
             Type::Object(..)
+            | Type::Api(_)
             | Type::Fields(..)
             | Type::Named(_)
             | Type::Message(_)
@@ -596,13 +597,17 @@ impl Checker {
                     Type::Dyn
                 }
             },
-            Type::Object(schema, whole) => match field_type(schema, *whole, field) {
-                Some(t) => t,
-                None => {
+            Type::Object(..) | Type::Api(_) => {
+                let found = match operand {
+                    Type::Api(ty) => api_field(ty, field),
+                    Type::Object(schema, whole) => field_type(schema, *whole, field),
+                    _ => None,
+                };
+                found.unwrap_or_else(|| {
                     self.issue(at, format!("undefined field '{field}'"));
                     Type::Dyn
-                }
-            },
+                })
+            }
             other => {
                 self.issue(at, format!("type '{other}' does not support field selection"));
                 Type::Dyn

@@ -410,7 +410,7 @@ impl<'a> Coster<'a> {
                 }
                 let fields = matches!(
                     operand.t,
-                    Type::Map(..) | Type::Object(..) | Type::Fields(..) | Type::Message(_) | Type::Open
+                    Type::Map(..) | Type::Object(..) | Type::Api(_) | Type::Fields(..) | Type::Message(_) | Type::Open
                 );
                 let mut part = Part::new(operand.cost.saturating_add(u64::from(fields)), t);
                 part.place = operand.place.as_ref().and_then(|p| p.child(field));

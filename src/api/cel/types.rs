@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::parse::RESERVED;
+use crate::api::schema::{self, Expr};
 use crate::value::Value;
 
 /// A type.
@@ -26,6 +27,8 @@ pub enum Type {
     Object(Value, bool),
     /// An object with these fields, by the name of its type.
     Fields(&'static str, Rc<[(Rc<str>, Type)]>),
+    /// An object of the API.
+    Api(Rc<schema::Type>),
     Optional(Rc<Type>),
     Quantity,
     Ip,
@@ -49,6 +52,7 @@ impl PartialEq for Type {
             (Type::List(a), Type::List(b)) | (Type::Optional(a), Type::Optional(b)) => a == b,
             (Type::Map(a, b), Type::Map(c, d)) => a == c && b == d,
             (Type::Object(a, _), Type::Object(b, _)) => a == b,
+            (Type::Api(a), Type::Api(b)) => a.name == b.name,
             (Type::Param(a), Type::Param(b)) => a == b,
             (Type::Named(a), Type::Named(b)) | (Type::Fields(a, _), Type::Fields(b, _)) => a == b,
             (Type::Message(a), Type::Message(b)) => a == b,
@@ -72,7 +76,7 @@ impl std::fmt::Display for Type {
             Type::Duration => f.write_str("duration"),
             Type::List(item) => write!(f, "list({item})"),
             Type::Map(key, value) => write!(f, "map({key}, {value})"),
-            Type::Object(..) => f.write_str("object"),
+            Type::Object(..) | Type::Api(_) => f.write_str("object"),
             Type::Optional(inner) => write!(f, "optional_type({inner})"),
             Type::Quantity => f.write_str("kubernetes.Quantity"),
             Type::Ip => f.write_str("net.IP"),
@@ -167,6 +171,40 @@ pub fn of_schema(schema: &Value, whole: bool) -> Option<Type> {
         "integer" => Some(Type::Int),
         _ => None,
     }
+}
+
+/// The type of the values of an expression of the API's types. What may be of two types is anything.
+fn of_expr(expr: &Expr) -> Type {
+    match expr {
+        Expr::Str => Type::Str,
+        Expr::Int32 | Expr::Int64 => Type::Int,
+        Expr::Bool => Type::Bool,
+        Expr::Number => Type::Double,
+        Expr::Bytes => Type::Bytes,
+        Expr::Time | Expr::MicroTime => Type::Timestamp,
+        Expr::List(item) => Type::List(Rc::new(of_expr(item))),
+        Expr::Map(item) => Type::Map(Rc::new(Type::Str), Rc::new(of_expr(item))),
+        Expr::Quantity | Expr::IntOrString | Expr::Object | Expr::Any | Expr::SchemaOr => Type::Dyn,
+        Expr::Ref(_) | Expr::Inline(_) => match expr.resolve() {
+            Some(ty) => of_api(ty),
+            None => Type::Dyn,
+        },
+    }
+}
+
+/// The type of the objects of a type of the API.
+pub fn of_api(ty: Rc<schema::Type>) -> Type {
+    match &ty.special {
+        Some(special) => of_expr(special),
+        None if ty.fields.is_empty() || ty.open => Type::Dyn,
+        None => Type::Api(ty),
+    }
+}
+
+/// The type of a field of an object of the API.
+pub fn api_field(ty: &schema::Type, name: &str) -> Option<Type> {
+    let field = ty.fields.iter().find(|f| escape(&f.name).as_deref() == Some(name))?;
+    Some(of_expr(&field.expr))
 }
 
 /// The type of a field of an object.

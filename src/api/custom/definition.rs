@@ -91,6 +91,10 @@ impl Strategy for DefinitionRules {
         true
     }
 
+    fn deletion_is_generation(&self) -> bool {
+        false
+    }
+
     fn deletion_finalizer(&self) -> Option<&'static str> {
         Some(CLEANUP)
     }
@@ -118,24 +122,36 @@ impl Strategy for DefinitionRules {
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {
-        let mut found = FlatSet::new();
-        for version in object.at(&["spec", "versions"]).items() {
-            each_schema(version.at(&["schema", "openAPIV3Schema"]), &mut |schema| {
-                let format = schema.get("format").str();
-                let known = openapi::FORMATS.contains(&format) || format.starts_with("uuid");
-                if schema.get("type").str() == "string" && !format.is_empty() && !known {
-                    found.insert(format!("unrecognized format {format:?}"));
-                }
-            });
-        }
-        let mut warnings: Vec<String> = found.into_iter().collect();
-        if object.at(&["spec", "conversion", "strategy"]).str() == "Webhook" {
-            warnings.push(
-                "conversion webhooks are not simulated: objects are shown in each version as strategy None does".into(),
-            );
-        }
+        told(object)
+    }
+
+    fn update_warnings(&self, new: &Value, old: &Object) -> Vec<String> {
+        let before = told(old.value());
+        let mut warnings = told(new);
+        warnings.retain(|w| !before.contains(w));
         warnings
     }
+}
+
+/// What a definition's writer is warned of.
+fn told(object: &Value) -> Vec<String> {
+    let mut found = FlatSet::new();
+    for version in object.at(&["spec", "versions"]).items() {
+        each_schema(version.at(&["schema", "openAPIV3Schema"]), &mut |schema| {
+            let format = schema.get("format").str();
+            let known = openapi::FORMATS.contains(&format) || format.starts_with("uuid");
+            if schema.get("type").str() == "string" && !format.is_empty() && !known {
+                found.insert(format!("unrecognized format {format:?}"));
+            }
+        });
+    }
+    let mut warnings: Vec<String> = found.into_iter().collect();
+    if object.at(&["spec", "conversion", "strategy"]).str() == "Webhook" {
+        warnings.push(
+            "conversion webhooks are not simulated: objects are shown in each version as strategy None does".into(),
+        );
+    }
+    warnings
 }
 
 fn storage_versions(object: &Value) -> Vec<Value> {

@@ -388,7 +388,10 @@ impl Column {
             ("integer", Value::Float(f)) => Value::Int(*f as i64),
             ("number", Value::Int(i)) => Value::Float(*i as f64),
             ("date", Value::Str(text)) => match Time::parse(text) {
+                // Two seconds may pass for a clock that goes wrong.
+                Some(then) if then.since(now).as_secs() >= 2 => "<invalid>".into(),
                 Some(then) => table::age(then, now).into(),
+                None if text.is_empty() || &**text == "null" => "<unknown>".into(),
                 None => "<invalid>".into(),
             },
             _ => Value::Null,

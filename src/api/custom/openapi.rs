@@ -88,11 +88,18 @@ fn wrong_type(value: &Value, wanted: &str, path: &str, found: &mut Found) {
 }
 
 fn check_type(value: &Value, schema: &Value, path: &str, found: &mut Found) {
-    let wanted = schema.get("type").str();
+    let either = schema.bool_at(&[INT_OR_STRING]);
+    let wanted = if either {
+        "integer,string"
+    } else {
+        schema.get("type").str()
+    };
     if wanted.is_empty() {
         return;
     }
     let fits = match value {
+        Value::Int(_) | Value::Str(_) if either => true,
+        Value::Float(f) if either => f.fract() == 0.0,
         Value::Null => schema.bool_at(&["nullable"]),
         Value::Int(_) => matches!(wanted, "integer" | "number"),
         Value::Float(f) => wanted == "number" || (wanted == "integer" && f.fract() == 0.0),
@@ -117,12 +124,7 @@ fn composite(found: &mut Found, message: String) {
 }
 
 fn check_junctors(value: &Value, schema: &Value, path: &str, old: Option<&Value>, found: &mut Found) {
-    let int_or_string;
-    let mut any = schema.get("anyOf").items();
-    if any.is_empty() && schema.bool_at(&[INT_OR_STRING]) {
-        int_or_string = [crate::obj! { "type": "integer" }, crate::obj! { "type": "string" }];
-        any = &int_or_string;
-    }
+    let any = schema.get("anyOf").items();
     let results = |schemas: &[Value]| -> Vec<Found> { schemas.iter().map(|s| check(value, s, path, old)).collect() };
     // Of several that fail, the first of those that came farthest.
     let best = |results: Vec<Found>| {

@@ -2,12 +2,14 @@
 
 use crate::flat::FlatSet;
 
-use super::{edit, edit_items, set_default, set_default_zero, workload};
+use super::{age_cell, edit, edit_items, set_default, set_default_zero, workload};
 use crate::api::admission::policies::expressions;
 use crate::api::cel::{self, Type};
 use crate::api::names;
+use crate::api::object::Object;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
+use crate::sim::Time;
 use crate::value::Value;
 
 fn constraint_defaults(constraints: &mut Value) {
@@ -284,9 +286,59 @@ impl Strategy for PolicyRules {
         }
     }
 
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let spec = object.spec();
+        let counted = if spec.has("mutations") {
+            "mutations"
+        } else {
+            "validations"
+        };
+        let kind = spec.get("paramKind");
+        let kind = match kind.is_null() {
+            true => "<unset>".to_owned(),
+            false => format!("{}/{}", kind.get("apiVersion").str(), kind.get("kind").str()),
+        };
+        Some(vec![
+            object.name().into(),
+            count(spec.get(counted)),
+            kind.into(),
+            age_cell(object, now),
+        ])
+    }
+
     fn has_generation(&self) -> bool {
         true
     }
+}
+
+fn count(list: &Value) -> Value {
+    i64::try_from(list.items().len()).unwrap_or(i64::MAX).into()
+}
+
+/// A selector as Go prints its struct.
+fn selector_text(selector: &Value) -> String {
+    let labels: String = selector
+        .get("matchLabels")
+        .entries()
+        .map(|(key, value)| format!("{}: {},", &**key, value.str()))
+        .collect();
+    let expressions: String = selector
+        .get("matchExpressions")
+        .items()
+        .iter()
+        .map(|e| {
+            let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
+            format!(
+                "LabelSelectorRequirement{{Key:{},Operator:{},Values:[{}],}},",
+                e.get("key").str(),
+                e.get("operator").str(),
+                values.join(" ")
+            )
+        })
+        .collect();
+    format!(
+        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
 }
 
 /// What is deleted cannot be mutated.
@@ -437,6 +489,22 @@ impl Strategy for PolicyBindingRules {
         }
     }
 
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let reference = object.spec().get("paramRef");
+        let params = match (reference.get("namespace").str(), reference.get("name").str()) {
+            (_, "") if reference.get("selector").is_null() => "<unset>".to_owned(),
+            (_, "") => selector_text(reference.get("selector")),
+            ("", name) => format!("*/{name}"),
+            (namespace, name) => format!("{namespace}/{name}"),
+        };
+        Some(vec![
+            object.name().into(),
+            object.spec().get("policyName").clone(),
+            params.into(),
+            age_cell(object, now),
+        ])
+    }
+
     fn has_generation(&self) -> bool {
         true
     }
@@ -507,6 +575,11 @@ impl Strategy for WebhookRules {
                 errors.duplicate(format!("{at}.name"), name);
             }
         }
+    }
+
+    fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let hooks = count(object.value().get("webhooks"));
+        Some(vec![object.name().into(), hooks, age_cell(object, now)])
     }
 
     fn has_generation(&self) -> bool {

@@ -476,6 +476,76 @@ pub fn apply(
     })
 }
 
+/// The version of `/scale`'s objects.
+pub const SCALE: &str = "autoscaling/v1";
+
+/// Where a version of a kind has its replicas, as a path of a set (`f:spec`, `f:replicas`): empty for a version that
+/// cannot be scaled, `None` for one that is not served.
+pub type ReplicasPath<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
+
+fn owns(manager: &Manager, path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    !path.is_empty() && has(&manager.set, &path)
+}
+
+/// The set of one field.
+fn only(path: &[String]) -> Value {
+    path.iter().rev().fold(set::leaf(), |inner, field| {
+        let mut map = Value::map();
+        map.set(&[field.as_str()], inner);
+        map
+    })
+}
+
+fn scale_path() -> [String; 2] {
+    ["f:spec".to_owned(), "f:replicas".to_owned()]
+}
+
+/// The owners of an object's replicas, as owners of its `Scale`'s (`ScaleHandler.ToSubresource`).
+pub fn to_scale(list: &Value, path_of: ReplicasPath) -> Value {
+    let mut managers = read(list).unwrap_or_default();
+    managers.retain(|m| path_of(&m.api_version).is_some_and(|path| owns(m, &path)));
+    for manager in &mut managers {
+        manager.set = only(&scale_path());
+        manager.api_version = intern(SCALE);
+        // Its entry stands in another version.
+        manager.entry = Value::Null;
+    }
+    write(managers)
+}
+
+/// The owners of an object's fields, when these own its `Scale`'s (`ScaleHandler.ToParent`). The times of who came to
+/// own the replicas through `/scale` are lost, as they are there.
+pub fn from_scale(list: &Value, scale: &Value, api_version: &str, path_of: ReplicasPath) -> Value {
+    let mut of_scale = read(scale).unwrap_or_default();
+    of_scale.retain(|m| owns(m, &scale_path()));
+    let mut managers = Vec::new();
+    for mut manager in read(list).unwrap_or_default() {
+        let Some(path) = path_of(&manager.api_version) else {
+            continue;
+        };
+        if owns(&manager, &path) {
+            // An updater's version is part of who it is, so that only appliers are found again.
+            match of_scale.iter().position(|m| m.is(&manager)) {
+                Some(i) => {
+                    of_scale.remove(i);
+                }
+                None => manager.set = set::difference(&manager.set, &only(&path)),
+            }
+        }
+        managers.push(manager);
+    }
+    let path = path_of(api_version).unwrap_or_default();
+    managers.extend(of_scale.into_iter().map(|m| Manager {
+        api_version: intern(api_version),
+        time: Value::Null,
+        set: only(&path),
+        entry: Value::Null,
+        ..m
+    }));
+    write(managers)
+}
+
 /// `config` merged into `live`, with no manager of what it sets: what a mutating policy does.
 ///
 /// # Errors
@@ -814,6 +884,51 @@ mod tests {
         let now = applies(&api, WEB, "a", less);
         assert_eq!(now.i64_at(&["spec", "replicas"]), Some(2));
         assert_eq!(now.str_at(&["metadata", "labels", "x"]), "y");
+    }
+
+    #[test]
+    fn scales_are_applied() {
+        let api = server();
+        let scale = |replicas: i64| {
+            obj! {
+                "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": obj! { "name": "web" },
+                "spec": obj! { "replicas": replicas },
+            }
+        };
+        let path = format!("{WEB}/scale");
+        applies(&api, WEB, "a", web(1, "i:1"));
+        let refused = applies(&api, &path, "b", scale(3));
+        assert_eq!(
+            message(&refused),
+            "409 Apply failed with 1 conflict: conflict with \"a\": .spec.replicas"
+        );
+        // Who wants the same owns it too.
+        applies(&api, &path, "b", scale(1));
+        let now = api.serve(Request::get(WEB)).value();
+        assert_eq!(
+            now.at(&["metadata", "managedFields"])
+                .items()
+                .iter()
+                .find(|e| e.str_at(&["manager"]) == "b")
+                .map(Value::to_json)
+                .as_deref(),
+            Some(
+                r#"{"apiVersion":"apps/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{}}},"manager":"b","operation":"Apply","subresource":"scale"}"#
+            )
+        );
+        // An update through it takes the field from all.
+        let answer = merges(&api, &path, "c", r#"{"spec":{"replicas":5}}"#);
+        assert_eq!(answer.i64_at(&["spec", "replicas"]), Some(5));
+        assert!(!answer.get("metadata").has("managedFields"));
+        let now = api.serve(Request::get(WEB)).value();
+        let replicas: Vec<String> = owners(&now)
+            .lines()
+            .filter(|l| l.contains(".spec.replicas"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(replicas, ["c Update scale: .spec.replicas"]);
+        let refused = applies(&api, &path, "b", obj! { "apiVersion": "apps/v1", "kind": "Deployment" });
+        assert_eq!(message(&refused), "400 invalid object type: apps/v1, Kind=Deployment");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Tls, Url};
+use crate::api::ByteStream;
 use crate::api::auth::certificate::check_pair;
-use crate::shell::Context;
-use crate::sim::timeout;
+use crate::shell::{Context, Output};
+use crate::sim::{Sim, Time, timeout};
 
 const AGENT: &str = "curl/8.14.1";
 
@@ -264,8 +265,8 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
         }
         break result;
     };
-    let seconds = network.sim().now().since(started).as_secs_f64();
     let mut code = 0;
+    let mut streamed = 0;
     match &response {
         Err((why, failed)) => {
             say(format!("curl: ({failed}) {why}"));
@@ -300,30 +301,72 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
                     .unwrap_or("")
                     .to_owned();
                 let file = options.output.clone().or_else(|| options.remote_name.then_some(remote));
-                match file.filter(|f| f != "-") {
-                    None => {
-                        context.stdout.write(&out);
-                    }
-                    Some(file) => match context.create(&file, false) {
-                        Ok(sink) => {
-                            sink.write(&out);
-                        }
-                        Err(_) => {
+                let sink = match file.filter(|f| f != "-") {
+                    None => Some(context.stdout.clone()),
+                    Some(file) => {
+                        let sink = context.create(&file, false).ok();
+                        if sink.is_none() {
                             say(format!(
                                 "curl: (23) Failed to open the file {file}: No such file or directory"
                             ));
                             code = 23;
                         }
-                    },
+                        sink
+                    }
+                };
+                if let Some(sink) = sink {
+                    let open = sink.write(&out);
+                    if let Some((stream, _reading)) = response.more.clone().open().filter(|_| open) {
+                        let end = options.max_time.filter(|s| *s > 0.0);
+                        let end = end.map(|s| started + Duration::from_secs_f64(s.min(1e6)));
+                        (streamed, code) = follow(network.sim(), &stream, end, &sink).await;
+                        let millis = network.sim().now().since(started).as_millis();
+                        let got = response.body.len() + streamed;
+                        match code {
+                            28 => say(format!(
+                                "curl: (28) Operation timed out after {millis} milliseconds with {got} bytes received"
+                            )),
+                            23 => say("curl: (23) Failure writing output to destination".into()),
+                            _ => {}
+                        }
+                    }
                 }
             }
         }
     }
     if let Some(format) = &options.write_out {
-        let (status, size) = response.as_ref().map_or((0, 0), |r| (r.status, r.body.len()));
-        context.stdout.write(write_out(format, status, size, seconds, text));
+        let seconds = network.sim().now().since(started).as_secs_f64();
+        let (status, size) = response
+            .as_ref()
+            .map_or((0, 0), |r| (r.status, r.body.len() + streamed));
+        let kind = response
+            .as_ref()
+            .ok()
+            .and_then(|r| r.header("Content-Type"))
+            .unwrap_or("");
+        let format = format.replace("%{content_type}", kind);
+        context.stdout.write(write_out(&format, status, size, seconds, text));
     }
     code
+}
+
+/// Writes what comes until its end, or the end of the time that is given. Gives its length and curl's exit code.
+async fn follow(sim: &Sim, stream: &ByteStream, end: Option<Time>, sink: &Output) -> (usize, i32) {
+    let mut length = 0;
+    loop {
+        let piece = match end {
+            Some(end) => match timeout(sim, end.since(sim.now()), stream.read()).await {
+                Some(piece) => piece,
+                None => return (length, 28),
+            },
+            None => stream.read().await,
+        };
+        let Some(piece) = piece else { return (length, 0) };
+        length += piece.len();
+        if !sink.write(&piece) {
+            return (length, 23);
+        }
+    }
 }
 
 fn write_out(format: &str, status: u16, size: usize, seconds: f64, url: &str) -> String {

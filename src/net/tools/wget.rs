@@ -153,6 +153,13 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     if name == "-" {
         say("writing to stdout".into());
         context.stdout.write(&response.body);
+        if let Some((stream, _reading)) = response.more.clone().open() {
+            while let Some(piece) = stream.read().await {
+                if !context.stdout.write(&piece) {
+                    return 1;
+                }
+            }
+        }
         say(format!(
             "-                    100% |********************************| {:5}  0:00:00 ETA",
             response.body.len()
@@ -164,6 +171,13 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     match context.create(&name, false) {
         Ok(sink) => {
             sink.write(&response.body);
+            if let Some((stream, _reading)) = response.more.clone().open() {
+                while let Some(piece) = stream.read().await {
+                    if !sink.write(&piece) {
+                        return 1;
+                    }
+                }
+            }
             say(format!(
                 "{name:<20} 100% |********************************| {:5}  0:00:00 ETA",
                 response.body.len()

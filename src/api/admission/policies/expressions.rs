@@ -12,7 +12,7 @@ use crate::flat::FlatMap;
 use crate::value::Value;
 
 /// The variable with the permissions about the resource of the request.
-const REQUEST_RESOURCE: &str = "authorizer.requestResource";
+pub(super) const REQUEST_RESOURCE: &str = "authorizer.requestResource";
 
 /// Variables and their types.
 pub(crate) type Known = Vec<(&'static str, Type)>;

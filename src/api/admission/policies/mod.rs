@@ -2,15 +2,19 @@
 
 pub(crate) mod expressions;
 mod mutating;
+pub(crate) mod typecheck;
 mod validating;
 mod webhooks;
 
 pub(in crate::api::admission) use mutating::Reinvocation;
 
+use std::rc::Rc;
+
 use super::{Attributes, Operation};
+use crate::api::kinds::versions;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::request::Method;
-use crate::api::resource::split;
+use crate::api::resource::{Resource, split};
 use crate::api::selector::Selector;
 use crate::api::server::shelf_name;
 use crate::api::status::Status;
@@ -29,11 +33,67 @@ struct Subject<'a, 'b> {
     /// Null for deletions.
     object: &'a Value,
     name: &'a str,
+    /// What a policy's rules name, where it is not what the request names: the same resource in another version.
+    matched: Option<Rc<Resource>>,
+    /// The present version, where it is shown in another version than it is kept in.
+    old: Option<Value>,
+}
+
+/// The object in the version of a resource.
+fn converted(value: &Value, to: &Resource) -> Value {
+    let version = to.api_version();
+    let mut value = value.clone();
+    match versions::of(to) {
+        _ if value.is_null() || value.str_at(&["apiVersion"]) == version => value,
+        Some(versions) => versions.shown(&value, to),
+        // Versions of a custom resource differ by their name alone (strategy `None`).
+        None => {
+            value.set(&["apiVersion"], version);
+            value
+        }
+    }
 }
 
 impl Subject<'_, '_> {
     fn old(&self) -> &Value {
-        self.a.old.map_or(&Value::Null, Object::value)
+        match &self.old {
+            Some(old) => old,
+            None => self.a.old.map_or(&Value::Null, Object::value),
+        }
+    }
+
+    /// The resource as the policy sees it.
+    fn resource(&self) -> &Rc<Resource> {
+        self.matched.as_ref().unwrap_or(&self.a.target.resource)
+    }
+
+    /// The versions and groups besides the request's own in which its objects are served.
+    fn equivalents(&self) -> Vec<Rc<Resource>> {
+        let own = &self.a.target.resource;
+        let shelf = shelf_name(own);
+        let all = self.a.api.resources();
+        let others = all.iter().filter(|r| {
+            r.name == own.name && (r.group != own.group || r.version != own.version) && shelf_name(r) == shelf
+        });
+        others.cloned().collect()
+    }
+
+    /// The resource that one of these rules names: the request's own, or by `matchPolicy: Equivalent` another version
+    /// of it.
+    fn named_by(&self, rules: &Value, policy: &Value) -> Option<Rc<Resource>> {
+        let rules = rules.items();
+        let own = &self.a.target.resource;
+        if rules.iter().any(|r| self.fits_rule(r, own)) {
+            return Some(own.clone());
+        }
+        if policy.str() == "Exact" || rules.is_empty() {
+            return None;
+        }
+        let others = self.equivalents();
+        rules
+            .iter()
+            .find_map(|rule| others.iter().find(|other| self.fits_rule(rule, other)))
+            .cloned()
     }
 
     fn namespace(&self) -> Option<Object> {
@@ -46,10 +106,12 @@ impl Subject<'_, '_> {
         self.a.api.store().get("namespaces", &key)
     }
 
-    /// Whether a rule of resources and operations names the request.
-    fn fits_rule(&self, rule: &Value) -> bool {
+    /// Whether a rule of resources and operations names the request, its resource taken to be this one.
+    fn fits_rule(&self, rule: &Value, of: &Resource) -> bool {
         let target = self.a.target;
-        let (resource, sub) = (&*target.resource.name, target.subresource.as_str());
+        // Of `proxy/…` the rest is a path.
+        let sub = target.subresource.split('/').next().unwrap_or("");
+        let resource = &*of.name;
         let one = |list: &str, wanted: &str| {
             rule.get(list)
                 .items()
@@ -70,8 +132,8 @@ impl Subject<'_, '_> {
             _ => true,
         };
         let names = rule.get("resourceNames").items();
-        one("apiGroups", &target.resource.group)
-            && one("apiVersions", &target.resource.version)
+        one("apiGroups", &of.group)
+            && one("apiVersions", &of.version)
             && one("operations", self.a.operation.name())
             && names_resource
             && scope
@@ -98,40 +160,51 @@ impl Subject<'_, '_> {
             return true;
         }
         let selector = Selector::from_label_selector(labels);
-        let fits = |v: &Value| !v.is_null() && selector.matches(v.at(&["metadata", "labels"]));
+        // What has no metadata has no labels to look at.
+        let fits = |v: &Value| v.has("metadata") && selector.matches(v.at(&["metadata", "labels"]));
         fits(self.object) || fits(self.old())
     }
 
-    /// `spec.matchConstraints` of a policy, `spec.matchResources` of a binding.
-    fn fits(&self, constraints: &Value) -> bool {
-        let any = |list: &str| constraints.get(list).items().iter().any(|r| self.fits_rule(r));
-        self.fits_selectors(constraints)
-            && !any("excludeResourceRules")
-            && (constraints.get("resourceRules").is_empty() || any("resourceRules"))
+    /// What `spec.matchConstraints` of a policy, `spec.matchResources` of a binding matches, if anything.
+    fn fits(&self, constraints: &Value) -> Option<Rc<Resource>> {
+        let named = |list: &str| self.named_by(constraints.get(list), constraints.get("matchPolicy"));
+        if !self.fits_selectors(constraints) || named("excludeResourceRules").is_some() {
+            return None;
+        }
+        match constraints.get("resourceRules").is_empty() {
+            true => Some(self.a.target.resource.clone()),
+            false => named("resourceRules"),
+        }
     }
 
     /// `request` of the expressions (`AdmissionRequest`).
     fn request(&self) -> Value {
         let target = self.a.target;
-        let resource = &target.resource;
-        let kind = obj! {
-            "group": &*resource.group,
-            "kind": &*resource.kind,
-            "version": &*resource.version,
+        let kind_of = |resource: &Resource| {
+            let (group, version, kind) = match self.a.apart {
+                true => {
+                    let (group, version) = split(self.object.str_at(&["apiVersion"]));
+                    (group, version, self.object.get("kind").str())
+                }
+                false => (&*resource.group, &*resource.version, &*resource.kind),
+            };
+            obj! { "group": group, "kind": kind, "version": version }
         };
-        let plural = obj! {
-            "group": &*resource.group,
-            "resource": &*resource.name,
-            "version": &*resource.version,
+        let plural_of = |resource: &Resource| {
+            obj! {
+                "group": &*resource.group,
+                "resource": &*resource.name,
+                "version": &*resource.version,
+            }
         };
         let mut request = obj! {
             "dryRun": self.a.request.dry_run(),
-            "kind": kind.clone(),
+            "kind": kind_of(self.resource()),
             "operation": self.a.operation.name(),
             "options": self.options(),
-            "requestKind": kind,
-            "requestResource": plural.clone(),
-            "resource": plural,
+            "requestKind": kind_of(&target.resource),
+            "requestResource": plural_of(&target.resource),
+            "resource": plural_of(self.resource()),
             "userInfo": self.a.request.user.to_value(),
         };
         for (field, text) in [
@@ -149,6 +222,7 @@ impl Subject<'_, '_> {
     fn options(&self) -> Value {
         let request = self.a.request;
         let kind = match (self.a.operation, request.method) {
+            (Operation::Connect, _) => return Value::Null,
             (Operation::Delete, _) => "DeleteOptions",
             (_, Method::Patch) => "PatchOptions",
             (Operation::Create, _) => "CreateOptions",
@@ -214,6 +288,8 @@ struct Invocation {
     /// `None` where the policy itself is wrong.
     binding: Option<Object>,
     params: Result<Value, String>,
+    /// The resource that the policy's rules name, where it is not the request's own.
+    matched: Option<Rc<Resource>>,
 }
 
 /// What of the policies on one shelf and their bindings on another looks at a request, in the order of their names.
@@ -228,19 +304,25 @@ fn invocations(subject: &Subject, policies: &str, bindings: &str) -> Vec<Invocat
     for policy in all {
         let own = |b: &&Object| b.spec().get("policyName").str() == policy.name();
         let bound: Vec<&Object> = bindings.iter().filter(own).collect();
-        if bound.is_empty() || !subject.fits(policy.spec().get("matchConstraints")) {
+        if bound.is_empty() {
             continue;
         }
+        let Some(matched) = subject.fits(policy.spec().get("matchConstraints")) else {
+            continue;
+        };
+        let own = &subject.a.target.resource;
+        let matched = Some(matched).filter(|m| m.group != own.group || m.version != own.version);
         if let Some(why) = unknown_params(subject, &policy) {
             called.push(Invocation {
                 policy,
                 binding: None,
                 params: Err(format!("failed to configure policy: {why}")),
+                matched,
             });
             continue;
         }
         for binding in bound {
-            if !subject.fits(binding.spec().get("matchResources")) {
+            if subject.fits(binding.spec().get("matchResources")).is_none() {
                 continue;
             }
             let each: Vec<Result<Value, String>> = match params(subject, &policy, binding) {
@@ -251,6 +333,7 @@ fn invocations(subject: &Subject, policies: &str, bindings: &str) -> Vec<Invocat
                 policy: policy.clone(),
                 binding: Some(binding.clone()),
                 params,
+                matched: matched.clone(),
             }));
         }
     }
@@ -288,7 +371,16 @@ fn subject<'a, 'b>(a: &'a Attributes<'b>, object: &'a Value) -> Subject<'a, 'b> 
             _ => object,
         },
         name,
+        matched: None,
+        old: None,
     }
+}
+
+/// The object as it is kept is shown as the request's version has it; where that is the same, `None`.
+fn in_own_version(a: &Attributes, object: &Value) -> Option<Value> {
+    let resource = &a.target.resource;
+    let other = !a.apart && object.has("apiVersion") && object.str_at(&["apiVersion"]) != resource.api_version();
+    other.then(|| converted(object, resource))
 }
 
 /// The mutating policies, and then the mutating webhooks.
@@ -300,8 +392,25 @@ pub(super) fn mutate(a: &Attributes, object: &mut Value, memory: &mut Reinvocati
         return Ok(());
     }
     // What matches is looked up for the object as it came.
+    let kept = object.str_at(&["apiVersion"]).to_owned();
+    if let Some(shown) = in_own_version(a, object) {
+        *object = shown;
+    }
     let came = object.clone();
-    mutating::run(&subject(a, &came), object, memory)?;
+    let mut asked = subject(a, &came);
+    asked.old = a.old.and_then(|old| in_own_version(a, old.value()));
+    let result = mutating::run(&asked, object, memory);
+    if !a.apart && object.has("apiVersion") && object.str_at(&["apiVersion"]) != kept {
+        *object = match versions::of(&a.target.resource) {
+            Some(versions) => versions.kept(object),
+            None => {
+                let mut object = object.clone();
+                object.set(&["apiVersion"], kept);
+                object
+            }
+        };
+    }
+    result?;
     webhooks::call(&subject(a, object), MUTATING_WEBHOOKS).map(|_| ())
 }
 
@@ -314,7 +423,9 @@ pub(super) fn validate(a: &Attributes, object: &Value, warnings: &mut Vec<String
     if !seen(a) {
         return Ok(());
     }
-    let subject = subject(a, object);
+    let shown = in_own_version(a, object);
+    let mut subject = subject(a, shown.as_ref().unwrap_or(object));
+    subject.old = a.old.and_then(|old| in_own_version(a, old.value()));
     validating::check(&subject, warnings)?;
     for shelf in [MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS] {
         warnings.extend(webhooks::call(&subject, shelf)?.iter().map(|n| webhooks::warning(n)));
@@ -342,21 +453,190 @@ mod tests {
     const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
     const PODS: &str = "/api/v1/namespaces/default/pods";
 
-    /// An eviction deletes: to policies it is no update of a pod, and there is no new object.
+    fn bound(api: &ApiServer, name: &str, rules: &str, expression: &str) {
+        made(
+            api,
+            POLICIES,
+            &format!(
+                "{{metadata: {{name: {name}}}, spec: {{matchConstraints: {{resourceRules: [{rules}]}}, \
+                 validations: [{{expression: \"{expression}\", message: {name}}}]}}}}"
+            ),
+        );
+        made(
+            api,
+            BINDINGS,
+            &format!("{{metadata: {{name: {name}}}, spec: {{policyName: {name}, validationActions: [Deny]}}}}"),
+        );
+    }
+
+    /// An eviction is posted: of the deletion that it leads to policies see nothing.
     #[test]
-    fn evictions_are_deletions() {
+    fn evictions_are_no_deletions() {
         let api = server();
-        for (name, operation, expression) in [
-            ("kept", "DELETE", "oldObject.metadata.name != 'kept' || object != null"),
-            ("fixed", "UPDATE", "false"),
+        let pods = |operation: &str, resource: &str| {
+            format!("{{apiGroups: [''], apiVersions: [v1], resources: [{resource}], operations: [{operation}]}}")
+        };
+        bound(
+            &api,
+            "kept",
+            &pods("DELETE", "pods"),
+            "oldObject.metadata.name != 'kept' || object != null",
+        );
+        bound(&api, "fixed", &pods("UPDATE", "pods"), "false");
+        bound(
+            &api,
+            "stays",
+            &pods("CREATE", "pods/eviction"),
+            "request.kind.kind == 'Eviction' && request.kind.group == 'policy' && request.name != 'stays'",
+        );
+        for name in ["kept", "stays"] {
+            let pod = format!("{{metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: x}}]}}}}");
+            made(&api, PODS, &pod);
+        }
+        let refused = |name: &str| {
+            format!(
+                "pods \"{name}\" is forbidden: ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: {name}"
+            )
+        };
+        assert_eq!(
+            message(&api, Request::new(Method::Delete, format!("{PODS}/kept"))),
+            refused("kept")
+        );
+        let evict = |name: &str| {
+            let eviction = format!("{{metadata: {{name: {name}}}}}");
+            post(
+                &api,
+                &format!("{PODS}/{name}/eviction"),
+                yaml::decode(&eviction).unwrap(),
+            )
+        };
+        assert_eq!(evict("stays").value().str_at(&["message"]), refused("stays"));
+        assert_eq!(evict("kept").code, 201);
+    }
+
+    /// What goes through a subresource is seen as what it is, by rules that name the subresource alone.
+    #[test]
+    fn subresources() {
+        let api = server();
+        let rule = |group: &str, resources: &str, operations: &str| {
+            format!(
+                "{{apiGroups: ['{group}'], apiVersions: [v1], resources: [{resources}], operations: [{operations}]}}"
+            )
+        };
+        let web = "/apis/apps/v1/namespaces/default/deployments";
+        made(
+            &api,
+            web,
+            "{metadata: {name: web}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: \
+             {containers: [{name: c, image: x}]}}}}",
+        );
+        made(
+            &api,
+            PODS,
+            "{metadata: {name: p}, spec: {containers: [{name: c, image: x}]}}",
+        );
+        made(
+            &api,
+            "/api/v1/namespaces/default/serviceaccounts",
+            "{metadata: {name: sa}}",
+        );
+        bound(&api, "whole", &rule("apps", "deployments", "UPDATE"), "false");
+        bound(
+            &api,
+            "scale",
+            &rule("apps", "deployments/scale", "UPDATE"),
+            "object.kind == 'Scale' && object.spec.replicas <= 3 && oldObject.spec.replicas == 1 && request.kind.group == \
+             'autoscaling' && request.resource.resource == 'deployments' && request.subResource == 'scale'",
+        );
+        bound(
+            &api,
+            "bind",
+            &rule("", "pods/binding", "CREATE"),
+            "object.target.name != 'nowhere'",
+        );
+        bound(
+            &api,
+            "token",
+            &rule("", "serviceaccounts/token", "CREATE"),
+            "object.spec.expirationSeconds == 3600",
+        );
+        bound(
+            &api,
+            "exec",
+            &rule("", "'pods/exec', 'pods/proxy', 'pods/portforward'", "CONNECT"),
+            "request.operation == 'CONNECT' && request.subResource == 'exec' && object.command[0] == 'ls' && oldObject == null",
+        );
+        let answer = |method: Method, path: &str, body: &str| {
+            let mut request = Request::new(method, path).body(crate::api::Body::Value(yaml::decode(body).unwrap()));
+            request.content_type = "application/merge-patch+json".into();
+            let answer = api.serve(request).value();
+            let message = answer.str_at(&["message"]);
+            message.rsplit(" with binding ").next().unwrap_or("").to_owned()
+        };
+        let rows = [
+            (
+                Method::Patch,
+                format!("{web}/web/scale"),
+                "{spec: {replicas: 4}}",
+                "'scale' denied request: scale",
+            ),
+            (Method::Patch, format!("{web}/web/scale"), "{spec: {replicas: 3}}", ""),
+            (
+                Method::Patch,
+                format!("{web}/web"),
+                "{spec: {replicas: 2}}",
+                "'whole' denied request: whole",
+            ),
+            (
+                Method::Post,
+                format!("{PODS}/p/binding"),
+                "{metadata: {name: p}, target: {name: nowhere}}",
+                "'bind' denied request: bind",
+            ),
+            (
+                Method::Post,
+                "/api/v1/namespaces/default/serviceaccounts/sa/token".to_owned(),
+                "{spec: {expirationSeconds: 7200}}",
+                "'token' denied request: token",
+            ),
+            (
+                Method::Post,
+                "/api/v1/namespaces/default/serviceaccounts/sa/token".to_owned(),
+                "{spec: {}}",
+                "",
+            ),
+        ];
+        for (method, path, body, expected) in rows {
+            assert_eq!(answer(method, &path, body), expected, "{path} {body}");
+        }
+        for (path, expected) in [
+            ("exec?command=rm", "'exec' denied request: exec"),
+            ("exec?command=ls", "pod p does not have a host assigned"),
+            ("portforward", "'exec' denied request: exec"),
+            ("proxy/x", "'exec' denied request: exec"),
         ] {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let mut request = Request::new(Method::Get, format!("{PODS}/p/{path}"));
+            if let Some((key, value)) = query.split_once('=') {
+                request.query.push((key.into(), value.into()));
+            }
+            let message = message(&api, request);
+            assert_eq!(message.rsplit(" with binding ").next(), Some(expected), "{path}");
+        }
+    }
+
+    /// A rule for one version of a resource matches another by default, and sees the object in its own.
+    #[test]
+    fn equivalent_versions() {
+        let api = server();
+        let autoscalers = |version: &str, policy: &str, name: &str, expression: &str| {
             made(
                 &api,
                 POLICIES,
                 &format!(
-                    "{{metadata: {{name: {name}}}, spec: {{matchConstraints: {{resourceRules: [{{apiGroups: [''], \
-                     apiVersions: [v1], resources: [pods], operations: [{operation}]}}]}}, \
-                     validations: [{{expression: \"{expression}\", message: {name}}}]}}}}"
+                    "{{metadata: {{name: {name}}}, spec: {{matchConstraints: {{matchPolicy: {policy}, resourceRules: \
+                     [{{apiGroups: [autoscaling], apiVersions: [{version}], resources: [horizontalpodautoscalers], operations: \
+                     [CREATE]}}]}}, validations: [{{expression: \"{expression}\", message: {name}}}]}}}}"
                 ),
             );
             made(
@@ -364,20 +644,30 @@ mod tests {
                 BINDINGS,
                 &format!("{{metadata: {{name: {name}}}, spec: {{policyName: {name}, validationActions: [Deny]}}}}"),
             );
-        }
-        for name in ["kept", "free"] {
-            let pod = format!("{{metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: x}}]}}}}");
-            made(&api, PODS, &pod);
-        }
-        let refused =
-            "pods \"kept\" is forbidden: ValidatingAdmissionPolicy 'kept' with binding 'kept' denied request: kept";
-        assert_eq!(
-            message(&api, Request::new(Method::Delete, format!("{PODS}/kept"))),
-            refused
+        };
+        autoscalers("v1", "Exact", "exact", "false");
+        autoscalers(
+            "v1",
+            "Equivalent",
+            "old",
+            "object.spec.targetCPUUtilizationPercentage < 60 && request.kind.version == 'v1' && \
+             request.requestKind.version == 'v2'",
         );
-        let evict = |name: &str| post(&api, &format!("{PODS}/{name}/eviction"), yaml::decode("{}").unwrap());
-        assert_eq!(evict("kept").value().str_at(&["message"]), refused);
-        assert_eq!(evict("free").code, 201);
+        let create = |percent: u32| {
+            let text = format!(
+                "{{metadata: {{name: h}}, spec: {{maxReplicas: 3, scaleTargetRef: {{kind: Deployment, name: web, apiVersion: \
+                 apps/v1}}, metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, \
+                 averageUtilization: {percent}}}}}}}]}}}}"
+            );
+            let path = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers";
+            post(&api, path, yaml::decode(&text).unwrap())
+        };
+        assert_eq!(
+            create(70).value().str_at(&["message"]),
+            "horizontalpodautoscalers.autoscaling \"h\" is forbidden: ValidatingAdmissionPolicy 'old' with binding 'old' \
+             denied request: old"
+        );
+        assert_eq!(create(50).code, 201);
     }
 
     /// Each object of parameters is asked on its own, and a new version of a policy has its own expressions.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::expressions::{Evaluation, Matched, Role, values};
-use super::{Subject, invocations};
+use super::{Subject, converted, invocations};
 use crate::api::admission::Attributes;
 use crate::api::cel::Val;
 use crate::api::decode::decode;
@@ -86,9 +86,26 @@ pub(super) fn run(subject: &Subject, value: &mut Value, memory: &mut Reinvocatio
                 continue;
             }
         };
+        // The values of a policy that sees another version are its own.
+        let of_version = called.matched.as_ref().map(|matched| {
+            let object = converted(value, matched);
+            let other = Subject {
+                object: &object,
+                matched: Some(matched.clone()),
+                old: Some(converted(subject.old(), matched)),
+                ..*subject
+            };
+            values(&other)
+        });
         let evaluation = |value: &Value| {
-            let values = shared.get_or_init(|| values(subject)).clone();
-            Evaluation::new(policy, values, value, params)
+            let values = match &of_version {
+                Some(values) => values.clone(),
+                None => shared.get_or_init(|| values(subject)).clone(),
+            };
+            match &called.matched {
+                Some(matched) => Evaluation::new(policy, values, &converted(value, matched), params),
+                None => Evaluation::new(policy, values, value, params),
+            }
         };
         match evaluation(value).matches() {
             Matched::No => continue,
@@ -112,8 +129,17 @@ pub(super) fn run(subject: &Subject, value: &mut Value, memory: &mut Reinvocatio
             // Each mutation sees what those before it did, in its variables too.
             let mut evaluation = evaluation(value);
             evaluation.compose();
-            match mutate(subject.a, &evaluation, mutation, value) {
-                Ok(mutated) => *value = mutated,
+            let seen = match &called.matched {
+                Some(matched) => converted(value, matched),
+                None => value.clone(),
+            };
+            match mutate(subject.a, &evaluation, mutation, &seen) {
+                Ok(mutated) => {
+                    *value = match called.matched {
+                        Some(_) => converted(&mutated, &subject.a.target.resource),
+                        None => mutated,
+                    };
+                }
                 Err(Failure::Policy(why)) => failed(&why, "Invalid"),
                 Err(Failure::Request(status)) => return Err(status),
             }
@@ -153,7 +179,9 @@ fn mutate(a: &Attributes, evaluation: &Evaluation, mutation: &Value, value: &Val
     } else {
         json_patch(a, &result, value)?
     };
-    a.target.strategy().defaults(&mut mutated);
+    if !a.apart {
+        a.target.strategy().defaults(&mut mutated);
+    }
     // Who an object is no policy can change, nor who owns its fields.
     for kept in [
         "namespace",
@@ -169,7 +197,7 @@ fn mutate(a: &Attributes, evaluation: &Evaluation, mutation: &Value, value: &Val
 
 /// The type of the object, in the version that it is in.
 fn type_of(a: &Attributes, value: &Value) -> Option<std::rc::Rc<schema::Type>> {
-    if a.target.resource.custom.is_some() {
+    if a.target.resource.custom.is_some() && !a.apart {
         return schema::of(&a.target.resource);
     }
     schema::by_kind(value.str_at(&["apiVersion"]), value.str_at(&["kind"]))
@@ -222,7 +250,7 @@ fn json_patch(a: &Attributes, result: &Val, value: &Value) -> Result<Value, Fail
         Err(patch::json::Unfit::Other(why)) => return Err(Failure::Policy(format!("JSON Patch: {why}"))),
     };
     let internal = |why: String| Failure::Request(Status::internal(why));
-    if let Some(custom) = &a.target.resource.custom {
+    if let Some(custom) = a.target.resource.custom.as_ref().filter(|_| !a.apart) {
         let mut patched = patched;
         custom.complete(&mut patched, &mut Vec::new());
         return Ok(patched);

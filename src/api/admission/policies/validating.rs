@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::expressions::{Evaluation, Matched, Role, values};
-use super::{Subject, invocations};
+use super::{Subject, converted, invocations};
 use crate::api::cel::Val;
 use crate::api::object::Object;
 use crate::api::status::Status;
@@ -113,8 +113,22 @@ pub(super) fn check(subject: &Subject, warnings: &mut Vec<String>) -> Result<(),
                 continue;
             }
         };
-        let values = shared.get_or_init(|| values(subject)).clone();
-        let mut evaluation = Evaluation::new(policy, values, subject.object, &params);
+        let mut evaluation = match &called.matched {
+            None => {
+                let values = shared.get_or_init(|| values(subject)).clone();
+                Evaluation::new(policy, values, subject.object, &params)
+            }
+            Some(matched) => {
+                let object = converted(subject.object, matched);
+                let other = Subject {
+                    object: &object,
+                    matched: Some(matched.clone()),
+                    old: Some(converted(subject.old(), matched)),
+                    ..*subject
+                };
+                Evaluation::new(policy, values(&other), &object, &params)
+            }
+        };
         let actions = called
             .binding
             .as_ref()

@@ -15,9 +15,8 @@ pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status
     let mut allowed = Vec::new();
     for configuration in store.list(shelf, "") {
         for hook in configuration.value().get("webhooks").items() {
-            let rules = hook.get("rules").items();
             if hook.get("failurePolicy").str() == "Ignore"
-                || !rules.iter().any(|r| subject.fits_rule(r))
+                || subject.named_by(hook.get("rules"), hook.get("matchPolicy")).is_none()
                 || !subject.fits_selectors(hook)
             {
                 continue;

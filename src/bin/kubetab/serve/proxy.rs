@@ -129,7 +129,10 @@ async fn send(
     };
     let network = server.world.network().clone();
     let origin = network.host(world::HOST);
-    let sent = async move { network.http_to(&origin, address, port, request).await };
+    let sent = async move {
+        let answer = network.http_to(&origin, address, port, request).await?;
+        Ok(answer.whole().await)
+    };
     match server.clock.wait_for(sent).await {
         Ok(response) => Ok(pass(response)),
         Err(error) => {

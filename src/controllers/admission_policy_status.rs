@@ -1,0 +1,128 @@
+//! The status of ValidatingAdmissionPolicies: what of their expressions does not fit the types of the kinds that they
+//! look at (`pkg/controller/validatingadmissionpolicystatus`).
+
+use super::context::{Context, resource};
+use crate::api::admission::policies::typecheck;
+use crate::api::{ObjectKey, PatchType, WriteOptions};
+use crate::obj;
+use crate::sim::WorkQueue;
+
+const NAME: &str = "validatingadmissionpolicy-status-controller";
+
+/// Who owns the status.
+const MANAGER: &str = "validatingadmissionpolicy-status";
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let client = context.client(NAME);
+    let api = context.api().clone();
+    let policies = resource(
+        context.api(),
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicies",
+    );
+    let informer = context.informers().of(&policies);
+    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let q = queue.clone();
+    informer.on_change(move |_, new| {
+        if let Some(policy) = new {
+            q.add(policy.key());
+        }
+    });
+    let synced = vec![informer.clone()];
+    context.run(NAME, &queue, 5, synced, async move |key| {
+        let Some(policy) = informer.get(&key) else {
+            return Ok(());
+        };
+        if policy.generation() <= policy.status().i64_at(&["observedGeneration"]).unwrap_or(0) {
+            return Ok(());
+        }
+        let mut checked = crate::value::Value::map();
+        checked.set_or_remove(&["expressionWarnings"], typecheck::warnings(&api, policy.spec()));
+        let config = obj! {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": obj! { "name": policy.name() },
+            "status": obj! { "observedGeneration": policy.generation(), "typeChecking": checked },
+        };
+        let options = WriteOptions {
+            field_manager: MANAGER.into(),
+            force: true,
+            ..WriteOptions::default()
+        };
+        let applied = client.patch(
+            &policies,
+            "",
+            policy.name(),
+            "status",
+            PatchType::Apply,
+            config,
+            &options,
+        );
+        match applied.await {
+            Err(status) if !status.is_not_found() => Err(status),
+            _ => Ok(()),
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::value::{Value, yaml};
+
+    #[test]
+    fn expressions_are_checked_against_the_types_of_what_they_look_at() {
+        let world = World::new();
+        world.start(start);
+        let policy = |name: &str, resources: &str, validations: &str| -> Value {
+            world.create(
+                yaml::decode(&format!(
+                    "{{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicy, metadata: {{name: {name}}}, \
+                     spec: {{variables: [{{name: size, expression: object.spec.replicas}}], matchConstraints: {{resourceRules: \
+                     [{{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: {resources}}}]}}, \
+                     validations: {validations}}}}}"
+                ))
+                .unwrap(),
+            );
+            world.run(1);
+            world
+                .get("admissionregistration.k8s.io", "validatingadmissionpolicies", name)
+                .status()
+                .clone()
+        };
+        let fine = "[{expression: 'variables.size < 5 && object.metadata.labels.all(k, k.size() < 9)'}]";
+        let status = policy("fine", "[deployments, '*/scale']", fine);
+        assert_eq!(status.to_json(), r#"{"observedGeneration":1,"typeChecking":{}}"#);
+        let wrong = "[{expression: object.spec.replicaz < 5, messageExpression: \"'at ' + object.spec.serviceName\"}]";
+        let status = policy("wrong", "[statefulsets, deployments]", wrong);
+        expect_test::expect![[r#"
+            spec.validations[0].expression
+            apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'replicaz'
+             | object.spec.replicaz < 5
+             | ...........^
+
+            apps/v1, Kind=StatefulSet: ERROR: <input>:1:12: undefined field 'replicaz'
+             | object.spec.replicaz < 5
+             | ...........^
+
+            spec.validations[0].messageExpression
+            apps/v1, Kind=Deployment: ERROR: <input>:1:20: undefined field 'serviceName'
+             | 'at ' + object.spec.serviceName
+             | ...................^
+        "#]]
+        .assert_eq(
+            &status
+                .at(&["typeChecking", "expressionWarnings"])
+                .items()
+                .iter()
+                .map(|w| format!("{}\n{}", w.get("fieldRef").str(), w.get("warning").str()))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        );
+        // A kind that nobody serves is not checked, nor what a wildcard stands for.
+        let status = policy("unknown", "[nosuch, '*']", "[{expression: object.nothing == 1}]");
+        assert_eq!(status.to_json(), r#"{"observedGeneration":1,"typeChecking":{}}"#);
+    }
+}
