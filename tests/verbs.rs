@@ -485,7 +485,7 @@ $ kubectl debug pause --copy-to=p2 --replace --set-image=pause=registry.k8s.io/p
 $ kubectl debug node/k8s-node-01 --image=busybox --profile=general -q -c d -- sh -c 'ls /host; cat /host/etc/hostname; chroot /host cat /etc/hostname'
 @wait 3
 $ P=$(kubectl get pods -o name | grep node-debugger | cut -d/ -f2); echo $P | cut -c1-25; kubectl logs $P | tail -2; kubectl get pod $P -o jsonpath='{.spec.hostNetwork} {.spec.tolerations[0]} {.spec.nodeName}{"\n"}'
-$ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox","ports":[{"containerPort":80}]}]}}'
+$ kubectl patch pod copy2 --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox","ports":[{"containerPort":80}]}]}}'
 "#,
         expect![[r#"
             $ kubectl create deployment web --image=nginx
@@ -593,8 +593,9 @@ $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemer
             $ POD=$(kubectl get pods -l app=web -o name); kubectl debug $POD --copy-to=copy --set-image='*=httpd' --profile=general; kubectl debug $POD --copy-to=copy2 --image=busybox -c dbg --share-processes --same-node --profile=general -- sleep 1000
             @settle
             $ kubectl get pod copy copy2 -o jsonpath='{range .items[*]}{.metadata.labels} {.spec.containers[*].image} {.spec.shareProcessNamespace}{"\n"}{end}'
-             httpd true
              nginx busybox true
+            Error from server (NotFound): pods "copy" not found
+            [exit 1]
             $ kubectl exec copy2 -c dbg -- ps
             PID   USER     TIME  COMMAND
                 1 root      0:00 nginx: master process nginx -g daemon off;
@@ -611,8 +612,8 @@ $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemer
             k8s-node-01
             k8s-node-01
             true {"operator":"Exists"} k8s-node-01
-            $ kubectl patch pod copy --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox","ports":[{"containerPort":80}]}]}}'
-            The Pod "copy" is invalid: spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container
+            $ kubectl patch pod copy2 --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox","ports":[{"containerPort":80}]}]}}'
+            The Pod "copy2" is invalid: spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container
             [exit 1]
         "#]],
     );

@@ -822,19 +822,34 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
             "Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json"
         )));
     }
-    let errors = found.errors;
+    // The first failure ends it, before anything is shown.
+    if let Some(e) = found.errors.into_iter().next() {
+        return Err(e);
+    }
+    let text = |info: &Info| {
+        info.object
+            .at(&["metadata", "annotations"])
+            .str_at(&[LAST_APPLIED])
+            .to_owned()
+    };
+    if let Some(info) = found.infos.iter().find(|i| !i.source.is_empty() && text(i).is_empty()) {
+        return Err(Error::plain(format!(
+            "error when no last-applied-configuration annotation found on resource: {}\n {:?}: <nil>",
+            info.name, info.source
+        )));
+    }
     for info in &found.infos {
-        let text = info.object.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);
+        let text = text(info);
         if text.is_empty() {
             continue;
         }
-        let value = Value::from_json(text).map_err(|e| Error::plain(e.to_string()))?;
+        let value = Value::from_json(&text).map_err(|e| Error::plain(e.to_string()))?;
         match output {
             "json" => cmd.out(gojson::indented(&value, "  ", true) + "\n"),
             _ => cmd.out(yaml::to_yaml(&value)),
         }
     }
-    Error::all(errors)
+    Ok(())
 }
 
 const SET_FLAGS: &[Flag] = &[flag(

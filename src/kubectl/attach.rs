@@ -66,14 +66,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn session(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
-    let quiet = cmd.flags.bool("quiet");
-    if cmd.flags.bool("stdin") && !quiet {
+    if !cmd.flags.bool("quiet") {
         cmd.err(RECORDED);
-    }
-    let session = open(cmd, pod, container, None).await?;
-    if cmd.flags.bool("stdin") && !quiet {
         cmd.err(PROMPT);
     }
+    let session = open(cmd, pod, container, None).await?;
     talk(cmd, &session).await.map_err(|s| Error::plain(s.message()))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `kubectl autoscale`.
 
-use super::builder::{self, Select};
+use super::builder::{self, Found, Select};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
@@ -143,19 +143,20 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         ..Select::default()
     };
     let found = builder::find(cmd, &select, false).await?;
-    let mut errors = found.errors;
+    let mut errors = Vec::new();
     let dry = cmd.dry_run()?;
     let mut report = Report::new(cmd, if dry == DryRun::Client { "created" } else { "autoscaled" })?.typed();
     let mut count = 0;
-    for info in &found.infos {
+    for (i, info) in found.infos.iter().enumerate() {
         let kind = &*info.resource.kind;
         if !has_scale(cmd, &info.resource) {
-            errors.push(Error::plain(format!(
+            let said = format!(
                 "cannot autoscale a {kind}: could not find scale subresource for {}, Resource={} in discovery \
                  information",
                 info.resource.group_version(),
                 info.resource.name
-            )));
+            );
+            errors.push((i, Error::plain(said)));
             continue;
         }
         let name = match cmd.flags.str("name") {
@@ -194,16 +195,20 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         match cmd.create(&resource, &cmd.namespace(), &hpa, &write).await {
             Ok(stored) => report.print(cmd, &stored)?,
             // kubectl then tries the older API, whose answer is the same.
-            Err(e) => errors.push(match fits_v1(cmd) {
-                Ok(true) => e,
-                other => Error::plain(format!(
-                    "failed to create autoscaling/v2 HPA and the configuration is incompatible with \
-                     autoscaling/v1: {}",
-                    other.map_or_else(|e| e.message(), |_| "%!w(<nil>)".to_owned())
-                )),
-            }),
+            Err(e) => {
+                let e = match fits_v1(cmd) {
+                    Ok(true) => e,
+                    other => Error::plain(format!(
+                        "failed to create autoscaling/v2 HPA and the configuration is incompatible with \
+                         autoscaling/v1: {}",
+                        other.map_or_else(|e| e.message(), |_| "%!w(<nil>)".to_owned())
+                    )),
+                };
+                errors.push((i, e));
+            }
         }
     }
+    let errors = Found::told(found.errors, &found.places, errors);
     if count == 0 && errors.is_empty() {
         return Err(Error::plain("no objects passed to autoscale"));
     }

@@ -7,6 +7,7 @@ use super::error::Error;
 use super::files;
 use super::mapper;
 use crate::api::Resource;
+use crate::flat::Arrange;
 use crate::value::Value;
 
 /// How a verb selects.
@@ -337,6 +338,24 @@ pub struct Found {
     pub errors: Vec<Error>,
     /// As [`Targets::single`].
     pub single: bool,
+    /// How many of `infos` came before each of the errors.
+    pub places: Vec<usize>,
+}
+
+impl Found {
+    /// These errors and a verb's own, each with the number of its object in `infos`, in the order of the objects.
+    pub fn told(errors: Vec<Error>, places: &[usize], own: Vec<(usize, Error)>) -> Vec<Error> {
+        let mut all: Vec<(usize, Error)> = places.iter().map(|place| place * 2).zip(errors).collect();
+        all.extend(own.into_iter().map(|(i, e)| (i * 2 + 1, e)));
+        all.arrange_by(|a, b| a.0.cmp(&b.0));
+        all.into_iter().map(|(_, e)| e).collect()
+    }
+
+    /// Keeps a failure, with its place among the objects.
+    fn fail(&mut self, e: Error) {
+        self.places.push(self.infos.len());
+        self.errors.push(e);
+    }
 }
 
 /// Fetches what the arguments and files name. Objects of files stay as the files have them unless
@@ -355,19 +374,19 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
     for (place, target) in targets.list.into_iter().enumerate() {
         let (before, after) = unread.into_iter().partition(|(at, _)| *at <= place);
         unread = after;
-        found.errors.extend(Vec::into_iter(before).map(|(_, e)| e));
+        Vec::into_iter(before).for_each(|(_, e)| found.fail(e));
         match target {
             Target::List { resource, namespace } => {
                 match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
                     Ok(list) => found.infos.extend(items(&resource, &list)),
-                    Err(e) => found.errors.push(selector_error(e, &resource, select)),
+                    Err(e) => found.fail(selector_error(e, &resource, select)),
                 }
             }
             Target::Item(mut info) => {
                 if (latest || info.source.is_empty())
                     && let Err(e) = info.fetch(cmd).await
                 {
-                    found.errors.push(e);
+                    found.fail(e);
                     continue;
                 }
                 if select.typed {
@@ -377,7 +396,7 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
             }
         }
     }
-    found.errors.extend(unread.into_iter().map(|(_, e)| e));
+    unread.into_iter().for_each(|(_, e)| found.fail(e));
     Ok(found)
 }
 

@@ -22,6 +22,56 @@ pub fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Adds the empty structs that Go writes of a typed object: what an object has that was never at the server, as
+/// `--local -o yaml` shows it.
+pub fn add_empty_structs(kind: &str, object: &mut Value) {
+    let fill = |object: &mut Value, path: &[&str], value: Value| {
+        if object.at(path).is_null() {
+            object.set(path, value);
+        }
+    };
+    for (of, path) in [
+        ("Deployment", &["spec", "strategy"][..]),
+        ("DaemonSet", &["spec", "updateStrategy"]),
+        ("StatefulSet", &["spec", "updateStrategy"]),
+        ("CronJob", &["spec", "jobTemplate", "metadata"]),
+    ] {
+        if of == kind {
+            fill(object, path, Value::map());
+        }
+    }
+    if let Some([template @ .., _]) = pod_spec(kind).filter(|path| path.len() > 1) {
+        let metadata: Vec<&str> = template.iter().copied().chain(["metadata"]).collect();
+        fill(object, &metadata, Value::map());
+    }
+    let counts: &[&str] = match kind {
+        "ReplicaSet" | "ReplicationController" => &["replicas"],
+        "StatefulSet" => &["availableReplicas", "replicas"],
+        "DaemonSet" => &[
+            "currentNumberScheduled",
+            "desiredNumberScheduled",
+            "numberMisscheduled",
+            "numberReady",
+        ],
+        _ => &[],
+    };
+    let mut status = Value::map();
+    for count in counts {
+        status.set(&[count], 0);
+    }
+    fill(object, &["status"], status);
+    let Some(spec) = pod_spec(kind) else { return };
+    for list in ["containers", "initContainers"] {
+        let path: Vec<&str> = spec.iter().copied().chain([list]).collect();
+        if object.at(&path).is_null() {
+            continue;
+        }
+        for container in object.at_mut(&path).list_mut() {
+            fill(container, &["resources"], Value::map());
+        }
+    }
+}
+
 /// The JSON merge patch from one tree to another.
 pub fn merge_diff(old: &Value, new: &Value) -> Value {
     let mut patch = Map::new();
@@ -76,6 +126,9 @@ pub async fn store(
     let mut patch = merge_diff(&info.object, &new);
     if patch.is_empty() && !always {
         return Ok(());
+    }
+    if local {
+        add_empty_structs(&info.resource.kind, &mut new);
     }
     if local || cmd.dry_run()? == DryRun::Client {
         return report.print(cmd, &new);

@@ -271,6 +271,7 @@ impl Cmd {
     /// # Errors
     /// The API server's failure.
     pub async fn list(&self, resource: &Resource, namespace: &str, labels: &str, fields: &str) -> Result<Value, Error> {
+        segment("namespace", scope(resource, namespace)).map_err(Error::Text)?;
         let request = Request::get(resource.path(scope(resource, namespace)))
             .with("labelSelector", labels)
             .with("fieldSelector", fields);
@@ -288,6 +289,7 @@ impl Cmd {
         object: &Value,
         write: &Write,
     ) -> Result<Value, Error> {
+        segment("namespace", scope(resource, namespace)).map_err(Error::plain)?;
         let request =
             Request::new(Method::Post, resource.path(scope(resource, namespace))).body(Body::Value(object.clone()));
         self.ask("post", resource, "", write.on(request)).await
@@ -408,6 +410,23 @@ fn sub(path: String, subresource: &str) -> String {
     }
 }
 
+/// Whether a text can be a part of a path.
+fn segment(what: &str, text: &str) -> Result<(), String> {
+    let mut why = Vec::new();
+    if matches!(text, "." | "..") {
+        why.push(format!("may not be '{text}'"));
+    }
+    for c in ['/', '%'] {
+        if text.contains(c) {
+            why.push(format!("may not contain '{c}'"));
+        }
+    }
+    match why.is_empty() {
+        true => Ok(()),
+        false => Err(format!("invalid {what} {text:?}: [{}]", why.join(" "))),
+    }
+}
+
 /// The path of one object.
 ///
 /// # Errors
@@ -416,6 +435,8 @@ pub fn item_path(resource: &Resource, namespace: &str, name: &str) -> Result<Str
     if name.is_empty() {
         return Err(Error::plain("resource name may not be empty"));
     }
+    segment("namespace", namespace).map_err(Error::plain)?;
+    segment("resource name", name).map_err(Error::plain)?;
     Ok(item(resource, scope(resource, namespace), name))
 }
 

@@ -379,8 +379,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         ..super::builder::Select::default()
     };
     let found = super::builder::find(cmd, &select, true).await?;
-    Error::all(found.errors)?;
+    if found.infos.is_empty() {
+        Error::all(found.errors)?;
+        return Ok(());
+    }
     for info in &found.infos {
+        super::builder::known_kind(cmd, &info.resource)?;
         let (pod, container) = match &*info.resource.kind {
             "Node" => on_node(cmd, &wanted, &info.object).await?,
             "Pod" if cmd.flags.str("copy-to").is_empty() => beside(cmd, &wanted, &info.object).await?,
@@ -396,7 +400,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             attach::debugged(cmd, &pod, &container).await?;
         }
     }
-    Ok(())
+    Error::all(found.errors)
 }
 
 /// Every container's name of a pod.
@@ -536,8 +540,14 @@ async fn copy(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, String)
     let image = cmd.flags.str("image");
     let mut metadata = obj! { "name": cmd.flags.str("copy-to") };
     metadata.set(&["namespace"], pod.str_at(&["metadata", "namespace"]));
+    let mut name = cmd.flags.str("container").to_owned();
+    let all = pod.at(&["spec", "containers"]).items();
+    let present = all.iter().position(|c| c.get("name").str() == name);
+    // A copy with other images alone gets no debugging container, and so nothing of the profile.
+    let only_images = present.is_none() && image.is_empty() && !wanted.images.is_empty();
+    let keeps = |flag: &str| only_images || cmd.flags.bool(flag);
     for (flag, field) in [("keep-labels", "labels"), ("keep-annotations", "annotations")] {
-        if cmd.flags.bool(flag) {
+        if keeps(flag) {
             metadata.set_or_remove(&[field], pod.at(&["metadata", field]).clone());
         }
     }
@@ -545,10 +555,10 @@ async fn copy(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, String)
     spec.remove(&["ephemeralContainers"]);
     if cmd.flags.has("share-processes") {
         spec.set(&["shareProcessNamespace"], cmd.flags.bool("share-processes"));
-    } else if wanted.profile != Profile::Legacy {
+    } else if wanted.profile != Profile::Legacy && !only_images {
         spec.set(&["shareProcessNamespace"], true);
     }
-    if matches!(wanted.profile, Profile::Baseline | Profile::Restricted) {
+    if matches!(wanted.profile, Profile::Baseline | Profile::Restricted) && !only_images {
         spec.remove(&["securityContext"]);
         for field in ["hostNetwork", "hostPID", "hostIPC"] {
             spec.remove(&[field]);
@@ -557,7 +567,7 @@ async fn copy(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, String)
     if !cmd.flags.bool("same-node") {
         spec.remove(&["nodeName"]);
     }
-    if !cmd.flags.bool("keep-init-containers") {
+    if !keeps("keep-init-containers") {
         spec.remove(&["initContainers"]);
     }
     let mut containers: Vec<Value> = spec.get("containers").items().to_vec();
@@ -571,14 +581,11 @@ async fn copy(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, String)
             ("keep-readiness", "readinessProbe"),
             ("keep-startup", "startupProbe"),
         ] {
-            if !cmd.flags.bool(flag) {
+            if !keeps(flag) {
                 c.remove(&[probe]);
             }
         }
     }
-    let mut name = cmd.flags.str("container").to_owned();
-    let present = containers.iter().position(|c| c.get("name").str() == name);
-    let only_images = present.is_none() && image.is_empty() && !wanted.images.is_empty();
     if only_images {
         name.clear();
     } else {

@@ -364,9 +364,11 @@ async fn save(cmd: &Cmd, mode: Mode, originals: &[Info], mut edited: Vec<Info>) 
     let operation = if mode == Mode::Create { "created" } else { "edited" };
     let mut report = Report::new(cmd, operation)?;
     let mut outcome = Outcome::default();
-    let (namespace, manager) = match mode {
-        Mode::Create => (cmd.namespace(), "kubectl-create"),
-        _ => (cmd.namespace(), "kubectl-edit"),
+    let namespace = cmd.namespace();
+    let manager = match mode {
+        Mode::Normal => "kubectl-edit",
+        Mode::Create => "kubectl-create",
+        Mode::LastApplied => "kubectl-client-side-apply",
     };
     let write = Write::of(cmd, manager)?;
     for info in edited.iter_mut().filter(|i| i.resource.namespaced) {

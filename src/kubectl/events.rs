@@ -6,10 +6,11 @@ use super::flags::{Flag, Kind, flag};
 use super::mapper;
 use super::options::{ALL_NAMESPACES, CHUNK, NO_HEADERS};
 use super::output::{self, PRINT, Printer};
-use super::print::{TabWriter, object};
+use super::print::TabWriter;
 use crate::api::table::age;
 use crate::api::{Payload, Request};
 use crate::flat::Arrange;
+use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -64,6 +65,14 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             let (word, name) = text
                 .split_once('/')
                 .ok_or_else(|| Error::plain("--for must be in resource/name form"))?;
+            if name.contains('/') {
+                return Err(Error::plain(
+                    "arguments in resource/name form may not have more than one slash",
+                ));
+            }
+            if word.is_empty() {
+                return Err(Error::plain("a resource must be present, got: /, Resource="));
+            }
             let resource = mapper::resource(cmd, word).map_err(|e| Error::Text(e.message()))?;
             Some((resource.kind.to_string(), resource.api_version(), name.to_owned()))
         }
@@ -132,7 +141,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         if let Some(p) = &mut printer {
             return match events {
                 [one] if watching => p.print(cmd, one),
-                all => p.print(cmd, &object::list(all.to_vec())),
+                all => {
+                    let list = obj! {
+                        "apiVersion": "v1", "items": all.to_vec(), "kind": "EventList", "metadata": obj! {},
+                    };
+                    p.print(cmd, &list)
+                }
             };
         }
         if std::mem::take(&mut headers) {

@@ -12,6 +12,8 @@ pub enum Kind {
     Bool,
     Str,
     Int,
+    /// One of 64 bits, where the others have 32.
+    Long,
     Duration,
     /// Values separated by commas, given once or many times.
     Slice,
@@ -284,8 +286,8 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
         Kind::Bool => parse_bool(value)
             .map(|_| ())
             .ok_or_else(|| format!("strconv.ParseBool: parsing {value:?}: invalid syntax")),
-        Kind::Int => match value.parse::<i64>() {
-            Ok(n) if i32::try_from(n).is_ok() => Ok(()),
+        Kind::Int | Kind::Long => match value.parse::<i64>() {
+            Ok(n) if f.kind == Kind::Long || i32::try_from(n).is_ok() => Ok(()),
             Ok(_) => Err(format!("strconv.ParseInt: parsing {value:?}: value out of range")),
             Err(e)
                 if matches!(

@@ -277,6 +277,25 @@ fn missing(cmd: &Cmd, e: Error) -> Error {
     }
 }
 
+/// What Go's `time.Parse` says of a text that is no time of RFC 3339: where it stopped, and at what.
+fn unparsed(time: &str) -> String {
+    let head = format!("parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse");
+    let mut rest = time;
+    for part in ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"] {
+        let digits = part.starts_with(|c: char| c.is_ascii_digit());
+        let found = rest.get(..part.len()).unwrap_or_default();
+        let fits = match digits {
+            true => !found.is_empty() && found.chars().all(|c| c.is_ascii_digit()),
+            false => found == part,
+        };
+        if !fits {
+            return format!("{head} {rest:?} as {part:?}");
+        }
+        rest = rest.get(part.len()..).unwrap_or_default();
+    }
+    format!("{head} {rest:?} as \"Z07:00\"")
+}
+
 fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
     let pods = cmd.client.resource("", "v1", "pods")?;
     let flag = |name: &str| if cmd.flags.bool(name) { "true" } else { "" };
@@ -286,11 +305,7 @@ fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
     }
     let time = cmd.flags.str("since-time");
     if !time.is_empty() {
-        let then = Time::parse(time).ok_or_else(|| {
-            Error::plain(format!(
-                "parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {time:?} as \"2006\""
-            ))
-        })?;
+        let then = Time::parse(time).ok_or_else(|| Error::plain(unparsed(time)))?;
         if then > cmd.sim().now() {
             since_time = time.to_owned();
         } else {

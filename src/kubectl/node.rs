@@ -531,8 +531,16 @@ async fn taint(cmd: &Cmd) -> Result<(), Error> {
     if word.contains(',') {
         return Err(Error::plain("unrecognized character in action: U+002C ','"));
     }
-    // Of `TYPE/NAME` only the type is looked at.
-    let named = word.split('/').next().unwrap_or_default();
+    // Of `TYPE.GROUP/NAME` all after the first dot is taken for the group, of which a beginning is enough.
+    let named = match word.split_once('/') {
+        Some((named, _)) if named.contains('.') => named,
+        _ => &word,
+    };
+    if named.contains('/') {
+        return Err(Error::Text(format!(
+            "the server doesn't have a resource type {named:?}"
+        )));
+    }
     let resource = super::mapper::resource(cmd, named).map_err(|e| Error::Text(e.message()))?;
     if &*resource.kind != "Node" {
         return Err(Error::plain(format!(

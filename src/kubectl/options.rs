@@ -173,8 +173,7 @@ pub const GLOBAL: &[Flag] = &[
         Kind::Str,
         "",
         "File of the certificate authority.",
-    )
-    .but(NOT_SIMULATED),
+    ),
     flag(
         "client-certificate",
         '\0',
@@ -199,8 +198,7 @@ pub const GLOBAL: &[Flag] = &[
         Kind::Bool,
         "false",
         "Do not check the server's certificate.",
-    )
-    .but(NOT_SIMULATED),
+    ),
     flag("kubeconfig", '\0', Kind::Str, "", "The kubeconfig to use."),
     flag("kuberc", '\0', Kind::Str, "", "The kuberc file of preferences."),
     flag(
@@ -239,15 +237,14 @@ pub const GLOBAL: &[Flag] = &[
     )
     .but("ends watches only: nothing else takes long here"),
     flag("server", 's', Kind::Str, "", "Address of the API server.")
-        .but("only the addresses of the kubeconfig's clusters answer"),
+        .but("only the cluster's own addresses answer"),
     flag(
         "tls-server-name",
         '\0',
         Kind::Str,
         "",
         "Server name of the certificate.",
-    )
-    .but(NOT_SIMULATED),
+    ),
     flag("token", '\0', Kind::Str, "", "Bearer token of the request."),
     flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as."),
     flag("username", '\0', Kind::Str, "", "User name for basic authentication."),

@@ -321,7 +321,7 @@ fn addresses(cmd: &Cmd) -> Result<Vec<Address>, Error> {
     } else {
         given.iter().map(String::as_str).collect()
     };
-    if words.iter().all(|w| w.is_empty()) {
+    if cmd.flags.has("address") && given.is_empty() {
         return Err(Error::plain("you must specify at least 1 address"));
     }
     for word in words {

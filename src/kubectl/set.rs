@@ -392,27 +392,29 @@ async fn selector(cmd: &Cmd) -> Result<(), Error> {
     };
     let (labels, expressions) = label_selector(text)?;
     let select = selection(cmd, resources.to_vec());
-    let Found { infos, mut errors, .. } = builder::find(cmd, &select, !select.local).await?;
+    let found = builder::find(cmd, &select, !select.local).await?;
+    let mut errors = Vec::new();
     let mut report = Report::new(cmd, "selector updated")?.typed();
-    for info in &infos {
+    for (i, info) in found.infos.iter().enumerate() {
         if &*info.resource.kind != "Service" {
-            errors.push(Error::plain("setting a selector is only supported for Services"));
+            errors.push((i, Error::plain("setting a selector is only supported for Services")));
             continue;
         }
         if !expressions.is_empty() {
-            errors.push(Error::plain(format!(
+            let said = format!(
                 "match expression [{}] not supported on this object",
                 expressions.join(" ")
-            )));
+            );
+            errors.push((i, Error::plain(said)));
             continue;
         }
         let mut object = info.object.clone();
         object.set(&["spec", "selector"], labels.clone());
         if let Err(e) = change::store(cmd, info, &object, &mut report, "kubectl-set", true).await {
-            errors.push(e);
+            errors.push((i, e));
         }
     }
-    Error::all(errors)
+    Error::all(Found::told(found.errors, &found.places, errors))
 }
 
 /// The labels that a selector wants to be equal, and its other requirements as Go prints them.

@@ -61,7 +61,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::plain("no arguments are allowed"));
     }
-    if cmd.dry_run()? == DryRun::Server {
+    let dry = cmd.dry_run().map_err(|e| match e {
+        Error::Plain(why) => Error::plain(format!("error accessing --dry-run flag for command reconcile: {why}")),
+        e => e,
+    })?;
+    if dry == DryRun::Server {
         return Err(Error::plain(
             "--dry-run=server for command reconcile is not supported yet",
         ));

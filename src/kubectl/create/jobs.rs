@@ -80,6 +80,7 @@ async fn job(cmd: &Cmd) -> Result<(), Error> {
             .into_iter()
             .next()
             .ok_or_else(|| Error::plain("from must be an existing cronjob"))?;
+        crate::kubectl::builder::known_kind(cmd, &info.resource)?;
         if &*info.resource.kind != "CronJob" {
             return Err(Error::plain(format!(
                 "unknown object type *{}.{}",

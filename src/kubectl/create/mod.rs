@@ -194,6 +194,10 @@ pub(super) async fn generate(cmd: &Cmd, mut object: Value, failed: &str) -> Resu
             failed if failed.ends_with(" secret") => Error::plain(format!("{failed} {}", e.message())),
             failed => Error::plain(format!("{failed}: {}", e.message())),
         })?;
+        // Go writes the rules of a role even where there are none.
+        if object.str_at(&["kind"]).ends_with("Role") && !object.has("rules") {
+            object.set(&["rules"], Value::Null);
+        }
     }
     report.print(cmd, &object)
 }

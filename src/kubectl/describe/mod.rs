@@ -23,6 +23,8 @@ mod verb;
 mod workloads;
 mod writer;
 
+use std::cell::RefCell;
+
 use crate::api::resource::split;
 use crate::api::{Client, ListOptions, Object, Status};
 use crate::sim::Time;
@@ -41,8 +43,14 @@ pub async fn describe(client: &Client, object: &Object, show_events: bool) -> Re
         source: Source::Client(client),
         show_events,
         now,
+        refused: RefCell::default(),
     };
-    Ok(related.describe(object.value()).await)
+    let text = related.describe(object.value()).await;
+    match related.refused.take() {
+        // Only of a ConfigMap does kubectl insist on the events.
+        Some(e) if object.value().get("kind").str() == "ConfigMap" => Err(e),
+        _ => Ok(text),
+    }
 }
 
 /// A pod template as `rollout history --revision` prints it: columns are not aligned there.
@@ -64,6 +72,8 @@ struct Related<'a> {
     source: Source<'a>,
     show_events: bool,
     now: Time,
+    /// Why a list that was left out could not be had.
+    refused: RefCell<Option<Status>>,
 }
 
 impl Related<'_> {
@@ -112,7 +122,13 @@ impl Related<'_> {
 
     /// Objects of a resource; none when they cannot be had, as kubectl leaves out what it may not see.
     async fn list(&self, resource: (&str, &str, &str), namespace: &str, options: ListOptions) -> Vec<Value> {
-        self.try_list(resource, namespace, options).await.unwrap_or_default()
+        match self.try_list(resource, namespace, options).await {
+            Ok(list) => list,
+            Err(e) => {
+                self.refused.replace(Some(e));
+                Vec::new()
+            }
+        }
     }
 
     /// The same, or why they cannot be had.

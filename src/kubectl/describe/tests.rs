@@ -16,6 +16,7 @@ fn check(objects: &str, expected: &Expect) {
     let related = Related {
         source: Source::Objects(&objects),
         show_events: true,
+        refused: std::cell::RefCell::default(),
         now,
     };
     expected.assert_eq(&related.describe(objects.first().unwrap()).now_or_never().unwrap());

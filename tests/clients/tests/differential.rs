@@ -183,11 +183,12 @@ struct Printed {
 /// How often a running command is looked after.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// A command that runs for longer waits for something. Those that only ask take a tenth of it on a busy machine.
-const LONG: Duration = Duration::from_secs(3);
+/// A command that runs for longer waits for something. Those that only ask take a fraction of it on a busy machine.
+const LONG: Duration = Duration::from_secs(6);
 
-/// How far the paused clock moves with each beat of a command that waits: thirty seconds in one.
-const BESIDE: Duration = Duration::from_millis(600);
+/// How far the paused clock moves with each beat of a command that waits: ten seconds in one, so that what a pod's
+/// end takes passes long before the command is ended.
+const BESIDE: Duration = Duration::from_millis(200);
 
 /// How long our own command may take, by the clock of its world: as long as anything that the scenarios wait for.
 const PATIENCE: Duration = Duration::from_secs(120);
