@@ -379,11 +379,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         ..super::builder::Select::default()
     };
     let found = super::builder::find(cmd, &select, true).await?;
-    if found.infos.is_empty() {
-        Error::all(found.errors)?;
-        return Ok(());
-    }
-    for info in &found.infos {
+    // The first failure ends it, and what comes before it is done.
+    let until = found.places.first().copied().unwrap_or(usize::MAX);
+    for info in found.infos.iter().take(until) {
         super::builder::known_kind(cmd, &info.resource)?;
         let (pod, container) = match &*info.resource.kind {
             "Node" => on_node(cmd, &wanted, &info.object).await?,
@@ -400,7 +398,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             attach::debugged(cmd, &pod, &container).await?;
         }
     }
-    Error::all(found.errors)
+    found.errors.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Every container's name of a pod.

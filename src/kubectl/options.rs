@@ -236,8 +236,7 @@ pub const GLOBAL: &[Flag] = &[
         "How long to wait for one request, such as 5s; 0 waits for ever.",
     )
     .but("ends watches only: nothing else takes long here"),
-    flag("server", 's', Kind::Str, "", "Address of the API server.")
-        .but("only the cluster's own addresses answer"),
+    flag("server", 's', Kind::Str, "", "Address of the API server.").but("only the cluster's own addresses answer"),
     flag(
         "tls-server-name",
         '\0',
