@@ -13,7 +13,7 @@ kind: Node
 metadata: {name: k8s-node-02, uid: 11111111-2222-4333-8444-555555555555}
 spec: {podCIDR: 10.244.2.0/24}
 status:
-  allocatable: {cpu: '2', memory: 3809356Ki, pods: '110'}
+  allocatable: {cpu: '2', ephemeral-storage: '37925506253', memory: 3809356Ki, pods: '110'}
   addresses:
   - {type: InternalIP, address: 192.168.110.23}
   conditions: [{type: Ready, status: 'True'}]
@@ -913,5 +913,47 @@ fn volumes_of_objects_are_links_that_nobody_writes() {
         threeone6
         [0]"#]],
         &after,
+    );
+}
+
+#[test]
+fn pods_that_take_too_much_of_the_disk_are_evicted() {
+    let c = Cluster::new();
+    let pod = |name: &str, more: &str, file: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{restartPolicy: Never, containers: [{{name: c, image: busybox, command: [sh, -c, 'dd if=/dev/zero of={file} bs=1M count=5; sleep 3600'], volumeMounts: [{{name: v, mountPath: /v}}]{more}}}], volumes: [{{name: v, emptyDir: {{sizeLimit: 4Mi}}}}]}}}}"
+        )
+    };
+    let limits = ", resources: {limits: {ephemeral-storage: 4Mi}}";
+    c.apply(
+        &[
+            pod("volume", "", "/v/x"),
+            pod("pod", limits, "/x"),
+            pod("fits", "", "/x"),
+        ]
+        .join("\n---\n"),
+    );
+    c.wait(25);
+    let all = ["volume", "pod", "fits"].map(|name| {
+        let pod = c.pod(name).unwrap();
+        format!("{} {}", c.state(name), pod.status().get("message").str())
+    });
+    check(
+        expect![[r#"
+            Failed Evicted | c: Error(137) 0 unready Usage of EmptyDir volume "v" exceeds the limit "4Mi". 
+            Failed Evicted | c: Error(137) 0 unready Pod ephemeral local storage usage exceeds the total limit of containers 4Mi. 
+            Running | c: Running 0 ready "#]],
+        &all.join("\n"),
+    );
+    let events = c.events("volume");
+    let of: Vec<&str> = events
+        .lines()
+        .filter(|l| l.contains("Evicted") || l.contains("Killing"))
+        .collect();
+    check(
+        expect![[r#"
+        Warning Evicted  Usage of EmptyDir volume "v" exceeds the limit "4Mi". 
+        Normal Killing spec.containers{c} Stopping container c"#]],
+        &of.join("\n"),
     );
 }

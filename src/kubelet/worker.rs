@@ -18,6 +18,7 @@ use super::resize::Resize;
 use super::volumes::{self, Volumes};
 use super::{Node, env, etc, status};
 use crate::api::events::EventType;
+use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
 use crate::flat::FlatMap;
@@ -38,6 +39,8 @@ const RELIST: Duration = Duration::from_secs(1);
 /// Between two looks at whether an ended pod's volumes are gone (`podAttachAndMountRetryInterval`): the
 /// first look always comes too early.
 const UNMOUNT: Duration = Duration::from_millis(300);
+/// Between two looks at what pods take of the node's disk (`monitoringInterval` of the eviction manager).
+const MONITORING: Duration = Duration::from_secs(10);
 /// Until a step that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -123,6 +126,10 @@ pub struct Worker {
     /// Nothing is started any more.
     terminating: Cell<bool>,
     mount_tries: Cell<u32>,
+    /// When it is looked again at what the pod takes of the node's disk.
+    next_look: Cell<Time>,
+    /// It took too much, and ends at once.
+    evicted: Cell<bool>,
     relist_set: Cell<bool>,
     /// The signal's generation when the present step began.
     step_began: Cell<u64>,
@@ -158,6 +165,8 @@ impl Worker {
             gone: Cell::new(false),
             terminating: Cell::new(false),
             mount_tries: Cell::new(0),
+            next_look: Cell::default(),
+            evicted: Cell::new(false),
             relist_set: Cell::new(false),
             step_began: Cell::new(0),
             last_step: Cell::new(None),
@@ -505,6 +514,19 @@ impl Worker {
             self.write_status(false).await;
             return self.end().await;
         }
+        let mut looks = None;
+        if self.has_disk_limits(&pod) {
+            if now >= self.next_look.get() {
+                self.next_look.set(now + MONITORING);
+                if let Some(message) = self.takes_too_much(&pod) {
+                    self.event(EventType::Warning, "Evicted", message.clone());
+                    *self.failure.borrow_mut() = Some(("Evicted".into(), message));
+                    self.evicted.set(true);
+                    return self.end().await;
+                }
+            }
+            looks = Some(self.next_look.get());
+        }
         self.grant();
         // What follows sees the resources that were granted, which may not be those of the spec.
         let pod = self.granted(&self.pod());
@@ -532,6 +554,9 @@ impl Worker {
             self.relist();
         }
         let mut next = deadline;
+        if let Some(when) = looks {
+            earliest(&mut next, when);
+        }
         self.kill_marked(&pod).await;
         if !self.init(&pod, &mut next).await {
             if status::phase(self, &pod, false) == "Failed" {
@@ -550,6 +575,62 @@ impl Worker {
             return self.end().await;
         }
         Next::Wait(next)
+    }
+
+    fn has_disk_limits(&self, pod: &Object) -> bool {
+        let limited = |c: Container| c.value().at(&["resources", "limits"]).has("ephemeral-storage");
+        Pod(pod).containers().any(limited) || Pod(pod).volumes().iter().any(|v| v.get("emptyDir").has("sizeLimit"))
+    }
+
+    /// What a pod takes more of the node's disk than it may: the sentence of its eviction
+    /// (`localStorageEviction`).
+    fn takes_too_much(&self, pod: &Object) -> Option<String> {
+        let over = |used: usize, limit: &str| {
+            let limit = Quantity::parse_or_zero(limit);
+            limit > Quantity::default() && Quantity::bytes(i64::try_from(used).unwrap_or(i64::MAX)) > limit
+        };
+        let volumes = self.volumes.borrow().clone().unwrap_or_default();
+        let mut total = 0;
+        for volume in Pod(pod).volumes().iter().filter(|v| v.has("emptyDir")) {
+            let (name, source) = (volume.get("name").str(), volume.get("emptyDir"));
+            let used = volumes.get(name).map_or(0, |(files, _)| files.usage().0);
+            // A volume in memory cannot grow beyond its size.
+            if source.get("medium").str() == "Memory" {
+                continue;
+            }
+            let limit = source.get("sizeLimit").str();
+            if over(used, limit) {
+                return Some(format!(
+                    "Usage of EmptyDir volume \"{name}\" exceeds the limit \"{limit}\". "
+                ));
+            }
+            total += used;
+        }
+        let limit_of = |c: &Container| {
+            c.value()
+                .at(&["resources", "limits", "ephemeral-storage"])
+                .str()
+                .to_owned()
+        };
+        let used_by = |c: &Container| self.run_of(c.name(), false).map_or(0, |r| r.host.files().usage().0);
+        let containers: Vec<Container> = Pod(pod).containers().collect();
+        let limits = containers.iter().map(limit_of);
+        let limits: Quantity = limits
+            .map(|l| Quantity::parse_or_zero(&l))
+            .fold(Quantity::default(), |sum, limit| sum + limit);
+        total += containers.iter().map(used_by).sum::<usize>();
+        let text = limits.to_string();
+        if over(total, &text) {
+            return Some(format!(
+                "Pod ephemeral local storage usage exceeds the total limit of containers {text}. "
+            ));
+        }
+        let one = containers.iter().find(|c| over(used_by(c), &limit_of(c)))?;
+        Some(format!(
+            "Container {} exceeded its local ephemeral storage limit \"{}\". ",
+            one.name(),
+            limit_of(one)
+        ))
     }
 
     /// Says which of the secrets for pulling images are missing; images may be had without them.
@@ -1257,7 +1338,7 @@ impl Worker {
         let asked = pod.metadata().i64_at(&["deletionGracePeriodSeconds"]);
         let seconds = match asked {
             Some(s) => s,
-            None if self.gone.get() => 1,
+            None if self.gone.get() || self.evicted.get() => 1,
             None => Pod(&pod).termination_grace_period(),
         };
         Duration::from_secs(u64::try_from(seconds).unwrap_or(1))

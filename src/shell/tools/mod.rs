@@ -3,6 +3,7 @@
 mod awk;
 mod columns;
 pub(super) mod date;
+mod dd;
 mod diff;
 mod fs;
 mod grep;
@@ -62,6 +63,7 @@ pub(super) fn register(commands: &mut Commands) {
         "/bin/ln" => fs::ln,
         "/bin/touch" => fs::touch,
         "/bin/chmod" => fs::chmod,
+        "/bin/dd" => dd::dd,
         "/bin/chown" => fs::chown,
         "/bin/chgrp" => fs::chown,
         "/bin/tar" => tar::tar,
