@@ -2473,3 +2473,479 @@ $ kubectl get validatingadmissionpolicy few -o jsonpath='{.status}{"\n"}'
         "#]],
     );
 }
+
+#[test]
+fn custom_resources_that_hold_objects() {
+    check(
+        r#"@file crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: stacks.x.io}
+spec:
+  group: x.io
+  scope: Namespaced
+  names: {plural: stacks, singular: stack, kind: Stack}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              template:
+                type: object
+                x-kubernetes-embedded-resource: true
+                x-kubernetes-preserve-unknown-fields: true
+                description: Any object.
+              free: {type: object, x-kubernetes-preserve-unknown-fields: true, description: Whatever.}
+              port: {x-kubernetes-int-or-string: true, anyOf: [{type: integer},{type: string}], description: A port.}
+              labels: {type: object, additionalProperties: {type: string}, description: Labels.}
+              limits: {type: object, additionalProperties: {type: object, properties: {cpu: {type: string}}}}
+              atom: {type: object, x-kubernetes-map-type: atomic, properties: {a: {type: string}, b: {type: string}}}
+              list: {type: array, x-kubernetes-list-type: atomic, items: {type: integer}}
+@end
+@file crd2.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: frees.x.io}
+spec:
+  group: x.io
+  scope: Cluster
+  names: {plural: frees, kind: Free}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+@end
+@file x.yaml
+apiVersion: x.io/v1
+kind: Stack
+metadata: {name: s}
+spec:
+  template: {apiVersion: v1, kind: ConfigMap, metadata: {name: in, labels: {a: b}, bogus: 1}, data: {k: v}}
+  free: {a: {b: [1, 2]}}
+  port: 80
+  labels: {a: b}
+  limits: {one: {cpu: "1"}}
+  atom: {a: x}
+  list: [1, 2]
+---
+apiVersion: x.io/v1
+kind: Free
+metadata: {name: f}
+anything: {goes: [here]}
+spec: 5
+status: x
+@end
+@file bad1.yaml
+apiVersion: x.io/v1
+kind: Stack
+metadata: {name: t}
+spec:
+  template: {kind: ConfigMap}
+@end
+@file bad2.yaml
+apiVersion: x.io/v1
+kind: Stack
+metadata: {name: t, annotations: {a: 1}}
+spec: {labels: {a: 1}, list: 3}
+@end
+$ kubectl apply -f crd.yaml && sleep 2
+$ kubectl apply -f crd2.yaml && sleep 2
+$ kubectl apply -f x.yaml
+$ kubectl apply --validate=warn -f x.yaml
+$ kubectl get stacks s -o yaml
+$ kubectl apply -f bad1.yaml
+$ kubectl apply -f bad2.yaml
+$ kubectl explain stack.spec.template
+$ kubectl explain stack.spec.template.metadata
+$ kubectl explain stack.spec.port
+$ kubectl explain stack.spec.labels
+$ kubectl explain stack.spec.limits
+$ kubectl get stack s -o jsonpath='{.spec.port}{"\n"}'
+$ kubectl patch stack s --type=merge -p '{"spec":{"template":{"metadata":{"name":"Bad_Name"}}}}'
+$ kubectl patch stack s --type=merge -p '{"spec":{"template":{"kind":null}}}'
+$ kubectl apply --server-side -f x.yaml --force-conflicts
+$ kubectl replace -f - <<< '{"apiVersion":"x.io/v1","kind":"Stack","metadata":{"name":"s","uid":"abc"}}' 2>&1 | grep -o 'Key: [^,]*'
+$ kubectl delete -f x.yaml
+"#,
+        expect![[r#"
+            @file crd.yaml
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: stacks.x.io}
+            spec:
+              group: x.io
+              scope: Namespaced
+              names: {plural: stacks, singular: stack, kind: Stack}
+              versions:
+              - name: v1
+                served: true
+                storage: true
+                schema:
+                  openAPIV3Schema:
+                    type: object
+                    properties:
+                      spec:
+                        type: object
+                        properties:
+                          template:
+                            type: object
+                            x-kubernetes-embedded-resource: true
+                            x-kubernetes-preserve-unknown-fields: true
+                            description: Any object.
+                          free: {type: object, x-kubernetes-preserve-unknown-fields: true, description: Whatever.}
+                          port: {x-kubernetes-int-or-string: true, anyOf: [{type: integer},{type: string}], description: A port.}
+                          labels: {type: object, additionalProperties: {type: string}, description: Labels.}
+                          limits: {type: object, additionalProperties: {type: object, properties: {cpu: {type: string}}}}
+                          atom: {type: object, x-kubernetes-map-type: atomic, properties: {a: {type: string}, b: {type: string}}}
+                          list: {type: array, x-kubernetes-list-type: atomic, items: {type: integer}}
+            @end
+            @file crd2.yaml
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: frees.x.io}
+            spec:
+              group: x.io
+              scope: Cluster
+              names: {plural: frees, kind: Free}
+              versions:
+              - name: v1
+                served: true
+                storage: true
+                schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+            @end
+            @file x.yaml
+            apiVersion: x.io/v1
+            kind: Stack
+            metadata: {name: s}
+            spec:
+              template: {apiVersion: v1, kind: ConfigMap, metadata: {name: in, labels: {a: b}, bogus: 1}, data: {k: v}}
+              free: {a: {b: [1, 2]}}
+              port: 80
+              labels: {a: b}
+              limits: {one: {cpu: "1"}}
+              atom: {a: x}
+              list: [1, 2]
+            ---
+            apiVersion: x.io/v1
+            kind: Free
+            metadata: {name: f}
+            anything: {goes: [here]}
+            spec: 5
+            status: x
+            @end
+            @file bad1.yaml
+            apiVersion: x.io/v1
+            kind: Stack
+            metadata: {name: t}
+            spec:
+              template: {kind: ConfigMap}
+            @end
+            @file bad2.yaml
+            apiVersion: x.io/v1
+            kind: Stack
+            metadata: {name: t, annotations: {a: 1}}
+            spec: {labels: {a: 1}, list: 3}
+            @end
+            $ kubectl apply -f crd.yaml && sleep 2
+            customresourcedefinition.apiextensions.k8s.io/stacks.x.io created
+            $ kubectl apply -f crd2.yaml && sleep 2
+            customresourcedefinition.apiextensions.k8s.io/frees.x.io created
+            $ kubectl apply -f x.yaml
+            free.x.io/f created
+            Error from server (BadRequest): error when creating "x.yaml": Stack in version "v1" cannot be handled as a Stack: strict decoding error: unknown field "spec.template.metadata.bogus"
+            [exit 1]
+            $ kubectl apply --validate=warn -f x.yaml
+            Warning: unknown field "spec.template.metadata.bogus"
+            stack.x.io/s created
+            free.x.io/f unchanged
+            $ kubectl get stacks s -o yaml
+            apiVersion: x.io/v1
+            kind: Stack
+            metadata:
+              annotations:
+                kubectl.kubernetes.io/last-applied-configuration: |
+                  {"apiVersion":"x.io/v1","kind":"Stack","metadata":{"annotations":{},"name":"s","namespace":"default"},"spec":{"atom":{"a":"x"},"free":{"a":{"b":[1,2]}},"labels":{"a":"b"},"limits":{"one":{"cpu":"1"}},"list":[1,2],"port":80,"template":{"apiVersion":"v1","data":{"k":"v"},"kind":"ConfigMap","metadata":{"bogus":1,"labels":{"a":"b"},"name":"in"}}}}
+              creationTimestamp: "2026-01-01T08:00:04Z"
+              generation: 1
+              name: s
+              namespace: default
+              resourceVersion: "398"
+              uid: 8e5ff226-dfa3-4096-8797-822bdf007245
+            spec:
+              atom:
+                a: x
+              free:
+                a:
+                  b:
+                  - 1
+                  - 2
+              labels:
+                a: b
+              limits:
+                one:
+                  cpu: "1"
+              list:
+              - 1
+              - 2
+              port: 80
+              template:
+                apiVersion: v1
+                data:
+                  k: v
+                kind: ConfigMap
+                metadata:
+                  labels:
+                    a: b
+                  name: in
+            $ kubectl apply -f bad1.yaml
+            The Stack "t" is invalid: spec.template.apiVersion: Required value: must not be empty
+            [exit 1]
+            $ kubectl apply -f bad2.yaml
+            error: unable to decode "bad2.yaml": json: cannot unmarshal number into Go struct field ObjectMeta.metadata.annotations of type string
+            [exit 1]
+            $ kubectl explain stack.spec.template
+            GROUP:      x.io
+            KIND:       Stack
+            VERSION:    v1
+
+            FIELD: template <Object>
+
+
+            DESCRIPTION:
+                Any object.
+    
+            FIELDS:
+              apiVersion	<string> -required-
+                apiVersion defines the versioned schema of this representation of an object.
+                More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources
+
+              kind	<string> -required-
+                kind is a string value representing the type of this object. In CamelCase.
+                More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds
+
+              metadata	<ObjectMeta>
+                Standard object's metadata. More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+
+
+            $ kubectl explain stack.spec.template.metadata
+            GROUP:      x.io
+            KIND:       Stack
+            VERSION:    v1
+
+            FIELD: metadata <ObjectMeta>
+
+
+            DESCRIPTION:
+                Standard object's metadata. More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+                ObjectMeta is metadata that all persisted resources must have, which
+                includes all objects users must create.
+    
+            FIELDS:
+              annotations	<map[string]string>
+                Annotations is an unstructured key value map stored with a resource that may
+                be set by external tools to store and retrieve arbitrary metadata. They are
+                not queryable and should be preserved when modifying objects. More info:
+                https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations
+
+              creationTimestamp	<string>
+                CreationTimestamp is a timestamp representing the server time when this
+                object was created. It is not guaranteed to be set in happens-before order
+                across separate operations. Clients may not set this value. It is
+                represented in RFC3339 form and is in UTC.
+    
+                Populated by the system. Read-only. Null for lists. More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+
+              deletionGracePeriodSeconds	<integer>
+                Number of seconds allowed for this object to gracefully terminate before it
+                will be removed from the system. Only set when deletionTimestamp is also
+                set. May only be shortened. Read-only.
+
+              deletionTimestamp	<string>
+                DeletionTimestamp is RFC 3339 date and time at which this resource will be
+                deleted. This field is set by the server when a graceful deletion is
+                requested by the user, and is not directly settable by a client. The
+                resource is expected to be deleted (no longer visible from resource lists,
+                and not reachable by name) after the time in this field, once the finalizers
+                list is empty. As long as the finalizers list contains items, deletion is
+                blocked. Once the deletionTimestamp is set, this value may not be unset or
+                be set further into the future, although it may be shortened or the resource
+                may be deleted prior to this time. For example, a user may request that a
+                pod is deleted in 30 seconds. The Kubelet will react by sending a graceful
+                termination signal to the containers in the pod. After that 30 seconds, the
+                Kubelet will send a hard termination signal (SIGKILL) to the container and
+                after cleanup, remove the pod from the API. In the presence of network
+                partitions, this object may still exist after this timestamp, until an
+                administrator or automated process can determine the resource is fully
+                terminated. If not set, graceful deletion of the object has not been
+                requested.
+    
+                Populated by the system when a graceful deletion is requested. Read-only.
+                More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
+
+              finalizers	<[]string>
+                Must be empty before the object is deleted from the registry. Each entry is
+                an identifier for the responsible component that will remove the entry from
+                the list. If the deletionTimestamp of the object is non-nil, entries in this
+                list can only be removed. Finalizers may be processed and removed in any
+                order.  Order is NOT enforced because it introduces significant risk of
+                stuck finalizers. finalizers is a shared field, any actor with permission
+                can reorder it. If the finalizer list is processed in order, then this can
+                lead to a situation in which the component responsible for the first
+                finalizer in the list is waiting for a signal (field value, external system,
+                or other) produced by a component responsible for a finalizer later in the
+                list, resulting in a deadlock. Without enforced ordering finalizers are free
+                to order amongst themselves and are not vulnerable to ordering changes in
+                the list.
+
+              generateName	<string>
+                GenerateName is an optional prefix, used by the server, to generate a unique
+                name ONLY IF the Name field has not been provided. If this field is used,
+                the name returned to the client will be different than the name passed. This
+                value will also be combined with a unique suffix. The provided value has the
+                same validation rules as the Name field, and may be truncated by the length
+                of the suffix required to make the value unique on the server.
+    
+                If this field is specified and the generated name exists, the server will
+                return a 409.
+    
+                Applied only if Name is not specified. More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#idempotency
+
+              generation	<integer>
+                A sequence number representing a specific generation of the desired state.
+                Populated by the system. Read-only.
+
+              labels	<map[string]string>
+                Map of string keys and values that can be used to organize and categorize
+                (scope and select) objects. May match selectors of replication controllers
+                and services. More info:
+                https://kubernetes.io/docs/concepts/overview/working-with-objects/labels
+
+              managedFields	<[]ManagedFieldsEntry>
+                ManagedFields maps workflow-id and version to the set of fields that are
+                managed by that workflow. This is mostly for internal housekeeping, and
+                users typically shouldn't need to set or understand this field. A workflow
+                can be the user's name, a controller's name, or the name of a specific apply
+                path like "ci-cd". The set of fields is always in the version that the
+                workflow used when modifying the object.
+
+              name	<string>
+                Name must be unique within a namespace. Is required when creating resources,
+                although some resources may allow a client to request the generation of an
+                appropriate name automatically. Name is primarily intended for creation
+                idempotence and configuration definition. Cannot be updated. More info:
+                https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names
+
+              namespace	<string>
+                Namespace defines the space within which each name must be unique. An empty
+                namespace is equivalent to the "default" namespace, but "default" is the
+                canonical representation. Not all objects are required to be scoped to a
+                namespace - the value of this field for those objects will be empty.
+    
+                Must be a DNS_LABEL. Cannot be updated. More info:
+                https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces
+
+              ownerReferences	<[]OwnerReference>
+                List of objects depended by this object. If ALL objects in the list have
+                been deleted, this object will be garbage collected. If this object is
+                managed by a controller, then an entry in this list will point to this
+                controller, with the controller field set to true. There cannot be more than
+                one managing controller.
+
+              resourceVersion	<string>
+                An opaque value that represents the internal version of this object that can
+                be used by clients to determine when objects have changed. May be used for
+                optimistic concurrency, change detection, and the watch operation on a
+                resource or set of resources. Clients must treat these values as opaque and
+                passed unmodified back to the server. They may only be valid for a
+                particular resource or set of resources.
+    
+                Populated by the system. Read-only. Value must be treated as opaque by
+                clients and . More info:
+                https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#concurrency-control-and-consistency
+
+              selfLink	<string>
+                Deprecated: selfLink is a legacy read-only field that is no longer populated
+                by the system.
+
+              uid	<string>
+                UID is the unique in time and space value for this object. It is typically
+                generated by the server on successful creation of a resource and is not
+                allowed to change on PUT operations.
+    
+                Populated by the system. Read-only. More info:
+                https://kubernetes.io/docs/concepts/overview/working-with-objects/names#uids
+
+
+            $ kubectl explain stack.spec.port
+            GROUP:      x.io
+            KIND:       Stack
+            VERSION:    v1
+
+            FIELD: port <Object>
+
+
+            DESCRIPTION:
+                A port.
+    
+
+            $ kubectl explain stack.spec.labels
+            GROUP:      x.io
+            KIND:       Stack
+            VERSION:    v1
+
+            FIELD: labels <map[string]string>
+
+
+            DESCRIPTION:
+                Labels.
+    
+
+            $ kubectl explain stack.spec.limits
+            GROUP:      x.io
+            KIND:       Stack
+            VERSION:    v1
+
+            FIELD: limits <map[string]Object>
+
+
+            DESCRIPTION:
+                <empty>
+            FIELDS:
+              cpu	<string>
+                <no description>
+
+
+            $ kubectl get stack s -o jsonpath='{.spec.port}{"\n"}'
+            80
+            $ kubectl patch stack s --type=merge -p '{"spec":{"template":{"metadata":{"name":"Bad_Name"}}}}'
+            The Stack "s" is invalid: spec.template.metadata.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            [exit 1]
+            $ kubectl patch stack s --type=merge -p '{"spec":{"template":{"kind":null}}}'
+            The Stack "s" is invalid: spec.template.kind: Required value: must not be empty
+            [exit 1]
+            $ kubectl apply --server-side -f x.yaml --force-conflicts
+            free.x.io/f serverside-applied
+            Error from server: failed to create typed patch object (default/s; x.io/v1, Kind=Stack): .spec.template.metadata.bogus: field not declared in schema
+            [exit 1]
+            $ kubectl replace -f - <<< '{"apiVersion":"x.io/v1","kind":"Stack","metadata":{"name":"s","uid":"abc"}}' 2>&1 | grep -o 'Key: [^,]*'
+            Key: /registry/x.io/stacks/default/s
+            $ kubectl delete -f x.yaml
+            stack.x.io "s" deleted from default namespace
+            free.x.io "f" deleted
+        "#]],
+    );
+}

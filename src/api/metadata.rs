@@ -122,8 +122,13 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
             &resource.name,
             old.name(),
             &format!(
-                "StorageError: invalid object, Code: 4, Key: /registry/{}{}/{}, ResourceVersion: 0, \
+                "StorageError: invalid object, Code: 4, Key: /registry/{}{}{}/{}, ResourceVersion: 0, \
                  AdditionalErrorMsg: {why}",
+                // Those of custom resources are kept by their groups.
+                match &resource.custom {
+                    Some(_) => format!("{}/", resource.group),
+                    None => String::new(),
+                },
                 resource.name,
                 if resource.namespaced {
                     format!("/{}", old.namespace())

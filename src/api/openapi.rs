@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::custom::structural::PRESERVE;
+use super::custom::structural::{EMBEDDED, PRESERVE};
 use super::docs::Texts;
 use super::resource::{self, Resource};
 use super::schema::{self, Expr, Field, Type};
@@ -532,6 +532,7 @@ impl<'a> Writer<'a> {
         }
         let metadata = self.refer("m:apis.meta.v1.ObjectMeta");
         let meta = self.meta_fields(metadata, "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata");
+        self.embed(&mut schema, meta.get("metadata"));
         for (field, value) in meta.entries().filter(|_| !open) {
             schema.set(&["properties", field], value.clone());
         }
@@ -562,6 +563,42 @@ impl<'a> Writer<'a> {
         };
         self.custom.insert(name, schema);
         self.custom.insert(custom_name(&r.api_version(), &list_kind), list);
+    }
+
+    /// Gives the objects within a custom resource (`x-kubernetes-embedded-resource`) the fields that every
+    /// object has (`addEmbeddedProperties`).
+    fn embed(&self, schema: &mut Value, metadata: &Value) {
+        for field in ["items", "additionalProperties"] {
+            if schema.get(field).as_map().is_some() {
+                self.embed(schema.at_mut(&[field]), metadata);
+            }
+        }
+        let properties = schema.get("properties").clone();
+        for (key, inner) in properties.entries().filter(|(_, v)| v.as_map().is_some()) {
+            let mut made = inner.clone();
+            self.embed(&mut made, metadata);
+            if !made.same(inner) {
+                schema.set(&["properties", key], made);
+            }
+        }
+        let closed = self.form == Form::V2 && schema.bool_at(&[PRESERVE]);
+        if closed || !schema.bool_at(&[EMBEDDED]) {
+            return;
+        }
+        const VERSION: &str = "apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
+        const KIND: &str = "kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+        for (field, text) in [("apiVersion", VERSION), ("kind", KIND)] {
+            let property = obj! { "type": "string", "description": text };
+            schema.set(&["properties", field], property);
+        }
+        schema.set(&["properties", "metadata"], metadata.clone());
+        for field in ["kind", "apiVersion"] {
+            if !schema.get("required").items().iter().any(|r| r.str() == field) {
+                let mut required = schema.get("required").items().to_vec();
+                required.push(field.into());
+                schema.set(&["required"], required);
+            }
+        }
     }
 
     /// `apiVersion`, `kind` and `metadata`, which every kind has.

@@ -602,6 +602,7 @@ impl ApiServer {
             );
         }
         custom.complete(&mut value, &mut unknown);
+        structural::embedded_metadata(&mut value, &custom.schema, true, "", &mut unknown);
         answer_unknown(unknown, resource, request, warnings)?;
         Ok(value)
     }

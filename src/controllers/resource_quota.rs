@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::{Base, Context, resource};
+use super::context::{Base, Context};
 use super::pods;
 use crate::api::admission::quota;
 use crate::api::{ApiServer, Object, ObjectKey, Status};

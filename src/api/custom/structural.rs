@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use crate::api::schema::{Expr, Field, Type};
+use crate::api::decode::decode;
+use crate::api::schema::{self, Expr, Field, Type};
 use crate::flat::Arrange;
 use crate::value::{Key, Map, Value};
 
@@ -84,7 +85,7 @@ fn expr_of(schema: &Value) -> Expr {
 
 pub const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
 pub(super) const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
-pub(super) const EMBEDDED: &str = "x-kubernetes-embedded-resource";
+pub const EMBEDDED: &str = "x-kubernetes-embedded-resource";
 
 /// Fields that every object and every embedded one has, whatever the schema says.
 fn is_type_meta(key: &str) -> bool {
@@ -166,6 +167,59 @@ fn prune_at(value: &mut Value, schema: &Value, whole: bool, keeps: bool, path: &
             }
             if changed {
                 *value = Value::list(new);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads the metadata of the objects within an object as metadata is read, and drops what is none
+/// (`objectmeta.CoerceWithOptions`). The paths of what was dropped go to `unknown`.
+pub fn embedded_metadata(value: &mut Value, schema: &Value, whole: bool, path: &str, unknown: &mut Vec<String>) {
+    match value {
+        Value::Map(map) => {
+            let fields: Vec<(Key, Value)> = map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+            for (key, mut item) in fields {
+                let at = if path.is_empty() {
+                    key.to_string()
+                } else {
+                    format!("{path}.{key}")
+                };
+                let before = item.clone();
+                if !whole && key.as_str() == "metadata" && schema.bool_at(&[EMBEDDED]) {
+                    let read = schema::by_name(OBJECT_META).and_then(|ty| decode(&item, &ty).ok());
+                    let Some(read) = read else { continue };
+                    item = read.value;
+                    let named = |u: &String| u.replacen("unknown field \"", &format!("unknown field \"{at}."), 1);
+                    unknown.extend(read.unknown.iter().map(named));
+                } else {
+                    let inner = match schema.at(&["properties", key.as_str()]) {
+                        Value::Null => schema.get("additionalProperties"),
+                        property => property,
+                    };
+                    if inner.as_map().is_some() {
+                        embedded_metadata(&mut item, inner, false, &at, unknown);
+                    }
+                }
+                if !item.same(&before) {
+                    value.set(&[key.as_str()], item);
+                }
+            }
+        }
+        Value::List(list) => {
+            let items = schema.get("items");
+            if items.is_null() {
+                return;
+            }
+            let mut made: Vec<Value> = list.iter().cloned().collect();
+            let mut changed = false;
+            for (i, item) in made.iter_mut().enumerate() {
+                let before = item.clone();
+                embedded_metadata(item, items, false, &format!("{path}[{i}]"), unknown);
+                changed |= !item.same(&before);
+            }
+            if changed {
+                *value = Value::list(made);
             }
         }
         _ => {}
