@@ -411,7 +411,10 @@ fn sub(path: String, subresource: &str) -> String {
 }
 
 /// Whether a text can be a part of a path.
-fn segment(what: &str, text: &str) -> Result<(), String> {
+///
+/// # Errors
+/// `invalid namespace "a/b": [may not contain '/']`
+pub fn segment(what: &str, text: &str) -> Result<(), String> {
     let mut why = Vec::new();
     if matches!(text, "." | "..") {
         why.push(format!("may not be '{text}'"));

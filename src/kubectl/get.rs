@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::builder::{self, Info, Select, Target, Targets};
-use super::command::{Cmd, VERB, Verb, item_path};
+use super::command::{Cmd, VERB, Verb, item_path, segment};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{ALL_NAMESPACES, CHUNK, FIELD_SELECTOR, FILES, NO_HEADERS, SELECTOR, SUBRESOURCE};
@@ -169,10 +169,11 @@ async fn send_one(cmd: &Cmd, info: &Info) -> Result<Response, Error> {
     }
 }
 
-fn list_request(select: &Select, resource: &Resource, namespace: &str) -> Request {
-    Request::get(resource.path(namespace))
+fn list_request(select: &Select, resource: &Resource, namespace: &str) -> Result<Request, Error> {
+    segment("namespace", namespace).map_err(Error::Text)?;
+    Ok(Request::get(resource.path(namespace))
         .with("labelSelector", select.labels.as_str())
-        .with("fieldSelector", select.fields.as_str())
+        .with("fieldSelector", select.fields.as_str()))
 }
 
 fn ignore_missing(cmd: &Cmd, errors: &mut Vec<Error>) {
@@ -188,10 +189,12 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Prin
     let single = targets.single;
     for target in targets.list {
         match target {
-            Target::List { resource, namespace } => match cmd.send(list_request(select, &resource, &namespace)).await {
-                Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
-                Err(e) => errors.push(builder::selector_error(e, &resource, select)),
-            },
+            Target::List { resource, namespace } => {
+                match cmd.send(list_request(select, &resource, &namespace)?).await {
+                    Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
+                    Err(e) => errors.push(builder::selector_error(e, &resource, select)),
+                }
+            }
             Target::Item(info) => match send_one(cmd, &info).await {
                 Ok(r) => objects.push(r.value()),
                 Err(e) => errors.push(e),
@@ -391,7 +394,7 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     for target in targets.list {
         let (resource, result) = match target {
             Target::List { resource, namespace } => {
-                let result = fetch_table(cmd, list_request(select, &resource, &namespace)).await;
+                let result = fetch_table(cmd, list_request(select, &resource, &namespace)?).await;
                 let result = result.map_err(|e| builder::selector_error(e, &resource, select));
                 (resource, result)
             }
@@ -525,7 +528,7 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option
     let mut headers = layout.headers;
     let (resource, namespace, first, name) = match target {
         Target::List { resource, namespace } => {
-            let first = cmd.send(list_request(select, &resource, &namespace)).await;
+            let first = cmd.send(list_request(select, &resource, &namespace)?).await;
             let first = first.map_err(|e| builder::selector_error(e, &resource, select))?;
             (resource, namespace, first, String::new())
         }
