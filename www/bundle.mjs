@@ -25,6 +25,8 @@ const { outputFiles } = await esbuild.build({
   bundle: true,
   format: "esm",
   minify: true,
+  // xterm.js and its add-ons call private members by names like `_bufferService`: 60 KB of them.
+  mangleProps: /^_[a-zA-Z]/,
   target: "es2022",
   legalComments: "eof",
   write: false,
