@@ -15,6 +15,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::api::Status;
 use crate::api::docs::{Docs, Source};
+use crate::flat::Case;
 use crate::net::{Mode, proxy::Scheduler};
 use crate::sim::{Time, TraceRecord};
 use crate::value::Value;
@@ -163,7 +164,7 @@ fn deliver(world: &World, listeners: &Listeners) {
             .get(0)
             .as_string()
             .unwrap_or_default()
-            .to_lowercase();
+            .lower();
         let list = listeners.list.borrow().clone();
         for (_, wanted, function) in list {
             if wanted == "trace" || wanted == name {
@@ -269,14 +270,12 @@ impl Kubetab {
     /// The objects of a kind (`Pod`, `pods`, `po`), as an array.
     pub fn objects(&self, kind: String) -> Result<Array, JsValue> {
         let resources = self.world.api().resources();
-        let lower = kind.to_lowercase();
+        let lower = kind.lower();
         let resource = resources
             .iter()
             .find(|r| {
                 !r.name.contains('/')
-                    && (r.kind.to_lowercase() == lower
-                        || *r.name == *lower
-                        || r.short_names.iter().any(|s| **s == *lower))
+                    && (r.kind.lower() == lower || *r.name == *lower || r.short_names.iter().any(|s| **s == *lower))
             })
             .ok_or_else(|| js_sys::Error::new(&format!("the server doesn't have a resource type {kind:?}")))?;
         let mut found = Vec::new();
@@ -296,7 +295,7 @@ impl Kubetab {
         }
         let id = listeners.next.get();
         listeners.next.set(id + 1);
-        listeners.list.borrow_mut().push((id, event.to_lowercase(), f));
+        listeners.list.borrow_mut().push((id, event.lower(), f));
         Closure::<dyn FnMut()>::new(move || listeners.list.borrow_mut().retain(|(i, _, _)| *i != id))
             .into_js_value()
             .unchecked_into()

@@ -116,6 +116,25 @@ const BIG: &[(&[&str], &[&str])] = &[
         ],
         &["src/flat/arrange.rs"],
     ),
+    // Tables of all letters; `flat::Case` has a rule.
+    (&[".to_lowercase()", ".to_uppercase()"], &["src/flat/case.rs"]),
+    // Tables of powers and of logarithms; `value::float` and `value::math` have none.
+    (
+        &[
+            "parse::<f64>",
+            ".powf(",
+            ".exp()",
+            ".exp2()",
+            ".ln()",
+            ".log2()",
+            ".log10()",
+            ".sin()",
+            ".cos()",
+            ".tan()",
+            ".atan2(",
+        ],
+        &["src/value/float.rs", "src/value/math.rs"],
+    ),
 ];
 
 /// Words of `stdin`, `stdout` and `stderr` as names of a shell's streams are the simulation's own.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::zone::Zone;
+use crate::flat::Case;
 use crate::sim::Time;
 use crate::value::duration;
 
@@ -119,7 +120,7 @@ fn field(text: &str, bounds: &Bounds) -> Result<u64, String> {
 }
 
 fn number(text: &str, bounds: &Bounds) -> Result<u32, String> {
-    let lower = text.to_lowercase();
+    let lower = text.lower();
     if let Some(i) = bounds.names.iter().position(|n| *n == lower) {
         return Ok(bounds.least + i as u32);
     }

@@ -1,7 +1,7 @@
 //! JSONPath templates, as client-go's `util/jsonpath` reads and evaluates them. Knows only `value`.
 
 use crate::limits;
-use crate::value::{Value, gofmt, gojson};
+use crate::value::{Value, float, gofmt, gojson};
 
 /// Why a template cannot be read or evaluated. Displays the library's own sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -353,7 +353,7 @@ impl<'t> Parser<'t> {
         let text = self.consume();
         if let Ok(i) = text.parse() {
             nodes.push(Node::Int(i));
-        } else if let Ok(f) = text.parse() {
+        } else if let Some(f) = float::parse(text) {
             nodes.push(Node::Float(f));
         } else {
             return fail(format!("cannot parse number {text}"));

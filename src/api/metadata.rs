@@ -6,6 +6,7 @@ use super::resource::Resource;
 use super::server::Target;
 use super::status::{FieldErrors, Status};
 use super::strategy::{Context, Strategy};
+use crate::flat::Case;
 use crate::value::{Value, intern};
 
 /// Sets the path's namespace, or refuses another one.
@@ -305,7 +306,7 @@ pub fn annotations(annotations: &Value, field: &str, errors: &mut FieldErrors) {
     let mut total = 0;
     for (key, value) in annotations.entries() {
         // Annotation keys may be upper case in their prefix.
-        if let Err(why) = names::label_key(&key.to_lowercase()) {
+        if let Err(why) = names::label_key(&key.lower()) {
             errors.invalid(field, &key.into(), why);
         }
         total += key.len() + value.str().len();

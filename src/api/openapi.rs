@@ -12,7 +12,7 @@ use super::docs::Texts;
 use super::resource::{self, Resource};
 use super::schema::{self, Expr, Field, Type};
 use super::server::ApiServer;
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::{Case, FlatMap, FlatSet};
 use crate::limits;
 use crate::value::{Key, Map, Value};
 use crate::{list, obj};
@@ -994,7 +994,7 @@ fn camel(group: &str, version: &str) -> String {
 fn upper(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
+        Some(first) => std::iter::once(first.upper()).chain(chars).collect(),
         None => String::new(),
     }
 }

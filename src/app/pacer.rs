@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use kubetab::value::math::pow;
+
 /// How fast the world goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
@@ -171,7 +173,7 @@ impl Pacer {
     /// How many virtual seconds pass per real second now. Doubles every 400 ms of quiet, so that a
     /// skip starts and ends softly.
     pub fn skip(&self) -> f64 {
-        2f64.powf((self.quiet - QUIET_MS).max(0.0) / 400.0).min(SKIP_MOST)
+        pow(2.0, (self.quiet - QUIET_MS).max(0.0) / 400.0).min(SKIP_MOST)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use gloo::events::EventListener;
+use kubetab::value::float;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, HtmlElement, KeyboardEvent, PointerEvent};
@@ -85,7 +86,9 @@ impl Component for Root {
         ctx.props().session.0.on_edit(move |file, text| {
             link.send_message(Msg::Ask(Ask::Edit { file: Some(file), text }));
         });
-        let split = settings::read("split").and_then(|s| s.parse().ok()).unwrap_or(SPLIT.1);
+        let split = settings::read("split")
+            .and_then(|s| float::parse(&s))
+            .unwrap_or(SPLIT.1);
         Root {
             beat: Beat::default(),
             language: settings::language(),

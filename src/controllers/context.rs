@@ -214,13 +214,13 @@ impl Context {
 
     /// Starts `workers` tasks that take keys from `queue`, once `informers` hold their first lists.
     /// A key whose `sync` fails comes back after a growing delay.
-    pub fn run<K: Ord + Clone + 'static>(
+    pub fn run(
         &self,
         name: &'static str,
-        queue: &WorkQueue<K>,
+        queue: &WorkQueue<ObjectKey>,
         workers: usize,
         informers: Vec<Informer>,
-        sync: impl AsyncFn(K) -> Result<(), Status> + 'static,
+        sync: impl AsyncFn(ObjectKey) -> Result<(), Status> + 'static,
     ) {
         let sync = Rc::new(sync);
         let sync = move |key| -> LocalBoxFuture<'static, Result<(), Status>> {
@@ -230,14 +230,14 @@ impl Context {
         self.start_workers(name, queue, workers, informers.into(), Rc::new(sync));
     }
 
-    /// The workers of [`Context::run`], whose code is there once for each type of key.
-    fn start_workers<K: Ord + Clone + 'static>(
+    /// The workers of [`Context::run`], whose code is there once.
+    fn start_workers(
         &self,
         name: &'static str,
-        queue: &WorkQueue<K>,
+        queue: &WorkQueue<ObjectKey>,
         workers: usize,
         informers: Rc<[Informer]>,
-        sync: Rc<dyn Fn(K) -> LocalBoxFuture<'static, Result<(), Status>>>,
+        sync: Rc<dyn Fn(ObjectKey) -> LocalBoxFuture<'static, Result<(), Status>>>,
     ) {
         for _ in 0..workers.max(1) {
             let (queue, sync, informers) = (queue.clone(), sync.clone(), informers.clone());

@@ -89,17 +89,19 @@ pub fn start(context: &Context) {
         c.finalize(&key).await
     });
 
-    let services: WorkQueue<()> = WorkQueue::new(context.sim());
+    // Whatever changes, all are looked through: one key is enough.
+    let services: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
+    let all = || ObjectKey::new("", "");
     let q = services.clone();
-    controller.0.definitions.on_change(move |_, _| q.add(()));
+    controller.0.definitions.on_change(move |_, _| q.add(all()));
     let apiservices = resource(context.api(), "apiregistration.k8s.io", "apiservices");
     let informer = context.informers().of(&apiservices);
     let q = services.clone();
-    informer.on_change(move |_, _| q.add(()));
+    informer.on_change(move |_, _| q.add(all()));
     let mut both = synced;
     both.push(informer.clone());
     let (c, a, i) = (controller.clone(), apiservices.clone(), informer.clone());
-    context.run("crd-autoregister", &services, 1, both, async move |()| {
+    context.run("crd-autoregister", &services, 1, both, async move |_| {
         c.register(&a, &i).await
     });
 

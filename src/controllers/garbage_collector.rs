@@ -39,10 +39,9 @@ struct Graph {
     dependents: FlatMap<Uid, FlatSet<Uid>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Work {
-    Delete(Uid),
-    Orphan(Uid),
+/// An object's key in the queues.
+fn by_uid(uid: &Uid) -> ObjectKey {
+    ObjectKey::new("", uid)
 }
 
 #[derive(Clone)]
@@ -52,7 +51,10 @@ struct Inner {
     api: ApiServer,
     client: Client,
     graph: RefCell<Graph>,
-    queue: WorkQueue<Work>,
+    /// Whom to try to delete, by uid in the place of the name.
+    deletions: WorkQueue<ObjectKey>,
+    /// Whose dependents to set free, likewise.
+    orphans: WorkQueue<ObjectKey>,
 }
 
 /// Starts the controller.
@@ -61,7 +63,8 @@ pub fn start(context: &Context) {
         api: context.api().clone(),
         client: context.client(NAME),
         graph: RefCell::default(),
-        queue: WorkQueue::new(context.sim()),
+        deletions: WorkQueue::new(context.sim()),
+        orphans: WorkQueue::new(context.sim()),
     }));
     let (c, informers) = (collector.clone(), context.informers().clone());
     context.each_resource(move |resource| {
@@ -71,16 +74,13 @@ pub fn start(context: &Context) {
             .on_change(move |old, new| c.changed(&r, old, new));
     });
     let c = collector.clone();
-    context.run(
-        NAME,
-        &collector.0.queue,
-        WORKERS,
-        Vec::new(),
-        async move |work| match work {
-            Work::Delete(uid) => c.attempt_to_delete(&uid).await,
-            Work::Orphan(uid) => c.attempt_to_orphan(&uid).await,
-        },
-    );
+    context.run(NAME, &collector.0.deletions, WORKERS, Vec::new(), async move |key| {
+        c.attempt_to_delete(&key.name).await
+    });
+    let c = collector;
+    context.run(NAME, &c.0.orphans.clone(), WORKERS, Vec::new(), async move |key| {
+        c.attempt_to_orphan(&key.name).await
+    });
 }
 
 impl Collector {
@@ -114,7 +114,7 @@ impl Collector {
             .collect();
         let has = |finalizer: &str| object.finalizers().any(|f| f == finalizer);
         let foreground = object.is_deleting() && has(FOREGROUND);
-        let mut work: Vec<Work> = Vec::new();
+        let mut work: Vec<Uid> = Vec::new();
         {
             let mut graph = self.0.graph.borrow_mut();
             let before: Vec<Uid> = graph.nodes.get(&uid).map_or_else(Vec::new, |n| n.owners.clone());
@@ -134,20 +134,20 @@ impl Collector {
             // An owner that waits may wait no longer, now that its dependent changed.
             for owner in owners.iter().chain(&before) {
                 if graph.nodes.get(owner).is_some_and(|n| n.foreground) {
-                    work.push(Work::Delete(owner.clone()));
-                    work.push(Work::Delete(uid.clone()));
+                    work.push(owner.clone());
+                    work.push(uid.clone());
                 }
             }
             if lost {
-                work.push(Work::Delete(uid.clone()));
+                work.push(uid.clone());
             }
             if object.is_deleting() && has(ORPHAN) {
-                work.push(Work::Orphan(uid.clone()));
+                self.0.orphans.add(by_uid(&uid));
             }
             if foreground {
-                work.push(Work::Delete(uid.clone()));
+                work.push(uid.clone());
                 let dependents = graph.dependents.get(&uid).into_iter().flatten();
-                work.extend(dependents.map(|d| Work::Delete(d.clone())));
+                work.extend(dependents.cloned());
             }
             graph.nodes.insert(
                 uid,
@@ -161,8 +161,8 @@ impl Collector {
                 },
             );
         }
-        for work in work {
-            self.0.queue.add(work);
+        for uid in &work {
+            self.0.deletions.add(by_uid(uid));
         }
     }
 
@@ -180,15 +180,15 @@ impl Collector {
                         }
                     }
                     if graph.nodes.get(&owner).is_some_and(|n| n.foreground) {
-                        work.push(Work::Delete(owner));
+                        work.push(owner);
                     }
                 }
             }
             let dependents = graph.dependents.get(&uid).into_iter().flatten();
-            work.extend(dependents.map(|d| Work::Delete(d.clone())));
+            work.extend(dependents.cloned());
         }
-        for work in work {
-            self.0.queue.add(work);
+        for uid in &work {
+            self.0.deletions.add(by_uid(uid));
         }
     }
 
@@ -309,7 +309,7 @@ impl Collector {
         for dependent in blocking {
             let asked = self.0.graph.borrow().nodes.get(&dependent).is_some_and(|n| n.deleting);
             if !asked {
-                self.0.queue.add(Work::Delete(dependent));
+                self.0.deletions.add(by_uid(&dependent));
             }
         }
         Ok(())

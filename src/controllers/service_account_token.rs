@@ -32,13 +32,15 @@ pub fn start(context: &Context) {
     let accounts = context.informers().of(&accounts_resource);
     let maps = context.informers().of(&resource(api, "", "configmaps"));
     let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let gone: WorkQueue<(ObjectKey, ObjectKey)> = WorkQueue::new(context.sim());
+    // By the names of the account and of the secret: no name holds a slash.
+    let gone: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
     let (q, g) = (queue.clone(), gone.clone());
     secrets.on_change(move |old, new| {
         if let Some(secret) = new.filter(|s| is_token(s)) {
             q.add(secret.key());
         } else if let (Some(secret), None) = (old.filter(|s| is_token(s)), new) {
-            g.add((secret.key(), ObjectKey::new(secret.namespace(), account_of(secret))));
+            let both = format!("{}/{}", account_of(secret), secret.name());
+            g.add(ObjectKey::new(secret.namespace(), &both));
         }
     });
     let (q, all) = (queue.clone(), secrets.clone());
@@ -81,12 +83,15 @@ pub fn start(context: &Context) {
             None => Ok(()),
         }
     });
-    context.run(NAME, &gone, 1, synced, async move |(secret, account)| {
-        let Some(account) = accounts.get(&account) else {
+    context.run(NAME, &gone, 1, synced, async move |key| {
+        let Some((account, secret)) = key.name.split_once('/') else {
+            return Ok(());
+        };
+        let Some(account) = accounts.get(&ObjectKey::new(&key.namespace, account)) else {
             return Ok(());
         };
         let mut value = account.value().clone();
-        let named = |s: &Value| s.get("name").str() == &*secret.name;
+        let named = |s: &Value| s.get("name").str() == secret;
         if !value.get("secrets").items().iter().any(named) {
             return Ok(());
         }

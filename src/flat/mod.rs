@@ -1,4 +1,4 @@
-//! Maps, sets and sorting whose machine code is written once and not again for every type.
+//! Maps, sets and sorting whose machine code is written once and not again for every type; letters' cases by rule.
 //!
 //! The standard library's `BTreeMap` and `sort_by` are made for any size, and the compiler makes one to five
 //! kilobytes of each for every type that they are used with. Of the page's wasm they were a tenth (150 KiB after
@@ -6,11 +6,13 @@
 //! Where one holds an entry for each object of a cluster and is changed in any order, it is a list of such lists.
 
 mod arrange;
+mod case;
 mod map;
 mod set;
 mod wide;
 
 pub use arrange::Arrange;
+pub use case::Case;
 pub use map::FlatMap;
 pub use set::FlatSet;
 pub use wide::WideMap;

@@ -9,7 +9,7 @@ use super::output::{PRINT, Report};
 use crate::api::Resource;
 use crate::api::quantity::Quantity;
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, float};
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -76,7 +76,7 @@ fn metric(name: &str, text: &str) -> Result<Value, Error> {
             _ => return Err(Error::plain(format!("invalid percentage value: {p}"))),
         },
         None => {
-            let bare = text.parse::<f64>().is_ok();
+            let bare = float::parse(text).is_some();
             let unit = match (bare, name) {
                 (false, _) => "",
                 (true, "cpu") => "m",

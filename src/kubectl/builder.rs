@@ -7,7 +7,7 @@ use super::error::Error;
 use super::files;
 use super::mapper;
 use crate::api::Resource;
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::value::Value;
 
 /// How a verb selects.
@@ -127,7 +127,7 @@ impl Info {
 
 /// `pod/web`, `deployment.apps/web`.
 pub fn display(resource: &Resource, name: &str) -> String {
-    let kind = resource.kind.to_lowercase();
+    let kind = resource.kind.lower();
     if resource.group.is_empty() {
         format!("{kind}/{name}")
     } else {

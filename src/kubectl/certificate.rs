@@ -6,6 +6,7 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::FILES;
 use super::output::{PRINT, Report};
+use crate::flat::Case;
 use crate::obj;
 use crate::value::Value;
 
@@ -66,7 +67,7 @@ async fn decide(cmd: &Cmd, wanted: &'static str, opposite: &str) -> Result<(), E
     }
     let found = builder::find(cmd, &select, true).await?;
     let mut errors = found.errors;
-    let operation = wanted.to_lowercase();
+    let operation = wanted.lower();
     let mut report = Report::new(cmd, &operation)?.typed();
     let word = if wanted == "Denied" { "deny" } else { "approve" };
     let count = found.infos.len();
@@ -94,7 +95,7 @@ async fn decide(cmd: &Cmd, wanted: &'static str, opposite: &str) -> Result<(), E
             all.push(obj! {
                 "type": wanted,
                 "status": "True",
-                "reason": format!("Kubectl{}{}", word.get(..1).unwrap_or("").to_uppercase(), word.get(1..).unwrap_or("")),
+                "reason": format!("Kubectl{}{}", word.get(..1).unwrap_or("").upper(), word.get(1..).unwrap_or("")),
                 "message": format!("This CSR was {operation} by kubectl certificate {word}."),
                 "lastUpdateTime": cmd.sim().now(),
             });

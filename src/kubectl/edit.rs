@@ -10,6 +10,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, RECORD, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Request, patch, schema};
+use crate::flat::Case;
 use crate::value::{Value, gofmt, gojson, yaml};
 
 const FLAGS: &[Flag] = &[
@@ -70,7 +71,7 @@ fn editor(cmd: &Cmd) -> String {
 async fn open(cmd: &Cmd, text: &str, ending: &str) -> Result<(String, String), Error> {
     let number = cmd.sim().random_below(4_000_000_000);
     let path = format!("/tmp/kubectl-edit-{number}.{ending}");
-    let failed = |e: crate::shell::FileError| Error::plain(format!("open {path}: {}", e.to_string().to_lowercase()));
+    let failed = |e: crate::shell::FileError| Error::plain(format!("open {path}: {}", e.to_string().lower()));
     cmd.cx.files.write(&path, text).map_err(failed)?;
     let editor = editor(cmd);
     // Only a command line with quotes is left to a shell.
@@ -112,7 +113,7 @@ fn show(cmd: &Cmd, object: &Value) -> String {
 /// The objects are edited in one of these formats only.
 fn check_format(cmd: &Cmd) -> Result<(), Error> {
     let given = cmd.flags.str("output");
-    match given.to_lowercase().as_str() {
+    match given.lower().as_str() {
         "" | "json" | "kyaml" | "yaml" => Ok(()),
         _ => Err(super::output::no_printer(given, "json,kyaml,yaml")),
     }

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::mapper;
 use crate::api::decode::decode;
 use crate::api::schema;
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::limits;
 use crate::obj;
 use crate::value::{Value, gojson, yaml};
@@ -81,7 +81,7 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
                 Ok(text) => (source, text),
                 Err(e) => {
                     docs.errors
-                        .push(Error::plain(format!("open {source}: {}", e.to_string().to_lowercase())));
+                        .push(Error::plain(format!("open {source}: {}", e.to_string().lower())));
                     continue;
                 }
             }

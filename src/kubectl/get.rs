@@ -13,6 +13,7 @@ use super::print::TabWriter;
 use super::print::sort;
 use super::raw;
 use crate::api::{Method, Object, Payload, Request, Resource, Response, WatchEvent, table};
+use crate::flat::Case;
 use crate::obj;
 use crate::value::{Value, gofmt};
 
@@ -261,9 +262,9 @@ impl Layout {
         if self.namespace && resource.namespaced {
             cells.push("NAMESPACE".to_owned());
         }
-        cells.extend(columns.iter().map(|c| c.name.to_uppercase()));
+        cells.extend(columns.iter().map(|c| c.name.upper()));
         for label in &self.labels {
-            cells.push(label.rsplit('/').next().unwrap_or(label).to_uppercase());
+            cells.push(label.rsplit('/').next().unwrap_or(label).upper());
         }
         if self.show_labels {
             cells.push("LABELS".to_owned());

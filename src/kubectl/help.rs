@@ -4,7 +4,7 @@ use super::command::Verb;
 use super::flags::{Flag, Kind};
 use super::options::GLOBAL;
 use super::root::ROOT;
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 
 /// Stands in the list although no command of kubectl's own is in it.
 const PLUGINS: &str = "Subcommands provided by plugins:";
@@ -25,7 +25,7 @@ const GROUPS: &[&str] = &[
 /// `error: unknown command "gt" for "kubectl"`, with what may have been meant.
 pub fn unknown(word: &str) -> String {
     let mut text = format!("error: unknown command {word:?} for \"kubectl\"\n");
-    let lower = word.to_lowercase();
+    let lower = word.lower();
     let meant: Vec<&str> = ROOT
         .subs
         .iter()

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::output::{self, PRINT_YAML};
 use super::{find, options, root};
+use crate::flat::Case;
 use crate::shell::Context;
 use crate::value::{Value, yaml};
 use crate::{list, obj};
@@ -118,7 +119,7 @@ fn save(cmd: &Cmd, path: &str, preference: &Value) -> Result<(), Error> {
         .map_err(|e| {
             Error::plain(format!(
                 "error writing kuberc file: open {path}: {}",
-                e.to_string().to_lowercase()
+                e.to_string().lower()
             ))
         })?;
     cmd.say(format!("Updated {path}"));

@@ -11,6 +11,7 @@ use super::options::{ALL, DRY_RUN, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request, names};
+use crate::flat::Case;
 use crate::obj;
 use crate::sim::timeout;
 use crate::value::Value;
@@ -527,7 +528,7 @@ async fn taint(cmd: &Cmd) -> Result<(), Error> {
             add.push(change);
         }
     }
-    let word = kind.to_lowercase();
+    let word = kind.lower();
     if word.contains(',') {
         return Err(Error::plain("unrecognized character in action: U+002C ','"));
     }

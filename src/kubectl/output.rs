@@ -7,6 +7,7 @@ use super::print::columns::CustomColumns;
 use super::print::jsonpath::JsonPathPrinter;
 use super::print::object;
 use super::typed::Shape;
+use crate::flat::Case;
 use crate::value::{Value, gofmt, gojson};
 
 /// The flags of verbs that print what they changed.
@@ -95,7 +96,7 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
     }
     let (format, given) = wanted.split_once('=').unwrap_or((&wanted, ""));
     let template = if given.is_empty() { template_flag } else { given };
-    let lower = format.to_lowercase();
+    let lower = format.lower();
     let plain = ["json", "yaml", "kyaml", "name"].contains(&lower.as_str());
     let format = if plain { lower.as_str() } else { format };
     // With --template the format is the flag's whole value.
@@ -109,7 +110,7 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
         cmd.cx.files.read_text(&cmd.cx.path(template)).map_err(|e| {
             Error::plain(format!(
                 "error reading {what}{template}, open {template}: {}",
-                e.to_string().to_lowercase()
+                e.to_string().lower()
             ))
         })
     };

@@ -8,6 +8,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, RECORD, SUBRESOURCE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, schema};
+use crate::flat::Case;
 use crate::value::{Value, yaml};
 
 const FLAGS: &[Flag] = &[
@@ -54,14 +55,14 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         ("", file) => cmd.cx.read_file(file).await.map_err(|e| {
             Error::plain(format!(
                 "unable to read patch file: open {file}: {}",
-                e.to_string().to_lowercase()
+                e.to_string().lower()
             ))
         })?,
         _ => {
             return Err(Error::plain("cannot specify --patch and --patch-file together"));
         }
     };
-    let kind = match cmd.flags.str("type").to_lowercase().as_str() {
+    let kind = match cmd.flags.str("type").lower().as_str() {
         "json" => PatchType::Json,
         "merge" => PatchType::Merge,
         "strategic" | "" => PatchType::Strategic,

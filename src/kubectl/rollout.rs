@@ -9,7 +9,7 @@ use super::options::{DRY_RUN, FILES, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use super::print::TabWriter;
 use crate::api::{PatchType, Payload, Request, WatchEvent};
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::obj;
 use crate::sim::timeout;
 use crate::value::Value;
@@ -486,7 +486,7 @@ async fn undo(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
-    let kind = info.resource.kind.to_lowercase();
+    let kind = info.resource.kind.lower();
     let object = &info.object;
     if object.at(&["metadata", "annotations"]).has(super::apply::LAST_APPLIED) {
         cmd.warn(&format!(

@@ -9,7 +9,7 @@ use super::options::{ALL, DRY_RUN, FILES, FILES_BELOW, RECORD, SELECTOR, field_m
 use super::output::{PRINT, Report};
 use crate::api::Selector;
 use crate::api::quantity::Quantity;
-use crate::flat::{Arrange, FlatMap};
+use crate::flat::{Arrange, Case, FlatMap};
 use crate::obj;
 use crate::value::Value;
 
@@ -928,7 +928,7 @@ async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
                 .chars()
                 .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
                 .collect();
-            let name = name.to_uppercase();
+            let name = name.upper();
             if name != key {
                 cmd.err(format!("Warning: key {key} transferred to {name}"));
             }

@@ -9,6 +9,7 @@ use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES_BELOW, SELECTOR}
 use super::output::{PRINT, Report};
 use super::print::jsonpath::{JsonPath, relaxed};
 use crate::api::{Payload, Request, WatchEvent};
+use crate::flat::Case;
 use crate::sim::timeout;
 use crate::value::{Value, gofmt};
 use std::time::Duration;
@@ -52,7 +53,7 @@ enum Goal {
 }
 
 fn goal(text: &str) -> Result<Goal, Error> {
-    let lower = text.to_lowercase();
+    let lower = text.lower();
     if lower == "delete" {
         return Ok(Goal::Delete);
     }

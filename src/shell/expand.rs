@@ -10,7 +10,7 @@ use super::io::{Output, pipe};
 use super::state::{Content, Flow, Guard, Run, State};
 use super::syntax::*;
 use super::words::{self, Glob};
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::limits;
 
 /// A stretch of an expanded word.
@@ -540,8 +540,8 @@ impl State {
             }
             Op::Transform(c) => match c {
                 'Q' => map(value, |t| format!("'{}'", t.replace('\'', "'\\''"))),
-                'U' => map(value, |t| t.to_uppercase()),
-                'L' => map(value, |t| t.to_lowercase()),
+                'U' => map(value, |t| t.upper()),
+                'L' => map(value, |t| t.lower()),
                 'u' => map(value, |t| change_case(&t, None, true, false)),
                 'E' => map(value, |t| {
                     String::from_utf8_lossy(&words::unescape(&t, words::Escapes::Dollar)).into_owned()
@@ -911,9 +911,9 @@ fn change_case(text: &str, glob: Option<&Glob>, upper: bool, all: bool) -> Strin
         if !change {
             out.push(c);
         } else if upper {
-            out.extend(c.to_uppercase());
+            out.push(c.upper());
         } else {
-            out.extend(c.to_lowercase());
+            out.push(c.lower());
         }
     }
     out

@@ -5,11 +5,13 @@
 
 pub mod base64;
 pub mod duration;
+pub mod float;
 pub mod gofmt;
 pub mod gojson;
 pub mod hex;
 mod json;
 mod key;
+pub mod math;
 mod pool;
 pub mod sha256;
 pub mod yaml;

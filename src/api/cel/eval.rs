@@ -16,7 +16,7 @@ use crate::api::zone::Zone;
 use crate::flat::{Arrange, FlatMap};
 use crate::limits;
 use crate::sim::{Time, civil_from_days};
-use crate::value::{duration, gofmt, hex};
+use crate::value::{duration, float, gofmt, hex};
 
 /// Why an expression could not be run to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -893,9 +893,9 @@ fn convert(name: &str, value: &Val) -> Result<Val> {
         },
         ("double", Val::Int(i)) => Ok(Val::Double(*i as f64)),
         ("double", Val::Uint(u)) => Ok(Val::Double(*u as f64)),
-        ("double", Val::Str(s)) => match s.parse() {
-            Ok(n) => Ok(Val::Double(n)),
-            Err(_) => fail(format!(
+        ("double", Val::Str(s)) => match float::parse(s) {
+            Some(n) => Ok(Val::Double(n)),
+            None => fail(format!(
                 "strconv.ParseFloat: parsing {}: invalid syntax",
                 gofmt::quote(s)
             )),

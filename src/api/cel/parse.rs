@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::Issue;
 use crate::limits;
+use crate::value::float;
 
 /// A node and the place (in characters) that errors about it point at.
 #[derive(Clone, Debug)]
@@ -270,9 +271,9 @@ impl Lexer {
         }
         let text = self.text(from);
         if double {
-            return match text.parse() {
-                Ok(n) => Ok((from, Token::Double(n))),
-                Err(_) => Err(issue(from, "invalid double literal")),
+            return match float::parse(&text) {
+                Some(n) => Ok((from, Token::Double(n))),
+                None => Err(issue(from, "invalid double literal")),
             };
         }
         if matches!(self.peek(0), 'u' | 'U') {

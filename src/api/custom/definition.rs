@@ -7,7 +7,7 @@ use crate::api::names;
 use crate::api::object::{Object, set_condition};
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
-use crate::flat::{Arrange, FlatSet};
+use crate::flat::{Arrange, Case, FlatSet};
 use crate::obj;
 use crate::sim::Time;
 use crate::value::{Value, gojson};
@@ -26,7 +26,7 @@ impl Strategy for DefinitionRules {
         let kind = names.get("kind").str().to_owned();
         let (singular, list) = (names.get("singular").is_empty(), names.get("listKind").is_empty());
         if singular && !kind.is_empty() {
-            object.set(&["spec", "names", "singular"], kind.to_lowercase());
+            object.set(&["spec", "names", "singular"], kind.lower());
         }
         if list && !kind.is_empty() {
             object.set(&["spec", "names", "listKind"], format!("{kind}List"));
@@ -465,7 +465,7 @@ fn validate_names(names: &Value, at: &str, errors: &mut FieldErrors) {
     for field in ["kind", "listKind"] {
         let name = names.get(field);
         if !name.is_empty()
-            && let Err(why) = names::dns1035_label(&name.str().to_lowercase())
+            && let Err(why) = names::dns1035_label(&name.str().lower())
         {
             errors.invalid(
                 format!("{at}.{field}"),

@@ -1,6 +1,6 @@
 //! The kinds of `admissionregistration.k8s.io`: policies in CEL, their bindings, and webhooks.
 
-use crate::flat::FlatSet;
+use crate::flat::{Case, FlatSet};
 
 use super::{age_cell, edit, edit_items, set_default, set_default_zero, workload};
 use crate::api::admission::policies::expressions;
@@ -216,7 +216,7 @@ fn param_kind(spec: &Value, errors: &mut FieldErrors) {
     let name = kind.get("kind");
     if name.is_empty() {
         errors.required("spec.paramKind.kind", "");
-    } else if let Err(why) = names::dns1035_label(&name.str().to_lowercase()) {
+    } else if let Err(why) = names::dns1035_label(&name.str().lower()) {
         let why = format!("may have mixed case, but should otherwise match: {}", why.0.join(","));
         errors.invalid("spec.paramKind.kind", name, why);
     }

@@ -7,6 +7,7 @@ use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
+use crate::flat::Case;
 use crate::list;
 use crate::sim::Time;
 use crate::value::Value;
@@ -110,7 +111,7 @@ pub(super) fn driver_name(name: &Value, field: &str, errors: &mut FieldErrors) {
     if name.str().len() > MOST {
         errors.too_long(field, MOST);
     }
-    let lower = Value::from(name.str().to_lowercase());
+    let lower = Value::from(name.str().lower());
     if let Err(why) = names::dns1123_subdomain(lower.str()) {
         errors.invalid(field, &Value::from(name.str()), why);
     }

@@ -5,6 +5,7 @@ use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::table::age;
+use crate::flat::Case;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -149,7 +150,7 @@ impl Strategy for EventRules {
             count = 1;
         }
         let involved = value.get("involvedObject");
-        let mut target = involved.get("kind").str().to_lowercase();
+        let mut target = involved.get("kind").str().lower();
         if !involved.get("name").is_empty() {
             target = format!("{target}/{}", involved.get("name").str());
         }

@@ -4,7 +4,7 @@ use super::internal;
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::FieldErrors;
-use crate::value::Value;
+use crate::value::{Value, math};
 
 const VERBS: [&str; 9] = [
     "create",
@@ -302,7 +302,7 @@ fn queues(queuing: &Value, at: &str, errors: &mut FieldErrors) {
         let why = format!("should not be greater than queues ({count})");
         refuse("handSize", hand, why);
     } else {
-        let bits = (count as f64).log2() * hand as f64;
+        let bits = math::log2(count as f64) * hand as f64;
         if bits.ceil() > BITS {
             let why = format!(
                 "required entropy bits of deckSize {count} and handSize {hand} should not be greater than {BITS}"

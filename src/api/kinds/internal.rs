@@ -1,6 +1,7 @@
 //! Pod templates as the API server holds them inside: some of its errors print that form, with Go's
 //! field names and every field, set or not.
 
+use crate::flat::Case;
 use crate::value::{Value, gojson};
 
 /// A value whose fields keep their order.
@@ -123,7 +124,7 @@ pub fn outer_name(name: &str) -> String {
         n => n - 1,
     };
     match name.split_at_checked(lower) {
-        Some((head, tail)) => format!("{}{tail}", head.to_lowercase()),
+        Some((head, tail)) => format!("{}{tail}", head.lower()),
         None => name.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! Validation of pod specs (`pkg/apis/core/validation`), for pods and templates alike.
 
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::{Case, FlatMap, FlatSet};
 use std::fmt::Display;
 
 use super::resources::{self, Holder};
@@ -571,7 +571,7 @@ pub(super) fn field_ref(reference: &Value, known: &[&str], field: &str, errors: 
         .filter(|(p, _)| !p.contains('['));
     if let Some((parent, key)) = subscript {
         return match parent {
-            "metadata.annotations" => errors.check(field, &key.to_lowercase().into(), names::label_key),
+            "metadata.annotations" => errors.check(field, &key.lower().into(), names::label_key),
             "metadata.labels" => errors.check(field, &key.into(), names::label_key),
             _ => errors.invalid(at, path, unknown("field label does not support subscript")),
         };

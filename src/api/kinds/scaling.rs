@@ -7,6 +7,7 @@ use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::Case;
 use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
@@ -321,7 +322,7 @@ fn one_target(metric: &Value, current: &Value) -> String {
             format!("{}/{wanted}", known(current.at(&["pods", "current", "averageValue"])))
         }
         kind @ ("Object" | "External") => {
-            let source = kind.to_lowercase();
+            let source = kind.lower();
             let target = metric.at(&[&source, "target"]);
             let now = current.at(&[&source, "current"]);
             if target.get("averageValue").is_null() {

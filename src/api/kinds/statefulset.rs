@@ -9,6 +9,7 @@ use crate::api::object::Object;
 use crate::api::resource::split;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::Case;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -216,7 +217,7 @@ impl Strategy for ControllerRevisionRules {
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let owner = object.controller().map(|o| {
-            let kind = o.kind().to_lowercase();
+            let kind = o.kind().lower();
             match split(o.api_version()).0 {
                 "" => format!("{kind}/{}", o.name()),
                 group => format!("{kind}.{group}/{}", o.name()),

@@ -11,6 +11,7 @@ use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::volumes;
+use crate::flat::Case;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -436,7 +437,7 @@ pub(super) fn provisioner(object: &Value, field: &str, errors: &mut FieldErrors)
     let name = object.get(field);
     if name.is_empty() {
         errors.required(field, "");
-    } else if let Err(why) = names::label_key(&name.str().to_lowercase()) {
+    } else if let Err(why) = names::label_key(&name.str().lower()) {
         errors.invalid(field, name, why);
     }
 }

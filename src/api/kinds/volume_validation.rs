@@ -1,6 +1,6 @@
 //! Validation of volumes, a pod's own and persistent ones (`validateVolumeSource` and its kin).
 
-use crate::flat::{FlatMap, FlatSet};
+use crate::flat::{Case, FlatMap, FlatSet};
 
 use super::pod_validation::{self, Pod, descending, no_backsteps, one_of};
 use super::storage;
@@ -302,7 +302,7 @@ fn details(kind: &str, source: &Value, volume: &Value, pod: Option<&Pod>, at: &s
             if driver.str().len() > 63 {
                 errors.too_long(format!("{at}.driver"), 63);
             }
-            if let Err(why) = names::dns1123_subdomain(&driver.str().to_lowercase()) {
+            if let Err(why) = names::dns1123_subdomain(&driver.str().lower()) {
                 errors.invalid(format!("{at}.driver"), driver, why);
             }
             if pod.is_none() && source.get("volumeHandle").is_empty() {

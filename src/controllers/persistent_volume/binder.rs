@@ -42,12 +42,6 @@ const MIGRATED: [(&str, &str); 7] = [
     ("kubernetes.io/vsphere-volume", "csi.vsphere.vmware.com"),
 ];
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Claim(ObjectKey),
-    Volume(ObjectKey),
-}
-
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
 
@@ -62,9 +56,10 @@ struct Inner {
     pods: Informer,
     claim_resource: Rc<Resource>,
     volume_resource: Rc<Resource>,
-    queue: WorkQueue<Key>,
+    /// Claims and volumes, which are told apart by their namespaces: a volume has none.
+    queue: WorkQueue<ObjectKey>,
     /// What was written and the informers do not show yet.
-    written: RefCell<FlatMap<Key, Object>>,
+    written: RefCell<FlatMap<ObjectKey, Object>>,
 }
 
 /// Starts the controller.
@@ -91,19 +86,19 @@ pub fn start(context: &Context) {
     let c = controller.clone();
     controller.0.claims.on_change(move |old, new| {
         if let Some(claim) = new.or(old) {
-            c.saw(Key::Claim(claim.key()), new);
-            c.0.queue.add(Key::Claim(claim.key()));
+            c.saw(claim.key(), new);
+            c.0.queue.add(claim.key());
             let volume = claim.spec().str_at(&["volumeName"]);
             if new.is_none() && !volume.is_empty() {
                 // Its volume is to be released.
-                c.0.queue.add(Key::Volume(ObjectKey::new("", volume)));
+                c.0.queue.add(ObjectKey::new("", volume));
             }
         }
     });
     let c = controller.clone();
     controller.0.volumes.on_change(move |old, new| {
         if let Some(volume) = new.or(old) {
-            let key = Key::Volume(volume.key());
+            let key = volume.key();
             c.saw(key.clone(), new);
             match (old, new) {
                 (None, Some(_)) => c.0.queue.add_after(key, VOLUME_DELAY),
@@ -112,7 +107,7 @@ pub fn start(context: &Context) {
                     let claim = volume.spec().get("claimRef");
                     if !claim.is_null() {
                         let claim = ObjectKey::new(claim.str_at(&["namespace"]), claim.str_at(&["name"]));
-                        c.0.queue.add(Key::Claim(claim));
+                        c.0.queue.add(claim);
                     }
                 }
             }
@@ -126,9 +121,10 @@ pub fn start(context: &Context) {
     ];
     let c = controller.clone();
     context.run(NAME, &controller.0.queue, 1, synced, async move |key| {
-        match &key {
-            Key::Claim(key) => c.sync_claim(key).await,
-            Key::Volume(key) => c.sync_volume(key).await,
+        if is_volume(&key) {
+            c.sync_volume(&key).await;
+        } else {
+            c.sync_claim(&key).await;
         }
         Ok(())
     });
@@ -139,9 +135,22 @@ fn is_external(provisioner: &str) -> bool {
     !provisioner.starts_with("kubernetes.io/")
 }
 
+fn is_volume(key: &ObjectKey) -> bool {
+    key.namespace.is_empty()
+}
+
 impl Controller {
+    /// A claim or volume as its informer shows it.
+    fn shown(&self, key: &ObjectKey) -> Option<Object> {
+        if is_volume(key) {
+            self.0.volumes.get(key)
+        } else {
+            self.0.claims.get(key)
+        }
+    }
+
     /// Forgets what was written when an informer shows it, or something newer.
-    fn saw(&self, key: Key, new: Option<&Object>) {
+    fn saw(&self, key: ObjectKey, new: Option<&Object>) {
         let mut written = self.0.written.borrow_mut();
         let shown = new.map_or(u64::MAX, Object::revision);
         if written.get(&key).is_some_and(|o| o.revision() <= shown) {
@@ -149,18 +158,15 @@ impl Controller {
         }
     }
 
-    fn latest(&self, key: Key) -> Option<Object> {
+    fn latest(&self, key: ObjectKey) -> Option<Object> {
         if let Some(object) = self.0.written.borrow().get(&key) {
             return Some(object.clone());
         }
-        match &key {
-            Key::Claim(key) => self.0.claims.get(key),
-            Key::Volume(key) => self.0.volumes.get(key),
-        }
+        self.shown(&key)
     }
 
     fn volume(&self, name: &str) -> Option<Object> {
-        self.latest(Key::Volume(ObjectKey::new("", name)))
+        self.latest(ObjectKey::new("", name))
     }
 
     fn class(&self, claim: &Object) -> Option<Object> {
@@ -172,7 +178,7 @@ impl Controller {
     }
 
     /// Looks at a key again in the next periodic pass.
-    fn again(&self, key: Key) {
+    fn again(&self, key: ObjectKey) {
         let since = self.0.sim.now().since(self.0.start);
         let mut next = FIRST_RESYNC;
         if since >= next {
@@ -189,7 +195,7 @@ impl Controller {
         } else {
             client.update(resource, value).await?
         };
-        self.keep(Key::Claim(stored.key()), &stored);
+        self.keep(stored.key(), &stored);
         Ok(stored)
     }
 
@@ -200,22 +206,19 @@ impl Controller {
         } else {
             client.update(resource, value).await?
         };
-        self.keep(Key::Volume(stored.key()), &stored);
+        self.keep(stored.key(), &stored);
         Ok(stored)
     }
 
-    fn keep(&self, key: Key, stored: &Object) {
-        let shown = match &key {
-            Key::Claim(key) => self.0.claims.get(key),
-            Key::Volume(key) => self.0.volumes.get(key),
-        };
+    fn keep(&self, key: ObjectKey, stored: &Object) {
+        let shown = self.shown(&key);
         if shown.is_none_or(|o| o.revision() < stored.revision()) {
             self.0.written.borrow_mut().insert(key, stored.clone());
         }
     }
 
     async fn sync_claim(&self, key: &ObjectKey) {
-        let Some(claim) = self.latest(Key::Claim(key.clone())) else {
+        let Some(claim) = self.latest(key.clone()) else {
             return;
         };
         let result = if claim.annotation(BIND_COMPLETED).is_some() {
@@ -224,10 +227,10 @@ impl Controller {
             self.sync_unbound(&claim).await
         };
         let settled = self
-            .latest(Key::Claim(key.clone()))
+            .latest(key.clone())
             .is_none_or(|c| volumes::is_bound(&c) && c.status().str_at(&["phase"]) != "Pending");
         if result.is_err() || !settled {
-            self.again(Key::Claim(key.clone()));
+            self.again(key.clone());
         }
     }
 
@@ -431,7 +434,7 @@ impl Controller {
     }
 
     async fn sync_volume(&self, key: &ObjectKey) {
-        let key = Key::Volume(key.clone());
+        let key = key.clone();
         let Some(volume) = self.latest(key.clone()) else { return };
         if self.settle_volume(&volume).await.is_err() {
             self.again(key);
@@ -445,11 +448,11 @@ impl Controller {
         if reference.is_null() || uid.is_empty() {
             self.set_volume_phase(volume, "Available", "").await?;
             if !reference.is_null() {
-                self.0.queue.add(Key::Claim(key));
+                self.0.queue.add(key);
             }
             return Ok(());
         }
-        let mut claim = self.latest(Key::Claim(key.clone()));
+        let mut claim = self.latest(key.clone());
         let gone = matches!(volume.status().str_at(&["phase"]), "Released" | "Failed");
         if claim.is_none() && !gone {
             // The informer may be behind; a volume must not be reclaimed by mistake.
@@ -469,7 +472,7 @@ impl Controller {
         };
         let named = claim.spec().str_at(&["volumeName"]);
         if named.is_empty() {
-            self.0.queue.add(Key::Claim(key));
+            self.0.queue.add(key);
             return Ok(());
         }
         if named == volume.name() {
@@ -504,7 +507,7 @@ impl Controller {
             let volume = self.set_volume_phase(volume, "Failed", message).await?;
             self.warn(&volume, reason, message);
         }
-        self.again(Key::Volume(volume.key()));
+        self.again(volume.key());
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::{GENERATOR, generate, one_name};
 use crate::api::auth::certificate::check_pair;
+use crate::flat::Case;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
@@ -95,7 +96,7 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
             .files
             .read(&cmd.cx.path(path))
             .map(|b| b.as_ref().clone())
-            .map_err(|e| Error::plain(format!("error reading {path}: {}", e.to_string().to_lowercase())))
+            .map_err(|e| Error::plain(format!("error reading {path}: {}", e.to_string().lower())))
     };
     for source in files {
         if source.matches('=').count() > 1 {
@@ -349,7 +350,7 @@ async fn tls(cmd: &Cmd) -> Result<(), Error> {
         cmd.cx.files.read_text(&cmd.cx.path(path)).map_err(|e| {
             Error::plain(format!(
                 "Cannot read file {path}, open {path}: {}",
-                e.to_string().to_lowercase()
+                e.to_string().lower()
             ))
         })
     };

@@ -2,6 +2,7 @@
 
 use super::Related;
 use super::writer::Out;
+use crate::flat::Case;
 use crate::value::{Value, gofmt};
 
 /// Fields that stand above, or are left out.
@@ -56,7 +57,7 @@ fn label(field: &str) -> String {
         return field.to_owned();
     }
     let words = merged(words(field)).into_iter().map(|word| {
-        let upper = word.to_uppercase();
+        let upper = word.upper();
         if ACRONYMS.contains(&upper.as_str()) {
             return upper;
         }
@@ -66,7 +67,7 @@ fn label(field: &str) -> String {
         let mut chars = word.chars();
         chars
             .next()
-            .map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
+            .map_or_else(String::new, |c| c.upper().to_string() + chars.as_str())
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -149,7 +149,7 @@ impl Related<'_> {
             Source::Objects(objects) => {
                 let kind = plural.trim_end_matches('s');
                 let of = |o: &&Value| {
-                    o.get("kind").str().to_lowercase().starts_with(kind)
+                    o.get("kind").str().to_ascii_lowercase().starts_with(kind)
                         && (namespace.is_empty() || o.str_at(&["metadata", "namespace"]) == namespace)
                 };
                 Ok(objects.iter().filter(of).cloned().collect())

@@ -3,7 +3,7 @@
 use super::writer::{
     ANNOTATION, Out, bool_or_unset, format_selector, int_or_text, join, or, quantity, rfc1123, shorten,
 };
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::value::{Value, gofmt};
 
 /// A pod template.
@@ -204,7 +204,7 @@ fn probe(probe: &Value) -> String {
         } else {
             "/"
         };
-        let scheme = http.get("scheme").str().to_lowercase();
+        let scheme = http.get("scheme").str().lower();
         let (host, port) = (http.get("host").str(), int_or_text(http.get("port")));
         let host = if host.contains(':') {
             format!("[{host}]")

@@ -5,7 +5,7 @@ use super::pod_parts::{flag, volume_source};
 use super::writer::{Out, format_labels, join, quantity, rfc1123};
 use crate::api::ListOptions;
 use crate::api::volumes::{DEFAULT_CLASS, class_named, is_default};
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::value::Value;
 
 /// The fields of a persistent volume's spec that are no source.
@@ -98,7 +98,7 @@ fn node_affinity(out: &mut Out, required: &Value) {
             let mut text = format!(
                 "{} {}",
                 expression.get("key").str(),
-                expression.get("operator").str().to_lowercase()
+                expression.get("operator").str().lower()
             );
             if !expression.get("values").is_empty() {
                 text.push_str(&format!(" [{}]", join(expression.get("values"), ", ")));

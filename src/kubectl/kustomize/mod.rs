@@ -28,6 +28,7 @@ use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::files::{Doc, Docs};
 use super::flags::{Flag, Kind, flag};
+use crate::flat::Case;
 use crate::shell::{self, Files};
 use crate::value::yaml;
 use target::Options;
@@ -171,7 +172,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 fn write(files: &Files, path: &str, shown: &str, text: &str) -> Result<(), Error> {
     files
         .write(path, text.as_bytes().to_vec())
-        .map_err(|e| Error::plain(format!("open {shown}: {}", e.to_string().to_lowercase())))
+        .map_err(|e| Error::plain(format!("open {shown}: {}", e.to_string().lower())))
 }
 
 /// One file per resource; with several namespaces their names come first.
@@ -185,9 +186,9 @@ fn write_each(files: &Files, dir: &str, built: &resource::ResMap) -> Result<(), 
     }
     for r in &built.list {
         let id = r.id();
-        let mut name = format!("{}_{}.yaml", id.gvk.file_name(), id.name.to_lowercase());
+        let mut name = format!("{}_{}.yaml", id.gvk.file_name(), id.name.lower());
         if namespaces.len() > 1 && !id.gvk.is_cluster_scoped() {
-            name = format!("{}_{name}", id.effective_namespace().to_lowercase());
+            name = format!("{}_{name}", id.effective_namespace().lower());
         }
         let path = shell::join(dir, &name);
         write(files, &path, &path, &yaml::to_yaml(&r.value))?;

@@ -1,5 +1,7 @@
 //! What identifies a resource in a build: group, version, kind, name and namespace (kyaml's `resid`).
 
+use crate::flat::Case;
+
 /// The namespace that stands for 'has none' in comparisons.
 const NO_NAMESPACE: &str = "_non_namespaceable_";
 
@@ -89,7 +91,7 @@ impl Gvk {
             .filter(|p| !p.is_empty())
             .map(String::as_str)
             .collect();
-        parts.join("_").to_lowercase()
+        parts.join("_").lower()
     }
 }
 

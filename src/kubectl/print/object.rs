@@ -1,5 +1,6 @@
 //! `-o json`, `-o yaml`, `-o name`, and the List that several objects are wrapped in. Knows only `value`.
 
+use crate::flat::Case;
 use crate::obj;
 use crate::value::{Value, gojson, yaml};
 
@@ -59,7 +60,7 @@ pub fn omit_managed_fields(object: &Value) -> Value {
 
 /// `pod`, `deployment.apps`: the kind in lower case with its group.
 pub fn kind_and_group(object: &Value) -> String {
-    let kind = object.get("kind").str().to_lowercase();
+    let kind = object.get("kind").str().lower();
     match object.get("apiVersion").str().split_once('/') {
         Some((group, _)) => format!("{kind}.{group}"),
         None => kind,

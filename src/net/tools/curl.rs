@@ -7,6 +7,7 @@ use crate::api::ByteStream;
 use crate::api::auth::certificate::check_pair;
 use crate::shell::{Context, Output};
 use crate::sim::{Sim, Time, timeout};
+use crate::value::float;
 
 const AGENT: &str = "curl/8.14.1";
 
@@ -140,9 +141,7 @@ fn set_plain(o: &mut Options, long: &str) {
 
 fn set_value(o: &mut Options, long: &str, value: &str, read: Read) -> Result<(), (i32, String)> {
     let number = || {
-        value
-            .parse::<f64>()
-            .map_err(|_| (2, format!("curl: option {long}: expected a proper numerical parameter")))
+        float::parse(value).ok_or_else(|| (2, format!("curl: option {long}: expected a proper numerical parameter")))
     };
     match long {
         "--request" => o.method = Some(value.to_owned()),

@@ -10,6 +10,7 @@ use crate::api::{Object, ObjectKey, Selector};
 use crate::flat::{FlatMap, FlatSet};
 use crate::scheduler::framework::{Cycle, MAX_SCORE, Refusal};
 use crate::scheduler::node_info::NodeInfo;
+use crate::value::math;
 
 pub const NAME: &str = "PodTopologySpread";
 
@@ -242,7 +243,7 @@ pub fn score(cycle: &Cycle, nodes: &[Rc<NodeInfo>]) -> Option<Vec<i64>> {
                 counts.get(value).copied().unwrap_or(0)
             };
             let size = if host { kept.len() } else { counts.len() };
-            score += count as f64 * ((size + 2) as f64).ln() + (constraint.max_skew - 1) as f64;
+            score += count as f64 * math::ln((size + 2) as f64) + (constraint.max_skew - 1) as f64;
         }
         raw.push(Some(score.round() as i64));
     }

@@ -7,6 +7,7 @@ use super::super::io::Input;
 use super::super::state::{Content, Run, State, Var};
 use crate::limits;
 use crate::sim;
+use crate::value::float;
 
 struct ReadOptions {
     raw: bool,
@@ -62,9 +63,7 @@ pub(super) async fn read(state: &mut State, args: &[String]) -> Run<i32> {
                             o.exact = c == 'N';
                         }
                         't' => {
-                            o.timeout = value
-                                .parse::<f64>()
-                                .ok()
+                            o.timeout = float::parse(&value)
                                 .filter(|t| *t >= 0.0 && *t < 1e9)
                                 .map(Duration::from_secs_f64);
                             if o.timeout.is_none() {

@@ -10,8 +10,9 @@ use super::super::regex::Regex;
 use super::super::words::{self, Escapes};
 use super::options;
 use super::printf::leading_number;
-use crate::flat::{Arrange, FlatMap};
+use crate::flat::{Arrange, Case, FlatMap};
 use crate::limits;
+use crate::value::{float, math};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -837,7 +838,7 @@ enum Value {
 
 fn looks_numeric(text: &str) -> bool {
     let t = text.trim();
-    !t.is_empty() && t.parse::<f64>().is_ok() && t.ends_with(|c: char| c.is_ascii_digit() || c == '.')
+    !t.is_empty() && float::parse(t).is_some() && t.ends_with(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 fn number_text(n: f64, format: &str) -> String {
@@ -1113,7 +1114,7 @@ impl Machine<'_> {
                 }
                 a % b
             }
-            _ => a.powf(b),
+            _ => math::pow(a, b),
         })
     }
 
@@ -1390,15 +1391,15 @@ impl Machine<'_> {
                 Value::Number(start)
             }
             "sprintf" => Value::Text(self.format(args)?),
-            "toupper" => Value::Text(text_at(self, 0)?.to_uppercase()),
-            "tolower" => Value::Text(text_at(self, 0)?.to_lowercase()),
+            "toupper" => Value::Text(text_at(self, 0)?.upper()),
+            "tolower" => Value::Text(text_at(self, 0)?.lower()),
             "int" => Value::Number(number_at(self, 0)?.trunc()),
             "sqrt" => Value::Number(number_at(self, 0)?.sqrt()),
-            "exp" => Value::Number(number_at(self, 0)?.exp()),
-            "log" => Value::Number(number_at(self, 0)?.ln()),
-            "sin" => Value::Number(number_at(self, 0)?.sin()),
-            "cos" => Value::Number(number_at(self, 0)?.cos()),
-            "atan2" => Value::Number(number_at(self, 0)?.atan2(number_at(self, 1)?)),
+            "exp" => Value::Number(math::exp(number_at(self, 0)?)),
+            "log" => Value::Number(math::ln(number_at(self, 0)?)),
+            "sin" => Value::Number(math::sin(number_at(self, 0)?)),
+            "cos" => Value::Number(math::cos(number_at(self, 0)?)),
+            "atan2" => Value::Number(math::atan2(number_at(self, 0)?, number_at(self, 1)?)),
             "rand" => Value::Number(self.c.sim.random_below(1 << 30) as f64 / f64::from(1 << 30)),
             "srand" => Value::Number(0.0),
             "systime" => Value::Number(self.c.sim.now().as_secs() as f64),

@@ -1,6 +1,7 @@
 //! `date`, in UTC on the virtual clock.
 
 use super::super::host::Context;
+use crate::flat::Case;
 use crate::sim::Time;
 
 const DAYS: [&str; 7] = [
@@ -114,7 +115,7 @@ pub(in super::super) fn strftime(format: &str, when: Time) -> String {
             },
         };
         if pad == Some('^') {
-            out.push_str(&text.to_uppercase());
+            out.push_str(&text.upper());
         } else {
             out.push_str(&text);
         }

@@ -4,7 +4,7 @@ use super::super::files;
 use super::super::host::Context;
 use super::date::strftime;
 use super::options;
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::limits;
 
 /// A run of lines: how many are equal, gone and new.
@@ -238,7 +238,7 @@ pub(super) async fn diff(c: Context) -> i32 {
                 text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             }
             if o.has('i') {
-                text = text.to_lowercase();
+                text = text.lower();
             }
             text
         };

@@ -5,7 +5,7 @@ use super::super::host::{Context, Dialect};
 use super::super::words::Glob;
 use super::date::{short_month, strftime};
 use super::options;
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 
 pub(super) async fn mkdir(c: Context) -> i32 {
     let o = match options::parse(&c, "pvm:", &[("parents", 'p'), ("verbose", 'v'), ("mode", 'm')]) {
@@ -808,7 +808,7 @@ pub(super) async fn find(c: Context) -> i32 {
         let mut value = || args.next().cloned().unwrap_or_default();
         match arg.as_str() {
             "-name" => tests.push(Test::Name(Glob::new(&value()), false)),
-            "-iname" => tests.push(Test::Name(Glob::new(&value().to_lowercase()), true)),
+            "-iname" => tests.push(Test::Name(Glob::new(&value().lower()), true)),
             "-path" => tests.push(Test::Path(Glob::new(&value()))),
             "-type" => {
                 let kind = value();
@@ -873,7 +873,7 @@ pub(super) async fn find(c: Context) -> i32 {
                     continue;
                 }
                 Test::Name(glob, false) => glob.matches(files::base_name(&path)),
-                Test::Name(glob, true) => glob.matches(&files::base_name(&path).to_lowercase()),
+                Test::Name(glob, true) => glob.matches(&files::base_name(&path).lower()),
                 Test::Path(glob) => glob.matches(&path),
                 Test::Kind(kind) => stat.kind == *kind,
                 Test::Empty => match stat.kind {

@@ -2,8 +2,10 @@
 
 use super::super::host::Context;
 use super::super::words::{self, Escapes};
+use crate::flat::Case;
 use crate::limits;
 use crate::sim::Time;
+use crate::value::float;
 
 pub(super) async fn run(c: Context) -> i32 {
     let Some((format, values)) = c.rest().split_first() else {
@@ -126,9 +128,9 @@ fn float_value(text: &str, errors: &mut Vec<String>) -> f64 {
     if let Some(c) = text.strip_prefix(['\'', '"']) {
         return c.chars().next().map_or(0.0, |c| f64::from(c as u32));
     }
-    match text.trim().parse::<f64>() {
-        Ok(v) => v,
-        Err(_) => {
+    match float::parse(text.trim()) {
+        Some(v) => v,
+        None => {
             errors.push(format!("{text}: invalid number"));
             leading_number(text)
         }
@@ -352,7 +354,7 @@ pub(super) fn float_text(n: f64, letter: char, precision: Option<usize>, alterna
         }
     };
     if letter.is_ascii_uppercase() {
-        text.to_uppercase()
+        text.upper()
     } else {
         text
     }
@@ -394,6 +396,6 @@ pub(super) fn leading_number(text: &str) -> f64 {
         }
     }
     text.get(..end)
-        .and_then(|t| t.trim_end_matches('.').parse().ok())
+        .and_then(|t| float::parse(t.trim_end_matches('.')))
         .unwrap_or(0.0)
 }

@@ -12,6 +12,7 @@ use super::super::process::{SIGKILL, SIGTERM, signal_number};
 use super::date::strftime;
 use super::options;
 use crate::limits;
+use crate::value::float;
 
 /// `5`, `0.5s`, `2m`, `1h`, `1d`, `infinity`.
 fn duration(text: &str) -> Option<Duration> {
@@ -28,7 +29,7 @@ fn duration(text: &str) -> Option<Duration> {
     if !number.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
-    let secs = number.parse::<f64>().ok()? * factor;
+    let secs = float::parse(number)? * factor;
     Duration::try_from_secs_f64(secs.min(1e10)).ok()
 }
 
@@ -542,8 +543,8 @@ pub(super) async fn seq(c: Context) -> i32 {
     .into_owned();
     let mut parsed = Vec::new();
     for text in &numbers {
-        match text.parse::<f64>() {
-            Ok(n) if n.is_finite() => parsed.push(n),
+        match float::parse(text) {
+            Some(n) if n.is_finite() => parsed.push(n),
             _ => return options::usage(&c, &format!("invalid floating point argument: ‘{text}’")),
         }
     }
@@ -658,8 +659,8 @@ pub(super) async fn watch(c: Context) -> i32 {
     }
     let interval = match o.value('n') {
         None => 2.0,
-        Some(text) => match text.replace(',', ".").parse::<f64>() {
-            Ok(n) if n.is_finite() => n.clamp(0.1, 2_678_400.0),
+        Some(text) => match float::parse(&text.replace(',', ".")) {
+            Some(n) if n.is_finite() => n.clamp(0.1, 2_678_400.0),
             _ => {
                 c.error(format!("failed to parse argument: '{text}'"));
                 return 1;

@@ -5,6 +5,7 @@ use super::super::host::Context;
 use super::super::io::Output;
 use super::super::regex::Regex;
 use super::options;
+use crate::flat::Case;
 use crate::limits;
 
 enum Address {
@@ -492,11 +493,11 @@ fn replacement(text: &str) -> Vec<Piece> {
 fn push_cased(out: &mut String, text: &str, all: char, once: &mut char) {
     for c in text.chars() {
         match std::mem::replace(once, ' ') {
-            'u' => out.extend(c.to_uppercase()),
-            'l' => out.extend(c.to_lowercase()),
+            'u' => out.push(c.upper()),
+            'l' => out.push(c.lower()),
             _ => match all {
-                'U' => out.extend(c.to_uppercase()),
-                'L' => out.extend(c.to_lowercase()),
+                'U' => out.push(c.upper()),
+                'L' => out.push(c.lower()),
                 _ => out.push(c),
             },
         }

@@ -1,6 +1,6 @@
 //! `sort` and `uniq`.
 
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use std::cmp::Ordering;
 
 use super::super::files::FileError;
@@ -236,7 +236,7 @@ fn compare(a: &str, b: &str, how: How) -> Ordering {
             if how.dictionary {
                 t.retain(|c| c.is_alphanumeric() || c == ' ' || c == '\t');
             }
-            if how.fold { t.to_uppercase() } else { t }
+            if how.fold { t.upper() } else { t }
         };
         if how.fold || how.dictionary || how.blanks {
             prepare(a).cmp(&prepare(b))
@@ -419,7 +419,7 @@ pub(super) async fn uniq(c: Context) -> i32 {
             .skip(skip_chars)
             .take(width.unwrap_or(usize::MAX))
             .collect();
-        if o.has('i') { text.to_lowercase() } else { text }
+        if o.has('i') { text.lower() } else { text }
     };
     let show = |line: &str, count: usize| {
         if (o.has('d') && count < 2) || (o.has('u') && count > 1) {

@@ -1,6 +1,8 @@
 //! What type a plain scalar has: YAML 1.1 as go-yaml v2 reads it (booleans `yes`/`on`/`y`, octal
 //! `010`, `0x`/`0b`, underscores, `.inf`; timestamps stay texts). Base 60 is not read.
 
+use crate::value::float;
+
 /// A scalar with its type. `Big` is a whole number beyond 64 bits.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
@@ -95,7 +97,7 @@ fn float(text: &str) -> Option<f64> {
         && digits(fraction)
         && (!whole.is_empty() || !fraction.is_empty() && mantissa.contains('.'))
         && exponent.is_none_or(|e| !e.is_empty() && digits(e));
-    let number = well.then(|| text.parse::<f64>().ok())??;
+    let number = well.then(|| float::parse(text))??;
     number.is_finite().then_some(number)
 }
 
@@ -105,7 +107,7 @@ pub(super) fn plain(text: &str) -> Scalar {
         return Scalar::Null;
     };
     let found = match first {
-        b'.' => word(text).or_else(|| text.parse().ok().filter(|f: &f64| f.is_finite()).map(Scalar::Float)),
+        b'.' => word(text).or_else(|| float::parse(text).filter(|f| f.is_finite()).map(Scalar::Float)),
         b'+' | b'-' | b'0'..=b'9' => word(text).or_else(|| {
             if timestamp(text) {
                 return None;

@@ -64,7 +64,7 @@ fn draw(show: &Show, layout: &Layout, layer: &Element, pool: &mut Vec<Bead>) {
             bead.class = class;
         }
         let angle = match (layout.point(from), layout.point(to)) {
-            (Some(a), Some(b)) if a != b => (b.1 - a.1).atan2(b.0 - a.0),
+            (Some(a), Some(b)) if a != b => js_sys::Math::atan2(b.1 - a.1, b.0 - a.0),
             _ => 0.0,
         };
         let style = bead.element.style();

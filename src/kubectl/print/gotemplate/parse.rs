@@ -9,7 +9,7 @@ use super::lex::{self, Kind, Token};
 use crate::flat::FlatMap;
 use crate::kubectl::print::jsonpath::unescape;
 use crate::limits;
-use crate::value::gofmt;
+use crate::value::{float, gofmt};
 
 /// A template's parts by name; the main one has the name it was parsed under.
 pub(super) type Templates = FlatMap<String, Rc<Vec<Node>>>;
@@ -662,8 +662,7 @@ fn number(text: &str) -> Option<(Option<i64>, f64)> {
     if let Some(whole) = whole {
         return Some((Some(sign * whole), (sign * whole) as f64));
     }
-    let float: f64 = lower.parse().ok()?;
-    let float = float * sign as f64;
+    let float = float::parse(&lower)? * sign as f64;
     // `1e3` counts as whole, `1.0` too.
     let int = (float.fract() == 0.0 && float.abs() < 9e18).then_some(float as i64);
     Some((int, float))

@@ -1,6 +1,7 @@
 //! Go's `fmt.Sprint`, `Sprintln` and `Sprintf` over template values.
 
 use super::exec::{Val, type_name};
+use crate::flat::Case;
 use crate::value::{Value, gofmt, hex};
 
 /// Widths and precisions beyond this are refused, as Go does.
@@ -293,11 +294,7 @@ fn float(verb: char, flags: &Flags, f: f64) -> Option<String> {
     } else {
         return None;
     };
-    let text = if matches!(verb, 'E' | 'G') {
-        text.to_uppercase()
-    } else {
-        text
-    };
+    let text = if matches!(verb, 'E' | 'G') { text.upper() } else { text };
     Some(flags.pad(&flags.signed(text), f.is_finite()))
 }
 
