@@ -146,8 +146,8 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
     outcome.map(|()| found)
 }
 
-/// Runs `diff`, or what `$KUBECTL_EXTERNAL_DIFF` names, on both folders: its exit code, which is 1 for a difference. Words that are
-/// not of letters, digits, `-` and `=` alone are left out, as the real one does.
+/// Runs `diff`, or what `$KUBECTL_EXTERNAL_DIFF` names, on both folders: its exit code, which is 1 for a difference.
+/// Words that are not of letters, digits, `-` and `=` alone are left out, as the real one does.
 async fn compare(cmd: &Cmd, tool: &str, folders: [&str; 2]) -> Result<i32, Error> {
     let mut words = tool.split(' ');
     let program = words.next().unwrap_or_default();
