@@ -16,7 +16,7 @@ use super::selector::Selector;
 use super::server::{ApiServer, Target};
 use super::status::{FieldErrors, Status};
 use super::table;
-use crate::sim::Time;
+use crate::sim::{Time, seconds};
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -30,7 +30,8 @@ pub struct LogOptions {
     pub previous: bool,
     pub timestamps: bool,
     pub tail_lines: Option<usize>,
-    pub since_seconds: Option<i64>,
+    /// Lines written before this moment are left out.
+    pub since: Option<Time>,
     pub limit_bytes: Option<usize>,
 }
 
@@ -596,7 +597,11 @@ fn logs(api: &ApiServer, request: &Request, target: &Target) -> Result<Response,
     let tail = number("tailLines", 0, "must be greater than or equal to 0");
     let limit = number("limitBytes", 1, "must be greater than 0");
     let since = number("sinceSeconds", 1, "must be greater than 0");
-    let since_time = Time::parse(request.param("sinceTime"));
+    // A text that is no time cannot even be decoded; an empty one and `null` are none.
+    let since_time = match request.param("sinceTime") {
+        "" | "null" => None,
+        text => Some(Time::parse(text).ok_or_else(|| Status::bad_request(Time::unparsed(text)))?),
+    };
     if since.is_some() && since_time.is_some() {
         let why = "at most one of `sinceTime` or `sinceSeconds` may be specified";
         errors.forbidden("", why);
@@ -610,11 +615,7 @@ fn logs(api: &ApiServer, request: &Request, target: &Target) -> Result<Response,
         previous: request.flag("previous"),
         timestamps: request.flag("timestamps"),
         tail_lines: tail.and_then(|n| usize::try_from(n).ok()),
-        // A time to come leaves out everything.
-        since_seconds: since.or(since_time.map(|then| match then > api.sim().now() {
-            true => 0,
-            false => api.sim().now().since(then).as_secs() as i64,
-        })),
+        since: since.map(|n| api.sim().now() - seconds(n)).or(since_time),
         limit_bytes: limit.and_then(|n| usize::try_from(n).ok()),
     };
     if pod.spec().get("nodeName").is_empty() {

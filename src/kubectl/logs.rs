@@ -277,25 +277,6 @@ fn missing(cmd: &Cmd, e: Error) -> Error {
     }
 }
 
-/// What Go's `time.Parse` says of a text that is no time of RFC 3339: where it stopped, and at what.
-fn unparsed(time: &str) -> String {
-    let head = format!("parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse");
-    let mut rest = time;
-    for part in ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"] {
-        let digits = part.starts_with(|c: char| c.is_ascii_digit());
-        let found = rest.get(..part.len()).unwrap_or_default();
-        let fits = match digits {
-            true => !found.is_empty() && found.chars().all(|c| c.is_ascii_digit()),
-            false => found == part,
-        };
-        if !fits {
-            return format!("{head} {rest:?} as {part:?}");
-        }
-        rest = rest.get(part.len()..).unwrap_or_default();
-    }
-    format!("{head} {rest:?} as \"Z07:00\"")
-}
-
 fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
     let pods = cmd.client.resource("", "v1", "pods")?;
     let flag = |name: &str| if cmd.flags.bool(name) { "true" } else { "" };
@@ -305,12 +286,8 @@ fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
     }
     let time = cmd.flags.str("since-time");
     if !time.is_empty() {
-        let then = Time::parse(time).ok_or_else(|| Error::plain(unparsed(time)))?;
-        if then > cmd.sim().now() {
-            since_time = time.to_owned();
-        } else {
-            since = cmd.sim().now().since(then).as_secs().max(1).to_string();
-        }
+        let then = Time::parse(time).ok_or_else(|| Error::plain(Time::unparsed(time)))?;
+        since_time = then.to_string();
     }
     let selecting = cmd.flags.has("selector");
     let tail = match cmd.flags.int("tail") {

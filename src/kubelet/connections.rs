@@ -63,7 +63,7 @@ impl NodeConnections for Connections {
             };
         };
         let sim = worker.sim().clone();
-        let bytes = run.log.read(options, sim.now());
+        let bytes = run.log.read(options);
         if !options.follow || run.log.is_closed() {
             return Ok(ByteStream::finished(bytes));
         }

@@ -107,15 +107,12 @@ impl Log {
     }
 
     /// The lines that the options select, as the kubelet sends them.
-    pub fn read(&self, options: &LogOptions, now: Time) -> Vec<u8> {
-        let since = options
-            .since_seconds
-            .map(|s| Time(now.0.saturating_sub((s.max(0) as u64).saturating_mul(1_000_000))));
+    pub fn read(&self, options: &LogOptions) -> Vec<u8> {
         let lines = self.0.lines.borrow();
         let skip = options.tail_lines.map_or(0, |n| lines.len().saturating_sub(n));
         let mut out = Vec::new();
         for line in lines.iter().skip(skip) {
-            if since.is_some_and(|s| line.time < s) {
+            if options.since.is_some_and(|s| line.time < s) {
                 continue;
             }
             if options.timestamps {
@@ -157,7 +154,7 @@ mod tests {
             log.append(Time::from_secs(i), format!("line {i}\n").as_bytes());
         }
         let now = Time::from_secs(6);
-        let text = |options: LogOptions| String::from_utf8(log.read(&options, now)).unwrap();
+        let text = |options: LogOptions| String::from_utf8(log.read(&options)).unwrap();
         let all = LogOptions::default();
         assert_eq!(text(all.clone()), "line 1\nline 2\nline 3\nline 4\nline 5\n");
         let tail = LogOptions {
@@ -174,7 +171,7 @@ mod tests {
         );
         assert_eq!(
             text(LogOptions {
-                since_seconds: Some(2),
+                since: Some(Time(3_000_001)),
                 ..all.clone()
             }),
             "line 4\nline 5\n"
@@ -205,7 +202,7 @@ mod tests {
         for _ in 0..1_100 {
             log.append(Time::default(), &line);
         }
-        let kept = log.read(&LogOptions::default(), Time::default()).len();
+        let kept = log.read(&LogOptions::default()).len();
         assert!(kept <= limits::CONTAINER_LOG_BYTES && kept > limits::CONTAINER_LOG_BYTES - 10_001);
     }
 }

@@ -186,6 +186,25 @@ impl Time {
         let utc = base.0 as i64 - offset * 1_000_000;
         Some(Time(u64::try_from(utc).ok()? + micros))
     }
+
+    /// What Go's `time.Parse` says of a text that is no time of RFC 3339: where it stopped, and at what.
+    pub fn unparsed(text: &str) -> String {
+        let head = format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse");
+        let mut rest = text;
+        for part in ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"] {
+            let digits = part.starts_with(|c: char| c.is_ascii_digit());
+            let found = rest.get(..part.len()).unwrap_or_default();
+            let fits = match digits {
+                true => !found.is_empty() && found.chars().all(|c| c.is_ascii_digit()),
+                false => found == part,
+            };
+            if !fits {
+                return format!("{head} {rest:?} as {part:?}");
+            }
+            rest = rest.get(part.len()..).unwrap_or_default();
+        }
+        format!("{head} {rest:?} as \"Z07:00\"")
+    }
 }
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -263,6 +282,17 @@ mod tests {
             "２026-11-21T08:55:19Z",
         ] {
             assert_eq!(Time::parse(bad), None, "{bad}");
+        }
+        assert_eq!(
+            Time::unparsed("2026-11-21"),
+            r#"parsing time "2026-11-21" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "T""#
+        );
+    }
+
+    #[test]
+    fn seconds_of_fields() {
+        for (given, want) in [(0, 0), (5, 5), (-5, 0), (i64::MAX, i64::MAX as u64), (i64::MIN, 0)] {
+            assert_eq!(seconds(given), Duration::from_secs(want), "{given}");
         }
     }
 
