@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::api::subresource::{ExecOptions, LogOptions};
-use crate::api::{Body, PatchType, WriteOptions};
+use crate::api::{Body, PatchType, Request, WriteOptions};
 use crate::net::Mode;
 use crate::value::yaml;
 use expect_test::{Expect, expect};
@@ -541,6 +541,21 @@ fn exec_and_logs() {
         ..LogOptions::default()
     };
     assert_eq!(c.logs("steps", follow), "step 1\nstep 2\nstep 3\nfinished\n");
+    let since = |time: &str| {
+        let path = "/api/v1/namespaces/default/pods/steps/log";
+        c.client.api().serve(Request::get(path).with("sinceTime", time))
+    };
+    let refused = since("yesterday");
+    assert_eq!(
+        (refused.code, refused.value().str_at(&["message"])),
+        (
+            400,
+            "parsing time \"yesterday\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"yesterday\" as \"2006\""
+        )
+    );
+    for time in ["", "null", "2020-01-01T00:00:00Z"] {
+        assert_eq!(since(time).code, 200, "{time}");
+    }
     c.wait(3);
     assert_eq!(c.log("box", "other"), "one\n");
     c.delete("box");
