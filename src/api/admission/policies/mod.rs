@@ -39,8 +39,12 @@ struct Subject<'a, 'b> {
     old: Option<Value>,
 }
 
-/// The object in the version of a resource.
-fn converted(value: &Value, to: &Resource) -> Value {
+/// The object in the version of a resource. One of a kind of its own (a `Scale`, an `Eviction`) has no part in the
+/// resource's versions and stays as it is.
+fn converted(a: &Attributes, value: &Value, to: &Resource) -> Value {
+    if a.apart {
+        return value.clone();
+    }
     let version = to.api_version();
     let mut value = value.clone();
     match versions::of(to) {
@@ -380,7 +384,7 @@ fn subject<'a, 'b>(a: &'a Attributes<'b>, object: &'a Value) -> Subject<'a, 'b> 
 fn in_own_version(a: &Attributes, object: &Value) -> Option<Value> {
     let resource = &a.target.resource;
     let other = !a.apart && object.has("apiVersion") && object.str_at(&["apiVersion"]) != resource.api_version();
-    other.then(|| converted(object, resource))
+    other.then(|| converted(a, object, resource))
 }
 
 /// The mutating policies, and then the mutating webhooks.
@@ -438,6 +442,7 @@ mod tests {
     use crate::api::kinds::tests::{post, server};
     use crate::api::{ApiServer, Method, Request};
     use crate::value::{Value, yaml};
+    use crate::{list, obj};
 
     fn made(api: &ApiServer, path: &str, text: &str) -> Value {
         let made = post(api, path, yaml::decode(text).unwrap());
@@ -668,6 +673,59 @@ mod tests {
              denied request: old"
         );
         assert_eq!(create(50).code, 201);
+    }
+
+    /// A `Scale` has versions of its own, whatever version of its object's resource a rule names.
+    #[test]
+    fn equivalent_versions_of_a_scale() {
+        let api = server();
+        let version = |name: &str, storage: bool| {
+            format!(
+                "{{name: {name}, served: true, storage: {storage}, schema: {{openAPIV3Schema: {{type: object, properties: \
+                 {{spec: {{type: object, properties: {{replicas: {{type: integer}}}}}}}}}}}}, subresources: {{scale: \
+                 {{specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas}}}}}}"
+            )
+        };
+        let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        let mut definition = made(
+            &api,
+            definitions,
+            &format!(
+                "{{metadata: {{name: things.a.io}}, spec: {{group: a.io, scope: Namespaced, names: {{plural: things, kind: \
+                 Thing}}, versions: [{}, {}]}}}}",
+                version("v1", true),
+                version("v2", false)
+            ),
+        );
+        let names = definition.at(&["spec", "names"]).clone();
+        definition.set(&["status", "acceptedNames"], names);
+        definition.set(
+            &["status", "conditions"],
+            list![obj! { "type": "Established", "status": "True" }],
+        );
+        let request = Request::new(Method::Put, format!("{definitions}/things.a.io/status"));
+        assert_eq!(api.serve(request.body(crate::api::Body::Value(definition))).code, 200);
+        let things = "/apis/a.io/v2/namespaces/default/things";
+        made(
+            &api,
+            things,
+            "{apiVersion: a.io/v2, kind: Thing, metadata: {name: t}, spec: {replicas: 1}}",
+        );
+        bound(
+            &api,
+            "scale",
+            "{apiGroups: [a.io], apiVersions: [v1], resources: [things/scale], operations: [UPDATE]}",
+            "object.apiVersion == 'autoscaling/v1' && oldObject.apiVersion == 'autoscaling/v1' && object.spec.replicas <= 3",
+        );
+        let scale = |replicas: u32| {
+            let body = obj! { "spec": obj! { "replicas": replicas } };
+            let mut request = Request::new(Method::Patch, format!("{things}/t/scale"));
+            request.content_type = "application/merge-patch+json".into();
+            let answer = message(&api, request.body(crate::api::Body::Value(body)));
+            answer.rsplit(" with binding ").next().unwrap_or("").to_owned()
+        };
+        assert_eq!(scale(3), "");
+        assert_eq!(scale(4), "'scale' denied request: scale");
     }
 
     /// Each object of parameters is asked on its own, and a new version of a policy has its own expressions.

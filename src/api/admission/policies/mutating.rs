@@ -88,11 +88,11 @@ pub(super) fn run(subject: &Subject, value: &mut Value, memory: &mut Reinvocatio
         };
         // The values of a policy that sees another version are its own.
         let of_version = called.matched.as_ref().map(|matched| {
-            let object = converted(value, matched);
+            let object = converted(subject.a, value, matched);
             let other = Subject {
                 object: &object,
                 matched: Some(matched.clone()),
-                old: Some(converted(subject.old(), matched)),
+                old: Some(converted(subject.a, subject.old(), matched)),
                 ..*subject
             };
             values(&other)
@@ -103,7 +103,7 @@ pub(super) fn run(subject: &Subject, value: &mut Value, memory: &mut Reinvocatio
                 None => shared.get_or_init(|| values(subject)).clone(),
             };
             match &called.matched {
-                Some(matched) => Evaluation::new(policy, values, &converted(value, matched), params),
+                Some(matched) => Evaluation::new(policy, values, &converted(subject.a, value, matched), params),
                 None => Evaluation::new(policy, values, value, params),
             }
         };
@@ -130,13 +130,13 @@ pub(super) fn run(subject: &Subject, value: &mut Value, memory: &mut Reinvocatio
             let mut evaluation = evaluation(value);
             evaluation.compose();
             let seen = match &called.matched {
-                Some(matched) => converted(value, matched),
+                Some(matched) => converted(subject.a, value, matched),
                 None => value.clone(),
             };
             match mutate(subject.a, &evaluation, mutation, &seen) {
                 Ok(mutated) => {
                     *value = match called.matched {
-                        Some(_) => converted(&mutated, &subject.a.target.resource),
+                        Some(_) => converted(subject.a, &mutated, &subject.a.target.resource),
                         None => mutated,
                     };
                 }

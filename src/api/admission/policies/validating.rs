@@ -119,11 +119,11 @@ pub(super) fn check(subject: &Subject, warnings: &mut Vec<String>) -> Result<(),
                 Evaluation::new(policy, values, subject.object, &params)
             }
             Some(matched) => {
-                let object = converted(subject.object, matched);
+                let object = converted(subject.a, subject.object, matched);
                 let other = Subject {
                     object: &object,
                     matched: Some(matched.clone()),
-                    old: Some(converted(subject.old(), matched)),
+                    old: Some(converted(subject.a, subject.old(), matched)),
                     ..*subject
                 };
                 Evaluation::new(policy, values(&other), &object, &params)
