@@ -104,9 +104,7 @@ pub fn start(context: &Context) {
                 (None, Some(_)) => c.0.queue.add_after(key, VOLUME_DELAY),
                 (Some(_), Some(_)) => c.0.queue.add(key),
                 (_, None) => {
-                    let claim = volume.spec().get("claimRef");
-                    if !claim.is_null() {
-                        let claim = ObjectKey::new(claim.str_at(&["namespace"]), claim.str_at(&["name"]));
+                    if let Some(claim) = claim_of(volume) {
                         c.0.queue.add(claim);
                     }
                 }
@@ -135,8 +133,17 @@ fn is_external(provisioner: &str) -> bool {
     !provisioner.starts_with("kubernetes.io/")
 }
 
+/// Claims and volumes share one type of key: a claim always has a namespace.
 fn is_volume(key: &ObjectKey) -> bool {
     key.namespace.is_empty()
+}
+
+/// The claim that a volume is for. A reference is what a user wrote: one without a namespace or a name means no
+/// claim that there could be, and least of all the volume of that name.
+fn claim_of(volume: &Object) -> Option<ObjectKey> {
+    let reference = volume.spec().get("claimRef");
+    let (namespace, name) = (reference.str_at(&["namespace"]), reference.str_at(&["name"]));
+    (!namespace.is_empty() && !name.is_empty()).then(|| ObjectKey::new(namespace, name))
 }
 
 impl Controller {
@@ -444,17 +451,17 @@ impl Controller {
     async fn settle_volume(&self, volume: &Object) -> Result<(), Status> {
         let reference = volume.spec().get("claimRef");
         let uid = reference.str_at(&["uid"]);
-        let key = ObjectKey::new(reference.str_at(&["namespace"]), reference.str_at(&["name"]));
+        let key = claim_of(volume);
         if reference.is_null() || uid.is_empty() {
             self.set_volume_phase(volume, "Available", "").await?;
-            if !reference.is_null() {
+            if let Some(key) = key {
                 self.0.queue.add(key);
             }
             return Ok(());
         }
-        let mut claim = self.latest(key.clone());
+        let mut claim = key.clone().and_then(|key| self.latest(key));
         let gone = matches!(volume.status().str_at(&["phase"]), "Released" | "Failed");
-        if claim.is_none() && !gone {
+        if let (None, false, Some(key)) = (&claim, gone, &key) {
             // The informer may be behind; a volume must not be reclaimed by mistake.
             let resource = &self.0.claim_resource;
             claim = match self.0.client.get(resource, &key.namespace, &key.name).await {
@@ -472,7 +479,7 @@ impl Controller {
         };
         let named = claim.spec().str_at(&["volumeName"]);
         if named.is_empty() {
-            self.0.queue.add(key);
+            self.0.queue.add(claim.key());
             return Ok(());
         }
         if named == volume.name() {
@@ -692,6 +699,23 @@ mod tests {
         ));
         let claim = world.get("", "persistentvolumeclaims", "nfs");
         assert_eq!(claim.annotation(PROVISIONER), Some("example.com/nfs"));
+    }
+
+    #[test]
+    fn a_reference_without_a_namespace_means_no_claim() {
+        let volume = |reference: Value| Object::new(obj! { "spec": obj! { "claimRef": reference } });
+        for (reference, want) in [
+            (Value::Null, None),
+            (obj! { "name": "v", "uid": "u" }, None),
+            (obj! { "name": "v", "namespace": "" }, None),
+            (obj! { "namespace": "default" }, None),
+            (
+                obj! { "name": "c", "namespace": "default" },
+                Some(ObjectKey::new("default", "c")),
+            ),
+        ] {
+            assert_eq!(claim_of(&volume(reference)), want);
+        }
     }
 
     #[test]
