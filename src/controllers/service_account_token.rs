@@ -32,13 +32,16 @@ pub fn start(context: &Context) {
     let accounts = context.informers().of(&accounts_resource);
     let maps = context.informers().of(&resource(api, "", "configmaps"));
     let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    // By the names of the account and of the secret: no name holds a slash.
+    // By the names of the account and of the secret, with a slash between them. No account has a name with a slash;
+    // an annotation may, and then there is no account to tidy.
     let gone: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
     let (q, g) = (queue.clone(), gone.clone());
     secrets.on_change(move |old, new| {
         if let Some(secret) = new.filter(|s| is_token(s)) {
             q.add(secret.key());
-        } else if let (Some(secret), None) = (old.filter(|s| is_token(s)), new) {
+        } else if let (Some(secret), None) = (old.filter(|s| is_token(s)), new)
+            && !account_of(secret).contains('/')
+        {
             let both = format!("{}/{}", account_of(secret), secret.name());
             g.add(ObjectKey::new(secret.namespace(), &both));
         }
