@@ -172,6 +172,7 @@ fn chain(a: &Attributes, value: &mut Value, memory: &mut policies::Reinvocation)
     node_restriction::check(a, value)?;
     let plugins = a.api.admission();
     if a.creates("", "pods") {
+        pods::topology_labels(a.api, value);
         limit_ranger::mutate(a, value);
         if plugins.is_on(SERVICE_ACCOUNT) {
             pods::service_account(a, value)?;

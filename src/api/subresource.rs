@@ -7,7 +7,7 @@ use super::kinds;
 use super::managedfields;
 use super::metadata;
 use super::metrics::Usage;
-use super::object::{Object, ObjectKey};
+use super::object::Object;
 use super::patch;
 use super::request::{Body, Method, PatchType, Payload, Request, Response};
 use super::resource::Resource;
@@ -388,16 +388,7 @@ fn bind(
             value.set(&["metadata", field, key], v.clone());
         }
     }
-    // `PodTopologyLabels`: a pod shows where its node is.
-    let node = api.store().get("nodes", &ObjectKey::new("", node));
-    for label in ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] {
-        let path = ["metadata", "labels", label];
-        if let Some(place) = node.as_ref().and_then(|n| n.label(label))
-            && !value.at(&["metadata", "labels"]).has(label)
-        {
-            value.set(&path, place);
-        }
-    }
+    super::admission::pods::topology_labels(api, &mut value);
     // A node that preemption had promised is no news once the pod has one.
     value.remove(&["status", "nominatedNodeName"]);
     let condition = obj! { "status": "True", "type": "PodScheduled" };

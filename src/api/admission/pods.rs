@@ -2,11 +2,30 @@
 
 use super::Attributes;
 use crate::api::object::{Object, ObjectKey};
+use crate::api::server::ApiServer;
 use crate::api::status::Status;
 use crate::value::Value;
 use crate::{list, obj};
 
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// `PodTopologyLabels`: a pod shows in which region and zone its node is, where its labels do not say so themselves.
+pub fn topology_labels(api: &ApiServer, pod: &mut Value) {
+    let node = pod.str_at(&["spec", "nodeName"]);
+    if node.is_empty() {
+        return;
+    }
+    let Some(node) = api.store().get("nodes", &ObjectKey::new("", node)) else {
+        return;
+    };
+    for label in ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] {
+        if let Some(place) = node.label(label)
+            && !pod.at(&["metadata", "labels"]).has(label)
+        {
+            pod.set(&["metadata", "labels", label], place);
+        }
+    }
+}
 
 /// `ServiceAccount`: names the account, and mounts its token, the cluster's root certificate and the
 /// namespace's name.
@@ -186,5 +205,47 @@ pub fn default_tolerations(pod: &mut Value) {
                 "tolerationSeconds": 300,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::kinds::tests::{post, server};
+    use crate::obj;
+    use crate::value::{Value, yaml};
+
+    #[test]
+    fn pods_show_where_their_node_is() {
+        let api = server();
+        let zone = "topology.kubernetes.io/zone";
+        let labels = obj! { "topology.kubernetes.io/region": "r", "topology.kubernetes.io/zone": "a" };
+        let node = obj! { "apiVersion": "v1", "kind": "Node", "metadata": obj! { "name": "n", "labels": labels } };
+        api.restore(node).unwrap();
+        let pods = "/api/v1/namespaces/default/pods";
+        let mut made = Vec::new();
+        for (name, own, on) in [
+            ("here", "", "n"),
+            ("own", "b", "n"),
+            ("lost", "", "other"),
+            ("later", "", ""),
+        ] {
+            let text = format!("{{metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: x}}]}}}}");
+            let mut pod = yaml::decode(&text).unwrap();
+            pod.set_or_remove(&["metadata", "labels", zone], own);
+            pod.set_or_remove(&["spec", "nodeName"], on);
+            let pod = post(&api, pods, pod).value();
+            made.push(pod.at(&["metadata", "labels"]).to_json());
+        }
+        let binding = obj! { "metadata": obj! { "name": "later" }, "target": obj! { "name": "n" } };
+        assert_eq!(post(&api, &format!("{pods}/later/binding"), binding).code, 201);
+        let bound: Value = api
+            .store()
+            .get("pods", &crate::api::ObjectKey::new("default", "later"))
+            .map_or(Value::Null, |p| p.labels().clone());
+        made.push(bound.to_json());
+        let both = |zone: &str| {
+            format!("{{\"topology.kubernetes.io/region\":\"r\",\"topology.kubernetes.io/zone\":\"{zone}\"}}")
+        };
+        assert_eq!(made, [both("a"), both("b"), "null".into(), "null".into(), both("a")]);
     }
 }
