@@ -16,6 +16,7 @@ use super::selector::Selector;
 use super::server::{ApiServer, Target};
 use super::status::{FieldErrors, Status};
 use super::table;
+use super::views::pod::set_condition;
 use crate::sim::{Time, seconds};
 use crate::value::Value;
 use crate::{list, obj};
@@ -392,32 +393,11 @@ fn bind(
     // A node that preemption had promised is no news once the pod has one.
     value.remove(&["status", "nominatedNodeName"]);
     let condition = obj! { "status": "True", "type": "PodScheduled" };
-    set_condition(&mut value, condition, api);
+    set_condition(&mut value, condition, api.sim().now());
     if !request.dry_run() {
         api.put(request, &target, value)?;
     }
     Ok(created())
-}
-
-/// Sets a pod's condition; its time moves when its status does.
-fn set_condition(pod: &mut Value, mut condition: Value, api: &ApiServer) {
-    let kind = condition.get("type").str().to_owned();
-    let generation = pod.at(&["metadata", "generation"]).clone();
-    let conditions = pod.at_mut(&["status", "conditions"]).list_mut();
-    let place = conditions.iter_mut().find(|c| c.get("type").str() == kind);
-    let since = match &place {
-        Some(old) if old.get("status") == condition.get("status") => old.get("lastTransitionTime").clone(),
-        _ => api.sim().now().into(),
-    };
-    condition.set(&["lastTransitionTime"], since);
-    condition.set(&["lastProbeTime"], Value::Null);
-    if !generation.is_null() {
-        condition.set(&["observedGeneration"], generation);
-    }
-    match place {
-        Some(old) => *old = condition,
-        None => conditions.push(condition),
-    }
 }
 
 /// Deletes a pod where its disruption budget allows that.
@@ -462,7 +442,7 @@ fn evict(
             "status": "True",
             "type": "DisruptionTarget",
         };
-        set_condition(&mut value, condition, api);
+        set_condition(&mut value, condition, api.sim().now());
         let marked = api.put(request, &target, value)?;
         api.delete_admitted(request, &target, &marked, &options)?;
     }

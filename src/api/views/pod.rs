@@ -130,20 +130,43 @@ impl Resources {
     }
 }
 
+/// Sets a condition in a pod's `status`: it stays where it is among the others, and its time moves only when its
+/// status does (`UpdatePodCondition`).
+pub fn set_condition(pod: &mut Value, condition: Value, now: Time) {
+    let generation = pod.at(&["metadata", "generation"]).clone();
+    let conditions = pod.at_mut(&["status", "conditions"]).list_mut();
+    place_condition(conditions, condition, &generation, now);
+}
+
+fn place_condition(conditions: &mut Vec<Value>, mut condition: Value, generation: &Value, now: Time) {
+    let place = conditions.iter_mut().find(|c| c.get("type") == condition.get("type"));
+    let since = match &place {
+        Some(old) if old.get("status") == condition.get("status") => old.get("lastTransitionTime").clone(),
+        _ => now.into(),
+    };
+    condition.set(&["lastTransitionTime"], since);
+    condition.set(&["lastProbeTime"], Value::Null);
+    if !generation.is_null() {
+        condition.set(&["observedGeneration"], generation.clone());
+    }
+    match place {
+        Some(old) => *old = condition,
+        None => conditions.push(condition),
+    }
+}
+
 impl<'a> Pod<'a> {
     /// Its conditions, with the one that says that it is to end for a reason outside of it.
     pub fn disrupted(self, reason: &str, message: &str, now: Time) -> Vec<Value> {
-        let mut conditions: Vec<Value> = self.0.status().get("conditions").items().to_vec();
-        conditions.retain(|c| c.str_at(&["type"]) != "DisruptionTarget");
-        conditions.push(obj! {
-            "lastProbeTime": Value::Null,
-            "lastTransitionTime": now,
+        let condition = obj! {
             "message": message,
-            "observedGeneration": self.0.generation(),
             "reason": reason,
             "status": "True",
             "type": "DisruptionTarget",
-        });
+        };
+        let mut conditions = self.0.status().get("conditions").items().to_vec();
+        let generation = self.0.at(&["metadata", "generation"]);
+        place_condition(&mut conditions, condition, generation, now);
         conditions
     }
 
@@ -333,48 +356,63 @@ impl<'a> Pod<'a> {
     }
 
     fn total(self, which: &str) -> Resources {
-        let refused = self
-            .0
-            .condition("PodResizePending")
-            .is_some_and(|c| c.get("reason").str() == "Infeasible");
-        if !refused || which != "requests" {
+        if which != "requests" {
             return total_resources(self.spec(), which);
         }
-        // A resize that can never be had counts for nothing: the pod keeps what it was granted.
-        let mut spec = self.spec().clone();
-        for list in ["initContainers", "containers"] {
-            let sized = spec.get(list).items().iter().map(|c| {
-                let mut c = c.clone();
-                let status = self.container_status(c.get("name").str());
-                if let Some(granted) = status.map(|s| s.value().get("allocatedResources").clone()) {
-                    c.set_or_remove(&["resources", "requests"], granted);
-                }
-                c
+        let mut refused = None;
+        total_by(self.spec(), which, |c| {
+            let asked = c.at(&["resources", "requests"]);
+            let beside = self.container_statuses().chain(self.init_container_statuses());
+            let Some(status) = beside
+                .map(ContainerStatus::value)
+                .find(|s| s.get("name") == c.get("name"))
+            else {
+                return Resources::read(asked);
+            };
+            let (actual, granted) = (status.at(&["resources", "requests"]), status.get("allocatedResources"));
+            // Nearly always all three are the same.
+            if status.get("resources").is_null() || (actual == asked && granted == asked) {
+                return Resources::read(asked);
+            }
+            let mut most = Resources::read(actual);
+            most.raise_to(&Resources::read(granted));
+            // A resize that can never be had counts for nothing.
+            let refused = refused.get_or_insert_with(|| {
+                let pending = self.0.condition("PodResizePending");
+                pending.is_some_and(|c| c.get("reason").str() == "Infeasible")
             });
-            let sized: Vec<Value> = sized.collect();
-            spec.set_or_remove(&[list], sized);
-        }
-        total_resources(&spec, which)
+            if !*refused {
+                most.raise_to(&Resources::read(asked));
+            }
+            most
+        })
     }
 }
 
 /// What a pod's spec sums up to in `requests` or `limits` (`PodRequests`, `PodLimits`).
 pub fn total_resources(spec: &Value, which: &str) -> Resources {
-    let of = |c: &Value| Resources::read(c.at(&["resources", which]));
+    total_by(spec, which, |c| Resources::read(c.at(&["resources", which])))
+}
+
+/// The sum by the same rule; `running` tells what a container that runs in the end (no init container but a sidecar)
+/// counts as.
+fn total_by(spec: &Value, which: &str, mut running: impl FnMut(&Value) -> Resources) -> Resources {
     let mut total = Resources::default();
     for container in spec.get("containers").items() {
-        total.add(&of(container));
+        total.add(&running(container));
     }
     let mut sidecars = Resources::default();
     let mut most = Resources::default();
     for container in spec.get("initContainers").items() {
-        let mut needs = of(container);
+        let mut needs;
         if Container(container).is_sidecar() {
+            needs = running(container);
             // It runs beside the containers, and beside every later init container.
             total.add(&needs);
             sidecars.add(&needs);
             needs = sidecars.clone();
         } else {
+            needs = Resources::read(container.at(&["resources", which]));
             needs.add(&sidecars);
         }
         most.raise_to(&needs);
@@ -520,5 +558,61 @@ mod tests {
         assert_eq!(requests.milli_cpu, 1050);
         assert_eq!(requests.memory, (64 + 64 + 10) << 20);
         assert_eq!(Pod(&pod).limits(), Resources::default());
+    }
+
+    #[test]
+    fn sums_while_a_resize_is_under_way() {
+        let cpu = |asked: &str, granted: Value, actual: Value, reason: &str| {
+            let list = |cpu: &str| obj! { "cpu": cpu };
+            let mut status = obj! { "name": "c" };
+            status.set_or_remove(&["allocatedResources", "cpu"], granted);
+            status.set_or_remove(&["resources", "requests", "cpu"], actual);
+            let mut conditions = Vec::new();
+            if !reason.is_empty() {
+                conditions.push(obj! { "type": "PodResizePending", "status": "True", "reason": reason });
+            }
+            let pod = Object::new(obj! {
+                "spec": obj! { "containers": list![obj! { "name": "c", "resources": obj! { "requests": list(asked) } }] },
+                "status": obj! { "containerStatuses": list![status], "conditions": conditions },
+            });
+            Pod(&pod).requests().milli_cpu
+        };
+        for (asked, granted, actual, reason, want) in [
+            ("1", "1", "1", "", 1_000),
+            // Granted and not yet done, up and down.
+            ("2", "2", "1", "", 2_000),
+            ("1", "1", "2", "", 2_000),
+            ("3", "1", "1", "Deferred", 3_000),
+            ("3", "1", "1", "Infeasible", 1_000),
+            ("3", "2", "1", "Infeasible", 2_000),
+            ("3", "1", "2", "Infeasible", 2_000),
+        ] {
+            let got = cpu(asked, granted.into(), actual.into(), reason);
+            assert_eq!(got, want, "{asked} {granted} {actual} {reason}");
+        }
+        // A status that tells no resources tells nothing of what was granted.
+        assert_eq!(cpu("1", "2".into(), Value::Null, ""), 1_000);
+    }
+
+    #[test]
+    fn a_condition_keeps_its_place_and_time() {
+        let old = list![
+            obj! { "type": "DisruptionTarget", "status": "True", "lastTransitionTime": "then" },
+            obj! { "type": "Ready", "status": "True" },
+        ];
+        let pod = Object::new(obj! {
+            "metadata": obj! { "generation": 2 }, "status": obj! { "conditions": old },
+        });
+        let now = Time::from_secs(9);
+        let conditions = Pod(&pod).disrupted("Why", "because", now);
+        assert_eq!(
+            conditions[0].to_json(),
+            r#"{"lastProbeTime":null,"lastTransitionTime":"then","message":"because","observedGeneration":2,"reason":"Why","status":"True","type":"DisruptionTarget"}"#
+        );
+        assert_eq!(conditions[1].str_at(&["type"]), "Ready");
+        let mut value = pod.value().clone();
+        set_condition(&mut value, obj! { "type": "Ready", "status": "False" }, now);
+        let ready = &value.at(&["status", "conditions"]).items()[1];
+        assert_eq!(ready.str_at(&["lastTransitionTime"]), "1970-01-01T00:00:09Z");
     }
 }
