@@ -88,7 +88,7 @@ enum Part {
     Word(String),
 }
 
-fn number(part: &str, place: &str) -> Result<u64, String> {
+fn number(part: &str, place: &str, value: fn(&str) -> Result<u64, String>) -> Result<u64, String> {
     let shown = gofmt::quote(part);
     if !part.bytes().all(|b| b.is_ascii_digit()) {
         return Err(format!("Invalid character(s) found in {place} number {shown}"));
@@ -98,7 +98,7 @@ fn number(part: &str, place: &str) -> Result<u64, String> {
         let upper = first.to_ascii_uppercase();
         return Err(format!("{upper}{rest} number must not contain leading zeroes {shown}"));
     }
-    parse_number(part)
+    value(part)
 }
 
 fn parse_number(part: &str) -> Result<u64, String> {
@@ -118,6 +118,20 @@ impl Semver {
     /// # Errors
     /// The library's sentence.
     pub fn parse(text: &str) -> Result<Semver, String> {
+        Semver::read(text, parse_number)
+    }
+
+    /// Whether a text is a version by semver.org 2.0.0, which bounds no number.
+    pub fn is_valid(text: &str) -> bool {
+        let digits = |part: &str| match part {
+            "" => Err(String::new()),
+            _ => Ok(0),
+        };
+        Semver::read(text, digits).is_ok()
+    }
+
+    /// Reads a version. `value` gives what a part of digits is worth.
+    fn read(text: &str, value: fn(&str) -> Result<u64, String>) -> Result<Semver, String> {
         if text.is_empty() {
             return Err("Version string empty".into());
         }
@@ -125,7 +139,7 @@ impl Semver {
         let [major, minor, rest] = parts.as_slice() else {
             return Err("No Major.Minor.Patch elements found".into());
         };
-        let (major, minor) = (number(major, "major")?, number(minor, "minor")?);
+        let (major, minor) = (number(major, "major", value)?, number(minor, "minor", value)?);
         let (rest, build) = match rest.split_once('+') {
             Some((rest, build)) => (rest, Some(build)),
             None => (*rest, None),
@@ -134,7 +148,7 @@ impl Semver {
             Some((patch, before)) => (patch, Some(before)),
             None => (rest, None),
         };
-        let patch = number(patch, "patch")?;
+        let patch = number(patch, "patch", value)?;
         let plain = |s: &str| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let mut parts = Vec::new();
         for part in before.into_iter().flat_map(|b| b.split('.')) {
@@ -148,7 +162,7 @@ impl Semver {
                         "Numeric PreRelease version must not contain leading zeroes {shown}"
                     ));
                 }
-                Part::Number(parse_number(part)?)
+                Part::Number(value(part)?)
             } else if plain(part) {
                 Part::Word(part.to_owned())
             } else {
@@ -199,5 +213,58 @@ impl Semver {
             .cmp(&other.numbers)
             .then_with(|| release(self).cmp(&release(other)))
             .then_with(|| self.before.cmp(&other.before))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_semver_org() {
+        for good in [
+            "0.0.4",
+            "1.2.3",
+            "1.1.2-prerelease+meta",
+            "1.0.0-alpha.0valid",
+            "1.0.0-alpha-a.b-c-somethinglong+build.1-aef.1-its-okay",
+            "1.2.3----RC-SNAPSHOT.12.9.1--.12+788",
+            "1.0.0+0.build.1-rc.10000aaa-kk-0.1",
+            "1.0.0-0A.is.legal",
+            "99999999999999999999999.999999999999999999.99999999999999999",
+            "1.0.0-99999999999999999999999",
+        ] {
+            assert!(Semver::is_valid(good), "{good}");
+        }
+        for bad in [
+            "",
+            "1",
+            "1.2",
+            "1.2.3.4",
+            "01.1.1",
+            "1.01.1",
+            "1.1.01",
+            "1.2.3-0123",
+            "1.2.3-",
+            "1.2.3+",
+            "1.2.3-a..b",
+            "1.2.3+a+b",
+            "1.2.3-a_b",
+            "+invalid",
+            "-1.0.3",
+            "1..3",
+            ".1.2",
+            "1.2.",
+            "v1.2.3",
+            "1.2.3 ",
+            "1.2.\u{0663}",
+        ] {
+            assert!(!Semver::is_valid(bad), "{bad}");
+        }
+        // The library's numbers have 64 bits.
+        assert_eq!(
+            Semver::parse("99999999999999999999999.0.0").unwrap_err(),
+            "strconv.ParseUint: parsing \"99999999999999999999999\": value out of range"
+        );
     }
 }

@@ -18,6 +18,7 @@ pub use authority::{Authority, Check, Decision, Question};
 pub use check::{AUTHORIZER, OBJECT, RESOURCE_CHECK};
 pub use cost::{Budget, most_often};
 pub use eval::Failure;
+pub use formats::Semver;
 pub use types::{Type, is_identifier, of_api, of_schema as schema_type};
 pub use value::Val;
 

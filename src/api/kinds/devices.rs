@@ -4,7 +4,7 @@
 use super::{
     age_cell, csi, edit, edit_at, edit_items, internal, pod_validation, resources, set_default_zero, statuses, workload,
 };
-use crate::api::custom::openapi;
+use crate::api::cel::Semver;
 use crate::api::metadata;
 use crate::api::names;
 use crate::api::object::Object;
@@ -644,7 +644,7 @@ fn device(device: &Value, each: bool, at: &str, errors: &mut FieldErrors) {
             errors.too_long(format!("{at}.string"), VALUE_BYTES);
         }
         let version = value.get("version");
-        if !version.is_null() && !openapi::fits(version.str(), SEMVER) {
+        if !version.is_null() && !Semver::is_valid(version.str()) {
             let why = "must be a string compatible with semver.org spec 2.0.0";
             errors.invalid(format!("{at}.version"), version, why);
         }
@@ -738,6 +738,3 @@ fn device_place(device: &Value, each: bool, at: &str, errors: &mut FieldErrors) 
         _ => errors.invalid(at, &Value::from(format!("{{{}}}", set.join(", "))), why),
     }
 }
-
-/// A version as semver.org has them: `1.2.3-alpha.1+build`.
-const SEMVER: &str = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$";
