@@ -4,15 +4,10 @@
 
 use super::go_dump;
 use crate::value::Value;
+use crate::value::fnv::{self, fnv1a};
 
 /// The alphabet of `rand.SafeEncodeString`.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-
-fn fnv1a(hash: u32, bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .fold(hash, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
-}
 
 /// Writes a text in letters that spell no words.
 pub fn safe_encode(text: &str) -> String {
@@ -23,7 +18,7 @@ pub fn safe_encode(text: &str) -> String {
 
 /// The hash of a pod template (`controller.ComputeHash`), with the count of collisions met so far.
 pub fn compute(template: &Value, collisions: Option<i64>) -> String {
-    let mut hash = fnv1a(0x811c_9dc5, go_dump::pod_template(template).as_bytes());
+    let mut hash = fnv1a(fnv::START, go_dump::pod_template(template).as_bytes());
     if let Some(count) = collisions {
         // Eight bytes, of which the count fills the first four, little-endian.
         let mut bytes = [0u8; 8];

@@ -6,6 +6,7 @@
 pub mod base64;
 pub mod duration;
 pub mod float;
+pub mod fnv;
 pub mod gofmt;
 pub mod gojson;
 pub mod hex;
