@@ -278,8 +278,22 @@ impl PodControl {
             Err(status) if namespace_ends(&status) => Ok(()),
             other => other,
         };
+        (created, result.and(self.delete_expected(owner, excess).await))
+    }
+
+    /// Deletes the pods that are in excess, all of which is expected. Gives the first failure.
+    ///
+    /// # Errors
+    /// The API's failure, which an event tells.
+    pub async fn delete_all(&self, owner: &Object, excess: &[Object]) -> Result<(), Status> {
+        let keys = excess.iter().map(Object::key);
+        self.expectations.expect(&owner.key(), 0, keys);
+        self.delete_expected(owner, excess).await
+    }
+
+    async fn delete_expected(&self, owner: &Object, excess: &[Object]) -> Result<(), Status> {
         let deleted = join_all(excess.iter().map(|pod| self.delete(owner, pod))).await;
-        (created, result.and(deleted.into_iter().collect()))
+        deleted.into_iter().collect()
     }
 
     /// Deletes a pod of `owner`, and says so in an event. One that is gone already is a success.

@@ -10,7 +10,6 @@ use super::pods;
 use crate::api::views::Pod;
 use crate::api::{Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
-use crate::value::Value;
 
 /// At most so many creations or deletions in one pass.
 const BURST: usize = 500;
@@ -181,7 +180,7 @@ impl Controller {
             let count = (active.len() - wanted).min(BURST);
             let now = inner.context.sim().now();
             let gone = pods::to_delete(active.to_vec(), &self.related(set), count, now);
-            let (_, result) = inner.control.change(set, 0, |_| Value::Null, &gone).await;
+            let result = inner.control.delete_all(set, &gone).await;
             return result.map_err(|status| ("FailedDelete", status));
         }
         Ok(())
@@ -291,6 +290,7 @@ mod tests {
     use super::super::testing::World;
     use super::*;
     use crate::list;
+    use crate::value::Value;
 
     fn set(replicas: i64) -> Value {
         obj! {
