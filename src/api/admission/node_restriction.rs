@@ -67,7 +67,8 @@ fn pod(a: &Attributes, node: &str, value: &Value) -> Option<String> {
             (on != node).then(|| format!("node {node:?} can only delete pods with spec.nodeName set to itself"))
         }
         Operation::Update | Operation::Connect => Some(format!(
-            "unexpected operation \"UPDATE\", node {node:?} can only create and delete mirror pods"
+            "unexpected operation {:?}, node {node:?} can only create and delete mirror pods",
+            a.operation.name()
         )),
     }
 }

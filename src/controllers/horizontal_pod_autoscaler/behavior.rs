@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::api::quantity::Quantity;
-
 use crate::sim::Time;
 use crate::value::Value;
 
