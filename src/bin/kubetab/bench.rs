@@ -232,6 +232,8 @@ fn owners(template: &Value, tracked: bool) -> Result<(), String> {
         let status = pod.remove(&["status"]).unwrap_or_default();
         let status = Value::from_json(&status.to_json()).map_err(|e| e.to_string())?;
         pod.remove(&["metadata", "resourceVersion"]);
+        // What a creation gives; it cannot change later.
+        pod.set(&["status", "qosClass"], status.get("qosClass").clone());
         // The measured server has no priority classes.
         for field in ["priorityClassName", "priority", "preemptionPolicy"] {
             pod.remove(&["spec", field]);
