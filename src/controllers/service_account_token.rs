@@ -192,4 +192,25 @@ mod tests {
         world.run(1);
         assert!(!world.exists("", "secrets", "three"));
     }
+
+    #[test]
+    fn an_annotation_with_a_slash_names_no_account() {
+        let world = World::new();
+        world.start(start);
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": obj! { "name": "robot", "namespace": "default" },
+            "secrets": list![obj! { "name": "x/one" }],
+        });
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "Secret", "type": TYPE,
+            "metadata": obj! {
+                "name": "one", "namespace": "default", "annotations": obj! { "kubernetes.io/service-account.name": "robot/x" },
+            },
+        });
+        world.run(1);
+        assert!(!world.exists("", "secrets", "one"));
+        let robot = world.get("", "serviceaccounts", "robot");
+        assert_eq!(robot.value().get("secrets").to_json(), r#"[{"name":"x/one"}]"#);
+    }
 }
