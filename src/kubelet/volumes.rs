@@ -128,8 +128,9 @@ fn one_source(origin: &Origin, kind: &str, source: &Value, content: &mut Content
         "configMap" => of_map(origin, source, source.get("name").str(), false, content),
         "secret" => {
             // The field of a volume has another name than that of a projection.
-            let name = ["secretName", "name"].iter().map(|f| source.get(f).str());
-            of_map(origin, source, name.max().unwrap_or(""), true, content)
+            let mut names = ["secretName", "name"].iter().map(|f| source.get(f).str());
+            let name = names.find(|name| !name.is_empty()).unwrap_or("");
+            of_map(origin, source, name, true, content)
         }
         "downwardAPI" => downward(origin, source, content),
         "serviceAccountToken" => {
@@ -147,6 +148,9 @@ fn one_source(origin: &Origin, kind: &str, source: &Value, content: &mut Content
 /// The link to the directory that has the content.
 const DATA: &str = "/..data";
 
+/// That link while it is made.
+const DATA_NEXT: &str = "/..data_tmp";
+
 /// Writes content as the kubelet's atomic writer does: into a directory of its own, to which a link leads; what is
 /// in the volume are links through that one, so that a new version appears all at once.
 fn write(origin: &Origin, files: &Files, content: &Content, mode: u32) -> Result<(), FileError> {
@@ -158,36 +162,29 @@ fn write(origin: &Origin, files: &Files, content: &Content, mode: u32) -> Result
                 Bytes::Token(_) => files.exists(&path),
             }
         })
-        && names(files, DATA, content) == 0;
+        && {
+            let known: FlatMap<String, ()> = content.keys().map(|k| (join(DATA, k), ())).collect();
+            !has_others(files, DATA, &known)
+        };
     if same {
         return Ok(());
     }
-    let now = origin.api.sim().now();
-    let text: String = now.to_string();
-    let stamp: String = text
-        .trim_end_matches('Z')
-        .chars()
-        .map(|c| if c.is_ascii_digit() { c } else { '_' })
-        .collect();
-    // Go's `MkdirTemp` adds a random number; this one is the version's own without a draw from the world's generator.
-    let number = fnv(&[origin.pod.uid(), &text]);
-    let dir = format!("/..{stamp}.{number}");
-    files.make_dirs(&dir)?;
-    for (path, shown) in content {
-        let path = join(&dir, path);
-        files.make_dirs(crate::shell::dir_name(&path))?;
-        match &shown.bytes {
-            Bytes::Are(bytes) => files.write(&path, bytes.clone())?,
-            Bytes::Token(source) => token(origin, source, &path, files)?,
-        }
-        files.set_mode(&path, shown.mode.unwrap_or(mode))?;
+    let before = match files.exists(DATA) {
+        true => Some(files.real_path(DATA)?),
+        false => None,
+    };
+    let dir = new_dir(origin, files);
+    let written = fill(origin, files, content, mode, &dir);
+    // The rename replaces the link at once: who reads sees the old content or the new one, and a failure keeps the old.
+    let shown = written
+        .and_then(|()| files.symlink(dir.trim_start_matches('/'), DATA_NEXT))
+        .and_then(|()| files.rename(DATA_NEXT, DATA));
+    if let Err(why) = shown {
+        let _ = files.remove_file(DATA_NEXT);
+        let _ = files.remove_all(&dir);
+        return Err(why);
     }
-    let before = files.exists(DATA).then(|| files.real_path(DATA)).transpose()?;
-    if before.is_some() {
-        files.remove_file(DATA)?;
-    }
-    files.symlink(dir.trim_start_matches('/'), DATA)?;
-    if let Some(before) = before {
+    if let Some(before) = before.filter(|before| *before != dir) {
         for (name, _) in files.list(&before)? {
             let _ = files.remove_file(&join("/", &name));
         }
@@ -199,18 +196,51 @@ fn write(origin: &Origin, files: &Files, content: &Content, mode: u32) -> Result
     Ok(())
 }
 
-/// How many files below a directory are not among the content.
-fn names(files: &Files, dir: &str, content: &Content) -> usize {
+/// The name of a directory for a new version: one that is not there yet.
+fn new_dir(origin: &Origin, files: &Files) -> String {
+    let now = origin.api.sim().now();
+    let text: String = now.to_string();
+    let stamp: String = text
+        .trim_end_matches('Z')
+        .chars()
+        .map(|c| if c.is_ascii_digit() { c } else { '_' })
+        .collect();
+    // Go's `MkdirTemp` adds a random number; this one is the version's own without a draw from the world's generator.
+    let mut number = fnv(&[origin.pod.uid(), &now.micro()]);
+    loop {
+        let dir = format!("/..{stamp}.{number}");
+        if !files.exists(&dir) {
+            return dir;
+        }
+        number = number.wrapping_add(1);
+    }
+}
+
+/// Makes a directory with the content.
+fn fill(origin: &Origin, files: &Files, content: &Content, mode: u32, dir: &str) -> Result<(), FileError> {
+    files.make_dirs(dir)?;
+    for (path, shown) in content {
+        let path = join(dir, path);
+        files.make_dirs(crate::shell::dir_name(&path))?;
+        match &shown.bytes {
+            Bytes::Are(bytes) => files.write(&path, bytes.clone())?,
+            Bytes::Token(source) => token(origin, source, &path, files)?,
+        }
+        files.set_mode(&path, shown.mode.unwrap_or(mode))?;
+    }
+    Ok(())
+}
+
+/// Whether there are files below a directory that are not among the known paths.
+fn has_others(files: &Files, dir: &str, known: &FlatMap<String, ()>) -> bool {
     let list = files.list(dir).unwrap_or_default();
-    list.iter()
-        .map(|(name, stat)| {
-            let path = join(dir, name);
-            match stat.kind {
-                FileKind::Directory => names(files, &path, content),
-                _ => usize::from(!content.keys().any(|k| join(DATA, k) == path)),
-            }
-        })
-        .sum()
+    list.iter().any(|(name, stat)| {
+        let path = join(dir, name);
+        match stat.kind {
+            FileKind::Directory => has_others(files, &path, known),
+            _ => !known.contains_key(&path),
+        }
+    })
 }
 
 /// FNV-1a of some texts.
@@ -348,4 +378,48 @@ pub fn mount(volumes: &Volumes, container: &Value, env: &crate::shell::Env, file
         files.mount(&target, from, &source).map_err(|e| e.to_string())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+    use crate::sim::{Sim, Time};
+
+    /// One ConfigMap with one key.
+    struct One(Vec<u8>);
+
+    impl Sources for One {
+        fn data(&self, secret: bool, name: &str) -> Option<FlatMap<String, Vec<u8>>> {
+            (!secret && name == "conf").then(|| [("key".to_owned(), self.0.clone())].into_iter().collect())
+        }
+    }
+
+    #[test]
+    fn versions_of_one_moment_and_failures_leave_a_volume_whole() {
+        let sim = Sim::new(7, Time::parse("2026-11-21T08:00:00Z").unwrap());
+        let api = ApiServer::new(&sim);
+        let (pod, host) = (Object::new(obj! { "metadata": obj! { "uid": "1" } }), Files::new(&sim));
+        let volume = obj! { "name": "v", "configMap": obj! { "name": "conf" } };
+        let files = Files::new(&sim);
+        let show = |bytes: Vec<u8>| {
+            let origin = Origin {
+                api: &api,
+                pod: &pod,
+                node: &pod,
+                sources: &One(bytes),
+                host: &host,
+                claim: &|_| None,
+            };
+            refresh(&origin, &volume, &files)
+        };
+        for text in ["one", "two", "one", "three"] {
+            show(text.into()).unwrap();
+            assert_eq!(files.read_text("/key").unwrap(), text);
+            assert_eq!(files.list("/").unwrap().len(), 3, "the link, its directory and the key");
+        }
+        show(vec![0; limits::FILE_BYTES + 1]).unwrap_err();
+        assert_eq!(files.read_text("/key").unwrap(), "three");
+        assert_eq!(files.list("/").unwrap().len(), 3);
+    }
 }
