@@ -141,6 +141,17 @@ impl Kubelets {
                 }
             });
         }
+        let weak = Rc::downgrade(&kubelets.0);
+        kubelets.0.shared.nodes.on_change(move |old, new| {
+            let (Some(inner), Some(old), Some(new)) = (weak.upgrade(), old, new) else {
+                return;
+            };
+            if old.status().get("allocatable") != new.status().get("allocatable")
+                && let Some(node) = inner.nodes.borrow().get(new.name())
+            {
+                node.room_changed();
+            }
+        });
         api.set_node_connections(Rc::new(connections::Connections(Rc::downgrade(&kubelets.0))));
         Ok(kubelets)
     }
@@ -260,6 +271,9 @@ impl Node {
         let known = self.workers.borrow().get(pod.uid()).cloned();
         if let Some(worker) = known {
             worker.update(pod);
+            if Pod(pod).is_terminal() {
+                self.room_changed();
+            }
             return;
         }
         // A mirror that was made anew shows the static pod that runs already.
@@ -321,9 +335,13 @@ impl Node {
 
     fn forget(&self, worker: &Rc<Worker>) {
         self.workers.borrow_mut().retain(|_, w| !Rc::ptr_eq(w, worker));
-        // There may be room now for what others wait for.
-        for other in self.workers.borrow().values().filter(|w| w.waits_for_room()) {
-            other.signal.notify();
+        self.room_changed();
+    }
+
+    /// Lets the pods look again whose resize waits for room: there may be some now.
+    fn room_changed(&self) {
+        for worker in self.workers.borrow().values().filter(|w| w.waits_for_room()) {
+            worker.signal.notify();
         }
     }
 

@@ -278,6 +278,8 @@ impl Worker {
         }
         if changed {
             self.relist();
+            // A pod that gave something back makes room for others.
+            self.room_changed();
         }
         anew
     }

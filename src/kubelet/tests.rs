@@ -891,6 +891,53 @@ fn resizes() {
 }
 
 #[test]
+fn a_deferred_resize_is_done_when_there_is_room() {
+    let c = Cluster::new();
+    let pod = |name: &str, cpu: &str, command: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{restartPolicy: Never, containers: [{{name: c, image: busybox, command: [sleep, '{command}'], resources: {{requests: {{cpu: {cpu}, memory: 64Mi}}, limits: {{cpu: {cpu}, memory: 64Mi}}}}}}]}}}}"
+        )
+    };
+    let all = [
+        pod("p", "100m", "3600"),
+        pod("ends", "500m", "15"),
+        pod("shrinks", "500m", "3600"),
+    ];
+    c.apply(&all.join("\n---\n"));
+    c.wait(5);
+    let ask = |name: &str, cpu: &str| {
+        let size = obj! { "cpu": cpu, "memory": "64Mi" };
+        resize(&c, name, size.clone(), size);
+        c.wait(3);
+    };
+    let has = || {
+        let pod = c.pod("p").unwrap();
+        pod.status().get("containerStatuses").items()[0]
+            .str_at(&["allocatedResources", "cpu"])
+            .to_owned()
+    };
+    ask("p", "1400m");
+    assert_eq!(has(), "100m");
+    c.wait(15);
+    assert_eq!(has(), "1400m", "a pod that ended gave its share back");
+    ask("p", "1800m");
+    assert_eq!(has(), "1400m");
+    ask("shrinks", "100m");
+    assert_eq!(has(), "1800m", "a pod that became smaller gave some back");
+    ask("p", "1950m");
+    assert_eq!(has(), "1800m");
+    let client = c.client.clone();
+    c.run(async move {
+        let resource = client.resource("", "v1", "nodes").unwrap();
+        let mut node = client.get(&resource, "", "k8s-node-02").await.unwrap().value().clone();
+        node.set(&["status", "allocatable", "cpu"], "4");
+        client.update_part(&resource, "status", node).await.unwrap()
+    });
+    c.wait(3);
+    assert_eq!(has(), "1950m", "the node became larger");
+}
+
+#[test]
 fn volumes_of_objects_are_links_that_nobody_writes() {
     let c = Cluster::new();
     c.apply(
