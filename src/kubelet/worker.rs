@@ -73,6 +73,16 @@ impl Series {
     }
 }
 
+/// Why a running container is killed so that another takes its place.
+enum Replaced {
+    /// A probe failed: what the event says.
+    Unhealthy(String),
+    /// The spec says another image.
+    Changed,
+    /// It must be started anew to have its new resources.
+    Resized,
+}
+
 /// What the worker knows of one container.
 #[derive(Default)]
 pub struct Slot {
@@ -250,6 +260,11 @@ impl Worker {
 
     pub fn node_allocatable(&self) -> Value {
         self.node.object().status().get("allocatable").clone()
+    }
+
+    /// Lets the node's other pods look again whether there is room for them.
+    pub fn room_changed(&self) {
+        self.node.room_changed();
     }
 
     /// Why the node has no room for a pod: a reason and a message.
@@ -713,11 +728,7 @@ impl Worker {
     /// Kills what a probe condemned, and what runs another image than the spec now says.
     async fn kill_marked(self: &Rc<Self>, pod: &Object) {
         let anew = self.actuate(pod);
-        let anew = anew.into_iter().map(|name| {
-            let why = format!("Container {name} resize requires restart");
-            (name, why)
-        });
-        let mut marked: Vec<(String, String)> = anew.collect();
+        let mut marked: Vec<(String, Replaced)> = anew.into_iter().map(|name| (name, Replaced::Resized)).collect();
         {
             let mut slots = self.slots.borrow_mut();
             for container in Pod(pod).init_containers().chain(Pod(pod).containers()) {
@@ -730,9 +741,9 @@ impl Worker {
                     .kill
                     .take()
                     .filter(|_| slot.run.as_ref().is_some_and(|r| r.is_running()));
-                let why = why.or_else(|| {
-                    changed.then(|| format!("Container {} definition changed, will be restarted", container.name()))
-                });
+                let why = why
+                    .map(Replaced::Unhealthy)
+                    .or_else(|| changed.then_some(Replaced::Changed));
                 if let Some(why) = why
                     && !marked.iter().any(|(name, _)| name == container.name())
                 {
@@ -742,9 +753,14 @@ impl Worker {
         }
         for (name, why) in marked {
             let grace = Pod(pod).termination_grace_period().max(0) as u64;
-            self.kill(&name, Duration::from_secs(grace), &why).await;
+            let text = match &why {
+                Replaced::Unhealthy(text) => text.clone(),
+                Replaced::Changed => format!("Container {name} definition changed, will be restarted"),
+                Replaced::Resized => format!("Container {name} resize requires restart"),
+            };
+            self.kill(&name, Duration::from_secs(grace), &text).await;
             // A change of the image or of the size is no crash.
-            if (why.contains("definition changed") || why.contains("resize requires restart"))
+            if matches!(why, Replaced::Changed | Replaced::Resized)
                 && let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             {
                 slot.restart_series = Series::default();
