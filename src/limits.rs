@@ -140,3 +140,7 @@ pub const CEL_STEPS: usize = 1_000_000;
 /// Pods of a namespace that are looked at when it begins to enforce a Pod Security Standard
 /// (`defaultNamespaceMaxPodsToCheck`).
 pub const POD_SECURITY_PODS: usize = 3_000;
+
+/// Bytes of an HTTP response that one who wants the whole of it collects: some times what the largest page here has.
+/// What streams without an end, as a watch does, is cut there.
+pub const HTTP_BODY_BYTES: usize = 16 * 1024 * 1024;

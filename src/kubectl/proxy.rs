@@ -331,12 +331,12 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
         }
         Payload::Text(text) => HttpResponse::new(code, "text/plain; charset=utf-8", text),
         Payload::Stream(stream) if follows => HttpResponse {
-            more: More(Some(stream)),
+            more: More::new(stream),
             ..HttpResponse::new(code, "text/plain", "")
         },
         Payload::Stream(stream) => HttpResponse::new(code, "text/plain", stream.read_all().await),
         Payload::Watch(watch) => HttpResponse {
-            more: More(Some(events(client, *watch))),
+            more: More::new(events(client, *watch)),
             ..HttpResponse::new(code, "application/json", "")
         },
         Payload::Session(session) => {
@@ -355,7 +355,7 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
         _ if pretty(&request) => HttpResponse::new(code, "application/json", typed::indented(&value, "  ")),
         _ => HttpResponse::new(code, "application/json", typed::wire(&value, false) + "\n"),
     };
-    if answer.more.0.is_some() {
+    if answer.more.is_some() {
         answer.headers.push(("Transfer-Encoding".into(), "chunked".into()));
     }
     answer
@@ -366,8 +366,7 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
     }
     if request.method == "HEAD" {
         answer.body.clear();
-        // Closes what nobody will read.
-        drop(std::mem::take(&mut answer.more).open());
+        answer.more = More::default();
     }
     answer
 }

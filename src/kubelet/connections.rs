@@ -6,12 +6,14 @@ use std::rc::{Rc, Weak};
 
 use super::Inner;
 use super::container::{Run, start_error};
+use super::probes::malformed;
 use super::worker::Worker;
 use crate::api::metrics::Usage;
 use crate::api::subresource::{ByteStream, ExecOptions, Forward, LogOptions, NodeConnections, Session};
 use crate::api::views::Pod;
 use crate::api::{Object, Status};
-use crate::net::{HttpRequest, Listener, NetError, NoAnswer, Parsed, Protocol};
+use crate::net::http::chunk;
+use crate::net::{HttpRequest, HttpResponse, Listener, NetError, NoAnswer, Parsed, Protocol};
 use crate::shell::{Input, Output, SIGKILL, TerminalSize};
 use crate::sim::Time;
 
@@ -202,17 +204,18 @@ impl NodeConnections for Connections {
             };
             let answer = network.http_to(&network.host(&node), address, port, request).await;
             let why = match answer {
-                Ok(response) => {
-                    done.stdout.write(&response.whole().await.to_bytes());
-                    done.finish(Ok(0));
-                    return;
-                }
+                Ok(response) => match response.whole().await {
+                    Ok(response) => {
+                        done.stdout.write(&response.to_bytes());
+                        done.finish(Ok(0));
+                        return;
+                    }
+                    Err(why) => why.to_string(),
+                },
                 Err(NetError::Refused) => format!("dial tcp {ip}:{port}: connect: connection refused"),
                 Err(NetError::NoRoute) => format!("dial tcp {ip}:{port}: connect: no route to host"),
                 Err(NetError::TimedOut) => format!("dial tcp {ip}:{port}: i/o timeout"),
-                Err(_) => {
-                    format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response from {ip}:{port}")
-                }
+                Err(_) => malformed(&format!("{ip}:{port}")),
             };
             done.finish(Err(Status::failure(
                 503,
@@ -272,6 +275,12 @@ fn forward(worker: &Weak<Worker>, port: u16) -> Session {
                         request.client = Some(Ipv4Addr::LOCALHOST);
                         request.local = Some((Ipv4Addr::LOCALHOST, port));
                         match ports.http(port, request).await {
+                            Ok(response) if response.more.is_some() => {
+                                if !pump_response(&session, &response).await {
+                                    break 'stream;
+                                }
+                                continue;
+                            }
                             Ok(response) => Some(response.to_bytes()),
                             Err(NoAnswer::NotHttp) => ports.exchange(port, raw).await,
                             Err(_) => None,
@@ -289,6 +298,30 @@ fn forward(worker: &Weak<Worker>, port: u16) -> Session {
         session.finish(Ok(0));
     });
     session
+}
+
+/// Passes a response on piece by piece. Gives whether the client is still there.
+async fn pump_response(session: &Session, response: &HttpResponse) -> bool {
+    if !session.stdout.write(&response.begin()) {
+        return false;
+    }
+    loop {
+        // A client that goes closes what it sends.
+        let piece = {
+            let read = std::pin::pin!(response.more.read());
+            let gone = std::pin::pin!(session.hung_up());
+            match futures::future::select(read, gone).await {
+                futures::future::Either::Left((piece, _)) => piece,
+                futures::future::Either::Right(_) => return false,
+            }
+        };
+        let Some(piece) = piece else {
+            return session.stdout.write(&chunk(b""));
+        };
+        if !session.stdout.write(&chunk(&piece)) {
+            return false;
+        }
+    }
 }
 
 /// What the system of a node uses besides its pods: the kubelet, containerd and the kernel.

@@ -8,7 +8,7 @@ use super::worker::Worker;
 use crate::api::events::EventType;
 use crate::api::views::Pod;
 use crate::net::http::HttpRequest;
-use crate::net::{Listener, Protocol, Tls};
+use crate::net::{Listener, NoAnswer, Protocol, Tls};
 use crate::shell::{Input, Output};
 use crate::sim::timeout;
 use crate::value::Value;
@@ -134,8 +134,20 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value) -> A
     match sandbox.ports.http(port, request).await {
         Ok(response) if (200..400).contains(&response.status) => Answer::Success,
         Ok(response) => Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status)),
-        Err(_) => Answer::Failure(format!("Get \"{}\": EOF", url(target, &host, port))),
+        Err(why) => {
+            let why = match why {
+                NoAnswer::NotHttp => malformed(&format!("{host}:{port}")),
+                NoAnswer::Closed => "EOF".to_owned(),
+                NoAnswer::Untrusted(why) => why,
+            };
+            Answer::Failure(format!("Get \"{}\": {why}", url(target, &host, port)))
+        }
     }
+}
+
+/// What Go's HTTP client says of a port that speaks no HTTP.
+pub fn malformed(address: &str) -> String {
+    format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response from {address}")
 }
 
 fn url(target: &Value, host: &str, port: u16) -> String {

@@ -3,7 +3,9 @@
 //! HTTP/1.1.
 
 use crate::api::ByteStream;
+use crate::limits;
 use core::net::Ipv4Addr;
+use std::rc::Rc;
 
 /// How a client meets an HTTPS server in the handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,19 +69,20 @@ pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// What follows, as it comes: of a watch each event. Whoever reads it closes it, when it reads no more.
+    /// What follows, as it comes: of a watch each event. It is closed when nobody reads it any more.
     pub more: More,
 }
 
-/// The part of a body that comes piece by piece.
+/// The part of a body that comes piece by piece. The last holder closes the stream, so that nobody writes for a
+/// client that went, be it by Ctrl-C, or that never read it.
 #[derive(Clone, Debug, Default)]
-pub struct More(pub Option<ByteStream>);
+pub struct More(Option<Rc<Reading>>);
 
 impl PartialEq for More {
     fn eq(&self, other: &More) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,
-            (Some(a), Some(b)) => a.is(b),
+            (Some(a), Some(b)) => a.0.is(&b.0),
             _ => false,
         }
     }
@@ -87,9 +90,9 @@ impl PartialEq for More {
 
 impl Eq for More {}
 
-/// Closes a stream when its reader goes, be it by Ctrl-C.
+/// Closes a stream when its reader goes.
 #[derive(Debug)]
-pub struct Reading(ByteStream);
+struct Reading(ByteStream);
 
 impl Drop for Reading {
     fn drop(&mut self) {
@@ -98,19 +101,40 @@ impl Drop for Reading {
 }
 
 impl More {
-    /// The stream to read, and what closes it.
-    pub fn open(self) -> Option<(ByteStream, Reading)> {
-        self.0.map(|stream| (stream.clone(), Reading(stream)))
+    pub fn new(stream: ByteStream) -> More {
+        More(Some(Rc::new(Reading(stream))))
+    }
+
+    /// Whether something follows.
+    pub fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Waits for the next piece; `None` at the end.
+    pub async fn read(&self) -> Option<Vec<u8>> {
+        self.0.as_ref()?.0.read().await
     }
 }
 
+/// A body is longer than [`limits::HTTP_BODY_BYTES`], or has no end at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("http: response body too large")]
+pub struct TooLong;
+
 impl HttpResponse {
     /// The response with all of its body, once that has come to its end.
-    pub async fn whole(mut self) -> HttpResponse {
-        if let Some((stream, _reading)) = std::mem::take(&mut self.more).open() {
-            self.body.extend(stream.read_all().await);
+    ///
+    /// # Errors
+    /// When more comes than is kept.
+    pub async fn whole(mut self) -> Result<HttpResponse, TooLong> {
+        let more = std::mem::take(&mut self.more);
+        while let Some(piece) = more.read().await {
+            if self.body.len() + piece.len() > limits::HTTP_BODY_BYTES {
+                return Err(TooLong);
+            }
+            self.body.extend(piece);
         }
-        self
+        Ok(self)
     }
 
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> HttpResponse {
@@ -287,6 +311,16 @@ impl HttpResponse {
         write_message(first, &self.headers, &self.body, true)
     }
 
+    /// The beginning of a response of which more follows, as it stands on the wire: a body in chunks.
+    pub fn begin(&self) -> Vec<u8> {
+        let first = format!("HTTP/1.1 {} {}", self.status, self.reason());
+        let mut bytes = write_message(first + "\r\nTransfer-Encoding: chunked", &self.headers, &[], false);
+        if !self.body.is_empty() {
+            bytes.extend(chunk(&self.body));
+        }
+        bytes
+    }
+
     /// Reads the response that a stream begins with.
     pub fn parse(bytes: &[u8]) -> Parsed<HttpResponse> {
         let begins = b"HTTP/1.";
@@ -309,6 +343,14 @@ impl HttpResponse {
         };
         Parsed::Whole(response, end)
     }
+}
+
+/// A chunk of a body as it stands on the wire; the empty one ends the body.
+pub fn chunk(bytes: &[u8]) -> Vec<u8> {
+    let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+    chunk.extend_from_slice(bytes);
+    chunk.extend_from_slice(b"\r\n");
+    chunk
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -424,6 +466,25 @@ mod tests {
         for cut in 0..chunked.len() {
             assert_eq!(HttpResponse::parse(&chunked[..cut]), Parsed::More, "{cut}");
         }
+    }
+
+    #[test]
+    fn what_nobody_reads_is_closed() {
+        let stream = ByteStream::new();
+        let mut response = HttpResponse::new(200, "text/plain", "a");
+        response.more = More::new(stream.clone());
+        let copy = response.clone();
+        drop(response);
+        assert!(!stream.is_closed(), "another reads it");
+        let mut wire = copy.begin();
+        wire.extend(chunk(b"bc"));
+        wire.extend(chunk(b""));
+        drop(copy);
+        assert!(stream.is_closed());
+        let Parsed::Whole(read, n) = HttpResponse::parse(&wire) else {
+            panic!("it is whole")
+        };
+        assert_eq!((read.text(), n), ("abc".into(), wire.len()));
     }
 
     #[test]

@@ -674,7 +674,7 @@ impl Network {
         })
     }
 
-    /// Resolves a URL's host and sends the request there.
+    /// Resolves a URL's host and sends the request there. The rest of a body that streams is still to come.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -685,7 +685,7 @@ impl Network {
         let mut last = NetError::NoSuchHost(url.host.clone());
         for ip in ips {
             match self.http_to(origin, ip, url.port, request.clone()).await {
-                Ok(response) => return Ok(response.whole().await),
+                Ok(response) => return Ok(response),
                 Err(error) => last = error,
             }
         }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::{Image, Sandbox, combined_log, http_date, media_type, path_of, program, slash_date, until_stopped};
 use crate::flat::Arrange;
-use crate::net::http::{HttpRequest, HttpResponse, Url};
+use crate::net::http::{HttpRequest, HttpResponse, More, Url};
 use crate::shell::{Commands, Context, Files, Output, SIGQUIT, SIGTERM};
 use crate::sim::Sim;
 
@@ -604,6 +604,7 @@ async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
     response.headers.insert(1, ("Date".into(), http_date(now)));
     if request.method == "HEAD" {
         response.body.clear();
+        response.more = More::default();
     }
     serve.log.line(format!(
         "{} \"{}\"",

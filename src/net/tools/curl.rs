@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Tls, Url};
-use crate::api::ByteStream;
+use super::follow::{Why, follow};
 use crate::api::auth::certificate::check_pair;
-use crate::shell::{Context, Output};
-use crate::sim::{Sim, Time, timeout};
+use crate::shell::Context;
+use crate::sim::timeout;
 use crate::value::float;
 
 const AGENT: &str = "curl/8.14.1";
@@ -315,10 +315,16 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
                 };
                 if let Some(sink) = sink {
                     let open = sink.write(&out);
-                    if let Some((stream, _reading)) = response.more.clone().open().filter(|_| open) {
+                    if open && response.more.is_some() {
                         let end = options.max_time.filter(|s| *s > 0.0);
                         let end = end.map(|s| started + Duration::from_secs_f64(s.min(1e6)));
-                        (streamed, code) = follow(network.sim(), &stream, end, &sink).await;
+                        let ended = follow(network.sim(), &response.more, end, &sink).await;
+                        streamed = ended.length;
+                        code = match ended.why {
+                            Why::End => 0,
+                            Why::Unwritten => 23,
+                            Why::TimedOut => 28,
+                        };
                         let millis = network.sim().now().since(started).as_millis();
                         let got = response.body.len() + streamed;
                         match code {
@@ -347,25 +353,6 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
         context.stdout.write(write_out(&format, status, size, seconds, text));
     }
     code
-}
-
-/// Writes what comes until its end, or the end of the time that is given. Gives its length and curl's exit code.
-async fn follow(sim: &Sim, stream: &ByteStream, end: Option<Time>, sink: &Output) -> (usize, i32) {
-    let mut length = 0;
-    loop {
-        let piece = match end {
-            Some(end) => match timeout(sim, end.since(sim.now()), stream.read()).await {
-                Some(piece) => piece,
-                None => return (length, 28),
-            },
-            None => stream.read().await,
-        };
-        let Some(piece) = piece else { return (length, 0) };
-        length += piece.len();
-        if !sink.write(&piece) {
-            return (length, 23);
-        }
-    }
 }
 
 fn write_out(format: &str, status: u16, size: usize, seconds: f64, url: &str) -> String {

@@ -2,6 +2,7 @@
 //! `ping`, `nc`, and on hosts `ipvsadm`.
 
 mod curl;
+mod follow;
 mod ipvsadm;
 mod nc;
 mod nslookup;

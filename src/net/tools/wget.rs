@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Tls, Url};
+use super::follow::{Why, follow};
 use crate::shell::Context;
 use crate::sim::timeout;
 
@@ -150,46 +151,35 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
             last.to_owned()
         }
     });
-    if name == "-" {
-        say("writing to stdout".into());
-        context.stdout.write(&response.body);
-        if let Some((stream, _reading)) = response.more.clone().open() {
-            while let Some(piece) = stream.read().await {
-                if !context.stdout.write(&piece) {
-                    return 1;
-                }
+    let to_stdout = name == "-";
+    let sink = match to_stdout {
+        true => context.stdout.clone(),
+        false => match context.create(&name, false) {
+            Ok(sink) => sink,
+            Err(_) => {
+                context
+                    .stderr
+                    .line(format!("wget: can't open '{name}': No such file or directory"));
+                return 1;
             }
-        }
-        say(format!(
-            "-                    100% |********************************| {:5}  0:00:00 ETA",
-            response.body.len()
-        ));
-        say("written to stdout".into());
-        return 0;
+        },
+    };
+    say(match to_stdout {
+        true => "writing to stdout".to_owned(),
+        false => format!("saving to '{name}'"),
+    });
+    sink.write(&response.body);
+    let more = follow(network.sim(), &response.more, None, &sink).await;
+    if more.why != Why::End {
+        return 1;
     }
-    say(format!("saving to '{name}'"));
-    match context.create(&name, false) {
-        Ok(sink) => {
-            sink.write(&response.body);
-            if let Some((stream, _reading)) = response.more.clone().open() {
-                while let Some(piece) = stream.read().await {
-                    if !sink.write(&piece) {
-                        return 1;
-                    }
-                }
-            }
-            say(format!(
-                "{name:<20} 100% |********************************| {:5}  0:00:00 ETA",
-                response.body.len()
-            ));
-            say(format!("'{name}' saved"));
-            0
-        }
-        Err(_) => {
-            context
-                .stderr
-                .line(format!("wget: can't open '{name}': No such file or directory"));
-            1
-        }
-    }
+    say(format!(
+        "{name:<20} 100% |********************************| {:5}  0:00:00 ETA",
+        response.body.len() + more.length
+    ));
+    say(match to_stdout {
+        true => "written to stdout".to_owned(),
+        false => format!("'{name}' saved"),
+    });
+    0
 }

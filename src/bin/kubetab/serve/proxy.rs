@@ -131,7 +131,7 @@ async fn send(
     let origin = network.host(world::HOST);
     let sent = async move {
         let answer = network.http_to(&origin, address, port, request).await?;
-        Ok(answer.whole().await)
+        answer.whole().await.map_err(|_| NetError::Closed)
     };
     match server.clock.wait_for(sent).await {
         Ok(response) => Ok(pass(response)),
