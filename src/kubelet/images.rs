@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::etc::NODE_DNS;
 use crate::flat::{Arrange, FlatMap};
 use crate::programs::{self, Image, Lookup};
 use crate::sim::{Signal, Sim, Time, TraceEvent};
@@ -324,7 +325,7 @@ fn registry(reference: &Reference) -> Result<&'static Image, String> {
         Lookup::NoRegistry => {
             let (host, path) = reference.repository.split_once('/').unwrap_or(("", ""));
             Err(format!(
-                "{failed}failed to do request: Head \"https://{host}/v2/{path}/manifests/{}\": dial tcp: lookup {} on 192.168.110.2:53: no such host",
+                "{failed}failed to do request: Head \"https://{host}/v2/{path}/manifests/{}\": dial tcp: lookup {} on {NODE_DNS}:53: no such host",
                 reference.tag,
                 host.split(':').next().unwrap_or(host)
             ))

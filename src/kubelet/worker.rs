@@ -1014,7 +1014,7 @@ impl Worker {
         let ip = sandbox.ip().to_string();
         let short = match spec.get("hostnameOverride").str() {
             "" => sandbox.hostname.split('.').next().unwrap_or_default(),
-            name => name,
+            _ => sandbox.hostname.as_str(),
         };
         let name = etc::Name {
             ip: &ip,
@@ -1294,7 +1294,7 @@ impl Worker {
         };
         let spec = pod.spec();
         let own = match spec.get("hostname").str() {
-            "" => pod.name().chars().take(63).collect(),
+            "" => etc::hostname(pod.name()),
             name => name.to_owned(),
         };
         let hostname = match (spec.get("hostnameOverride").str(), spec.get("subdomain").str()) {
@@ -1304,7 +1304,7 @@ impl Worker {
                 format!("{own}.{subdomain}.{}.svc.cluster.local", pod.namespace())
             }
             ("", _) => own,
-            (name, _) => name.to_owned(),
+            (name, _) => etc::hostname(name),
         };
         let policy = pod.spec().get("dnsPolicy").str();
         let in_cluster = match policy {

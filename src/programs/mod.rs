@@ -224,19 +224,6 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
     put(&files, "/etc/hostname", format!("{}\n", sandbox.hostname));
-    let hosts = format!(
-        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n{}\t{}\n",
-        sandbox.ip(),
-        sandbox.hostname
-    );
-    put(&files, "/etc/hosts", hosts);
-    let resolv = match &sandbox.origin.search {
-        Some(namespace) => format!(
-            "search {namespace}.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
-        ),
-        None => "nameserver 192.168.110.2\n".to_owned(),
-    };
-    put(&files, "/etc/resolv.conf", resolv);
     let os = match image.shell {
         Shell::Busybox => "",
         Shell::Alpine => {
