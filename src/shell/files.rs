@@ -262,6 +262,11 @@ impl OpenFile {
         rest.get(..n).unwrap_or_default().to_vec()
     }
 
+    /// Puts the position, where the next read or write is, at so many bytes from the beginning.
+    pub fn seek(&self, at: usize) {
+        self.at.set(at);
+    }
+
     /// Whether this is `/dev/null`, and so takes and gives nothing.
     pub fn device(&self) -> Option<Device> {
         match &*self.node.content.borrow() {

@@ -123,6 +123,43 @@ fn dialects_word_their_errors() {
 }
 
 #[test]
+fn dd_copies_blocks_and_takes_time() {
+    for (script, expected) in [
+        (
+            "printf 0123456789 > a; dd if=a of=b ibs=3 obs=5 skip=1 2>&1 | head -2; cat b",
+            "2+1 records in\n1+1 records out\n3456789",
+        ),
+        ("printf 0123456789 | dd bs=4 skip=1 count=1 status=none", "4567"),
+        (
+            "printf abcdef > b; printf XY | dd of=b bs=1 seek=2 status=none; cat b; printf Z | dd of=b bs=1 seek=1 conv=notrunc status=none; cat b",
+            "abXYaZXY",
+        ),
+        (
+            "dd if=/dev/zero of=/dev/null bs=1M count=5000 2>&1 | tail -1",
+            "5242880000 bytes (5.2 GB, 4.9 GiB) copied, 5.247880 s, 999 MB/s\n",
+        ),
+        (
+            "dd if=a cbs=8; dd conv=ucase; dd if=a seek=1; echo $?",
+            "dd: cbs=8 is not simulated\ndd: conv=ucase is not simulated\ndd: seek without of is not simulated\n1\n",
+        ),
+        (
+            "dd if=/dev/zero bs=1k 2>/dev/null | head -c 2; timeout 2 dd if=/dev/zero of=/dev/null; echo $?",
+            "\0\0124\n",
+        ),
+    ] {
+        assert_eq!(machine(Dialect::Bash).sh(script).0, expected, "{script}");
+    }
+    let m = machine(Dialect::Bash);
+    let spent = Rc::new(std::cell::Cell::new(Duration::ZERO));
+    let meter = spent.clone();
+    m.host.set_meter(move |time| meter.set(meter.get() + time));
+    let before = m.sim.now();
+    assert_eq!(m.sh("timeout 3 dd if=/dev/zero of=/dev/null").1, Some(124));
+    assert!(m.sim.now().since(before) < Duration::from_secs(4));
+    assert!(spent.get() > Duration::from_millis(2_900), "{:?}", spent.get());
+}
+
+#[test]
 fn loops_take_virtual_time() {
     let m = machine(Dialect::Bash);
     let before = m.sim.now();
