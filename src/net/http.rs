@@ -488,6 +488,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_is_not_collected() {
+        let sim = crate::sim::Sim::new(1, crate::sim::Time::default());
+        let whole = |length: usize| {
+            let mut response = HttpResponse::new(200, "text/plain", "a");
+            response.more = More::new(ByteStream::finished(vec![b'b'; length]));
+            let whole = sim
+                .run_future(response.whole(), crate::sim::Time::from_secs(1))
+                .unwrap();
+            whole.map(|response| response.body.len())
+        };
+        assert_eq!(whole(2), Ok(3));
+        assert_eq!(whole(limits::HTTP_BODY_BYTES), Err(TooLong));
+    }
+
+    #[test]
     fn urls() {
         for (text, host, port, path) in [
             ("10.0.0.1", "10.0.0.1", 80, "/"),

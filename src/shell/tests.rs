@@ -143,8 +143,8 @@ fn dd_copies_blocks_and_takes_time() {
             "dd: cbs=8 is not simulated\ndd: conv=ucase is not simulated\ndd: seek without of is not simulated\n1\n",
         ),
         (
-            "dd if=/dev/zero bs=1k 2>/dev/null | head -c 2; timeout 2 dd if=/dev/zero of=/dev/null; echo $?",
-            "\0\0124\n",
+            "dd if=/dev/zero bs=1k 2>/dev/null | head -c 2 | wc -c; timeout 2 dd if=/dev/zero of=/dev/null; echo $?",
+            "2\n124\n",
         ),
     ] {
         assert_eq!(machine(Dialect::Bash).sh(script).0, expected, "{script}");
