@@ -22,14 +22,14 @@ const FLAGS: &[Flag] = &[
     flag(
         "cpu-percent",
         '\0',
-        Kind::Int,
+        Kind::Int32,
         "-1",
         "The CPU to aim for, in percent of the requests.",
     )
     .gone(
         "Use --cpu with percentage or resource quantity format (e.g., '70%' for utilization or '500m' for milliCPU).",
     ),
-    flag("max", '\0', Kind::Int, "-1", "The most pods."),
+    flag("max", '\0', Kind::Int32, "-1", "The most pods."),
     flag(
         "memory",
         '\0',
@@ -37,7 +37,7 @@ const FLAGS: &[Flag] = &[
         "",
         "The memory to aim for: a percentage of the requests, or an amount.",
     ),
-    flag("min", '\0', Kind::Int, "-1", "The least pods."),
+    flag("min", '\0', Kind::Int32, "-1", "The least pods."),
     flag(
         "name",
         '\0',

@@ -3,7 +3,8 @@
 
 use crate::flat::FlatMap;
 use crate::value::duration;
-use crate::value::gofmt::parse_bool;
+use crate::value::gofmt::{IntError, parse_bool, parse_int};
+use std::num::IntErrorKind;
 use std::time::Duration;
 
 /// What a flag takes.
@@ -11,16 +12,21 @@ use std::time::Duration;
 pub enum Kind {
     Bool,
     Str,
+    /// A whole number of 64 bits.
     Int,
-    /// One of 64 bits, where the others have 32.
-    Long,
+    /// A whole number of 32 bits.
+    Int32,
     Duration,
+    /// A duration whose errors glog's own package words.
+    OldDuration,
     /// Values separated by commas, given once or many times.
     Slice,
     /// Given once or many times; commas belong to the value.
     Array,
     /// `KEY=VALUE,KEY=VALUE`, whose empty default help prints without quotes.
     Map,
+    /// How much klog logs: a decimal number of 32 bits.
+    Level,
     /// `FILE=LEVEL,FILE=LEVEL`, klog's filter.
     Levels,
 }
@@ -118,7 +124,7 @@ impl Values {
     }
 
     pub fn int(&self, name: &str) -> i64 {
-        self.str(name).parse().unwrap_or(0)
+        parse_int(self.str(name), 64).unwrap_or(0)
     }
 
     pub fn duration(&self, name: &str) -> Duration {
@@ -165,6 +171,9 @@ pub struct Parsed {
     pub help: bool,
 }
 
+/// The flag that every command has and no table lists.
+const HELP: &[Flag] = &[flag("help", 'h', Kind::Bool, "false", "")];
+
 /// Reads arguments by these tables.
 ///
 /// # Errors
@@ -174,8 +183,9 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
     for f in tables.iter().copied().flatten() {
         parsed.values.defaults.entry(f.name).or_insert(f.default);
     }
-    let by_name = |name: &str| tables.iter().copied().flatten().find(|f| f.name == name);
-    let by_short = |c: char| tables.iter().copied().flatten().find(|f| f.short == c);
+    let all = || tables.iter().copied().chain([HELP]).flatten();
+    let by_name = |name: &str| all().find(|f| f.name == name);
+    let by_short = |c: char| all().find(|f| f.short == c);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         if arg == "--" {
@@ -192,22 +202,6 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
                 None => (long, None),
             };
             let Some(f) = by_name(name) else {
-                if name == "help" {
-                    let given = value.as_deref().unwrap_or("true");
-                    match parse_bool(given) {
-                        Some(false) => continue,
-                        Some(true) => {
-                            parsed.help = true;
-                            return Ok(parsed);
-                        }
-                        None => {
-                            return Err(format!(
-                                "invalid argument {given:?} for \"-h, --help\" flag: strconv.ParseBool: parsing \
-                                 {given:?}: invalid syntax"
-                            ));
-                        }
-                    }
-                }
                 return Err(format!("unknown flag: --{name}"));
             };
             let value = match value {
@@ -224,10 +218,6 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
             while let Some(c) = letters.chars().next() {
                 let after = letters.get(c.len_utf8()..).unwrap_or_default();
                 let Some(f) = by_short(c) else {
-                    if c == 'h' {
-                        parsed.help = true;
-                        return Ok(parsed);
-                    }
                     return Err(format!("unknown shorthand flag: {c:?} in -{letters}"));
                 };
                 let value = if let Some(v) = after.strip_prefix('=') {
@@ -252,6 +242,7 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
             parsed.args.push(arg.clone());
         }
     }
+    parsed.help = parsed.values.bool("help");
     Ok(parsed)
 }
 
@@ -281,28 +272,24 @@ impl Parsed {
     }
 }
 
+fn no_int(value: &str, why: IntError) -> String {
+    format!("strconv.ParseInt: parsing {value:?}: {why}")
+}
+
 fn check(f: &Flag, value: &str) -> Result<(), String> {
+    let int = |value: &str, bits: u32| parse_int(value, bits).map(|_| ()).map_err(|e| no_int(value, e));
     match f.kind {
         Kind::Bool => parse_bool(value)
             .map(|_| ())
             .ok_or_else(|| format!("strconv.ParseBool: parsing {value:?}: invalid syntax")),
-        Kind::Int | Kind::Long => match value.parse::<i64>() {
-            Ok(n) if f.kind == Kind::Long || i32::try_from(n).is_ok() => Ok(()),
-            Ok(_) => Err(format!("strconv.ParseInt: parsing {value:?}: value out of range")),
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow
-                ) =>
-            {
-                Err(format!("strconv.ParseInt: parsing {value:?}: value out of range"))
-            }
-            Err(_) => Err(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")),
+        Kind::Int => int(value, 64),
+        Kind::Int32 => int(value, 32),
+        Kind::Level => match value.parse::<i32>().map_err(|e| e.kind().clone()) {
+            Ok(_) => Ok(()),
+            Err(IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => Err(no_int(value, IntError::Range)),
+            Err(_) => Err(no_int(value, IntError::Syntax)),
         },
-        // This one is of glog's age, and of another package than the others.
-        Kind::Duration if f.name == "log-flush-frequency" => {
-            duration::parse(value).map(|_| ()).map_err(|_| "parse error".to_owned())
-        }
+        Kind::OldDuration => duration::parse(value).map(|_| ()).map_err(|_| "parse error".to_owned()),
         Kind::Duration => duration::parse(value).map(|_| ()),
         Kind::Levels => {
             let level = |pair: &str| pair.split_once('=').is_some_and(|(_, n)| n.parse::<i32>().is_ok());
@@ -332,6 +319,9 @@ mod tests {
         flag("dry-run", '\0', Kind::Str, "none", "").or("unchanged"),
         flag("columns", 'L', Kind::Slice, "", ""),
         flag("timeout", '\0', Kind::Duration, "0s", ""),
+        flag("max", '\0', Kind::Int32, "-1", ""),
+        flag("v", 'v', Kind::Level, "0", ""),
+        flag("flush", '\0', Kind::OldDuration, "5s", ""),
     ];
 
     fn run(line: &str) -> String {
@@ -362,6 +352,33 @@ mod tests {
                 "--replicas=x",
                 r#"invalid argument "x" for "--replicas" flag: strconv.ParseInt: parsing "x": invalid syntax"#,
             ),
+            ("--replicas=3000000000", r#"{"replicas": ["3000000000"]} [] None"#),
+            ("--replicas=-0x1_0", r#"{"replicas": ["-0x1_0"]} [] None"#),
+            (
+                "--replicas=9223372036854775808",
+                r#"invalid argument "9223372036854775808" for "--replicas" flag: strconv.ParseInt: parsing "9223372036854775808": value out of range"#,
+            ),
+            ("--max=0x10", r#"{"max": ["0x10"]} [] None"#),
+            (
+                "--max=3000000000",
+                r#"invalid argument "3000000000" for "--max" flag: strconv.ParseInt: parsing "3000000000": value out of range"#,
+            ),
+            (
+                "-v=0x10",
+                r#"invalid argument "0x10" for "-v, --v" flag: strconv.ParseInt: parsing "0x10": invalid syntax"#,
+            ),
+            (
+                "--v=3000000000",
+                r#"invalid argument "3000000000" for "-v, --v" flag: strconv.ParseInt: parsing "3000000000": value out of range"#,
+            ),
+            ("--flush=x", r#"invalid argument "x" for "--flush" flag: parse error"#),
+            ("-h=false a", r#"{"help": ["false"]} ["a"] None"#),
+            ("-wh", r#"{"help": ["true"], "watch": ["true"]} [] None"#),
+            (
+                "-h=x",
+                r#"invalid argument "x" for "-h, --help" flag: strconv.ParseBool: parsing "x": invalid syntax"#,
+            ),
+            ("--help --foo", "unknown flag: --foo"),
             (
                 "--all=maybe",
                 r#"invalid argument "maybe" for "-A, --all" flag: strconv.ParseBool: parsing "maybe": invalid syntax"#,

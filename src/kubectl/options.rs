@@ -204,7 +204,7 @@ pub const GLOBAL: &[Flag] = &[
     flag(
         "log-flush-frequency",
         '\0',
-        Kind::Duration,
+        Kind::OldDuration,
         "5s",
         "How often logs are flushed.",
     )
@@ -247,7 +247,7 @@ pub const GLOBAL: &[Flag] = &[
     flag("token", '\0', Kind::Str, "", "Bearer token of the request."),
     flag("user", '\0', Kind::Str, "", "User of the kubeconfig to act as."),
     flag("username", '\0', Kind::Str, "", "User name for basic authentication."),
-    flag("v", 'v', Kind::Int, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
+    flag("v", 'v', Kind::Level, "0", "How much to log of what kubectl does.").but(NOT_SIMULATED),
     flag("vmodule", '\0', Kind::Levels, "", "How much to log by source file.").but(NOT_SIMULATED),
     flag(
         "warnings-as-errors",

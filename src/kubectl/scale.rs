@@ -19,7 +19,7 @@ const FLAGS: &[Flag] = &[
         "-1",
         "Scale only if it has so many now.",
     ),
-    flag("replicas", '\0', Kind::Long, "0", "How many there are to be."),
+    flag("replicas", '\0', Kind::Int, "0", "How many there are to be."),
     flag(
         "resource-version",
         '\0',

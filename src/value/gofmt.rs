@@ -212,6 +212,62 @@ pub fn go_syntax(value: &Value) -> String {
     }
 }
 
+/// Why Go's `strconv.ParseInt` takes no number from a text, in its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntError {
+    #[error("invalid syntax")]
+    Syntax,
+    #[error("value out of range")]
+    Range,
+}
+
+/// Reads a whole number of so many bits (at most 64) as Go's `strconv.ParseInt` does with base 0: `0x`, `0o` and `0b`
+/// (or `0` alone, for octal) say the base, and underscores may stand between digits.
+///
+/// # Errors
+/// When it is no number, or too big a one.
+pub fn parse_int(text: &str, bits: u32) -> Result<i64, IntError> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let after = |small: &str, big: &str| digits.strip_prefix(small).or_else(|| digits.strip_prefix(big));
+    let (base, mut rest, mut after_digit) = match digits {
+        "" => return Err(IntError::Syntax),
+        "0" => return Ok(0),
+        _ => match (after("0x", "0X"), after("0o", "0O"), after("0b", "0B")) {
+            (Some(rest), _, _) => (16, rest, true),
+            (_, Some(rest), _) => (8, rest, true),
+            (_, _, Some(rest)) => (2, rest, true),
+            _ => match digits.strip_prefix('0') {
+                Some(rest) => (8, rest, true),
+                None => (10, digits, false),
+            },
+        },
+    };
+    if rest.is_empty() || rest.ends_with('_') {
+        return Err(IntError::Syntax);
+    }
+    let limit = 1i128 << bits.clamp(1, 64).saturating_sub(1);
+    let mut number = 0i128;
+    while let Some(c) = rest.chars().next() {
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        if c == '_' && after_digit {
+            after_digit = false;
+            continue;
+        }
+        let digit = c.to_digit(base).ok_or(IntError::Syntax)?;
+        after_digit = true;
+        // What is too big stays so, and what follows may still be no digit.
+        number = (number * i128::from(base) + i128::from(digit)).min(limit + 1);
+    }
+    let signed = if negative { -number } else { number };
+    match signed {
+        n if n >= -limit && n < limit => i64::try_from(n).map_err(|_| IntError::Range),
+        _ => Err(IntError::Range),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,5 +314,39 @@ mod tests {
             go_syntax(&v),
             r#"map[string]interface {}{"a":[]interface {}{1, interface {}(nil), "x"}, "b":true}"#
         );
+    }
+
+    #[test]
+    fn integers() {
+        for (text, bits, want) in [
+            ("0", 64, Ok(0)),
+            ("-5", 64, Ok(-5)),
+            ("+5", 64, Ok(5)),
+            ("0x10", 64, Ok(16)),
+            ("0X1_0", 64, Ok(16)),
+            ("0b11", 64, Ok(3)),
+            ("0o17", 64, Ok(15)),
+            ("010_0", 64, Ok(64)),
+            ("0_1", 64, Ok(1)),
+            ("1_000", 64, Ok(1000)),
+            ("09", 64, Err(IntError::Syntax)),
+            ("0x", 64, Err(IntError::Syntax)),
+            ("0b12", 64, Err(IntError::Syntax)),
+            ("_1", 64, Err(IntError::Syntax)),
+            ("1_", 64, Err(IntError::Syntax)),
+            ("1__0", 64, Err(IntError::Syntax)),
+            ("", 64, Err(IntError::Syntax)),
+            ("-", 64, Err(IntError::Syntax)),
+            ("+-5", 64, Err(IntError::Syntax)),
+            ("3000000000", 64, Ok(3_000_000_000)),
+            ("3000000000", 32, Err(IntError::Range)),
+            ("-2147483648", 32, Ok(-2_147_483_648)),
+            ("2147483648", 32, Err(IntError::Range)),
+            ("9223372036854775807", 64, Ok(i64::MAX)),
+            ("-9223372036854775808", 64, Ok(i64::MIN)),
+            ("9223372036854775808", 64, Err(IntError::Range)),
+        ] {
+            assert_eq!(parse_int(text, bits), want, "{text}");
+        }
     }
 }

@@ -15,8 +15,8 @@ const FLAGS: &[Flag] = &[
         "[]",
         "Image of the container; give it again for more containers.",
     ),
-    flag("port", '\0', Kind::Int, "-1", "Port that the container exposes."),
-    flag("replicas", 'r', Kind::Int, "1", "How many pods."),
+    flag("port", '\0', Kind::Int32, "-1", "Port that the container exposes."),
+    flag("replicas", 'r', Kind::Int32, "1", "How many pods."),
 ];
 
 pub static DEPLOYMENT: Verb = Verb {

@@ -199,7 +199,7 @@ const PRIORITY_FLAGS: &[Flag] = &[
         "PreemptLowerPriority",
         "PreemptLowerPriority or Never.",
     ),
-    flag("value", '\0', Kind::Int, "0", "The priority."),
+    flag("value", '\0', Kind::Int32, "0", "The priority."),
 ];
 
 pub static PRIORITY_CLASS: Verb = Verb {
