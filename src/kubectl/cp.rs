@@ -6,7 +6,6 @@ use super::exec::{Streams, connect};
 use super::flags::{Flag, Kind, flag};
 use super::podpick;
 use crate::api::{Session, Status};
-use crate::flat::Case;
 use crate::shell::tar::{self, Content};
 use crate::shell::{FileError, base_name, dir_name};
 use crate::value::Value;
@@ -233,7 +232,7 @@ async fn download(cmd: &Cmd, from: &Spec, to: &str) -> Result<(), Error> {
             continue;
         }
         let path = cmd.cx.path(&shown);
-        let failed = |error: FileError| Error::plain(format!("open {shown}: {}", error.to_string().lower()));
+        let failed = |error: FileError| Error::plain(error.opening(&shown));
         match &m.content {
             Content::Directory => cmd.cx.files.make_dirs(&path).map_err(failed)?,
             Content::File(content) => {

@@ -8,7 +8,6 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
 use crate::api::{Body, Method, PatchType, Request, Resource};
-use crate::flat::Case;
 use crate::value::{Value, yaml};
 
 const FLAGS: &[Flag] = &[
@@ -80,7 +79,7 @@ async fn differences(cmd: &Cmd) -> Result<bool, Error> {
     let number = || cmd.sim().random_below(4_000_000_000).to_string();
     let (live, merged) = (format!("/tmp/LIVE-{}", number()), format!("/tmp/MERGED-{}", number()));
     let files = &cmd.cx.files;
-    let failed = |e: crate::shell::FileError| Error::plain(e.to_string().lower());
+    let failed = |e: crate::shell::FileError| Error::plain(e.reason());
     files.make_dirs(&live).map_err(failed)?;
     files.make_dirs(&merged).map_err(failed)?;
     let mut outcome = Ok(());

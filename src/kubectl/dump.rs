@@ -8,7 +8,6 @@ use super::output::{self, PRINT_JSON};
 use super::{podpick, typed};
 use crate::api::client::item;
 use crate::api::{Payload, Request};
-use crate::flat::Case;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
@@ -152,7 +151,7 @@ fn put(cmd: &Cmd, name: &str, extension: &str, text: &[u8]) -> Result<(), Error>
     files
         .make_dirs(crate::shell::dir_name(&path))
         .and_then(|()| files.write(&path, text))
-        .map_err(|e| Error::plain(format!("open {shown}: {}", e.to_string().lower())))
+        .map_err(|e| Error::plain(e.opening(&shown)))
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn editor(cmd: &Cmd) -> String {
 async fn open(cmd: &Cmd, text: &str, ending: &str) -> Result<(String, String), Error> {
     let number = cmd.sim().random_below(4_000_000_000);
     let path = format!("/tmp/kubectl-edit-{number}.{ending}");
-    let failed = |e: crate::shell::FileError| Error::plain(format!("open {path}: {}", e.to_string().lower()));
+    let failed = |e: crate::shell::FileError| Error::plain(e.opening(&path));
     cmd.cx.files.write(&path, text).map_err(failed)?;
     let editor = editor(cmd);
     // Only a command line with quotes is left to a shell.

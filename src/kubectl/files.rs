@@ -6,7 +6,7 @@ use super::error::Error;
 use super::mapper;
 use crate::api::decode::decode;
 use crate::api::schema;
-use crate::flat::{Arrange, Case};
+use crate::flat::Arrange;
 use crate::limits;
 use crate::obj;
 use crate::value::{Value, gojson, yaml};
@@ -80,8 +80,7 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
             match cmd.cx.files.read_text(&cmd.cx.path(&source)) {
                 Ok(text) => (source, text),
                 Err(e) => {
-                    docs.errors
-                        .push(Error::plain(format!("open {source}: {}", e.to_string().lower())));
+                    docs.errors.push(Error::plain(e.reading(&source)));
                     continue;
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use crate::api::auth::certificate;
-use crate::flat::{Arrange, Case, FlatMap};
+use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Context, Env, Files, join};
 use crate::value::{Value, base64, yaml};
 use crate::{list, obj};
@@ -342,7 +342,7 @@ impl Kubeconfig {
             cx.files
                 .make_dirs(&dir)
                 .and_then(|()| cx.files.write(path, yaml::to_yaml(&whole(value))))
-                .map_err(|e| Error::plain(format!("open {path}: {}", e.to_string().lower())))?;
+                .map_err(|e| Error::plain(e.opening(&path)))?;
         }
         Ok(())
     }

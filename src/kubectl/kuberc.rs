@@ -5,7 +5,6 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::output::{self, PRINT_YAML};
 use super::{find, options, root};
-use crate::flat::Case;
 use crate::shell::Context;
 use crate::value::{Value, yaml};
 use crate::{list, obj};
@@ -116,12 +115,7 @@ fn save(cmd: &Cmd, path: &str, preference: &Value) -> Result<(), Error> {
     files
         .make_dirs(crate::shell::dir_name(&whole))
         .and_then(|()| files.write(&whole, yaml::to_yaml(preference)))
-        .map_err(|e| {
-            Error::plain(format!(
-                "error writing kuberc file: open {path}: {}",
-                e.to_string().lower()
-            ))
-        })?;
+        .map_err(|e| Error::plain(format!("error writing kuberc file: {}", e.opening(path))))?;
     cmd.say(format!("Updated {path}"));
     Ok(())
 }

@@ -107,12 +107,10 @@ pub fn printer(cmd: &Cmd, formats: &str) -> Result<Option<Printer>, Error> {
     }
     let missing = cmd.flags.bool("allow-missing-template-keys");
     let file = |what: &str| {
-        cmd.cx.files.read_text(&cmd.cx.path(template)).map_err(|e| {
-            Error::plain(format!(
-                "error reading {what}{template}, open {template}: {}",
-                e.to_string().lower()
-            ))
-        })
+        cmd.cx
+            .files
+            .read_text(&cmd.cx.path(template))
+            .map_err(|e| Error::plain(format!("error reading {what}{template}, {}", e.reading(template))))
     };
     let needs = |format: &str, what: &str| match template {
         "" => Err(Error::plain(format!("{format} format specified but no {what} given"))),

@@ -52,12 +52,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             ));
         }
         (p, "") => p.to_owned(),
-        ("", file) => cmd.cx.read_file(file).await.map_err(|e| {
-            Error::plain(format!(
-                "unable to read patch file: open {file}: {}",
-                e.to_string().lower()
-            ))
-        })?,
+        ("", file) => cmd
+            .cx
+            .read_file(file)
+            .await
+            .map_err(|e| Error::plain(format!("unable to read patch file: {}", e.reading(file))))?,
         _ => {
             return Err(Error::plain("cannot specify --patch and --patch-file together"));
         }

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::flags::{Kind, flag};
 use super::kubeconfig;
 use super::root::ROOT;
-use crate::flat::{Arrange, Case, FlatMap};
+use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Context, FileKind};
 
 /// What a plugin's file begins with.
@@ -53,7 +53,7 @@ fn search(cx: &Context) -> (Vec<Found>, Vec<String>) {
         let mut files = match cx.files.list(&cx.path(folder)) {
             Ok(files) => files,
             Err(e) => {
-                let why = e.to_string().lower();
+                let why = e.reason();
                 complaints.push(format!(
                     "Unable to read directory {folder:?} from your PATH: open {folder}: {why}. Skipping..."
                 ));

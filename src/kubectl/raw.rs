@@ -5,7 +5,6 @@ use super::error::Error;
 use super::typed::{wire, wire_event};
 use crate::api::watch;
 use crate::api::{Body, Method, Payload, Request, Response, Session, Status, Watch, WatchEvent};
-use crate::flat::Case;
 use crate::net::{HttpResponse, Parsed};
 use crate::value::gojson;
 
@@ -78,7 +77,7 @@ pub async fn send_file(cmd: &Cmd, method: Method, path: &str) -> Result<(), Erro
         cmd.cx
             .files
             .read(&at)
-            .map_err(|e| Error::plain(format!("open {file}: {}", e.to_string().lower())))?
+            .map_err(|e| Error::plain(e.reading(&file)))?
             .to_vec()
     };
     let mut request = request(method, path).body(Body::Bytes(bytes));

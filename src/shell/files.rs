@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::flat::FlatMap;
+use crate::flat::{Case, FlatMap};
 use crate::limits;
 use crate::sim::{Sim, Time};
 
@@ -42,6 +42,27 @@ pub enum FileError {
     Busy,
     #[error("Bad file descriptor")]
     BadDescriptor,
+}
+
+impl FileError {
+    /// The reason as programs in Go print it: `no such file or directory`.
+    pub fn reason(&self) -> String {
+        self.to_string().lower()
+    }
+
+    /// Go's error of reading this path: `open web.yaml: no such file or directory`. Directories can be opened, but not
+    /// be read.
+    pub fn reading(&self, path: &str) -> String {
+        match self {
+            FileError::IsDirectory => format!("read {path}: {}", self.reason()),
+            _ => self.opening(path),
+        }
+    }
+
+    /// Go's error of opening this path for writing: `open web.yaml: is a directory`.
+    pub fn opening(&self, path: &str) -> String {
+        format!("open {path}: {}", self.reason())
+    }
 }
 
 type Result<T> = std::result::Result<T, FileError>;

@@ -2,7 +2,6 @@
 
 use super::{GENERATOR, generate, one_name};
 use crate::api::auth::certificate::check_pair;
-use crate::flat::Case;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
@@ -96,7 +95,7 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
             .files
             .read(&cmd.cx.path(path))
             .map(|b| b.as_ref().clone())
-            .map_err(|e| Error::plain(format!("error reading {path}: {}", e.to_string().lower())))
+            .map_err(|e| Error::plain(format!("error reading {path}: {}", e.reason())))
     };
     for source in files {
         if source.matches('=').count() > 1 {
@@ -347,12 +346,10 @@ async fn tls(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("key and cert must be specified"));
     }
     let read = |path: &str| {
-        cmd.cx.files.read_text(&cmd.cx.path(path)).map_err(|e| {
-            Error::plain(format!(
-                "Cannot read file {path}, open {path}: {}",
-                e.to_string().lower()
-            ))
-        })
+        cmd.cx
+            .files
+            .read_text(&cmd.cx.path(path))
+            .map_err(|e| Error::plain(format!("Cannot read file {path}, {}", e.reading(path))))
     };
     let (cert, key) = (read(cert)?, read(key)?);
     check_pair(&cert, &key).map_err(Error::plain)?;

@@ -1,7 +1,6 @@
 //! Files of a kustomization: paths below its directory, and directories of other kustomizations.
 
 use super::error::{Error, Result, fail};
-use crate::flat::Case;
 use crate::shell::{self, Files};
 
 /// Reads what a kustomization in one directory names.
@@ -110,7 +109,7 @@ impl Loader {
         match self.files.read(&real) {
             Ok(bytes) => Ok(bytes.to_vec()),
             Err(_) if self.files.is_dir(&real) => fail(format!("read {real}: is a directory")),
-            Err(e) => fail(format!("open {real}: {}", e.to_string().lower())),
+            Err(e) => fail(e.reading(&real)),
         }
     }
 
@@ -148,7 +147,7 @@ fn resolve(files: &Files, cwd: &str, path: &str) -> Result<String> {
     }
     match files.real_path(&absolute) {
         Ok(real) => Ok(real),
-        Err(e) => failed(&absolute, &e.to_string().lower()),
+        Err(e) => failed(&absolute, &e.reason()),
     }
 }
 
