@@ -1,9 +1,10 @@
 //! How kubectl comes to its API server: what client-go checks in the kubeconfig and the global flags that name the
 //! server, and what verbs print where nobody answers.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::Local;
 use super::command::{Cmd, Verb};
 use super::error::Error;
 use super::files;
@@ -11,11 +12,14 @@ use super::flags::Values;
 use super::kubeconfig::{Kubeconfig, admin};
 use crate::api::auth::certificate::SERVER_NAMES;
 use crate::api::{ApiServer, Method};
-use crate::flat::Arrange;
+use crate::flat::{Arrange, Case};
 use crate::pki::pem;
-use crate::shell::Context;
+use crate::shell::{Context, FileError};
 use crate::value::duration;
 use crate::value::{Value, base64};
+
+/// The address of the Service `kubernetes`, behind which the API server is.
+const SERVICE: &str = "10.96.0.1:443";
 
 /// The profiles that `--profile` can record.
 const PROFILES: [&str; 8] = [
@@ -46,6 +50,44 @@ fn has_own(verb: &Verb, name: &str) -> bool {
     verb.flags.iter().flat_map(|set| set.iter()).any(|f| f.name == name)
 }
 
+/// A global flag's value; nothing where a verb's own flag of that name hides it (`create rolebinding --user`).
+pub fn global<'a>(verb: &Verb, flags: &'a Values, name: &str) -> &'a str {
+    if has_own(verb, name) { "" } else { flags.str(name) }
+}
+
+/// Whether a verb first reads the kubeconfig for its namespace or its client, and so finds missing contexts in the
+/// words of what reads a kubeconfig, and not of what checks it first (as kubectl 1.36 was seen to do, verb by verb).
+fn reads_before_it_checks(path: &str, flags: &Values) -> bool {
+    let mut words = path.split(' ').skip(1);
+    match (words.next().unwrap_or_default(), words.next()) {
+        ("create", sub) => sub != Some("token"),
+        ("apply", sub) => sub.is_none(),
+        ("auth", sub) => sub != Some("reconcile"),
+        ("get", _) => flags.has("raw"),
+        ("set", sub) => sub == Some("env"),
+        ("top", sub) => sub == Some("node"),
+        (first, _) => matches!(
+            first,
+            "api-resources"
+                | "api-versions"
+                | "autoscale"
+                | "certificate"
+                | "cluster-info"
+                | "cordon"
+                | "diff"
+                | "drain"
+                | "explain"
+                | "expose"
+                | "proxy"
+                | "replace"
+                | "run"
+                | "uncordon"
+                | "version"
+                | "wait"
+        ),
+    }
+}
+
 /// `--request-timeout`: seconds, or a duration; nothing for no limit.
 ///
 /// # Errors
@@ -73,24 +115,40 @@ pub struct Nobody {
     host: String,
     /// `dial tcp 10.0.0.1:6443: connect: connection refused`.
     why: String,
-    refused: bool,
+    how: Silence,
 }
+
+/// How a server that does not answer fails to do so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    Refused,
+    Unreachable,
+    /// It was met without TLS.
+    Rejected,
+}
+
+/// What client-go makes of an answer of 400 that is no `Status`.
+const REJECTED: &str = "the server rejected our request for an unknown reason";
 
 impl Nobody {
     /// What the command says in the end.
     fn closing(&self) -> String {
-        match self.refused {
-            true => format!(
+        match self.how {
+            Silence::Refused => format!(
                 "The connection to the server {} was refused - did you specify the right host or port?",
                 self.host
             ),
-            false => format!("Unable to connect to the server: {}", self.why),
+            Silence::Unreachable => format!("Unable to connect to the server: {}", self.why),
+            Silence::Rejected => format!("Error from server (BadRequest): {REJECTED}"),
         }
     }
 
     /// `Get "https://10.0.0.1:6443/api": dial tcp 10.0.0.1:6443: connect: connection refused`
     fn asked(&self, method: &str, path: &str) -> String {
-        format!("{method} \"{}{path}\": {}", self.url, self.why)
+        match self.how {
+            Silence::Rejected => REJECTED.to_owned(),
+            _ => format!("{method} \"{}{path}\": {}", self.url, self.why),
+        }
     }
 
     /// The failure of a request.
@@ -108,10 +166,32 @@ impl Nobody {
             [] => String::new(),
             pairs => format!("?{}", pairs.join("&")),
         };
+        let what = match self.how {
+            Silence::Rejected => format!(" ({} {})", method.lower(), resource(path)),
+            _ => String::new(),
+        };
         Error::Unanswered {
-            asked: self.asked(method, &format!("{path}{query}")),
-            closing: self.closing(),
+            asked: self.asked(method, &format!("{path}{query}")) + &what,
+            closing: self.closing() + &what,
         }
+    }
+}
+
+/// The resource of a path, as `deployments.apps`.
+fn resource(path: &str) -> String {
+    let mut parts = path.trim_start_matches('/').split('/');
+    let group = match parts.next() {
+        Some("apis") => parts.next().unwrap_or_default(),
+        _ => "",
+    };
+    let rest: Vec<&str> = parts.skip(1).collect();
+    let name = match rest.as_slice() {
+        ["namespaces", _, name, ..] | [name, ..] => name,
+        [] => "",
+    };
+    match group {
+        "" => name.to_owned(),
+        group => format!("{name}.{group}"),
     }
 }
 
@@ -122,23 +202,35 @@ impl Nobody {
 /// Each thing that is wrong.
 pub fn check(
     cx: &Context,
+    local: Option<&Local>,
     api: &ApiServer,
     config: &Kubeconfig,
     verb: &Verb,
+    path: &str,
     flags: &Values,
 ) -> Result<Option<Nobody>, Error> {
-    let global = |name: &str| if has_own(verb, name) { "" } else { flags.str(name) };
+    let global = |name: &str| global(verb, flags, name);
     let (context, cluster) = (global("context"), global("cluster"));
+    let no_context = !context.is_empty() && config.entry("contexts", context).is_none();
+    let no_cluster = !cluster.is_empty() && config.entry("clusters", cluster).is_none();
+    if (no_context || no_cluster) && reads_before_it_checks(path, flags) {
+        let (what, name) = if no_context {
+            ("context", context)
+        } else {
+            ("cluster", cluster)
+        };
+        return Err(Error::plain(format!("{what} {name:?} does not exist")));
+    }
     let mut wrong = Vec::new();
-    if !context.is_empty() && config.entry("contexts", context).is_none() {
+    if no_context {
         wrong.push(format!("context was not found for specified context: {context}"));
     }
-    if !cluster.is_empty() && config.entry("clusters", cluster).is_none() {
+    if no_cluster {
         wrong.push(format!("no server found for cluster {cluster:?}"));
     }
     match wrong.as_slice() {
         [] => {}
-        [one] if context.is_empty() || config.entry("contexts", context).is_some() => {
+        [one] if !no_context => {
             return Err(Error::plain(one));
         }
         [one] => return Err(Error::Text(format!("Error in configuration: {one}"))),
@@ -158,66 +250,84 @@ pub fn check(
         .entry("clusters", named)
         .map_or(&Value::Null, |c| c.get("cluster"));
     // Files that the kubeconfig names lie beside it.
-    let (given, authority_data) = (
-        global("certificate-authority"),
-        entry.get("certificate-authority-data").str(),
-    );
+    let given = global("certificate-authority");
+    let skips = flags.bool("insecure-skip-tls-verify");
+    // A flag about trust takes the place of all that the kubeconfig says about it.
+    let insecure = match given.is_empty() && !skips {
+        true => entry.get("insecure-skip-tls-verify").as_bool() == Some(true),
+        false => skips,
+    };
+    let data = match given.is_empty() && !skips {
+        true => entry.get("certificate-authority-data").str(),
+        false => "",
+    };
     let file = match given {
-        "" if authority_data.is_empty() => config.resolve("clusters", named, entry.get("certificate-authority").str()),
+        "" if skips => String::new(),
+        "" => config.resolve("clusters", named, entry.get("certificate-authority").str()),
         given => given.to_owned(),
     };
-    let authorities = if file.is_empty() {
-        String::from_utf8(base64::try_decode(authority_data).unwrap_or_default()).unwrap_or_default()
-    } else {
-        cx.files.read_text(&cx.path(&file)).map_err(|_| {
-            Error::plain(format!(
-                "unable to read certificate-authority {file} for {named} due to open {file}: no such file or directory"
-            ))
-        })?
-    };
-    let insecure = flags.bool("insecure-skip-tls-verify")
-        || (entry.get("insecure-skip-tls-verify").as_bool() == Some(true)
-            && !flags.has("insecure-skip-tls-verify")
-            && given.is_empty());
-    if insecure && !authorities.is_empty() && !flags.has("insecure-skip-tls-verify") {
+    let mut authorities = String::from_utf8(base64::try_decode(data).unwrap_or_default()).unwrap_or_default();
+    if !file.is_empty() && data.is_empty() {
+        authorities = match cx.files.read(&cx.path(&file)) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            // A directory can be opened, but not be read.
+            Err(e @ FileError::IsDirectory) => return Err(Error::plain(e.reading(&file))),
+            Err(e) => {
+                let why = format!(
+                    "unable to read certificate-authority {file} for {named} due to {}",
+                    e.opening(&file)
+                );
+                return Err(Error::plain(why));
+            }
+        };
+    }
+    let trusts = !data.is_empty() || !file.is_empty();
+    if insecure && trusts {
         return Err(Error::plain(
             "specifying a root certificates file with the insecure flag is not allowed",
         ));
     }
+    let known = pem::blocks(&authorities);
     let server = match (global("server"), entry.get("server").str()) {
         ("", "") => "localhost:8080",
         ("", server) | (server, _) => server,
     };
-    let encrypted = !authorities.is_empty() || insecure;
+    let encrypted = trusts || insecure;
     let Some(address) = Address::parse(server, encrypted) else {
         return Err(Error::plain(format!(
             "host must be a URL or a host:port pair: {server:?}"
         )));
     };
-    let nobody = |why: String, refused: bool| Nobody {
+    // Without TLS nobody looks at the authorities.
+    if address.encrypted && trusts && known.is_empty() {
+        return Err(Error::plain(
+            "unable to load root certificates: unable to parse bytes as PEM block",
+        ));
+    }
+    let nobody = |why: String, how: Silence| Nobody {
         url: address.url.clone(),
         host: address.host.clone(),
         why,
-        refused,
+        how,
     };
-    if let Some(why) = address.unreached(cx) {
-        let refused = why.ends_with("connection refused");
-        return Ok(Some(nobody(why, refused)));
+    if let Some((why, how)) = address.unreached(cx, local) {
+        return Ok(Some(nobody(why, how)));
     }
     if insecure {
         return Ok(None);
     }
     let own = api.authority().map(|a| a.certificate().whole.clone());
-    let known = pem::blocks(&authorities);
     if !known.iter().any(|block| Some(&block.bytes) == own.as_ref()) {
         let why = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
-        return Ok(Some(nobody(why.into(), false)));
+        return Ok(Some(nobody(why.into(), Silence::Unreachable)));
     }
+    // A server that the command line names has nothing to do with the kubeconfig's name.
     let name = match global("tls-server-name") {
-        "" => entry.get("tls-server-name").str(),
+        "" if global("server").is_empty() => entry.get("tls-server-name").str(),
         given => given,
     };
-    if !name.is_empty() && !SERVER_NAMES.contains(&name) {
+    let name = if name.is_empty() { address.bare() } else { name };
+    if !SERVER_NAMES.contains(&name) {
         let is_address = name.parse::<IpAddr>().is_ok();
         let names: Vec<&str> = SERVER_NAMES
             .into_iter()
@@ -227,7 +337,7 @@ pub fn check(
             "tls: failed to verify certificate: x509: certificate is valid for {}, not {name}",
             names.join(", ")
         );
-        return Ok(Some(nobody(why, false)));
+        return Ok(Some(nobody(why, Silence::Unreachable)));
     }
     Ok(None)
 }
@@ -271,42 +381,66 @@ impl Address {
         })
     }
 
-    /// Why nobody is met there; nothing where the API server is.
-    fn unreached(&self, cx: &Context) -> Option<String> {
+    /// The host as certificates name it, without the brackets of IPv6.
+    fn bare(&self) -> &str {
+        self.name.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The IPv4 address that a program of this machine finds under the name.
+    fn resolve(&self, local: Option<&Local>) -> Option<Ipv4Addr> {
+        match self.bare() {
+            "localhost" => Some(Ipv4Addr::LOCALHOST),
+            bare => bare.parse().ok().or_else(|| local?.network.node_ip(bare)),
+        }
+    }
+
+    /// Why nobody is met there, or nobody who speaks TLS; nothing where the API server is.
+    fn unreached(&self, cx: &Context, local: Option<&Local>) -> Option<(String, Silence)> {
+        let bare = self.bare();
+        let found = self.resolve(local);
+        if found.is_none() && bare.parse::<IpAddr>().is_err() {
+            let text = cx.files.read_text("/etc/resolv.conf").unwrap_or_default();
+            let servers = text.lines().filter_map(|l| l.strip_prefix("nameserver "));
+            let dns = servers.map(str::trim).next().unwrap_or("127.0.0.53");
+            let why = format!("dial tcp: lookup {bare} on {dns}:53: no such host");
+            return Some((why, Silence::Unreachable));
+        }
+        // The machine meets its own node at its loopback addresses.
+        let met = match found {
+            Some(ip) if ip.is_loopback() => local.and_then(|l| l.network.node_ip(&l.node)),
+            found => found,
+        };
+        let met = met.map_or_else(String::new, |ip| format!("{ip}:{}", self.port));
         let own = admin();
         let own = own.get("clusters").items().first()?.str_at(&["cluster", "server"]);
-        let own = own.trim_start_matches("https://");
-        let (ip, port) = own.split_once(':')?;
-        let here = match self.name.as_str() {
-            "localhost" | "127.0.0.1" => self.port.to_string() == port,
-            "10.96.0.1" => self.port == 443,
-            name => name == ip && self.port.to_string() == port,
-        };
-        if here && self.encrypted {
-            return None;
+        if met == SERVICE || own.strip_prefix("https://") == Some(&met) {
+            return (!self.encrypted).then(|| (String::new(), Silence::Rejected));
         }
-        let bare = self.name.trim_start_matches('[').trim_end_matches(']');
-        let address = match bare {
-            "localhost" => "127.0.0.1",
-            // The machine knows itself by name.
-            "k8s-master" => ip,
-            bare if bare.parse::<IpAddr>().is_ok() => &self.name,
-            name => {
-                let text = cx.files.read_text("/etc/resolv.conf").unwrap_or_default();
-                let servers = text.lines().filter_map(|l| l.strip_prefix("nameserver "));
-                let dns = servers.map(str::trim).next().unwrap_or("127.0.0.53");
-                return Some(format!("dial tcp: lookup {name} on {dns}:53: no such host"));
-            }
-        };
-        Some(format!("dial tcp {address}:{}: connect: connection refused", self.port))
+        let address = found.map_or_else(|| self.name.clone(), |ip| ip.to_string());
+        let why = format!("dial tcp {address}:{}: connect: connection refused", self.port);
+        Some((why, Silence::Refused))
     }
 }
 
-/// Whether a verb goes its way where nobody answers, until its first request fails.
+/// Whether a verb goes its way where nobody answers, until its first request fails: what makes its object out of
+/// flags, or changes files alone.
 pub fn goes_on(cmd: &Cmd) -> bool {
-    cmd.path.starts_with("kubectl create ")
-        && !matches!(cmd.verb.name, "role" | "clusterrole")
-        && !cmd.flags.has("from")
+    makes_its_object(&cmd.path, cmd.verb, &cmd.flags) || is_about_files(&cmd.flags)
+}
+
+/// Whether a command cannot do its work without the API server.
+pub fn needs_server(verb: &Verb, path: &str, flags: &Values) -> bool {
+    !(flags.str("dry-run") == "client" && makes_its_object(path, verb, flags) || is_about_files(flags))
+}
+
+/// Whether a `create` asks nobody what its object is to hold.
+fn makes_its_object(path: &str, verb: &Verb, flags: &Values) -> bool {
+    path.starts_with("kubectl create ") && !matches!(verb.name, "role" | "clusterrole") && !flags.has("from")
+}
+
+/// `--local`.
+fn is_about_files(flags: &Values) -> bool {
+    flags.knows("local") && flags.bool("local")
 }
 
 /// What a verb ends with where nobody answers. Most first ask for the API's types, some again and again, and log each
@@ -325,7 +459,7 @@ pub async fn unanswered(cmd: &Cmd, nobody: &Nobody) -> Error {
     };
     // Whoever has met the server before remembers its types.
     let log = |times: usize| {
-        if nobody.refused || nobody.why.contains("no such host") {
+        if nobody.how != Silence::Unreachable || nobody.why.contains("no such host") {
             log(times)
         }
     };
@@ -353,7 +487,10 @@ pub async fn unanswered(cmd: &Cmd, nobody: &Nobody) -> Error {
             ),
             false => format!("unable to recognize {source:?}: {}", nobody.asked("Get", TYPES)),
         };
-        let errors: Vec<Error> = docs.list.iter().map(|doc| Error::plain(failure(&doc.source))).collect();
+        // Some verbs do not put their errors into kubectl's form.
+        let bare = !validates && (matches!(first, "get" | "describe") || cmd.path == "kubectl rollout restart");
+        let error = |text: String| if bare { Error::Text(text) } else { Error::plain(text) };
+        let errors: Vec<Error> = docs.list.iter().map(|doc| error(failure(&doc.source))).collect();
         // `diff` ends with the first.
         let count = if first == "diff" { 1 } else { errors.len() };
         if !validates {
@@ -512,6 +649,12 @@ mod tests {
             "--request-timeout=1",
             "--certificate-authority=nosuch",
             "--certificate-authority=/etc/hostname",
+            "--certificate-authority=/etc",
+            "--certificate-authority=/etc/hostname --insecure-skip-tls-verify",
+            "--certificate-authority=nosuch --server=http://192.168.110.21:80",
+            "--server=https://localhost:6443",
+            "--server=https://k8s-master:6443",
+            "--server=http://192.168.110.21:6443",
             "--tls-server-name=x",
             "--tls-server-name=kubernetes",
             "--tls-server-name=x --insecure-skip-tls-verify",
@@ -545,7 +688,24 @@ mod tests {
             $ --certificate-authority=nosuch
             error: unable to read certificate-authority nosuch for kubernetes due to open nosuch: no such file or directory
             $ --certificate-authority=/etc/hostname
-            Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority
+            error: unable to load root certificates: unable to parse bytes as PEM block
+            $ --certificate-authority=/etc
+            error: read /etc: is a directory
+            $ --certificate-authority=/etc/hostname --insecure-skip-tls-verify
+            error: specifying a root certificates file with the insecure flag is not allowed
+            $ --certificate-authority=nosuch --server=http://192.168.110.21:80
+            error: unable to read certificate-authority nosuch for kubernetes due to open nosuch: no such file or directory
+            $ --server=https://localhost:6443
+            Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for k8s-master, kubernetes, kubernetes.default, kubernetes.default.svc, kubernetes.default.svc.cluster.local, not localhost
+            $ --server=https://k8s-master:6443
+            configmap/kube-root-ca.crt
+            $ --server=http://192.168.110.21:6443
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            Error from server (BadRequest): the server rejected our request for an unknown reason
             $ --tls-server-name=x
             Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for k8s-master, kubernetes, kubernetes.default, kubernetes.default.svc, kubernetes.default.svc.cluster.local, not x
             $ --tls-server-name=kubernetes
@@ -560,6 +720,87 @@ mod tests {
             $ --log-flush-frequency=x
             error: invalid argument "x" for "--log-flush-frequency" flag: parse error
             See 'kubectl get --help' for usage.
+        "#]].assert_eq(&all);
+    }
+
+    #[test]
+    fn missing_contexts() {
+        let mut all = String::new();
+        for line in [
+            "get pods --context=zz",
+            "get --raw / --context=zz",
+            "apply view-last-applied cm/a --context=zz",
+            "apply -f a.yaml --context=zz",
+            "create token x --cluster=zz",
+            "create ns x --cluster=zz",
+            "set env deploy/x a=b --cluster=zz",
+            "set image deploy/x a=b --cluster=zz",
+            "top node --context=zz --cluster=zz",
+            "top pod --context=zz",
+            "auth whoami --context=zz",
+        ] {
+            all += &format!("$ {line}\n{}", run(&format!("kubectl {line}")));
+        }
+        expect![[r#"
+            $ get pods --context=zz
+            Error in configuration: context was not found for specified context: zz
+            $ get --raw / --context=zz
+            error: context "zz" does not exist
+            $ apply view-last-applied cm/a --context=zz
+            Error in configuration: context was not found for specified context: zz
+            $ apply -f a.yaml --context=zz
+            error: context "zz" does not exist
+            $ create token x --cluster=zz
+            error: no server found for cluster "zz"
+            $ create ns x --cluster=zz
+            error: cluster "zz" does not exist
+            $ set env deploy/x a=b --cluster=zz
+            error: cluster "zz" does not exist
+            $ set image deploy/x a=b --cluster=zz
+            error: no server found for cluster "zz"
+            $ top node --context=zz --cluster=zz
+            error: context "zz" does not exist
+            $ top pod --context=zz
+            Error in configuration: context was not found for specified context: zz
+            $ auth whoami --context=zz
+            error: context "zz" does not exist
+        "#]]
+        .assert_eq(&all);
+    }
+
+    #[test]
+    fn without_tls_and_without_a_server() {
+        let setup = "echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' > a.yaml; ";
+        let mut all = String::new();
+        for line in [
+            "get pods --server=http://192.168.110.21:6443",
+            "create cm x --server=http://192.168.110.21:6443",
+            "create deployment x --image=a --server=http://k8s-master:6443",
+            "create ns x --server=http://localhost:6443",
+            "label --local -f a.yaml a=b -s localhost:1",
+            "get -f a.yaml -s localhost:1",
+            "describe -f a.yaml -s 127.0.0.1:1",
+        ] {
+            all += &format!("$ {line}\n{}", told(&format!("{setup}kubectl {line}")));
+        }
+        expect![[r#"
+            $ get pods --server=http://192.168.110.21:6443
+            5 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            1 Error from server (BadRequest): the server rejected our request for an unknown reason
+            $ create cm x --server=http://192.168.110.21:6443
+            1 error: failed to create configmap: the server rejected our request for an unknown reason (post configmaps)
+            $ create deployment x --image=a --server=http://k8s-master:6443
+            1 error: failed to create deployment: the server rejected our request for an unknown reason (post deployments.apps)
+            $ create ns x --server=http://localhost:6443
+            1 Error from server (BadRequest): the server rejected our request for an unknown reason (post namespaces)
+            $ label --local -f a.yaml a=b -s localhost:1
+            1 configmap/a labeled
+            $ get -f a.yaml -s localhost:1
+            1 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"https://localhost:1/api?timeout=32s\": dial tcp 127.0.0.1:1: connect: connection refused"
+            1 unable to recognize "a.yaml": Get "https://localhost:1/api?timeout=32s": dial tcp 127.0.0.1:1: connect: connection refused
+            $ describe -f a.yaml -s 127.0.0.1:1
+            1 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"https://127.0.0.1:1/api?timeout=32s\": dial tcp 127.0.0.1:1: connect: connection refused"
+            1 unable to recognize "a.yaml": Get "https://127.0.0.1:1/api?timeout=32s": dial tcp 127.0.0.1:1: connect: connection refused
         "#]].assert_eq(&all);
     }
 }

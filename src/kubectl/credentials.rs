@@ -2,6 +2,7 @@
 //! the flags, and `--as`.
 
 use super::command::Verb;
+use super::connection;
 use super::error::Error;
 use super::flags::Values;
 use super::kubeconfig::Kubeconfig;
@@ -16,9 +17,7 @@ use crate::value::{Value, base64};
 /// # Errors
 /// A `--user` that the kubeconfig has not, a file that is not there, parts of `--as` without it.
 pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags: &Values) -> Result<Client, Error> {
-    // A verb's own flag of the same name hides the global one (`create rolebinding --user`).
-    let own = |name: &str| verb.flags.iter().flat_map(|set| set.iter()).any(|f| f.name == name);
-    let global = |name: &str| if own(name) { "" } else { flags.str(name) };
+    let global = |name: &str| connection::global(verb, flags, name);
     let chosen = global("user");
     let named = match chosen {
         "" => config

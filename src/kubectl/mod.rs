@@ -278,8 +278,8 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     let nobody = if away {
         None
     } else {
-        match connection::check(&cx, client.api(), &config, verb, &parsed.values) {
-            Ok(nobody) => nobody.filter(|_| needs_server(verb, &path, &parsed)),
+        match connection::check(&cx, local.as_ref(), client.api(), &config, verb, &path, &parsed.values) {
+            Ok(nobody) => nobody.filter(|_| connection::needs_server(verb, &path, &parsed.values)),
             Err(e) => return fail(&e, &path),
         }
     };
@@ -344,15 +344,6 @@ fn is_local(path: &str, parsed: &flags::Parsed) -> bool {
     ];
     let client_only = first == "version" && parsed.values.bool("client");
     local.contains(&first) || first.starts_with("__") || client_only
-}
-
-/// Whether a command cannot do its work without the API server.
-fn needs_server(verb: &Verb, path: &str, parsed: &flags::Parsed) -> bool {
-    let made_here = path.starts_with("kubectl create ")
-        && parsed.values.str("dry-run") == "client"
-        && !parsed.values.has("from")
-        && !matches!(verb.name, "role" | "clusterrole");
-    !made_here
 }
 
 /// Labels as the LABELS column prints them.
