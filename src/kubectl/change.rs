@@ -30,6 +30,12 @@ pub fn add_empty_structs(kind: &str, object: &mut Value) {
             object.set(path, value);
         }
     };
+    // Lists that are not there stay so.
+    let each = |object: &mut Value, path: &[&str], change: &dyn Fn(&mut Value)| {
+        if !object.at(path).is_null() {
+            object.at_mut(path).list_mut().iter_mut().for_each(change);
+        }
+    };
     for (of, path) in [
         ("Deployment", &["spec", "strategy"][..]),
         ("DaemonSet", &["spec", "updateStrategy"]),
@@ -59,16 +65,25 @@ pub fn add_empty_structs(kind: &str, object: &mut Value) {
     for count in counts {
         status.set(&[count], 0);
     }
+    if kind == "Service" {
+        status.set(&["loadBalancer"], Value::map());
+        each(object, &["spec", "ports"], &|port| {
+            fill(port, &["targetPort"], 0.into())
+        });
+    }
+    if kind == "StatefulSet" {
+        each(object, &["spec", "volumeClaimTemplates"], &|claim| {
+            fill(claim, &["spec", "resources"], Value::map());
+            fill(claim, &["status"], Value::map());
+        });
+    }
     fill(object, &["status"], status);
     let Some(spec) = pod_spec(kind) else { return };
-    for list in ["containers", "initContainers"] {
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
         let path: Vec<&str> = spec.iter().copied().chain([list]).collect();
-        if object.at(&path).is_null() {
-            continue;
-        }
-        for container in object.at_mut(&path).list_mut() {
-            fill(container, &["resources"], Value::map());
-        }
+        each(object, &path, &|container| {
+            fill(container, &["resources"], Value::map())
+        });
     }
 }
 
@@ -193,5 +208,41 @@ pub fn parse_pairs(args: &[String], what: &str, removes: bool) -> Result<(Vec<(S
     match invalid.is_empty() {
         true => Ok((set, remove)),
         false => Err(Error::plain(format!("invalid {what} format: {}", invalid.join(", ")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::add_empty_structs;
+    use crate::value::yaml;
+
+    #[test]
+    fn empty_structs() {
+        for (kind, given, want) in [
+            (
+                "Service",
+                "{spec: {ports: [{port: 80}, {port: 81, targetPort: http}]}}",
+                r#"{"spec":{"ports":[{"port":80,"targetPort":0},{"port":81,"targetPort":"http"}]},"status":{"loadBalancer":{}}}"#,
+            ),
+            (
+                "Service",
+                "{spec: {clusterIP: None}}",
+                r#"{"spec":{"clusterIP":"None"},"status":{"loadBalancer":{}}}"#,
+            ),
+            (
+                "Pod",
+                "{spec: {containers: [{name: a}], ephemeralContainers: [{name: b}]}}",
+                r#"{"spec":{"containers":[{"name":"a","resources":{}}],"ephemeralContainers":[{"name":"b","resources":{}}]},"status":{}}"#,
+            ),
+            (
+                "StatefulSet",
+                "{spec: {template: {metadata: {name: x}, spec: {}}, updateStrategy: {}, volumeClaimTemplates: [{metadata: {name: v}}]}}",
+                r#"{"spec":{"template":{"metadata":{"name":"x"},"spec":{}},"updateStrategy":{},"volumeClaimTemplates":[{"metadata":{"name":"v"},"spec":{"resources":{}},"status":{}}]},"status":{"availableReplicas":0,"replicas":0}}"#,
+            ),
+        ] {
+            let mut object = yaml::decode(given).unwrap();
+            add_empty_structs(kind, &mut object);
+            assert_eq!(object.to_json(), want, "{kind}");
+        }
     }
 }
