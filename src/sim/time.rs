@@ -139,6 +139,13 @@ impl Time {
             let s = text.get(from..to)?;
             s.bytes().all(|c| c.is_ascii_digit()).then(|| s.parse().ok()).flatten()
         };
+        // Go reads hours of one digit too.
+        if let (Some(hour), Some(b':')) = (b.get(11), b.get(12))
+            && hour.is_ascii_digit()
+        {
+            let (date, time) = (text.get(..11)?, text.get(11..)?);
+            return Time::parse(&format!("{date}0{time}"));
+        }
         if b.len() < 20
             || b[4] != b'-'
             || b[7] != b'-'
@@ -187,23 +194,80 @@ impl Time {
         Some(Time(u64::try_from(utc).ok()? + micros))
     }
 
-    /// What Go's `time.Parse` says of a text that is no time of RFC 3339: where it stopped, and at what.
-    pub fn unparsed(text: &str) -> String {
-        let head = format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse");
-        let mut rest = text;
+    /// What Go's `time.Parse` says of a text that is no time of RFC 3339: where it stopped and at what, or what is out of
+    /// range.
+    pub fn unparsed(time: &str) -> String {
+        let out_of = |why: &str| format!("parsing time {time:?}: {why}");
+        let stopped = |rest: &str, part: &str| {
+            format!("parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {rest:?} as {part:?}")
+        };
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let mut rest = time;
+        let (mut year, mut month, mut day) = (0u32, 0u32, 0u32);
         for part in ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"] {
-            let digits = part.starts_with(|c: char| c.is_ascii_digit());
-            let found = rest.get(..part.len()).unwrap_or_default();
-            let fits = match digits {
-                true => !found.is_empty() && found.chars().all(|c| c.is_ascii_digit()),
-                false => found == part,
+            let mut found = rest.get(..part.len()).unwrap_or_default();
+            // Hours alone may have one digit.
+            if part == "15" && !is_digits(found) {
+                found = rest.get(..1).unwrap_or_default();
+            }
+            let fits = if is_digits(part) {
+                is_digits(found)
+            } else {
+                found == part
             };
             if !fits {
-                return format!("{head} {rest:?} as {part:?}");
+                return stopped(rest, part);
             }
-            rest = rest.get(part.len()..).unwrap_or_default();
+            rest = rest.get(found.len()..).unwrap_or_default();
+            let number = found.parse().unwrap_or(0);
+            match part {
+                "2006" => year = number,
+                "01" if !(1..=12).contains(&number) => return out_of("month out of range"),
+                "01" => month = number,
+                "02" => day = number,
+                "15" if number > 23 => return out_of("hour out of range"),
+                "04" if number > 59 => return out_of("minute out of range"),
+                "05" if number > 59 => return out_of("second out of range"),
+                _ => {}
+            }
         }
-        format!("{head} {rest:?} as \"Z07:00\"")
+        if let Some(fraction) = rest.strip_prefix(['.', ','])
+            && fraction.starts_with(|c: char| c.is_ascii_digit())
+        {
+            rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        match rest.strip_prefix('Z') {
+            Some(after) => rest = after,
+            None => {
+                let part = |from: usize, to: usize| rest.get(from..to).unwrap_or_default();
+                let is_zone = matches!(part(0, 1), "+" | "-") && part(3, 4) == ":";
+                if !is_zone || !is_digits(part(1, 3)) || !is_digits(part(4, 6)) || part(4, 6).len() < 2 {
+                    return stopped(rest, "Z07:00");
+                }
+                let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+                if number(part(1, 3)) > 24 {
+                    return out_of("time zone offset hour out of range");
+                }
+                if number(part(4, 6)) > 60 {
+                    return out_of("time zone offset minute out of range");
+                }
+                rest = rest.get(6..).unwrap_or_default();
+            }
+        }
+        if !rest.is_empty() {
+            return out_of(&format!("extra text: {rest:?}"));
+        }
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        if !(1..=days).contains(&day) {
+            return out_of("day out of range");
+        }
+        out_of("what is not of the years from 1970 on is not simulated")
     }
 }
 
@@ -272,6 +336,7 @@ mod tests {
         assert_eq!(t.rfc1123(), "Sat, 21 Nov 2026 08:55:19 +0000");
         assert_eq!(Time(t.0 + 42).micro(), "2026-11-21T08:55:19.000042Z");
         assert_eq!(Time::parse("2026-11-21T08:55:19Z"), Some(t));
+        assert_eq!(Time::parse("2026-11-21T8:55:19Z"), Some(t));
         assert_eq!(Time::parse("2026-11-21T10:55:19.000042+02:00"), Some(Time(t.0 + 42)));
         for bad in [
             "",
@@ -283,10 +348,6 @@ mod tests {
         ] {
             assert_eq!(Time::parse(bad), None, "{bad}");
         }
-        assert_eq!(
-            Time::unparsed("2026-11-21"),
-            r#"parsing time "2026-11-21" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "T""#
-        );
     }
 
     #[test]
@@ -305,6 +366,40 @@ mod tests {
                 Time::from_civil(c.year, c.month, c.day, c.hour, c.minute, c.second),
                 Some(t)
             );
+        }
+    }
+
+    #[test]
+    fn what_is_no_time() {
+        for (time, want) in [
+            ("2024-13-01T00:00:00Z", "month out of range"),
+            ("2024-00-01T00:00:00Z", "month out of range"),
+            ("2024-01-00T00:00:00Z", "day out of range"),
+            ("2024-02-30T00:00:00Z", "day out of range"),
+            ("2023-02-29T00:00:00Z", "day out of range"),
+            ("2024-02-30T24:00:00Z", "hour out of range"),
+            ("2024-01-01T00:60:00Z", "minute out of range"),
+            ("2024-01-01T00:00:60Z", "second out of range"),
+            ("2024-01-01T00:00:00Zx", r#"extra text: "x""#),
+            ("2024-01-01T00:00:00.5Zx", r#"extra text: "x""#),
+            ("2024-01-01T00:00:00+25:00", "time zone offset hour out of range"),
+        ] {
+            assert_eq!(Time::unparsed(time), format!("parsing time {time:?}: {want}"));
+        }
+        for (time, rest, part) in [
+            ("x", "x", "2006"),
+            ("2024-01-01", "", "T"),
+            ("2024-1-01T00:00:00Z", "1-01T00:00:00Z", "01"),
+            ("2024-01-01T1x:00:00Z", "x:00:00Z", ":"),
+            ("2024-01-01T00:0:00Z", "0:00Z", "04"),
+            ("2024-01-01T00:00:00.Z", ".Z", "Z07:00"),
+            ("2024-01-01T00:00:00.5", "", "Z07:00"),
+            ("2024-01-01T00:00:00+0100", "+0100", "Z07:00"),
+            ("2024-01-01T00:00:00+1:00", "+1:00", "Z07:00"),
+        ] {
+            let want =
+                format!("parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {rest:?} as {part:?}");
+            assert_eq!(Time::unparsed(time), want);
         }
     }
 }
