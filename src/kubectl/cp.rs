@@ -7,7 +7,7 @@ use super::flags::{Flag, Kind, flag};
 use super::podpick;
 use crate::api::{Session, Status};
 use crate::shell::tar::{self, Content};
-use crate::shell::{FileError, base_name, dir_name};
+use crate::shell::{FileError, Output, base_name, dir_name};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
@@ -125,12 +125,12 @@ fn ended(result: Result<i32, Status>) -> Result<(), Error> {
     }
 }
 
-/// Reads both outputs of a program until it ends: what it printed to stdout; its stderr is shown, on this command's
-/// stdout, as the real one has it.
-async fn outputs(cmd: &Cmd, session: &Session) -> (Vec<u8>, Result<i32, Status>) {
+/// Reads both outputs of a program until it ends: what it printed to stdout; its stderr is shown on a stream of this
+/// command.
+async fn outputs(session: &Session, shown: &Output) -> (Vec<u8>, Result<i32, Status>) {
     let (out, ()) = futures::join!(session.stdout.read_all(), async {
         while let Some(bytes) = session.stderr.read().await {
-            cmd.cx.stdout.write(&bytes);
+            shown.write(&bytes);
         }
     });
     (out, session.exit().await)
@@ -181,7 +181,8 @@ async fn upload(cmd: &Cmd, from: &str, to: &Spec) -> Result<(), Error> {
         }
         session.stdin.close();
     };
-    let ((), (_, result)) = futures::join!(feed, outputs(cmd, &session));
+    let ((), (out, result)) = futures::join!(feed, outputs(&session, &cmd.cx.stderr));
+    cmd.cx.stdout.write(&out);
     ended(result)
 }
 
@@ -204,7 +205,8 @@ async fn download(cmd: &Cmd, from: &Spec, to: &str) -> Result<(), Error> {
     let pod = pod_of(cmd, from).await?;
     let container = podpick::container(cmd, &pod, cmd.flags.str("container"), false)?;
     let session = start(cmd, &pod, &container, &["tar", "cf", "-", &from.file], false).await?;
-    let (bytes, result) = outputs(cmd, &session).await;
+    // Of a download the real one shows the program's errors on its own stdout.
+    let (bytes, result) = outputs(&session, &cmd.cx.stdout).await;
     let members = match tar::read(&bytes) {
         Ok(members) => members,
         Err(_) => {

@@ -440,7 +440,7 @@ const SUBJECT_FLAGS: &[Flag] = &[
     flag(
         "serviceaccount",
         '\0',
-        Kind::Slice,
+        Kind::Array,
         "[]",
         "Service accounts to add: NAMESPACE:NAME.",
     ),
