@@ -284,7 +284,7 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
             .ok_or_else(|| format!("strconv.ParseBool: parsing {value:?}: invalid syntax")),
         Kind::Int => int(value, 64),
         Kind::Int32 => int(value, 32),
-        Kind::Level => match value.parse::<i32>().map_err(|e| e.kind().clone()) {
+        Kind::Level => match value.parse::<i32>().map_err(|e| *e.kind()) {
             Ok(_) => Ok(()),
             Err(IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => Err(no_int(value, IntError::Range)),
             Err(_) => Err(no_int(value, IntError::Syntax)),

@@ -342,7 +342,7 @@ impl Kubeconfig {
             cx.files
                 .make_dirs(&dir)
                 .and_then(|()| cx.files.write(path, yaml::to_yaml(&whole(value))))
-                .map_err(|e| Error::plain(e.opening(&path)))?;
+                .map_err(|e| Error::plain(e.opening(path)))?;
         }
         Ok(())
     }

@@ -77,7 +77,7 @@ pub async fn send_file(cmd: &Cmd, method: Method, path: &str) -> Result<(), Erro
         cmd.cx
             .files
             .read(&at)
-            .map_err(|e| Error::plain(e.reading(&file)))?
+            .map_err(|e| Error::plain(e.reading(file)))?
             .to_vec()
     };
     let mut request = request(method, path).body(Body::Bytes(bytes));

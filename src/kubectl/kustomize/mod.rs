@@ -172,7 +172,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 fn write(files: &Files, path: &str, shown: &str, text: &str) -> Result<(), Error> {
     files
         .write(path, text.as_bytes().to_vec())
-        .map_err(|e| Error::plain(e.opening(&shown)))
+        .map_err(|e| Error::plain(e.opening(shown)))
 }
 
 /// One file per resource; with several namespaces their names come first.
