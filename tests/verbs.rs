@@ -2562,11 +2562,11 @@ $ kubectl apply --validate=warn -f x.yaml
 $ kubectl get stacks s -o yaml
 $ kubectl apply -f bad1.yaml
 $ kubectl apply -f bad2.yaml
-$ kubectl explain stack.spec.template
-$ kubectl explain stack.spec.template.metadata
-$ kubectl explain stack.spec.port
-$ kubectl explain stack.spec.labels
-$ kubectl explain stack.spec.limits
+$ kubectl explain stack.spec.template | sed 's: *$::'
+$ kubectl explain stack.spec.template.metadata | sed 's: *$::'
+$ kubectl explain stack.spec.port | sed 's: *$::'
+$ kubectl explain stack.spec.labels | sed 's: *$::'
+$ kubectl explain stack.spec.limits | sed 's: *$::'
 $ kubectl get stack s -o jsonpath='{.spec.port}{"\n"}'
 $ kubectl patch stack s --type=merge -p '{"spec":{"template":{"metadata":{"name":"Bad_Name"}}}}'
 $ kubectl patch stack s --type=merge -p '{"spec":{"template":{"kind":null}}}'
@@ -2710,7 +2710,7 @@ $ kubectl delete -f x.yaml
             $ kubectl apply -f bad2.yaml
             error: unable to decode "bad2.yaml": json: cannot unmarshal number into Go struct field ObjectMeta.metadata.annotations of type string
             [exit 1]
-            $ kubectl explain stack.spec.template
+            $ kubectl explain stack.spec.template | sed 's: *$::'
             GROUP:      x.io
             KIND:       Stack
             VERSION:    v1
@@ -2720,7 +2720,7 @@ $ kubectl delete -f x.yaml
 
             DESCRIPTION:
                 Any object.
-    
+
             FIELDS:
               apiVersion	<string> -required-
                 apiVersion defines the versioned schema of this representation of an object.
@@ -2737,7 +2737,7 @@ $ kubectl delete -f x.yaml
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
 
 
-            $ kubectl explain stack.spec.template.metadata
+            $ kubectl explain stack.spec.template.metadata | sed 's: *$::'
             GROUP:      x.io
             KIND:       Stack
             VERSION:    v1
@@ -2750,7 +2750,7 @@ $ kubectl delete -f x.yaml
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
                 ObjectMeta is metadata that all persisted resources must have, which
                 includes all objects users must create.
-    
+
             FIELDS:
               annotations	<map[string]string>
                 Annotations is an unstructured key value map stored with a resource that may
@@ -2763,7 +2763,7 @@ $ kubectl delete -f x.yaml
                 object was created. It is not guaranteed to be set in happens-before order
                 across separate operations. Clients may not set this value. It is
                 represented in RFC3339 form and is in UTC.
-    
+
                 Populated by the system. Read-only. Null for lists. More info:
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
 
@@ -2790,7 +2790,7 @@ $ kubectl delete -f x.yaml
                 administrator or automated process can determine the resource is fully
                 terminated. If not set, graceful deletion of the object has not been
                 requested.
-    
+
                 Populated by the system when a graceful deletion is requested. Read-only.
                 More info:
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata
@@ -2817,10 +2817,10 @@ $ kubectl delete -f x.yaml
                 value will also be combined with a unique suffix. The provided value has the
                 same validation rules as the Name field, and may be truncated by the length
                 of the suffix required to make the value unique on the server.
-    
+
                 If this field is specified and the generated name exists, the server will
                 return a 409.
-    
+
                 Applied only if Name is not specified. More info:
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#idempotency
 
@@ -2854,7 +2854,7 @@ $ kubectl delete -f x.yaml
                 namespace is equivalent to the "default" namespace, but "default" is the
                 canonical representation. Not all objects are required to be scoped to a
                 namespace - the value of this field for those objects will be empty.
-    
+
                 Must be a DNS_LABEL. Cannot be updated. More info:
                 https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces
 
@@ -2872,7 +2872,7 @@ $ kubectl delete -f x.yaml
                 resource or set of resources. Clients must treat these values as opaque and
                 passed unmodified back to the server. They may only be valid for a
                 particular resource or set of resources.
-    
+
                 Populated by the system. Read-only. Value must be treated as opaque by
                 clients and . More info:
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#concurrency-control-and-consistency
@@ -2885,12 +2885,12 @@ $ kubectl delete -f x.yaml
                 UID is the unique in time and space value for this object. It is typically
                 generated by the server on successful creation of a resource and is not
                 allowed to change on PUT operations.
-    
+
                 Populated by the system. Read-only. More info:
                 https://kubernetes.io/docs/concepts/overview/working-with-objects/names#uids
 
 
-            $ kubectl explain stack.spec.port
+            $ kubectl explain stack.spec.port | sed 's: *$::'
             GROUP:      x.io
             KIND:       Stack
             VERSION:    v1
@@ -2900,9 +2900,9 @@ $ kubectl delete -f x.yaml
 
             DESCRIPTION:
                 A port.
-    
 
-            $ kubectl explain stack.spec.labels
+
+            $ kubectl explain stack.spec.labels | sed 's: *$::'
             GROUP:      x.io
             KIND:       Stack
             VERSION:    v1
@@ -2912,9 +2912,9 @@ $ kubectl delete -f x.yaml
 
             DESCRIPTION:
                 Labels.
-    
 
-            $ kubectl explain stack.spec.limits
+
+            $ kubectl explain stack.spec.limits | sed 's: *$::'
             GROUP:      x.io
             KIND:       Stack
             VERSION:    v1

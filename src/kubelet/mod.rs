@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use crate::api::events::EventRecorder;
 use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
+use crate::api::views::pod::total_resources;
 use crate::api::views::{Pod, Resources};
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::flat::{FlatMap, FlatSet};
@@ -431,7 +432,8 @@ impl Node {
                 continue;
             }
             pods += 1;
-            Pod(&worker.granted(&other)).with_requests(|r| used.add(r));
+            // What was granted counts, whatever the status still says of the resize before.
+            used.add(&total_resources(worker.granted(&other).spec(), "requests"));
             taken.extend(host_ports(Pod(&other)));
         }
         let most = allocatable.get("pods").str().parse().unwrap_or(limits::NODE_PODS);
