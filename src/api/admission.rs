@@ -188,8 +188,8 @@ fn chain(a: &Attributes, value: &mut Value, memory: &mut policies::Reinvocation)
     policies::mutate(a, value, memory)
 }
 
-/// The mutating plugins for a write of a part (`/status`, `/approval`): of those that are simulated
-/// `NodeRestriction` and the policies alone look at parts. `value` is the object as the client sent it, before the
+/// The mutating plugins for a write of a part (`/status`, `/approval`, of pods `/ephemeralcontainers` and `/resize`):
+/// of those that are simulated `NodeRestriction` and the policies alone look at parts. `value` is the object as the client sent it, before the
 /// kind's rules put back what the part may not change.
 ///
 /// # Errors
@@ -240,10 +240,6 @@ pub fn validate(
         old,
         apart: false,
     };
-    // `/ephemeralcontainers` and `/resize` go through no other plugin that mutates.
-    if !target.subresource.is_empty() && !target.is_part() {
-        node_restriction::check(&a, value)?;
-    }
     pod_security::validate(&a, value, warnings)?;
     certificates::validate(&a, value)?;
     policies::validate(&a, value, warnings)?;
@@ -321,24 +317,6 @@ pub fn connect(
     };
     twice(&a, options, policies::mutate)?;
     policies::validate(&a, options, warnings)
-}
-
-/// The policies that mutate, for a part of a pod (`/ephemeralcontainers`, `/resize`).
-///
-/// # Errors
-/// What a policy fails at.
-pub fn mutate_part(
-    api: &ApiServer,
-    request: &Request,
-    target: &Target,
-    value: &mut Value,
-    old: &Object,
-) -> Result<(), Status> {
-    let a = Attributes {
-        apart: false,
-        ..apart(api, request, target, Some(old))
-    };
-    twice(&a, value, policies::mutate)
 }
 
 /// The plugins that see deletions.

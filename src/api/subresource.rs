@@ -711,7 +711,7 @@ fn part_of_pod(
         subresource: part.clone(),
         ..target.clone()
     };
-    super::admission::mutate_part(api, request, &of_part, &mut wanted, &old)?;
+    super::admission::part(api, request, &of_part, &mut wanted, &old)?;
     super::metadata::check_precondition(&wanted, &old, &target.resource)?;
     let mut value = old.value().clone();
     let mut errors = FieldErrors::default();
