@@ -16,11 +16,7 @@ const SMALLEST: i64 = -1022;
 /// The double nearest to a decimal text, of two the even one: a sign or none, digits with a point or without, an exponent
 /// or none; or `inf`, `infinity`, `nan` in any case. `None` where it is something else, as where `str::parse` fails.
 pub fn parse(text: &str) -> Option<f64> {
-    let (negative, unsigned) = match text.as_bytes().first()? {
-        b'-' => (true, text.get(1..)?),
-        b'+' => (false, text.get(1..)?),
-        _ => (false, text),
-    };
+    let (negative, unsigned) = sign(text);
     let magnitude = match () {
         () if unsigned.eq_ignore_ascii_case("inf") || unsigned.eq_ignore_ascii_case("infinity") => f64::INFINITY,
         () if unsigned.eq_ignore_ascii_case("nan") => f64::NAN,
@@ -119,13 +115,17 @@ impl Decimal {
     }
 }
 
+/// Whether a minus stands before a number, and what follows the sign.
+fn sign(text: &str) -> (bool, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
 /// The number behind an `e`. One of more than 18 digits is as good as endless.
 fn power(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, text.get(1..)?),
-        b'+' => (false, text.get(1..)?),
-        _ => (false, text),
-    };
+    let (negative, digits) = sign(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }

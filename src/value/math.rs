@@ -54,30 +54,27 @@ fn ln_near_one(m: f64) -> f64 {
     2.0 * s * series(1.0, |n| s * s * (2.0 * n - 1.0) / (2.0 * n + 1.0))
 }
 
-/// The natural logarithm.
-pub fn ln(x: f64) -> f64 {
+/// A logarithm of m × 2^e; `sum` makes it of ln m and of e.
+fn logarithm(x: f64, sum: fn(f64, f64) -> f64) -> f64 {
     match x {
         _ if x.is_nan() || x < 0.0 => f64::NAN,
         0.0 => f64::NEG_INFINITY,
         f64::INFINITY => x,
         _ => {
             let (m, e) = split(x);
-            e * LN_2_HIGH + (ln_near_one(m) + e * LN_2_LOW)
+            sum(ln_near_one(m), e)
         }
     }
 }
 
+/// The natural logarithm.
+pub fn ln(x: f64) -> f64 {
+    logarithm(x, |near, e| e * LN_2_HIGH + (near + e * LN_2_LOW))
+}
+
 /// The logarithm to the base of 2, exact for powers of 2.
 pub fn log2(x: f64) -> f64 {
-    match x {
-        _ if x.is_nan() || x < 0.0 => f64::NAN,
-        0.0 => f64::NEG_INFINITY,
-        f64::INFINITY => x,
-        _ => {
-            let (m, e) = split(x);
-            e + ln_near_one(m) / LN_2
-        }
-    }
+    logarithm(x, |near, e| e + near / LN_2)
 }
 
 /// e to the power of x.
@@ -110,13 +107,6 @@ pub fn pow(a: f64, b: f64) -> f64 {
     }
 }
 
-/// The rest of an angle in [−π/4, π/4], and how many quarters of a turn were taken from it.
-fn quarters(x: f64) -> (f64, i64) {
-    let k = (x / FRAC_PI_2).round();
-    let rest = HALF_PI.iter().fold(x, |rest, part| rest - k * part);
-    (rest, (k as i64).rem_euclid(4))
-}
-
 fn sine_series(x: f64) -> f64 {
     x * series(1.0, |n| -x * x / (2.0 * n * (2.0 * n + 1.0)))
 }
@@ -125,30 +115,30 @@ fn cosine_series(x: f64) -> f64 {
     series(1.0, |n| -x * x / ((2.0 * n - 1.0) * 2.0 * n))
 }
 
-/// The sine of an angle in radians. Beyond some thousands of millions it loses digits.
-pub fn sin(x: f64) -> f64 {
+/// The sine of an angle and so many quarters of a turn.
+fn wave(x: f64, ahead: i64) -> f64 {
     if !x.is_finite() {
         return f64::NAN;
     }
-    match quarters(x) {
-        (rest, 0) => sine_series(rest),
-        (rest, 1) => cosine_series(rest),
-        (rest, 2) => -sine_series(rest),
-        (rest, _) => -cosine_series(rest),
+    // What is left of the angle when the quarters are taken from it lies in [−π/4, π/4].
+    let quarters = (x / FRAC_PI_2).round();
+    let rest = HALF_PI.iter().fold(x, |rest, part| rest - quarters * part);
+    match (quarters as i64).saturating_add(ahead).rem_euclid(4) {
+        0 => sine_series(rest),
+        1 => cosine_series(rest),
+        2 => -sine_series(rest),
+        _ => -cosine_series(rest),
     }
+}
+
+/// The sine of an angle in radians. Beyond some thousands of millions it loses digits.
+pub fn sin(x: f64) -> f64 {
+    wave(x, 0)
 }
 
 /// The cosine of an angle in radians. Beyond some thousands of millions it loses digits.
 pub fn cos(x: f64) -> f64 {
-    if !x.is_finite() {
-        return f64::NAN;
-    }
-    match quarters(x) {
-        (rest, 0) => cosine_series(rest),
-        (rest, 1) => -sine_series(rest),
-        (rest, 2) => -cosine_series(rest),
-        (rest, _) => sine_series(rest),
-    }
+    wave(x, 1)
 }
 
 /// The angle whose tangent is x, of positive numbers.
