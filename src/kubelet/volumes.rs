@@ -6,9 +6,10 @@ use super::env::{self, Sources};
 use crate::api::auth::token::{ISSUER, issue};
 use crate::api::views::Pod;
 use crate::api::{ApiServer, Object, ObjectKey};
-use crate::flat::{Arrange, FlatMap};
+use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::shell::{FileError, FileKind, Files, join};
 use crate::value::Value;
+use crate::value::fnv::{self, fnv1a};
 use crate::{list, obj};
 
 /// The volumes of one pod: files, and the directory in them that is the volume.
@@ -163,7 +164,7 @@ fn write(origin: &Origin, files: &Files, content: &Content, mode: u32) -> Result
             }
         })
         && {
-            let known: FlatMap<String, ()> = content.keys().map(|k| (join(DATA, k), ())).collect();
+            let known: FlatSet<String> = content.keys().map(|k| join(DATA, k)).collect();
             !has_others(files, DATA, &known)
         };
     if same {
@@ -206,7 +207,7 @@ fn new_dir(origin: &Origin, files: &Files) -> String {
         .map(|c| if c.is_ascii_digit() { c } else { '_' })
         .collect();
     // Go's `MkdirTemp` adds a random number; this one is the version's own without a draw from the world's generator.
-    let mut number = fnv(&[origin.pod.uid(), &now.micro()]);
+    let mut number = fnv1a(fnv1a(fnv::START, origin.pod.uid().as_bytes()), now.micro().as_bytes());
     loop {
         let dir = format!("/..{stamp}.{number}");
         if !files.exists(&dir) {
@@ -232,22 +233,14 @@ fn fill(origin: &Origin, files: &Files, content: &Content, mode: u32, dir: &str)
 }
 
 /// Whether there are files below a directory that are not among the known paths.
-fn has_others(files: &Files, dir: &str, known: &FlatMap<String, ()>) -> bool {
+fn has_others(files: &Files, dir: &str, known: &FlatSet<String>) -> bool {
     let list = files.list(dir).unwrap_or_default();
     list.iter().any(|(name, stat)| {
         let path = join(dir, name);
         match stat.kind {
             FileKind::Directory => has_others(files, &path, known),
-            _ => !known.contains_key(&path),
+            _ => !known.contains(&path),
         }
-    })
-}
-
-/// FNV-1a of some texts.
-fn fnv(texts: &[&str]) -> u32 {
-    let bytes = texts.iter().flat_map(|t| t.bytes());
-    bytes.fold(2_166_136_261, |hash: u32, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
     })
 }
 

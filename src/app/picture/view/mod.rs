@@ -9,6 +9,7 @@ mod wires;
 
 use std::rc::Rc;
 
+use kubetab::value::fnv::{self, fnv1a};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::HtmlElement;
@@ -29,10 +30,7 @@ pub fn at(r: &Rect) -> String {
 
 /// One of eight colours for pods of the same revision.
 pub fn family(name: &str) -> u32 {
-    let hash = name
-        .bytes()
-        .fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    (hash >> 7) % 8
+    (fnv1a(fnv::START, name.as_bytes()) >> 7) % 8
 }
 
 /// How much larger everything is drawn in a very wide pane, which is looked at from farther away.
