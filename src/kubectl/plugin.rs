@@ -53,9 +53,9 @@ fn search(cx: &Context) -> (Vec<Found>, Vec<String>) {
         let mut files = match cx.files.list(&cx.path(folder)) {
             Ok(files) => files,
             Err(e) => {
-                let why = e.reason();
+                let why = e.opening(folder);
                 complaints.push(format!(
-                    "Unable to read directory {folder:?} from your PATH: open {folder}: {why}. Skipping..."
+                    "Unable to read directory {folder:?} from your PATH: {why}. Skipping..."
                 ));
                 continue;
             }

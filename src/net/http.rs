@@ -234,7 +234,16 @@ fn body(bytes: &[u8], headers: &[(String, String)], from: usize) -> Option<(Vec<
     bytes.get(from..end).map(|b| (b.to_vec(), end))
 }
 
-fn write_message(first: String, headers: &[(String, String)], body: &[u8], length: bool) -> Vec<u8> {
+/// How the end of a message's body is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// There is no body, and no word of one.
+    None,
+    Length,
+    Chunked,
+}
+
+fn write_message(first: String, headers: &[(String, String)], body: &[u8], framing: Framing) -> Vec<u8> {
     let mut text = first + "\r\n";
     for (name, value) in headers {
         let is_length = ["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str());
@@ -242,8 +251,10 @@ fn write_message(first: String, headers: &[(String, String)], body: &[u8], lengt
             text.push_str(&format!("{name}: {value}\r\n"));
         }
     }
-    if length {
-        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    match framing {
+        Framing::None => {}
+        Framing::Length => text.push_str(&format!("Content-Length: {}\r\n", body.len())),
+        Framing::Chunked => text.push_str("Transfer-Encoding: chunked\r\n"),
     }
     text.push_str("\r\n");
     let mut bytes = text.into_bytes();
@@ -260,7 +271,12 @@ impl HttpRequest {
         }
         let first = format!("{} {} HTTP/1.1", self.method, self.path);
         let sends = !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
-        write_message(first, &headers, &self.body, sends)
+        write_message(
+            first,
+            &headers,
+            &self.body,
+            if sends { Framing::Length } else { Framing::None },
+        )
     }
 
     /// Reads the request that a stream begins with.
@@ -308,13 +324,13 @@ impl HttpResponse {
     /// The response as it stands on the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
         let first = format!("HTTP/1.1 {} {}", self.status, self.reason());
-        write_message(first, &self.headers, &self.body, true)
+        write_message(first, &self.headers, &self.body, Framing::Length)
     }
 
     /// The beginning of a response of which more follows, as it stands on the wire: a body in chunks.
     pub fn begin(&self) -> Vec<u8> {
         let first = format!("HTTP/1.1 {} {}", self.status, self.reason());
-        let mut bytes = write_message(first + "\r\nTransfer-Encoding: chunked", &self.headers, &[], false);
+        let mut bytes = write_message(first, &self.headers, &[], Framing::Chunked);
         if !self.body.is_empty() {
             bytes.extend(chunk(&self.body));
         }

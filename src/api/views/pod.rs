@@ -404,17 +404,17 @@ fn total_by(spec: &Value, which: &str, mut running: impl FnMut(&Value) -> Resour
     let mut sidecars = Resources::default();
     let mut most = Resources::default();
     for container in spec.get("initContainers").items() {
-        let mut needs;
-        if Container(container).is_sidecar() {
-            needs = running(container);
+        let needs = if Container(container).is_sidecar() {
             // It runs beside the containers, and beside every later init container.
-            total.add(&needs);
-            sidecars.add(&needs);
-            needs = sidecars.clone();
+            let own = running(container);
+            total.add(&own);
+            sidecars.add(&own);
+            sidecars.clone()
         } else {
-            needs = Resources::read(container.at(&["resources", which]));
+            let mut needs = Resources::read(container.at(&["resources", which]));
             needs.add(&sidecars);
-        }
+            needs
+        };
         most.raise_to(&needs);
     }
     total.raise_to(&most);

@@ -108,7 +108,6 @@ impl Loader {
         }
         match self.files.read(&real) {
             Ok(bytes) => Ok(bytes.to_vec()),
-            Err(_) if self.files.is_dir(&real) => fail(format!("read {real}: is a directory")),
             Err(e) => fail(e.reading(&real)),
         }
     }
