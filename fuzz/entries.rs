@@ -225,10 +225,20 @@ const VALUES: &[&str] = &[
     "a'b",
 ];
 
-/// `kubectl`: bytes choose a verb, its flags, words and values; some are taken as they are. Leaves out
-/// what a shell does with a line.
+/// Ends a command line of an input: it is no verb's place in a list.
+const END: u8 = 0xff;
+
+/// `kubectl`, one command line after another: bytes choose a verb, its flags, words and values; some are taken as they
+/// are. Several lines, since libFuzzer looks through all of its counters after each input, which takes as long as a
+/// command. Leaves out what a shell does with a line.
 pub fn command(data: &[u8]) {
     let data = data.get(..BYTES / 8).unwrap_or(data);
+    for line in data.split(|b| *b == END) {
+        in_world(vec![command_line(line)]);
+    }
+}
+
+fn command_line(data: &[u8]) -> Input {
     let mut bytes = data.iter().copied();
     let mut line = vec!["kubectl".to_owned()];
     let mut verb: &Verb = &ROOT;
@@ -268,7 +278,7 @@ pub fn command(data: &[u8]) {
         }
     }
     let quoted: Vec<String> = line.iter().map(|w| format!("'{}'", w.replace('\'', "'\\''"))).collect();
-    in_world(vec![Input::Exec(quoted.join(" "))]);
+    Input::Exec(quoted.join(" "))
 }
 
 /// `kubectl apply -f -` of any text. Leaves out files and the deletion of what was made.

@@ -97,7 +97,8 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     std::fs::copy(root().join("README.md"), root().join("pkg/README.md")).ok();
     step("wasm-opt -Oz", "half a minute", || {
         let module = root().join("pkg/kubetab_bg.wasm");
-        run(rust.command("wasm-opt").arg("-Oz").arg(&module).arg("-o").arg(&module))
+        run(rust.command("wasm-opt").arg("-Oz").arg(&module).arg("-o").arg(&module))?;
+        run(rust.command("node").arg("www/arrange.mjs").arg(&module))
     })
 }
 
