@@ -509,11 +509,17 @@ $ kubectl patch pod copy2 --subresource=ephemeralcontainers -p '{"spec":{"epheme
             dev
             etc
             home
+            lib
+            media
+            mnt
+            opt
             pause
             proc
             root
             run
             sbin
+            srv
+            sys
             tmp
             usr
             var

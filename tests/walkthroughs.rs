@@ -426,3 +426,153 @@ $ kubectl describe pod user | grep -A1 ^Status
         "#]],
     );
 }
+
+#[test]
+fn what_tasks_of_the_documentation_do_in_containers() {
+    prints(
+        r#"
+@file pods.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: labelled, labels: {rack: rack-22}}
+spec:
+  containers:
+  - name: c
+    image: busybox
+    command: [sleep, "3600"]
+    volumeMounts: [{name: info, mountPath: /etc/podinfo}]
+  volumes:
+  - name: info
+    projected:
+      sources:
+      - downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: dongle}
+spec:
+  containers:
+  - name: c
+    image: registry.k8s.io/pause
+    resources: {limits: {example.com/dongle: 3}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: shipper}
+spec:
+  initContainers:
+  - name: ship
+    image: alpine
+    restartPolicy: Always
+    command: [tail, -F, /opt/logs.txt]
+    volumeMounts: [{name: data, mountPath: /opt}]
+  containers:
+  - name: app
+    image: alpine
+    command: [sh, -c, 'echo logging >> /opt/logs.txt; sleep 3600']
+    volumeMounts: [{name: data, mountPath: /opt}]
+  volumes: [{name: data, emptyDir: {}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data: {redis.conf: "maxmemory 2mb\nmaxmemory-policy allkeys-lru\n"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: redis}
+spec:
+  containers:
+  - name: redis
+    image: redis:8
+    command: [redis-server, /conf/redis.conf, --timeout, "30"]
+    volumeMounts: [{name: conf, mountPath: /conf}, {name: id, mountPath: /node-id}]
+  volumes:
+  - name: conf
+    configMap: {name: conf}
+  - name: id
+    hostPath: {path: /etc/machine-id, type: File}
+@end
+$ kubectl apply -f pods.yaml
+@settle
+$ kubectl label pod labelled rack=rack-99 --overwrite
+@wait 1
+$ kubectl exec labelled -- cat /etc/podinfo/labels
+$ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]'
+@wait 15
+$ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable.example\.com/dongle}{"\n"}'
+$ kubectl get pods
+$ kubectl logs shipper -c ship
+$ kubectl exec redis -- redis-cli CONFIG GET maxmemory*
+$ kubectl exec redis -- redis-cli config get timeout
+$ kubectl exec redis -- sh -c 'tr 0-9a-f x < /node-id; ps aux | sed "s/..:../TIME/"'
+$ kubectl exec redis -- sh -c 'apt-get update && apt-get install -y -q curl dnsutils && nslookup kubernetes.default | tail -n 3'
+$ kubectl exec shipper -c app -- apk add --no-cache curl
+$ kubectl exec redis -- apt-get install -y python3 | tail -n 1
+"#,
+        expect![[r#"
+            $ kubectl apply -f pods.yaml
+            pod/labelled created
+            pod/dongle created
+            pod/shipper created
+            configmap/conf created
+            pod/redis created
+            @settle
+            $ kubectl label pod labelled rack=rack-99 --overwrite
+            pod/labelled labeled
+            @wait 1
+            $ kubectl exec labelled -- cat /etc/podinfo/labels
+            rack="rack-99"
+            $ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]'
+            node/k8s-node-01 patched
+            @wait 15
+            $ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable.example\.com/dongle}{"\n"}'
+            4
+            $ kubectl get pods
+            NAME       READY   STATUS    RESTARTS   AGE
+            dongle     1/1     Running   0          21s
+            labelled   1/1     Running   0          21s
+            redis      1/1     Running   0          21s
+            shipper    2/2     Running   0          21s
+            $ kubectl logs shipper -c ship
+            tail: can't open '/opt/logs.txt': No such file or directory
+            tail: /opt/logs.txt has appeared; following end of new file
+            logging
+            $ kubectl exec redis -- redis-cli CONFIG GET maxmemory*
+            maxmemory
+            2097152
+            maxmemory-policy
+            allkeys-lru
+            $ kubectl exec redis -- redis-cli config get timeout
+            timeout
+            30
+            $ kubectl exec redis -- sh -c 'tr 0-9a-f x < /node-id; ps aux | sed "s/..:../TIME/"'
+            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND
+            root           1  0.0  0.0   4624  3712 ?        Ss   TIME   0:00 redis-server /conf/redis.conf --timeout 30
+            root           4  0.0  0.0   4624  3712 ?        Ss   TIME   0:00 sh -c tr 0-9a-f x < /node-id; ps aux | sed "s/..:../TIME/"
+            root           6  0.0  0.0   4624  3712 ?        Ss   TIME   0:00 sh
+            root           7  0.0  0.0   4624  3712 ?        Ss   TIME   0:00 sh
+            root           8  0.0  0.0   4624  3712 ?        R    TIME   0:00 ps aux
+            $ kubectl exec redis -- sh -c 'apt-get update && apt-get install -y -q curl dnsutils && nslookup kubernetes.default | tail -n 3'
+            Reading package lists... Done
+            Reading package lists... Done
+            Building dependency tree... Done
+            Reading state information... Done
+            curl is already the newest version.
+            Setting up dnsutils ...
+            0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.
+
+            Name:      kubernetes.default
+            Address 1: 10.96.0.1 kubernetes.default.svc.cluster.local
+            $ kubectl exec shipper -c app -- apk add --no-cache curl
+            (1/1) Installing curl
+            OK: 9 MiB in 20 packages
+            $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
+            E: Unable to locate package python3
+            apt-get: there is no archive of packages here; the simulation has only these: apache2-utils, bash, bind-tools, bind9-dnsutils, ca-certificates, coreutils, curl, dnsutils, iproute2, iputils-ping, net-tools, netcat, netcat-openbsd, netcat-traditional, openssl, procps, redis, redis-tools, wget
+            command terminated with exit code 100
+            Reading state information... Done
+        "#]],
+    );
+}

@@ -542,7 +542,7 @@ impl Node {
         let mut reported = self.sim.now();
         loop {
             lease = self.renew(lease).await;
-            let dirty = self.images.take_dirty();
+            let dirty = self.images.take_dirty() || self.has_new_resources();
             if dirty || self.sim.now().since(reported) >= STATUS_REPORT {
                 reported = self.sim.now();
                 self.report().await;
@@ -589,7 +589,16 @@ impl Node {
         self.client.update(&self.kinds.leases, value).await.ok()
     }
 
-    /// Writes the node's status: that it is well, and its images.
+    /// Whether the node's capacity names a resource that is not allocatable yet: what somebody advertised by a patch.
+    fn has_new_resources(&self) -> bool {
+        let node = self.object();
+        let (capacity, allocatable) = (node.status().get("capacity"), node.status().get("allocatable"));
+        capacity
+            .entries()
+            .any(|(name, has)| is_advertised(name) && allocatable.get(name) != has)
+    }
+
+    /// Writes the node's status: that it is well, its images, and of what is advertised all as allocatable.
     async fn report(&self) {
         for _ in 0..3 {
             let Ok(node) = self.client.get(&self.kinds.nodes, "", &self.name).await else {
@@ -598,6 +607,11 @@ impl Node {
             let now = self.sim.now();
             let mut value = node.value().clone();
             value.set(&["status", "images"], self.images.status());
+            for (name, has) in node.status().get("capacity").entries() {
+                if is_advertised(name) {
+                    value.set(&["status", "allocatable", name], has.clone());
+                }
+            }
             let well = [
                 (
                     "MemoryPressure",
@@ -648,6 +662,11 @@ impl Node {
             }
         }
     }
+}
+
+/// Whether a resource is an extended one, which no machine has by itself: its name has a domain.
+fn is_advertised(resource: &str) -> bool {
+    resource.contains('/')
 }
 
 /// ConfigMaps and Secrets as the kubelets' informers hold them.

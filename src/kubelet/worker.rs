@@ -194,7 +194,7 @@ impl Worker {
     }
 
     /// Takes a newer version of the pod.
-    pub fn update(&self, pod: &Object) {
+    pub fn update(self: &Rc<Self>, pod: &Object) {
         if pod.revision() < self.pod.borrow().revision() && pod.uid() == self.pod.borrow().uid() {
             return;
         }
@@ -211,6 +211,18 @@ impl Worker {
         });
         if !same || !gates_same {
             self.signal.notify();
+        }
+        // Each sync of the pod writes what volumes show of it; the volumes' own loop is a tenth of a second behind.
+        let shown = |p: &Object| ["annotations", "labels"].map(|f| p.metadata().get(f).clone());
+        if self.volumes.borrow().is_some() && shown(&old) != shown(pod) {
+            let worker = Rc::downgrade(self);
+            let sim = self.sim().clone();
+            self.sim().spawn("downward volumes", async move {
+                sim.sleep(Duration::from_millis(100)).await;
+                if let Some(worker) = worker.upgrade() {
+                    worker.refresh(&|source, _| source == "downwardAPI");
+                }
+            });
         }
     }
 
@@ -462,7 +474,7 @@ impl Worker {
 
     // The status.
 
-    async fn write_status(&self, terminal: bool) {
+    async fn write_status(self: &Rc<Self>, terminal: bool) {
         for _ in 0..5 {
             let pod = self.pod();
             if self.gone.get() {
@@ -1246,31 +1258,28 @@ impl Worker {
         self.with_origin(pod, &|name| claims.get(name).cloned(), volumes::make)
     }
 
-    /// Writes the content of ConfigMaps and Secrets anew into the volumes that show it.
+    /// Writes the content of a ConfigMap or Secret anew into the volumes that show it.
     pub fn refresh_volumes(&self, kind: &str, name: &str) {
+        self.refresh(&|source, of| match kind {
+            "Secret" => source == "secret" && ["secretName", "name"].iter().any(|f| of.get(f).str() == name),
+            _ => source == "configMap" && of.get("name").str() == name,
+        });
+    }
+
+    /// Writes anew the content of the volumes with a source that is meant: its kind and what it says.
+    fn refresh(&self, meant: &dyn Fn(&str, &Value) -> bool) {
         let pod = self.pod();
         let Some(volumes) = self.volumes.borrow().clone() else {
             return;
         };
-        let refresh = |volume: &Value, files: &Files| {
-            self.with_origin(&pod, &|_| None, |origin| volumes::refresh(origin, volume, files))
-        };
         for volume in Pod(&pod).volumes() {
-            let direct = match kind {
-                "Secret" => volume.str_at(&["secret", "secretName"]) == name,
-                _ => volume.str_at(&["configMap", "name"]) == name,
-            };
-            let field = if kind == "Secret" { "secret" } else { "configMap" };
-            let projected = volume
-                .at(&["projected", "sources"])
-                .items()
-                .iter()
-                .any(|s| s.str_at(&[field, "name"]) == name);
-            if (direct || projected)
+            let projected = volume.at(&["projected", "sources"]).items();
+            let mut sources = std::iter::once(volume).chain(projected).flat_map(Value::entries);
+            if sources.any(|(kind, of)| meant(kind, of))
                 && let Some((files, _)) = volumes.get(volume.get("name").str())
             {
                 // A volume whose source is gone keeps what it had.
-                let _ = refresh(volume, files);
+                let _ = self.with_origin(&pod, &|_| None, |origin| volumes::refresh(origin, volume, files));
             }
         }
     }

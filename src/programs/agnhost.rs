@@ -8,6 +8,11 @@ use crate::shell::{Commands, Context, Files};
 
 pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
     program(commands, "/agnhost", sandbox, run);
+    // The older images of liveness have it as a program of its own.
+    program(commands, "/server", sandbox, |mut context: Context, sandbox| {
+        context.args.insert(1, "liveness".to_owned());
+        run(context, sandbox)
+    });
 }
 
 /// registry.k8s.io/serve_hostname, its ancestor.

@@ -640,6 +640,137 @@ pub static IMAGES: &[Image] = &[
     .ports(&[9898]),
     image("docker.io/polinux/stress", "latest", 4, Shell::Alpine, stress::install).cmd(&["stress"]),
     image("docker.io/vish/stress", "latest", 2, Shell::None, stress::install).entrypoint(&["/stress"]),
+    // Those of books and courses.
+    image(
+        "registry.k8s.io/nginx-slim",
+        "0.1..27",
+        60,
+        Shell::Debian,
+        nginx::install,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .ports(&[80]),
+    image("k8s.gcr.io/nginx-slim", "0.7..8", 60, Shell::Debian, nginx::install)
+        .cmd(&["nginx", "-g", "daemon off;"])
+        .ports(&[80]),
+    image(
+        "registry.k8s.io/e2e-test-images/nginx",
+        "1.14..15",
+        60,
+        Shell::Alpine,
+        nginx::install,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .ports(&[80]),
+    image(
+        "ghcr.io/nginxinc/nginx-unprivileged",
+        "latest alpine stable stable-alpine 1.16..29",
+        60,
+        Shell::Debian,
+        nginx::install,
+    )
+    .entrypoint(&["/docker-entrypoint.sh"])
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .env(NGINX)
+    .uid(101)
+    .ports(&[8080]),
+    image(
+        "us-docker.pkg.dev/google-samples/containers/gke/gb-redis-follower",
+        "v2",
+        55,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["redis-server"])
+    .ports(&[6379]),
+    image(
+        "docker.io/luksa/kubia",
+        "latest v1 v2",
+        250,
+        Shell::Debian,
+        hello::install_kubia,
+    )
+    .entrypoint(&["node", "app.js"])
+    .ports(&[8080]),
+    image(
+        "gcr.io/kuar-demo/kuard-amd64",
+        "latest 1 2 blue green purple",
+        11,
+        Shell::Alpine,
+        hello::install_echo,
+    )
+    .cmd(&["/kuard"])
+    .ports(&[8080]),
+    image(
+        "docker.io/jmalloc/echo-server",
+        "latest 0.1..3",
+        4,
+        Shell::None,
+        hello::install_echo,
+    )
+    .cmd(&["/bin/echo-server"])
+    .ports(&[8080]),
+    image("registry.k8s.io/liveness", "latest", 2, Shell::None, agnhost::install).cmd(&["/server"]),
+    image("k8s.gcr.io/liveness", "latest", 2, Shell::None, agnhost::install).cmd(&["/server"]),
+    image("registry.k8s.io/test-webserver", "latest", 2, Shell::None, web::install)
+        .cmd(&["/test-webserver"])
+        .ports(&[80]),
+    image(
+        "docker.io/paulbouwer/hello-kubernetes",
+        "latest 1 1.0..10",
+        40,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["npm", "start"])
+    .ports(&[8080]),
+    image(
+        "docker.io/nigelpoulton/k8sbook",
+        "latest edge 1.0 2.0",
+        30,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["node", "./app.js"])
+    .ports(&[8080]),
+    image(
+        "docker.io/kodekloud/webapp-color",
+        "latest v1 v2 v3",
+        30,
+        Shell::Alpine,
+        web::install,
+    )
+    .entrypoint(&["python", "app.py"])
+    .ports(&[8080]),
+    image(
+        "docker.io/docker/getting-started",
+        "latest",
+        18,
+        Shell::Alpine,
+        web::install,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .ports(&[80]),
+    image(
+        "mcr.microsoft.com/azuredocs/aks-helloworld",
+        "v1",
+        340,
+        Shell::Debian,
+        web::install,
+    )
+    .cmd(&["/start.sh"])
+    .ports(&[80]),
+    Image::server("registry.k8s.io/goproxy", "0.1", 2, Shell::None, &[8080]).entrypoint(&["/goproxy"]),
+    Image::server(
+        "docker.io/fluent/fluentd-kubernetes-daemonset",
+        "*",
+        80,
+        Shell::Debian,
+        &[24231],
+    )
+    .cmd(&["fluentd"]),
+    Image::server("registry.k8s.io/fluentd-gcp", "1.30", 130, Shell::Debian, &[]).cmd(&["fluentd"]),
+    Image::base("gcr.io/google-samples/xtrabackup", "1.0", 75, Shell::Debian, &["bash"]),
     // Distributions and languages.
     Image::base(
         "docker.io/library/busybox",
@@ -1142,6 +1273,16 @@ pub static IMAGES: &[Image] = &[
     .uid(65534)
     .ports(&[9090]),
     image(
+        "quay.io/prometheus/prometheus",
+        "latest v2.0..55 v3.0..7",
+        110,
+        Shell::Busybox,
+        web::install,
+    )
+    .cmd(&["/bin/prometheus"])
+    .uid(65534)
+    .ports(&[9090]),
+    image(
         "docker.io/prom/node-exporter",
         "latest v0.16..18 v1.0..10",
         12,
@@ -1446,6 +1587,11 @@ mod tests {
             ("docker.io/library/busybox", "1.28", true),
             ("docker.io/library/mysql", "8.0", true),
             ("docker.io/library/node", "18-alpine", true),
+            ("registry.k8s.io/nginx-slim", "0.8", true),
+            ("registry.k8s.io/nginx-slim", "0.24", true),
+            ("registry.k8s.io/e2e-test-images/nginx", "1.15-4", true),
+            ("gcr.io/kuar-demo/kuard-amd64", "blue", true),
+            ("docker.io/paulbouwer/hello-kubernetes", "1.10.1", true),
             ("registry.k8s.io/kube-proxy", "v1.36.2", true),
             ("registry.k8s.io/pause", "3.10.2", true),
             ("registry.k8s.io/etcd", "3.6.8-0", true),

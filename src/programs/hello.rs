@@ -85,6 +85,23 @@ pub(super) fn install_node_hello(
     });
 }
 
+/// luksa/kubia, the application of a well-known book: says which pod one has hit.
+pub(super) fn install_kubia(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
+    let greeting = match tag {
+        "v1" | "v2" => format!("This is {tag} running in pod "),
+        _ => "You've hit ".to_owned(),
+    };
+    program(commands, main_of(image), sandbox, move |context: Context, sandbox| {
+        let log = context.stdout.clone();
+        log.line("Kubia server starting...");
+        let answer = format!("{greeting}{}\n", sandbox.hostname);
+        serve(context, sandbox, 8080, move |request| {
+            log.line(format!("Received request from ::ffff:{}", peer(request)));
+            HttpResponse::new(200, "text/plain", answer.clone())
+        })
+    });
+}
+
 /// gcr.io/google-samples/hello-go-gke: the back end of the "connect a front end" tutorial.
 pub(super) fn install_hello_go(
     image: &Image,

@@ -11,6 +11,7 @@ mod hello;
 mod httpd;
 mod meter;
 mod nginx;
+mod packages;
 mod perl;
 mod redis;
 mod stress;
@@ -222,6 +223,11 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         let from: crate::net::tools::From = Rc::new(move || origin.clone());
         crate::net::tools::register(&mut commands, image.network_tools(), &sandbox.network, &from);
     }
+    if image.shell == Shell::Busybox {
+        for dir in ["/media", "/mnt", "/opt", "/run", "/sbin", "/srv"] {
+            let _ = files.remove_all(dir);
+        }
+    }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
     put(&files, "/etc/hostname", format!("{}\n", sandbox.hostname));
     let os = match image.shell {
@@ -236,6 +242,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     if !os.is_empty() {
         put(&files, "/etc/os-release", os);
     }
+    packages::add(image.shell, sandbox, &mut commands);
     (image.install)(image, tag, sandbox, &mut commands, &files);
     let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, image.shell.dialect());
     let measured = meter.clone();

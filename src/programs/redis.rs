@@ -41,8 +41,58 @@ struct Entry {
 struct Store {
     sim: Sim,
     entries: RefCell<FlatMap<String, Entry>>,
-    password: Option<String>,
+    /// What `CONFIG` shows: the defaults, the lines of the file, the arguments.
+    settings: RefCell<FlatMap<String, String>>,
     version: String,
+}
+
+/// The server's settings that tutorials look at, as they are by default.
+const SETTINGS: &[(&str, &str)] = &[
+    ("appendonly", "no"),
+    ("bind", "* -::*"),
+    ("databases", "16"),
+    ("dir", "/data"),
+    ("maxclients", "10000"),
+    ("maxmemory", "0"),
+    ("maxmemory-policy", "noeviction"),
+    ("port", "6379"),
+    ("requirepass", ""),
+    ("save", "3600 1 300 100 60 10000"),
+    ("timeout", "0"),
+];
+
+/// A setting as the server shows it: an amount of memory is a number of bytes (`1k` is 1000 of them, `1kb` 1024, as
+/// redis.conf says).
+fn setting(name: &str, value: &str) -> String {
+    let value = value.trim().trim_matches('"');
+    if !name.starts_with("maxmemory") {
+        return value.to_owned();
+    }
+    let lower = value.to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match lower.get(digits.len()..).unwrap_or("") {
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => 1,
+    };
+    match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)) {
+        Some(bytes) => bytes.to_string(),
+        None => value.to_owned(),
+    }
+}
+
+/// Whether a key or a setting is meant by a pattern with at most one `*`.
+fn is_meant(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => name == pattern,
+        Some((before, after)) => {
+            name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
+        }
+    }
 }
 
 /// An answer of the server.
@@ -88,6 +138,7 @@ impl Store {
             "SET" | "LPUSH" | "RPUSH" | "SADD" | "HGET" | "EXPIRE" | "APPEND" | "INCRBY" | "DECRBY" | "SISMEMBER"
             | "HDEL" | "MSET" => 2,
             "LRANGE" | "HSET" => 3,
+            "CONFIG" => 1,
             _ => 0,
         };
         if args.len() < least {
@@ -118,6 +169,25 @@ impl Store {
                     entries.clear();
                 }
                 Reply::Simple("OK")
+            }
+            "CONFIG" => {
+                let mut settings = self.settings.borrow_mut();
+                match (arg(0).to_ascii_uppercase().as_str(), arg(1).to_ascii_lowercase()) {
+                    ("GET", pattern) => {
+                        let meant = settings.iter().filter(|(name, _)| is_meant(&pattern, name));
+                        list(meant.flat_map(|(name, value)| [name.clone(), value.clone()]).collect())
+                    }
+                    ("SET", name) if settings.contains_key(&name) => {
+                        let value = setting(&name, &arg(2));
+                        settings.insert(name, value);
+                        Reply::Simple("OK")
+                    }
+                    ("SET", name) => Reply::Error(format!(
+                        "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
+                    )),
+                    ("RESETSTAT", _) => Reply::Simple("OK"),
+                    (other, _) => Reply::Error(format!("ERR unknown subcommand '{other}'. Try CONFIG HELP.")),
+                }
             }
             "DBSIZE" => Reply::Int(entries.len() as i64),
             "SET" => {
@@ -213,21 +283,7 @@ impl Store {
             }
             "KEYS" => {
                 let pattern = arg(0);
-                let (before, after) = pattern.split_once('*').unwrap_or((&pattern, ""));
-                let exact = !pattern.contains('*');
-                list(
-                    entries
-                        .keys()
-                        .filter(|k| {
-                            if exact {
-                                **k == pattern
-                            } else {
-                                k.len() >= before.len() + after.len() && k.starts_with(before) && k.ends_with(after)
-                            }
-                        })
-                        .cloned()
-                        .collect(),
-                )
+                list(entries.keys().filter(|k| is_meant(&pattern, k)).cloned().collect())
             }
             "TTL" => Reply::Int(match entries.get(&arg(0)) {
                 None => -2,
@@ -403,11 +459,12 @@ impl Service for Server {
 
     fn exchange(&self, bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
         let mut out = String::new();
-        let mut allowed = self.0.password.is_none();
+        let password = self.0.settings.borrow().get("requirepass").cloned().unwrap_or_default();
+        let mut allowed = password.is_empty();
         for words in requests(&bytes) {
             let is_auth = words.first().is_some_and(|w| w.eq_ignore_ascii_case("auth"));
             let reply = if is_auth {
-                allowed = self.0.password.as_deref() == words.last().map(String::as_str);
+                allowed = words.last() == Some(&password);
                 if allowed {
                     Reply::Simple("OK")
                 } else {
@@ -427,12 +484,6 @@ impl Service for Server {
 async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     let sim = sandbox.sim.clone();
     let args = context.rest();
-    let option = |name: &str| {
-        args.iter()
-            .position(|a| a == name)
-            .and_then(|i| args.get(i + 1))
-            .cloned()
-    };
     let conf = args.first().filter(|a| !a.starts_with('-')).map(|a| context.path(a));
     let conf = match conf {
         Some(path) => match context.files.read_text(&path) {
@@ -444,18 +495,18 @@ async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
         },
         None => String::new(),
     };
-    let of_conf = |name: &str| {
-        conf.lines().find_map(|l| {
-            l.trim()
-                .strip_prefix(name)?
-                .strip_prefix(' ')
-                .map(|v| v.trim().trim_matches('"').to_owned())
-        })
-    };
-    let port = option("--port")
-        .or_else(|| of_conf("port"))
-        .and_then(|p| p.parse().ok())
-        .unwrap_or(6379);
+    let mut settings: FlatMap<String, String> = SETTINGS.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    let lines = conf.lines().filter_map(|l| l.trim().split_once([' ', '\t']));
+    let options = args.windows(2).filter_map(|pair| match pair {
+        [name, value] => Some((name.strip_prefix("--")?, value.as_str())),
+        _ => None,
+    });
+    for (name, value) in lines.filter(|(name, _)| !name.starts_with('#')).chain(options) {
+        let name = name.to_ascii_lowercase();
+        let value = setting(&name, value);
+        settings.insert(name, value);
+    }
+    let port = settings.get("port").and_then(|p| p.parse().ok()).unwrap_or(6379);
     let version = context
         .env
         .get("REDIS_VERSION")
@@ -464,9 +515,7 @@ async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     let store = Rc::new(Store {
         sim: sim.clone(),
         entries: RefCell::default(),
-        password: option("--requirepass")
-            .or_else(|| of_conf("requirepass"))
-            .filter(|p| !p.is_empty()),
+        settings: RefCell::new(settings),
         version: version.clone(),
     });
     let pid = context.process.pid();
@@ -507,7 +556,7 @@ async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     0
 }
 
-async fn client(context: Context, sandbox: Rc<Sandbox>) -> i32 {
+pub(super) async fn client(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     let (mut host, mut port, mut password) = ("127.0.0.1".to_owned(), 6379u16, None);
     let mut words: Vec<String> = Vec::new();
     let mut args = context.rest().iter();
@@ -705,7 +754,11 @@ mod tests {
         let store = Store {
             sim: Sim::new(1, Time::default()),
             entries: RefCell::default(),
-            password: None,
+            settings: RefCell::new(
+                [("maxmemory".to_owned(), setting("maxmemory", "2mb"))]
+                    .into_iter()
+                    .collect(),
+            ),
             version: "7".into(),
         };
         for (line, terminal, pipe) in [
@@ -717,6 +770,18 @@ mod tests {
             ("rpush l x y", "(integer) 2\n", "2\n"),
             ("lrange l 0 -1", "1) \"x\"\n2) \"y\"\n", "x\ny\n"),
             ("keys *", "1) \"a\"\n2) \"l\"\n", "a\nl\n"),
+            (
+                "config get maxmem*",
+                "1) \"maxmemory\"\n2) \"2097152\"\n",
+                "maxmemory\n2097152\n",
+            ),
+            ("config set maxmemory 1k", "OK\n", "OK\n"),
+            (
+                "CONFIG GET maxmemory",
+                "1) \"maxmemory\"\n2) \"1000\"\n",
+                "maxmemory\n1000\n",
+            ),
+            ("config get nothing", "(empty array)\n", "\n"),
             (
                 "get l",
                 "(error) WRONGTYPE Operation against a key holding the wrong kind of value\n",

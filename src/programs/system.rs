@@ -14,12 +14,12 @@ use crate::shell::{Commands, Context, Files};
 
 pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
     let name = image.name();
-    let mut paths: Vec<&str> = image.entrypoint.iter().copied().take(1).collect();
+    let mut paths: Vec<String> = image.entrypoint.iter().take(1).map(|p| (*p).to_owned()).collect();
     if !paths.iter().any(|p| super::base(p) == name) {
-        paths.push(name);
+        paths.push(format!("/usr/local/bin/{name}"));
     }
     for path in paths {
-        program(commands, path, sandbox, move |context: Context, sandbox| {
+        program(commands, &path, sandbox, move |context: Context, sandbox| {
             run(context, sandbox, name)
         });
     }

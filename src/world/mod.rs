@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api::{ApiServer, Client, Status, User, auth};
+use crate::api::{ApiServer, Client, ObjectKey, Status, User, auth};
 use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
@@ -169,6 +169,11 @@ impl World {
                     Files::with_base(&sim)
                 };
                 let _ = own.write("/etc/hostname", format!("{node}\n"));
+                let key = ObjectKey::new("", node.as_str());
+                if let Some(object) = api.store().get("nodes", &key) {
+                    let id = object.status().str_at(&["nodeInfo", "machineID"]);
+                    let _ = own.write("/etc/machine-id", format!("{id}\n"));
+                }
                 kubelets.start(node, &own);
             }
             Some(kubelets)

@@ -256,7 +256,9 @@ pub(super) async fn tail(c: Context) -> i32 {
     let titles = (paths.len() > 1 && !o.has('q')) || o.has('v');
     let mut code = 0;
     let mut first = true;
-    let mut followed: Vec<(String, usize)> = Vec::new();
+    let busybox = c.host.dialect() == Dialect::Busybox;
+    // How much of each file was seen; `None` for one that is not there.
+    let mut followed: Vec<(String, Option<usize>)> = Vec::new();
     for path in &paths {
         let input = match open(&c, path) {
             Ok(input) => input,
@@ -266,8 +268,15 @@ pub(super) async fn tail(c: Context) -> i32 {
                 continue;
             }
             Err(error) => {
-                c.error(format!("cannot open '{path}' for reading: {error}"));
+                c.error(match busybox {
+                    true => cannot_open(&c, path, error),
+                    false => format!("cannot open '{path}' for reading: {error}"),
+                });
                 code = 1;
+                // `-F` tries again, until there is a file.
+                if o.has('F') {
+                    followed.push((path.clone(), None));
+                }
                 continue;
             }
         };
@@ -311,10 +320,13 @@ pub(super) async fn tail(c: Context) -> i32 {
         }
         if path != "-" {
             let size = c.files.read(&c.path(path)).map_or(0, |b| b.len());
-            followed.push((path.clone(), size));
+            followed.push((path.clone(), Some(size)));
         }
     }
     if !(o.has('f') || o.has('F')) || followed.is_empty() {
+        if code != 0 && o.has('f') {
+            c.error(if busybox { "no files" } else { "no files remaining" });
+        }
         return code;
     }
     loop {
@@ -323,16 +335,26 @@ pub(super) async fn tail(c: Context) -> i32 {
             let Ok(bytes) = c.files.read(&c.path(path)) else {
                 continue;
             };
-            if bytes.len() < *size {
-                c.error(format!("{path}: file truncated"));
-                *size = 0;
-            }
-            if let Some(new) = bytes.get(*size..)
+            let seen = match *size {
+                Some(seen) if bytes.len() < seen => {
+                    c.error(format!("{path}: file truncated"));
+                    0
+                }
+                Some(seen) => seen,
+                None => {
+                    c.error(match busybox {
+                        true => format!("{path} has appeared; following end of new file"),
+                        false => format!("'{path}' has appeared;  following new file"),
+                    });
+                    0
+                }
+            };
+            if let Some(new) = bytes.get(seen..)
                 && !new.is_empty()
             {
                 c.stdout.write(new);
-                *size = bytes.len();
             }
+            *size = Some(bytes.len());
         }
     }
 }

@@ -470,7 +470,10 @@ pub(super) async fn by_name(c: Context) -> i32 {
 }
 
 pub(super) async fn ps(c: Context) -> i32 {
-    let full = c.rest().iter().any(|a| a.contains('f') || a.contains('u'));
+    let full = c.rest().iter().any(|a| a.contains('f'));
+    // BSD's letters stand without a dash; processors' and memory's use is not measured by process.
+    let by_user = c.rest().first().is_some_and(|a| !a.starts_with('-') && a.contains('u'))
+        || c.rest().contains(&"-aux".to_owned());
     let now = c.sim.now();
     let user = c.host.user().name();
     if c.host.dialect() == Dialect::Busybox {
@@ -484,11 +487,26 @@ pub(super) async fn ps(c: Context) -> i32 {
         let command = p.command();
         files::base_name(command.split_whitespace().next().unwrap_or_default()).to_owned()
     };
-    if full {
+    let started = |p: &super::super::process::Process| {
+        let day = now.since(p.started()).as_secs() >= 86_400;
+        strftime(if day { "%b%d" } else { "%H:%M" }, p.started())
+    };
+    if by_user {
+        c.stdout
+            .line("USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND");
+        for p in c.host.processes().list() {
+            let state = if p.pid() == c.process.pid() { "R" } else { "Ss" };
+            c.stdout.line(format!(
+                "{user:<8} {:>7}  0.0  0.0   4624  3712 ?        {state:<4} {}   0:00 {}",
+                p.pid(),
+                started(&p),
+                p.command()
+            ));
+        }
+    } else if full {
         c.stdout.line("UID          PID    PPID  C STIME TTY          TIME CMD");
         for p in c.host.processes().list() {
-            let day = now.since(p.started()).as_secs() >= 86_400;
-            let started = strftime(if day { "%b%d" } else { "%H:%M" }, p.started());
+            let started = started(&p);
             c.stdout.line(format!(
                 "{user:<8} {:>7} {:>7}  0 {started} pts/0    00:00:00 {}",
                 p.pid(),
