@@ -22,8 +22,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Reconcile from the API's state and write through it; none knows another.
     ("controllers", &["limits", "flat", "value", "sim", "pki", "api"]),
     ("scheduler", &["limits", "flat", "value", "sim", "api"]),
-    ("net", &["limits", "flat", "value", "sim", "api", "shell"]),
-    ("programs", &["limits", "flat", "value", "sim", "api", "shell", "net"]),
+    ("net", &["limits", "flat", "value", "sim", "pki", "api", "shell"]),
+    (
+        "programs",
+        &["limits", "flat", "value", "sim", "pki", "api", "shell", "net"],
+    ),
     (
         "kubelet",
         &["limits", "flat", "value", "sim", "api", "shell", "net", "programs"],

@@ -576,3 +576,250 @@ $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
         "#]],
     );
 }
+
+#[test]
+fn names_and_links_are_looked_at_from_pods() {
+    prints(
+        r#"
+$ kubectl create deployment web --image=nginx --replicas=2
+$ kubectl create service clusterip web --tcp=80
+$ kubectl create service externalname away --external-name my.database.example.com
+$ kubectl run old --image=busybox:1.28 -- sleep 3600; kubectl run new --image=busybox -- sleep 3600; kubectl run bind --image=registry.k8s.io/e2e-test-images/agnhost:2.39
+@settle
+$ kubectl exec old -- sh -c 'nslookup web; nslookup 10.96.0.1 | tail -n 1; nslookup none; nslookup web 10.0.0.10'
+$ kubectl exec new -- nslookup web
+$ kubectl exec new -- sh -c 'nslookup web.default | tail -n 2; nslookup kube-dns.kube-system.svc.cluster.local | grep -c Name; nslookup 10.96.0.10 | tail -n 2'
+$ kubectl exec bind -- sh -c 'nslookup kubernetes.default; nslookup away; nslookup -type=SRV kube-dns.kube-system; nslookup 10.96.0.1; host kubernetes.default; host none'
+$ kubectl exec bind -- dig kubernetes.default.svc.cluster.local | grep -v -e ' id: ' -e COOKIE -e WHEN
+$ kubectl exec bind -- sh -c 'dig +short +search kubernetes; dig +short -x 10.96.0.10; dig none | grep -A1 -e QUESTION -e SOA'
+$ kubectl exec new -- sh -c 'nc -zv web 80; telnet web 80; telnet none 80; ping -c 1 none; ip route; ifconfig eth0 | head -n 3'
+$ ip addr show flannel.1; ip r | tail -n 1; netstat -tln | grep -c 6443; curl -s localhost:10249/proxyMode; echo
+"#,
+        expect![[r#"
+            $ kubectl create deployment web --image=nginx --replicas=2
+            deployment.apps/web created
+            $ kubectl create service clusterip web --tcp=80
+            service/web created
+            $ kubectl create service externalname away --external-name my.database.example.com
+            service/away created
+            $ kubectl run old --image=busybox:1.28 -- sleep 3600; kubectl run new --image=busybox -- sleep 3600; kubectl run bind --image=registry.k8s.io/e2e-test-images/agnhost:2.39
+            pod/old created
+            pod/new created
+            pod/bind created
+            @settle
+            $ kubectl exec old -- sh -c 'nslookup web; nslookup 10.96.0.1 | tail -n 1; nslookup none; nslookup web 10.0.0.10'
+            Server:    10.96.0.10
+            Address 1: 10.96.0.10 kube-dns.kube-system.svc.cluster.local
+
+            Name:      web
+            Address 1: 10.108.101.196 web.default.svc.cluster.local
+            Address 1: 10.96.0.1 kubernetes.default.svc.cluster.local
+            Server:    10.96.0.10
+            Address 1: 10.96.0.10 kube-dns.kube-system.svc.cluster.local
+
+            nslookup: can't resolve 'none'
+            ;; connection timed out; no servers could be reached
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec new -- nslookup web
+            Server:		10.96.0.10
+            Address:	10.96.0.10:53
+
+            Name:	web.default.svc.cluster.local
+            Address: 10.108.101.196
+
+            ** server can't find web.svc.cluster.local: NXDOMAIN
+
+            ** server can't find web.cluster.local: NXDOMAIN
+
+
+            ** server can't find web.svc.cluster.local: NXDOMAIN
+
+            ** server can't find web.cluster.local: NXDOMAIN
+
+            $ kubectl exec new -- sh -c 'nslookup web.default | tail -n 2; nslookup kube-dns.kube-system.svc.cluster.local | grep -c Name; nslookup 10.96.0.10 | tail -n 2'
+            ** server can't find web.default: NXDOMAIN
+
+            1
+            10.0.96.10.in-addr.arpa	name = kube-dns.kube-system.svc.cluster.local
+
+            $ kubectl exec bind -- sh -c 'nslookup kubernetes.default; nslookup away; nslookup -type=SRV kube-dns.kube-system; nslookup 10.96.0.1; host kubernetes.default; host none'
+            Server:		10.96.0.10
+            Address:	10.96.0.10#53
+
+            Name:	kubernetes.default.svc.cluster.local
+            Address: 10.96.0.1
+
+            Server:		10.96.0.10
+            Address:	10.96.0.10#53
+
+            away.default.svc.cluster.local	canonical name = my.database.example.com.
+            ** server can't find my.database.example.com: NXDOMAIN
+
+            Server:		10.96.0.10
+            Address:	10.96.0.10#53
+
+            kube-dns.kube-system.svc.cluster.local	service = 0 33 53 kube-dns.kube-system.svc.cluster.local.
+            kube-dns.kube-system.svc.cluster.local	service = 0 33 53 kube-dns.kube-system.svc.cluster.local.
+            kube-dns.kube-system.svc.cluster.local	service = 0 33 9153 kube-dns.kube-system.svc.cluster.local.
+
+            1.0.96.10.in-addr.arpa	name = kubernetes.default.svc.cluster.local.
+
+            kubernetes.default.svc.cluster.local has address 10.96.0.1
+            Host none not found: 3(NXDOMAIN)
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec bind -- dig kubernetes.default.svc.cluster.local | grep -v -e ' id: ' -e COOKIE -e WHEN
+
+            ; <<>> DiG 9.18.41 <<>> kubernetes.default.svc.cluster.local
+            ;; global options: +cmd
+            ;; Got answer:
+            ;; WARNING: .local is reserved for Multicast DNS
+            ;; You are currently testing what happens when an mDNS query is leaked to DNS
+            ;; flags: qr aa rd; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1
+            ;; WARNING: recursion requested but not available
+
+            ;; OPT PSEUDOSECTION:
+            ; EDNS: version: 0, flags:; udp: 1232
+            ;; QUESTION SECTION:
+            ;kubernetes.default.svc.cluster.local. IN A
+
+            ;; ANSWER SECTION:
+            kubernetes.default.svc.cluster.local. 30 IN A	10.96.0.1
+
+            ;; Query time: 0 msec
+            ;; SERVER: 10.96.0.10#53(10.96.0.10) (UDP)
+            ;; MSG SIZE  rcvd: 129
+
+            $ kubectl exec bind -- sh -c 'dig +short +search kubernetes; dig +short -x 10.96.0.10; dig none | grep -A1 -e QUESTION -e SOA'
+            10.96.0.1
+            kube-dns.kube-system.svc.cluster.local.
+            ;; QUESTION SECTION:
+            ;none.				IN	A
+            --
+            cluster.local.		30	IN	SOA	ns.dns.cluster.local. hostmaster.cluster.local. 1767254416 7200 1800 86400 30
+
+            $ kubectl exec new -- sh -c 'nc -zv web 80; telnet web 80; telnet none 80; ping -c 1 none; ip route; ifconfig eth0 | head -n 3'
+            web (10.108.101.196:80) open
+            Connected to web
+            telnet: bad address 'none'
+            default via 10.244.1.1 dev eth0 
+            10.244.0.0/16 via 10.244.1.1 dev eth0 
+            10.244.1.0/24 dev eth0 scope link  src 10.244.1.3 
+            eth0      Link encap:Ethernet  HWaddr 0A:58:0A:F4:01:03  
+                      inet addr:10.244.1.3  Bcast:10.244.1.255  Mask:255.255.255.0
+                      UP BROADCAST RUNNING MULTICAST  MTU:1450  Metric:1
+            ping: bad address 'none'
+            $ ip addr show flannel.1; ip r | tail -n 1; netstat -tln | grep -c 6443; curl -s localhost:10249/proxyMode; echo
+            3: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP group default qlen 1000
+                link/ether 0a:58:0a:f4:00:00 brd ff:ff:ff:ff:ff:ff
+                inet 10.244.0.0/32 scope global flannel.1
+                   valid_lft forever preferred_lft forever
+            192.168.110.0/24 dev eth0 proto kernel scope link src 192.168.110.21 
+            1
+            iptables
+        "#]],
+    );
+}
+
+#[test]
+fn a_web_server_shows_its_certificate_and_passes_requests_on() {
+    prints(
+        r#"
+@file web.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data:
+  default.conf: |
+    upstream back { server echo:8080; }
+    server {
+      listen 80;
+      listen 443 ssl;
+      ssl_certificate /etc/nginx/ssl/tls.crt;
+      ssl_certificate_key /etc/nginx/ssl/tls.key;
+      location /back { proxy_pass http://back; }
+      location / { return 200 "hello\n"; }
+    }
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  volumes: [{name: cert, secret: {secretName: cert}}, {name: conf, configMap: {name: conf}}]
+  containers:
+  - name: nginx
+    image: nginx
+    volumeMounts: [{name: cert, mountPath: /etc/nginx/ssl}, {name: conf, mountPath: /etc/nginx/conf.d}]
+@end
+$ openssl req -x509 -nodes -newkey rsa:2048 -keyout k -out c -subj "/CN=web" 2>/dev/null; kubectl create secret tls cert --key k --cert c
+$ kubectl apply -f web.yaml; kubectl expose pod web --port=443; kubectl run client --image=curlimages/curl --command -- sleep 3600
+$ kubectl create deployment echo --image=gcr.io/google-samples/hello-app:1.0; kubectl expose deployment echo --port=8080
+@settle
+$ kubectl get secret cert -o jsonpath='{.data.tls\.crt}' | base64 -d > c; kubectl cp c client:/tmp/c
+$ kubectl exec client -- sh -c 'curl -s --cacert /tmp/c https://web; curl -sS https://web 2>&1 | head -n 1; curl -sk https://web; curl -s http://web:443 | grep -c plain'
+$ kubectl exec client -- sh -c 'curl -sS --cacert /tmp/c https://web.default 2>&1 | head -n 1; curl -sk https://web/back | head -n 1'
+$ kubectl exec web -- curl -sSk https://localhost:80
+$ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | grep -v Date
+"#,
+        expect![[r#"
+            $ openssl req -x509 -nodes -newkey rsa:2048 -keyout k -out c -subj "/CN=web" 2>/dev/null; kubectl create secret tls cert --key k --cert c
+            secret/cert created
+            $ kubectl apply -f web.yaml; kubectl expose pod web --port=443; kubectl run client --image=curlimages/curl --command -- sleep 3600
+            configmap/conf created
+            pod/web created
+            service/web exposed
+            pod/client created
+            $ kubectl create deployment echo --image=gcr.io/google-samples/hello-app:1.0; kubectl expose deployment echo --port=8080
+            deployment.apps/echo created
+            service/echo exposed
+            @settle
+            $ kubectl get secret cert -o jsonpath='{.data.tls\.crt}' | base64 -d > c; kubectl cp c client:/tmp/c
+            $ kubectl exec client -- sh -c 'curl -s --cacert /tmp/c https://web; curl -sS https://web 2>&1 | head -n 1; curl -sk https://web; curl -s http://web:443 | grep -c plain'
+            hello
+            curl: (60) SSL certificate problem: self-signed certificate
+            hello
+            1
+            $ kubectl exec client -- sh -c 'curl -sS --cacert /tmp/c https://web.default 2>&1 | head -n 1; curl -sk https://web/back | head -n 1'
+            curl: (60) SSL: no alternative certificate subject name matches target host name 'web.default'
+            Hello, world!
+            $ kubectl exec web -- curl -sSk https://localhost:80
+            curl: (35) TLS connect error: error:0A00010B:SSL routines::wrong version number
+            command terminated with exit code 35
+            [exit 35]
+            $ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | grep -v Date
+            HTTP/1.1 200 OK
+            Server: nginx/1.29.3
+            Content-Type: application/octet-stream
+            Content-Length: 6
+            Connection: keep-alive
+
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_offers_what_its_capacity_says() {
+    prints(
+        r#"
+$ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]'
+@wait 11
+$ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
+$ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"remove","path":"/status/capacity/example.com~1dongle"}]'
+@wait 11
+$ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
+"#,
+        expect![[r#"
+            $ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]'
+            node/k8s-node-01 patched
+            @wait 11
+            $ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
+            {"cpu":"2","ephemeral-storage":"37925506253","example.com/dongle":"4","hugepages-1Gi":"0","hugepages-2Mi":"0","memory":"3809356Ki","pods":"110"}
+            $ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"remove","path":"/status/capacity/example.com~1dongle"}]'
+            node/k8s-node-01 patched
+            @wait 11
+            $ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
+            {"cpu":"2","ephemeral-storage":"37925506253","hugepages-1Gi":"0","hugepages-2Mi":"0","memory":"3809356Ki","pods":"110"}
+        "#]],
+    );
+}

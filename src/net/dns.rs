@@ -3,7 +3,7 @@
 use crate::flat::Arrange;
 use core::net::Ipv4Addr;
 
-use crate::api::{Informer, ObjectKey};
+use crate::api::{Informer, Object, ObjectKey};
 
 /// The cluster's domain.
 pub const DOMAIN: &str = "cluster.local";
@@ -24,6 +24,20 @@ pub enum Record {
     Cname(String),
     /// Priority, weight, port, target.
     Srv(u16, u16, u16, String),
+    Ptr(String),
+}
+
+/// What is asked of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    A,
+    /// The cluster has no IPv6: each name is there, and has none.
+    Aaaa,
+    Cname,
+    Srv,
+    Ptr,
+    /// Another type, of which no name has a record.
+    Other,
 }
 
 impl Zone {
@@ -91,9 +105,103 @@ impl Zone {
         match parts.as_slice() {
             [service, namespace] => self.service(namespace, service),
             [endpoint, service, namespace] => self.endpoint(namespace, service, endpoint),
-            [port, protocol, service, namespace] => self.srv(namespace, service, port, protocol),
+            // A port's name has no address.
+            [port, _, _, _] if port.starts_with('_') => (!self.locations(&full).is_empty()).then(Vec::new),
             _ => None,
         }
+    }
+
+    /// The answer to a question, each record under its name; `None` when there is no such name (NXDOMAIN).
+    pub fn ask(&self, full: &str, question: Question) -> Option<Vec<(String, Record)>> {
+        let mut name = full.trim_end_matches('.').to_ascii_lowercase();
+        if let Some(reversed) = name.strip_suffix(".in-addr.arpa") {
+            let mut parts: Vec<&str> = reversed.split('.').collect();
+            parts.reverse();
+            let of = self.reverse(parts.join(".").parse().ok()?)?;
+            return Some(match question {
+                Question::Ptr => vec![(name, Record::Ptr(of))],
+                _ => Vec::new(),
+            });
+        }
+        let mut found = Vec::new();
+        for _ in 0..DEPTH {
+            let records = match (question, self.records(&name)) {
+                (Question::Srv, Some(_)) => self.locations(&name),
+                // What an alias leads to may be unknown.
+                (_, None) if found.is_empty() => return None,
+                (_, records) => records.unwrap_or_default(),
+            };
+            let mut alias = None;
+            for record in records {
+                if let Record::Cname(other) = &record {
+                    alias = Some(other.clone());
+                }
+                let wanted = match record {
+                    Record::A(_) => question == Question::A,
+                    Record::Srv(..) => question == Question::Srv,
+                    Record::Cname(_) | Record::Ptr(_) => true,
+                };
+                if wanted {
+                    found.push((name.clone(), record));
+                }
+            }
+            match alias {
+                Some(other) if question != Question::Cname => name = other,
+                _ => break,
+            }
+        }
+        Some(found)
+    }
+
+    /// The name of an address: of the Service whose virtual one it is, or of an endpoint.
+    pub fn reverse(&self, ip: Ipv4Addr) -> Option<String> {
+        let text = ip.to_string();
+        let mut services = self.services.list("");
+        services.arrange_by_key(|s| s.key());
+        let named = |s: &Object| format!("{}.{}.svc.{DOMAIN}", s.name(), s.namespace());
+        if let Some(service) = services.iter().find(|s| s.spec().str_at(&["clusterIP"]) == text) {
+            return Some(named(service));
+        }
+        services.iter().find_map(|service| {
+            let all = self.endpoints(service.namespace(), service.name(), true);
+            let endpoint = all.into_iter().find(|e| e.ip == ip)?;
+            Some(format!("{}.{}", endpoint.hostname, named(service)))
+        })
+    }
+
+    /// Where a service's ports are, by its own name or a port's. CoreDNS shares a weight of 100 among them.
+    fn locations(&self, full: &str) -> Vec<Record> {
+        let parts: Vec<&str> = full.split('.').collect();
+        let (port, protocol, service, namespace) = match parts.as_slice() {
+            [port, protocol, service, namespace, "svc", ..] if port.starts_with('_') => {
+                (*port, *protocol, *service, *namespace)
+            }
+            [service, namespace, "svc", ..] => ("", "", *service, *namespace),
+            _ => return Vec::new(),
+        };
+        let Some(object) = self.services.get(&ObjectKey::new(namespace, service)) else {
+            return Vec::new();
+        };
+        let whole = format!("{service}.{namespace}.svc.{DOMAIN}");
+        let targets: Vec<String> = match object.spec().str_at(&["clusterIP"]) {
+            "None" => {
+                let publish = object.spec().bool_at(&["publishNotReadyAddresses"]);
+                let all = self.endpoints(namespace, service, publish);
+                all.iter().map(|e| format!("{}.{whole}", e.hostname)).collect()
+            }
+            _ => vec![whole],
+        };
+        let mut found = Vec::new();
+        for p in object.spec().get("ports").items() {
+            let (name, kind) = (p.str_at(&["name"]), p.str_at(&["protocol"]).to_ascii_lowercase());
+            let number = p.i64_at(&["port"]).and_then(|p| u16::try_from(p).ok()).unwrap_or(0);
+            if port.is_empty() || (port.get(1..) == Some(name) && protocol.get(1..) == Some(&kind)) {
+                found.extend(targets.iter().map(|target| (number, target.clone())));
+            }
+        }
+        let weight = u16::try_from(100 / found.len().max(1)).unwrap_or(1).max(1);
+        let record = |(number, target)| Record::Srv(0, weight, number, target);
+        found.into_iter().map(record).collect()
     }
 
     fn service(&self, namespace: &str, name: &str) -> Option<Vec<Record>> {
@@ -161,25 +269,6 @@ impl Zone {
             .map(|e| Record::A(e.ip))
             .collect();
         (!found.is_empty()).then_some(found)
-    }
-
-    fn srv(&self, namespace: &str, service: &str, port: &str, protocol: &str) -> Option<Vec<Record>> {
-        let object = self.services.get(&ObjectKey::new(namespace, service))?;
-        let (port, protocol) = (port.strip_prefix('_')?, protocol.strip_prefix('_')?);
-        let number = object
-            .spec()
-            .get("ports")
-            .items()
-            .iter()
-            .find(|p| p.str_at(&["name"]) == port && p.str_at(&["protocol"]).eq_ignore_ascii_case(protocol))
-            .and_then(|p| p.i64_at(&["port"]))
-            .and_then(|p| u16::try_from(p).ok())?;
-        Some(vec![Record::Srv(
-            0,
-            100,
-            number,
-            format!("{service}.{namespace}.svc.{DOMAIN}"),
-        )])
     }
 }
 

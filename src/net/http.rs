@@ -4,6 +4,7 @@
 
 use crate::api::ByteStream;
 use crate::limits;
+use crate::pki::{pem, x509::Certificate};
 use core::net::Ipv4Addr;
 use std::rc::Rc;
 
@@ -19,6 +20,45 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// Whether the client takes a server that shows this certificate for the host that it asked for; else why not, in
+    /// OpenSSL's words. That an authority of the issuer's name has signed it is taken as said.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn trusts(&self, shown: &Certificate, host: &str) -> Result<(), String> {
+        if self.insecure {
+            return Ok(());
+        }
+        let known = pem::blocks(&self.authorities);
+        let signs = |bytes: &[u8]| Certificate::from_der(bytes).is_ok_and(|c| c.subject == shown.issuer);
+        let own = shown.issuer == shown.subject;
+        if !known
+            .iter()
+            .any(|b| b.bytes == shown.whole || (!own && signs(&b.bytes)))
+        {
+            let why = if own {
+                "self-signed certificate"
+            } else {
+                "unable to get local issuer certificate"
+            };
+            return Err(why.into());
+        }
+        let name = host.split(':').next().unwrap_or_default();
+        let fits = match shown.names.is_empty() {
+            true => shown.subject.get("CN") == name,
+            false => {
+                let ip = name.parse().ok();
+                shown.names.dns.iter().any(|n| n == name) || shown.names.ips.iter().any(|n| Some(*n) == ip)
+            }
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(format!(
+                "no alternative certificate subject name matches target host name '{name}'"
+            )),
+        }
+    }
+
     /// Of a client that verifies nobody and shows nothing.
     pub fn unverified() -> Tls {
         Tls {
@@ -44,7 +84,7 @@ pub struct HttpRequest {
     pub client: Option<Ipv4Addr>,
     /// The server's own address and port.
     pub local: Option<(Ipv4Addr, u16)>,
-    /// The handshake of HTTPS; `None` for plain HTTP. Only the API server makes a difference of it.
+    /// The handshake of HTTPS; `None` for plain HTTP. The API server and nginx make a difference of it.
     pub tls: Option<Tls>,
 }
 

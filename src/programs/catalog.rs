@@ -396,7 +396,7 @@ pub static IMAGES: &[Image] = &[
         "1.0",
         60,
         Shell::Debian,
-        nginx::install,
+        nginx::install_frontend,
     )
     .cmd(&["nginx", "-g", "daemon off;"])
     .env(NGINX)
@@ -617,6 +617,24 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["redis-server"])
     .ports(&[6379]),
+    image(
+        "us-docker.pkg.dev/google-samples/containers/gke/gb-redis-follower",
+        "v2",
+        55,
+        Shell::Debian,
+        redis::install,
+    )
+    .cmd(&["redis-server"])
+    .ports(&[6379]),
+    image(
+        "docker.io/bprashanth/nginxhttps",
+        "1.0 latest",
+        60,
+        Shell::Debian,
+        nginx::install,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .ports(&[80, 443]),
     image("registry.k8s.io/redis", "e2e", 55, Shell::Debian, redis::install)
         .cmd(&["redis-server"])
         .ports(&[6379]),

@@ -221,7 +221,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     } else {
         let origin = sandbox.origin.clone();
         let from: crate::net::tools::From = Rc::new(move || origin.clone());
-        crate::net::tools::register(&mut commands, image.network_tools(), &sandbox.network, &from);
+        crate::net::tools::register(&mut commands, &image.network_tools(tag), &sandbox.network, &from);
     }
     if image.shell == Shell::Busybox {
         for dir in ["/media", "/mnt", "/opt", "/run", "/sbin", "/srv"] {
@@ -275,22 +275,44 @@ impl Shell {
 impl Image {
     /// The network's tools that the image has. Debian's images get curl and wget, which most real
     /// ones lack, since installing packages is not simulated.
-    fn network_tools(&self) -> &'static [&'static str] {
+    fn network_tools(&self, tag: &str) -> Vec<&'static str> {
+        const BUSYBOX: [&str; 8] = [
+            "wget",
+            "ping.busybox",
+            "nc.busybox",
+            "telnet",
+            "ip.busybox",
+            "ifconfig",
+            "netstat",
+            "nslookup.busybox",
+        ];
         let name = self.name();
-        if ["netshoot", "dnsutils", "multitool"].iter().any(|n| name.contains(n)) {
-            return &["curl", "wget", "nslookup", "ping", "nc"];
+        let is = |names: &[&str]| names.iter().any(|n| name.contains(n));
+        if is(&["netshoot", "dnsutils", "multitool", "agnhost"]) {
+            return vec![
+                "curl", "wget", "nslookup", "dig", "host", "ping", "nc", "telnet", "ip", "ifconfig", "netstat", "ss",
+            ];
         }
-        match self.shell {
-            Shell::None => &[],
-            Shell::Debian => &["curl", "wget"],
-            Shell::Busybox | Shell::Alpine if name.contains("curl") || name.contains("busyboxplus") => {
-                &["curl", "wget", "nslookup", "ping", "nc"]
-            }
-            Shell::Busybox => &["wget", "nslookup", "ping", "nc"],
-            // nginx's and most servers' Alpine variants bring curl.
-            Shell::Alpine if self.cmd.first() == Some(&"/bin/sh") => &["wget", "nslookup", "ping", "nc"],
-            Shell::Alpine => &["curl", "wget", "nslookup", "ping", "nc"],
+        let mut tools = match self.shell {
+            Shell::None => Vec::new(),
+            Shell::Debian => vec!["curl", "wget"],
+            Shell::Busybox | Shell::Alpine => BUSYBOX.to_vec(),
+        };
+        // nginx's and most servers' Alpine variants bring curl.
+        let server = self.shell == Shell::Alpine && self.cmd.first() != Some(&"/bin/sh");
+        if server || (self.shell == Shell::Busybox && is(&["curl", "busyboxplus"])) {
+            tools.push("curl");
         }
+        // Busybox asked its C library for names up to 1.28.
+        let minor = tag
+            .strip_prefix("1.")
+            .and_then(|t| t.split(['.', '-']).next()?.parse().ok());
+        let old = minor.is_some_and(|m: u32| m < 29) || is(&["busyboxplus", "google-containers", "google_containers"]);
+        if self.shell == Shell::Busybox && old {
+            tools.retain(|t| *t != "nslookup.busybox");
+            tools.push("nslookup.old");
+        }
+        tools
     }
 }
 

@@ -1,16 +1,20 @@
 //! nginx: serves files as its configuration says, proxies, and writes its logs.
 //!
-//! Of the configuration it knows `server`, `listen`, `server_name`, `root`, `index`, `location`
+//! Of the configuration it knows `server`, `listen` (with `ssl`), `upstream`, `server_name`, `root`, `index`, `location`
 //! (prefix and `=`), `return`, `alias`, `proxy_pass`, `add_header`, `default_type`, `try_files`,
 //! `autoindex off`, `include`, `access_log`; it says of anything else nothing, as long as it parses.
 
 use std::rc::Rc;
 
+use futures::future::LocalBoxFuture;
+
 use super::{Image, Sandbox, combined_log, http_date, media_type, path_of, program, slash_date, until_stopped};
-use crate::flat::Arrange;
+use crate::flat::{Arrange, FlatMap};
 use crate::net::http::{HttpRequest, HttpResponse, More, Url};
+use crate::net::{NoAnswer, Protocol};
+use crate::pki::{pem, x509::Certificate};
 use crate::shell::{Commands, Context, Files, Output, SIGQUIT, SIGTERM};
-use crate::sim::Sim;
+use crate::sim::{Sim, Time};
 
 const WELCOME: &str = "<!DOCTYPE html>
 <html>
@@ -95,9 +99,10 @@ const DEFAULT_SERVER: &str = "server {
 fn version(image: &Image, tag: &str) -> String {
     let number = tag.split('-').next().unwrap_or("");
     let parts = number.split('.').filter(|p| p.parse::<u32>().is_ok()).count();
-    match (parts, image.repository) {
-        (3, _) => number.to_owned(),
-        (2, _) if number.starts_with("1.") => format!("{number}.5"),
+    let own = image.repository.ends_with("/nginx") || image.repository.ends_with("/nginx-unprivileged");
+    match parts {
+        3 if own => number.to_owned(),
+        2 if own && number.starts_with("1.") => format!("{number}.5"),
         _ => "1.29.3".to_owned(),
     }
 }
@@ -120,6 +125,20 @@ pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands:
         run(context, sandbox, version.clone())
     });
     program(commands, "/docker-entrypoint.sh", sandbox, entrypoint);
+}
+
+/// The front of Kubernetes' tutorial "Connect a Frontend to a Backend Using Services".
+pub(super) fn install_frontend(
+    image: &Image,
+    tag: &str,
+    sandbox: &Rc<Sandbox>,
+    commands: &mut Commands,
+    files: &Files,
+) {
+    install(image, tag, sandbox, commands, files);
+    let _ = files.remove_file("/etc/nginx/conf.d/default.conf");
+    let server = "upstream Backend {\n    server hello;\n}\n\nserver {\n    listen 80;\n\n    location / {\n        proxy_pass http://Backend;\n    }\n}\n";
+    super::put(files, "/etc/nginx/conf.d/frontend.conf", server);
 }
 
 async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
@@ -237,6 +256,22 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
     context
         .process
         .set_command("nginx: master process nginx -g daemon off;");
+    let mut certificates = FlatMap::new();
+    for server in &servers {
+        for port in &server.encrypted {
+            match certificate(&context.files, &server.certificate) {
+                Ok(found) => {
+                    certificates.insert(*port, Rc::new(found));
+                }
+                // nginx gives up; here it stays, and refuses that port's handshakes, as web servers without a certificate
+                // stay where the recordings of real clusters were made.
+                Err(message) => {
+                    let now = slash_date(sim.now());
+                    context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
+                }
+            };
+        }
+    }
     let servers = Rc::new(servers);
     let mut listening = Vec::new();
     let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
@@ -252,8 +287,9 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
             sim: sim.clone(),
             version: version.clone(),
             sandbox: Rc::downgrade(&sandbox),
+            certificate: certificates.get(&port).cloned(),
         });
-        sandbox.serve(port, move |request| answer(serve.clone(), request))
+        sandbox.listen(Protocol::Tcp, port, Door(serve))
     };
     let mut taken = Vec::new();
     for port in ports {
@@ -319,8 +355,31 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
     0
 }
 
+/// The certificate that a server shows.
+fn certificate(files: &Files, path: &str) -> Result<Certificate, String> {
+    if path.is_empty() {
+        return Err("no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive".into());
+    }
+    let text = files.read_text(path).map_err(|e| {
+        format!(
+            "cannot load certificate \"{path}\": BIO_new_file() failed (SSL: error:80000002:system library::{e}:calling \
+             fopen({path}, r) error:10000080:BIO routines::no such file)"
+        )
+    })?;
+    let der = pem::first(&text, "CERTIFICATE");
+    der.and_then(|der| Certificate::from_der(&der).ok()).ok_or_else(|| {
+        format!(
+            "cannot load certificate \"{path}\": PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no \
+             start line:Expecting: TRUSTED CERTIFICATE)"
+        )
+    })
+}
+
 struct Server {
     ports: Vec<u16>,
+    /// Those of the ports that speak TLS.
+    encrypted: Vec<u16>,
+    certificate: String,
     names: Vec<String>,
     root: String,
     index: Vec<String>,
@@ -370,6 +429,34 @@ fn configuration(files: &Files) -> Result<Vec<Server>, String> {
 }
 
 fn collect(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth: usize) -> Result<(), String> {
+    // Of a group of servers the first is asked.
+    let mut groups: Vec<(String, String)> = Vec::new();
+    for directive in block
+        .iter()
+        .filter(|d| d.words.first().is_some_and(|w| w == "upstream"))
+    {
+        let mut inside = directive.block.iter().flatten();
+        let first = inside.find(|d| d.words.first().is_some_and(|w| w == "server"));
+        if let (Some(name), Some([_, member, ..])) = (directive.words.get(1), first.map(|d| d.words.as_slice())) {
+            groups.push((format!("://{name}"), format!("://{member}")));
+        }
+    }
+    let from = servers.len();
+    gather(files, block, servers, depth)?;
+    for server in servers.get_mut(from..).unwrap_or_default() {
+        let own = server.action.iter_mut();
+        for action in own.chain(server.locations.iter_mut().filter_map(|l| l.action.as_mut())) {
+            if let Action::Proxy(target) = action
+                && let Some((name, member)) = groups.iter().find(|(name, _)| target.ends_with(name))
+            {
+                *target = target.replace(name, member);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn gather(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth: usize) -> Result<(), String> {
     for directive in block {
         match directive.words.first().map(String::as_str) {
             Some("server") => servers.push(server(directive.block.as_deref().unwrap_or(&[]))),
@@ -461,7 +548,16 @@ fn parse(text: &str, path: &str) -> Result<Vec<Directive>, String> {
                                 "unexpected end of file, expecting \";\" or \"}}\" in {path}:{line}"
                             ));
                         }
-                        Some('\\') => word.extend(chars.next()),
+                        Some('\\') => match chars.next() {
+                            Some('n') => word.push('\n'),
+                            Some('t') => word.push('\t'),
+                            Some('r') => word.push('\r'),
+                            Some(c @ ('"' | '\'' | '\\')) => word.push(c),
+                            other => {
+                                word.push('\\');
+                                word.extend(other);
+                            }
+                        },
                         Some(c) if c == quote => break,
                         Some(c) => {
                             line += usize::from(c == '\n');
@@ -516,6 +612,8 @@ fn header(words: &[String]) -> Option<(String, String)> {
 fn server(block: &[Directive]) -> Server {
     let mut server = Server {
         ports: Vec::new(),
+        encrypted: Vec::new(),
+        certificate: String::new(),
         names: Vec::new(),
         root: "/etc/nginx/html".into(),
         index: vec!["index.html".into()],
@@ -533,6 +631,13 @@ fn server(block: &[Directive]) -> Server {
                     .and_then(|l| l.rsplit(':').next()?.parse().ok())
                     .unwrap_or(80);
                 server.ports.push(port);
+                if rest.iter().any(|w| w == "ssl") {
+                    server.encrypted.push(port);
+                }
+            }
+            Some("ssl_certificate") => {
+                let path = rest.first().map_or("", String::as_str);
+                server.certificate = crate::shell::join("/etc/nginx", path);
             }
             Some("server_name") => server.names.extend(rest.iter().cloned()),
             Some("root") => server.root = rest.first().cloned().unwrap_or_default(),
@@ -593,6 +698,35 @@ struct Serve {
     version: String,
     // The sandbox's ports own this: a strong reference would keep both for ever.
     sandbox: std::rc::Weak<Sandbox>,
+    /// What it shows on a port that speaks TLS.
+    certificate: Option<Rc<Certificate>>,
+}
+
+/// A port that nginx listens on.
+struct Door(Rc<Serve>);
+
+impl super::Service for Door {
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
+        let serve = self.0.clone();
+        Box::pin(async move {
+            match (&serve.certificate, &request.tls) {
+                (Some(_), None) => {
+                    let mut plain = page(400, &serve.version);
+                    let said = String::from_utf8_lossy(&plain.body).into_owned().replacen(
+                        "</h1></center>",
+                        "</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>",
+                        1,
+                    );
+                    plain.body = said.into_bytes();
+                    return Ok(plain);
+                }
+                (Some(own), Some(tls)) => tls.trusts(own, &request.host).map_err(NoAnswer::Untrusted)?,
+                (None, Some(_)) => return Err(NoAnswer::NotHttp),
+                (None, None) => {}
+            }
+            Ok(answer(serve, request).await)
+        })
+    }
 }
 
 async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
@@ -602,6 +736,18 @@ async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
         .headers
         .insert(0, ("Server".into(), format!("nginx/{}", serve.version)));
     response.headers.insert(1, ("Date".into(), http_date(now)));
+    if response.more == More::default() && response.header("Content-Length").is_none() {
+        let length = response.body.len().to_string();
+        response
+            .headers
+            .insert(response.headers.len().min(3), ("Content-Length".into(), length));
+    }
+    if response.header("Connection").is_none() {
+        response.headers.insert(
+            response.headers.len().min(4),
+            ("Connection".into(), "keep-alive".into()),
+        );
+    }
     if request.method == "HEAD" {
         response.body.clear();
         response.more = More::default();
@@ -771,7 +917,16 @@ fn file(
     match found {
         Some((name, bytes)) => {
             let mut response = HttpResponse::new(200, media_type(&name), bytes.as_ref().clone());
-            response.headers.push(("Accept-Ranges".into(), "bytes".into()));
+            let modified = serve.files.stat(&name, true).map_or(Time::default(), |s| s.modified);
+            let tag = format!("\"{:x}-{:x}\"", modified.as_secs(), bytes.len());
+            for (name, value) in [
+                ("Last-Modified", http_date(modified)),
+                ("Connection", "keep-alive".into()),
+                ("ETag", tag),
+                ("Accept-Ranges", "bytes".into()),
+            ] {
+                response.headers.push((name.into(), value));
+            }
             response
         }
         None => {

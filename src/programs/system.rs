@@ -59,7 +59,10 @@ fn ports(name: &str, args: &[String]) -> Vec<(Protocol, u16, &'static [&'static 
         }
         "kube-controller-manager" => vec![(Protocol::Tcp, 10257, HEALTH)],
         "kube-scheduler" => vec![(Protocol::Tcp, 10259, HEALTH)],
-        "kube-proxy" => vec![(Protocol::Tcp, 10256, HEALTH), (Protocol::Tcp, 10249, HEALTH)],
+        "kube-proxy" => vec![
+            (Protocol::Tcp, 10256, HEALTH),
+            (Protocol::Tcp, 10249, &["/healthz", "/proxyMode"]),
+        ],
         "etcd" => vec![
             (Protocol::Tcp, 2379, &[]),
             (Protocol::Tcp, 2380, &[]),
@@ -92,10 +95,17 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 
         } else if healthy.is_empty() {
             sandbox.listen(protocol, port, Deaf)
         } else {
+            let (network, node) = (sandbox.network.clone(), sandbox.node.clone());
+            let mode = move || match network.proxy(&node).map(|p| p.mode()) {
+                Some(Mode::Ipvs(_)) => "ipvs",
+                Some(Mode::Nftables) => "nftables",
+                _ => "iptables",
+            };
             sandbox.serve(port, move |request: HttpRequest| {
                 let path = path_of(&request);
                 let response = if healthy.contains(&path) {
                     let body = match (name, path) {
+                        ("kube-proxy", "/proxyMode") => mode(),
                         ("coredns", "/health" | "/ready") => "OK",
                         ("etcd", _) => "{\"health\":\"true\",\"reason\":\"\"}",
                         _ => "ok",

@@ -15,7 +15,9 @@ pub(super) fn network(commands: &mut Commands, network: &Network) {
     });
     tools::register(
         commands,
-        &["curl", "wget", "nslookup", "ping", "nc", "ipvsadm"],
+        &[
+            "curl", "wget", "nslookup", "dig", "host", "ping", "nc", "telnet", "ip", "netstat", "ss", "ipvsadm",
+        ],
         network,
         &from,
     );

@@ -1,14 +1,16 @@
-//! Commands that need the network, for a node's host or a container: `curl`, `wget`, `nslookup`,
-//! `ping`, `nc`, and on hosts `ipvsadm`.
+//! Commands that need the network, for a node's host or a container: `curl`, `wget`, `nslookup`, `dig`, `ping`, `nc`,
+//! `ip` and their like, and on hosts `ipvsadm`.
 
 mod curl;
+mod dns;
 mod follow;
 mod ipvsadm;
+mod link;
 mod nc;
-mod nslookup;
 mod ping;
 mod wget;
 
+use std::future::ready;
 use std::rc::Rc;
 
 use super::{Network, Origin};
@@ -20,13 +22,25 @@ pub type From = Rc<dyn Fn() -> Origin>;
 /// A command that uses the network.
 type NetCommand = fn(crate::shell::Context, Network, Origin) -> futures::future::LocalBoxFuture<'static, i32>;
 
-/// The commands that [`register`] knows, by name.
+/// The commands that [`register`] knows. A command that images have in several forms has the form after its name.
 const COMMANDS: &[(&str, NetCommand)] = &[
     ("curl", |c, n, o| Box::pin(curl::run(c, n, o))),
     ("wget", |c, n, o| Box::pin(wget::run(c, n, o))),
-    ("nslookup", |c, n, o| Box::pin(nslookup::run(c, n, o))),
-    ("ping", |c, n, o| Box::pin(ping::run(c, n, o))),
-    ("nc", |c, n, o| Box::pin(nc::run(c, n, o))),
+    ("nslookup", |c, n, o| Box::pin(dns::nslookup(c, n, o))),
+    ("nslookup.busybox", |c, n, o| Box::pin(dns::nslookup_busybox(c, n, o))),
+    ("nslookup.old", |c, n, o| Box::pin(dns::nslookup_old(c, n, o))),
+    ("dig", |c, n, o| Box::pin(dns::dig(c, n, o))),
+    ("host", |c, n, o| Box::pin(dns::host(c, n, o))),
+    ("ping", |c, n, o| Box::pin(ping::run(c, n, o, false))),
+    ("ping.busybox", |c, n, o| Box::pin(ping::run(c, n, o, true))),
+    ("nc", |c, n, o| Box::pin(nc::run(c, n, o, false))),
+    ("nc.busybox", |c, n, o| Box::pin(nc::run(c, n, o, true))),
+    ("telnet", |c, n, o| Box::pin(nc::telnet(c, n, o))),
+    ("ip", |c, n, o| Box::pin(ready(link::ip(&c, &n, &o, false)))),
+    ("ip.busybox", |c, n, o| Box::pin(ready(link::ip(&c, &n, &o, true)))),
+    ("ifconfig", |c, n, o| Box::pin(ready(link::ifconfig(&c, &n, &o)))),
+    ("netstat", |c, n, o| Box::pin(ready(link::netstat(&c, &n, &o)))),
+    ("ss", |c, n, o| Box::pin(ready(link::ss(&c, &n, &o)))),
     ("ipvsadm", |c, n, o| Box::pin(ipvsadm::run(c, n, o))),
 ];
 
@@ -37,12 +51,9 @@ pub fn register(commands: &mut Commands, names: &[&str], network: &Network, from
             continue;
         };
         let (network, from) = (network.clone(), from.clone());
-        let path = if *name == "ipvsadm" {
-            "/usr/sbin/ipvsadm".to_owned()
-        } else {
-            (*name).to_owned()
-        };
-        commands.add(&path, move |context| run(context, network.clone(), from()));
+        let name = name.split('.').next().unwrap_or(name);
+        let path = if name == "ipvsadm" { "/usr/sbin/ipvsadm" } else { name };
+        commands.add(path, move |context| run(context, network.clone(), from()));
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ping`: whether an address answers. Services' virtual addresses answer in ipvs mode only, where a
+//! `ping` of iputils and of busybox: whether an address answers. Services' virtual addresses answer in ipvs mode only, where a
 //! node holds them on an interface of its own.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::super::{Mode, Network, Origin};
 use crate::shell::Context;
 
 /// Runs `ping`.
-pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i32 {
+pub(super) async fn run(context: Context, network: Network, origin: Origin, busybox: bool) -> i32 {
     let mut count: Option<u64> = None;
     let mut target = None;
     let mut words = context.rest().iter();
@@ -34,11 +34,18 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     {
         Some(ip) => ip,
         None => {
-            context.stderr.line(format!("ping: {name}: Name or service not known"));
-            return 2;
+            let (why, code) = match busybox {
+                true => (format!("ping: bad address '{name}'"), 1),
+                false => (format!("ping: {name}: Name or service not known"), 2),
+            };
+            context.stderr.line(why);
+            return code;
         }
     };
-    context.stdout.line(format!("PING {name} ({ip}) 56(84) bytes of data."));
+    context.stdout.line(match busybox {
+        true => format!("PING {name} ({ip}): 56 data bytes"),
+        false => format!("PING {name} ({ip}) 56(84) bytes of data."),
+    });
     let (mut sent, mut received) = (0u64, 0u64);
     let started = network.sim().now();
     while count.is_none_or(|c| sent < c) {
@@ -49,9 +56,10 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         if virtual_server || network.is_up(ip) {
             received += 1;
             let millis = if virtual_server || ip == origin.ip { 0.05 } else { 0.4 };
-            context.stdout.line(format!(
-                "64 bytes from {ip}: icmp_seq={sent} ttl=64 time={millis:.3} ms"
-            ));
+            context.stdout.line(match busybox {
+                true => format!("64 bytes from {ip}: seq={} ttl=64 time={millis:.3} ms", sent - 1),
+                false => format!("64 bytes from {ip}: icmp_seq={sent} ttl=64 time={millis:.3} ms"),
+            });
         }
         if count.is_none_or(|c| sent < c) {
             network.sim().sleep(Duration::from_secs(1)).await;
@@ -61,8 +69,11 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     let loss = (sent - received) * 100 / sent.max(1);
     context.stdout.line("");
     context.stdout.line(format!("--- {name} ping statistics ---"));
-    context.stdout.line(format!(
-        "{sent} packets transmitted, {received} received, {loss}% packet loss, time {elapsed}ms"
-    ));
+    context.stdout.line(match busybox {
+        true => format!("{sent} packets transmitted, {received} packets received, {loss}% packet loss"),
+        false => {
+            format!("{sent} packets transmitted, {received} received, {loss}% packet loss, time {elapsed}ms")
+        }
+    });
     i32::from(received == 0)
 }
