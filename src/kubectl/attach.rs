@@ -106,17 +106,26 @@ async fn wait_for(cmd: &Cmd, pod: &Value, fits: impl Fn(&Value) -> bool) -> Resu
 /// # Errors
 /// Why there is no session.
 pub async fn debugged(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
-    let state = |p: &Value, which: &str| {
+    let state = |p: &Value, path: &[&str]| {
         let lists = [
             "containerStatuses",
             "initContainerStatuses",
             "ephemeralContainerStatuses",
         ];
         let mut all = lists.iter().flat_map(|l| p.at(&["status", l]).items());
-        all.any(|c| c.str_at(&["name"]) == container && !c.at(&["state", which]).is_null())
+        let found = all.find(|c| c.str_at(&["name"]) == container);
+        found.map_or(Value::Null, |c| c.get("state").at(path).clone())
     };
-    let pod = wait_for(cmd, pod, |p| state(p, "running") || state(p, "terminated")).await?;
-    if state(&pod, "terminated") {
+    let there = |p: &Value, which: &str| !state(p, &[which]).is_null();
+    let fits = |p: &Value| {
+        let why = state(p, &["waiting", "message"]);
+        if !why.is_empty() && !cmd.flags.bool("quiet") {
+            cmd.err(format!("Warning: container {container}: {}", why.str()));
+        }
+        there(p, "running") || there(p, "terminated")
+    };
+    let pod = wait_for(cmd, pod, fits).await?;
+    if there(&pod, "terminated") {
         return super::logs::whole(cmd, &pod, container).await;
     }
     let attached = session(cmd, &pod, container).await;

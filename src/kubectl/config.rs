@@ -934,6 +934,9 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
                 .at_mut(&[list])
                 .list_mut()
                 .retain(|e| e.str_at(&["name"]) == kept);
+            if config.get(list).is_empty() {
+                config.set(&[list], Value::Null);
+            }
         }
         config.set(&["current-context"], name);
     }

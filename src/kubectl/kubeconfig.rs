@@ -78,6 +78,10 @@ pub fn readable(files: &Files, env: &Env, cwd: &str) -> Value {
 fn merged<'a>(all: impl IntoIterator<Item = &'a Value>) -> Value {
     let mut all = all.into_iter();
     let mut value = all.next().cloned().unwrap_or_else(empty);
+    // Go leaves the empty struct out.
+    if value.get("preferences").is_empty() {
+        value.remove(&["preferences"]);
+    }
     for other in all {
         if value.str_at(&["current-context"]).is_empty() && other.has("current-context") {
             value.set(&["current-context"], other.get("current-context").clone());
@@ -455,5 +459,37 @@ mod tests {
             The connection to the server localhost:8080 was refused - did you specify the right host or port?
             error: error loading config file "bad": json: cannot unmarshal number into Go struct field Config.clusters of type []v1.NamedCluster
         "#]].assert_eq(&text);
+    }
+
+    #[test]
+    fn who_reads_a_kubeconfig_alone_needs_no_credentials() {
+        let text = run(
+            "cd /tmp; printf 'preferences: {}\\ncontexts: [{name: a, context: {user: dev}}]\\ncurrent-context: a\\n' > demo; \
+             kubectl config --kubeconfig=demo set-credentials dev \
+             --client-certificate=none --client-key=nokey; kubectl config --kubeconfig=demo use-context a; kubectl config \
+             --kubeconfig=demo view --minify; kubectl --kubeconfig=demo get pods",
+        );
+        expect![[r#"
+            User "dev" set.
+            Switched to context "a".
+            apiVersion: v1
+            clusters: null
+            contexts:
+            - context:
+                cluster: ""
+                user: dev
+              name: a
+            current-context: a
+            kind: Config
+            users:
+            - name: dev
+              user:
+                client-certificate: none
+                client-key: nokey
+            Error in configuration: 
+            * unable to read client-cert none for dev due to open none: no such file or directory
+            * unable to read client-key nokey for dev due to open nokey: no such file or directory
+        "#]]
+        .assert_eq(&text);
     }
 }

@@ -283,9 +283,13 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
             Err(e) => return fail(&e, &path),
         }
     };
-    let client = match credentials::of(&cx, &client, &config, verb, &parsed.values) {
-        Ok(client) => client,
-        Err(e) => return fail(&e, &path),
+    // Who asks nobody needs no credentials.
+    let client = match away {
+        true => client,
+        false => match credentials::of(&cx, &client, &config, verb, &parsed.values) {
+            Ok(client) => client,
+            Err(e) => return fail(&e, &path),
+        },
     };
     let strict = parsed.values.bool("warnings-as-errors");
     let cmd = Cmd {

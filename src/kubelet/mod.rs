@@ -542,8 +542,10 @@ impl Node {
         let mut reported = self.sim.now();
         loop {
             lease = self.renew(lease).await;
-            let dirty = self.images.take_dirty() || self.has_new_resources();
-            if dirty || self.sim.now().since(reported) >= STATUS_REPORT {
+            let node = self.object();
+            let offers = offered(&node) != *node.status().get("allocatable");
+            let dirty = self.images.take_dirty();
+            if dirty || offers || self.sim.now().since(reported) >= STATUS_REPORT {
                 reported = self.sim.now();
                 self.report().await;
             }
@@ -589,15 +591,6 @@ impl Node {
         self.client.update(&self.kinds.leases, value).await.ok()
     }
 
-    /// Whether the node's capacity names a resource that is not allocatable yet: what somebody advertised by a patch.
-    fn has_new_resources(&self) -> bool {
-        let node = self.object();
-        let (capacity, allocatable) = (node.status().get("capacity"), node.status().get("allocatable"));
-        capacity
-            .entries()
-            .any(|(name, has)| is_advertised(name) && allocatable.get(name) != has)
-    }
-
     /// Writes the node's status: that it is well, its images, and of what is advertised all as allocatable.
     async fn report(&self) {
         for _ in 0..3 {
@@ -607,11 +600,7 @@ impl Node {
             let now = self.sim.now();
             let mut value = node.value().clone();
             value.set(&["status", "images"], self.images.status());
-            for (name, has) in node.status().get("capacity").entries() {
-                if is_advertised(name) {
-                    value.set(&["status", "allocatable", name], has.clone());
-                }
-            }
+            value.set(&["status", "allocatable"], offered(&node));
             let well = [
                 (
                     "MemoryPressure",
@@ -664,9 +653,21 @@ impl Node {
     }
 }
 
-/// Whether a resource is an extended one, which no machine has by itself: its name has a domain.
-fn is_advertised(resource: &str) -> bool {
-    resource.contains('/')
+/// What pods may take of a node: of extended resources all that its capacity says, since nothing is kept back of them.
+/// Somebody may write those into a node's status by hand.
+fn offered(node: &Object) -> Value {
+    let extended = |name: &str| name.contains('/');
+    let mut all = node.status().get("allocatable").clone();
+    let capacity = node.status().get("capacity");
+    for (name, _) in node.status().get("allocatable").entries() {
+        if extended(name) && !capacity.has(name) {
+            all.remove(&[name]);
+        }
+    }
+    for (name, amount) in capacity.entries().filter(|(name, _)| extended(name)) {
+        all.set(&[name], amount.clone());
+    }
+    all
 }
 
 /// ConfigMaps and Secrets as the kubelets' informers hold them.

@@ -1,5 +1,7 @@
 //! The status that a kubelet writes of a pod: phase, conditions, and each container's state.
 
+use std::rc::Rc;
+
 use super::container::Run;
 use super::worker::{Slot, Worker, restarts};
 use crate::api::Object;
@@ -253,7 +255,11 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
     // Of what never ran nothing is known when the pod has gone, except that it did not run well.
     let lost = worker.is_over() && run.is_none() && !is_init && incomplete(worker, pod).is_empty();
     // What ended for good waits for nothing any more.
-    let cause = slot.and_then(|s| s.cause.as_ref()).filter(|_| !over || run.is_none());
+    let again = |run: &Rc<Run>| match run.ended() {
+        Some(ended) => !over && restarts(pod, container, ended.code),
+        None => !over,
+    };
+    let cause = slot.and_then(|s| s.cause.as_ref()).filter(|_| run.is_none_or(again));
     let last = slot
         .and_then(|s| s.previous.as_ref())
         .map_or(Value::Null, |p| terminated(p));

@@ -777,8 +777,8 @@ pub(super) async fn uname(c: Context) -> i32 {
     let all = [
         ('s', "Linux".to_owned()),
         ('n', c.host.name()),
-        ('r', "6.1.0-18-amd64".to_owned()),
-        ('v', "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)".to_owned()),
+        ('r', "6.1.0-41-amd64".to_owned()),
+        ('v', "#1 SMP PREEMPT_DYNAMIC Debian 6.1.158-1 (2025-11-09)".to_owned()),
         ('m', "x86_64".to_owned()),
         ('o', "GNU/Linux".to_owned()),
     ];
