@@ -562,15 +562,15 @@ $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
             curl is already the newest version.
             Setting up dnsutils ...
             0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.
+            Name:	kubernetes.default.svc.cluster.local
+            Address: 10.96.0.1
 
-            Name:      kubernetes.default
-            Address 1: 10.96.0.1 kubernetes.default.svc.cluster.local
             $ kubectl exec shipper -c app -- apk add --no-cache curl
             (1/1) Installing curl
             OK: 9 MiB in 20 packages
             $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
             E: Unable to locate package python3
-            apt-get: there is no archive of packages here; the simulation has only these: apache2-utils, bash, bind-tools, bind9-dnsutils, ca-certificates, coreutils, curl, dnsutils, iproute2, iputils-ping, net-tools, netcat, netcat-openbsd, netcat-traditional, openssl, procps, redis, redis-tools, wget
+            apt-get: there is no archive of packages here; the simulation has only these: apache2-utils, bash, bind-tools, bind9-dnsutils, ca-certificates, coreutils, curl, dnsutils, iproute2, iputils-ping, net-tools, netcat, netcat-openbsd, netcat-traditional, openssl, procps, redis, redis-tools, telnet, wget
             command terminated with exit code 100
             Reading state information... Done
         "#]],
@@ -760,7 +760,7 @@ $ kubectl get secret cert -o jsonpath='{.data.tls\.crt}' | base64 -d > c; kubect
 $ kubectl exec client -- sh -c 'curl -s --cacert /tmp/c https://web; curl -sS https://web 2>&1 | head -n 1; curl -sk https://web; curl -s http://web:443 | grep -c plain'
 $ kubectl exec client -- sh -c 'curl -sS --cacert /tmp/c https://web.default 2>&1 | head -n 1; curl -sk https://web/back | head -n 1'
 $ kubectl exec web -- curl -sSk https://localhost:80
-$ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | grep -v Date
+$ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | tr -d '\r' | grep -v Date
 "#,
         expect![[r#"
             $ openssl req -x509 -nodes -newkey rsa:2048 -keyout k -out c -subj "/CN=web" 2>/dev/null; kubectl create secret tls cert --key k --cert c
@@ -787,7 +787,7 @@ $ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | grep -v Date
             curl: (35) TLS connect error: error:0A00010B:SSL routines::wrong version number
             command terminated with exit code 35
             [exit 35]
-            $ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | grep -v Date
+            $ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | tr -d '\r' | grep -v Date
             HTTP/1.1 200 OK
             Server: nginx/1.29.3
             Content-Type: application/octet-stream

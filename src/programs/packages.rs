@@ -12,15 +12,15 @@ use crate::shell::{Commands, Context};
 const PACKAGES: &[(&str, &[&str])] = &[
     ("apache2-utils", &[]),
     ("bash", &[]),
-    ("bind-tools", &["nslookup"]),
-    ("bind9-dnsutils", &["nslookup"]),
+    ("bind-tools", &["nslookup", "dig", "host"]),
+    ("bind9-dnsutils", &["nslookup", "dig", "host"]),
     ("ca-certificates", &[]),
     ("coreutils", &[]),
     ("curl", &["curl"]),
-    ("dnsutils", &["nslookup"]),
-    ("iproute2", &[]),
+    ("dnsutils", &["nslookup", "dig", "host"]),
+    ("iproute2", &["ip", "ss"]),
     ("iputils-ping", &["ping"]),
-    ("net-tools", &[]),
+    ("net-tools", &["ifconfig", "netstat"]),
     ("netcat", &["nc"]),
     ("netcat-openbsd", &["nc"]),
     ("netcat-traditional", &["nc"]),
@@ -28,6 +28,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("procps", &[]),
     ("redis", &["redis-cli"]),
     ("redis-tools", &["redis-cli"]),
+    ("telnet", &["telnet"]),
     ("wget", &["wget"]),
 ];
 
