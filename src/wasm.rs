@@ -53,7 +53,7 @@ extern "C" {
     fn fetch_text(path: &str, base: &str) -> Promise;
 }
 
-/// Loads the texts of `kubectl explain` when they are first needed, from the file that the build put
+/// Loads the texts of `kubectl explain` and of help when they are first needed, from the file that the build put
 /// beside the module.
 pub struct TextsFile {
     path: String,

@@ -1,13 +1,15 @@
-//! The texts of the API's documentation, which `explain` and the OpenAPI documents show.
+//! The texts of the API's documentation, which `explain` and the OpenAPI documents show, and with them those of kubectl's
+//! help.
 //!
-//! They are made at build time from a dependency's documentation (`xtask/src/docs.rs`). Native builds
+//! They are gathered at build time (`xtask/src/docs.rs`). Native builds
 //! hold them. Builds for wasm do not, since most people never ask: there a [`Source`] brings them when
 //! they are first needed, and meanwhile the world stands still ([`Sim::hold`]), so that its course does
 //! not depend on how long that took. When they cannot be had, everything goes on without texts.
 //!
 //! Form of the file: a heading, the texts (one a line, sorted, with `\n`, `\t` and `\\` escaped), an
 //! empty line, then each type with its fields: `name`, and below it `⇥field⇥number of the text`, where
-//! a type's own text has an empty field, and what a field's value means stands at `field=value`.
+//! a type's own text has an empty field, and what a field's value means stands at `field=value`. kubectl's commands
+//! stand there like types, and their texts like fields.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -97,7 +99,7 @@ fn unescape(line: &str) -> String {
 
 /// The texts that this build holds.
 #[cfg(not(target_arch = "wasm32"))]
-fn included() -> Option<Rc<Texts>> {
+pub(crate) fn included() -> Option<Rc<Texts>> {
     thread_local! {
         static TEXTS: std::cell::OnceCell<Option<Rc<Texts>>> = const { std::cell::OnceCell::new() };
     }
@@ -106,7 +108,7 @@ fn included() -> Option<Rc<Texts>> {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn included() -> Option<Rc<Texts>> {
+pub(crate) fn included() -> Option<Rc<Texts>> {
     None
 }
 

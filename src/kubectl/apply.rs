@@ -18,88 +18,23 @@ use crate::value::{Value, gojson, yaml};
 pub use crate::api::managedfields::LAST_APPLIED;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "cascade",
-        '\0',
-        Kind::Str,
-        "background",
-        "As of kubectl delete, for --prune and --force.",
-    )
-    .or("background"),
-    flag(
-        "force",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Delete and create anew what cannot be patched.",
-    ),
-    flag(
-        "force-conflicts",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Take fields over from other managers in a server-side apply.",
-    ),
-    flag(
-        "grace-period",
-        '\0',
-        Kind::Int,
-        "-1",
-        "As of kubectl delete, for --prune and --force.",
-    ),
-    flag(
-        "openapi-patch",
-        '\0',
-        Kind::Bool,
-        "true",
-        "Use the API's schema to compute patches.",
-    )
-    .but(NOT_SIMULATED),
-    flag(
-        "overwrite",
-        '\0',
-        Kind::Bool,
-        "true",
-        "Resolve conflicts by what is applied.",
-    )
-    .but(NOT_SIMULATED),
-    flag(
-        "prune",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Delete what was applied before with the same labels and is in the files no longer.",
-    ),
-    flag(
-        "prune-allowlist",
-        '\0',
-        Kind::Array,
-        "[]",
-        "Types to prune: group/version/Kind.",
-    ),
-    flag("server-side", '\0', Kind::Bool, "false", "Let the API server merge."),
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "0s",
-        "As of kubectl delete, for --prune and --force.",
-    ),
-    flag(
-        "wait",
-        '\0',
-        Kind::Bool,
-        "false",
-        "As of kubectl delete, for --prune and --force.",
-    ),
+    flag("cascade", '\0', Kind::Str, "background").or("background"),
+    flag("force", '\0', Kind::Bool, "false"),
+    flag("force-conflicts", '\0', Kind::Bool, "false"),
+    flag("grace-period", '\0', Kind::Int, "-1"),
+    flag("openapi-patch", '\0', Kind::Bool, "true").but(NOT_SIMULATED),
+    flag("overwrite", '\0', Kind::Bool, "true").but(NOT_SIMULATED),
+    flag("prune", '\0', Kind::Bool, "false"),
+    flag("prune-allowlist", '\0', Kind::Array, "[]"),
+    flag("server-side", '\0', Kind::Bool, "false"),
+    flag("timeout", '\0', Kind::Duration, "0s"),
+    flag("wait", '\0', Kind::Bool, "false"),
 ];
 
 pub static APPLY: Verb = Verb {
     name: "apply",
     group: "Advanced Commands:",
     short: "Apply a configuration to a resource by file name or stdin",
-    long: "Creates the objects of the files that are not there yet and changes those that are, so that each field the files name has the value they give, fields that the files named before and no longer name are gone, and all others stay.",
-    examples: "# What a file describes\nkubectl apply -f web.yaml\n\n# From standard input\ncat web.yaml | kubectl apply -f -",
     usage: "kubectl apply (-f FILENAME | -k DIRECTORY) [options]",
     flags: &[
         FLAGS,
@@ -121,7 +56,6 @@ pub static APPLY: Verb = Verb {
 static EDIT_LAST: Verb = Verb {
     name: "edit-last-applied",
     short: "Edit latest last-applied-configuration annotations of a resource/object",
-    examples: "# In your editor\nkubectl apply edit-last-applied deployment/web",
     usage: "kubectl apply edit-last-applied (RESOURCE/NAME | -f FILENAME) [options]",
     flags: &[
         FILES,
@@ -129,14 +63,7 @@ static EDIT_LAST: Verb = Verb {
         VALIDATE,
         &[
             field_manager("kubectl-client-side-apply"),
-            flag(
-                "windows-line-endings",
-                '\0',
-                Kind::Bool,
-                "false",
-                "End the lines of the edited file as Windows does.",
-            )
-            .but("lines end as on Linux"),
+            flag("windows-line-endings", '\0', Kind::Bool, "false").but("lines end as on Linux"),
         ],
     ],
     run: Some(|c| Box::pin(super::edit::last_applied(c))),
@@ -801,12 +728,11 @@ pub async fn prunable(
     Ok(())
 }
 
-const LAST_FLAGS: &[Flag] = &[flag("output", 'o', Kind::Str, "yaml", "yaml or json.")];
+const LAST_FLAGS: &[Flag] = &[flag("output", 'o', Kind::Str, "yaml")];
 
 static VIEW: Verb = Verb {
     name: "view-last-applied",
     short: "View the latest last-applied-configuration annotations of a resource/object",
-    examples: "# What was applied last\nkubectl apply view-last-applied deployment/web -o json",
     usage: "kubectl apply view-last-applied (TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME) [options]",
     flags: &[LAST_FLAGS, FILES, SELECTOR, ALL],
     run: Some(|c| Box::pin(view(c))),
@@ -852,18 +778,11 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
-const SET_FLAGS: &[Flag] = &[flag(
-    "create-annotation",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Add the annotation where there is none.",
-)];
+const SET_FLAGS: &[Flag] = &[flag("create-annotation", '\0', Kind::Bool, "false")];
 
 static SET_LAST: Verb = Verb {
     name: "set-last-applied",
     short: "Set the last-applied-configuration annotation on a live object to match the contents of a file",
-    examples: "# As if the file had been applied\nkubectl apply set-last-applied -f web.yaml\n\n# Where nothing was applied yet\nkubectl apply set-last-applied -f web.yaml --create-annotation",
     usage: "kubectl apply set-last-applied -f FILENAME [options]",
     flags: &[SET_FLAGS, FILENAME, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(set_last(c))),

@@ -34,13 +34,7 @@ const PART_OF: &str = "applyset.kubernetes.io/part-of";
 /// The label of a CustomResourceDefinition whose objects may be parents.
 const PARENT_TYPE: &str = "applyset.kubernetes.io/is-parent-type";
 
-const FLAGS: &[Flag] = &[flag(
-    "applyset",
-    '\0',
-    Kind::Str,
-    "",
-    "[alpha] The object that keeps the set of what is applied, as [RESOURCE][.GROUP]/NAME, of secrets without a type. What is in the set and no longer in the files is pruned.",
-)];
+pub const FLAGS: &[Flag] = &[flag("applyset", '\0', Kind::Str, "")];
 
 /// The flags that `kubectl apply` has besides its own in this environment.
 pub fn flags(cx: &Context) -> &'static [Flag] {

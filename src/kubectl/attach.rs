@@ -10,34 +10,20 @@ use crate::sim::timeout;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("container", 'c', Kind::Str, "", "To this container."),
-    flag(
-        "pod-running-timeout",
-        '\0',
-        Kind::Duration,
-        "1m0s",
-        "How long to wait for a running pod.",
-    ),
-    flag("quiet", 'q', Kind::Bool, "false", "Only what the program prints."),
-    flag("stdin", 'i', Kind::Bool, "false", "Give it the standard input."),
-    flag("tty", 't', Kind::Bool, "false", "Use a terminal."),
+    flag("container", 'c', Kind::Str, ""),
+    flag("pod-running-timeout", '\0', Kind::Duration, "1m0s"),
+    flag("quiet", 'q', Kind::Bool, "false"),
+    flag("stdin", 'i', Kind::Bool, "false"),
+    flag("tty", 't', Kind::Bool, "false"),
 ];
 
 /// The keys that end an attachment.
-pub const DETACH_KEYS: &[Flag] = &[flag(
-    "detach-keys",
-    '\0',
-    Kind::Str,
-    "ctrl-p,ctrl-q",
-    "Keys that leave the container running and end the attachment.",
-)
-.but(NOT_SIMULATED)];
+pub const DETACH_KEYS: &[Flag] = &[flag("detach-keys", '\0', Kind::Str, "ctrl-p,ctrl-q").but(NOT_SIMULATED)];
 
 pub static ATTACH: Verb = Verb {
     name: "attach",
     group: "Troubleshooting and Debugging Commands:",
     short: "Attach to a running container",
-    examples: "# What its first container prints from now on\nkubectl attach web\n\n# A shell that runs in it\nkubectl attach web -c main -it\n\n# Some pod of a deployment\nkubectl attach deploy/web",
     usage: "kubectl attach (POD | TYPE/NAME) -c CONTAINER [options]",
     flags: &[FLAGS, DETACH_KEYS],
     run: Some(|c| Box::pin(run(c))),

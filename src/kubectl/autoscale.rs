@@ -12,46 +12,20 @@ use crate::obj;
 use crate::value::{Value, float};
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "cpu",
-        '\0',
-        Kind::Str,
-        "",
-        "The CPU to aim for: a percentage of the requests, or an amount.",
-    ),
-    flag(
-        "cpu-percent",
-        '\0',
-        Kind::Int32,
-        "-1",
-        "The CPU to aim for, in percent of the requests.",
-    )
-    .gone(
+    flag("cpu", '\0', Kind::Str, ""),
+    flag("cpu-percent", '\0', Kind::Int32, "-1").gone(
         "Use --cpu with percentage or resource quantity format (e.g., '70%' for utilization or '500m' for milliCPU).",
     ),
-    flag("max", '\0', Kind::Int32, "-1", "The most pods."),
-    flag(
-        "memory",
-        '\0',
-        Kind::Str,
-        "",
-        "The memory to aim for: a percentage of the requests, or an amount.",
-    ),
-    flag("min", '\0', Kind::Int32, "-1", "The least pods."),
-    flag(
-        "name",
-        '\0',
-        Kind::Str,
-        "",
-        "The autoscaler's name; the object's own by default.",
-    ),
+    flag("max", '\0', Kind::Int32, "-1"),
+    flag("memory", '\0', Kind::Str, ""),
+    flag("min", '\0', Kind::Int32, "-1"),
+    flag("name", '\0', Kind::Str, ""),
 ];
 
 pub static AUTOSCALE: Verb = Verb {
     name: "autoscale",
     group: "Deploy Commands:",
     short: "Auto-scale a deployment, replica set, stateful set, or replication controller",
-    examples: "# Between two and five pods, at 80% of the requested CPU\nkubectl autoscale deployment web --min=2 --max=5 --cpu=80%",
     usage: "kubectl autoscale (-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu=CPU] [--memory=MEMORY] [options]",
     flags: &[
         FLAGS,

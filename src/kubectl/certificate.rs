@@ -20,19 +20,11 @@ pub static CERTIFICATE: Verb = Verb {
     ..VERB
 };
 
-const FLAGS: &[Flag] = &[flag(
-    "force",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Write the request even if it is decided so already.",
-)];
+const FLAGS: &[Flag] = &[flag("force", '\0', Kind::Bool, "false")];
 
 static APPROVE: Verb = Verb {
     name: "approve",
     short: "Approve a certificate signing request",
-    long: "The controller that signs for the request's signerName then issues the certificate. Look at what the request asks for first: whoever gets the certificate can act as the user in it.",
-    examples: "# What it asks for, then yes\nkubectl describe csr ann\nkubectl certificate approve ann",
     usage: "kubectl certificate approve (-f FILENAME | NAME) [options]",
     flags: &[FLAGS, FILES, PRINT],
     run: Some(|c| Box::pin(decide(c, "Approved", "Denied"))),
@@ -42,8 +34,6 @@ static APPROVE: Verb = Verb {
 static DENY: Verb = Verb {
     name: "deny",
     short: "Deny a certificate signing request",
-    long: "No certificate will be issued for it.",
-    examples: "# No\nkubectl certificate deny ann",
     usage: "kubectl certificate deny (-f FILENAME | NAME) [options]",
     flags: &[FLAGS, FILES, PRINT],
     run: Some(|c| Box::pin(decide(c, "Denied", "Approved"))),

@@ -21,7 +21,7 @@ use crate::value::gofmt::parse_bool;
 /// What a verb does: `Ok` is exit code 0.
 pub type Run = for<'a> fn(&'a Cmd) -> LocalBoxFuture<'a, Result<(), Error>>;
 
-/// A verb or one of its subcommands, with its flags and help.
+/// A verb or one of its subcommands, with its flags. What else help says stands in `data/help.txt`.
 #[derive(Clone, Copy)]
 pub struct Verb {
     pub name: &'static str,
@@ -31,11 +31,6 @@ pub struct Verb {
     /// The group of commands that the root's help lists it under.
     pub group: &'static str,
     pub short: &'static str,
-    /// The first line of its help; empty for `short` with a full stop.
-    pub title: &'static str,
-    /// More than the title; empty for nothing more.
-    pub long: &'static str,
-    pub examples: &'static str,
     /// What follows `Usage:`.
     pub usage: &'static str,
     pub flags: &'static [&'static [Flag]],
@@ -53,9 +48,6 @@ pub const VERB: Verb = Verb {
     suggest_for: &[],
     group: "",
     short: "",
-    title: "",
-    long: "",
-    examples: "",
     usage: "",
     flags: &[],
     required: &[],

@@ -2,6 +2,8 @@
 //! `kubectl completion`, and what the terminal here offers. Both are one answer, with cobra's
 //! directive of what the shell shall make of it.
 
+use std::rc::Rc;
+
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
@@ -12,7 +14,7 @@ use super::flags::{Flag, Kind, parse};
 use super::kubeconfig::{self, Kubeconfig};
 use super::options::GLOBAL;
 use super::output::GET_FORMATS;
-use super::{ROOT, find, first_word, mapper, podpick};
+use super::{ROOT, find, first_word, help, mapper, podpick};
 use crate::api::client::item;
 use crate::api::{Client, Request};
 use crate::flat::Arrange;
@@ -48,6 +50,8 @@ const EXTENSIONS: u8 = 8;
 struct Answer {
     /// Words, each with what it is; the latter may be empty.
     list: Vec<(String, String)>,
+    /// The command whose flags the words are, which are described by its help: there each stands with its long name.
+    flags_of: Option<String>,
     directive: u8,
     /// What went wrong, for those who debug a completion.
     notes: &'static str,
@@ -129,7 +133,15 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if !answer.failure.is_empty() {
         cmd.err(format!("[Debug] [Error] {}", answer.failure));
     }
+    let texts = match &answer.flags_of {
+        Some(_) if cmd.verb.name == "__complete" => help::texts(&cmd.client, &cmd.cx.stderr).await,
+        _ => Rc::default(),
+    };
     for (word, what) in &answer.list {
+        let what = match &answer.flags_of {
+            Some(path) => help::of_flag(&texts, path, what),
+            None => what,
+        };
         if what.is_empty() || cmd.verb.name == "__completeNoDesc" {
             cmd.say(word);
         } else {
@@ -219,7 +231,8 @@ async fn answer(client: &Client, request: &CompletionRequest) -> Answer {
         namespace: namespace(request, values.str("namespace"), values.str("context")),
     };
     let args: Vec<&str> = parsed.args.iter().map(String::as_str).collect();
-    let path = path.strip_prefix("kubectl ").unwrap_or("");
+    let full = path;
+    let path = full.strip_prefix("kubectl ").unwrap_or("");
     if let Some(flag) = value_of {
         return asker.value(&flag, path, &args, value).await;
     }
@@ -227,10 +240,7 @@ async fn answer(client: &Client, request: &CompletionRequest) -> Answer {
         .required
         .iter()
         .filter(|name| !values.has(name) && format!("--{name}").starts_with(word))
-        .map(|name| {
-            let what = known(name).map_or("", |f| f.help);
-            (format!("--{name}"), what.to_owned())
-        })
+        .map(|name| (format!("--{name}"), (*name).to_owned()))
         .collect();
     if !dashed && word.starts_with('-') && !word.contains('=') {
         let mut list = required;
@@ -238,13 +248,7 @@ async fn answer(client: &Client, request: &CompletionRequest) -> Answer {
             let given = |f: &Flag| values.has(f.name) && !matches!(f.kind, Kind::Slice | Kind::Map);
             let shown = |f: &&Flag| f.deprecated.is_empty() && !f.hidden && !given(f);
             let mut own: Vec<Flag> = verb.flags.iter().copied().flatten().filter(shown).copied().collect();
-            own.push(super::flags::flag(
-                "help",
-                'h',
-                Kind::Bool,
-                "false",
-                "help for this command",
-            ));
+            own.push(super::flags::flag("help", 'h', Kind::Bool, "false"));
             own.arrange_by_key(|f| f.name);
             own.dedup_by_key(|f| f.name);
             let inherited = GLOBAL
@@ -254,7 +258,7 @@ async fn answer(client: &Client, request: &CompletionRequest) -> Answer {
             for f in inherited.chain(&own) {
                 for name in [format!("--{}", f.name), format!("-{}", f.short)] {
                     if name.starts_with(word) && !name.ends_with('\0') {
-                        list.push((name, f.help.to_owned()));
+                        list.push((name, f.name.to_owned()));
                     }
                 }
             }
@@ -262,6 +266,7 @@ async fn answer(client: &Client, request: &CompletionRequest) -> Answer {
         return Answer {
             list,
             directive: NO_FILES,
+            flags_of: Some(full),
             ..Answer::default()
         };
     }
@@ -602,7 +607,7 @@ impl Asker<'_> {
             "namespace" => Answer::of(self.names("namespaces", word).await, NO_FILES),
             "context" => Answer::of(self.config("contexts", word), NO_FILES),
             "cluster" if !in_context => Answer::of(self.config("clusters", word), NO_FILES),
-            "user" if GLOBAL.iter().any(|g| g.help == flag.help) => Answer::of(self.config("users", word), NO_FILES),
+            "user" if flag.kind == Kind::Str && !in_context => Answer::of(self.config("users", word), NO_FILES),
             "clusterrole" if path == "create clusterrolebinding" => {
                 Answer::of(self.names("clusterroles", word).await, NO_FILES)
             }
@@ -645,8 +650,6 @@ pub static COMPLETION: Verb = Verb {
     name: "completion",
     group: "Settings Commands:",
     short: "Output shell completion code for the specified shell (bash, zsh, fish, or powershell)",
-    long: "The script asks kubectl itself what may come next. The terminal here does so without it.",
-    examples: "# In this shell, and in those to come\nsource <(kubectl completion bash)\necho 'source <(kubectl completion bash)' >> ~/.bashrc\n\n# For an alias\nalias k=kubectl\ncomplete -o default -F __start_kubectl k",
     usage: "kubectl completion SHELL [options]",
     run: Some(|c| Box::pin(completion(c))),
     ..VERB

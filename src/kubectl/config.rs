@@ -15,7 +15,6 @@ pub static CONFIG: Verb = Verb {
     name: "config",
     group: "Other Commands:",
     short: "Modify kubeconfig files",
-    long: "The file is the one that --kubeconfig or $KUBECONFIG names, or ~/.kube/config.",
     usage: "kubectl config SUBCOMMAND [options]",
     subs: &[
         &CURRENT,
@@ -40,7 +39,6 @@ pub static CONFIG: Verb = Verb {
 static CURRENT: Verb = Verb {
     name: "current-context",
     short: "Display the current-context",
-    examples: "# Its name\nkubectl config current-context",
     usage: "kubectl config current-context [flags] [options]",
     run: Some(|c| Box::pin(current(c))),
     ..VERB
@@ -48,7 +46,6 @@ static CURRENT: Verb = Verb {
 static DELETE_CLUSTER: Verb = Verb {
     name: "delete-cluster",
     short: "Delete the specified cluster from the kubeconfig",
-    examples: "# Forget a cluster\nkubectl config delete-cluster old",
     usage: "kubectl config delete-cluster NAME [options]",
     run: Some(|c| Box::pin(remove(c, "clusters", "cluster"))),
     ..VERB
@@ -56,7 +53,6 @@ static DELETE_CLUSTER: Verb = Verb {
 static DELETE_CONTEXT: Verb = Verb {
     name: "delete-context",
     short: "Delete the specified context from the kubeconfig",
-    examples: "# Forget a context\nkubectl config delete-context old",
     usage: "kubectl config delete-context NAME [options]",
     run: Some(|c| Box::pin(remove(c, "contexts", "context"))),
     ..VERB
@@ -64,7 +60,6 @@ static DELETE_CONTEXT: Verb = Verb {
 static DELETE_USER: Verb = Verb {
     name: "delete-user",
     short: "Delete the specified user from the kubeconfig",
-    examples: "# Forget a user\nkubectl config delete-user ann",
     usage: "kubectl config delete-user NAME [options]",
     run: Some(|c| Box::pin(remove(c, "users", "user"))),
     ..VERB
@@ -72,7 +67,6 @@ static DELETE_USER: Verb = Verb {
 static GET_CLUSTERS: Verb = Verb {
     name: "get-clusters",
     short: "Display clusters defined in the kubeconfig",
-    examples: "# Their names\nkubectl config get-clusters",
     usage: "kubectl config get-clusters [flags] [options]",
     run: Some(|c| Box::pin(names(c, "clusters"))),
     ..VERB
@@ -80,7 +74,6 @@ static GET_CLUSTERS: Verb = Verb {
 static GET_USERS: Verb = Verb {
     name: "get-users",
     short: "Display users defined in the kubeconfig",
-    examples: "# Their names\nkubectl config get-users",
     usage: "kubectl config get-users [flags] [options]",
     run: Some(|c| Box::pin(names(c, "users"))),
     ..VERB
@@ -88,19 +81,14 @@ static GET_USERS: Verb = Verb {
 static GET_CONTEXTS: Verb = Verb {
     name: "get-contexts",
     short: "Describe one or many contexts",
-    examples: "# All, with a star at the present one\nkubectl config get-contexts\n\n# One of them\nkubectl config get-contexts kubernetes-admin@kubernetes",
     usage: "kubectl config get-contexts [(-o|--output=)name)] [options]",
-    flags: &[&[
-        NO_HEADERS,
-        flag("output", 'o', Kind::Str, "", "name prints names only."),
-    ]],
+    flags: &[&[NO_HEADERS, flag("output", 'o', Kind::Str, "")]],
     run: Some(|c| Box::pin(contexts(c))),
     ..VERB
 };
 static RENAME: Verb = Verb {
     name: "rename-context",
     short: "Rename a context from the kubeconfig file",
-    examples: "# A shorter name\nkubectl config rename-context kubernetes-admin@kubernetes home",
     usage: "kubectl config rename-context CONTEXT_NAME NEW_NAME [options]",
     run: Some(|c| Box::pin(rename(c))),
     ..VERB
@@ -108,22 +96,14 @@ static RENAME: Verb = Verb {
 static SET: Verb = Verb {
     name: "set",
     short: "Set an individual value in a kubeconfig file",
-    examples: "# Where the cluster is\nkubectl config set clusters.kubernetes.server https://10.0.0.1:6443\n\n# The namespace of a context\nkubectl config set contexts.home.namespace shop",
     usage: "kubectl config set PROPERTY_NAME PROPERTY_VALUE [options]",
-    flags: &[&[flag(
-        "set-raw-bytes",
-        '\0',
-        Kind::Bool,
-        "false",
-        "The value of a []byte field is raw.",
-    )]],
+    flags: &[&[flag("set-raw-bytes", '\0', Kind::Bool, "false")]],
     run: Some(|c| Box::pin(set(c))),
     ..VERB
 };
 static UNSET: Verb = Verb {
     name: "unset",
     short: "Unset an individual value in a kubeconfig file",
-    examples: "# No namespace of its own\nkubectl config unset contexts.home.namespace",
     usage: "kubectl config unset PROPERTY_NAME [options]",
     run: Some(|c| Box::pin(unset(c))),
     ..VERB
@@ -132,7 +112,6 @@ static USE: Verb = Verb {
     name: "use-context",
     aliases: &["use"],
     short: "Set the current-context in a kubeconfig file",
-    examples: "# Work with it from now on\nkubectl config use-context home",
     usage: "kubectl config use-context CONTEXT_NAME [options]",
     run: Some(|c| Box::pin(use_context(c))),
     ..VERB
@@ -140,53 +119,27 @@ static USE: Verb = Verb {
 static SET_CONTEXT: Verb = Verb {
     name: "set-context",
     short: "Set a context entry in kubeconfig",
-    examples: "# Another namespace from now on\nkubectl config set-context --current --namespace=shop\n\n# A new one\nkubectl config set-context ann --cluster=kubernetes --user=ann",
     usage: "kubectl config set-context [NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace] [options]",
     flags: &[&[
-        flag("cluster", '\0', Kind::Str, "", "The cluster of the context."),
-        flag("current", '\0', Kind::Bool, "false", "Change the present context."),
-        flag("namespace", 'n', Kind::Str, "", "The namespace of the context."),
-        flag("user", '\0', Kind::Str, "", "The user of the context."),
+        flag("cluster", '\0', Kind::Str, ""),
+        flag("current", '\0', Kind::Bool, "false"),
+        flag("namespace", 'n', Kind::Str, ""),
+        flag("user", '\0', Kind::Str, ""),
     ]],
     run: Some(|c| Box::pin(set_context(c))),
     ..VERB
 };
 const CLUSTER_FLAGS: &[Flag] = &[
-    flag(
-        "certificate-authority",
-        '\0',
-        Kind::Str,
-        "",
-        "The file with the authority's certificate.",
-    ),
-    flag(
-        "insecure-skip-tls-verify",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Whether the server's certificate goes unchecked.",
-    ),
-    flag("server", '\0', Kind::Str, "", "The server's address."),
-    flag(
-        "tls-server-name",
-        '\0',
-        Kind::Str,
-        "",
-        "The name in the server's certificate.",
-    ),
-    flag(
-        "embed-certs",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Put the certificate into the file.",
-    ),
-    flag("proxy-url", '\0', Kind::Str, "", "A proxy for requests."),
+    flag("certificate-authority", '\0', Kind::Str, ""),
+    flag("insecure-skip-tls-verify", '\0', Kind::Bool, "false"),
+    flag("server", '\0', Kind::Str, ""),
+    flag("tls-server-name", '\0', Kind::Str, ""),
+    flag("embed-certs", '\0', Kind::Bool, "false"),
+    flag("proxy-url", '\0', Kind::Str, ""),
 ];
 static SET_CLUSTER: Verb = Verb {
     name: "set-cluster",
     short: "Set a cluster entry in kubeconfig",
-    examples: "# A cluster and its authority\nkubectl config set-cluster test --server=https://10.0.0.1:6443 --certificate-authority=ca.crt --embed-certs",
     usage: "kubectl config set-cluster NAME [--server=server] [--certificate-authority=path/to/certificate/authority] [--insecure-skip-tls-verify=true] [--tls-server-name=example.com] [options]",
     flags: &[CLUSTER_FLAGS],
     run: Some(|c| Box::pin(set_cluster(c))),
@@ -196,92 +149,24 @@ static SET_CLUSTER: Verb = Verb {
 const NO_PLUGINS: &str = "not simulated: no plugin gives credentials here";
 
 const USER_FLAGS: &[Flag] = &[
-    flag(
-        "auth-provider",
-        '\0',
-        Kind::Str,
-        "",
-        "The plugin that authenticates the user.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "auth-provider-arg",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "What that plugin is told, as key=value.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "client-certificate",
-        '\0',
-        Kind::Str,
-        "",
-        "The file with the user's certificate.",
-    ),
-    flag(
-        "client-key",
-        '\0',
-        Kind::Str,
-        "",
-        "The file with the certificate's key.",
-    ),
-    flag(
-        "embed-certs",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Put the certificate and key into the file.",
-    ),
-    flag(
-        "exec-api-version",
-        '\0',
-        Kind::Str,
-        "",
-        "The API version of the command below.",
-    )
-    .but(NO_PLUGINS),
-    flag("exec-arg", '\0', Kind::Slice, "[]", "An argument of the command below.").but(NO_PLUGINS),
-    flag(
-        "exec-command",
-        '\0',
-        Kind::Str,
-        "",
-        "The command that gives credentials.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "exec-env",
-        '\0',
-        Kind::Array,
-        "[]",
-        "A variable of that command, as key=value.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "exec-interactive-mode",
-        '\0',
-        Kind::Str,
-        "",
-        "Whether that command reads the terminal.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "exec-provide-cluster-info",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Whether that command is told about the cluster.",
-    )
-    .but(NO_PLUGINS),
-    flag("password", '\0', Kind::Str, "", "The password of basic authentication."),
-    flag("token", '\0', Kind::Str, "", "The user's bearer token."),
-    flag("username", '\0', Kind::Str, "", "The name of basic authentication."),
+    flag("auth-provider", '\0', Kind::Str, "").but(NO_PLUGINS),
+    flag("auth-provider-arg", '\0', Kind::Slice, "[]").but(NO_PLUGINS),
+    flag("client-certificate", '\0', Kind::Str, ""),
+    flag("client-key", '\0', Kind::Str, ""),
+    flag("embed-certs", '\0', Kind::Bool, "false"),
+    flag("exec-api-version", '\0', Kind::Str, "").but(NO_PLUGINS),
+    flag("exec-arg", '\0', Kind::Slice, "[]").but(NO_PLUGINS),
+    flag("exec-command", '\0', Kind::Str, "").but(NO_PLUGINS),
+    flag("exec-env", '\0', Kind::Array, "[]").but(NO_PLUGINS),
+    flag("exec-interactive-mode", '\0', Kind::Str, "").but(NO_PLUGINS),
+    flag("exec-provide-cluster-info", '\0', Kind::Bool, "false").but(NO_PLUGINS),
+    flag("password", '\0', Kind::Str, ""),
+    flag("token", '\0', Kind::Str, ""),
+    flag("username", '\0', Kind::Str, ""),
 ];
 static SET_CREDENTIALS: Verb = Verb {
     name: "set-credentials",
     short: "Set a user entry in kubeconfig",
-    examples: "# By certificate\nkubectl config set-credentials ann --client-certificate=ann.crt --client-key=ann.key --embed-certs=true\n\n# By token\nkubectl config set-credentials web --token=$TOKEN",
     usage: "kubectl config set-credentials NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] [--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value] [options]",
     flags: &[USER_FLAGS],
     run: Some(|c| Box::pin(set_credentials(c))),
@@ -290,26 +175,13 @@ static SET_CREDENTIALS: Verb = Verb {
 static VIEW: Verb = Verb {
     name: "view",
     short: "Display merged kubeconfig settings or a specified kubeconfig file",
-    examples: "# All of it, without secrets\nkubectl config view\n\n# The present context's part, with them\nkubectl config view --minify --raw\n\n# A user's password\nkubectl config view --raw -o jsonpath='{.users[?(@.name==\"ann\")].user.password}'",
     usage: "kubectl config view [flags] [options]",
     flags: &[
         &[
-            flag(
-                "flatten",
-                '\0',
-                Kind::Bool,
-                "false",
-                "Put files that are named into the output.",
-            ),
-            flag("merge", '\0', Kind::Bool, "true", "Merge the files."),
-            flag(
-                "minify",
-                '\0',
-                Kind::Bool,
-                "false",
-                "Only what the present context uses.",
-            ),
-            flag("raw", '\0', Kind::Bool, "false", "Show certificates and keys."),
+            flag("flatten", '\0', Kind::Bool, "false"),
+            flag("merge", '\0', Kind::Bool, "true"),
+            flag("minify", '\0', Kind::Bool, "false"),
+            flag("raw", '\0', Kind::Bool, "false"),
         ],
         output::PRINT_YAML,
     ],
@@ -388,8 +260,10 @@ async fn contexts(cmd: &Cmd) -> Result<(), Error> {
 }
 
 /// The help, and that these are not the arguments it wants.
-fn unexpected(cmd: &Cmd) -> Error {
-    cmd.out(super::help::help(cmd.verb, &cmd.path));
+async fn unexpected(cmd: &Cmd) -> Error {
+    if let Err(e) = super::root::own_help(cmd).await {
+        return e;
+    }
     // One of them begins without a capital.
     let unexpected = if cmd.verb.name == "set-credentials" {
         "unexpected"
@@ -420,7 +294,7 @@ fn entry<'a>(config: &'a mut Value, list: &str, key: &str, name: &str) -> Option
 
 async fn use_context(cmd: &Cmd) -> Result<(), Error> {
     let [name] = cmd.args.as_slice() else {
-        return Err(unexpected(cmd));
+        return Err(unexpected(cmd).await);
     };
     if name.is_empty() {
         return Err(Error::plain("empty context names are not allowed"));
@@ -447,7 +321,7 @@ async fn set_context(cmd: &Cmd) -> Result<(), Error> {
         ([], false) | ([_], false) => {
             return Err(Error::plain("you must specify a non-empty context name or --current"));
         }
-        _ => return Err(unexpected(cmd)),
+        _ => return Err(unexpected(cmd).await),
     };
     let exists = cmd.config.entry("contexts", &name).is_some();
     write(cmd, |c| {
@@ -519,7 +393,7 @@ fn embeddable(cmd: &Cmd, flags: &[&str]) -> Result<(), Error> {
 
 async fn set_cluster(cmd: &Cmd) -> Result<(), Error> {
     let [name] = cmd.args.as_slice() else {
-        return Err(unexpected(cmd));
+        return Err(unexpected(cmd).await);
     };
     let insecure = cmd.flags.bool("insecure-skip-tls-verify");
     if name.is_empty() {
@@ -576,7 +450,7 @@ fn pairs_of(cmd: &Cmd, flag: &str) -> (Vec<(String, String)>, Vec<String>) {
 
 async fn set_credentials(cmd: &Cmd) -> Result<(), Error> {
     let [name] = cmd.args.as_slice() else {
-        return Err(unexpected(cmd));
+        return Err(unexpected(cmd).await);
     };
     if name.is_empty() {
         return Err(Error::plain("you must specify a non-empty user name"));
@@ -682,8 +556,7 @@ async fn remove(cmd: &Cmd, list: &str, what: &str) -> Result<(), Error> {
         if what == "user" {
             return Err(Error::usage("user to delete is required"));
         }
-        cmd.out(super::help::help(cmd.verb, &cmd.path));
-        return Ok(());
+        return super::root::own_help(cmd).await;
     };
     if cmd.config.entry(list, name).is_none() {
         return Err(Error::plain(format!(
@@ -705,7 +578,7 @@ async fn remove(cmd: &Cmd, list: &str, what: &str) -> Result<(), Error> {
 
 async fn rename(cmd: &Cmd) -> Result<(), Error> {
     let [old, new] = cmd.args.as_slice() else {
-        return Err(unexpected(cmd));
+        return Err(unexpected(cmd).await);
     };
     if cmd.config.entry("contexts", old).is_none() {
         return Err(Error::plain(format!(
@@ -827,7 +700,7 @@ fn property(path: &str) -> Result<Place, Error> {
 
 async fn set(cmd: &Cmd) -> Result<(), Error> {
     let [path, text] = cmd.args.as_slice() else {
-        return Err(unexpected(cmd));
+        return Err(unexpected(cmd).await);
     };
     match property(path)? {
         Place::Top("current-context") => write(cmd, |c| c.set(&["current-context"], text.as_str()))?,
@@ -877,7 +750,7 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
 
 async fn unset(cmd: &Cmd) -> Result<(), Error> {
     let [path] = cmd.args.as_slice() else {
-        return Err(unexpected(cmd));
+        return Err(unexpected(cmd).await);
     };
     match property(path)? {
         Place::Top("current-context") => write(cmd, |c| c.set(&["current-context"], ""))?,

@@ -11,36 +11,15 @@ use crate::shell::{FileError, Output, base_name, dir_name};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "container",
-        'c',
-        Kind::Str,
-        "",
-        "Of this container; without it the pod's default one.",
-    ),
-    flag(
-        "no-preserve",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave owner and permissions as new files have them.",
-    ),
-    flag(
-        "retries",
-        '\0',
-        Kind::Int,
-        "0",
-        "How often to go on with a copy from a container that broke off.",
-    )
-    .but("copies do not break off"),
+    flag("container", 'c', Kind::Str, ""),
+    flag("no-preserve", '\0', Kind::Bool, "false"),
+    flag("retries", '\0', Kind::Int, "0").but("copies do not break off"),
 ];
 
 pub static CP: Verb = Verb {
     name: "cp",
     group: "Troubleshooting and Debugging Commands:",
     short: "Copy files and directories to and from containers",
-    long: "The container needs tar. For links, wildcards and permissions use kubectl exec and tar by hand.",
-    examples: "# A directory into a container of a pod\nkubectl cp /tmp/foo_dir some-pod:/tmp/bar_dir\n\n# A file from a pod of another namespace\nkubectl cp some-namespace/some-pod:/tmp/foo /tmp/bar",
     usage: "kubectl cp <file-spec-src> <file-spec-dest> [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),

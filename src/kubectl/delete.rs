@@ -13,47 +13,16 @@ use crate::{list, obj};
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "cascade",
-        '\0',
-        Kind::Str,
-        "background",
-        "What becomes of the objects that it owns: background, orphan or foreground.",
-    )
-    .or("background"),
-    flag(
-        "force",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Delete at once, without waiting for a graceful end.",
-    ),
-    flag(
-        "grace-period",
-        '\0',
-        Kind::Int,
-        "-1",
-        "Seconds for a graceful end; -1 for the object's own.",
-    ),
-    flag(
-        "ignore-not-found",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Objects that are not there are no failure.",
-    ),
-    flag("interactive", 'i', Kind::Bool, "false", "Ask before deleting."),
-    flag("now", '\0', Kind::Bool, "false", "As --grace-period=1."),
-    flag("output", 'o', Kind::Str, "", "name prints names only."),
-    flag("raw", '\0', Kind::Str, "", "Send a DELETE of this path."),
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "0s",
-        "How long to wait; 0 for as long as it takes.",
-    ),
-    flag("wait", '\0', Kind::Bool, "true", "Wait until the objects are gone."),
+    flag("cascade", '\0', Kind::Str, "background").or("background"),
+    flag("force", '\0', Kind::Bool, "false"),
+    flag("grace-period", '\0', Kind::Int, "-1"),
+    flag("ignore-not-found", '\0', Kind::Bool, "false"),
+    flag("interactive", 'i', Kind::Bool, "false"),
+    flag("now", '\0', Kind::Bool, "false"),
+    flag("output", 'o', Kind::Str, ""),
+    flag("raw", '\0', Kind::Str, ""),
+    flag("timeout", '\0', Kind::Duration, "0s"),
+    flag("wait", '\0', Kind::Bool, "true"),
 ];
 
 pub static DELETE: Verb = Verb {
@@ -61,8 +30,6 @@ pub static DELETE: Verb = Verb {
     suggest_for: &["rm"],
     group: "Basic Commands (Intermediate):",
     short: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
-    long: "Pods and some others end gracefully first: their grace period can be changed with --grace-period, or skipped with --force. The command returns when the objects are gone, unless --wait=false.",
-    examples: "# One pod\nkubectl delete pod web\n\n# What a file describes\nkubectl delete -f web.yaml\n\n# Everything with a label\nkubectl delete pods,services -l app=web\n\n# At once\nkubectl delete pod web --force",
     usage: "kubectl delete ([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)]) [options]",
     flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, DRY_RUN],
     run: Some(|c| Box::pin(run(c))),

@@ -11,39 +11,19 @@ use crate::api::{Body, Method, PatchType, Request, Resource};
 use crate::value::{Value, yaml};
 
 const FLAGS: &[Flag] = &[
-    flag("concurrency", '\0', Kind::Int, "1", "Objects looked at side by side.").but("they are looked at one by one"),
-    flag(
-        "force-conflicts",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Take fields over from other managers in a server-side apply.",
-    ),
-    flag("prune", '\0', Kind::Bool, "false", "Show what --prune would delete."),
-    flag("prune-allowlist", '\0', Kind::Array, "[]", "Types to prune."),
-    flag("server-side", '\0', Kind::Bool, "false", "Let the API server merge."),
-    flag(
-        "show-secrets",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Do not mask what Secrets hold.",
-    ),
-    flag(
-        "show-managed-fields",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Keep metadata.managedFields.",
-    ),
+    flag("concurrency", '\0', Kind::Int, "1").but("they are looked at one by one"),
+    flag("force-conflicts", '\0', Kind::Bool, "false"),
+    flag("prune", '\0', Kind::Bool, "false"),
+    flag("prune-allowlist", '\0', Kind::Array, "[]"),
+    flag("server-side", '\0', Kind::Bool, "false"),
+    flag("show-secrets", '\0', Kind::Bool, "false"),
+    flag("show-managed-fields", '\0', Kind::Bool, "false"),
 ];
 
 pub static DIFF: Verb = Verb {
     name: "diff",
     group: "Advanced Commands:",
     short: "Diff the live version against a would-be applied version",
-    long: "The exit code is 0 without a difference, 1 with one, and above 1 after a failure. KUBECTL_EXTERNAL_DIFF names another program than diff.",
-    examples: "# A file's objects\nkubectl diff -f web.yaml",
     usage: "kubectl diff -f FILENAME [options]",
     flags: &[FLAGS, FILES, SELECTOR, &[field_manager("kubectl-client-side-apply")]],
     run: Some(|c| Box::pin(run(c))),

@@ -11,29 +11,14 @@ use crate::api::{Payload, Request};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("namespaces", '\0', Kind::Slice, "[]", "Namespaces to dump."),
-    flag(
-        "output-directory",
-        '\0',
-        Kind::Str,
-        "",
-        "Directory to write files to; nothing or - prints.",
-    ),
-    flag(
-        "pod-running-timeout",
-        '\0',
-        Kind::Duration,
-        "20s",
-        "As of kubectl logs.",
-    )
-    .but(NOT_SIMULATED),
+    flag("namespaces", '\0', Kind::Slice, "[]"),
+    flag("output-directory", '\0', Kind::Str, ""),
+    flag("pod-running-timeout", '\0', Kind::Duration, "20s").but(NOT_SIMULATED),
 ];
 
 pub static DUMP: Verb = Verb {
     name: "dump",
     short: "Dump relevant information for debugging and diagnosis",
-    long: "Of kube-system and the present namespace: events, workloads, services, pods and their logs; and the nodes.",
-    examples: "# Into files\nkubectl cluster-info dump --output-directory=/tmp/dump\n\n# Of everything\nkubectl cluster-info dump -A",
     usage: "kubectl cluster-info dump [flags] [options]",
     flags: &[FLAGS, ALL_NAMESPACES, PRINT_JSON],
     run: Some(|c| Box::pin(dump(c))),

@@ -14,29 +14,14 @@ use crate::flat::Case;
 use crate::value::{Value, gofmt, gojson, yaml};
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "output-patch",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Show the patch that is sent.",
-    ),
-    flag(
-        "windows-line-endings",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Line endings of the file.",
-    )
-    .but("nothing here has another line ending"),
+    flag("output-patch", '\0', Kind::Bool, "false"),
+    flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending"),
 ];
 
 pub static EDIT: Verb = Verb {
     name: "edit",
     group: "Basic Commands (Intermediate):",
     short: "Edit a resource on the server",
-    long: "Opens the editor that KUBE_EDITOR or EDITOR names, or vi, on the object as YAML. What is saved is sent; what the server refuses is opened again with the reason on top.",
-    examples: "# A service\nkubectl edit svc/web\n\n# With another editor\nKUBE_EDITOR=nano kubectl edit svc/web",
     usage: "kubectl edit (RESOURCE/NAME | -f FILENAME) [options]",
     flags: &[
         FLAGS,

@@ -15,23 +15,16 @@ use crate::sim::Time;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("for", '\0', Kind::Str, "", "Only those of this object: TYPE/NAME."),
+    flag("for", '\0', Kind::Str, ""),
     NO_HEADERS,
-    flag(
-        "types",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "Only those of these types: Normal, Warning.",
-    ),
-    flag("watch", 'w', Kind::Bool, "false", "List, then go on showing new ones."),
+    flag("types", '\0', Kind::Slice, "[]"),
+    flag("watch", 'w', Kind::Bool, "false"),
 ];
 
 pub static EVENTS: Verb = Verb {
     name: "events",
     group: "Troubleshooting and Debugging Commands:",
     short: "List events",
-    examples: "# Of one pod\nkubectl events --for pod/web\n\n# Warnings of all namespaces\nkubectl events --types=Warning -A",
     usage: "kubectl events [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning] [options]",
     flags: &[FLAGS, PRINT, ALL_NAMESPACES, CHUNK],
     run: Some(|c| Box::pin(run(c))),

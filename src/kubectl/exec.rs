@@ -15,24 +15,17 @@ use crate::api::{Method, Payload, Request, Status};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("container", 'c', Kind::Str, "", "In this container."),
-    flag(
-        "pod-running-timeout",
-        '\0',
-        Kind::Duration,
-        "1m0s",
-        "How long to wait for a running pod.",
-    ),
-    flag("quiet", 'q', Kind::Bool, "false", "Only what the program prints."),
-    flag("stdin", 'i', Kind::Bool, "false", "Give it the standard input."),
-    flag("tty", 't', Kind::Bool, "false", "Give it a terminal."),
+    flag("container", 'c', Kind::Str, ""),
+    flag("pod-running-timeout", '\0', Kind::Duration, "1m0s"),
+    flag("quiet", 'q', Kind::Bool, "false"),
+    flag("stdin", 'i', Kind::Bool, "false"),
+    flag("tty", 't', Kind::Bool, "false"),
 ];
 
 pub static EXEC: Verb = Verb {
     name: "exec",
     group: "Troubleshooting and Debugging Commands:",
     short: "Execute a command in a container",
-    examples: "# One command\nkubectl exec web -- date\n\n# A shell\nkubectl exec -it web -- sh",
     usage: "kubectl exec (POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...] [options]",
     flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),

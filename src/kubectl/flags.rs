@@ -42,7 +42,6 @@ pub struct Flag {
     pub default: &'static str,
     /// What a flag without a value means; empty when it needs one.
     pub no_opt: &'static str,
-    pub help: &'static str,
     /// Why it is deprecated; empty when it is not.
     pub deprecated: &'static str,
     /// What of it is not simulated; empty when all is.
@@ -51,8 +50,8 @@ pub struct Flag {
     pub hidden: bool,
 }
 
-/// A flag of this name, type, default and description.
-pub const fn flag(name: &'static str, short: char, kind: Kind, default: &'static str, help: &'static str) -> Flag {
+/// A flag of this name, letter, type and default. What it does is said in `data/help.txt`.
+pub const fn flag(name: &'static str, short: char, kind: Kind, default: &'static str) -> Flag {
     Flag {
         name,
         short,
@@ -62,7 +61,6 @@ pub const fn flag(name: &'static str, short: char, kind: Kind, default: &'static
             Kind::Bool => "true",
             _ => "",
         },
-        help,
         deprecated: "",
         missing: "",
         hidden: false,
@@ -172,7 +170,7 @@ pub struct Parsed {
 }
 
 /// The flag that every command has and no table lists.
-const HELP: &[Flag] = &[flag("help", 'h', Kind::Bool, "false", "")];
+const HELP: &[Flag] = &[flag("help", 'h', Kind::Bool, "false")];
 
 /// Reads arguments by these tables.
 ///
@@ -312,16 +310,16 @@ mod tests {
     use super::*;
 
     const T: &[Flag] = &[
-        flag("namespace", 'n', Kind::Str, "", ""),
-        flag("all", 'A', Kind::Bool, "false", ""),
-        flag("watch", 'w', Kind::Bool, "false", ""),
-        flag("replicas", '\0', Kind::Int, "1", ""),
-        flag("dry-run", '\0', Kind::Str, "none", "").or("unchanged"),
-        flag("columns", 'L', Kind::Slice, "", ""),
-        flag("timeout", '\0', Kind::Duration, "0s", ""),
-        flag("max", '\0', Kind::Int32, "-1", ""),
-        flag("v", 'v', Kind::Level, "0", ""),
-        flag("flush", '\0', Kind::OldDuration, "5s", ""),
+        flag("namespace", 'n', Kind::Str, ""),
+        flag("all", 'A', Kind::Bool, "false"),
+        flag("watch", 'w', Kind::Bool, "false"),
+        flag("replicas", '\0', Kind::Int, "1"),
+        flag("dry-run", '\0', Kind::Str, "none").or("unchanged"),
+        flag("columns", 'L', Kind::Slice, ""),
+        flag("timeout", '\0', Kind::Duration, "0s"),
+        flag("max", '\0', Kind::Int32, "-1"),
+        flag("v", 'v', Kind::Level, "0"),
+        flag("flush", '\0', Kind::OldDuration, "5s"),
     ];
 
     fn run(line: &str) -> String {

@@ -18,59 +18,17 @@ use crate::obj;
 use crate::value::{Value, gofmt};
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "ignore-not-found",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Say nothing of objects that are not there, and succeed.",
-    ),
-    flag(
-        "label-columns",
-        'L',
-        Kind::Slice,
-        "[]",
-        "Labels to show as columns, separated by commas.",
-    ),
+    flag("ignore-not-found", '\0', Kind::Bool, "false"),
+    flag("label-columns", 'L', Kind::Slice, "[]"),
     NO_HEADERS,
-    flag(
-        "output-watch-events",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Show the events of a watch (ADDED, MODIFIED, DELETED) too.",
-    ),
-    flag(
-        "raw",
-        '\0',
-        Kind::Str,
-        "",
-        "Send this path to the API server and print its answer as it is.",
-    ),
-    flag(
-        "server-print",
-        '\0',
-        Kind::Bool,
-        "true",
-        "Let the API server choose the columns.",
-    ),
-    flag("show-kind", '\0', Kind::Bool, "false", "Put the kind before each name."),
-    flag(
-        "show-labels",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Show all labels as the last column.",
-    ),
-    flag(
-        "sort-by",
-        '\0',
-        Kind::Str,
-        "",
-        "Sort by the field at this JSONPath, such as {.metadata.name}.",
-    ),
-    flag("watch", 'w', Kind::Bool, "false", "List, then go on showing changes."),
-    flag("watch-only", '\0', Kind::Bool, "false", "Show changes only."),
+    flag("output-watch-events", '\0', Kind::Bool, "false"),
+    flag("raw", '\0', Kind::Str, ""),
+    flag("server-print", '\0', Kind::Bool, "true"),
+    flag("show-kind", '\0', Kind::Bool, "false"),
+    flag("show-labels", '\0', Kind::Bool, "false"),
+    flag("sort-by", '\0', Kind::Str, ""),
+    flag("watch", 'w', Kind::Bool, "false"),
+    flag("watch-only", '\0', Kind::Bool, "false"),
 ];
 
 pub static GET: Verb = Verb {
@@ -78,8 +36,6 @@ pub static GET: Verb = Verb {
     suggest_for: &["list", "ps"],
     group: "Basic Commands (Intermediate):",
     short: "Display one or many resources",
-    long: "Shows what the cluster has of one or several types, as a table or in another format.",
-    examples: "# All pods of the namespace\nkubectl get pods\n\n# With their addresses and nodes\nkubectl get pods -o wide\n\n# One deployment as YAML\nkubectl get deployment web -o yaml\n\n# Follow what happens\nkubectl get pods -w",
     usage: "kubectl get [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags] [options]",
     flags: &[
         FLAGS,

@@ -1,10 +1,19 @@
 //! Help in our own words, the suggestions for misspelt commands, and the table of what is simulated.
+//!
+//! The words are in `data/help.txt` and come with those of `explain` (`api::docs`): the page loads them when somebody
+//! first asks. There a command has a `title` (its first line, when that is not the short description), more words
+//! (`long`), `examples` and its flags; a flag that it does not have there is described at `kubectl`.
+
+use std::rc::Rc;
 
 use super::command::Verb;
 use super::flags::{Flag, Kind};
 use super::options::GLOBAL;
 use super::root::ROOT;
+use crate::api::Client;
+use crate::api::docs::Texts;
 use crate::flat::{Arrange, Case};
+use crate::shell::Output;
 
 /// Stands in the list although no command of kubectl's own is in it.
 const PLUGINS: &str = "Subcommands provided by plugins:";
@@ -78,22 +87,39 @@ fn commands(list: &[&Verb], least: usize) -> String {
     text
 }
 
-/// The help of a command.
-pub fn help(verb: &Verb, path: &str) -> String {
-    help_with(verb, path, verb.flags, &[])
+/// The words of help, once they are here. Says so when they cannot be had; help has only names then.
+pub async fn texts(client: &Client, stderr: &Output) -> Rc<Texts> {
+    let docs = client.api().docs();
+    docs.ready().await;
+    if let Some(why) = docs.failure() {
+        stderr.line(format!(
+            "warning: the texts of help could not be loaded ({why}): only names are shown"
+        ));
+    }
+    docs.texts().unwrap_or_default()
+}
+
+/// What a flag of a command does.
+pub fn of_flag<'a>(texts: &'a Texts, path: &str, name: &str) -> &'a str {
+    let field = format!("--{name}");
+    match texts.text(path, &field) {
+        "" => texts.text("kubectl", &field),
+        own => own,
+    }
 }
 
 /// The help of a command that has these flags, where there are these plugins.
-pub fn help_with(verb: &Verb, path: &str, flags: &[&'static [Flag]], plugins: &[String]) -> String {
+pub fn help(texts: &Texts, verb: &Verb, path: &str, flags: &[&'static [Flag]], plugins: &[String]) -> String {
     if std::ptr::eq(verb, &ROOT) {
         return root(plugins);
     }
-    let mut text = match verb.title {
+    let mut text = match texts.text(path, "title") {
         "" => format!("{}.\n", verb.short.trim_end_matches('.')),
         title => format!("{title}\n"),
     };
-    if !verb.long.is_empty() {
-        text.push_str(&format!("\n {}\n", verb.long));
+    let long = texts.text(path, "long");
+    if !long.is_empty() {
+        text.push_str(&format!("\n {long}\n"));
     }
     if !verb.missing.is_empty() {
         text.push_str(&format!("\nNot simulated: {}.\n", verb.missing));
@@ -101,9 +127,10 @@ pub fn help_with(verb: &Verb, path: &str, flags: &[&'static [Flag]], plugins: &[
     if !verb.aliases.is_empty() {
         text.push_str(&format!("\nAliases:\n{}, {}\n", verb.name, verb.aliases.join(", ")));
     }
-    if !verb.examples.is_empty() {
+    let examples = texts.text(path, "examples");
+    if !examples.is_empty() {
         text.push_str("\nExamples:\n");
-        for line in verb.examples.lines() {
+        for line in examples.lines() {
             text.push_str(&format!("  {line}\n"));
         }
     }
@@ -115,7 +142,7 @@ pub fn help_with(verb: &Verb, path: &str, flags: &[&'static [Flag]], plugins: &[
     let own: Vec<&Flag> = own_flags(flags);
     if !own.is_empty() {
         text.push_str("\nOptions:\n");
-        let shown: Vec<String> = own.iter().map(|f| option(f)).collect();
+        let shown: Vec<String> = own.iter().map(|f| option(f, of_flag(texts, path, f.name))).collect();
         text.push_str(&shown.join("\n"));
     }
     let usage = match (verb.usage, verb.subs.is_empty()) {
@@ -142,7 +169,7 @@ fn own_flags(tables: &[&'static [Flag]]) -> Vec<&'static Flag> {
     own
 }
 
-fn option(f: &Flag) -> String {
+fn option(f: &Flag, what: &str) -> String {
     let default = match f.kind {
         Kind::Str => format!("'{}'", f.default),
         _ => f.default.to_owned(),
@@ -157,19 +184,21 @@ fn option(f: &Flag) -> String {
     } else {
         format!(" ({})", f.missing)
     };
-    format!("{name}:\n\t{}{missing}\n", f.help)
+    format!("{name}:\n\t{what}{missing}\n")
 }
 
 /// The list of global flags, as `kubectl options` prints it.
-pub fn global_options() -> String {
-    let shown: Vec<String> = GLOBAL.iter().map(option).collect();
+pub fn global_options(texts: &Texts) -> String {
+    let shown = GLOBAL.iter().map(|f| option(f, of_flag(texts, "kubectl", f.name)));
+    let shown: Vec<String> = shown.collect();
     format!(
         "The following options can be passed to any command:\n\n{}",
         shown.join("\n")
     )
 }
 
-fn root(plugins: &[String]) -> String {
+/// The help of kubectl itself.
+pub fn root(plugins: &[String]) -> String {
     let mut text = "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: https://kubernetes.io/docs/reference/kubectl/\n".to_owned();
     text.push_str(&groups(plugins));
     text.push_str("\nUsage:\n  kubectl [flags] [options]\n\nUse \"kubectl <command> --help\" for more information about a given command.\nUse \"kubectl options\" for a list of global command-line options (applies to all commands).\n");
@@ -238,4 +267,69 @@ pub fn markdown() -> String {
         text.push_str(&format!("| `--{}` | {} |\n", f.name, f.missing));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::applyset;
+    use super::*;
+    use crate::flat::FlatSet;
+
+    /// All commands with their paths.
+    fn commands() -> Vec<(&'static Verb, String)> {
+        let mut all: Vec<(&'static Verb, String)> = vec![(&ROOT, "kubectl".into())];
+        let mut at = 0;
+        while let Some((verb, path)) = all.get(at).cloned() {
+            all.extend(verb.subs.iter().map(|sub| (*sub, format!("{path} {}", sub.name))));
+            at += 1;
+        }
+        all
+    }
+
+    #[test]
+    fn every_flag_is_described_and_every_description_is_of_something() {
+        const FILE: &str = include_str!("data/help.txt");
+        let texts = crate::api::docs::included().unwrap();
+        let mut known: FlatSet<String> = FlatSet::new();
+        known.insert("kubectl --help".into());
+        for (verb, path) in commands() {
+            known.extend(["title", "long", "examples"].map(|name| format!("{path} {name}")));
+            let mut tables = verb.flags.to_vec();
+            match path.as_str() {
+                "kubectl" => tables = vec![GLOBAL],
+                "kubectl apply" => tables.push(applyset::FLAGS),
+                _ => {}
+            }
+            for flag in own_flags(&tables) {
+                assert_ne!(of_flag(&texts, &path, flag.name), "", "{path} --{}", flag.name);
+                known.insert(format!("{path} --{}", flag.name));
+                known.insert(format!("kubectl --{}", flag.name));
+            }
+        }
+        let mut command = "";
+        for line in FILE.lines() {
+            match line.strip_prefix('\t') {
+                None => command = line,
+                Some(row) if row.starts_with('\t') => {}
+                Some(row) => {
+                    let name = format!("{command} {}", row.split('\t').next().unwrap_or(""));
+                    assert!(known.contains(&name), "{name} is nothing");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_help_come_as_they_stand_in_the_file() {
+        let texts = crate::api::docs::included().unwrap();
+        assert_eq!(
+            texts.text("kubectl scale", "examples"),
+            "# Three pods\nkubectl scale --replicas=3 deployment/web\n\n\
+             # If there are two now\nkubectl scale --current-replicas=2 --replicas=3 deployment/web"
+        );
+        assert_eq!(
+            of_flag(&texts, "kubectl get", "request-timeout"),
+            of_flag(&texts, "kubectl", "request-timeout")
+        );
+    }
 }

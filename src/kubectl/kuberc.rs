@@ -13,60 +13,27 @@ pub static KUBERC: Verb = Verb {
     name: "kuberc",
     group: "Other Commands:",
     short: "Manage kuberc configuration files",
-    long: "The kuberc (~/.kube/kuberc, or what --kuberc or $KUBERC names) holds your own defaults of flags, and your own names of commands.",
-    examples: "# What it holds\nkubectl kuberc view",
     usage: "kubectl kuberc SUBCOMMAND [options]",
     subs: &[&SET, &VIEW],
     ..VERB
 };
 
-const FILE: &[Flag] = &[flag("kuberc", '\0', Kind::Str, "", "The kuberc file of preferences.")];
+const FILE: &[Flag] = &[flag("kuberc", '\0', Kind::Str, "")];
 const SET_FLAGS: &[Flag] = &[
-    flag(
-        "allowlist-entry",
-        '\0',
-        Kind::Array,
-        "[]",
-        "A plugin that may run, as command=NAME.",
-    ),
-    flag(
-        "appendarg",
-        '\0',
-        Kind::Array,
-        "[]",
-        "Argument of the alias that comes last.",
-    ),
-    flag("command", '\0', Kind::Str, "", "The command, such as get or 'set env'."),
-    flag("name", '\0', Kind::Str, "", "The alias."),
-    flag("option", '\0', Kind::Array, "[]", "A flag's value, as FLAG=VALUE."),
-    flag("overwrite", '\0', Kind::Bool, "false", "Change an entry that is there."),
-    flag(
-        "policy",
-        '\0',
-        Kind::Str,
-        "",
-        "Which credential plugins may run: AllowAll, DenyAll or Allowlist.",
-    ),
-    flag(
-        "prependarg",
-        '\0',
-        Kind::Array,
-        "[]",
-        "Argument of the alias that comes first.",
-    ),
-    flag(
-        "section",
-        '\0',
-        Kind::Str,
-        "",
-        "What to set: defaults, aliases or credentialplugin.",
-    ),
+    flag("allowlist-entry", '\0', Kind::Array, "[]"),
+    flag("appendarg", '\0', Kind::Array, "[]"),
+    flag("command", '\0', Kind::Str, ""),
+    flag("name", '\0', Kind::Str, ""),
+    flag("option", '\0', Kind::Array, "[]"),
+    flag("overwrite", '\0', Kind::Bool, "false"),
+    flag("policy", '\0', Kind::Str, ""),
+    flag("prependarg", '\0', Kind::Array, "[]"),
+    flag("section", '\0', Kind::Str, ""),
 ];
 
 static SET: Verb = Verb {
     name: "set",
     short: "Set values in the kuberc configuration",
-    examples: "# get prints wide tables from now on\nkubectl kuberc set --section defaults --command get --option output=wide\n\n# kubectl nodes\nkubectl kuberc set --section aliases --name nodes --command get --prependarg nodes",
     usage: "kubectl kuberc set --section (defaults|aliases) --command COMMAND [options]",
     flags: &[FILE, SET_FLAGS],
     required: &["section"],
@@ -77,7 +44,6 @@ static SET: Verb = Verb {
 static VIEW: Verb = Verb {
     name: "view",
     short: "Display the current kuberc configuration",
-    examples: "# What it holds\nkubectl kuberc view",
     usage: "kubectl kuberc view [options]",
     flags: &[FILE, PRINT_YAML],
     run: Some(|c| Box::pin(view(c))),

@@ -11,30 +11,16 @@ use crate::api::{PatchType, names};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("list", '\0', Kind::Bool, "false", "Show what the objects have."),
-    flag(
-        "local",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Change what the files have, without the API server.",
-    ),
-    flag("overwrite", '\0', Kind::Bool, "false", "Allow a value to be replaced."),
-    flag(
-        "resource-version",
-        '\0',
-        Kind::Str,
-        "",
-        "Only change the object if it is still at this version.",
-    ),
+    flag("list", '\0', Kind::Bool, "false"),
+    flag("local", '\0', Kind::Bool, "false"),
+    flag("overwrite", '\0', Kind::Bool, "false"),
+    flag("resource-version", '\0', Kind::Str, ""),
 ];
 
 pub static LABEL: Verb = Verb {
     name: "label",
     group: "Settings Commands:",
     short: "Update the labels on a resource",
-    long: "Sets labels with KEY=VALUE and removes them with KEY-.",
-    examples: "# Set\nkubectl label pod web tier=front\n\n# Replace\nkubectl label --overwrite pod web tier=back\n\n# Remove\nkubectl label pod web tier-",
     usage: "kubectl label [--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] [options]",
     flags: &[
         FLAGS,
@@ -56,8 +42,6 @@ pub static ANNOTATE: Verb = Verb {
     name: "annotate",
     group: "Settings Commands:",
     short: "Update the annotations on a resource",
-    long: "Sets annotations with KEY=VALUE and removes them with KEY-.",
-    examples: "# Set\nkubectl annotate deployment web kubernetes.io/change-cause='first version'\n\n# Remove\nkubectl annotate deployment web kubernetes.io/change-cause-",
     usage: "kubectl annotate [--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] [options]",
     flags: &[
         FLAGS,

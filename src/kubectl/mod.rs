@@ -231,7 +231,8 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
             err.line(root::NO_ALPHA);
             return 0;
         }
-        out.write(help::help_with(verb, &path, &own, &plugin::names(&cx)));
+        let texts = help::texts(&client, &err).await;
+        out.write(help::help(&texts, verb, &path, &own, &plugin::names(&cx)));
         return 0;
     }
     for notice in &parsed.notices {
@@ -251,13 +252,14 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
     }
     let Some(action) = verb.run else {
         if std::ptr::eq(verb, &ROOT) {
-            out.write(help::help(verb, &path));
+            out.write(help::root(&[]));
             return 0;
         }
         if parsed.args.is_empty() {
             // `rollout` prints its help, the others complain with it.
             let stream = if verb.name == "rollout" { &out } else { &err };
-            stream.write(help::help(verb, &path));
+            let texts = help::texts(&client, &err).await;
+            stream.write(help::help(&texts, verb, &path, verb.flags, &[]));
             return 1;
         }
         let words = parsed.args.join(" ");

@@ -22,7 +22,6 @@ pub static CORDON: Verb = Verb {
     name: "cordon",
     group: GROUP,
     short: "Mark node as unschedulable",
-    examples: "# No new pods on it\nkubectl cordon k8s-node-01",
     usage: "kubectl cordon NODE [options]",
     flags: &[SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(cordon(c))),
@@ -33,7 +32,6 @@ pub static UNCORDON: Verb = Verb {
     name: "uncordon",
     group: GROUP,
     short: "Mark node as schedulable",
-    examples: "# New pods again\nkubectl uncordon k8s-node-01",
     usage: "kubectl uncordon NODE [options]",
     flags: &[SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(cordon(c))),
@@ -41,73 +39,21 @@ pub static UNCORDON: Verb = Verb {
 };
 
 const DRAIN_FLAGS: &[Flag] = &[
-    flag(
-        "chunk-size",
-        '\0',
-        Kind::Int,
-        "500",
-        "Objects of one page of a long list.",
-    )
-    .but("lists come whole"),
-    flag(
-        "delete-emptydir-data",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Go on although pods use emptyDir, whose data is lost.",
-    ),
-    flag(
-        "disable-eviction",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Delete pods instead of evicting them, past their budgets.",
-    ),
-    flag(
-        "force",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Go on although pods have no controller that replaces them.",
-    ),
-    flag(
-        "grace-period",
-        '\0',
-        Kind::Int,
-        "-1",
-        "Seconds for a graceful end; -1 for the pod's own.",
-    ),
-    flag(
-        "ignore-daemonsets",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Leave the pods of daemon sets where they are.",
-    ),
-    flag("pod-selector", '\0', Kind::Str, "", "Only pods with these labels."),
-    flag(
-        "skip-wait-for-delete-timeout",
-        '\0',
-        Kind::Int,
-        "0",
-        "Do not wait for pods that are being deleted for longer than this.",
-    )
-    .but("not simulated"),
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "0s",
-        "How long to wait; 0 for as long as it takes.",
-    ),
+    flag("chunk-size", '\0', Kind::Int, "500").but("lists come whole"),
+    flag("delete-emptydir-data", '\0', Kind::Bool, "false"),
+    flag("disable-eviction", '\0', Kind::Bool, "false"),
+    flag("force", '\0', Kind::Bool, "false"),
+    flag("grace-period", '\0', Kind::Int, "-1"),
+    flag("ignore-daemonsets", '\0', Kind::Bool, "false"),
+    flag("pod-selector", '\0', Kind::Str, ""),
+    flag("skip-wait-for-delete-timeout", '\0', Kind::Int, "0").but("not simulated"),
+    flag("timeout", '\0', Kind::Duration, "0s"),
 ];
 
 pub static DRAIN: Verb = Verb {
     name: "drain",
     group: GROUP,
     short: "Drain node in preparation for maintenance",
-    long: "Marks the node as unschedulable, then evicts its pods and waits for their end.",
-    examples: "# Leave daemon sets alone\nkubectl drain k8s-node-01 --ignore-daemonsets",
     usage: "kubectl drain NODE [options]",
     flags: &[DRAIN_FLAGS, SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(drain(c))),
@@ -418,19 +364,12 @@ async fn evict(cmd: &Cmd, pod: &Value, dry: DryRun) -> Result<(), String> {
     Ok(())
 }
 
-const TAINT_FLAGS: &[Flag] = &[flag(
-    "overwrite",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Allow a taint to be replaced.",
-)];
+const TAINT_FLAGS: &[Flag] = &[flag("overwrite", '\0', Kind::Bool, "false")];
 
 pub static TAINT: Verb = Verb {
     name: "taint",
     group: GROUP,
     short: "Update the taints on one or more nodes",
-    examples: "# Keep pods away\nkubectl taint nodes k8s-node-01 dedicated=web:NoSchedule\n\n# Remove it\nkubectl taint nodes k8s-node-01 dedicated:NoSchedule-",
     usage: "kubectl taint NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N [options]",
     flags: &[
         TAINT_FLAGS,

@@ -12,34 +12,10 @@ use crate::value::{Value, gofmt, gojson};
 
 /// The flags of verbs that print what they changed.
 pub const PRINT: &[Flag] = &[
-    flag(
-        "allow-missing-template-keys",
-        '\0',
-        Kind::Bool,
-        "true",
-        "Print nothing for a field or key that a template names and the object lacks.",
-    ),
-    flag(
-        "output",
-        'o',
-        Kind::Str,
-        "",
-        "Output format: json, yaml, kyaml, name, go-template, jsonpath and their -file forms.",
-    ),
-    flag(
-        "show-managed-fields",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Keep metadata.managedFields in JSON and YAML.",
-    ),
-    flag(
-        "template",
-        '\0',
-        Kind::Str,
-        "",
-        "The template, or its file, of -o go-template and -o go-template-file.",
-    ),
+    flag("allow-missing-template-keys", '\0', Kind::Bool, "true"),
+    flag("output", 'o', Kind::Str, ""),
+    flag("show-managed-fields", '\0', Kind::Bool, "false"),
+    flag("template", '\0', Kind::Str, ""),
 ];
 
 /// The same with a default.

@@ -12,23 +12,16 @@ use crate::flat::Case;
 use crate::value::{Value, yaml};
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "local",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Change what the files have, without the API server.",
-    ),
-    flag("patch", 'p', Kind::Str, "", "The patch, as JSON or YAML."),
-    flag("patch-file", '\0', Kind::Str, "", "A file with the patch."),
-    flag("type", '\0', Kind::Str, "strategic", "json, merge or strategic."),
+    flag("local", '\0', Kind::Bool, "false"),
+    flag("patch", 'p', Kind::Str, ""),
+    flag("patch-file", '\0', Kind::Str, ""),
+    flag("type", '\0', Kind::Str, "strategic"),
 ];
 
 pub static PATCH: Verb = Verb {
     name: "patch",
     group: "Advanced Commands:",
     short: "Update fields of a resource",
-    examples: "# Strategic: lists are merged by their keys\nkubectl patch deployment web -p '{\"spec\":{\"replicas\":2}}'\n\n# Operations\nkubectl patch deployment web --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":1}]'",
     usage: "kubectl patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE] [options]",
     flags: &[
         FLAGS,

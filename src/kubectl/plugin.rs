@@ -15,8 +15,6 @@ pub static PLUGIN: Verb = Verb {
     name: "plugin",
     group: "Other Commands:",
     short: "Provides utilities for interacting with plugins",
-    long: "A program kubectl-NAME on the path is run as kubectl NAME.",
-    examples: "# Those on the path\nkubectl plugin list",
     usage: "kubectl plugin [flags] [options]",
     subs: &[&LIST],
     ..VERB
@@ -25,9 +23,8 @@ pub static PLUGIN: Verb = Verb {
 static LIST: Verb = Verb {
     name: "list",
     short: "List all visible plugin executables on a user's PATH",
-    examples: "# Their files\nkubectl plugin list\n\n# Their names\nkubectl plugin list --name-only",
     usage: "kubectl plugin list [flags] [options]",
-    flags: &[&[flag("name-only", '\0', Kind::Bool, "false", "Names instead of paths.")]],
+    flags: &[&[flag("name-only", '\0', Kind::Bool, "false")]],
     run: Some(|c| Box::pin(list(c))),
     ..VERB
 };

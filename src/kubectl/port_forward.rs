@@ -18,29 +18,14 @@ use crate::sim::{Sim, Time};
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "address",
-        '\0',
-        Kind::Slice,
-        "[localhost]",
-        "Addresses of this machine to listen on: IP addresses and localhost.",
-    ),
-    flag(
-        "pod-running-timeout",
-        '\0',
-        Kind::Duration,
-        "1m0s",
-        "How long to wait for a pod.",
-    ),
+    flag("address", '\0', Kind::Slice, "[localhost]"),
+    flag("pod-running-timeout", '\0', Kind::Duration, "1m0s"),
 ];
 
 pub static PORT_FORWARD: Verb = Verb {
     name: "port-forward",
     group: "Troubleshooting and Debugging Commands:",
     short: "Forward one or more local ports to a pod",
-    long: "The command stays until it is ended with Ctrl-C; with & it works in the background. Of a workload or a \
-           service it chooses one pod, and ends when that pod can no longer be reached.",
-    examples: "# Port 8080 here to port 80 of the pod\nkubectl port-forward pod/web 8080:80\n\n# The same port on both sides, of a pod of the deployment\nkubectl port-forward deployment/web 80\n\n# Any free port here to the port named https of a service\nkubectl port-forward service/web :https\n\n# For other machines too\nkubectl port-forward --address 0.0.0.0 pod/web 8080:80",
     usage: "kubectl port-forward TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),

@@ -13,37 +13,12 @@ use crate::sim::timeout;
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "cascade",
-        '\0',
-        Kind::Str,
-        "background",
-        "As of kubectl delete, for --force.",
-    )
-    .or("background"),
-    flag(
-        "force",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Delete the object and create it anew.",
-    ),
-    flag(
-        "grace-period",
-        '\0',
-        Kind::Int,
-        "-1",
-        "As of kubectl delete, for --force.",
-    ),
-    flag("raw", '\0', Kind::Str, "", "Send the file in a PUT to this path."),
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "0s",
-        "As of kubectl delete, for --force.",
-    ),
-    flag("wait", '\0', Kind::Bool, "false", "As of kubectl delete, for --force."),
+    flag("cascade", '\0', Kind::Str, "background").or("background"),
+    flag("force", '\0', Kind::Bool, "false"),
+    flag("grace-period", '\0', Kind::Int, "-1"),
+    flag("raw", '\0', Kind::Str, ""),
+    flag("timeout", '\0', Kind::Duration, "0s"),
+    flag("wait", '\0', Kind::Bool, "false"),
 ];
 
 /// How often `--force` looks whether an object is gone, and for how long without `--timeout` (`forceReplace` of
@@ -55,8 +30,6 @@ pub static REPLACE: Verb = Verb {
     name: "replace",
     group: "Advanced Commands:",
     short: "Replace a resource by file name or stdin",
-    long: "The file must hold the whole object.",
-    examples: "# From a file\nkubectl replace -f web.yaml\n\n# Delete, and create anew\nkubectl replace --force -f web.yaml",
     usage: "kubectl replace -f FILENAME [options]",
     flags: &[
         FLAGS,

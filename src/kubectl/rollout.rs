@@ -18,42 +18,21 @@ pub static ROLLOUT: Verb = Verb {
     name: "rollout",
     group: "Deploy Commands:",
     short: "Manage the rollout of a resource",
-    long: "Deployments, daemon sets and stateful sets have rollouts.",
-    examples: "# Back to the version before\nkubectl rollout undo deployment/web\n\n# Wait until it is done\nkubectl rollout status deployment/web",
     usage: "kubectl rollout SUBCOMMAND [options]",
     subs: &[&HISTORY, &PAUSE, &RESUME, &UNDO, &STATUS, &RESTART],
     ..VERB
 };
 
-const REVISION: &[Flag] = &[flag(
-    "revision",
-    '\0',
-    Kind::Int,
-    "0",
-    "Show or wait for this revision; 0 for all, or the last.",
-)];
+const REVISION: &[Flag] = &[flag("revision", '\0', Kind::Int, "0")];
 const STATUS_FLAGS: &[Flag] = &[
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "0s",
-        "How long to wait; 0 for as long as it takes.",
-    ),
-    flag("watch", 'w', Kind::Bool, "true", "Wait until the rollout is done."),
+    flag("timeout", '\0', Kind::Duration, "0s"),
+    flag("watch", 'w', Kind::Bool, "true"),
 ];
-const UNDO_FLAGS: &[Flag] = &[flag(
-    "to-revision",
-    '\0',
-    Kind::Int,
-    "0",
-    "The revision to go back to; 0 for the one before.",
-)];
+const UNDO_FLAGS: &[Flag] = &[flag("to-revision", '\0', Kind::Int, "0")];
 
 static HISTORY: Verb = Verb {
     name: "history",
     short: "View rollout history",
-    examples: "# Its revisions\nkubectl rollout history deployment/web\n\n# One of them in full\nkubectl rollout history deployment/web --revision=3",
     usage: "kubectl rollout history (TYPE NAME | TYPE/NAME) [flags] [options]",
     flags: &[REVISION, FILES, SELECTOR, PRINT],
     run: Some(|c| Box::pin(history(c))),
@@ -62,7 +41,6 @@ static HISTORY: Verb = Verb {
 static PAUSE: Verb = Verb {
     name: "pause",
     short: "Mark the provided resource as paused",
-    examples: "# Collect changes\nkubectl rollout pause deployment/web",
     usage: "kubectl rollout pause RESOURCE [options]",
     flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(pause(c))),
@@ -71,7 +49,6 @@ static PAUSE: Verb = Verb {
 static RESUME: Verb = Verb {
     name: "resume",
     short: "Resume a paused resource",
-    examples: "# Roll the changes out\nkubectl rollout resume deployment/web",
     usage: "kubectl rollout resume RESOURCE [options]",
     flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(pause(c))),
@@ -80,7 +57,6 @@ static RESUME: Verb = Verb {
 static UNDO: Verb = Verb {
     name: "undo",
     short: "Undo a previous rollout",
-    examples: "# Back to the version before\nkubectl rollout undo deployment/web\n\n# Back to a certain one\nkubectl rollout undo deployment/web --to-revision=3",
     usage: "kubectl rollout undo (TYPE NAME | TYPE/NAME) [flags] [options]",
     flags: &[UNDO_FLAGS, FILES, SELECTOR, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(undo(c))),
@@ -89,7 +65,6 @@ static UNDO: Verb = Verb {
 static STATUS: Verb = Verb {
     name: "status",
     short: "Show the status of the rollout",
-    examples: "# Wait until it is done\nkubectl rollout status deployment/web",
     usage: "kubectl rollout status (TYPE NAME | TYPE/NAME) [flags] [options]",
     flags: &[STATUS_FLAGS, REVISION, FILES, SELECTOR],
     run: Some(|c| Box::pin(status(c))),
@@ -98,7 +73,6 @@ static STATUS: Verb = Verb {
 static RESTART: Verb = Verb {
     name: "restart",
     short: "Restart a resource",
-    examples: "# New pods of the same template\nkubectl rollout restart deployment/web\n\n# Of all with a label\nkubectl rollout restart deployment -l app=web",
     usage: "kubectl rollout restart RESOURCE [options]",
     flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(restart(c))),

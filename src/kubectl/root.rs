@@ -2,6 +2,7 @@
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
+use super::help;
 
 /// kubectl itself.
 pub static ROOT: Verb = Verb {
@@ -88,7 +89,8 @@ static OPTIONS: Verb = Verb {
 /// # Errors
 /// None.
 pub async fn own_help(cmd: &Cmd) -> Result<(), Error> {
-    cmd.out(super::help::help(cmd.verb, &cmd.path));
+    let texts = help::texts(&cmd.client, &cmd.cx.stderr).await;
+    cmd.out(help::help(&texts, cmd.verb, &cmd.path, cmd.verb.flags, &[]));
     Ok(())
 }
 
@@ -97,9 +99,10 @@ async fn help(cmd: &Cmd) -> Result<(), Error> {
     // Words after a command are ignored.
     let plugins = super::plugin::names(&cmd.cx);
     if rest.is_empty() || !std::ptr::eq(verb, &ROOT) {
-        cmd.out(super::help::help_with(verb, &path, verb.flags, &plugins));
+        let texts = help::texts(&cmd.client, &cmd.cx.stderr).await;
+        cmd.out(help::help(&texts, verb, &path, verb.flags, &plugins));
     } else {
-        cmd.cx.stderr.write(super::help::unknown_topic(&cmd.args, &plugins));
+        cmd.cx.stderr.write(help::unknown_topic(&cmd.args, &plugins));
     }
     Ok(())
 }
@@ -111,6 +114,7 @@ async fn alpha(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn options(cmd: &Cmd) -> Result<(), Error> {
-    cmd.out(super::help::global_options());
+    let texts = help::texts(&cmd.client, &cmd.cx.stderr).await;
+    cmd.out(help::global_options(&texts));
     Ok(())
 }

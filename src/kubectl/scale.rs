@@ -12,36 +12,16 @@ use crate::obj;
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "current-replicas",
-        '\0',
-        Kind::Int,
-        "-1",
-        "Scale only if it has so many now.",
-    ),
-    flag("replicas", '\0', Kind::Int, "0", "How many there are to be."),
-    flag(
-        "resource-version",
-        '\0',
-        Kind::Str,
-        "",
-        "Scale only if it is still at this version.",
-    ),
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "0s",
-        "How long to wait until it has so many; 0 does not wait.",
-    ),
+    flag("current-replicas", '\0', Kind::Int, "-1"),
+    flag("replicas", '\0', Kind::Int, "0"),
+    flag("resource-version", '\0', Kind::Str, ""),
+    flag("timeout", '\0', Kind::Duration, "0s"),
 ];
 
 pub static SCALE: Verb = Verb {
     name: "scale",
     group: "Deploy Commands:",
     short: "Set a new size for a deployment, replica set, or replication controller",
-    long: "Stateful sets and custom resources with a scale can be scaled too.",
-    examples: "# Three pods\nkubectl scale --replicas=3 deployment/web\n\n# If there are two now\nkubectl scale --current-replicas=2 --replicas=3 deployment/web",
     usage: "kubectl scale [--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME) [options]",
     flags: &[FLAGS, FILES, SELECTOR, ALL, PRINT, DRY_RUN, RECORD],
     required: &["replicas"],

@@ -17,32 +17,18 @@ pub static SET: Verb = Verb {
     name: "set",
     group: "Basic Commands (Beginner):",
     short: "Set specific features on objects",
-    long: "The commands below change one field each of objects that are there.",
     usage: "kubectl set SUBCOMMAND [options]",
     subs: &[&ENV, &IMAGE, &RESOURCES, &SELECTOR_VERB, &SERVICE_ACCOUNT, &SUBJECT],
     ..VERB
 };
 
-const LOCAL: &[Flag] = &[flag(
-    "local",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Change what the files have, without the API server.",
-)];
+const LOCAL: &[Flag] = &[flag("local", '\0', Kind::Bool, "false")];
 
-const CONTAINERS: &[Flag] = &[flag(
-    "containers",
-    'c',
-    Kind::Str,
-    "*",
-    "The containers to change, by name or with * for any text.",
-)];
+const CONTAINERS: &[Flag] = &[flag("containers", 'c', Kind::Str, "*")];
 
 static IMAGE: Verb = Verb {
     name: "image",
     short: "Update the image of a pod template",
-    examples: "# One container\nkubectl set image deployment/web nginx=nginx:1.27\n\n# All of them\nkubectl set image deployment web *=nginx:1.27",
     usage: "kubectl set image (-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N [options]",
     flags: &[
         LOCAL,
@@ -223,20 +209,13 @@ async fn image(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const RESOURCE_FLAGS: &[Flag] = &[
-    flag("limits", '\0', Kind::Str, "", "Limits, such as cpu=100m,memory=256Mi."),
-    flag(
-        "requests",
-        '\0',
-        Kind::Str,
-        "",
-        "Requests, such as cpu=100m,memory=256Mi.",
-    ),
+    flag("limits", '\0', Kind::Str, ""),
+    flag("requests", '\0', Kind::Str, ""),
 ];
 
 static RESOURCES: Verb = Verb {
     name: "resources",
     short: "Update resource requests/limits on objects with pod templates",
-    examples: "# Limits and requests\nkubectl set resources deployment web --limits=cpu=200m,memory=512Mi --requests=cpu=100m,memory=256Mi",
     usage: "kubectl set resources (-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS] [options]",
     flags: &[
         LOCAL,
@@ -318,7 +297,6 @@ static SERVICE_ACCOUNT: Verb = Verb {
     name: "serviceaccount",
     aliases: &["sa"],
     short: "Update the service account of a resource",
-    examples: "# Of a deployment\nkubectl set serviceaccount deployment web robot",
     usage: "kubectl set serviceaccount (-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
     flags: &[
         LOCAL,
@@ -357,19 +335,11 @@ async fn service_account(cmd: &Cmd) -> Result<(), Error> {
     .await
 }
 
-const SELECTOR_FLAGS: &[Flag] = &[flag(
-    "resource-version",
-    '\0',
-    Kind::Str,
-    "",
-    "Only change the object if it is still at this version.",
-)];
+const SELECTOR_FLAGS: &[Flag] = &[flag("resource-version", '\0', Kind::Str, "")];
 
 static SELECTOR_VERB: Verb = Verb {
     name: "selector",
     short: "Set the selector on a resource",
-    long: "Only services can be changed so.",
-    examples: "# Of a service\nkubectl set selector service web app=shop",
     usage: "kubectl set selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version] [options]",
     flags: &[
         LOCAL,
@@ -436,21 +406,14 @@ fn label_selector(text: &str) -> Result<(Value, Vec<String>), Error> {
 }
 
 const SUBJECT_FLAGS: &[Flag] = &[
-    flag("group", '\0', Kind::Array, "[]", "Groups to add."),
-    flag(
-        "serviceaccount",
-        '\0',
-        Kind::Array,
-        "[]",
-        "Service accounts to add: NAMESPACE:NAME.",
-    ),
-    flag("user", '\0', Kind::Array, "[]", "Users to add."),
+    flag("group", '\0', Kind::Array, "[]"),
+    flag("serviceaccount", '\0', Kind::Array, "[]"),
+    flag("user", '\0', Kind::Array, "[]"),
 ];
 
 static SUBJECT: Verb = Verb {
     name: "subject",
     short: "Update the user, group, or service account in a role binding or cluster role binding",
-    examples: "# Two users more\nkubectl set subject rolebinding view --user=anna --user=ben",
     usage: "kubectl set subject (-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         LOCAL,
@@ -530,31 +493,18 @@ async fn subject(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const ENV_FLAGS: &[Flag] = &[
-    flag("env", 'e', Kind::Array, "[]", "Variables to set, as NAME=VALUE."),
-    flag(
-        "from",
-        '\0',
-        Kind::Str,
-        "",
-        "Take the variables from configmap/NAME or secret/NAME.",
-    ),
-    flag("keys", '\0', Kind::Slice, "[]", "Only these keys of --from."),
-    flag("list", '\0', Kind::Bool, "false", "Show the variables."),
-    flag("overwrite", '\0', Kind::Bool, "true", "Allow a value to be replaced."),
-    flag("prefix", '\0', Kind::Str, "", "What stands before the names of --from."),
-    flag(
-        "resolve",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Show the values that references have.",
-    ),
+    flag("env", 'e', Kind::Array, "[]"),
+    flag("from", '\0', Kind::Str, ""),
+    flag("keys", '\0', Kind::Slice, "[]"),
+    flag("list", '\0', Kind::Bool, "false"),
+    flag("overwrite", '\0', Kind::Bool, "true"),
+    flag("prefix", '\0', Kind::Str, ""),
+    flag("resolve", '\0', Kind::Bool, "false"),
 ];
 
 static ENV: Verb = Verb {
     name: "env",
     short: "Update environment variables on a pod template",
-    examples: "# Set one and remove another\nkubectl set env deployment/web COLOR=blue SIZE-\n\n# Show them\nkubectl set env deployment/web --list\n\n# From a config map\nkubectl set env deployment/web --from=configmap/conf --prefix=APP_",
     usage: "kubectl set env RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N [options]",
     flags: &[
         LOCAL,

@@ -15,44 +15,23 @@ use crate::value::Value;
 
 const BOTH: &[Flag] = &[
     NO_HEADERS,
-    flag("selector", 'l', Kind::Str, "", "Label selector."),
-    flag("show-swap", '\0', Kind::Bool, "false", "Swap too."),
-    flag(
-        "sort-by",
-        '\0',
-        Kind::Str,
-        "",
-        "cpu or memory: the largest use first, instead of by name.",
-    ),
-    flag(
-        "use-protocol-buffers",
-        '\0',
-        Kind::Bool,
-        "true",
-        "Ask for protocol buffers.",
-    )
-    .but("the answer is the same"),
+    flag("selector", 'l', Kind::Str, ""),
+    flag("show-swap", '\0', Kind::Bool, "false"),
+    flag("sort-by", '\0', Kind::Str, ""),
+    flag("use-protocol-buffers", '\0', Kind::Bool, "true").but("the answer is the same"),
 ];
 
-const OF_NODES: &[Flag] = &[flag(
-    "show-capacity",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Percentages of the capacity instead of what pods can have.",
-)];
+const OF_NODES: &[Flag] = &[flag("show-capacity", '\0', Kind::Bool, "false")];
 
 const OF_PODS: &[Flag] = &[
-    flag("containers", '\0', Kind::Bool, "false", "A row for each container."),
-    flag("sum", '\0', Kind::Bool, "false", "The sum below."),
+    flag("containers", '\0', Kind::Bool, "false"),
+    flag("sum", '\0', Kind::Bool, "false"),
 ];
 
 pub static TOP: Verb = Verb {
     name: "top",
     group: "Cluster Management Commands:",
     short: "Display resource (CPU/memory) usage",
-    long: "Shows what pods and nodes use. The numbers come from metrics-server, an add-on that has to be installed \
-           first, and are means of the last 15 seconds.",
     usage: "kubectl top [flags] [options]",
     subs: &[&TOP_NODE, &TOP_POD],
     ..VERB
@@ -62,7 +41,6 @@ static TOP_NODE: Verb = Verb {
     name: "node",
     aliases: &["nodes", "no"],
     short: "Display resource (CPU/memory) usage of nodes",
-    examples: "# Of every node\nkubectl top node\n\n# Of one\nkubectl top node k8s-node-01",
     usage: "kubectl top node [NAME | -l label] [options]",
     flags: &[BOTH, OF_NODES],
     run: Some(|c| Box::pin(nodes(c))),
@@ -73,7 +51,6 @@ static TOP_POD: Verb = Verb {
     name: "pod",
     aliases: &["pods", "po"],
     short: "Display resource (CPU/memory) usage of pods",
-    examples: "# Of every pod in the namespace, the one that uses most first\nkubectl top pod --sort-by=cpu\n\n# Of one pod, by container\nkubectl top pod web --containers",
     usage: "kubectl top pod [NAME | -l label] [options]",
     flags: &[BOTH, OF_PODS, ALL_NAMESPACES, FIELD_SELECTOR],
     run: Some(|c| Box::pin(pods(c))),

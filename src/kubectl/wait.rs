@@ -15,28 +15,15 @@ use crate::value::{Value, gofmt};
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "for",
-        '\0',
-        Kind::Array,
-        "[]",
-        "What to wait for: create, delete, condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE].",
-    ),
-    flag("local", '\0', Kind::Bool, "false", "Only look at the files.").but("not simulated"),
-    flag(
-        "timeout",
-        '\0',
-        Kind::Duration,
-        "30s",
-        "How long to wait; 0 looks once, below 0 waits for a week.",
-    ),
+    flag("for", '\0', Kind::Array, "[]"),
+    flag("local", '\0', Kind::Bool, "false").but("not simulated"),
+    flag("timeout", '\0', Kind::Duration, "30s"),
 ];
 
 pub static WAIT: Verb = Verb {
     name: "wait",
     group: "Advanced Commands:",
     short: "Wait for a specific condition on one or many resources",
-    examples: "# Until a pod is ready\nkubectl wait --for=condition=Ready pod/web\n\n# Until it is gone\nkubectl wait --for=delete pod/web --timeout=60s\n\n# Until a field has a value\nkubectl wait --for=jsonpath='{.status.phase}'=Running pod/web",
     usage: "kubectl wait ([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]] [options]",
     flags: &[FLAGS, FILES_BELOW, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, PRINT],
     run: Some(|c| Box::pin(run(c))),

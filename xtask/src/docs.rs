@@ -1,5 +1,6 @@
-//! `cargo xtask docs [FILE]`: the texts that `kubectl explain` prints, taken at build time from the
-//! documentation of a dependency: the JSON schemas of the crate `k8s-openapi`, of the Kubernetes
+//! `cargo xtask docs [FILE]`: the texts that `kubectl explain` and kubectl's help print. Those of help are
+//! our own (`src/kubectl/data/help.txt`), the others are taken at build time from the documentation of a
+//! dependency: the JSON schemas of the crate `k8s-openapi`, of the Kubernetes
 //! version that is simulated or the nearest one that the crate has. What each value of an
 //! enumeration means was published for Kubernetes 1.23 only, so that is read from an older version
 //! of the crate.
@@ -18,9 +19,16 @@ const MINOR: u32 = 36;
 /// The version of the crate whose texts say what the values of enumerations mean.
 const OF_VALUES: &str = "0.14.";
 
+/// The words of kubectl's help: a command a line, and below it with a tab before them what its texts are called, each
+/// with its text behind a tab, or below it in lines with two tabs.
+pub const HELP: &str = "src/kubectl/data/help.txt";
+
+/// A type and a field, or a command and the name of one of its texts.
+type Key = (String, String);
+
 /// Texts by type (its short name, as in `src/api/data/types.txt`) and field; a type's own text has
 /// an empty field, and that of a field's value is at `field=value`.
-type Texts = BTreeMap<(String, String), String>;
+type Texts = BTreeMap<Key, String>;
 
 /// Writes the texts into a file, unless they stand there already.
 ///
@@ -53,9 +61,17 @@ pub fn generate(root: &Path) -> Result<String, String> {
         };
         read_folder(&nearest(folder)?, read, &mut texts)?;
     }
-    let table = root.join("src/api/data/types.txt");
-    let table = std::fs::read_to_string(&table).map_err(|e| format!("Cannot read {}: {e}.", table.display()))?;
-    Ok(file(&table, &texts))
+    let read = |path: &str| {
+        let path = root.join(path);
+        std::fs::read_to_string(&path).map_err(|e| format!("Cannot read {}: {e}.", path.display()))
+    };
+    let table = read("src/api/data/types.txt")?;
+    let mut wanted = wanted(&table);
+    for (key, text) in read_help(&read(HELP)?) {
+        wanted.push(key.clone());
+        texts.insert(key, text);
+    }
+    Ok(file(&wanted, &texts))
 }
 
 /// The versions of the crate and the folders of their sources, as cargo knows them.
@@ -214,40 +230,75 @@ fn short(full: &str) -> String {
     full.to_owned()
 }
 
-/// The file: each text once, then which type and field has which.
-fn file(table: &str, texts: &Texts) -> String {
-    let mut wanted: Vec<(&str, String)> = Vec::new();
+/// Reads the words of kubectl's help.
+fn read_help(help: &str) -> Vec<(Key, String)> {
+    let mut texts: Vec<(Key, String)> = Vec::new();
+    let mut command = "";
+    for line in help.lines() {
+        let Some(row) = line.strip_prefix('\t') else {
+            command = line;
+            continue;
+        };
+        // As in Rust's literals, which the other texts come from.
+        let escaped = |text: &str| text.replace('\\', r"\\").replace('\t', r"\t");
+        match (row.strip_prefix('\t'), row.split_once('\t')) {
+            (Some(more), _) => {
+                if let Some((_, text)) = texts.last_mut() {
+                    if !text.is_empty() {
+                        text.push_str(r"\n");
+                    }
+                    text.push_str(&escaped(more));
+                }
+            }
+            (None, split) => {
+                let (name, text) = split.unwrap_or((row, ""));
+                texts.push(((command.to_owned(), name.to_owned()), escaped(text)));
+            }
+        }
+    }
+    texts
+}
+
+/// What the file holds of the API: its types, their fields, and the values of enumerations.
+fn wanted(table: &str) -> Vec<Key> {
+    let mut wanted = Vec::new();
     let mut name = "";
     for line in table.lines() {
         let Some(row) = line.strip_prefix('\t') else {
             name = line.split('\t').next().unwrap_or("");
-            wanted.push((name, String::new()));
+            wanted.push((name.to_owned(), String::new()));
             continue;
         };
         let mut columns = row.split('\t');
         let field = columns.next().unwrap_or("");
-        wanted.push((name, field.to_owned()));
+        wanted.push((name.to_owned(), field.to_owned()));
         let values = columns
             .filter_map(|c| c.strip_prefix("e="))
             .flat_map(|values| values.split(','));
-        wanted.extend(values.map(|value| (name, format!("{field}={value}"))));
+        wanted.extend(values.map(|value| (name.to_owned(), format!("{field}={value}"))));
     }
-    let text_of = |name: &str, field: &str| texts.get(&(name.to_owned(), field.to_owned())).map(String::as_str);
-    let unique: BTreeSet<&str> = wanted.iter().filter_map(|(n, f)| text_of(n, f)).collect();
+    wanted
+}
+
+/// The file: each text once, then which type and field has which.
+fn file(wanted: &[Key], texts: &Texts) -> String {
+    let text_of = |key: &Key| texts.get(key).map(String::as_str);
+    let unique: BTreeSet<&str> = wanted.iter().filter_map(text_of).collect();
     let numbers: BTreeMap<&str, usize> = unique.iter().enumerate().map(|(i, t)| (*t, i)).collect();
-    let mut out =
-        String::from("Texts of the Kubernetes API's documentation, from the crate k8s-openapi (Apache License 2.0)\n");
+    let mut out = String::from(
+        "Texts of the Kubernetes API's documentation, from the crate k8s-openapi (Apache License 2.0), and of help\n",
+    );
     for text in &unique {
         // What Rust's literals escape beyond the file's own form: quotes.
         let _ = writeln!(out, "{}", text.replace("\\\"", "\""));
     }
     out.push('\n');
     let mut last = "";
-    for (name, field) in &wanted {
-        let Some(number) = text_of(name, field).and_then(|t| numbers.get(t)) else {
+    for key @ (name, field) in wanted {
+        let Some(number) = text_of(key).and_then(|t| numbers.get(t)) else {
             continue;
         };
-        if *name != last {
+        if name != last {
             let _ = writeln!(out, "{name}");
             last = name;
         }

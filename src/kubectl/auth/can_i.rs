@@ -13,24 +13,16 @@ use crate::obj;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag("all-namespaces", 'A', Kind::Bool, "false", "In every namespace."),
-    flag("list", '\0', Kind::Bool, "false", "Show all that is allowed."),
+    flag("all-namespaces", 'A', Kind::Bool, "false"),
+    flag("list", '\0', Kind::Bool, "false"),
     NO_HEADERS,
-    flag(
-        "quiet",
-        'q',
-        Kind::Bool,
-        "false",
-        "Say nothing; only the exit code tells.",
-    ),
-    flag("subresource", '\0', Kind::Str, "", "Of this subresource, such as log."),
+    flag("quiet", 'q', Kind::Bool, "false"),
+    flag("subresource", '\0', Kind::Str, ""),
 ];
 
 pub static CAN_I: Verb = Verb {
     name: "can-i",
     short: "Check whether an action is allowed",
-    long: "VERB is a verb of the API (get, list, create, …), TYPE a resource, NONRESOURCEURL a path that begins with a slash.",
-    examples: "# Create pods in this namespace\nkubectl auth can-i create pods\n\n# As somebody else\nkubectl auth can-i list deployments.apps --as=system:serviceaccount:dev:foo -n prod\n\n# Read logs\nkubectl auth can-i get pods --subresource=log\n\n# All that is allowed in a namespace\nkubectl auth can-i --list -n dev",
     usage: "kubectl auth can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),

@@ -23,8 +23,6 @@ pub static AUTH: Verb = Verb {
 static WHOAMI: Verb = Verb {
     name: "whoami",
     short: "Experimental: Check self subject attributes",
-    long: "The user that the API server takes you for, with groups and extra attributes.",
-    examples: "# Who am I?\nkubectl auth whoami\n\n# As JSON\nkubectl auth whoami -o json",
     usage: "kubectl auth whoami [options]",
     flags: &[output::PRINT],
     run: Some(|c| Box::pin(whoami(c))),

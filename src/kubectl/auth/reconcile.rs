@@ -13,27 +13,13 @@ use crate::obj;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "remove-extra-permissions",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Take away what roles allow beyond the file.",
-    ),
-    flag(
-        "remove-extra-subjects",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Take out the subjects of bindings that the file does not name.",
-    ),
+    flag("remove-extra-permissions", '\0', Kind::Bool, "false"),
+    flag("remove-extra-subjects", '\0', Kind::Bool, "false"),
 ];
 
 pub static RECONCILE: Verb = Verb {
     name: "reconcile",
     short: "Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects",
-    long: "What is missing is created, namespaces too. Roles get the rules that they lack, bindings the subjects.",
-    examples: "# From a file\nkubectl auth reconcile -f rules.yaml",
     usage: "kubectl auth reconcile -f FILENAME [options]",
     flags: &[FLAGS, FILES, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(run(c))),

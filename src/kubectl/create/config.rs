@@ -8,38 +8,19 @@ use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::obj;
 use crate::value::{Value, base64};
 
-const APPEND_HASH: Flag = flag(
-    "append-hash",
-    '\0',
-    Kind::Bool,
-    "false",
-    "Append a hash of the content to the name.",
-);
+const APPEND_HASH: Flag = flag("append-hash", '\0', Kind::Bool, "false");
 
 const SOURCES: &[Flag] = &[
     APPEND_HASH,
-    flag(
-        "from-env-file",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "A file with a KEY=VALUE on each line.",
-    ),
-    flag(
-        "from-file",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "A file, as FILE or KEY=FILE, or a directory of files.",
-    ),
-    flag("from-literal", '\0', Kind::Array, "[]", "KEY=VALUE."),
+    flag("from-env-file", '\0', Kind::Slice, "[]"),
+    flag("from-file", '\0', Kind::Slice, "[]"),
+    flag("from-literal", '\0', Kind::Array, "[]"),
 ];
 
 pub static CONFIG_MAP: Verb = Verb {
     name: "configmap",
     aliases: &["cm"],
     short: "Create a config map from a local file, directory or literal value",
-    examples: "# From values\nkubectl create configmap conf --from-literal=color=blue\n\n# From a file\nkubectl create configmap conf --from-file=app.properties",
     usage: "kubectl create configmap NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
     flags: &[
         SOURCES,
@@ -200,18 +181,16 @@ async fn config_map(cmd: &Cmd) -> Result<(), Error> {
 pub static SECRET: Verb = Verb {
     name: "secret",
     short: "Create a secret using a specified subcommand",
-    long: "docker-registry is for pulling images, generic for anything, tls for a certificate and its key.",
     usage: "kubectl create secret (docker-registry | generic | tls) [options]",
     subs: &[&DOCKER, &GENERIC, &TLS],
     ..VERB
 };
 
-const TYPE: &[Flag] = &[flag("type", '\0', Kind::Str, "", "The secret's type.")];
+const TYPE: &[Flag] = &[flag("type", '\0', Kind::Str, "")];
 
 static GENERIC: Verb = Verb {
     name: "generic",
     short: "Create a secret from a local file, directory, or literal value",
-    examples: "# From words\nkubectl create secret generic db --from-literal=user=ann --from-literal=password=s3cret\n\n# From a file\nkubectl create secret generic key --from-file=id=./id_rsa\n\n# From lines NAME=VALUE\nkubectl create secret generic env --from-env-file=./.env",
     usage: "kubectl create secret generic NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
     flags: &[
         SOURCES,
@@ -239,29 +218,16 @@ async fn generic(cmd: &Cmd) -> Result<(), Error> {
 
 const DOCKER_FLAGS: &[Flag] = &[
     APPEND_HASH,
-    flag("docker-email", '\0', Kind::Str, "", "E-mail address for the registry."),
-    flag("docker-password", '\0', Kind::Str, "", "Password for the registry."),
-    flag(
-        "docker-server",
-        '\0',
-        Kind::Str,
-        "https://index.docker.io/v1/",
-        "The registry.",
-    ),
-    flag("docker-username", '\0', Kind::Str, "", "User of the registry."),
-    flag(
-        "from-file",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "A file with Docker's configuration.",
-    ),
+    flag("docker-email", '\0', Kind::Str, ""),
+    flag("docker-password", '\0', Kind::Str, ""),
+    flag("docker-server", '\0', Kind::Str, "https://index.docker.io/v1/"),
+    flag("docker-username", '\0', Kind::Str, ""),
+    flag("from-file", '\0', Kind::Slice, "[]"),
 ];
 
 static DOCKER: Verb = Verb {
     name: "docker-registry",
     short: "Create a secret for use with a Docker registry",
-    examples: "# From a password\nkubectl create secret docker-registry hub --docker-server=registry.example.com --docker-username=ann --docker-password=s3cret\n\n# From docker's own file\nkubectl create secret docker-registry hub --from-file=.dockerconfigjson=./config.json",
     usage: "kubectl create secret docker-registry NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none] [options]",
     flags: &[
         DOCKER_FLAGS,
@@ -318,14 +284,13 @@ async fn docker(cmd: &Cmd) -> Result<(), Error> {
 
 const TLS_FLAGS: &[Flag] = &[
     APPEND_HASH,
-    flag("cert", '\0', Kind::Str, "", "File of the certificate, in PEM."),
-    flag("key", '\0', Kind::Str, "", "File of its private key, in PEM."),
+    flag("cert", '\0', Kind::Str, ""),
+    flag("key", '\0', Kind::Str, ""),
 ];
 
 static TLS: Verb = Verb {
     name: "tls",
     short: "Create a TLS secret",
-    examples: "# A certificate and its key\nkubectl create secret tls web --cert=web.crt --key=web.key",
     usage: "kubectl create secret tls NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none] [options]",
     flags: &[
         TLS_FLAGS,

@@ -8,22 +8,15 @@ use crate::value::Value;
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "image",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "Image of the container; give it again for more containers.",
-    ),
-    flag("port", '\0', Kind::Int32, "-1", "Port that the container exposes."),
-    flag("replicas", 'r', Kind::Int32, "1", "How many pods."),
+    flag("image", '\0', Kind::Slice, "[]"),
+    flag("port", '\0', Kind::Int32, "-1"),
+    flag("replicas", 'r', Kind::Int32, "1"),
 ];
 
 pub static DEPLOYMENT: Verb = Verb {
     name: "deployment",
     aliases: &["deploy"],
     short: "Create a deployment with the specified name",
-    examples: "# Three pods of nginx\nkubectl create deployment web --image=nginx --replicas=3\n\n# With a command\nkubectl create deployment job --image=busybox -- sleep 3600",
     usage: "kubectl create deployment NAME --image=image -- [COMMAND] [args...] [options]",
     flags: &[
         FLAGS,

@@ -8,29 +8,16 @@ use crate::value::Value;
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
-    flag("annotation", '\0', Kind::Array, "[]", "Annotations: KEY=VALUE."),
-    flag("class", '\0', Kind::Str, "", "The ingress class."),
-    flag(
-        "default-backend",
-        '\0',
-        Kind::Str,
-        "",
-        "Where everything else goes: SERVICE:PORT.",
-    ),
-    flag(
-        "rule",
-        '\0',
-        Kind::Array,
-        "[]",
-        "HOST/PATH=SERVICE:PORT[,tls[=SECRET]]; a path that ends in * stands for its beginning.",
-    ),
+    flag("annotation", '\0', Kind::Array, "[]"),
+    flag("class", '\0', Kind::Str, ""),
+    flag("default-backend", '\0', Kind::Str, ""),
+    flag("rule", '\0', Kind::Array, "[]"),
 ];
 
 pub static INGRESS: Verb = Verb {
     name: "ingress",
     aliases: &["ing"],
     short: "Create an ingress with the specified name",
-    examples: "# One host and path\nkubectl create ingress shop --rule='shop.example.com/*=web:80'\n\n# With TLS\nkubectl create ingress shop --rule='shop.example.com/=web:443,tls=shop-cert'",
     usage: "kubectl create ingress NAME --rule=host/path=service:port[,tls[=secret]]  [options]",
     flags: &[
         FLAGS,

@@ -8,21 +8,11 @@ use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::value::Value;
 use crate::{list, obj};
 
-const JOB_FLAGS: &[Flag] = &[
-    flag(
-        "from",
-        '\0',
-        Kind::Str,
-        "",
-        "A cron job to make the job of: cronjob/NAME.",
-    ),
-    flag("image", '\0', Kind::Str, "", "Image of the container."),
-];
+const JOB_FLAGS: &[Flag] = &[flag("from", '\0', Kind::Str, ""), flag("image", '\0', Kind::Str, "")];
 
 pub static JOB: Verb = Verb {
     name: "job",
     short: "Create a job with the specified name",
-    examples: "# With a command\nkubectl create job hello --image=busybox -- echo hello\n\n# What a cron job would run\nkubectl create job now --from=cronjob/tick",
     usage: "kubectl create job NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...] [options]",
     flags: &[
         JOB_FLAGS,
@@ -116,16 +106,15 @@ async fn job(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const CRON_FLAGS: &[Flag] = &[
-    flag("image", '\0', Kind::Str, "", "Image of the container."),
-    flag("restart", '\0', Kind::Str, "", "OnFailure or Never."),
-    flag("schedule", '\0', Kind::Str, "", "When to run, in the format of cron."),
+    flag("image", '\0', Kind::Str, ""),
+    flag("restart", '\0', Kind::Str, ""),
+    flag("schedule", '\0', Kind::Str, ""),
 ];
 
 pub static CRON_JOB: Verb = Verb {
     name: "cronjob",
     aliases: &["cj"],
     short: "Create a cron job with the specified name",
-    examples: "# Every minute\nkubectl create cronjob tick --image=busybox --schedule='* * * * *' -- date",
     usage: "kubectl create cronjob NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags] [options]",
     flags: &[
         CRON_FLAGS,

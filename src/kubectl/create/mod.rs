@@ -22,22 +22,9 @@ use crate::api::Method;
 use crate::value::Value;
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "edit",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Edit the object before it is created.",
-    ),
-    flag("raw", '\0', Kind::Str, "", "Send the file in a POST to this path."),
-    flag(
-        "windows-line-endings",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Line endings of --edit.",
-    )
-    .but("nothing here has another line ending"),
+    flag("edit", '\0', Kind::Bool, "false"),
+    flag("raw", '\0', Kind::Str, ""),
+    flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending"),
 ];
 
 /// The flags that every generator has.
@@ -53,8 +40,6 @@ pub static CREATE: Verb = Verb {
     name: "create",
     group: "Basic Commands (Beginner):",
     short: "Create a resource from a file or from stdin",
-    long: "Creates what files describe, or one object of the kinds below from flags.",
-    examples: "# From a file\nkubectl create -f web.yaml\n\n# A deployment of three pods\nkubectl create deployment web --image=nginx --replicas=3",
     usage: "kubectl create -f FILENAME [options]",
     flags: &[
         FLAGS,

@@ -12,37 +12,18 @@ use crate::value::Value;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 const ROLE_FLAGS: &[Flag] = &[
-    flag("resource", '\0', Kind::Slice, "[]", "Types that the rule is about."),
-    flag(
-        "resource-name",
-        '\0',
-        Kind::Array,
-        "[]",
-        "Names that the rule is about.",
-    ),
-    flag("verb", '\0', Kind::Slice, "[]", "What may be done."),
+    flag("resource", '\0', Kind::Slice, "[]"),
+    flag("resource-name", '\0', Kind::Array, "[]"),
+    flag("verb", '\0', Kind::Slice, "[]"),
 ];
 const CLUSTER_ROLE_FLAGS: &[Flag] = &[
-    flag(
-        "aggregation-rule",
-        '\0',
-        Kind::Map,
-        "",
-        "Labels of cluster roles to join: KEY=VALUE.",
-    ),
-    flag(
-        "non-resource-url",
-        '\0',
-        Kind::Slice,
-        "[]",
-        "Paths that the rule is about.",
-    ),
+    flag("aggregation-rule", '\0', Kind::Map, ""),
+    flag("non-resource-url", '\0', Kind::Slice, "[]"),
 ];
 
 pub static ROLE: Verb = Verb {
     name: "role",
     short: "Create a role with single rule",
-    examples: "# Read pods\nkubectl create role reader --verb=get,list,watch --resource=pods\n\n# One pod's logs\nkubectl create role logs --verb=get --resource=pods/log --resource-name=web",
     usage: "kubectl create role NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
     flags: &[
         ROLE_FLAGS,
@@ -59,7 +40,6 @@ pub static ROLE: Verb = Verb {
 pub static CLUSTER_ROLE: Verb = Verb {
     name: "clusterrole",
     short: "Create a cluster role",
-    examples: "# Read pods in any namespace\nkubectl create clusterrole reader --verb=get,list,watch --resource=pods\n\n# A path that is no object\nkubectl create clusterrole metrics --verb=get --non-resource-url=/metrics",
     usage: "kubectl create clusterrole NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
     flags: &[
         ROLE_FLAGS,
@@ -270,23 +250,16 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const SUBJECTS: &[Flag] = &[
-    flag("clusterrole", '\0', Kind::Str, "", "The cluster role to bind."),
-    flag("group", '\0', Kind::Array, "[]", "Groups that get it."),
-    flag(
-        "serviceaccount",
-        '\0',
-        Kind::Array,
-        "[]",
-        "Service accounts that get it: NAMESPACE:NAME.",
-    ),
-    flag("user", '\0', Kind::Array, "[]", "Users that get it."),
+    flag("clusterrole", '\0', Kind::Str, ""),
+    flag("group", '\0', Kind::Array, "[]"),
+    flag("serviceaccount", '\0', Kind::Array, "[]"),
+    flag("user", '\0', Kind::Array, "[]"),
 ];
-const ROLE_NAME: &[Flag] = &[flag("role", '\0', Kind::Str, "", "The role to bind.")];
+const ROLE_NAME: &[Flag] = &[flag("role", '\0', Kind::Str, "")];
 
 pub static ROLE_BINDING: Verb = Verb {
     name: "rolebinding",
     short: "Create a role binding for a particular role or cluster role",
-    examples: "# Let a user edit this namespace\nkubectl create rolebinding ann --clusterrole=edit --user=ann\n\n# Let a service account\nkubectl create rolebinding web --role=reader --serviceaccount=default:web",
     usage: "kubectl create rolebinding NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         SUBJECTS,
@@ -304,7 +277,6 @@ pub static ROLE_BINDING: Verb = Verb {
 pub static CLUSTER_ROLE_BINDING: Verb = Verb {
     name: "clusterrolebinding",
     short: "Create a cluster role binding for a particular cluster role",
-    examples: "# Let a group see everything\nkubectl create clusterrolebinding seers --clusterrole=view --group=seers",
     usage: "kubectl create clusterrolebinding NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         SUBJECTS,

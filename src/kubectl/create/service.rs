@@ -17,28 +17,15 @@ pub static SERVICE: Verb = Verb {
     ..VERB
 };
 
-const TCP: &[Flag] = &[flag(
-    "tcp",
-    '\0',
-    Kind::Slice,
-    "[]",
-    "Ports, as PORT or PORT:TARGETPORT.",
-)];
+const TCP: &[Flag] = &[flag("tcp", '\0', Kind::Slice, "[]")];
 
 static CLUSTER_IP: Verb = Verb {
     name: "clusterip",
     short: "Create a ClusterIP service",
-    examples: "# Port 80 to 8080\nkubectl create service clusterip web --tcp=80:8080\n\n# A headless one\nkubectl create service clusterip web --clusterip=None",
     usage: "kubectl create service clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
-        &[flag(
-            "clusterip",
-            '\0',
-            Kind::Str,
-            "",
-            "The service's address; None for a headless service.",
-        )],
+        &[flag("clusterip", '\0', Kind::Str, "")],
         GENERATOR[0],
         GENERATOR[1],
         GENERATOR[2],
@@ -52,11 +39,10 @@ static CLUSTER_IP: Verb = Verb {
 static NODE_PORT: Verb = Verb {
     name: "nodeport",
     short: "Create a NodePort service",
-    examples: "# A port on every node\nkubectl create service nodeport web --tcp=80 --node-port=30080",
     usage: "kubectl create service nodeport NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
-        &[flag("node-port", '\0', Kind::Int, "0", "The port on the nodes.")],
+        &[flag("node-port", '\0', Kind::Int, "0")],
         GENERATOR[0],
         GENERATOR[1],
         GENERATOR[2],
@@ -70,7 +56,6 @@ static NODE_PORT: Verb = Verb {
 static LOAD_BALANCER: Verb = Verb {
     name: "loadbalancer",
     short: "Create a LoadBalancer service",
-    examples: "# With a load balancer before it\nkubectl create service loadbalancer web --tcp=80",
     usage: "kubectl create service loadbalancer NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
@@ -87,17 +72,10 @@ static LOAD_BALANCER: Verb = Verb {
 static EXTERNAL_NAME: Verb = Verb {
     name: "externalname",
     short: "Create an ExternalName service",
-    examples: "# Another name of a host\nkubectl create service externalname db --external-name=db.example.com",
     usage: "kubectl create service externalname NAME --external-name external.name [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
-        &[flag(
-            "external-name",
-            '\0',
-            Kind::Str,
-            "",
-            "The name that the service stands for.",
-        )],
+        &[flag("external-name", '\0', Kind::Str, "")],
         GENERATOR[0],
         GENERATOR[1],
         GENERATOR[2],

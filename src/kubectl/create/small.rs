@@ -16,7 +16,6 @@ pub static NAMESPACE: Verb = Verb {
     name: "namespace",
     aliases: &["ns"],
     short: "Create a namespace with the specified name",
-    examples: "# A namespace\nkubectl create namespace shop",
     usage: "kubectl create namespace NAME [--dry-run=server|client|none] [options]",
     flags: GENERATOR,
     run: Some(|c| Box::pin(namespace(c))),
@@ -35,7 +34,6 @@ pub static SERVICE_ACCOUNT: Verb = Verb {
     name: "serviceaccount",
     aliases: &["sa"],
     short: "Create a service account with the specified name",
-    examples: "# A service account\nkubectl create serviceaccount web",
     usage: "kubectl create serviceaccount NAME [--dry-run=server|client|none] [options]",
     flags: GENERATOR,
     run: Some(|c| Box::pin(service_account(c))),
@@ -49,23 +47,16 @@ async fn service_account(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const TOKEN_FLAGS: &[Flag] = &[
-    flag("audience", '\0', Kind::Array, "[]", "Who the token is for."),
-    flag(
-        "bound-object-kind",
-        '\0',
-        Kind::Str,
-        "",
-        "Kind of the object that the token ends with.",
-    ),
-    flag("bound-object-name", '\0', Kind::Str, "", "Its name."),
-    flag("bound-object-uid", '\0', Kind::Str, "", "Its uid."),
-    flag("duration", '\0', Kind::Duration, "0s", "How long it is to be valid."),
+    flag("audience", '\0', Kind::Array, "[]"),
+    flag("bound-object-kind", '\0', Kind::Str, ""),
+    flag("bound-object-name", '\0', Kind::Str, ""),
+    flag("bound-object-uid", '\0', Kind::Str, ""),
+    flag("duration", '\0', Kind::Duration, "0s"),
 ];
 
 pub static TOKEN: Verb = Verb {
     name: "token",
     short: "Request a service account token",
-    examples: "# For the API server\nkubectl create token web\n\n# For ten minutes, and another audience\nkubectl create token web --duration=10m --audience=https://shop.example.com",
     usage: "kubectl create token SERVICE_ACCOUNT_NAME [options]",
     flags: &[TOKEN_FLAGS, output::PRINT],
     run: Some(|c| Box::pin(token(c))),
@@ -137,22 +128,12 @@ async fn token(cmd: &Cmd) -> Result<(), Error> {
     }
 }
 
-const QUOTA_FLAGS: &[Flag] = &[
-    flag(
-        "hard",
-        '\0',
-        Kind::Str,
-        "",
-        "What is limited: RESOURCE=QUANTITY,RESOURCE=QUANTITY.",
-    ),
-    flag("scopes", '\0', Kind::Str, "", "Which pods count: SCOPE,SCOPE."),
-];
+const QUOTA_FLAGS: &[Flag] = &[flag("hard", '\0', Kind::Str, ""), flag("scopes", '\0', Kind::Str, "")];
 
 pub static QUOTA: Verb = Verb {
     name: "quota",
     aliases: &["resourcequota"],
     short: "Create a quota with the specified name",
-    examples: "# Limit a namespace\nkubectl create quota small --hard=cpu=1,memory=1Gi,pods=10\n\n# Pods of the best effort alone\nkubectl create quota best --hard=pods=5 --scopes=BestEffort",
     usage: "kubectl create quota NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none] [options]",
     flags: &[
         QUOTA_FLAGS,
@@ -184,29 +165,16 @@ async fn quota(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const PRIORITY_FLAGS: &[Flag] = &[
-    flag("description", '\0', Kind::Str, "", "What the class is for."),
-    flag(
-        "global-default",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Pods without a class have this one.",
-    ),
-    flag(
-        "preemption-policy",
-        '\0',
-        Kind::Str,
-        "PreemptLowerPriority",
-        "PreemptLowerPriority or Never.",
-    ),
-    flag("value", '\0', Kind::Int32, "0", "The priority."),
+    flag("description", '\0', Kind::Str, ""),
+    flag("global-default", '\0', Kind::Bool, "false"),
+    flag("preemption-policy", '\0', Kind::Str, "PreemptLowerPriority"),
+    flag("value", '\0', Kind::Int32, "0"),
 ];
 
 pub static PRIORITY_CLASS: Verb = Verb {
     name: "priorityclass",
     aliases: &["pc"],
     short: "Create a priority class with the specified name",
-    examples: "# Above all others\nkubectl create priorityclass first --value=1000 --description=first\n\n# For pods that name none\nkubectl create priorityclass usual --value=10 --global-default",
     usage: "kubectl create priorityclass NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none] [options]",
     flags: &[
         PRIORITY_FLAGS,
@@ -235,28 +203,15 @@ async fn priority_class(cmd: &Cmd) -> Result<(), Error> {
 }
 
 const PDB_FLAGS: &[Flag] = &[
-    flag(
-        "max-unavailable",
-        '\0',
-        Kind::Str,
-        "",
-        "How many of the pods may be missing, or how many percent.",
-    ),
-    flag(
-        "min-available",
-        '\0',
-        Kind::Str,
-        "",
-        "How many of the pods must be there, or how many percent.",
-    ),
-    flag("selector", '\0', Kind::Str, "", "Labels of the pods."),
+    flag("max-unavailable", '\0', Kind::Str, ""),
+    flag("min-available", '\0', Kind::Str, ""),
+    flag("selector", '\0', Kind::Str, ""),
 ];
 
 pub static PDB: Verb = Verb {
     name: "poddisruptionbudget",
     aliases: &["pdb"],
     short: "Create a pod disruption budget with the specified name",
-    examples: "# Keep one pod\nkubectl create pdb web --selector=app=web --min-available=1\n\n# Miss half of them at most\nkubectl create pdb web --selector=app=web --max-unavailable=50%",
     usage: "kubectl create poddisruptionbudget NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none] [options]",
     flags: &[
         PDB_FLAGS,

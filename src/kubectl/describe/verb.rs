@@ -11,20 +11,12 @@ use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::kubectl::mapper;
 use crate::kubectl::options::{ALL_NAMESPACES, CHUNK, FILES, SELECTOR};
 
-const FLAGS: &[Flag] = &[flag(
-    "show-events",
-    '\0',
-    Kind::Bool,
-    "true",
-    "Show the events about the object.",
-)];
+const FLAGS: &[Flag] = &[flag("show-events", '\0', Kind::Bool, "true")];
 
 pub static DESCRIBE: Verb = Verb {
     name: "describe",
     group: "Troubleshooting and Debugging Commands:",
     short: "Show details of a specific resource or group of resources",
-    long: "Prints an object with what belongs to it, such as events and controllers. A name that no object has stands for all objects whose names begin with it.",
-    examples: "# A node\nkubectl describe nodes k8s-node-01\n\n# A pod\nkubectl describe pods/web\n\n# What a file describes\nkubectl describe -f pod.yaml\n\n# All pods with a label\nkubectl describe pods -l app=web",
     usage: "kubectl describe (-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME) [options]",
     flags: &[FLAGS, FILES, SELECTOR, ALL_NAMESPACES, CHUNK],
     run: Some(|c| Box::pin(run(c))),

@@ -37,91 +37,29 @@ const RESTRICTORS: [&str; 2] = ["LoadRestrictionsRootOnly", "LoadRestrictionsNon
 const NO_PLUGINS: &str = "no plugins, containers or charts can run here";
 
 const FLAGS: &[Flag] = &[
-    flag(
-        "as-current-user",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Run functions as the current user.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "enable-alpha-plugins",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Allow plugins that are programs of their own.",
-    )
-    .but(NO_PLUGINS),
-    flag("enable-helm", '\0', Kind::Bool, "false", "Allow Helm charts.").but(NO_PLUGINS),
-    flag(
-        "enable-managedby-label",
-        '\0',
-        Kind::Bool,
-        "false",
-        "Label every resource with app.kubernetes.io/managed-by.",
-    )
-    .hidden(),
-    flag("env", 'e', Kind::Array, "[]", "Environment variables of functions.").but(NO_PLUGINS),
-    flag(
-        "helm-api-versions",
-        '\0',
-        Kind::Array,
-        "[]",
-        "API versions that charts are rendered for.",
-    )
-    .but(NO_PLUGINS),
-    flag("helm-command", '\0', Kind::Str, "helm", "The helm program.").but(NO_PLUGINS),
-    flag("helm-debug", '\0', Kind::Bool, "false", "Run helm verbosely.").but(NO_PLUGINS),
-    flag(
-        "helm-kube-version",
-        '\0',
-        Kind::Str,
-        "",
-        "The version of Kubernetes that charts are rendered for.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "load-restrictor",
-        '\0',
-        Kind::Str,
-        "LoadRestrictionsRootOnly",
-        "LoadRestrictionsNone lets kustomizations read files outside of their directories.",
-    ),
-    flag("mount", '\0', Kind::Array, "[]", "Volumes of functions.").but(NO_PLUGINS),
-    flag("network", '\0', Kind::Bool, "false", "Let functions use the network.").but(NO_PLUGINS),
-    flag(
-        "network-name",
-        '\0',
-        Kind::Str,
-        "bridge",
-        "The network that functions use.",
-    )
-    .but(NO_PLUGINS),
-    flag(
-        "output",
-        'o',
-        Kind::Str,
-        "",
-        "A file to write to, or a directory to write one file per resource into.",
-    ),
-    flag(
-        "reorder",
-        '\0',
-        Kind::Str,
-        "unspecified",
-        "legacy (namespaces first, webhooks last) or none (the order of the kustomizations).",
-    )
-    .hidden()
-    .gone("use the new 'sortOptions' field in kustomization.yaml instead."),
+    flag("as-current-user", '\0', Kind::Bool, "false").but(NO_PLUGINS),
+    flag("enable-alpha-plugins", '\0', Kind::Bool, "false").but(NO_PLUGINS),
+    flag("enable-helm", '\0', Kind::Bool, "false").but(NO_PLUGINS),
+    flag("enable-managedby-label", '\0', Kind::Bool, "false").hidden(),
+    flag("env", 'e', Kind::Array, "[]").but(NO_PLUGINS),
+    flag("helm-api-versions", '\0', Kind::Array, "[]").but(NO_PLUGINS),
+    flag("helm-command", '\0', Kind::Str, "helm").but(NO_PLUGINS),
+    flag("helm-debug", '\0', Kind::Bool, "false").but(NO_PLUGINS),
+    flag("helm-kube-version", '\0', Kind::Str, "").but(NO_PLUGINS),
+    flag("load-restrictor", '\0', Kind::Str, "LoadRestrictionsRootOnly"),
+    flag("mount", '\0', Kind::Array, "[]").but(NO_PLUGINS),
+    flag("network", '\0', Kind::Bool, "false").but(NO_PLUGINS),
+    flag("network-name", '\0', Kind::Str, "bridge").but(NO_PLUGINS),
+    flag("output", 'o', Kind::Str, ""),
+    flag("reorder", '\0', Kind::Str, "unspecified")
+        .hidden()
+        .gone("use the new 'sortOptions' field in kustomization.yaml instead."),
 ];
 
 pub static KUSTOMIZE: Verb = Verb {
     name: "kustomize",
     group: "Advanced Commands:",
     short: "Build a kustomization target from a directory or URL",
-    long: "Prints the resources that the kustomization in a directory makes of its files: prefixed, labelled, patched,\ngenerated. Without a directory, of the one in which you are. With -k, apply, get, delete and others use them.",
-    examples: "# What an overlay gives\nkubectl kustomize overlays/prod\n\n# Into a file\nkubectl kustomize overlays/prod -o prod.yaml",
     usage: "kubectl kustomize DIR [flags] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
