@@ -823,3 +823,156 @@ $ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
         "#]],
     );
 }
+
+#[test]
+fn volumes_are_recycled_and_grow_by_others_and_runtimes_have_classes() {
+    prints(
+        r#"
+@file nfs.yaml
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: pv-nfs}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteMany]
+  persistentVolumeReclaimPolicy: Recycle
+  nfs: {path: /data/k8s, server: 192.0.2.1}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: c}
+spec: {accessModes: [ReadWriteMany], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: writer}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /d}]}]
+  volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: direct}
+spec:
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /d}]}]
+  volumes: [{name: v, nfs: {path: /data, server: 192.0.2.1}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: docker}
+spec:
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /var/run/docker.sock}]}]
+  volumes: [{name: v, hostPath: {path: /var/run/docker.sock, type: Socket}}]
+@end
+$ kubectl apply -f nfs.yaml
+@settle
+$ kubectl exec writer -- sh -c 'echo hello > /d/f; mkdir /d/.x'
+$ kubectl exec direct -- ls -RA /d
+$ kubectl delete pod/writer pvc/c
+@wait 1
+$ kubectl get pods,pv --no-headers | awk '{print $1, $2, $5, $6}'
+@wait 9
+$ kubectl get pv pv-nfs -o jsonpath='{.status.phase} {.spec.claimRef}{"\n"}'
+$ kubectl get events --field-selector involvedObject.kind=PersistentVolume -o custom-columns=R:.reason,M:.message --no-headers | sed 's/k8s-node-0./NODE/; s/ in .*//'
+$ kubectl exec direct -- ls -RA /d
+$ kubectl get events --field-selector involvedObject.name=docker,reason=FailedMount -o jsonpath='{.items[0].message}{"\n"}'
+@file class.yaml
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: gvisor}
+handler: runsc
+overhead: {podFixed: {cpu: 250m}}
+scheduling: {nodeSelector: {kubernetes.io/os: linux}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: sandboxed}
+spec:
+  runtimeClassName: gvisor
+  containers: [{name: c, image: nginx}]
+@end
+$ kubectl apply -f class.yaml
+@wait 2
+$ kubectl get pod sandboxed -o jsonpath='{.spec.overhead} {.spec.nodeSelector} {.status.phase}{"\n"}'
+$ kubectl get events --field-selector reason=FailedCreatePodSandBox -o jsonpath='{.items[0].message}' | sed 's/"[0-9a-f]*"/ID/'
+$ kubectl run x --image=nginx --overrides='{"spec":{"runtimeClassName":"nope"}}'
+$ kubectl run x --image=nginx --overrides='{"spec":{"overhead":{"cpu":"1"}}}'
+"#,
+        expect![[r#"
+            $ kubectl apply -f nfs.yaml
+            Warning: spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.
+            persistentvolume/pv-nfs created
+            persistentvolumeclaim/c created
+            pod/writer created
+            pod/direct created
+            pod/docker created
+            @settle
+            $ kubectl exec writer -- sh -c 'echo hello > /d/f; mkdir /d/.x'
+            $ kubectl exec direct -- ls -RA /d
+            /d:
+            k8s
+
+            /d/k8s:
+            .x
+            f
+
+            /d/k8s/.x:
+            $ kubectl delete pod/writer pvc/c
+            pod "writer" deleted from default namespace
+            persistentvolumeclaim "c" deleted from default namespace
+            @wait 1
+            $ kubectl get pods,pv --no-headers | awk '{print $1, $2, $5, $6}'
+            pod/direct 1/1 6s 
+            pod/docker 0/1 6s 
+            pod/recycler-for-pv-nfs 0/1 1s 
+            persistentvolume/pv-nfs 1Gi Released default/c
+            @wait 9
+            $ kubectl get pv pv-nfs -o jsonpath='{.status.phase} {.spec.claimRef}{"\n"}'
+            Available 
+            $ kubectl get events --field-selector involvedObject.kind=PersistentVolume -o custom-columns=R:.reason,M:.message --no-headers | sed 's/k8s-node-0./NODE/; s/ in .*//'
+            RecyclerPod      Recycler pod: Successfully assigned default/recycler-for-pv-nfs to NODE
+            RecyclerPod      Recycler pod: Pulling image "busybox:1.27"
+            RecyclerPod      Recycler pod: Successfully pulled image "busybox:1.27"
+            RecyclerPod      Recycler pod: Container created
+            RecyclerPod      Recycler pod: Container started
+            VolumeRecycled   Volume recycled
+            $ kubectl exec direct -- ls -RA /d
+            /d:
+            k8s
+
+            /d/k8s:
+            $ kubectl get events --field-selector involvedObject.name=docker,reason=FailedMount -o jsonpath='{.items[0].message}{"\n"}'
+            MountVolume.SetUp failed for volume "v" : hostPath type check failed: /var/run/docker.sock is not a socket file
+            @file class.yaml
+            apiVersion: node.k8s.io/v1
+            kind: RuntimeClass
+            metadata: {name: gvisor}
+            handler: runsc
+            overhead: {podFixed: {cpu: 250m}}
+            scheduling: {nodeSelector: {kubernetes.io/os: linux}}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: sandboxed}
+            spec:
+              runtimeClassName: gvisor
+              containers: [{name: c, image: nginx}]
+            @end
+            $ kubectl apply -f class.yaml
+            runtimeclass.node.k8s.io/gvisor created
+            pod/sandboxed created
+            @wait 2
+            $ kubectl get pod sandboxed -o jsonpath='{.spec.overhead} {.spec.nodeSelector} {.status.phase}{"\n"}'
+            {"cpu":"250m"} {"kubernetes.io/os":"linux"} Pending
+            $ kubectl get events --field-selector reason=FailedCreatePodSandBox -o jsonpath='{.items[0].message}' | sed 's/"[0-9a-f]*"/ID/'
+            Failed to create pod sandbox: rpc error: code = Unknown desc = unable to get OCI runtime for sandbox ID: no runtime for "runsc" is configured
+            $ kubectl run x --image=nginx --overrides='{"spec":{"runtimeClassName":"nope"}}'
+            Error from server (Forbidden): pods "x" is forbidden: pod rejected: RuntimeClass "nope" not found
+            [exit 1]
+            $ kubectl run x --image=nginx --overrides='{"spec":{"overhead":{"cpu":"1"}}}'
+            Error from server (Forbidden): pods "x" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead
+            [exit 1]
+        "#]],
+    );
+}

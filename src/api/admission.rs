@@ -184,6 +184,9 @@ fn chain(a: &Attributes, value: &mut Value, memory: &mut policies::Reinvocation)
     if a.is("", "pods") && plugins.is_on(DEFAULT_TOLERATION_SECONDS) {
         pods::default_tolerations(value);
     }
+    if a.creates("", "pods") {
+        pods::runtime_class(a, value)?;
+    }
     classes::mutate(a, value);
     policies::mutate(a, value, memory)
 }
@@ -246,6 +249,9 @@ pub fn validate(
     if target.subresource.is_empty() || a.resizes() {
         limit_ranger::validate(&a, value)?;
         classes::validate(&a, value)?;
+        if a.creates("", "pods") {
+            pods::overhead(&a, value)?;
+        }
         quota::validate(&a, value)?;
     }
     Ok(())

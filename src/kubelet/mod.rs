@@ -53,6 +53,7 @@ struct Kinds {
     leases: Rc<Resource>,
     claims: Rc<Resource>,
     volumes: Rc<Resource>,
+    runtimes: Rc<Resource>,
 }
 
 /// What all kubelets of a world read alike: one copy serves them.
@@ -121,6 +122,7 @@ impl Kubelets {
                 leases: resource("coordination.k8s.io", "leases")?,
                 claims: resource("", "persistentvolumeclaims")?,
                 volumes: resource("", "persistentvolumes")?,
+                runtimes: resource("node.k8s.io", "runtimeclasses")?,
             }),
             shared: Rc::new(Shared {
                 services: informer("services")?,
@@ -492,6 +494,10 @@ impl Node {
     async fn claims(&self, pod: &Object) -> FlatMap<String, (Files, String)> {
         let mut found = FlatMap::new();
         for volume in Pod(pod).volumes() {
+            if volume.has("nfs") {
+                found.insert(volumes::nfs_key(volume.get("nfs")), self.nfs(volume.get("nfs")));
+                continue;
+            }
             let name = if volume.has("ephemeral") {
                 format!("{}-{}", pod.name(), volume.get("name").str())
             } else {
@@ -520,6 +526,7 @@ impl Node {
                     let _ = self.files.make_dirs(&path);
                     (self.files.clone(), path)
                 }
+                None if volume.spec().has("nfs") => self.nfs(volume.spec().get("nfs")),
                 None => {
                     let mut volumes = self.shared.volumes.borrow_mut();
                     let files = volumes
@@ -531,6 +538,17 @@ impl Node {
             found.insert(name, files);
         }
         found
+    }
+
+    /// The directory of an NFS server, whose files all that mount from it share.
+    fn nfs(&self, source: &Value) -> (Files, String) {
+        let mut volumes = self.shared.volumes.borrow_mut();
+        let files = volumes
+            .entry(format!("nfs {}", source.get("server").str()))
+            .or_insert_with(|| Files::new(&self.sim));
+        let path = crate::shell::join("/", source.get("path").str());
+        let _ = files.make_dirs(&path);
+        (files.clone(), path)
     }
 
     /// Renews the lease, and reports the node's status.

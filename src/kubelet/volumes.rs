@@ -23,7 +23,7 @@ pub struct Origin<'a> {
     pub sources: &'a dyn Sources,
     /// The node's own files.
     pub host: &'a Files,
-    /// The files of a claim's volume; `None` when the claim is not bound.
+    /// The files of a claim's volume, or of what [`nfs_key`] names; `None` when the claim is not bound.
     pub claim: &'a dyn Fn(&str) -> Option<(Files, String)>,
 }
 
@@ -46,6 +46,11 @@ pub fn make(origin: &Origin) -> Result<Volumes, Vec<String>> {
     if failed.is_empty() { Ok(volumes) } else { Err(failed) }
 }
 
+/// How [`Origin::claim`] knows a directory of an NFS server: by no claim's name.
+pub fn nfs_key(source: &Value) -> String {
+    format!("{}:{}", source.get("server").str(), source.get("path").str())
+}
+
 fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
     let root = || "/".to_owned();
     if volume.has("hostPath") {
@@ -59,6 +64,9 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
     if volume.has("ephemeral") {
         let claim = format!("{}-{}", origin.pod.name(), volume.get("name").str());
         return (origin.claim)(&claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"));
+    }
+    if volume.has("nfs") {
+        return (origin.claim)(&nfs_key(volume.get("nfs"))).ok_or_else(|| "mount failed: exit status 32".to_owned());
     }
     let files = Files::new(origin.api.sim());
     refresh(origin, volume, &files)?;
@@ -324,10 +332,22 @@ fn host_path(host: &Files, path: &str, kind: &str) -> Result<(Files, String), St
         }
         "File" if !host.is_file(&path) => return Err(format!("hostPath type check failed: {path} is not a file")),
         "FileOrCreate" if !host.exists(&path) => {
-            let _ = host.make_dirs(crate::shell::dir_name(&path));
-            let _ = host.write(&path, "");
+            // Directories above it are not made.
+            host.write(&path, "")
+                .map_err(|error| format!("open {path}: {}", error.to_string().to_ascii_lowercase()))?;
         }
-        "File" | "FileOrCreate" | "Directory" => {}
+        "FileOrCreate" if !host.is_file(&path) => {
+            return Err(format!("hostPath type check failed: {path} is not a file"));
+        }
+        "DirectoryOrCreate" if host.exists(&path) && !host.is_dir(&path) => {
+            return Err(format!("hostPath type check failed: {path} is not a directory"));
+        }
+        "Socket" => return Err(format!("hostPath type check failed: {path} is not a socket file")),
+        "CharDevice" if !path.starts_with("/dev/") || !host.exists(&path) => {
+            return Err(format!("hostPath type check failed: {path} is not a character device"));
+        }
+        "BlockDevice" => return Err(format!("hostPath type check failed: {path} is not a block device")),
+        "File" | "FileOrCreate" | "Directory" | "CharDevice" => {}
         _ if !host.exists(&path) => {
             let _ = host.make_dirs(&path);
         }

@@ -575,6 +575,15 @@ impl Worker {
         }
         self.look_for_pull_secrets(&pod);
         if !self.has_sandbox() {
+            if let Some(handler) = self.missing_runtime(&pod).await {
+                let id = self.random_id();
+                let why = format!(
+                    "Failed to create pod sandbox: rpc error: code = Unknown desc = unable to get OCI runtime for sandbox {id:?}: no runtime for {handler:?} is configured"
+                );
+                self.event(EventType::Warning, "FailedCreatePodSandBox", why);
+                let delay = Duration::from_secs(10) + Duration::from_millis(self.sim().random_below(5_000));
+                return wait(Some(self.sim().now() + delay), deadline);
+            }
             self.make_sandbox(&pod).await;
             self.write_status(false).await;
             // The runtime's first event of the pod asks for another step after this one.
@@ -1282,6 +1291,17 @@ impl Worker {
                 let _ = self.with_origin(&pod, &|_| None, |origin| volumes::refresh(origin, volume, files));
             }
         }
+    }
+
+    /// The runtime that the pod's class asks for, when it is not the one that nodes here have.
+    async fn missing_runtime(&self, pod: &Object) -> Option<String> {
+        let class = pod.spec().get("runtimeClassName").str();
+        if class.is_empty() {
+            return None;
+        }
+        let class = self.node.client.get(&self.node.kinds.runtimes, "", class).await.ok()?;
+        let handler = class.value().get("handler").str();
+        (!handler.is_empty() && handler != "runc").then(|| handler.to_owned())
     }
 
     async fn make_sandbox(self: &Rc<Self>, pod: &Object) {

@@ -178,6 +178,74 @@ pub fn priority(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
     Ok(())
 }
 
+/// `RuntimeClass`: what a pod of the class costs besides its containers, and where it may run.
+///
+/// # Errors
+/// 403 when there is no such class, or the pod says otherwise.
+pub fn runtime_class(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
+    let name = pod.str_at(&["spec", "runtimeClassName"]).to_owned();
+    let given = pod.at(&["spec", "overhead"]).clone();
+    let class = match name.as_str() {
+        "" => None,
+        name => match a
+            .api
+            .store()
+            .get("runtimeclasses.node.k8s.io", &ObjectKey::new("", name))
+        {
+            Some(class) => Some(class),
+            None => return Err(a.forbidden(pod, format!("pod rejected: RuntimeClass {name:?} not found"))),
+        },
+    };
+    let class = class.as_ref().map_or(&Value::Null, Object::value);
+    let overhead = class.at(&["overhead", "podFixed"]);
+    if !overhead.is_empty() {
+        if !given.is_empty() && given != *overhead {
+            let why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
+            return Err(a.forbidden(pod, why));
+        }
+        pod.set(&["spec", "overhead"], overhead.clone());
+    }
+    scheduling(a, class, pod)
+}
+
+/// `RuntimeClass` again, when the pod is known to be valid: only a class adds an overhead.
+///
+/// # Errors
+/// 403 when the pod has one without.
+pub fn overhead(a: &Attributes, pod: &Value) -> Result<(), Status> {
+    let key = ObjectKey::new("", pod.str_at(&["spec", "runtimeClassName"]));
+    let class = a.api.store().get("runtimeclasses.node.k8s.io", &key);
+    if pod.at(&["spec", "overhead"]).is_empty()
+        || class.is_some_and(|c| !c.value().at(&["overhead", "podFixed"]).is_empty())
+    {
+        return Ok(());
+    }
+    let why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
+    Err(a.forbidden(pod, why))
+}
+
+/// Puts a runtime class's node selector and tolerations into a pod.
+fn scheduling(a: &Attributes, class: &Value, pod: &mut Value) -> Result<(), Status> {
+    let scheduling = class.get("scheduling");
+    for (key, value) in scheduling.get("nodeSelector").entries() {
+        let own = pod.at(&["spec", "nodeSelector", key]);
+        if !own.is_null() && own != value {
+            let (class, pods) = (value.str(), own.str());
+            let why = format!(
+                "conflict: runtimeClass.scheduling.nodeSelector[{key}] = {class}; pod.spec.nodeSelector[{key}] = {pods}"
+            );
+            return Err(a.forbidden(pod, why));
+        }
+        pod.set(&["spec", "nodeSelector", key], value.clone());
+    }
+    for toleration in scheduling.get("tolerations").items() {
+        if !pod.at(&["spec", "tolerations"]).items().contains(toleration) {
+            pod.at_mut(&["spec", "tolerations"]).list_mut().push(toleration.clone());
+        }
+    }
+    Ok(())
+}
+
 /// `Priority` on an update: what it set on the creation stays where the new version leaves it out.
 pub fn keep_priority(pod: &mut Value, old: Option<&Object>) {
     for field in ["priority", "preemptionPolicy"] {

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::{EventRecorder, EventType};
+use crate::api::quantity::Quantity;
 use crate::api::volumes::{
     self, BETA_PROVISIONER, BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONED_BY, PROVISIONER, SELECTED_NODE, class_of,
 };
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::controllers::context::{Context, resource};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, Time, WorkQueue};
 use crate::value::Value;
 
@@ -43,13 +44,15 @@ const MIGRATED: [(&str, &str); 7] = [
 ];
 
 #[derive(Clone)]
-struct Controller(Rc<Inner>);
+pub(super) struct Controller(pub(super) Rc<Inner>);
 
-struct Inner {
-    sim: Sim,
+pub(super) struct Inner {
+    pub(super) sim: Sim,
     start: Time,
-    client: Client,
-    recorder: EventRecorder,
+    pub(super) client: Client,
+    pub(super) recorder: EventRecorder,
+    /// What the controller that lets volumes grow says.
+    expander: EventRecorder,
     claims: Informer,
     volumes: Informer,
     classes: Informer,
@@ -60,6 +63,10 @@ struct Inner {
     queue: WorkQueue<ObjectKey>,
     /// What was written and the informers do not show yet.
     written: RefCell<FlatMap<ObjectKey, Object>>,
+    pub(super) pod_resource: Rc<Resource>,
+    pub(super) event_resource: Rc<Resource>,
+    /// The volumes that are being emptied.
+    pub(super) recycling: RefCell<FlatSet<String>>,
 }
 
 /// Starts the controller.
@@ -69,15 +76,20 @@ pub fn start(context: &Context) {
     let informers = context.informers();
     let claim_resource = resource(api, "", "persistentvolumeclaims");
     let volume_resource = resource(api, "", "persistentvolumes");
+    let pod_resource = resource(api, "", "pods");
     let controller = Controller(Rc::new(Inner {
         sim: context.sim().clone(),
         start: context.sim().now(),
         recorder: context.recorder(&client, COMPONENT),
+        expander: context.recorder(&client, "volume_expand"),
         client,
         claims: informers.of(&claim_resource),
         volumes: informers.of(&volume_resource),
         classes: informers.of(&resource(api, "storage.k8s.io", "storageclasses")),
-        pods: informers.of(&resource(api, "", "pods")),
+        pods: informers.of(&pod_resource),
+        pod_resource,
+        event_resource: resource(api, "", "events"),
+        recycling: RefCell::default(),
         claim_resource,
         volume_resource,
         queue: WorkQueue::new(context.sim()),
@@ -85,6 +97,9 @@ pub fn start(context: &Context) {
     }));
     let c = controller.clone();
     controller.0.claims.on_change(move |old, new| {
+        if let (Some(old), Some(new)) = (old, new) {
+            c.tell_growth(old, new);
+        }
         if let Some(claim) = new.or(old) {
             c.saw(claim.key(), new);
             c.0.queue.add(claim.key());
@@ -156,6 +171,18 @@ impl Controller {
         }
     }
 
+    /// Says of a bound claim that asks for more now that none of the cluster's own plugins makes its volume grow.
+    fn tell_growth(&self, old: &Object, new: &Object) {
+        const STORAGE: [&str; 3] = ["resources", "requests", "storage"];
+        let asked = |claim: &Object| Quantity::parse_or_zero(claim.spec().str_at(&STORAGE));
+        let has = Quantity::parse_or_zero(new.status().str_at(&["capacity", "storage"]));
+        if asked(new) > asked(old) && asked(new) > has && new.status().str_at(&["phase"]) == "Bound" {
+            let message = "waiting for an external controller to expand this PVC";
+            let recorder = &self.0.expander;
+            recorder.event(new, EventType::Normal, "ExternalExpanding", message);
+        }
+    }
+
     /// Forgets what was written when an informer shows it, or something newer.
     fn saw(&self, key: ObjectKey, new: Option<&Object>) {
         let mut written = self.0.written.borrow_mut();
@@ -165,7 +192,7 @@ impl Controller {
         }
     }
 
-    fn latest(&self, key: ObjectKey) -> Option<Object> {
+    pub(super) fn latest(&self, key: ObjectKey) -> Option<Object> {
         if let Some(object) = self.0.written.borrow().get(&key) {
             return Some(object.clone());
         }
@@ -185,7 +212,7 @@ impl Controller {
     }
 
     /// Looks at a key again in the next periodic pass.
-    fn again(&self, key: ObjectKey) {
+    pub(super) fn again(&self, key: ObjectKey) {
         let since = self.0.sim.now().since(self.0.start);
         let mut next = FIRST_RESYNC;
         if since >= next {
@@ -494,7 +521,7 @@ impl Controller {
     }
 
     /// Frees a volume whose claim is bound to another.
-    async fn unbind(&self, volume: &Object) -> Result<(), Status> {
+    pub(super) async fn unbind(&self, volume: &Object) -> Result<(), Status> {
         let mut value = volume.value().clone();
         if volume.annotation(BOUND_BY_CONTROLLER).is_some() {
             value.remove(&["spec", "claimRef"]);
@@ -509,7 +536,7 @@ impl Controller {
         self.set_volume_phase(&volume, "Available", "").await.map(|_| ())
     }
 
-    async fn fail_volume(&self, volume: &Object, reason: &str, message: &str) -> Result<(), Status> {
+    pub(super) async fn fail_volume(&self, volume: &Object, reason: &str, message: &str) -> Result<(), Status> {
         if volume.status().str_at(&["phase"]) != "Failed" {
             let volume = self.set_volume_phase(volume, "Failed", message).await?;
             self.warn(&volume, reason, message);
@@ -522,11 +549,7 @@ impl Controller {
     async fn reclaim(&self, volume: &Object) -> Result<(), Status> {
         match volume.spec().str_at(&["persistentVolumeReclaimPolicy"]) {
             "Delete" => self.delete_volume(volume).await,
-            // Its deprecated scrubbing pods are not simulated.
-            "Recycle" => {
-                let message = "No recycler plugin found for the volume!";
-                self.fail_volume(volume, "VolumeFailedRecycle", message).await
-            }
+            "Recycle" => self.recycle(volume).await,
             _ => Ok(()),
         }
     }

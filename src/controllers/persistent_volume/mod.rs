@@ -5,3 +5,4 @@
 pub mod binder;
 pub mod protection;
 pub mod provisioner;
+mod recycler;
