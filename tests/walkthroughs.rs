@@ -898,6 +898,49 @@ $ kubectl get pod sandboxed -o jsonpath='{.spec.overhead} {.spec.nodeSelector} {
 $ kubectl get events --field-selector reason=FailedCreatePodSandBox -o jsonpath='{.items[0].message}' | sed 's/"[0-9a-f]*"/ID/'
 $ kubectl run x --image=nginx --overrides='{"spec":{"runtimeClassName":"nope"}}'
 $ kubectl run x --image=nginx --overrides='{"spec":{"overhead":{"cpu":"1"}}}'
+@file one.yaml
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: one}
+spec:
+  storageClassName: one
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOncePod]
+  hostPath: {path: /srv/one}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: one}
+spec: {storageClassName: one, accessModes: [ReadWriteOncePod], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: db
+        image: mysql:8
+        env: [{name: MYSQL_ROOT_PASSWORD, value: x}]
+        readinessProbe: {exec: {command: [mysqladmin, ping, -h, localhost]}, periodSeconds: 2}
+        volumeMounts: [{name: v, mountPath: /var/lib/mysql}]
+      volumes: [{name: v, persistentVolumeClaim: {claimName: one}}]
+@end
+$ kubectl apply -f one.yaml
+@wait 25
+$ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
+$ kubectl delete $(kubectl get pods -l app=db --field-selector status.phase=Running -o name)
+@wait 15
+$ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
+$ kubectl exec deploy/db -- mysql -ppassword
+$ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goproxy/registry.k8s.io/goproxy:0.1}; done
+@settle
+$ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1, $2}'
 "#,
         expect![[r#"
             $ kubectl apply -f nfs.yaml
@@ -973,6 +1016,68 @@ $ kubectl run x --image=nginx --overrides='{"spec":{"overhead":{"cpu":"1"}}}'
             $ kubectl run x --image=nginx --overrides='{"spec":{"overhead":{"cpu":"1"}}}'
             Error from server (Forbidden): pods "x" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead
             [exit 1]
+            @file one.yaml
+            apiVersion: v1
+            kind: PersistentVolume
+            metadata: {name: one}
+            spec:
+              storageClassName: one
+              capacity: {storage: 1Gi}
+              accessModes: [ReadWriteOncePod]
+              hostPath: {path: /srv/one}
+            ---
+            apiVersion: v1
+            kind: PersistentVolumeClaim
+            metadata: {name: one}
+            spec: {storageClassName: one, accessModes: [ReadWriteOncePod], resources: {requests: {storage: 1Gi}}}
+            ---
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: db}
+            spec:
+              replicas: 2
+              selector: {matchLabels: {app: db}}
+              template:
+                metadata: {labels: {app: db}}
+                spec:
+                  terminationGracePeriodSeconds: 1
+                  containers:
+                  - name: db
+                    image: mysql:8
+                    env: [{name: MYSQL_ROOT_PASSWORD, value: x}]
+                    readinessProbe: {exec: {command: [mysqladmin, ping, -h, localhost]}, periodSeconds: 2}
+                    volumeMounts: [{name: v, mountPath: /var/lib/mysql}]
+                  volumes: [{name: v, persistentVolumeClaim: {claimName: one}}]
+            @end
+            $ kubectl apply -f one.yaml
+            persistentvolume/one created
+            persistentvolumeclaim/one created
+            deployment.apps/db created
+            @wait 25
+            $ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
+            0/1 Pending
+            1/1 Running
+            $ kubectl delete $(kubectl get pods -l app=db --field-selector status.phase=Running -o name)
+            pod "db-55976bdd7f-tzs5t" deleted from default namespace
+            @wait 15
+            $ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
+            0/1 Pending
+            1/1 Running
+            $ kubectl exec deploy/db -- mysql -ppassword
+            mysql: this program is simulated for probes only: it says whether its own server listens
+            command terminated with exit code 1
+            [exit 1]
+            $ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goproxy/registry.k8s.io/goproxy:0.1}; done
+            pod/zookeeper created
+            pod/nats created
+            pod/registry created
+            pod/goproxy created
+            @settle
+            $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1, $2}'
+            zookeeper 1/1
+            nats 1/1
+            registry 1/1
+            goproxy 1/1
         "#]],
     );
 }

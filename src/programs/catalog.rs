@@ -106,7 +106,9 @@ impl Image {
         shell: Shell,
         ports: &'static [u16],
     ) -> Image {
-        image(repository, tags, megabytes, shell, generic::install).ports(ports)
+        image(repository, tags, megabytes, shell, generic::install)
+            .entrypoint(&["/entrypoint"])
+            .ports(ports)
     }
 
     /// A component of the cluster.
@@ -1158,7 +1160,8 @@ pub static IMAGES: &[Image] = &[
         110,
         Shell::Debian,
         &[2181],
-    ),
+    )
+    .cmd(&["start-zookeeper"]),
     Image::server("docker.io/library/consul", "1.0..15 latest", 50, Shell::Alpine, &[8500]),
     Image::server("docker.io/library/vault", "1.0..13 latest", 80, Shell::Alpine, &[8200]),
     Image::server(
@@ -1628,9 +1631,14 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order() {
+        // Those whose command a pod must say.
+        let bare = ["etcd", "flannel-cni-plugin"];
         for image in IMAGES {
+            let begins = !image.entrypoint.is_empty() || !image.cmd.is_empty();
             assert!(
-                image.repository.contains('/') && image.megabytes > 0,
+                image.repository.contains('/')
+                    && image.megabytes > 0
+                    && (begins || image.name().starts_with("kube-") || bare.contains(&image.name())),
                 "{}",
                 image.repository
             );

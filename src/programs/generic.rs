@@ -43,9 +43,56 @@ pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands
     add_entrypoint(image, sandbox, commands);
     let main = image.cmd.first().copied().unwrap_or(first);
     let (repository, ports) = (image.repository, image.ports);
-    program(commands, main, sandbox, move |context, sandbox| {
-        run(context, sandbox, repository, ports)
-    });
+    // Manifests start many a server by the name that its image has, too.
+    for name in [image.name(), main] {
+        program(commands, name, sandbox, move |context, sandbox| {
+            run(context, sandbox, repository, ports)
+        });
+    }
+    for (command, of, answer) in CLIENTS {
+        if image.name().starts_with(of) {
+            program(commands, command, sandbox, move |context, sandbox| async move {
+                ask(&context, &sandbox, ports, answer)
+            });
+        }
+    }
+}
+
+/// What probes of manifests run in the images of servers: the command, the image, and what it prints when the server
+/// of its own pod listens.
+const CLIENTS: &[(&str, &str, &str)] = &[
+    ("mysql", "mysql", "1\n1"),
+    ("mysqladmin", "mysql", "mysqld is alive"),
+    ("mariadb", "mariadb", "1\n1"),
+    ("mariadb-admin", "mariadb", "mysqld is alive"),
+    (
+        "pg_isready",
+        "postgres",
+        "/var/run/postgresql:5432 - accepting connections",
+    ),
+    ("mongo", "mongo", "{ \"ok\" : 1 }"),
+    ("mongosh", "mongo", "{ ok: 1 }"),
+    ("rabbitmq-diagnostics", "rabbitmq", "Ping succeeded"),
+    ("zookeeper-ready", "kubernetes-zookeeper", ""),
+];
+
+/// Answers a client's question whether its server is there; other questions are not simulated.
+fn ask(context: &Context, sandbox: &Sandbox, ports: &[u16], answer: &str) -> i32 {
+    let text = context.rest().join(" ").to_ascii_lowercase();
+    let simple = ["ping", "status", "select 1"].iter().any(|q| text.contains(q));
+    let asks_only = context.name().ends_with("ready");
+    if !simple && !asks_only {
+        context.error("this program is simulated for probes only: it says whether its own server listens");
+        return 1;
+    }
+    if !ports.iter().any(|port| sandbox.listens(*port)) {
+        context.error("no server listens");
+        return 1;
+    }
+    if !answer.is_empty() {
+        context.stdout.line(answer);
+    }
+    0
 }
 
 /// A program that does its work at once.

@@ -188,6 +188,11 @@ impl Sandbox {
         })
     }
 
+    /// Whether a process of the pod listens on a TCP port.
+    pub fn listens(&self, port: u16) -> bool {
+        self.ports.open.borrow().contains_key(&(Protocol::Tcp, port))
+    }
+
     /// Serves HTTP on a TCP port with an async function.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ fn helps(plugin: &str, what: Happening) -> bool {
         NodeTaints => matches!(plugin, "TaintToleration" | "NodeUnschedulable" | "PodTopologySpread"),
         PodGone => matches!(
             plugin,
-            "NodeResourcesFit" | "NodePorts" | "PodTopologySpread" | "InterPodAffinity"
+            "NodeResourcesFit" | "NodePorts" | "PodTopologySpread" | "InterPodAffinity" | "VolumeRestrictions"
         ),
         PodPlaced => matches!(plugin, "PodTopologySpread" | "InterPodAffinity"),
         Volumes => plugin == "VolumeBinding",
