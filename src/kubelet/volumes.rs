@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::env::{self, Sources};
 use crate::api::auth::token::{ISSUER, issue};
-use crate::api::views::Pod;
+use crate::api::views::{Container, Pod};
 use crate::api::{ApiServer, Object, ObjectKey};
 use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::shell::{FileError, FileKind, Files, join};
@@ -57,20 +57,62 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
         let path = volume.str_at(&["hostPath", "path"]);
         return host_path(origin.host, path, volume.str_at(&["hostPath", "type"]));
     }
-    if volume.has("persistentVolumeClaim") {
-        let claim = volume.str_at(&["persistentVolumeClaim", "claimName"]);
-        return (origin.claim)(claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"));
-    }
-    if volume.has("ephemeral") {
-        let claim = format!("{}-{}", origin.pod.name(), volume.get("name").str());
-        return (origin.claim)(&claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"));
+    let claim = match volume.has("ephemeral") {
+        true => format!("{}-{}", origin.pod.name(), volume.get("name").str()),
+        false => volume.str_at(&["persistentVolumeClaim", "claimName"]).to_owned(),
+    };
+    if !claim.is_empty() {
+        let (files, path) =
+            (origin.claim)(&claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"))?;
+        // A directory of the node stays as it is.
+        if path == "/" {
+            hand_over(origin, &files, &path, 0o660).map_err(|e| e.to_string())?;
+        }
+        return Ok((files, path));
     }
     if volume.has("nfs") {
         return (origin.claim)(&nfs_key(volume.get("nfs"))).ok_or_else(|| "mount failed: exit status 32".to_owned());
     }
     let files = Files::new(origin.api.sim());
+    let in_memory = ["secret", "projected", "downwardAPI"].iter().any(|k| volume.has(k));
+    let mode = if in_memory { 0o1777 } else { 0o777 };
+    files.set_mode("/", mode).map_err(|e| e.to_string())?;
+    if volume.has("emptyDir") {
+        hand_over(origin, &files, "/", 0o660).map_err(|e| e.to_string())?;
+    }
     refresh(origin, volume, &files)?;
     Ok((files, root()))
+}
+
+/// Gives what is below a path to the group of the pod's volumes, with at least these rights, as the kubelet's
+/// `SetVolumeOwnership` does; directories hand the group on.
+fn hand_over(origin: &Origin, files: &Files, path: &str, rights: u32) -> Result<(), FileError> {
+    let Some(group) = origin.pod.spec().i64_at(&["securityContext", "fsGroup"]) else {
+        return Ok(());
+    };
+    let stat = files.stat(path, false)?;
+    files.set_owner(path, None, Some(group))?;
+    let directory = stat.kind == FileKind::Directory;
+    files.set_mode(path, stat.mode | rights | if directory { 0o2110 } else { 0 })?;
+    if directory {
+        for (name, inner) in files.list(path)? {
+            if inner.kind != FileKind::Symlink {
+                hand_over(origin, files, &join(path, &name), rights)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The user that all containers of a pod are to run as, when they say the same one.
+fn common_user(pod: &Object) -> Option<i64> {
+    let user = |c: Container| {
+        let own = c.value().i64_at(&["securityContext", "runAsUser"]);
+        own.or_else(|| pod.spec().i64_at(&["securityContext", "runAsUser"]))
+    };
+    let mut users = Pod(pod).init_containers().chain(Pod(pod).containers()).map(user);
+    let first = users.next()??;
+    users.all(|u| u == Some(first)).then_some(first)
 }
 
 /// A file of a volume that shows objects.
@@ -127,7 +169,7 @@ pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), Str
     let mode = mode(source, "defaultMode").unwrap_or(0o644);
     // Nobody but the kubelet writes there.
     files.set_read_only(false);
-    let written = write(origin, files, &content, mode);
+    let written = write(origin, files, &content, mode).and_then(|()| hand_over(origin, files, "/", 0o440));
     files.set_read_only(true);
     written.map_err(|e| e.to_string())
 }
@@ -231,11 +273,20 @@ fn fill(origin: &Origin, files: &Files, content: &Content, mode: u32, dir: &str)
     for (path, shown) in content {
         let path = join(dir, path);
         files.make_dirs(crate::shell::dir_name(&path))?;
+        let mut mode = shown.mode.unwrap_or(mode);
         match &shown.bytes {
             Bytes::Are(bytes) => files.write(&path, bytes.clone())?,
-            Bytes::Token(source) => token(origin, source, &path, files)?,
+            Bytes::Token(source) => {
+                token(origin, source, &path, files)?;
+                // A token is for the pod's user or group alone, where it has one.
+                let user = common_user(origin.pod);
+                if user.is_some() || origin.pod.spec().at(&["securityContext"]).has("fsGroup") {
+                    files.set_owner(&path, user, None)?;
+                    mode = 0o600;
+                }
+            }
         }
-        files.set_mode(&path, shown.mode.unwrap_or(mode))?;
+        files.set_mode(&path, mode)?;
     }
     Ok(())
 }

@@ -986,19 +986,14 @@ impl Worker {
             return Err(("ContainerCreating".into(), String::new()));
         };
         let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
-        self.furnish(pod, container, &image, &host);
+        self.furnish(pod, &host);
         if let Some(other) = self.process_namespace(pod, container) {
             host.share_processes(&other.host);
         }
         if let Some(volumes) = self.volumes.borrow().clone() {
             volumes::mount(&volumes, container.value(), &env, host.files()).map_err(config)?;
         }
-        if container
-            .value()
-            .bool_at(&["securityContext", "readOnlyRootFilesystem"])
-        {
-            host.files().set_read_only(true);
-        }
+        confine(pod, container, &image, &host);
         self.sim().sleep(Duration::from_millis(40)).await;
         let restart = self
             .slots
@@ -1027,9 +1022,8 @@ impl Worker {
         self.post_start(pod, container).await
     }
 
-    /// Gives a container's machine its user and the files that the pod's containers share.
-    fn furnish(&self, pod: &Object, container: Container<'_>, image: &Local, host: &crate::shell::Host) {
-        host.set_user(status::user(pod, container.value(), image.image));
+    /// Gives a container's machine the files that the pod's containers share.
+    fn furnish(&self, pod: &Object, host: &crate::shell::Host) {
         let Some(sandbox) = self.sandbox() else { return };
         let spec = pod.spec();
         let ip = sandbox.ip().to_string();
@@ -1581,10 +1575,11 @@ impl Worker {
                 continue;
             }
             let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
-            self.furnish(&pod, container, &image, &host);
+            self.furnish(&pod, &host);
             if let Some(volumes) = self.volumes.borrow().clone() {
                 let _ = volumes::mount(&volumes, container.value(), &env, host.files());
             }
+            confine(&pod, container, &image, &host);
             let plan = self.plan(container, &image, env, id, meter);
             // A program that cannot be started shows in the status like any other.
             let _ = self.launch(container, host, plan, started(known.running()));
@@ -1624,6 +1619,24 @@ impl Worker {
             pod.name()
         )))
     }
+}
+
+/// Gives a container's machine its user, and takes the right to write from it where the container is to have none.
+fn confine(pod: &Object, container: Container, image: &Local, host: &crate::shell::Host) {
+    let spec = container.value();
+    let user = status::user(pod, spec, image.image);
+    let read_only = spec.bool_at(&["securityContext", "readOnlyRootFilesystem"]);
+    if read_only || user.uid != 0 {
+        // The file of the termination message lies elsewhere, and anybody may write it.
+        let path = spec.get("terminationMessagePath").str();
+        let message = crate::shell::Files::new(host.sim());
+        let made = message.write("/log", "").and_then(|()| message.set_mode("/log", 0o666));
+        if made.is_ok() && !path.is_empty() {
+            let _ = host.files().mount(path, &message, "/log");
+        }
+    }
+    host.files().set_read_only(read_only);
+    host.set_user(user);
 }
 
 /// Whether a container is started again after it ended with this code.

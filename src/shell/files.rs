@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::host::User;
 use crate::flat::{Case, FlatMap};
 use crate::limits;
 use crate::sim::{Sim, Time};
@@ -26,6 +27,8 @@ pub enum FileError {
     NotEmpty,
     #[error("Permission denied")]
     Denied,
+    #[error("Operation not permitted")]
+    NotPermitted,
     #[error("Read-only file system")]
     ReadOnly,
     #[error("No space left on device")]
@@ -83,6 +86,8 @@ pub struct Stat {
     pub kind: FileKind,
     /// Permission bits, such as `0o644`.
     pub mode: u32,
+    /// The user and the group that own it.
+    pub owner: (i64, i64),
     /// Bytes; of a symbolic link, of its target's name.
     pub size: u64,
     pub modified: Time,
@@ -111,6 +116,7 @@ enum Content {
 struct FileNode {
     content: RefCell<Content>,
     mode: Cell<u32>,
+    owner: Cell<(i64, i64)>,
     modified: Cell<Time>,
     inode: u64,
     quota: Rc<Quota>,
@@ -119,6 +125,7 @@ struct FileNode {
 struct DirNode {
     entries: RefCell<FlatMap<String, Entry>>,
     mode: Cell<u32>,
+    owner: Cell<(i64, i64)>,
     modified: Cell<Time>,
     inode: u64,
     quota: Rc<Quota>,
@@ -133,6 +140,7 @@ enum Entry {
 
 struct LinkNode {
     target: String,
+    owner: (i64, i64),
     modified: Time,
     inode: u64,
 }
@@ -309,6 +317,8 @@ impl OpenFile {
 pub struct Files {
     root: Rc<DirNode>,
     sim: Sim,
+    /// Who acts through this handle and its clones.
+    who: Rc<RefCell<User>>,
 }
 
 /// `path` as seen from the directory `cwd`, without `.`, `..` and doubled slashes.
@@ -366,11 +376,13 @@ impl Files {
             root: Rc::new(DirNode {
                 entries: RefCell::default(),
                 mode: Cell::new(0o755),
+                owner: Cell::default(),
                 modified: Cell::new(sim.now()),
                 inode: sim.next_id(),
                 quota,
             }),
             sim: sim.clone(),
+            who: Rc::default(),
         }
     }
 
@@ -421,6 +433,7 @@ impl Files {
         let node = FileNode {
             content: RefCell::new(Content::Device(device)),
             mode: Cell::new(0o666),
+            owner: Cell::default(),
             modified: Cell::new(self.sim.now()),
             inode: self.sim.next_id(),
             quota: dir.quota.clone(),
@@ -437,11 +450,71 @@ impl Files {
         let node = FileNode {
             content: RefCell::new(Content::Generated(Rc::new(f))),
             mode: Cell::new(0o444),
+            owner: Cell::default(),
             modified: Cell::new(self.sim.now()),
             inode: self.sim.next_id(),
             quota: dir.quota.clone(),
         };
         dir.entries.borrow_mut().insert(name, Entry::File(Rc::new(node)));
+        Ok(())
+    }
+
+    /// Has this handle and its clones act as a user, whom owners and permissions bind unless it is root.
+    pub fn act_as(&self, user: User) {
+        *self.who.borrow_mut() = user;
+    }
+
+    /// A handle to the same files that acts as root.
+    pub fn as_root(&self) -> Files {
+        Files {
+            who: Rc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether who acts may do what a bit stands for: 4 to read, 2 to write, 1 to pass through.
+    fn may(&self, owner: (i64, i64), mode: u32, bit: u32) -> bool {
+        let who = self.who.borrow();
+        let shift = match owner {
+            (user, _) if user == who.uid => 6,
+            (_, group) if group == who.gid || who.groups.contains(&group) => 3,
+            _ => 0,
+        };
+        who.uid == 0 || mode >> shift & bit != 0
+    }
+
+    /// Checks that a directory's names may be changed.
+    fn enter(&self, dir: &DirNode) -> Result<()> {
+        if dir.quota.read_only.get() {
+            return Err(FileError::ReadOnly);
+        }
+        match self.may(dir.owner.get(), dir.mode.get(), 2) {
+            true => Ok(()),
+            false => Err(FileError::Denied),
+        }
+    }
+
+    /// The owner of what is made in a directory: a directory may hand its group on.
+    fn owner_in(&self, dir: &DirNode) -> Cell<(i64, i64)> {
+        let who = self.who.borrow();
+        let group = match dir.mode.get() & 0o2000 {
+            0 => who.gid,
+            _ => dir.owner.get().1,
+        };
+        Cell::new((who.uid, group))
+    }
+
+    /// Sets who owns what is at a path; a user or group that is not given stays.
+    pub fn set_owner(&self, path: &str, user: Option<i64>, group: Option<i64>) -> Result<()> {
+        let changed = |(u, g): (i64, i64)| (user.unwrap_or(u), group.unwrap_or(g));
+        if self.who.borrow().uid != 0 {
+            return Err(FileError::NotPermitted);
+        }
+        match self.resolve(path, true)? {
+            Entry::File(file) => file.owner.set(changed(file.owner.get())),
+            Entry::Dir(dir) => dir.owner.set(changed(dir.owner.get())),
+            Entry::Link(_) => {}
+        }
         Ok(())
     }
 
@@ -503,6 +576,9 @@ impl Files {
                 }
                 continue;
             }
+            if !self.may(dir.owner.get(), dir.mode.get(), 1) {
+                return Err(FileError::Denied);
+            }
             let next = dir.entries.borrow().get(part).cloned().ok_or(FileError::NotFound)?;
             let last = parts.peek().is_none();
             match next {
@@ -556,15 +632,22 @@ impl Files {
         let mut path = path.to_owned();
         for _ in 0..40 {
             match self.resolve(&path, false) {
-                Ok(Entry::File(file)) => return Ok(file),
+                Ok(Entry::File(file)) => {
+                    return match self.may(file.owner.get(), file.mode.get(), 2) {
+                        true => Ok(file),
+                        false => Err(FileError::Denied),
+                    };
+                }
                 Ok(Entry::Dir(_)) => return Err(FileError::IsDirectory),
                 Ok(Entry::Link(link)) => path = join(dir_name(&path), &link.target),
                 Err(FileError::NotFound) if !path.ends_with('/') => {
                     let (dir, name) = self.parent_of(&path)?;
+                    self.enter(&dir)?;
                     dir.quota.add_file()?;
                     let file = Rc::new(FileNode {
                         content: RefCell::new(Content::Bytes(Rc::default())),
                         mode: Cell::new(mode),
+                        owner: self.owner_in(&dir),
                         modified: Cell::new(self.sim.now()),
                         inode: self.sim.next_id(),
                         quota: dir.quota.clone(),
@@ -583,6 +666,7 @@ impl Files {
     /// A file's bytes.
     pub fn read(&self, path: &str) -> Result<Rc<Vec<u8>>> {
         match self.resolve(path, true)? {
+            Entry::File(file) if !self.may(file.owner.get(), file.mode.get(), 4) => Err(FileError::Denied),
             Entry::File(file) => Ok(file.read(&self.sim)),
             Entry::Dir(_) => Err(FileError::IsDirectory),
             Entry::Link(_) => Err(FileError::LinkLoop),
@@ -603,6 +687,7 @@ impl Files {
     /// Opens a file to read it.
     pub fn open(&self, path: &str) -> Result<OpenFile> {
         match self.resolve(path, true)? {
+            Entry::File(file) if !self.may(file.owner.get(), file.mode.get(), 4) => Err(FileError::Denied),
             Entry::File(node) => Ok(self.opened(node, false)),
             Entry::Dir(_) => Err(FileError::IsDirectory),
             Entry::Link(_) => Err(FileError::LinkLoop),
@@ -658,6 +743,9 @@ impl Files {
     /// A directory's names with what they stand for (links not followed), sorted by bytes.
     pub fn list(&self, path: &str) -> Result<Vec<(String, Stat)>> {
         let dir = self.dir(path)?;
+        if !self.may(dir.owner.get(), dir.mode.get(), 4) {
+            return Err(FileError::Denied);
+        }
         let entries = dir.entries.borrow();
         Ok(entries.iter().map(|(n, e)| (n.clone(), stat_of(e))).collect())
     }
@@ -668,10 +756,12 @@ impl Files {
             return Err(FileError::Exists);
         }
         let (dir, name) = self.parent_of(path)?;
+        self.enter(&dir)?;
         dir.quota.add_file()?;
         let node = DirNode {
             entries: RefCell::default(),
-            mode: Cell::new(0o755),
+            mode: Cell::new(0o755 | dir.mode.get() & 0o2000),
+            owner: self.owner_in(&dir),
             modified: Cell::new(self.sim.now()),
             inode: self.sim.next_id(),
             quota: dir.quota.clone(),
@@ -711,14 +801,13 @@ impl Files {
         }
         let (dir, name) = self.parent_of(path)?;
         // A link's node is not counted again when it goes; its name's entry is small.
-        if dir.quota.read_only.get() {
-            return Err(FileError::ReadOnly);
-        }
+        self.enter(&dir)?;
         if dir.entries.borrow().len() >= limits::FILES {
             return Err(FileError::NoSpace);
         }
         let link = LinkNode {
             target: target.to_owned(),
+            owner: self.owner_in(&dir).get(),
             modified: self.sim.now(),
             inode: self.sim.next_id(),
         };
@@ -754,8 +843,12 @@ impl Files {
             FileError::Exists => FileError::Busy,
             e => e,
         })?;
-        if dir.quota.read_only.get() {
-            return Err(FileError::ReadOnly);
+        self.enter(&dir)?;
+        // Of a directory as `/tmp` everybody may take out what is his own.
+        let owner = dir.entries.borrow().get(&name).map(|e| stat_of(e).owner.0);
+        let who = self.who.borrow().uid;
+        if who != 0 && dir.mode.get() & 0o1000 != 0 && owner != Some(who) && dir.owner.get().0 != who {
+            return Err(FileError::NotPermitted);
         }
         let gone = dir.entries.borrow_mut().remove(&name);
         dir.modified.set(self.sim.now());
@@ -780,9 +873,7 @@ impl Files {
             _ => {}
         }
         let (dir, name) = self.parent_of(to)?;
-        if dir.quota.read_only.get() {
-            return Err(FileError::ReadOnly);
-        }
+        self.enter(&dir)?;
         self.remove_entry(from)?;
         let replaced = dir.entries.borrow_mut().insert(name, entry);
         drop(replaced);
@@ -792,7 +883,12 @@ impl Files {
 
     /// Sets a name's permission bits.
     pub fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
-        match self.resolve(path, true)? {
+        let entry = self.resolve(path, true)?;
+        let who = self.who.borrow().uid;
+        if who != 0 && stat_of(&entry).owner.0 != who {
+            return Err(FileError::NotPermitted);
+        }
+        match entry {
             Entry::File(file) if file.quota.read_only.get() => return Err(FileError::ReadOnly),
             Entry::File(file) => file.mode.set(mode & 0o7777),
             Entry::Dir(dir) => dir.mode.set(mode & 0o7777),
@@ -855,6 +951,7 @@ fn stat_of(entry: &Entry) -> Stat {
                 _ => FileKind::File,
             },
             mode: file.mode.get(),
+            owner: file.owner.get(),
             size: file.len(),
             modified: file.modified.get(),
             target: None,
@@ -863,6 +960,7 @@ fn stat_of(entry: &Entry) -> Stat {
         Entry::Dir(dir) => Stat {
             kind: FileKind::Directory,
             mode: dir.mode.get(),
+            owner: dir.owner.get(),
             size: 4096,
             modified: dir.modified.get(),
             target: None,
@@ -871,6 +969,7 @@ fn stat_of(entry: &Entry) -> Stat {
         Entry::Link(link) => Stat {
             kind: FileKind::Symlink,
             mode: 0o777,
+            owner: link.owner,
             size: link.target.len() as u64,
             modified: link.modified,
             target: Some(link.target.clone()),

@@ -332,7 +332,8 @@ impl User {
         User::named(self.uid)
     }
 
-    fn named(id: i64) -> String {
+    /// The name of a user or group, or its number where it has none.
+    pub fn named(id: i64) -> String {
         match id {
             0 => "root".to_owned(),
             id => id.to_string(),
@@ -468,7 +469,7 @@ impl Host {
     /// first process is below `/proc`.
     pub fn share_processes(&self, other: &Host) {
         *self.0.processes.borrow_mut() = other.processes();
-        let mine = &self.0.files;
+        let mine = self.0.files.as_root();
         // A full file system lacks the directory, and nothing else.
         if mine.make_dirs("/proc/1").is_ok() {
             let _ = mine.mount("/proc/1/root", other.files(), "/");
@@ -482,6 +483,7 @@ impl Host {
 
     /// Sets who its processes run as.
     pub fn set_user(&self, user: User) {
+        self.0.files.act_as(user.clone());
         *self.0.user.borrow_mut() = user;
     }
 

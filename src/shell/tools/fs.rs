@@ -1,7 +1,7 @@
 //! Tools that change or list files.
 
 use super::super::files::{self, FileError, FileKind, Stat};
-use super::super::host::{Context, Dialect};
+use super::super::host::{Context, Dialect, User};
 use super::super::words::Glob;
 use super::date::{short_month, strftime};
 use super::options;
@@ -465,13 +465,35 @@ pub(super) async fn chmod(c: Context) -> i32 {
     code
 }
 
-/// `chown` and `chgrp`: every file here is root's, and stays so.
+/// `chown` and `chgrp`. Names of users are known of root alone; what belongs to others by name stays with whom it is.
 pub(super) async fn chown(c: Context) -> i32 {
+    let plain: Vec<&String> = c.rest().iter().filter(|a| !a.starts_with('-')).collect();
+    let all = c.rest().iter().any(|a| a.starts_with('-') && a.contains('R'));
+    let Some((owner, paths)) = plain.split_first() else {
+        return options::usage(&c, "missing operand");
+    };
+    let id = |name: &str| match name {
+        "root" => Some(0),
+        number => number.parse().ok(),
+    };
+    let (user, group) = match owner.split_once([':', '.']) {
+        Some((user, group)) => (id(user), id(group)),
+        None if c.name() == "chgrp" => (None, id(owner)),
+        None => (id(owner), None),
+    };
     let mut code = 0;
-    for path in c.rest().iter().filter(|a| !a.starts_with('-')).skip(1) {
-        if !c.files.exists(&files::join(&c.cwd, path)) {
-            c.error(format!("cannot access '{path}': {}", FileError::NotFound));
+    let mut todo: Vec<String> = paths.iter().rev().map(|p| c.path(p)).collect();
+    while let Some(path) = todo.pop() {
+        if let Err(error) = c.files.set_owner(&path, user, group) {
+            match error {
+                FileError::NotFound => c.error(format!("cannot access '{path}': {error}")),
+                _ => c.error(format!("changing ownership of '{path}': {error}")),
+            }
             code = 1;
+        }
+        if all && c.files.is_dir(&path) {
+            let names = c.files.list(&path).unwrap_or_default();
+            todo.extend(names.into_iter().map(|(name, _)| files::join(&path, &name)));
         }
     }
     code
@@ -485,14 +507,13 @@ fn mode_text(stat: &Stat) -> String {
         FileKind::Device => 'c',
         FileKind::File => '-',
     });
-    for shift in [6, 3, 0] {
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
         let bits = stat.mode >> shift & 7;
         text.push(if bits & 4 != 0 { 'r' } else { '-' });
         text.push(if bits & 2 != 0 { 'w' } else { '-' });
-        let sticky = shift == 0 && stat.mode & 0o1000 != 0;
-        text.push(match (bits & 1 != 0, sticky) {
-            (true, true) => 't',
-            (false, true) => 'T',
+        text.push(match (bits & 1 != 0, stat.mode & special != 0) {
+            (true, true) => letter,
+            (false, true) => letter.to_ascii_uppercase(),
             (true, false) => 'x',
             (false, false) => '-',
         });
@@ -530,8 +551,9 @@ pub(super) async fn ls(c: Context) -> i32 {
         ("color", 'K'),
         ("classify", 'F'),
         ("inode", 'i'),
+        ("dereference", 'L'),
     ];
-    let o = match options::parse(&c, "lahrtRdA1SFpiK?ngoXCxUk", &long) {
+    let o = match options::parse(&c, "lahrtRdA1SFpiLK?ngoXCxUk", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -586,6 +608,16 @@ pub(super) async fn ls(c: Context) -> i32 {
                 .map(|(_, s)| if o.has('h') { human(s.size) } else { s.size.to_string() })
                 .collect();
             let width = sizes.iter().map(String::len).max().unwrap_or(0);
+            let owners = |stat: &Stat| {
+                let (user, group) = stat.owner;
+                match o.has('n') {
+                    true => (user.to_string(), group.to_string()),
+                    false => (User::named(user), User::named(group)),
+                }
+            };
+            let users = list.iter().map(|(_, s)| owners(s).0.len()).max().unwrap_or(0);
+            let groups = list.iter().map(|(_, s)| owners(s).1.len()).max().unwrap_or(0);
+            let busybox = c.host.dialect() == Dialect::Busybox;
             for ((name, stat), size) in list.iter().zip(&sizes) {
                 let civil = stat.modified.civil();
                 let recent = stat.modified <= now && now.since(stat.modified).as_secs() < 15_778_476;
@@ -601,8 +633,13 @@ pub(super) async fn ls(c: Context) -> i32 {
                 } else {
                     String::new()
                 };
+                let (user, group) = &owners(stat);
+                let owners = match busybox {
+                    true => format!("{links:>4} {user:<8} {group:<8} {size:>9}"),
+                    false => format!("{links} {user:<users$} {group:<groups$} {size:>width$}"),
+                };
                 c.stdout.line(format!(
-                    "{inode}{} {links} root root {size:>width$} {} {:>2} {time} {}{target}",
+                    "{inode}{} {owners} {} {:>2} {time} {}{target}",
                     mode_text(stat),
                     short_month(civil.month),
                     civil.day,
@@ -632,7 +669,7 @@ pub(super) async fn ls(c: Context) -> i32 {
     let mut dirs = Vec::new();
     for path in &paths {
         let full = c.path(path);
-        let follow = !(o.has('l') || o.has('d') || o.has('F'));
+        let follow = o.has('L') || !(o.has('l') || o.has('d') || o.has('F'));
         match c.files.stat(&full, follow).or_else(|_| c.files.stat(&full, false)) {
             Ok(stat) if stat.kind == FileKind::Directory && !o.has('d') => dirs.push(path.clone()),
             Ok(stat) => plain.push((path.clone(), stat)),
@@ -656,11 +693,20 @@ pub(super) async fn ls(c: Context) -> i32 {
         let mut list: Vec<(String, Stat)> = match c.files.list(&full) {
             Ok(list) => list,
             Err(error) => {
-                c.error(format!("cannot open directory '{dir}': {error}"));
-                code = 2;
+                let busybox = c.host.dialect() == Dialect::Busybox;
+                let what = if busybox { "can't open" } else { "cannot open directory" };
+                c.error(format!("{what} '{dir}': {error}"));
+                code = if busybox { 1 } else { 2 };
                 continue;
             }
         };
+        if o.has('L') {
+            for (name, stat) in &mut list {
+                if let Ok(followed) = c.files.stat(&files::join(&full, name), true) {
+                    *stat = followed;
+                }
+            }
+        }
         if !(o.has('a') || o.has('A')) {
             list.retain(|(n, _)| !n.starts_with('.'));
         }
@@ -750,8 +796,10 @@ pub(super) async fn stat(c: Context) -> i32 {
                         Some('a') => out.push_str(&format!("{:o}", stat.mode)),
                         Some('A') => out.push_str(&mode_text(&stat)),
                         Some('F') => out.push_str(kind),
-                        Some('U' | 'G') => out.push_str("root"),
-                        Some('u' | 'g') => out.push('0'),
+                        Some('U') => out.push_str(&User::named(stat.owner.0)),
+                        Some('G') => out.push_str(&User::named(stat.owner.1)),
+                        Some('u') => out.push_str(&stat.owner.0.to_string()),
+                        Some('g') => out.push_str(&stat.owner.1.to_string()),
                         Some('Y') => out.push_str(&stat.modified.as_secs().to_string()),
                         Some('y') => out.push_str(&time),
                         Some('i') => out.push_str(&stat.inode.to_string()),
@@ -768,11 +816,15 @@ pub(super) async fn stat(c: Context) -> i32 {
             None => {
                 writeln!(
                     c.stdout,
-                    "  File: {path}\n  Size: {:<15} Blocks: {:<10} IO Block: 4096   {kind}\nAccess: ({:04o}/{})  Uid: (    0/    root)   Gid: (    0/    root)\nModify: {time}",
+                    "  File: {path}\n  Size: {:<15} Blocks: {:<10} IO Block: 4096   {kind}\nAccess: ({:04o}/{})  Uid: ({:>5}/{:>8})   Gid: ({:>5}/{:>8})\nModify: {time}",
                     stat.size,
                     stat.size.div_ceil(4096) * 8,
                     stat.mode,
                     mode_text(&stat),
+                    stat.owner.0,
+                    User::named(stat.owner.0),
+                    stat.owner.1,
+                    User::named(stat.owner.1),
                 );
             }
         }
