@@ -1081,3 +1081,99 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
         "#]],
     );
 }
+
+#[test]
+fn users_are_bound_by_owners_and_capabilities() {
+    prints(
+        r#"
+@file pods.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: demo}
+spec:
+  securityContext: {runAsUser: 1000, runAsGroup: 3000, fsGroup: 2000, supplementalGroups: [4000]}
+  volumes:
+  - {name: data, emptyDir: {}}
+  - {name: key, secret: {secretName: key, defaultMode: 0400}}
+  containers:
+  - name: c
+    image: busybox:1.28
+    command: [sh, -c, sleep 1h]
+    volumeMounts: [{name: data, mountPath: /data/demo}, {name: key, mountPath: /data/key}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: alone}
+spec:
+  restartPolicy: Never
+  securityContext: {runAsUser: 1000}
+  volumes:
+  - {name: key, secret: {secretName: key, defaultMode: 0400}}
+  - {name: host, hostPath: {path: /mnt/data}}
+  containers:
+  - name: c
+    image: debian
+    command: [sh, -c, 'echo x > /host/x; cat /key/k; rm /etc/hosts; chown 5 /tmp; ls -ld /key /host /tmp; echo bye > /dev/termination-log']
+    volumeMounts: [{name: key, mountPath: /key}, {name: host, mountPath: /host}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: able}
+spec:
+  containers:
+  - {name: a, image: busybox, command: [sleep, 1d], securityContext: {capabilities: {add: [NET_ADMIN, SYS_TIME]}}}
+  - {name: b, image: busybox, command: [sleep, 1d], securityContext: {capabilities: {drop: [ALL], add: [CAP_CHOWN]}}}
+  - {name: c, image: busybox, command: [sleep, 1d], securityContext: {privileged: true}}
+@end
+$ kubectl create secret generic key --from-literal=k=v; kubectl apply -f pods.yaml
+@settle
+$ kubectl exec demo -- sh -c 'ps; id; cd /data/demo; echo hello > testfile; ls -l; ls -l /data; ls -lL /data/key; cat /data/key/k; echo'
+$ kubectl exec demo -- sh -c 'ls -L -l /var/run/secrets/kubernetes.io/serviceaccount | grep token; grep CapEff /proc/1/status; cat /root; touch /x; echo x > /etc/foo'
+$ kubectl logs alone; kubectl get pod alone -o jsonpath='{.status.containerStatuses[0].state.terminated.message}'
+$ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
+"#,
+        expect![[r#"
+            $ kubectl create secret generic key --from-literal=k=v; kubectl apply -f pods.yaml
+            secret/key created
+            pod/demo created
+            pod/alone created
+            pod/able created
+            @settle
+            $ kubectl exec demo -- sh -c 'ps; id; cd /data/demo; echo hello > testfile; ls -l; ls -l /data; ls -lL /data/key; cat /data/key/k; echo'
+            PID   USER     TIME  COMMAND
+                1 1000      0:00 sleep 1h
+                2 1000      0:00 sh -c ps; id; cd /data/demo; echo hello > testfile; ls -l; ls -l /data; ls -lL /data/key; cat /data/key/k; echo
+                3 1000      0:00 ps
+            uid=1000 gid=3000 groups=2000,3000,4000
+            total 4
+            -rw-r--r--    1 1000     2000             6 Jan  1 08:00 testfile
+            total 8
+            drwxrwsrwx    2 root     2000          4096 Jan  1 08:00 demo
+            drwxrwsrwt    2 root     2000          4096 Jan  1 08:00 key
+            total 4
+            -r--r-----    1 root     2000             1 Jan  1 08:00 k
+            v
+            $ kubectl exec demo -- sh -c 'ls -L -l /var/run/secrets/kubernetes.io/serviceaccount | grep token; grep CapEff /proc/1/status; cat /root; touch /x; echo x > /etc/foo'
+            -rw-r-----    1 1000     2000             0 Jan  1 08:00 token
+            CapEff:	0000000000000000
+            cat: read error: Is a directory
+            touch: /x: Permission denied
+            sh: can't create /etc/foo: Permission denied
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl logs alone; kubectl get pod alone -o jsonpath='{.status.containerStatuses[0].state.terminated.message}'
+            sh: 1: cannot create /host/x: Permission denied
+            cat: /key/k: Permission denied
+            rm: cannot remove '/etc/hosts': Permission denied
+            chown: changing ownership of '/tmp': Operation not permitted
+            drwxr-xr-x 2 root root 4096 Jan  1 08:00 /host
+            drwxrwxrwt 2 root root 4096 Jan  1 08:00 /key
+            drwxrwxrwt 2 root root 4096 Jan  1 08:00 /tmp
+            bye
+            $ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
+            CapPrm:	00000000aa0435fb
+            CapPrm:	0000000000000001
+            CapPrm:	000001ffffffffff
+        "#]],
+    );
+}

@@ -529,14 +529,12 @@ impl Node {
                 None if volume.spec().has("nfs") => self.nfs(volume.spec().get("nfs")),
                 None => {
                     let mut volumes = self.shared.volumes.borrow_mut();
-                    let files = volumes
-                        .entry(volume.name().to_owned())
-                        .or_insert_with(|| {
-                            // Provisioners let everybody write there.
-                            let files = Files::new(&self.sim);
-                            let _ = files.set_mode("/", 0o777);
-                            files
-                        });
+                    let files = volumes.entry(volume.name().to_owned()).or_insert_with(|| {
+                        // Provisioners let everybody write there.
+                        let files = Files::new(&self.sim);
+                        let _ = files.set_mode("/", 0o777);
+                        files
+                    });
                     (files.clone(), "/".to_owned())
                 }
             };

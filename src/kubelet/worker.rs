@@ -1635,8 +1635,55 @@ fn confine(pod: &Object, container: Container, image: &Local, host: &crate::shel
             let _ = host.files().mount(path, &message, "/log");
         }
     }
+    let (uid, capabilities) = (user.uid, capabilities(spec));
+    let status = move || {
+        let held = if uid == 0 { capabilities } else { 0 };
+        format!(
+            "Name:\tinit\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t1\nPid:\t1\nPPid:\t0\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n\
+             CapInh:\t{:016x}\nCapPrm:\t{held:016x}\nCapEff:\t{held:016x}\nCapBnd:\t{capabilities:016x}\nCapAmb:\t{:016x}\n",
+            0, 0
+        )
+        .into_bytes()
+    };
+    if host.files().generate("/proc/1/status", status).is_ok() {
+        let _ = host.files().symlink("1", "/proc/self");
+    }
     host.files().set_read_only(read_only);
     host.set_user(user);
+}
+
+/// The capabilities of Linux, each the bit of its place.
+const CAPABILITIES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE \
+    NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE \
+    SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL \
+    SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
+
+/// The capabilities that a container may have: containerd's usual ones, what its security context adds and drops.
+fn capabilities(spec: &Value) -> u64 {
+    const USUAL: u64 = 0xa804_25fb;
+    const ALL: u64 = (1 << 41) - 1;
+    let context = spec.get("securityContext");
+    if context.bool_at(&["privileged"]) {
+        return ALL;
+    }
+    let bits = |which: &str| {
+        let names = context.at(&["capabilities", which]).items().iter();
+        names.fold(0, |bits, name| {
+            let name = name.str().trim_start_matches("CAP_");
+            let place = CAPABILITIES.split_whitespace().position(|c| c == name);
+            bits | if name == "ALL" {
+                ALL
+            } else {
+                place.map_or(0, |p| 1 << p)
+            }
+        })
+    };
+    let (added, dropped) = (bits("add"), bits("drop"));
+    match (added, dropped) {
+        (ALL, dropped) => ALL & !dropped,
+        (added, ALL) => added,
+        (added, dropped) => (USUAL | added) & !dropped,
+    }
 }
 
 /// Whether a container is started again after it ended with this code.

@@ -885,7 +885,10 @@ impl State {
         let name = args.first().cloned().unwrap_or_default();
         match self.host.find(&name, &env, &self.cwd) {
             Ok(program) => {
-                let context = self.context(args, env);
+                let context = match self.replaced {
+                    true => self.context_in_place(args, env),
+                    false => self.context(args, env),
+                };
                 let code = program.run(context).await;
                 // A command that ends at once lets others run before the next one.
                 code

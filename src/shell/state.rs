@@ -230,6 +230,8 @@ pub(super) struct State {
     pub getopts: usize,
     /// Whether `exec` has changed the descriptors for good: a redirection of it must stay.
     pub keep_redirects: bool,
+    /// Whether a program that is run takes the shell's place.
+    pub replaced: bool,
     /// Whether the shell has ended by `exit` or `exec`.
     pub exited: bool,
 }
@@ -277,6 +279,7 @@ impl State {
             history: Rc::default(),
             getopts: 1,
             keep_redirects: false,
+            replaced: false,
             exited: false,
         }
     }
@@ -329,6 +332,7 @@ impl State {
             history: self.history.clone(),
             getopts: self.getopts,
             keep_redirects: false,
+            replaced: false,
             exited: false,
             process,
         })
@@ -664,6 +668,31 @@ impl State {
             stdout: self.stdout.for_process(&process),
             stderr: self.stderr.for_process(&process),
             process,
+            fds: self.fds.clone(),
+        }
+    }
+
+    /// The context of a program that takes the shell's place: in the same process, without the shell's traps.
+    pub fn context_in_place(&mut self, args: Vec<String>, env: Env) -> Context {
+        for signal in self.traps.keys() {
+            if *signal > 0 && self.process.disposition(*signal) == Some(Disposition::Handle) {
+                self.process.set_disposition(*signal, None);
+            }
+        }
+        self.traps.clear();
+        self.process.set_command(&args.join(" "));
+        self.process.set_depth(self.nesting() + limits::PROGRAM_DEPTH);
+        Context {
+            sim: self.sim.clone(),
+            host: self.host.clone(),
+            args,
+            env,
+            cwd: self.cwd.clone(),
+            files: self.host.files().clone(),
+            stdin: self.stdin.clone(),
+            stdout: self.stdout.for_process(&self.process),
+            stderr: self.stderr.for_process(&self.process),
+            process: self.process.clone(),
             fds: self.fds.clone(),
         }
     }

@@ -157,18 +157,7 @@ pub(super) async fn exec(state: &mut State, args: &[String]) -> Run<i32> {
     let env = state.env();
     match state.host.find(name, &env, &state.cwd) {
         Ok(program) => {
-            // The program takes the shell's place: the same process, without the shell's traps.
-            let mut context = state.context(rest.to_vec(), env);
-            context.process = state.process.clone();
-            context.stdout = context.stdout.for_process(&state.process);
-            context.stderr = context.stderr.for_process(&state.process);
-            for signal in state.traps.keys() {
-                if *signal > 0 && state.process.disposition(*signal) == Some(Disposition::Handle) {
-                    state.process.set_disposition(*signal, None);
-                }
-            }
-            state.traps.clear();
-            state.process.set_command(&rest.join(" "));
+            let context = state.context_in_place(rest.to_vec(), env);
             let code = program.run(context).await;
             state.exited = true;
             Err(Flow::Exit(code))
