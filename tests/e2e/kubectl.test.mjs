@@ -27,9 +27,13 @@ const shows = async (line) => {
 /** The same without line breaks: the terminal wraps long sentences. */
 const says = async (line) => (await shows(line)).replaceAll("\n", "");
 
-test("explain loads the descriptions when they are first asked for", async () => {
+test("help and explain load their texts when they are first asked for", async () => {
   const loaded = [];
   tab.page.on("response", (response) => loaded.push(new URL(response.url()).pathname));
+  assert.match(await shows("kubectl --help | grep scale"), /scale +Set a new size/);
+  assert.equal(loaded.length, 0, `the list of commands needs none: ${loaded}`);
+  assert.match(await shows("kubectl scale --help | grep -A1 -- --replicas="), /How many there are to be\./);
+  assert.match(await shows("kubectl scale --help | grep -A1 Three"), /kubectl scale --replicas=3 deployment\/web/);
   const text = await shows("kubectl explain pod.spec.restartPolicy | head -8");
   assert.match(text, /KIND: +Pod/);
   assert.match(text, /FIELD: restartPolicy <string>/);
