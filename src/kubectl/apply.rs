@@ -35,7 +35,6 @@ pub static APPLY: Verb = Verb {
     name: "apply",
     group: "Advanced Commands:",
     short: "Apply a configuration to a resource by file name or stdin",
-    usage: "kubectl apply (-f FILENAME | -k DIRECTORY) [options]",
     flags: &[
         FLAGS,
         FILES,
@@ -56,7 +55,6 @@ pub static APPLY: Verb = Verb {
 static EDIT_LAST: Verb = Verb {
     name: "edit-last-applied",
     short: "Edit latest last-applied-configuration annotations of a resource/object",
-    usage: "kubectl apply edit-last-applied (RESOURCE/NAME | -f FILENAME) [options]",
     flags: &[
         FILES,
         PRINT,
@@ -733,7 +731,6 @@ const LAST_FLAGS: &[Flag] = &[flag("output", 'o', Kind::Str, "yaml")];
 static VIEW: Verb = Verb {
     name: "view-last-applied",
     short: "View the latest last-applied-configuration annotations of a resource/object",
-    usage: "kubectl apply view-last-applied (TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME) [options]",
     flags: &[LAST_FLAGS, FILES, SELECTOR, ALL],
     run: Some(|c| Box::pin(view(c))),
     ..VERB
@@ -783,7 +780,6 @@ const SET_FLAGS: &[Flag] = &[flag("create-annotation", '\0', Kind::Bool, "false"
 static SET_LAST: Verb = Verb {
     name: "set-last-applied",
     short: "Set the last-applied-configuration annotation on a live object to match the contents of a file",
-    usage: "kubectl apply set-last-applied -f FILENAME [options]",
     flags: &[SET_FLAGS, FILENAME, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(set_last(c))),
     ..VERB

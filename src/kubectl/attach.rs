@@ -24,7 +24,6 @@ pub static ATTACH: Verb = Verb {
     name: "attach",
     group: "Troubleshooting and Debugging Commands:",
     short: "Attach to a running container",
-    usage: "kubectl attach (POD | TYPE/NAME) -c CONTAINER [options]",
     flags: &[FLAGS, DETACH_KEYS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -26,7 +26,6 @@ pub static AUTOSCALE: Verb = Verb {
     name: "autoscale",
     group: "Deploy Commands:",
     short: "Auto-scale a deployment, replica set, stateful set, or replication controller",
-    usage: "kubectl autoscale (-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu=CPU] [--memory=MEMORY] [options]",
     flags: &[
         FLAGS,
         FILES,

@@ -14,7 +14,6 @@ pub static CERTIFICATE: Verb = Verb {
     name: "certificate",
     group: "Cluster Management Commands:",
     short: "Modify certificate resources",
-    usage: "kubectl certificate SUBCOMMAND [options]",
     subs: &[&APPROVE, &DENY],
     run: Some(|c| Box::pin(super::root::own_help(c))),
     ..VERB
@@ -25,7 +24,6 @@ const FLAGS: &[Flag] = &[flag("force", '\0', Kind::Bool, "false")];
 static APPROVE: Verb = Verb {
     name: "approve",
     short: "Approve a certificate signing request",
-    usage: "kubectl certificate approve (-f FILENAME | NAME) [options]",
     flags: &[FLAGS, FILES, PRINT],
     run: Some(|c| Box::pin(decide(c, "Approved", "Denied"))),
     ..VERB
@@ -34,7 +32,6 @@ static APPROVE: Verb = Verb {
 static DENY: Verb = Verb {
     name: "deny",
     short: "Deny a certificate signing request",
-    usage: "kubectl certificate deny (-f FILENAME | NAME) [options]",
     flags: &[FLAGS, FILES, PRINT],
     run: Some(|c| Box::pin(decide(c, "Denied", "Approved"))),
     ..VERB

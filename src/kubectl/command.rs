@@ -31,8 +31,6 @@ pub struct Verb {
     /// The group of commands that the root's help lists it under.
     pub group: &'static str,
     pub short: &'static str,
-    /// What follows `Usage:`.
-    pub usage: &'static str,
     pub flags: &'static [&'static [Flag]],
     pub required: &'static [&'static str],
     pub subs: &'static [&'static Verb],
@@ -48,7 +46,6 @@ pub const VERB: Verb = Verb {
     suggest_for: &[],
     group: "",
     short: "",
-    usage: "",
     flags: &[],
     required: &[],
     subs: &[],

@@ -650,7 +650,6 @@ pub static COMPLETION: Verb = Verb {
     name: "completion",
     group: "Settings Commands:",
     short: "Output shell completion code for the specified shell (bash, zsh, fish, or powershell)",
-    usage: "kubectl completion SHELL [options]",
     run: Some(|c| Box::pin(completion(c))),
     ..VERB
 };

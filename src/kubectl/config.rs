@@ -15,7 +15,6 @@ pub static CONFIG: Verb = Verb {
     name: "config",
     group: "Other Commands:",
     short: "Modify kubeconfig files",
-    usage: "kubectl config SUBCOMMAND [options]",
     subs: &[
         &CURRENT,
         &DELETE_CLUSTER,
@@ -39,49 +38,42 @@ pub static CONFIG: Verb = Verb {
 static CURRENT: Verb = Verb {
     name: "current-context",
     short: "Display the current-context",
-    usage: "kubectl config current-context [flags] [options]",
     run: Some(|c| Box::pin(current(c))),
     ..VERB
 };
 static DELETE_CLUSTER: Verb = Verb {
     name: "delete-cluster",
     short: "Delete the specified cluster from the kubeconfig",
-    usage: "kubectl config delete-cluster NAME [options]",
     run: Some(|c| Box::pin(remove(c, "clusters", "cluster"))),
     ..VERB
 };
 static DELETE_CONTEXT: Verb = Verb {
     name: "delete-context",
     short: "Delete the specified context from the kubeconfig",
-    usage: "kubectl config delete-context NAME [options]",
     run: Some(|c| Box::pin(remove(c, "contexts", "context"))),
     ..VERB
 };
 static DELETE_USER: Verb = Verb {
     name: "delete-user",
     short: "Delete the specified user from the kubeconfig",
-    usage: "kubectl config delete-user NAME [options]",
     run: Some(|c| Box::pin(remove(c, "users", "user"))),
     ..VERB
 };
 static GET_CLUSTERS: Verb = Verb {
     name: "get-clusters",
     short: "Display clusters defined in the kubeconfig",
-    usage: "kubectl config get-clusters [flags] [options]",
     run: Some(|c| Box::pin(names(c, "clusters"))),
     ..VERB
 };
 static GET_USERS: Verb = Verb {
     name: "get-users",
     short: "Display users defined in the kubeconfig",
-    usage: "kubectl config get-users [flags] [options]",
     run: Some(|c| Box::pin(names(c, "users"))),
     ..VERB
 };
 static GET_CONTEXTS: Verb = Verb {
     name: "get-contexts",
     short: "Describe one or many contexts",
-    usage: "kubectl config get-contexts [(-o|--output=)name)] [options]",
     flags: &[&[NO_HEADERS, flag("output", 'o', Kind::Str, "")]],
     run: Some(|c| Box::pin(contexts(c))),
     ..VERB
@@ -89,14 +81,12 @@ static GET_CONTEXTS: Verb = Verb {
 static RENAME: Verb = Verb {
     name: "rename-context",
     short: "Rename a context from the kubeconfig file",
-    usage: "kubectl config rename-context CONTEXT_NAME NEW_NAME [options]",
     run: Some(|c| Box::pin(rename(c))),
     ..VERB
 };
 static SET: Verb = Verb {
     name: "set",
     short: "Set an individual value in a kubeconfig file",
-    usage: "kubectl config set PROPERTY_NAME PROPERTY_VALUE [options]",
     flags: &[&[flag("set-raw-bytes", '\0', Kind::Bool, "false")]],
     run: Some(|c| Box::pin(set(c))),
     ..VERB
@@ -104,7 +94,6 @@ static SET: Verb = Verb {
 static UNSET: Verb = Verb {
     name: "unset",
     short: "Unset an individual value in a kubeconfig file",
-    usage: "kubectl config unset PROPERTY_NAME [options]",
     run: Some(|c| Box::pin(unset(c))),
     ..VERB
 };
@@ -112,14 +101,12 @@ static USE: Verb = Verb {
     name: "use-context",
     aliases: &["use"],
     short: "Set the current-context in a kubeconfig file",
-    usage: "kubectl config use-context CONTEXT_NAME [options]",
     run: Some(|c| Box::pin(use_context(c))),
     ..VERB
 };
 static SET_CONTEXT: Verb = Verb {
     name: "set-context",
     short: "Set a context entry in kubeconfig",
-    usage: "kubectl config set-context [NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace] [options]",
     flags: &[&[
         flag("cluster", '\0', Kind::Str, ""),
         flag("current", '\0', Kind::Bool, "false"),
@@ -140,7 +127,6 @@ const CLUSTER_FLAGS: &[Flag] = &[
 static SET_CLUSTER: Verb = Verb {
     name: "set-cluster",
     short: "Set a cluster entry in kubeconfig",
-    usage: "kubectl config set-cluster NAME [--server=server] [--certificate-authority=path/to/certificate/authority] [--insecure-skip-tls-verify=true] [--tls-server-name=example.com] [options]",
     flags: &[CLUSTER_FLAGS],
     run: Some(|c| Box::pin(set_cluster(c))),
     ..VERB
@@ -167,7 +153,6 @@ const USER_FLAGS: &[Flag] = &[
 static SET_CREDENTIALS: Verb = Verb {
     name: "set-credentials",
     short: "Set a user entry in kubeconfig",
-    usage: "kubectl config set-credentials NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] [--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value] [options]",
     flags: &[USER_FLAGS],
     run: Some(|c| Box::pin(set_credentials(c))),
     ..VERB
@@ -175,7 +160,6 @@ static SET_CREDENTIALS: Verb = Verb {
 static VIEW: Verb = Verb {
     name: "view",
     short: "Display merged kubeconfig settings or a specified kubeconfig file",
-    usage: "kubectl config view [flags] [options]",
     flags: &[
         &[
             flag("flatten", '\0', Kind::Bool, "false"),

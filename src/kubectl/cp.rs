@@ -20,7 +20,6 @@ pub static CP: Verb = Verb {
     name: "cp",
     group: "Troubleshooting and Debugging Commands:",
     short: "Copy files and directories to and from containers",
-    usage: "kubectl cp <file-spec-src> <file-spec-dest> [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -42,7 +42,6 @@ pub static DEBUG: Verb = Verb {
     name: "debug",
     group: "Troubleshooting and Debugging Commands:",
     short: "Create debugging sessions for troubleshooting workloads and nodes",
-    usage: "kubectl debug (POD | TYPE[[.VERSION].GROUP]/NAME) [ -- COMMAND [args...] ] [options]",
     flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

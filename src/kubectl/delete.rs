@@ -30,7 +30,6 @@ pub static DELETE: Verb = Verb {
     suggest_for: &["rm"],
     group: "Basic Commands (Intermediate):",
     short: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
-    usage: "kubectl delete ([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)]) [options]",
     flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, DRY_RUN],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

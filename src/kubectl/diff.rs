@@ -24,7 +24,6 @@ pub static DIFF: Verb = Verb {
     name: "diff",
     group: "Advanced Commands:",
     short: "Diff the live version against a would-be applied version",
-    usage: "kubectl diff -f FILENAME [options]",
     flags: &[FLAGS, FILES, SELECTOR, &[field_manager("kubectl-client-side-apply")]],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -19,7 +19,6 @@ const FLAGS: &[Flag] = &[
 pub static DUMP: Verb = Verb {
     name: "dump",
     short: "Dump relevant information for debugging and diagnosis",
-    usage: "kubectl cluster-info dump [flags] [options]",
     flags: &[FLAGS, ALL_NAMESPACES, PRINT_JSON],
     run: Some(|c| Box::pin(dump(c))),
     ..VERB

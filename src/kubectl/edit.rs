@@ -22,7 +22,6 @@ pub static EDIT: Verb = Verb {
     name: "edit",
     group: "Basic Commands (Intermediate):",
     short: "Edit a resource on the server",
-    usage: "kubectl edit (RESOURCE/NAME | -f FILENAME) [options]",
     flags: &[
         FLAGS,
         FILES,

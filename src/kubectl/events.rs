@@ -25,7 +25,6 @@ pub static EVENTS: Verb = Verb {
     name: "events",
     group: "Troubleshooting and Debugging Commands:",
     short: "List events",
-    usage: "kubectl events [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning] [options]",
     flags: &[FLAGS, PRINT, ALL_NAMESPACES, CHUNK],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

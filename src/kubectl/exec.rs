@@ -26,7 +26,6 @@ pub static EXEC: Verb = Verb {
     name: "exec",
     group: "Troubleshooting and Debugging Commands:",
     short: "Execute a command in a container",
-    usage: "kubectl exec (POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...] [options]",
     flags: &[FLAGS, FILENAME],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -16,7 +16,6 @@ pub static EXPLAIN: Verb = Verb {
     name: "explain",
     group: "Basic Commands (Intermediate):",
     short: "Get documentation for a resource",
-    usage: "kubectl explain TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [-o|--output=plaintext|plaintext-openapiv2] [options]",
     flags: &[&[
         flag("api-version", '\0', Kind::Str, ""),
         flag("output", 'o', Kind::Str, "plaintext"),

@@ -32,7 +32,6 @@ pub static EXPOSE: Verb = Verb {
     name: "expose",
     group: "Basic Commands (Beginner):",
     short: "Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service",
-    usage: "kubectl expose (-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type] [options]",
     flags: &[
         FLAGS,
         FILES,

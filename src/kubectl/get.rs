@@ -36,7 +36,6 @@ pub static GET: Verb = Verb {
     suggest_for: &["list", "ps"],
     group: "Basic Commands (Intermediate):",
     short: "Display one or many resources",
-    usage: "kubectl get [(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags] [options]",
     flags: &[
         FLAGS,
         PRINT,

@@ -2,7 +2,7 @@
 //!
 //! The words are in `data/help.txt` and come with those of `explain` (`api::docs`): the page loads them when somebody
 //! first asks. There a command has a `title` (its first line, when that is not the short description), more words
-//! (`long`), `examples` and its flags; a flag that it does not have there is described at `kubectl`.
+//! (`long`), `examples`, `usage` (what follows `Usage:`) and its flags; a flag that it does not have there is described at `kubectl`.
 
 use std::rc::Rc;
 
@@ -109,10 +109,17 @@ pub fn of_flag<'a>(texts: &'a Texts, path: &str, name: &str) -> &'a str {
 }
 
 /// The help of a command that has these flags, where there are these plugins.
-pub fn help(texts: &Texts, verb: &Verb, path: &str, flags: &[&'static [Flag]], plugins: &[String]) -> String {
+pub async fn help(
+    client: &Client,
+    stderr: &Output,
+    (verb, path): (&Verb, &str),
+    flags: &[&'static [Flag]],
+    plugins: &[String],
+) -> String {
     if std::ptr::eq(verb, &ROOT) {
         return root(plugins);
     }
+    let texts = &*texts(client, stderr).await;
     let mut text = match texts.text(path, "title") {
         "" => format!("{}.\n", verb.short.trim_end_matches('.')),
         title => format!("{title}\n"),
@@ -145,7 +152,7 @@ pub fn help(texts: &Texts, verb: &Verb, path: &str, flags: &[&'static [Flag]], p
         let shown: Vec<String> = own.iter().map(|f| option(f, of_flag(texts, path, f.name))).collect();
         text.push_str(&shown.join("\n"));
     }
-    let usage = match (verb.usage, verb.subs.is_empty()) {
+    let usage = match (texts.text(path, "usage"), verb.subs.is_empty()) {
         ("", false) => format!("{path} SUBCOMMAND [options]"),
         ("", true) => format!("{path} [options]"),
         (usage, _) => usage.to_owned(),
@@ -293,7 +300,7 @@ mod tests {
         let mut known: FlatSet<String> = FlatSet::new();
         known.insert("kubectl --help".into());
         for (verb, path) in commands() {
-            known.extend(["title", "long", "examples"].map(|name| format!("{path} {name}")));
+            known.extend(["title", "long", "examples", "usage"].map(|name| format!("{path} {name}")));
             let mut tables = verb.flags.to_vec();
             match path.as_str() {
                 "kubectl" => tables = vec![GLOBAL],

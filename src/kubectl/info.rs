@@ -17,7 +17,6 @@ pub static VERSION: Verb = Verb {
     name: "version",
     group: "Other Commands:",
     short: "Print the client and server version information",
-    usage: "kubectl version [flags] [options]",
     flags: &[&[
         flag("client", '\0', Kind::Bool, "false"),
         flag("output", 'o', Kind::Str, ""),
@@ -87,7 +86,6 @@ pub static CLUSTER_INFO: Verb = Verb {
     name: "cluster-info",
     group: "Cluster Management Commands:",
     short: "Display cluster information",
-    usage: "kubectl cluster-info [flags] [options]",
     subs: &[&super::dump::DUMP],
     run: Some(|c| Box::pin(cluster_info(c))),
     ..VERB
@@ -150,7 +148,6 @@ pub static API_RESOURCES: Verb = Verb {
     name: "api-resources",
     group: "Other Commands:",
     short: "Print the supported API resources on the server",
-    usage: "kubectl api-resources [flags] [options]",
     flags: &[&[
         flag("api-group", '\0', Kind::Str, ""),
         flag("cached", '\0', Kind::Bool, "false"),
@@ -265,7 +262,6 @@ pub static API_VERSIONS: Verb = Verb {
     name: "api-versions",
     group: "Other Commands:",
     short: "Print the supported API versions on the server, in the form of \"group/version\"",
-    usage: "kubectl api-versions [options]",
     run: Some(|c| Box::pin(api_versions(c))),
     ..VERB
 };

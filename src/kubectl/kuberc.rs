@@ -13,7 +13,6 @@ pub static KUBERC: Verb = Verb {
     name: "kuberc",
     group: "Other Commands:",
     short: "Manage kuberc configuration files",
-    usage: "kubectl kuberc SUBCOMMAND [options]",
     subs: &[&SET, &VIEW],
     ..VERB
 };
@@ -34,7 +33,6 @@ const SET_FLAGS: &[Flag] = &[
 static SET: Verb = Verb {
     name: "set",
     short: "Set values in the kuberc configuration",
-    usage: "kubectl kuberc set --section (defaults|aliases) --command COMMAND [options]",
     flags: &[FILE, SET_FLAGS],
     required: &["section"],
     run: Some(|c| Box::pin(set(c))),
@@ -44,7 +42,6 @@ static SET: Verb = Verb {
 static VIEW: Verb = Verb {
     name: "view",
     short: "Display the current kuberc configuration",
-    usage: "kubectl kuberc view [options]",
     flags: &[FILE, PRINT_YAML],
     run: Some(|c| Box::pin(view(c))),
     ..VERB

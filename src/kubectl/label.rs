@@ -21,7 +21,6 @@ pub static LABEL: Verb = Verb {
     name: "label",
     group: "Settings Commands:",
     short: "Update the labels on a resource",
-    usage: "kubectl label [--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] [options]",
     flags: &[
         FLAGS,
         PRINT,
@@ -42,7 +41,6 @@ pub static ANNOTATE: Verb = Verb {
     name: "annotate",
     group: "Settings Commands:",
     short: "Update the annotations on a resource",
-    usage: "kubectl annotate [--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] [options]",
     flags: &[
         FLAGS,
         PRINT,

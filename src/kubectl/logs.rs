@@ -33,7 +33,6 @@ pub static LOGS: Verb = Verb {
     name: "logs",
     group: "Troubleshooting and Debugging Commands:",
     short: "Print the logs for a container in a pod",
-    usage: "kubectl logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER] [options]",
     flags: &[FLAGS, SELECTOR],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

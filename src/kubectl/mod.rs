@@ -231,8 +231,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
             err.line(root::NO_ALPHA);
             return 0;
         }
-        let texts = help::texts(&client, &err).await;
-        out.write(help::help(&texts, verb, &path, &own, &plugin::names(&cx)));
+        out.write(help::help(&client, &err, (verb, &path), &own, &plugin::names(&cx)).await);
         return 0;
     }
     for notice in &parsed.notices {
@@ -258,8 +257,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         if parsed.args.is_empty() {
             // `rollout` prints its help, the others complain with it.
             let stream = if verb.name == "rollout" { &out } else { &err };
-            let texts = help::texts(&client, &err).await;
-            stream.write(help::help(&texts, verb, &path, verb.flags, &[]));
+            stream.write(help::help(&client, &err, (verb, &path), verb.flags, &[]).await);
             return 1;
         }
         let words = parsed.args.join(" ");

@@ -22,7 +22,6 @@ pub static CORDON: Verb = Verb {
     name: "cordon",
     group: GROUP,
     short: "Mark node as unschedulable",
-    usage: "kubectl cordon NODE [options]",
     flags: &[SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(cordon(c))),
     ..VERB
@@ -32,7 +31,6 @@ pub static UNCORDON: Verb = Verb {
     name: "uncordon",
     group: GROUP,
     short: "Mark node as schedulable",
-    usage: "kubectl uncordon NODE [options]",
     flags: &[SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(cordon(c))),
     ..VERB
@@ -54,7 +52,6 @@ pub static DRAIN: Verb = Verb {
     name: "drain",
     group: GROUP,
     short: "Drain node in preparation for maintenance",
-    usage: "kubectl drain NODE [options]",
     flags: &[DRAIN_FLAGS, SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(drain(c))),
     ..VERB
@@ -370,7 +367,6 @@ pub static TAINT: Verb = Verb {
     name: "taint",
     group: GROUP,
     short: "Update the taints on one or more nodes",
-    usage: "kubectl taint NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N [options]",
     flags: &[
         TAINT_FLAGS,
         SELECTOR,

@@ -22,7 +22,6 @@ pub static PATCH: Verb = Verb {
     name: "patch",
     group: "Advanced Commands:",
     short: "Update fields of a resource",
-    usage: "kubectl patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE] [options]",
     flags: &[
         FLAGS,
         FILES,

@@ -15,7 +15,6 @@ pub static PLUGIN: Verb = Verb {
     name: "plugin",
     group: "Other Commands:",
     short: "Provides utilities for interacting with plugins",
-    usage: "kubectl plugin [flags] [options]",
     subs: &[&LIST],
     ..VERB
 };
@@ -23,7 +22,6 @@ pub static PLUGIN: Verb = Verb {
 static LIST: Verb = Verb {
     name: "list",
     short: "List all visible plugin executables on a user's PATH",
-    usage: "kubectl plugin list [flags] [options]",
     flags: &[&[flag("name-only", '\0', Kind::Bool, "false")]],
     run: Some(|c| Box::pin(list(c))),
     ..VERB

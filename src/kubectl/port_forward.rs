@@ -26,7 +26,6 @@ pub static PORT_FORWARD: Verb = Verb {
     name: "port-forward",
     group: "Troubleshooting and Debugging Commands:",
     short: "Forward one or more local ports to a pod",
-    usage: "kubectl port-forward TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

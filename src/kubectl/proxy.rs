@@ -47,7 +47,6 @@ pub static PROXY: Verb = Verb {
     name: "proxy",
     group: "Troubleshooting and Debugging Commands:",
     short: "Run a proxy to the Kubernetes API server",
-    usage: "kubectl proxy [--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

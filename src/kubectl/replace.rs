@@ -30,7 +30,6 @@ pub static REPLACE: Verb = Verb {
     name: "replace",
     group: "Advanced Commands:",
     short: "Replace a resource by file name or stdin",
-    usage: "kubectl replace -f FILENAME [options]",
     flags: &[
         FLAGS,
         FILES,

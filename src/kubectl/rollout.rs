@@ -18,7 +18,6 @@ pub static ROLLOUT: Verb = Verb {
     name: "rollout",
     group: "Deploy Commands:",
     short: "Manage the rollout of a resource",
-    usage: "kubectl rollout SUBCOMMAND [options]",
     subs: &[&HISTORY, &PAUSE, &RESUME, &UNDO, &STATUS, &RESTART],
     ..VERB
 };
@@ -33,7 +32,6 @@ const UNDO_FLAGS: &[Flag] = &[flag("to-revision", '\0', Kind::Int, "0")];
 static HISTORY: Verb = Verb {
     name: "history",
     short: "View rollout history",
-    usage: "kubectl rollout history (TYPE NAME | TYPE/NAME) [flags] [options]",
     flags: &[REVISION, FILES, SELECTOR, PRINT],
     run: Some(|c| Box::pin(history(c))),
     ..VERB
@@ -41,7 +39,6 @@ static HISTORY: Verb = Verb {
 static PAUSE: Verb = Verb {
     name: "pause",
     short: "Mark the provided resource as paused",
-    usage: "kubectl rollout pause RESOURCE [options]",
     flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(pause(c))),
     ..VERB
@@ -49,7 +46,6 @@ static PAUSE: Verb = Verb {
 static RESUME: Verb = Verb {
     name: "resume",
     short: "Resume a paused resource",
-    usage: "kubectl rollout resume RESOURCE [options]",
     flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(pause(c))),
     ..VERB
@@ -57,7 +53,6 @@ static RESUME: Verb = Verb {
 static UNDO: Verb = Verb {
     name: "undo",
     short: "Undo a previous rollout",
-    usage: "kubectl rollout undo (TYPE NAME | TYPE/NAME) [flags] [options]",
     flags: &[UNDO_FLAGS, FILES, SELECTOR, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(undo(c))),
     ..VERB
@@ -65,7 +60,6 @@ static UNDO: Verb = Verb {
 static STATUS: Verb = Verb {
     name: "status",
     short: "Show the status of the rollout",
-    usage: "kubectl rollout status (TYPE NAME | TYPE/NAME) [flags] [options]",
     flags: &[STATUS_FLAGS, REVISION, FILES, SELECTOR],
     run: Some(|c| Box::pin(status(c))),
     ..VERB
@@ -73,7 +67,6 @@ static STATUS: Verb = Verb {
 static RESTART: Verb = Verb {
     name: "restart",
     short: "Restart a resource",
-    usage: "kubectl rollout restart RESOURCE [options]",
     flags: &[FILES, SELECTOR, PRINT, &[field_manager("kubectl-rollout")]],
     run: Some(|c| Box::pin(restart(c))),
     ..VERB

@@ -89,8 +89,8 @@ static OPTIONS: Verb = Verb {
 /// # Errors
 /// None.
 pub async fn own_help(cmd: &Cmd) -> Result<(), Error> {
-    let texts = help::texts(&cmd.client, &cmd.cx.stderr).await;
-    cmd.out(help::help(&texts, cmd.verb, &cmd.path, cmd.verb.flags, &[]));
+    let asked = (cmd.verb, cmd.path.as_str());
+    cmd.out(help::help(&cmd.client, &cmd.cx.stderr, asked, cmd.verb.flags, &[]).await);
     Ok(())
 }
 
@@ -99,8 +99,7 @@ async fn help(cmd: &Cmd) -> Result<(), Error> {
     // Words after a command are ignored.
     let plugins = super::plugin::names(&cmd.cx);
     if rest.is_empty() || !std::ptr::eq(verb, &ROOT) {
-        let texts = help::texts(&cmd.client, &cmd.cx.stderr).await;
-        cmd.out(help::help(&texts, verb, &path, verb.flags, &plugins));
+        cmd.out(help::help(&cmd.client, &cmd.cx.stderr, (verb, &path), verb.flags, &plugins).await);
     } else {
         cmd.cx.stderr.write(help::unknown_topic(&cmd.args, &plugins));
     }

@@ -51,7 +51,6 @@ pub static RUN: Verb = Verb {
     name: "run",
     group: "Basic Commands (Beginner):",
     short: "Run a particular image on the cluster",
-    usage: "kubectl run NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...] [options]",
     flags: &[
         FLAGS,
         FILES_UNUSED,

@@ -22,7 +22,6 @@ pub static SCALE: Verb = Verb {
     name: "scale",
     group: "Deploy Commands:",
     short: "Set a new size for a deployment, replica set, or replication controller",
-    usage: "kubectl scale [--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME) [options]",
     flags: &[FLAGS, FILES, SELECTOR, ALL, PRINT, DRY_RUN, RECORD],
     required: &["replicas"],
     run: Some(|c| Box::pin(run(c))),

@@ -17,7 +17,6 @@ pub static SET: Verb = Verb {
     name: "set",
     group: "Basic Commands (Beginner):",
     short: "Set specific features on objects",
-    usage: "kubectl set SUBCOMMAND [options]",
     subs: &[&ENV, &IMAGE, &RESOURCES, &SELECTOR_VERB, &SERVICE_ACCOUNT, &SUBJECT],
     ..VERB
 };
@@ -29,7 +28,6 @@ const CONTAINERS: &[Flag] = &[flag("containers", 'c', Kind::Str, "*")];
 static IMAGE: Verb = Verb {
     name: "image",
     short: "Update the image of a pod template",
-    usage: "kubectl set image (-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N [options]",
     flags: &[
         LOCAL,
         FILES,
@@ -216,7 +214,6 @@ const RESOURCE_FLAGS: &[Flag] = &[
 static RESOURCES: Verb = Verb {
     name: "resources",
     short: "Update resource requests/limits on objects with pod templates",
-    usage: "kubectl set resources (-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS] [options]",
     flags: &[
         LOCAL,
         CONTAINERS,
@@ -297,7 +294,6 @@ static SERVICE_ACCOUNT: Verb = Verb {
     name: "serviceaccount",
     aliases: &["sa"],
     short: "Update the service account of a resource",
-    usage: "kubectl set serviceaccount (-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
     flags: &[
         LOCAL,
         FILES,
@@ -340,7 +336,6 @@ const SELECTOR_FLAGS: &[Flag] = &[flag("resource-version", '\0', Kind::Str, "")]
 static SELECTOR_VERB: Verb = Verb {
     name: "selector",
     short: "Set the selector on a resource",
-    usage: "kubectl set selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version] [options]",
     flags: &[
         LOCAL,
         SELECTOR_FLAGS,
@@ -414,7 +409,6 @@ const SUBJECT_FLAGS: &[Flag] = &[
 static SUBJECT: Verb = Verb {
     name: "subject",
     short: "Update the user, group, or service account in a role binding or cluster role binding",
-    usage: "kubectl set subject (-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         LOCAL,
         SUBJECT_FLAGS,
@@ -505,7 +499,6 @@ const ENV_FLAGS: &[Flag] = &[
 static ENV: Verb = Verb {
     name: "env",
     short: "Update environment variables on a pod template",
-    usage: "kubectl set env RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N [options]",
     flags: &[
         LOCAL,
         CONTAINERS,

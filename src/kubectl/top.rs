@@ -32,7 +32,6 @@ pub static TOP: Verb = Verb {
     name: "top",
     group: "Cluster Management Commands:",
     short: "Display resource (CPU/memory) usage",
-    usage: "kubectl top [flags] [options]",
     subs: &[&TOP_NODE, &TOP_POD],
     ..VERB
 };
@@ -41,7 +40,6 @@ static TOP_NODE: Verb = Verb {
     name: "node",
     aliases: &["nodes", "no"],
     short: "Display resource (CPU/memory) usage of nodes",
-    usage: "kubectl top node [NAME | -l label] [options]",
     flags: &[BOTH, OF_NODES],
     run: Some(|c| Box::pin(nodes(c))),
     ..VERB
@@ -51,7 +49,6 @@ static TOP_POD: Verb = Verb {
     name: "pod",
     aliases: &["pods", "po"],
     short: "Display resource (CPU/memory) usage of pods",
-    usage: "kubectl top pod [NAME | -l label] [options]",
     flags: &[BOTH, OF_PODS, ALL_NAMESPACES, FIELD_SELECTOR],
     run: Some(|c| Box::pin(pods(c))),
     ..VERB

@@ -24,7 +24,6 @@ pub static WAIT: Verb = Verb {
     name: "wait",
     group: "Advanced Commands:",
     short: "Wait for a specific condition on one or many resources",
-    usage: "kubectl wait ([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]] [options]",
     flags: &[FLAGS, FILES_BELOW, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, PRINT],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

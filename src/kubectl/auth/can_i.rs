@@ -23,7 +23,6 @@ const FLAGS: &[Flag] = &[
 pub static CAN_I: Verb = Verb {
     name: "can-i",
     short: "Check whether an action is allowed",
-    usage: "kubectl auth can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -15,7 +15,6 @@ pub static AUTH: Verb = Verb {
     name: "auth",
     group: "Troubleshooting and Debugging Commands:",
     short: "Inspect authorization",
-    usage: "kubectl auth [flags] [options]",
     subs: &[&can_i::CAN_I, &reconcile::RECONCILE, &WHOAMI],
     ..VERB
 };
@@ -23,7 +22,6 @@ pub static AUTH: Verb = Verb {
 static WHOAMI: Verb = Verb {
     name: "whoami",
     short: "Experimental: Check self subject attributes",
-    usage: "kubectl auth whoami [options]",
     flags: &[output::PRINT],
     run: Some(|c| Box::pin(whoami(c))),
     ..VERB

@@ -20,7 +20,6 @@ const FLAGS: &[Flag] = &[
 pub static RECONCILE: Verb = Verb {
     name: "reconcile",
     short: "Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects",
-    usage: "kubectl auth reconcile -f FILENAME [options]",
     flags: &[FLAGS, FILES, PRINT, DRY_RUN],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

@@ -21,7 +21,6 @@ pub static CONFIG_MAP: Verb = Verb {
     name: "configmap",
     aliases: &["cm"],
     short: "Create a config map from a local file, directory or literal value",
-    usage: "kubectl create configmap NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
     flags: &[
         SOURCES,
         GENERATOR[0],
@@ -181,7 +180,6 @@ async fn config_map(cmd: &Cmd) -> Result<(), Error> {
 pub static SECRET: Verb = Verb {
     name: "secret",
     short: "Create a secret using a specified subcommand",
-    usage: "kubectl create secret (docker-registry | generic | tls) [options]",
     subs: &[&DOCKER, &GENERIC, &TLS],
     ..VERB
 };
@@ -191,7 +189,6 @@ const TYPE: &[Flag] = &[flag("type", '\0', Kind::Str, "")];
 static GENERIC: Verb = Verb {
     name: "generic",
     short: "Create a secret from a local file, directory, or literal value",
-    usage: "kubectl create secret generic NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none] [options]",
     flags: &[
         SOURCES,
         TYPE,
@@ -228,7 +225,6 @@ const DOCKER_FLAGS: &[Flag] = &[
 static DOCKER: Verb = Verb {
     name: "docker-registry",
     short: "Create a secret for use with a Docker registry",
-    usage: "kubectl create secret docker-registry NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none] [options]",
     flags: &[
         DOCKER_FLAGS,
         GENERATOR[0],
@@ -291,7 +287,6 @@ const TLS_FLAGS: &[Flag] = &[
 static TLS: Verb = Verb {
     name: "tls",
     short: "Create a TLS secret",
-    usage: "kubectl create secret tls NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none] [options]",
     flags: &[
         TLS_FLAGS,
         GENERATOR[0],

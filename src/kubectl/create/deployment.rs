@@ -17,7 +17,6 @@ pub static DEPLOYMENT: Verb = Verb {
     name: "deployment",
     aliases: &["deploy"],
     short: "Create a deployment with the specified name",
-    usage: "kubectl create deployment NAME --image=image -- [COMMAND] [args...] [options]",
     flags: &[
         FLAGS,
         GENERATOR[0],

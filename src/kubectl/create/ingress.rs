@@ -18,7 +18,6 @@ pub static INGRESS: Verb = Verb {
     name: "ingress",
     aliases: &["ing"],
     short: "Create an ingress with the specified name",
-    usage: "kubectl create ingress NAME --rule=host/path=service:port[,tls[=secret]]  [options]",
     flags: &[
         FLAGS,
         GENERATOR[0],

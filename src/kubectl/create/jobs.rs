@@ -13,7 +13,6 @@ const JOB_FLAGS: &[Flag] = &[flag("from", '\0', Kind::Str, ""), flag("image", '\
 pub static JOB: Verb = Verb {
     name: "job",
     short: "Create a job with the specified name",
-    usage: "kubectl create job NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...] [options]",
     flags: &[
         JOB_FLAGS,
         GENERATOR[0],
@@ -115,7 +114,6 @@ pub static CRON_JOB: Verb = Verb {
     name: "cronjob",
     aliases: &["cj"],
     short: "Create a cron job with the specified name",
-    usage: "kubectl create cronjob NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags] [options]",
     flags: &[
         CRON_FLAGS,
         GENERATOR[0],

@@ -40,7 +40,6 @@ pub static CREATE: Verb = Verb {
     name: "create",
     group: "Basic Commands (Beginner):",
     short: "Create a resource from a file or from stdin",
-    usage: "kubectl create -f FILENAME [options]",
     flags: &[
         FLAGS,
         FILES,

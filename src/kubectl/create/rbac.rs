@@ -24,7 +24,6 @@ const CLUSTER_ROLE_FLAGS: &[Flag] = &[
 pub static ROLE: Verb = Verb {
     name: "role",
     short: "Create a role with single rule",
-    usage: "kubectl create role NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
     flags: &[
         ROLE_FLAGS,
         GENERATOR[0],
@@ -40,7 +39,6 @@ pub static ROLE: Verb = Verb {
 pub static CLUSTER_ROLE: Verb = Verb {
     name: "clusterrole",
     short: "Create a cluster role",
-    usage: "kubectl create clusterrole NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none] [options]",
     flags: &[
         ROLE_FLAGS,
         CLUSTER_ROLE_FLAGS,
@@ -260,7 +258,6 @@ const ROLE_NAME: &[Flag] = &[flag("role", '\0', Kind::Str, "")];
 pub static ROLE_BINDING: Verb = Verb {
     name: "rolebinding",
     short: "Create a role binding for a particular role or cluster role",
-    usage: "kubectl create rolebinding NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         SUBJECTS,
         ROLE_NAME,
@@ -277,7 +274,6 @@ pub static ROLE_BINDING: Verb = Verb {
 pub static CLUSTER_ROLE_BINDING: Verb = Verb {
     name: "clusterrolebinding",
     short: "Create a cluster role binding for a particular cluster role",
-    usage: "kubectl create clusterrolebinding NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none] [options]",
     flags: &[
         SUBJECTS,
         GENERATOR[0],

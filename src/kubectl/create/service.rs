@@ -12,7 +12,6 @@ pub static SERVICE: Verb = Verb {
     name: "service",
     aliases: &["svc"],
     short: "Create a service using a specified subcommand",
-    usage: "kubectl create service [flags] [options]",
     subs: &[&CLUSTER_IP, &NODE_PORT, &LOAD_BALANCER, &EXTERNAL_NAME],
     ..VERB
 };
@@ -22,7 +21,6 @@ const TCP: &[Flag] = &[flag("tcp", '\0', Kind::Slice, "[]")];
 static CLUSTER_IP: Verb = Verb {
     name: "clusterip",
     short: "Create a ClusterIP service",
-    usage: "kubectl create service clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
         &[flag("clusterip", '\0', Kind::Str, "")],
@@ -39,7 +37,6 @@ static CLUSTER_IP: Verb = Verb {
 static NODE_PORT: Verb = Verb {
     name: "nodeport",
     short: "Create a NodePort service",
-    usage: "kubectl create service nodeport NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
         &[flag("node-port", '\0', Kind::Int, "0")],
@@ -56,7 +53,6 @@ static NODE_PORT: Verb = Verb {
 static LOAD_BALANCER: Verb = Verb {
     name: "loadbalancer",
     short: "Create a LoadBalancer service",
-    usage: "kubectl create service loadbalancer NAME [--tcp=port:targetPort] [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
         GENERATOR[0],
@@ -72,7 +68,6 @@ static LOAD_BALANCER: Verb = Verb {
 static EXTERNAL_NAME: Verb = Verb {
     name: "externalname",
     short: "Create an ExternalName service",
-    usage: "kubectl create service externalname NAME --external-name external.name [--dry-run=server|client|none] [options]",
     flags: &[
         TCP,
         &[flag("external-name", '\0', Kind::Str, "")],

@@ -16,7 +16,6 @@ pub static NAMESPACE: Verb = Verb {
     name: "namespace",
     aliases: &["ns"],
     short: "Create a namespace with the specified name",
-    usage: "kubectl create namespace NAME [--dry-run=server|client|none] [options]",
     flags: GENERATOR,
     run: Some(|c| Box::pin(namespace(c))),
     ..VERB
@@ -34,7 +33,6 @@ pub static SERVICE_ACCOUNT: Verb = Verb {
     name: "serviceaccount",
     aliases: &["sa"],
     short: "Create a service account with the specified name",
-    usage: "kubectl create serviceaccount NAME [--dry-run=server|client|none] [options]",
     flags: GENERATOR,
     run: Some(|c| Box::pin(service_account(c))),
     ..VERB
@@ -57,7 +55,6 @@ const TOKEN_FLAGS: &[Flag] = &[
 pub static TOKEN: Verb = Verb {
     name: "token",
     short: "Request a service account token",
-    usage: "kubectl create token SERVICE_ACCOUNT_NAME [options]",
     flags: &[TOKEN_FLAGS, output::PRINT],
     run: Some(|c| Box::pin(token(c))),
     ..VERB
@@ -134,7 +131,6 @@ pub static QUOTA: Verb = Verb {
     name: "quota",
     aliases: &["resourcequota"],
     short: "Create a quota with the specified name",
-    usage: "kubectl create quota NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none] [options]",
     flags: &[
         QUOTA_FLAGS,
         GENERATOR[0],
@@ -175,7 +171,6 @@ pub static PRIORITY_CLASS: Verb = Verb {
     name: "priorityclass",
     aliases: &["pc"],
     short: "Create a priority class with the specified name",
-    usage: "kubectl create priorityclass NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none] [options]",
     flags: &[
         PRIORITY_FLAGS,
         GENERATOR[0],
@@ -212,7 +207,6 @@ pub static PDB: Verb = Verb {
     name: "poddisruptionbudget",
     aliases: &["pdb"],
     short: "Create a pod disruption budget with the specified name",
-    usage: "kubectl create poddisruptionbudget NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none] [options]",
     flags: &[
         PDB_FLAGS,
         GENERATOR[0],

@@ -17,7 +17,6 @@ pub static DESCRIBE: Verb = Verb {
     name: "describe",
     group: "Troubleshooting and Debugging Commands:",
     short: "Show details of a specific resource or group of resources",
-    usage: "kubectl describe (-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME) [options]",
     flags: &[FLAGS, FILES, SELECTOR, ALL_NAMESPACES, CHUNK],
     run: Some(|c| Box::pin(run(c))),
     ..VERB

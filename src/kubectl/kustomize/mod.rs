@@ -60,7 +60,6 @@ pub static KUSTOMIZE: Verb = Verb {
     name: "kustomize",
     group: "Advanced Commands:",
     short: "Build a kustomization target from a directory or URL",
-    usage: "kubectl kustomize DIR [flags] [options]",
     flags: &[FLAGS],
     run: Some(|c| Box::pin(run(c))),
     missing: "URLs, plugins, Helm charts, schemas of one's own (openapi, crds) and validators",
