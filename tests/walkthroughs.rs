@@ -1177,3 +1177,48 @@ $ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
         "#]],
     );
 }
+
+#[test]
+fn static_pods_follow_their_manifests() {
+    prints(
+        r#"
+$ kubectl run web --image=nginx --dry-run=client -o yaml > /etc/kubernetes/manifests/web.yaml
+@wait 4
+$ kubectl get pods -o wide; kubectl get pod web-k8s-master -o jsonpath='{.metadata.ownerReferences[0].kind} {.spec.tolerations} {.metadata.annotations.kubernetes\.io/config\.source}{"\n"}'
+$ kubectl delete pod web-k8s-master; kubectl get pods
+@wait 2
+$ kubectl get pods; kubectl logs web-k8s-master | grep -c 'start worker processes'
+$ sed -i 's/nginx/httpd/' /etc/kubernetes/manifests/web.yaml; echo 'kind: Po' > /etc/kubernetes/manifests/other
+@wait 12
+$ kubectl get pods -o custom-columns=N:.metadata.name,I:.spec.containers[0].image,S:.status.phase
+$ rm /etc/kubernetes/manifests/web.yaml
+@wait 4
+$ kubectl get pods
+"#,
+        expect![[r#"
+            $ kubectl run web --image=nginx --dry-run=client -o yaml > /etc/kubernetes/manifests/web.yaml
+            @wait 4
+            $ kubectl get pods -o wide; kubectl get pod web-k8s-master -o jsonpath='{.metadata.ownerReferences[0].kind} {.spec.tolerations} {.metadata.annotations.kubernetes\.io/config\.source}{"\n"}'
+            NAME             READY   STATUS    RESTARTS   AGE   IP           NODE         NOMINATED NODE   READINESS GATES
+            web-k8s-master   1/1     Running   0          4s    10.244.0.4   k8s-master   <none>           <none>
+            Node [{"effect":"NoExecute","operator":"Exists"}] file
+            $ kubectl delete pod web-k8s-master; kubectl get pods
+            pod "web-k8s-master" deleted from default namespace
+            No resources found in default namespace.
+            @wait 2
+            $ kubectl get pods; kubectl logs web-k8s-master | grep -c 'start worker processes'
+            NAME             READY   STATUS    RESTARTS   AGE
+            web-k8s-master   1/1     Running   0          2s
+            1
+            $ sed -i 's/nginx/httpd/' /etc/kubernetes/manifests/web.yaml; echo 'kind: Po' > /etc/kubernetes/manifests/other
+            @wait 12
+            $ kubectl get pods -o custom-columns=N:.metadata.name,I:.spec.containers[0].image,S:.status.phase
+            N                I       S
+            web-k8s-master   httpd   Running
+            $ rm /etc/kubernetes/manifests/web.yaml
+            @wait 4
+            $ kubectl get pods
+            No resources found in default namespace.
+        "#]],
+    );
+}

@@ -8,6 +8,7 @@ mod env;
 mod etc;
 mod images;
 mod log;
+mod manifests;
 mod probes;
 mod resize;
 mod status;
@@ -98,6 +99,9 @@ struct Node {
     next_ip: Cell<u32>,
     used_ips: RefCell<FlatSet<Ipv4Addr>>,
     tasks: RefCell<Vec<TaskHandle>>,
+    statics: RefCell<manifests::Statics>,
+    /// The hashes of static pods whose manifests have gone.
+    dropped: RefCell<FlatSet<String>>,
 }
 
 impl Kubelets {
@@ -187,6 +191,8 @@ impl Kubelets {
             next_ip: Cell::new(2),
             used_ips: RefCell::default(),
             tasks: RefCell::default(),
+            statics: RefCell::default(),
+            dropped: RefCell::default(),
         });
         inner.nodes.borrow_mut().insert(name, kubelet.clone());
         let (run, lease) = (kubelet.clone(), kubelet.clone());
@@ -268,6 +274,7 @@ impl Node {
             }
         });
         adopting.set(false);
+        self.watch_manifests();
     }
 
     fn pod_changed(self: &Rc<Self>, pod: &Object, beginning: bool) {
@@ -563,6 +570,8 @@ impl Node {
         let mut reported = self.sim.now();
         loop {
             lease = self.renew(lease).await;
+            // Changes within a file are seen here.
+            self.read_manifests().await;
             let node = self.object();
             let offers = offered(&node) != *node.status().get("allocatable");
             let dirty = self.images.take_dirty();

@@ -237,8 +237,11 @@ impl Worker {
         self.over.get()
     }
 
+    /// Whether the pod is the mirror of a static one that goes on running, whatever becomes of the mirror.
     pub fn is_mirror(&self) -> bool {
-        self.pod.borrow().annotation("kubernetes.io/config.mirror").is_some()
+        let pod = self.pod.borrow();
+        let hash = pod.annotation("kubernetes.io/config.mirror");
+        hash.is_some_and(|hash| !self.node.has_dropped(hash))
     }
 
     pub fn started(&self) -> Option<Time> {

@@ -124,6 +124,8 @@ struct FileNode {
 
 struct DirNode {
     entries: RefCell<FlatMap<String, Entry>>,
+    /// Told when a name is added or taken away.
+    watcher: RefCell<Option<Rc<dyn Fn()>>>,
     mode: Cell<u32>,
     owner: Cell<(i64, i64)>,
     modified: Cell<Time>,
@@ -193,6 +195,17 @@ impl Drop for FileNode {
 impl Drop for DirNode {
     fn drop(&mut self) {
         self.quota.files.set(self.quota.files.get().saturating_sub(1));
+    }
+}
+
+impl DirNode {
+    /// Notes that a name was added or taken away.
+    fn changed(&self, now: Time) {
+        self.modified.set(now);
+        let watcher = self.watcher.borrow().clone();
+        if let Some(tell) = watcher {
+            tell();
+        }
     }
 }
 
@@ -375,6 +388,7 @@ impl Files {
         Files {
             root: Rc::new(DirNode {
                 entries: RefCell::default(),
+                watcher: RefCell::default(),
                 mode: Cell::new(0o755),
                 owner: Cell::default(),
                 modified: Cell::new(sim.now()),
@@ -456,6 +470,12 @@ impl Files {
             quota: dir.quota.clone(),
         };
         dir.entries.borrow_mut().insert(name, Entry::File(Rc::new(node)));
+        Ok(())
+    }
+
+    /// Calls `tell` whenever a name is added to a directory or taken from it. A directory has one watcher.
+    pub fn watch(&self, path: &str, tell: Rc<dyn Fn()>) -> Result<()> {
+        *self.dir(path)?.watcher.borrow_mut() = Some(tell);
         Ok(())
     }
 
@@ -653,7 +673,7 @@ impl Files {
                         quota: dir.quota.clone(),
                     });
                     dir.entries.borrow_mut().insert(name, Entry::File(file.clone()));
-                    dir.modified.set(self.sim.now());
+                    dir.changed(self.sim.now());
                     return Ok(file);
                 }
                 Err(FileError::NotFound) => return Err(FileError::IsDirectory),
@@ -760,6 +780,7 @@ impl Files {
         dir.quota.add_file()?;
         let node = DirNode {
             entries: RefCell::default(),
+            watcher: RefCell::default(),
             mode: Cell::new(0o755 | dir.mode.get() & 0o2000),
             owner: self.owner_in(&dir),
             modified: Cell::new(self.sim.now()),
@@ -851,7 +872,7 @@ impl Files {
             return Err(FileError::NotPermitted);
         }
         let gone = dir.entries.borrow_mut().remove(&name);
-        dir.modified.set(self.sim.now());
+        dir.changed(self.sim.now());
         drop(gone);
         Ok(())
     }
@@ -877,7 +898,7 @@ impl Files {
         self.remove_entry(from)?;
         let replaced = dir.entries.borrow_mut().insert(name, entry);
         drop(replaced);
-        dir.modified.set(self.sim.now());
+        dir.changed(self.sim.now());
         Ok(())
     }
 
