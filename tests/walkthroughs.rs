@@ -938,6 +938,8 @@ $ kubectl delete $(kubectl get pods -l app=db --field-selector status.phase=Runn
 @wait 15
 $ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
 $ kubectl exec deploy/db -- mysql -ppassword
+$ ssh root@k8s-node-01 -- 'echo here > /srv/one/who; hostname; pwd'; ssh 192.168.110.23 cat /etc/hostname
+$ ssh nowhere; ssh me@k8s-node-02
 $ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goproxy/registry.k8s.io/goproxy:0.1}; done
 @settle
 $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1, $2}'
@@ -1067,6 +1069,14 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
             mysql: this program is simulated for probes only: it says whether its own server listens
             command terminated with exit code 1
             [exit 1]
+            $ ssh root@k8s-node-01 -- 'echo here > /srv/one/who; hostname; pwd'; ssh 192.168.110.23 cat /etc/hostname
+            k8s-node-01
+            /root
+            k8s-node-02
+            $ ssh nowhere; ssh me@k8s-node-02
+            ssh: Could not resolve hostname nowhere: Name or service not known
+            me@k8s-node-02: Permission denied (publickey).
+            [exit 255]
             $ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goproxy/registry.k8s.io/goproxy:0.1}; done
             pod/zookeeper created
             pod/nats created

@@ -410,7 +410,11 @@ pub(super) async fn run_input(context: Context, name: &str, args: Vec<String>, f
                 (false, _) => "> ".to_owned(),
                 (true, super::host::Dialect::Busybox) => format!("{} # ", state.cwd),
                 (true, super::host::Dialect::Dash) => "# ".to_owned(),
-                (true, super::host::Dialect::Bash) => format!("root@{}:{}# ", state.host.name(), state.cwd),
+                (true, super::host::Dialect::Bash) => {
+                    let at_home = state.get("HOME").is_some_and(|home| home == state.cwd);
+                    let cwd = if at_home { "~" } else { state.cwd.as_str() };
+                    format!("root@{}:{cwd}# ", state.host.name())
+                }
             };
             state.stderr.write(prompt);
         }

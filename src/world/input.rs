@@ -151,10 +151,17 @@ async fn run_line(host: &Host, line: &str, stdin: Stdin) -> Finished {
 
 /// Runs a line in a bash of its own, in root's home.
 pub(super) async fn run_bash(host: &Host, line: &str, stdin: Stdin, stdout: Output, stderr: Output) -> i32 {
+    let args = ["bash", "-c", line].map(str::to_owned).to_vec();
+    log_in(host, args, stdin, stdout, stderr).await
+}
+
+/// Runs a command as root who has logged in to a machine.
+pub(super) async fn log_in(host: &Host, args: Vec<String>, stdin: Stdin, stdout: Output, stderr: Output) -> i32 {
     let home = "/root";
+    let name = host.name();
     let env: Env = [
         ("HOME", home),
-        ("HOSTNAME", super::HOST),
+        ("HOSTNAME", name.as_str()),
         ("LANG", "C.UTF-8"),
         ("LOGNAME", "root"),
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
@@ -165,7 +172,6 @@ pub(super) async fn run_bash(host: &Host, line: &str, stdin: Stdin, stdout: Outp
     ]
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .into();
-    let args = ["bash", "-c", line].map(str::to_owned).to_vec();
     let context = host.context(args, env, home, stdin, stdout, stderr);
     match host.exec(context) {
         Ok(future) => future.await,
@@ -239,6 +245,26 @@ mod tests {
         }
         fn busy(&self, _busy: bool) {}
         fn wake(&self) {}
+    }
+
+    #[test]
+    fn a_terminal_logs_in_to_a_node() {
+        let world = World::new(&Options::default()).unwrap();
+        let shown: Rc<RefCell<String>> = Rc::default();
+        world.open_terminal(Screen(shown.clone()));
+        drop(world.input(Input::Begin(String::new())));
+        for line in ["ssh k8s-node-01", "cd /mnt; hostname", "exit"] {
+            drop(world.input(Input::Keys(format!("{line}\r"))));
+            world.sim().run_for(Duration::from_secs(1));
+        }
+        let shown = shown.borrow().replace('\r', "");
+        for part in [
+            "root@k8s-node-01:~# cd /mnt; hostname\nk8s-node-01\n",
+            "root@k8s-node-01:/mnt# exit\n",
+            "Connection to k8s-node-01 closed.\n",
+        ] {
+            assert!(shown.contains(part), "{shown}");
+        }
     }
 
     #[test]

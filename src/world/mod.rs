@@ -158,6 +158,7 @@ impl World {
             let _ = files.set_mode(key, 0o600);
         }
         let mut nodes = Vec::new();
+        let mut machines = Vec::new();
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
             api.store().each("nodes", "", |node| nodes.push(node.name().to_owned()));
@@ -175,6 +176,7 @@ impl World {
                     let _ = own.write("/etc/machine-id", format!("{id}\n"));
                 }
                 kubelets.start(node, &own);
+                machines.push((node.clone(), own));
             }
             Some(kubelets)
         } else {
@@ -183,6 +185,9 @@ impl World {
         let mut commands = Commands::with_tools();
         tools::network(&mut commands, &network);
         tools::kubectl(&mut commands, &api, &network);
+        if let Some(kubelets) = &kubelets {
+            tools::ssh(&mut commands, &network, machines, kubelets);
+        }
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         tools::completion(&host, &api);
         host.set_downloads(downloads::find);
