@@ -1232,3 +1232,33 @@ $ kubectl get pods
         "#]],
     );
 }
+
+#[test]
+fn roles_without_rules_say_so() {
+    prints(
+        r#"
+$ kubectl create clusterrole all --aggregation-rule=to=all; kubectl create clusterrole part --verb=get --resource=pods; kubectl label clusterrole part to=all
+@wait 1
+$ kubectl get clusterrole all -o jsonpath='{.rules}{"\n"}'; kubectl label clusterrole part to-
+@wait 1
+$ kubectl get clusterrole all -o yaml | grep rules
+$ printf 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: none}\nrules: []\n' > r; kubectl apply -f r; kubectl get role none -o yaml | tail -n 1
+"#,
+        expect![[r#"
+            $ kubectl create clusterrole all --aggregation-rule=to=all; kubectl create clusterrole part --verb=get --resource=pods; kubectl label clusterrole part to=all
+            clusterrole.rbac.authorization.k8s.io/all created
+            clusterrole.rbac.authorization.k8s.io/part created
+            clusterrole.rbac.authorization.k8s.io/part labeled
+            @wait 1
+            $ kubectl get clusterrole all -o jsonpath='{.rules}{"\n"}'; kubectl label clusterrole part to-
+            [{"apiGroups":[""],"resources":["pods"],"verbs":["get"]}]
+            clusterrole.rbac.authorization.k8s.io/part unlabeled
+            @wait 1
+            $ kubectl get clusterrole all -o yaml | grep rules
+            rules: null
+            $ printf 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: none}\nrules: []\n' > r; kubectl apply -f r; kubectl get role none -o yaml | tail -n 1
+            role.rbac.authorization.k8s.io/none created
+            rules: null
+        "#]],
+    );
+}

@@ -13,6 +13,13 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 pub struct RoleRules;
 
 impl Strategy for RoleRules {
+    fn defaults(&self, object: &mut Value) {
+        // Go writes a list that is not there, and the store keeps no empty one.
+        if object.get("rules").is_empty() {
+            object.set(&["rules"], Value::Null);
+        }
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let cluster = object.str_at(&["kind"]) == "ClusterRole";
         for (i, rule) in object.get("rules").items().iter().enumerate() {
