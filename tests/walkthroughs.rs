@@ -940,6 +940,10 @@ $ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
 $ kubectl exec deploy/db -- mysql -ppassword
 $ ssh root@k8s-node-01 -- 'echo here > /srv/one/who; hostname; pwd'; ssh 192.168.110.23 cat /etc/hostname
 $ ssh nowhere; ssh me@k8s-node-02
+$ kubectl create cm x --from-env-file=<(printf 'A=1\nB=2\n') --from-file=f=<(echo x)
+$ kubectl create cm x --from-env-file=<(printf 'A=1\nB=2\n'); kubectl create cm y --from-file=f=<(echo x); kubectl get cm x y -o jsonpath='{.items[*].data}{"\n"}'
+$ kubectl replace -f <(kubectl get cm x -o yaml | sed 's/A: "1"/A: "2"/'); kubectl apply -f /dev/fd/99
+$ kubectl delete -f /dev/stdin <<< '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "y"}}'
 $ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goproxy/registry.k8s.io/goproxy:0.1}; done
 @settle
 $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1, $2}'
@@ -1077,6 +1081,19 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
             ssh: Could not resolve hostname nowhere: Name or service not known
             me@k8s-node-02: Permission denied (publickey).
             [exit 255]
+            $ kubectl create cm x --from-env-file=<(printf 'A=1\nB=2\n') --from-file=f=<(echo x)
+            error: from-env-file cannot be combined with from-file or from-literal
+            [exit 1]
+            $ kubectl create cm x --from-env-file=<(printf 'A=1\nB=2\n'); kubectl create cm y --from-file=f=<(echo x); kubectl get cm x y -o jsonpath='{.items[*].data}{"\n"}'
+            configmap/x created
+            configmap/y created
+            {"A":"1","B":"2"} {"f":"x\n"}
+            $ kubectl replace -f <(kubectl get cm x -o yaml | sed 's/A: "1"/A: "2"/'); kubectl apply -f /dev/fd/99
+            configmap/x replaced
+            error: the path "/dev/fd/99" does not exist
+            [exit 1]
+            $ kubectl delete -f /dev/stdin <<< '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "y"}}'
+            configmap "y" deleted from default namespace
             $ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goproxy/registry.k8s.io/goproxy:0.1}; done
             pod/zookeeper created
             pod/nats created

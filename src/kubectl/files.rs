@@ -48,8 +48,8 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     let mut sources: Vec<String> = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
-        if path == "-" {
-            sources.push("-".into());
+        if path == "-" || cmd.cx.is_descriptor(path) {
+            sources.push(path.clone());
         } else if is_url(path) {
             if cmd.cx.host.download(path).is_some() {
                 sources.push(path.clone());
@@ -77,7 +77,11 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
         } else if let Some(text) = cmd.cx.host.download(&source).filter(|_| is_url(&source)) {
             (source, text.to_string())
         } else {
-            match cmd.cx.files.read_text(&cmd.cx.path(&source)) {
+            let read = match cmd.cx.is_descriptor(&source) {
+                true => cmd.cx.read_file(&source).await,
+                false => cmd.cx.files.read_text(&cmd.cx.path(&source)),
+            };
+            match read {
                 Ok(text) => (source, text),
                 Err(e) => {
                     docs.errors.push(Error::plain(e.reading(&source)));

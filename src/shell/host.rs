@@ -82,6 +82,11 @@ impl Context {
         }
     }
 
+    /// Whether a path names one of the command's own descriptors, which only [`Context::open`] knows.
+    pub fn is_descriptor(&self, path: &str) -> bool {
+        path == "/dev/stdin" || fd_number(path).is_some_and(|n| n == 0 || self.fds.contains_key(&n))
+    }
+
     /// Opens a file to read it: `-` and `/dev/stdin` are the standard input, `/dev/fd/N` a
     /// descriptor.
     pub fn open(&self, path: &str) -> Result<Input, FileError> {

@@ -36,7 +36,7 @@ pub static CONFIG_MAP: Verb = Verb {
 /// Keys and bytes, in the order in which they were given.
 type Data = Vec<(String, Vec<u8>)>;
 
-fn data(cmd: &Cmd) -> Result<Data, Error> {
+async fn data(cmd: &Cmd) -> Result<Data, Error> {
     let (env, files, literals) = (
         cmd.flags.all("from-env-file"),
         cmd.flags.all("from-file"),
@@ -70,12 +70,15 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
         data.push((key.to_owned(), bytes));
         Ok(())
     };
-    let read = |path: &str| -> Result<Vec<u8>, Error> {
-        cmd.cx
-            .files
-            .read(&cmd.cx.path(path))
-            .map(|b| b.as_ref().clone())
-            .map_err(|e| Error::plain(format!("error reading {path}: {}", e.reason())))
+    let read = async |path: &str| -> Result<Vec<u8>, Error> {
+        let bytes = match cmd.cx.is_descriptor(path) {
+            true => match cmd.cx.open(path) {
+                Ok(input) => Ok(input.read_all().await),
+                Err(error) => Err(error),
+            },
+            false => cmd.cx.files.read(&cmd.cx.path(path)).map(|b| b.as_ref().clone()),
+        };
+        bytes.map_err(|e| Error::plain(format!("error reading {path}: {}", e.reason())))
     };
     for source in files {
         if source.matches('=').count() > 1 {
@@ -99,13 +102,13 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
             }
             for (name, stat) in cmd.cx.files.list(&absolute).unwrap_or_default() {
                 if stat.kind == crate::shell::FileKind::File {
-                    add(&name, read(&format!("{path}/{name}"))?)?;
+                    add(&name, read(&format!("{path}/{name}")).await?)?;
                 }
             }
             continue;
         }
         let key = key.unwrap_or_else(|| crate::shell::base_name(path)).to_owned();
-        add(&key, read(path)?)?;
+        add(&key, read(path).await?)?;
     }
     for literal in literals {
         match literal.split_once('=') {
@@ -121,7 +124,7 @@ fn data(cmd: &Cmd) -> Result<Data, Error> {
         if cmd.cx.files.is_dir(&cmd.cx.path(path)) {
             return Err(Error::plain("env config file cannot be a directory"));
         }
-        let text = String::from_utf8_lossy(&read(path)?).into_owned();
+        let text = String::from_utf8_lossy(&read(path).await?).into_owned();
         for line in text.lines() {
             let line = line.trim_start();
             if line.is_empty() || line.starts_with('#') {
@@ -167,7 +170,7 @@ fn append_hash(cmd: &Cmd, object: &mut Value) {
 async fn config_map(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
     let mut object = obj! { "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": name } };
-    for (key, bytes) in data(cmd)? {
+    for (key, bytes) in data(cmd).await? {
         match String::from_utf8(bytes) {
             Ok(text) => object.set(&["data", &key], text),
             Err(e) => object.set(&["binaryData", &key], base64::encode(e.as_bytes())),
@@ -205,7 +208,7 @@ static GENERIC: Verb = Verb {
 async fn generic(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
     let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
-    for (key, bytes) in data(cmd)? {
+    for (key, bytes) in data(cmd).await? {
         object.set(&["data", &key], base64::encode(&bytes));
     }
     object.set_or_remove(&["type"], cmd.flags.str("type"));
@@ -269,7 +272,7 @@ async fn docker(cmd: &Cmd) -> Result<(), Error> {
         )
         .into_bytes()
     } else {
-        data(cmd)?.into_iter().next().map(|(_, b)| b).unwrap_or_default()
+        data(cmd).await?.into_iter().next().map(|(_, b)| b).unwrap_or_default()
     };
     let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
     object.set(&["data", ".dockerconfigjson"], base64::encode(content));
