@@ -7,6 +7,16 @@ pub const TRACE_RECORDS: usize = 100_000;
 /// Bytes of one request's body: the API server's own limit (3 MiB) for a single object.
 pub const REQUEST_BYTES: usize = 3 * 1024 * 1024;
 
+/// Bytes that the `copy` operations of one JSON patch may copy (`JSONPatchMaxCopyBytes`).
+pub const JSON_PATCH_COPY_BYTES: usize = 3 * 1024 * 1024;
+
+/// Bytes of one object in the store: etcd's limit of a request (`DefaultMaxRequestBytes`).
+pub const OBJECT_BYTES: usize = 3 * 1024 * 1024 / 2;
+
+/// Pods that a stateful set whose pods come at once makes in one pass; the pods that come begin the next. `replicas`
+/// may be two thousand million.
+pub const STATEFUL_SET_BURST: usize = 500;
+
 /// Bytes of a manifest that a user pastes or a file holds. Beyond it the page would stall.
 pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 

@@ -284,11 +284,6 @@ pub fn success(name: &str, group: &str, resource: &str, uid: &str) -> Value {
     obj! { "apiVersion": "v1", "details": details, "kind": "Status", "metadata": obj! {}, "status": "Success" }
 }
 
-/// `{"apiVersion":…,"kind":…,"items":[]}` with these items, as kubectl wraps several objects.
-pub fn wrap_list(items: Vec<Value>) -> Value {
-    obj! { "apiVersion": "v1", "items": items, "kind": "List", "metadata": obj! { "resourceVersion": "" } }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

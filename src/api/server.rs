@@ -669,12 +669,10 @@ impl ApiServer {
         strategy.validate_create(&value, &mut errors);
         let name = value.str_at(&["metadata", "name"]).to_owned();
         if !errors.is_empty() {
-            strategy.removed(&Object::new(value), &cx);
             return Err(Status::invalid(&resource.group, &resource.kind, &name, &errors));
         }
         let key = ObjectKey::new(&namespace, &name);
         if self.store().get(&target.shelf(), &key).is_some() {
-            strategy.removed(&Object::new(value), &cx);
             return Err(Status::already_exists(&resource.group, &resource.name, &name));
         }
         admission::validate(self, request, target, &value, None, warnings)?;
@@ -716,8 +714,14 @@ impl ApiServer {
     }
 
     /// Stores a version of an object that has passed every rule.
+    ///
+    /// # Errors
+    /// 500 for one of more than [`limits::OBJECT_BYTES`], in etcd's words; 507 when the store is full.
     pub(super) fn put(&self, request: &Request, target: &Target, mut value: Value) -> Result<Object, Status> {
         custom::to_storage(&mut value, &target.resource);
+        if !value.is_within(limits::OBJECT_BYTES) {
+            return Err(Status::failure(500, "", "etcdserver: request is too large"));
+        }
         let (object, op) = self.store().put(&target.shelf(), value)?;
         self.changed(&target.shelf());
         self.wrote(request.id, &request.client, &target.resource, &object, op);
@@ -853,9 +857,6 @@ impl ApiServer {
     pub(super) fn remove(&self, request: &Request, target: &Target) -> Option<Object> {
         let object = self.store().remove(&target.shelf(), &target.key())?;
         self.changed(&target.shelf());
-        target
-            .strategy()
-            .removed(&object, &self.context(&target.namespace, request));
         self.wrote(
             request.id,
             &request.client,
@@ -1254,6 +1255,28 @@ mod tests {
     fn run<T: 'static>(sim: &Sim, future: impl Future<Output = T> + 'static) -> T {
         sim.run_future(future, sim.now() + Duration::from_secs(100))
             .expect("the future ends")
+    }
+
+    #[test]
+    fn an_object_that_etcd_would_not_take_is_refused() {
+        let (sim, client) = world();
+        run(&sim, async move {
+            let revisions = client.resource("apps", "v1", "controllerrevisions").unwrap();
+            let made = |name: &str, bytes: usize| {
+                let value = obj! {
+                    "metadata": obj! { "name": name, "namespace": "default" },
+                    "revision": 1, "data": obj! { "text": "x".repeat(bytes) },
+                };
+                let (client, revisions) = (client.clone(), revisions.clone());
+                async move { client.make(&revisions, "default", value).await.map(|_| ()) }
+            };
+            assert_eq!(made("fits", 1_500_000).await, Ok(()));
+            let refused = made("large", 1_600_000).await.unwrap_err();
+            assert_eq!(
+                (refused.code(), refused.reason(), refused.message()),
+                (500, "", "etcdserver: request is too large")
+            );
+        });
     }
 
     #[test]

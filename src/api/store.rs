@@ -41,6 +41,8 @@ pub type ShelfName = Rc<str>;
 pub struct Store {
     shelves: RefCell<FlatMap<ShelfName, Shelf>>,
     revision: Cell<u64>,
+    /// The newest revision whose history was forgotten.
+    compacted: Cell<u64>,
     policy: Cell<u64>,
     count: Cell<usize>,
     pool: RefCell<Pool>,
@@ -52,6 +54,7 @@ impl Default for Store {
         Store {
             shelves: RefCell::default(),
             revision: Cell::new(1),
+            compacted: Cell::new(0),
             policy: Cell::new(0),
             count: Cell::new(0),
             pool: RefCell::default(),
@@ -63,11 +66,6 @@ impl Store {
     /// The revision of the last write.
     pub fn revision(&self) -> u64 {
         self.revision.get()
-    }
-
-    /// Counts on from `revision`, for a world that begins from a snapshot.
-    pub fn set_revision(&self, revision: u64) {
-        self.revision.set(self.revision.get().max(revision));
     }
 
     /// Objects of all kinds.
@@ -87,6 +85,14 @@ impl Store {
     /// long as this number stays.
     pub fn policy_revision(&self) -> u64 {
         self.policy.get()
+    }
+
+    /// A shelf of a resource of which nothing was written yet: of what was not forgotten its history is whole.
+    fn new_shelf(&self) -> Shelf {
+        Shelf {
+            compacted: self.compacted.get(),
+            ..Shelf::default()
+        }
     }
 
     fn note_policy(&self, shelf: &str) {
@@ -137,18 +143,7 @@ impl Store {
     pub fn put(&self, shelf: &str, mut value: Value) -> Result<(Object, WriteKind), Status> {
         let name = shelf;
         let mut shelves = self.shelves.borrow_mut();
-        if !shelves.contains_key(shelf) {
-            shelves.insert(
-                shelf.into(),
-                Shelf {
-                    compacted: self.revision.get(),
-                    ..Shelf::default()
-                },
-            );
-        }
-        let Some(shelf) = shelves.get_mut(shelf) else {
-            return Err(Status::internal("the shelf is gone"));
-        };
+        let shelf = shelves.entry(shelf.into()).or_insert_with(|| self.new_shelf());
         let old = shelf.objects.get(&ObjectKey::of(&value)).cloned();
         if old.is_none() && self.count.get() >= limits::OBJECTS {
             return Err(Status::failure(
@@ -227,22 +222,15 @@ impl Store {
     /// Notified with each change of a shelf.
     pub fn signal(&self, shelf: &str) -> Signal {
         let mut shelves = self.shelves.borrow_mut();
-        if !shelves.contains_key(shelf) {
-            shelves.insert(
-                shelf.into(),
-                Shelf {
-                    compacted: self.revision.get(),
-                    ..Shelf::default()
-                },
-            );
-        }
-        shelves.get(shelf).map(|s| s.signal.clone()).unwrap_or_default()
+        let shelf = shelves.entry(shelf.into()).or_insert_with(|| self.new_shelf());
+        shelf.signal.clone()
     }
 
     /// Forgets all history, so that watches from older revisions answer 410 Gone (as etcd's
     /// compaction does).
     pub fn compact(&self) {
         let revision = self.revision.get();
+        self.compacted.set(revision);
         for shelf in self.shelves.borrow_mut().values_mut() {
             shelf.history.clear();
             shelf.compacted = revision;
@@ -269,6 +257,24 @@ mod tests {
 
     fn cm(name: &str, data: &str) -> Value {
         obj! { "metadata": obj! { "name": name, "namespace": "default" }, "data": obj! { "k": data } }
+    }
+
+    #[test]
+    fn the_first_object_of_a_resource_is_seen_from_before() {
+        let store = Store::default();
+        store.put("configmaps", cm("a", "1")).unwrap();
+        let empty = store.revision();
+        store.put("configmaps", cm("b", "1")).unwrap();
+        store.put("pods", cm("p", "")).unwrap();
+        store.signal("secrets");
+        store.put("secrets", cm("s", "")).unwrap();
+        for shelf in ["pods", "secrets"] {
+            assert_eq!(store.changes(shelf, empty, 10).unwrap().len(), 1, "{shelf}");
+        }
+        // What began after the history was forgotten says no more of the time before.
+        store.compact();
+        store.put("jobs.batch", cm("j", "")).unwrap();
+        assert_eq!(store.changes("jobs.batch", empty, 10).unwrap_err().code(), 410);
     }
 
     #[test]

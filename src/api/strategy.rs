@@ -113,9 +113,6 @@ pub trait Strategy {
         keep_all_but_status(new, old);
     }
 
-    /// Frees what the object held, after its removal.
-    fn removed(&self, _object: &Object, _cx: &Context) {}
-
     /// Whether objects carry `metadata.generation`, which counts changes of what is neither
     /// metadata nor status.
     fn has_generation(&self) -> bool {

@@ -154,10 +154,6 @@ impl Session {
         self.gone.close();
     }
 
-    pub fn is_hung_up(&self) -> bool {
-        self.gone.is_closed()
-    }
-
     /// Waits until the client has gone.
     pub async fn hung_up(&self) {
         self.gone.closed().await;

@@ -47,7 +47,7 @@ pub struct Options {
     pub node_monitor_period: Duration,
     /// How long a node may be silent before it is Unknown (`--node-monitor-grace-period`).
     pub node_monitor_grace_period: Duration,
-    /// How long the disruption controller and others take a lag of their informers into account.
+    /// How many keys a controller works on at a time (`--concurrent-deployment-syncs` and the like).
     pub concurrent_syncs: usize,
     /// The cluster's root certificate, for each namespace's `kube-root-ca.crt`.
     pub root_ca: Rc<str>,

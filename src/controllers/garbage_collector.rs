@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use crate::api::client::delete_uid;
+use crate::api::events::{EventRecorder, EventType};
 use crate::api::object::Owner;
 use crate::api::{ApiServer, Client, Object, ObjectKey, Resource, Status};
 use crate::flat::{FlatMap, FlatSet, WideMap};
@@ -14,6 +15,8 @@ use crate::sim::WorkQueue;
 use crate::value::Value;
 
 const NAME: &str = "generic-garbage-collector";
+/// Whom its events are by.
+const RECORDER: &str = "garbage-collector-controller";
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
 
@@ -33,6 +36,20 @@ struct Node {
     blocks: FlatSet<Uid>,
 }
 
+impl Node {
+    /// Whether a dependent in this namespace may be owned by this object: one of its own namespace, or one of none.
+    fn reaches(&self, namespace: &str) -> bool {
+        self.key.namespace.is_empty() || &*self.key.namespace == namespace
+    }
+
+    /// Whether it is what a reference of its uid says (`ownerReferenceMatchesCoordinates`).
+    fn is(&self, owner: Owner<'_>) -> bool {
+        &*self.key.name == owner.name()
+            && &*self.resource.kind == owner.kind()
+            && self.resource.api_version() == owner.api_version()
+    }
+}
+
 #[derive(Default)]
 struct Graph {
     nodes: WideMap<Uid, Node>,
@@ -50,6 +67,7 @@ struct Collector(Rc<Inner>);
 struct Inner {
     api: ApiServer,
     client: Client,
+    recorder: EventRecorder,
     graph: RefCell<Graph>,
     /// Whom to try to delete, by uid in the place of the name.
     deletions: WorkQueue<ObjectKey>,
@@ -59,9 +77,11 @@ struct Inner {
 
 /// Starts the controller.
 pub fn start(context: &Context) {
+    let client = context.client(NAME);
     let collector = Collector(Rc::new(Inner {
         api: context.api().clone(),
-        client: context.client(NAME),
+        recorder: context.recorder(&client, RECORDER),
+        client,
         graph: RefCell::default(),
         deletions: WorkQueue::new(context.sim()),
         orphans: WorkQueue::new(context.sim()),
@@ -127,9 +147,19 @@ impl Collector {
                 }
             }
             let mut lost = false;
-            for owner in &owners {
-                graph.dependents.entry(owner.clone()).or_default().insert(uid.clone());
-                lost |= !graph.nodes.contains_key(owner);
+            for reference in object.owner_references() {
+                let owner: Uid = Owner(reference).uid().into();
+                lost |= match graph.nodes.get(&owner) {
+                    None => true,
+                    Some(node) if !node.reaches(object.namespace()) => {
+                        if !before.contains(&owner) {
+                            self.tell_of_namespace(resource, object, Owner(reference));
+                        }
+                        true
+                    }
+                    Some(node) => !node.is(Owner(reference)),
+                };
+                graph.dependents.entry(owner).or_default().insert(uid.clone());
             }
             // An owner that waits may wait no longer, now that its dependent changed.
             for owner in owners.iter().chain(&before) {
@@ -164,6 +194,25 @@ impl Collector {
         for uid in &work {
             self.0.deletions.add(by_uid(uid));
         }
+    }
+
+    /// Warns of an owner that is in another namespace than its dependent.
+    fn tell_of_namespace(&self, resource: &Resource, object: &Object, owner: Owner<'_>) {
+        let mut involved = object.reference();
+        involved.set(&["apiVersion"], resource.api_version());
+        involved.set(&["kind"], &resource.kind);
+        involved.remove(&["resourceVersion"]);
+        let namespace = object.namespace();
+        let owner = format!(
+            "[{}/{}, namespace: {namespace}, name: {}, uid: {}]",
+            owner.api_version(),
+            owner.kind(),
+            owner.name(),
+            owner.uid()
+        );
+        let message = format!("ownerRef {owner} does not exist in namespace {namespace:?}");
+        let recorder = &self.0.recorder;
+        recorder.about(involved, EventType::Warning, "OwnerRefInvalidNamespace", message);
     }
 
     fn gone(&self, object: &Object) {
@@ -232,13 +281,19 @@ impl Collector {
             let owner = Owner(owner);
             let known = {
                 let graph = self.0.graph.borrow();
-                graph.nodes.get(owner.uid()).map(|n| n.foreground)
+                let node = graph.nodes.get(owner.uid());
+                node.filter(|n| n.reaches(object.namespace()) && n.is(owner))
+                    .map(|n| n.foreground)
             };
             match known {
                 Some(true) => waiting.push(owner.uid().to_owned()),
                 Some(false) => solid.push(owner.uid().to_owned()),
-                None if self.exists(owner, &object).await? => solid.push(owner.uid().to_owned()),
-                None => dangling.push(owner.uid().to_owned()),
+                None => match self.exists(owner, &object).await? {
+                    // It stays as it is, and trying again would not help.
+                    None => return Ok(()),
+                    Some(true) => solid.push(owner.uid().to_owned()),
+                    Some(false) => dangling.push(owner.uid().to_owned()),
+                },
             }
         }
         if !solid.is_empty() {
@@ -275,20 +330,20 @@ impl Collector {
         }
     }
 
-    /// Whether an owner that the graph does not know exists after all.
-    async fn exists(&self, owner: Owner<'_>, dependent: &Object) -> Result<bool, Status> {
+    /// Whether an owner that the graph does not know, or knows as another, exists after all. `None` where nobody can
+    /// say: a cluster-scoped object cannot have an owner in a namespace.
+    async fn exists(&self, owner: Owner<'_>, dependent: &Object) -> Result<Option<bool>, Status> {
         let Some(resource) = self.0.api.resource_of_kind(owner.api_version(), owner.kind()) else {
             // A kind that is not served cannot be asked for: it may be served again later.
-            return Ok(true);
+            return Ok(Some(true));
         };
         let namespace = if resource.namespaced { dependent.namespace() } else { "" };
         if resource.namespaced && namespace.is_empty() {
-            // A cluster-scoped object cannot have a namespaced owner.
-            return Ok(false);
+            return Ok(None);
         }
         match self.0.client.get(&resource, namespace, owner.name()).await {
-            Ok(found) => Ok(found.uid() == owner.uid()),
-            Err(status) if status.is_not_found() => Ok(false),
+            Ok(found) => Ok(Some(found.uid() == owner.uid())),
+            Err(status) if status.is_not_found() => Ok(Some(false)),
             Err(status) => Err(status),
         }
     }
@@ -449,5 +504,44 @@ mod tests {
         world.create(config_map("ghost-child", Some(&Object::new(ghost)), false));
         world.run(2);
         assert!(!world.exists("", "configmaps", "ghost-child"));
+    }
+
+    #[test]
+    fn an_owner_in_another_namespace_is_none() {
+        let (world, parent, _) = world();
+        let mut stray = config_map("stray", Some(&parent), false);
+        stray.set(&["metadata", "namespace"], "kube-system");
+        world.create(stray);
+        let mut reference = parent.controller_reference();
+        reference.set(&["name"], "another");
+        let mut misnamed = config_map("misnamed", None, false);
+        misnamed.set(&["metadata", "ownerReferences"], list![reference]);
+        world.create(misnamed);
+        let mut role = obj! { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": list![] };
+        role.set(&["metadata"], obj! { "name": "wide" });
+        role.set(&["metadata", "ownerReferences"], list![parent.controller_reference()]);
+        world.create(role);
+        world.run(2);
+        let stays = |name: &str| {
+            world
+                .api()
+                .store()
+                .get("configmaps", &ObjectKey::new("kube-system", name))
+        };
+        assert!(stays("stray").is_none());
+        assert!(!world.exists("", "configmaps", "misnamed"));
+        assert!(world.exists("", "configmaps", "child"));
+        // What nobody can look up stays.
+        assert!(world.exists("rbac.authorization.k8s.io", "clusterroles", "wide"));
+        let uid = parent.uid();
+        let told = |namespace: &str| {
+            format!(
+                "ownerRef [v1/ConfigMap, namespace: {namespace}, name: parent, uid: {uid}] does not exist in namespace {namespace:?}"
+            )
+        };
+        assert_eq!(
+            world.messages("OwnerRefInvalidNamespace"),
+            [told("kube-system"), told("")]
+        );
     }
 }

@@ -2,6 +2,7 @@
 //! claims of its own, updated from the last to the first; the templates' history as
 //! ControllerRevisions.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::context::{Base, Context, OwnerIndex, resource};
@@ -12,7 +13,8 @@ use crate::api::events::EventType;
 use crate::api::views::StatefulSet;
 use crate::api::views::stateful_set::{POD_INDEX, POD_NAME, REVISION};
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
-use crate::flat::{Arrange, FlatSet};
+use crate::flat::{Arrange, FlatMap, FlatSet};
+use crate::limits;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -89,9 +91,10 @@ fn revision_of(pod: &Object) -> &str {
 }
 
 /// One place of a set: its ordinal, and the pod that has it.
-struct Place {
+#[derive(Clone, Copy)]
+struct Place<'a> {
     ordinal: i64,
-    pod: Option<Object>,
+    pod: Option<&'a Object>,
 }
 
 /// What one pass works with.
@@ -101,12 +104,12 @@ struct Pass {
     current: Object,
     update: Object,
     collisions: i64,
-    /// The places of the present number of replicas, by their ordinals.
-    replicas: Vec<Place>,
+    /// The pods of the present number of replicas that are there, by their ordinals.
+    present: FlatMap<i64, Object>,
     /// Pods beyond, the greatest ordinal first.
     condemned: Vec<Object>,
-    /// What this pass created is not among the pods; it is counted all the same.
-    created: Vec<String>,
+    /// The revisions of the pods that this pass created: they are not among the pods, and are counted all the same.
+    created: RefCell<Vec<String>>,
 }
 
 impl Pass {
@@ -182,16 +185,22 @@ impl Pass {
         set.claim_templates().iter().map(claim).collect()
     }
 
+    /// The places of the replicas, in order. There may be two thousand million: whoever walks them stops at one that
+    /// is missing, or soon after.
+    fn places(&self) -> impl DoubleEndedIterator<Item = Place<'_>> {
+        self.set().ordinals().map(|ordinal| Place {
+            ordinal,
+            pod: self.present.get(&ordinal),
+        })
+    }
+
     fn pods(&self) -> impl Iterator<Item = &Object> {
-        self.replicas
-            .iter()
-            .filter_map(|p| p.pod.as_ref())
-            .chain(&self.condemned)
+        self.present.values().chain(&self.condemned)
     }
 
     fn first_unhealthy(&self) -> Option<i64> {
-        let healthy = |pod: &Option<Object>| pod.as_ref().is_some_and(is_healthy);
-        let among = self.replicas.iter().find(|p| !healthy(&p.pod)).map(|p| p.ordinal);
+        let mut places = self.places();
+        let among = places.find(|p| !p.pod.is_some_and(is_healthy)).map(|p| p.ordinal);
         let beyond = self.condemned.iter().rev().find(|p| !is_healthy(p));
         among.or_else(|| self.set().ordinal_of(beyond?))
     }
@@ -199,13 +208,14 @@ impl Pass {
     /// How many pods of the current revision are deleted for an update is taken from the count.
     fn status(&self, updating: i64, now: Time) -> Value {
         let min_ready = self.set().min_ready_seconds();
+        let created = self.created.borrow();
         let of = |revision: &Object| {
             let living = self.pods().filter(|p| !is_terminating(p));
-            let new = self.created.iter().filter(|r| *r == revision.name());
+            let new = created.iter().filter(|r| *r == revision.name());
             (living.filter(|p| revision_of(p) == revision.name()).count() + new.count()) as i64
         };
         let count = |fits: &dyn Fn(&Object) -> bool| self.pods().filter(|p| fits(p)).count() as i64;
-        let replicas = self.pods().count() + self.created.len();
+        let replicas = self.pods().count() + created.len();
         let ready = count(&is_running_and_ready);
         let (mut current, updated) = (of(&self.current) - updating, of(&self.update));
         let mut current_revision = self.current.name();
@@ -287,16 +297,17 @@ impl Controller {
         let mut pass = self.revise(&set, &revisions).await?;
         for pod in claimed {
             let Some(ordinal) = view.ordinal_of(&pod) else { continue };
-            match pass.replicas.iter_mut().find(|p| p.ordinal == ordinal) {
-                Some(place) => place.pod = Some(pod),
-                None => pass.condemned.push(pod),
+            if view.has_ordinal(ordinal) {
+                pass.present.insert(ordinal, pod);
+            } else {
+                pass.condemned.push(pod);
             }
         }
         pass.condemned.arrange_by_key(|p| std::cmp::Reverse(view.ordinal_of(p)));
         let (updating, managed) = if set.is_deleting() {
             (0, Ok(()))
         } else {
-            self.manage(&mut pass).await
+            self.manage(&pass).await
         };
         self.update_status(&pass, updating).await?;
         managed?;
@@ -326,16 +337,14 @@ impl Controller {
         };
         let named = set.status().str_at(&["currentRevision"]);
         let current = revisions.iter().find(|r| r.name() == named).unwrap_or(&update).clone();
-        let view = StatefulSet(set);
-        let places = view.start()..view.start() + view.replicas();
         Ok(Pass {
             set: set.clone(),
             current,
             update,
             collisions,
-            replicas: places.map(|ordinal| Place { ordinal, pod: None }).collect(),
+            present: FlatMap::new(),
             condemned: Vec::new(),
-            created: Vec::new(),
+            created: RefCell::default(),
         })
     }
 
@@ -368,32 +377,34 @@ impl Controller {
     }
 
     /// Brings the pods nearer to what they should be. Gives how many it deleted for an update.
-    async fn manage(&self, pass: &mut Pass) -> (i64, Result<(), Status>) {
+    async fn manage(&self, pass: &Pass) -> (i64, Result<(), Status>) {
         let parallel = pass.set().is_parallel();
         let now = self.0.sim.now();
         let result = if parallel {
-            let view: &Pass = pass;
-            let (_, result) = pods::slow_start(view.replicas.len(), |i| async move {
-                match view.replicas.get(i) {
-                    Some(place) => self.tend(view, place, now).await.map(|_| ()),
-                    None => Ok(()),
+            let mut missing = 0;
+            let places: Vec<Place> = pass
+                .places()
+                .take_while(|place| {
+                    missing += usize::from(place.pod.is_none());
+                    missing <= limits::STATEFUL_SET_BURST
+                })
+                .collect();
+            let (_, result) = pods::slow_start(places.len(), |i| {
+                let place = places.get(i).copied();
+                async move {
+                    match place {
+                        Some(place) => self.tend(pass, place, now).await.map(|_| ()),
+                        None => Ok(()),
+                    }
                 }
             })
             .await;
-            let new = view.replicas.iter().filter(|p| p.pod.is_none());
-            let new: Vec<String> = new.map(|p| view.revision_for(p.ordinal).name().to_owned()).collect();
-            if result.is_ok() {
-                pass.created = new;
-            }
             result.map(|()| Step::On)
         } else {
             let mut step = Ok(Step::On);
-            for place in &pass.replicas {
+            for place in pass.places() {
                 step = self.tend(pass, place, now).await;
                 if step != Ok(Step::On) {
-                    if step.is_ok() && place.pod.is_none() {
-                        pass.created = vec![pass.revision_for(place.ordinal).name().to_owned()];
-                    }
                     break;
                 }
             }
@@ -415,13 +426,15 @@ impl Controller {
     }
 
     /// Tends one place: creates its pod, waits for it, keeps its identity.
-    async fn tend(&self, pass: &Pass, place: &Place, now: Time) -> Result<Step, Status> {
+    async fn tend(&self, pass: &Pass, place: Place<'_>, now: Time) -> Result<Step, Status> {
         let set = pass.set();
         let ordered = !set.is_parallel();
-        let Some(pod) = &place.pod else {
+        let Some(pod) = place.pod else {
             let waits = self.claims_are_stale(pass, place.ordinal);
             if !waits {
                 self.create(pass, place.ordinal).await?;
+                let revision = pass.revision_for(place.ordinal).name();
+                pass.created.borrow_mut().push(revision.to_owned());
             }
             return Ok(if waits || ordered { Step::Stop } else { Step::On });
         };
@@ -481,11 +494,10 @@ impl Controller {
         let set = pass.set();
         let least = set.start() + set.partition().unwrap_or(0);
         let is_old = |pod: &Object| revision_of(pod) != pass.update.name() && !is_terminating(pod);
-        let targets = pass.replicas.iter().rev().filter(|p| p.ordinal >= least);
         let limit = set.max_unavailable();
         if limit.is_null() {
-            for place in targets {
-                let Some(pod) = &place.pod else { return (0, Ok(())) };
+            for place in pass.places().rev().take_while(|p| p.ordinal >= least) {
+                let Some(pod) = place.pod else { return (0, Ok(())) };
                 if is_old(pod) {
                     return (1, self.delete(pass, pod).await);
                 }
@@ -499,13 +511,10 @@ impl Controller {
         let is_available =
             |pod: &Object| is_running_and_available(pod, set.min_ready_seconds(), now) && !is_terminating(pod);
         let mut room = int_or_percent(limit, set.replicas(), false).max(1);
-        room -= pass
-            .replicas
-            .iter()
-            .filter(|p| !p.pod.as_ref().is_some_and(is_available))
-            .count() as i64;
+        room -= set.replicas() - pass.present.values().filter(|p| is_available(p)).count() as i64;
         let mut deleted = 0;
-        for pod in targets.filter_map(|p| p.pod.as_ref()).filter(|p| is_old(p)) {
+        let targets = pass.present.iter().rev().take_while(|(ordinal, _)| **ordinal >= least);
+        for (_, pod) in targets.filter(|(_, p)| is_old(p)) {
             // In a parallel set, one that is not available costs nothing.
             let free = set.is_parallel() && !is_available(pod);
             if room <= 0 && !free {
@@ -924,5 +933,69 @@ mod tests {
         );
         let claim = world.get("", "persistentvolumeclaims", "data-web-5");
         assert_eq!(claim.owner_references()[0].str_at(&["kind"]), "StatefulSet");
+    }
+
+    #[test]
+    fn any_number_of_replicas_costs_what_is_there() {
+        let (ordered, parallel) = (world(), world());
+        set(&ordered, obj! { "replicas": 2_000_000_000 });
+        step(&ordered);
+        image(&ordered, "redis:7.2");
+        step(&ordered);
+        assert_eq!(pods_now(&ordered), "web-0:7.0 web-1:7.0 web-2:7.2");
+        change(&ordered, obj! { "replicas": 1 });
+        settle(&ordered);
+        assert_eq!(pods_now(&ordered), "web-0:7.2");
+        set(
+            &parallel,
+            obj! { "replicas": limits::STATEFUL_SET_BURST + 3, "podManagementPolicy": "Parallel" },
+        );
+        assert_eq!(world_size(&parallel), (limits::STATEFUL_SET_BURST + 3) as i64);
+    }
+
+    fn world_size(world: &World) -> i64 {
+        assert_eq!(
+            world.list("", "pods").len() as i64,
+            world
+                .get("apps", "statefulsets", "web")
+                .spec()
+                .i64_at(&["replicas"])
+                .unwrap()
+        );
+        world
+            .get("apps", "statefulsets", "web")
+            .status()
+            .i64_at(&["replicas"])
+            .unwrap()
+    }
+
+    #[test]
+    fn a_pod_that_waits_for_its_old_claim_is_not_counted() {
+        for policy in ["OrderedReady", "Parallel"] {
+            let world = world();
+            let claim = obj! {
+                "metadata": obj! { "name": "data" },
+                "spec": obj! {
+                    "accessModes": list!["ReadWriteOnce"],
+                    "resources": obj! { "requests": obj! { "storage": "1Gi" } },
+                },
+            };
+            let retention = obj! { "whenDeleted": "Retain", "whenScaled": "Delete" };
+            set(
+                &world,
+                obj! {
+                    "replicas": 2, "volumeClaimTemplates": list![claim], "podManagementPolicy": policy,
+                    "persistentVolumeClaimRetentionPolicy": retention,
+                },
+            );
+            settle(&world);
+            change(&world, obj! { "replicas": 1 });
+            settle(&world);
+            // No garbage collector is there to delete the claim.
+            change(&world, obj! { "replicas": 2 });
+            assert_eq!(pods_now(&world), "web-0:7.0");
+            let status = world.get("apps", "statefulsets", "web").status().clone();
+            assert_eq!(status.i64_at(&["replicas"]), Some(1), "{policy}");
+        }
     }
 }

@@ -9,12 +9,14 @@ mod arrange;
 mod case;
 mod map;
 mod set;
+mod tally;
 mod wide;
 
 pub use arrange::Arrange;
 pub use case::Case;
 pub use map::FlatMap;
 pub use set::FlatSet;
+pub use tally::Tally;
 pub use wide::WideMap;
 
 use std::cmp::Ordering;

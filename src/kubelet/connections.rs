@@ -12,6 +12,7 @@ use crate::api::metrics::Usage;
 use crate::api::subresource::{ByteStream, ExecOptions, Forward, LogOptions, NodeConnections, Session};
 use crate::api::views::Pod;
 use crate::api::{Object, Status};
+use crate::limits;
 use crate::net::http::chunk;
 use crate::net::{HttpRequest, HttpResponse, Listener, NetError, NoAnswer, Parsed, Protocol};
 use crate::shell::{Input, Output, SIGKILL, TerminalSize};
@@ -269,6 +270,8 @@ fn forward(worker: &Weak<Worker>, port: u16) -> Session {
             loop {
                 let answer = match HttpRequest::parse(&bytes) {
                     _ if bytes.is_empty() => continue 'stream,
+                    // No request is so long: what listens there closes the connection.
+                    Parsed::More if bytes.len() > limits::HTTP_BODY_BYTES => break 'stream,
                     Parsed::More => continue 'stream,
                     Parsed::Whole(mut request, n) => {
                         let raw: Vec<u8> = bytes.drain(..n).collect();

@@ -19,9 +19,8 @@ struct Line {
 struct Inner {
     lines: RefCell<VecDeque<Line>>,
     bytes: Cell<usize>,
-    /// Bytes ever written, and bytes of the lines that are gone.
+    /// Bytes ever written.
     written: Cell<u64>,
-    dropped: Cell<u64>,
     closed: Cell<bool>,
     changed: Signal,
 }
@@ -62,7 +61,6 @@ impl Log {
             while inner.bytes.get() > limits::CONTAINER_LOG_BYTES {
                 let Some(line) = lines.pop_front() else { break };
                 inner.bytes.set(inner.bytes.get().saturating_sub(line.bytes.len()));
-                inner.dropped.set(inner.dropped.get() + line.bytes.len() as u64);
             }
         }
         inner.changed.notify();
@@ -90,18 +88,21 @@ impl Log {
 
     /// What was written after a position, with times before each line when asked.
     pub fn after(&self, position: u64, timestamps: bool) -> Vec<u8> {
-        let mut at = self.0.dropped.get();
+        let lines = self.0.lines.borrow();
+        let (mut at, mut first) = (self.position(), lines.len());
+        // From the back: a reader that follows has all but the last few lines.
+        while let Some(i) = first.checked_sub(1).filter(|_| at > position) {
+            at -= lines.get(i).map_or(0, |line| line.bytes.len() as u64);
+            first = i;
+        }
         let mut out = Vec::new();
-        for line in self.0.lines.borrow().iter() {
-            let end = at + line.bytes.len() as u64;
-            if end > position {
-                let from = position.saturating_sub(at) as usize;
-                if timestamps && from == 0 {
-                    out.extend_from_slice(stamp(line.time).as_bytes());
-                }
-                out.extend_from_slice(line.bytes.get(from..).unwrap_or(&[]));
+        let mut from = position.saturating_sub(at) as usize;
+        for line in lines.range(first..) {
+            if timestamps && from == 0 {
+                out.extend_from_slice(stamp(line.time).as_bytes());
             }
-            at = end;
+            out.extend_from_slice(line.bytes.get(from..).unwrap_or(&[]));
+            from = 0;
         }
         out
     }
@@ -193,6 +194,21 @@ mod tests {
         let at = log.position();
         log.append(now, b"more\nhalf");
         assert_eq!(log.after(at, false), b"more\nhalf");
+        for (position, want) in [
+            (0, "line 1\nline 2\nline 3\nline 4\nline 5\nmore\nhalf"),
+            (at - 7, "line 5\nmore\nhalf"),
+            (at - 6, "ine 5\nmore\nhalf"),
+            (at + 6, "alf"),
+            (at + 9, ""),
+            (at + 10, ""),
+        ] {
+            assert_eq!(log.after(position, false), want.as_bytes(), "{position}");
+        }
+        let stamped = String::from_utf8(log.after(at + 1, true)).unwrap();
+        assert!(
+            stamped.starts_with("ore\n1970-") && stamped.ends_with("Z half"),
+            "{stamped}"
+        );
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Cluster {
             }
             api.restore(object).unwrap();
         }
-        let network = Network::start(&api, Mode::Iptables);
+        let network = Network::start(&api, Mode::Iptables).unwrap();
         let kubelets = Kubelets::new(&api, &network).unwrap();
         kubelets.start("k8s-node-02", &Files::with_base(&sim));
         let client = Client::new(&api, "test", User::admin());
@@ -1018,4 +1018,28 @@ fn pods_that_take_too_much_of_the_disk_are_evicted() {
         Normal Killing spec.containers{c} Stopping container c"#]],
         &of.join("\n"),
     );
+}
+
+#[test]
+fn a_forwarded_request_without_an_end_is_cut() {
+    let c = Cluster::new();
+    c.apply("{kind: Pod, apiVersion: v1, metadata: {name: web}, spec: {containers: [{name: nginx, image: nginx}]}}");
+    c.wait(30);
+    let nodes = c.client.api().node_connections().unwrap();
+    let session = nodes.forward(&c.pod("web").unwrap()).unwrap().connect(80);
+    let from = session.clone();
+    let answer = c.run(async move {
+        from.stdin.write(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n");
+        from.stdout.read().await
+    });
+    assert!(answer.unwrap().starts_with(b"HTTP/1.1 200 OK"));
+    session
+        .stdin
+        .write(b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n");
+    let mib = vec![b'x'; 1 << 20];
+    for sent in 0..18 {
+        assert_eq!(session.stdout.is_closed(), sent > 15, "after {sent} MiB");
+        session.stdin.write(&mib);
+        c.wait(1);
+    }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 
-use crate::api::{ApiServer, Client, Informer, ListOptions, Object, User};
+use crate::api::{ApiServer, Client, Informer, ListOptions, Object, Status, User};
 use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
@@ -200,21 +200,19 @@ struct Reached {
 impl Network {
     /// A network whose nodes' kube-proxies begin in `default_mode`. Follows Nodes, Services and
     /// EndpointSlices through informers.
-    pub fn start(api: &ApiServer, default_mode: Mode) -> Network {
+    ///
+    /// # Errors
+    /// When one of them is not served.
+    pub fn start(api: &ApiServer, default_mode: Mode) -> Result<Network, Status> {
         let client = Client::new(api, "kube-proxy", User::system("kube-proxy"));
         let informer = |group: &str, name: &str| {
             client
                 .resource(group, "v1", name)
                 .map(|r| Informer::start(&client, &r, ListOptions::default()))
         };
-        // The built-in resources are always served, so the fallbacks are never taken.
-        let (Ok(services), Ok(slices), Ok(nodes)) = (
-            informer("", "services"),
-            informer("discovery.k8s.io", "endpointslices"),
-            informer("", "nodes"),
-        ) else {
-            return Network::start(api, default_mode);
-        };
+        let services = informer("", "services")?;
+        let slices = informer("discovery.k8s.io", "endpointslices")?;
+        let nodes = informer("", "nodes")?;
         let zone = dns::Zone::new(&services, &slices);
         let network = Network(Rc::new(Inner {
             sim: api.sim().clone(),
@@ -253,7 +251,7 @@ impl Network {
                 Network(inner).sync_service(slice.namespace(), service);
             }
         });
-        network
+        Ok(network)
     }
 
     pub fn sim(&self) -> &Sim {
@@ -552,8 +550,7 @@ impl Network {
         }
         let (mut ip, mut port) = (ip, port);
         if let Some(proxy) = self.proxy(&at) {
-            let external = origin.node.is_empty() || target_node.is_some();
-            match proxy.choose(&self.0.sim, protocol, ip, port, origin.ip, external) {
+            match proxy.choose(&self.0.sim, protocol, ip, port, origin.ip) {
                 proxy::Choice::None => {}
                 proxy::Choice::Reject => {
                     self.0.sim.sleep(SAME_NODE).await;

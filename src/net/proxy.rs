@@ -287,15 +287,7 @@ impl Proxy {
     }
 
     /// Chooses where a packet to this address goes.
-    pub(super) fn choose(
-        &self,
-        sim: &Sim,
-        protocol: Protocol,
-        ip: Ipv4Addr,
-        port: u16,
-        client: Ipv4Addr,
-        _external: bool,
-    ) -> Choice {
+    pub(super) fn choose(&self, sim: &Sim, protocol: Protocol, ip: Ipv4Addr, port: u16, client: Ipv4Addr) -> Choice {
         let address = (protocol, ip, port);
         let mut servers = self.0.servers.borrow_mut();
         let Some(server) = servers.get_mut(&address) else {
@@ -472,7 +464,7 @@ mod tests {
         let (service, slices) = objects(&["10.244.1.3", "10.244.1.2", "10.244.2.2"]);
         proxy.sync(&key, Some(&service), &slices, node);
         let vip = Ipv4Addr::new(10, 96, 0, 50);
-        let pick = || match proxy.choose(&sim, Protocol::Tcp, vip, 80, node, false) {
+        let pick = || match proxy.choose(&sim, Protocol::Tcp, vip, 80, node) {
             Choice::Endpoint(c) => format!("{}:{}", c.ip, c.port),
             other => format!("{other:?}"),
         };
@@ -487,7 +479,7 @@ mod tests {
         proxy.sync(&key, Some(&service), &slices, node);
         assert_eq!(pick(), "Reject");
         assert!(matches!(
-            proxy.choose(&sim, Protocol::Tcp, node, 30080, vip, true),
+            proxy.choose(&sim, Protocol::Tcp, node, 30080, vip),
             Choice::Reject
         ));
         proxy.sync(&key, None, &[], node);

@@ -302,6 +302,10 @@ impl Scheduler {
     fn schedule(&self, mut queued: Queued) {
         let inner = &self.0;
         let key = queued.pod.key();
+        // A change while it was decided on brought it to the queue again (`skipPodSchedule`).
+        if inner.state.borrow().cache.is_assumed(&key) {
+            return;
+        }
         // It may have changed or gone while the decision before was made.
         match inner.pods.get(&key) {
             Some(pod) if pod.uid() == queued.pod.uid() && !pod.is_deleting() && Pod(&pod).node_name().is_empty() => {

@@ -32,25 +32,30 @@ pub enum Happening {
     Namespaces,
 }
 
+/// What can lift the refusals of each filter, besides a new node and the pod's own change, which help all
+/// (`EventsToRegister`).
+const HELPED: &[(&str, &[Happening])] = {
+    use super::plugins::*;
+    use Happening::*;
+    &[
+        (node_unschedulable::NAME, &[NodeTaints]),
+        (node_name::NAME, &[]),
+        (taint_toleration::NAME, &[NodeTaints]),
+        (node_affinity::NAME, &[NodeLabels]),
+        (node_ports::NAME, &[PodGone]),
+        (node_resources_fit::NAME, &[NodeAllocatable, PodGone]),
+        (volume_restrictions::NAME, &[PodGone, Volumes]),
+        (volume_binding::NAME, &[NodeLabels, Volumes]),
+        (volume_zone::NAME, &[NodeLabels, Volumes]),
+        (pod_topology_spread::NAME, &[NodeLabels, NodeTaints, PodGone, PodPlaced]),
+        (inter_pod_affinity::NAME, &[NodeLabels, PodGone, PodPlaced, Namespaces]),
+    ]
+};
+
 /// Whether it can lift a refusal of a plugin.
 fn helps(plugin: &str, what: Happening) -> bool {
-    use Happening::*;
-    match what {
-        NodeAdded | PodItself => true,
-        NodeAllocatable => plugin == "NodeResourcesFit",
-        NodeLabels => matches!(
-            plugin,
-            "NodeAffinity" | "PodTopologySpread" | "InterPodAffinity" | "VolumeBinding"
-        ),
-        NodeTaints => matches!(plugin, "TaintToleration" | "NodeUnschedulable" | "PodTopologySpread"),
-        PodGone => matches!(
-            plugin,
-            "NodeResourcesFit" | "NodePorts" | "PodTopologySpread" | "InterPodAffinity" | "VolumeRestrictions"
-        ),
-        PodPlaced => matches!(plugin, "PodTopologySpread" | "InterPodAffinity"),
-        Volumes => plugin == "VolumeBinding",
-        Namespaces => plugin == "InterPodAffinity",
-    }
+    matches!(what, Happening::NodeAdded | Happening::PodItself)
+        || HELPED.iter().any(|(name, by)| *name == plugin && by.contains(&what))
 }
 
 /// A pod in the queue.
@@ -389,6 +394,22 @@ mod tests {
         assert_eq!(names(&mut queue, 100), ["p3"]);
         assert_eq!(queue.next_due(), Some(at(20) + FLUSH));
         assert_eq!(names(&mut queue, 400), ["p1", "p5"]);
+    }
+
+    #[test]
+    fn every_filter_says_what_helps_it() {
+        use crate::scheduler::plugins::FILTERS;
+        let filters: Vec<&str> = FILTERS.iter().map(|(name, _)| *name).collect();
+        let helped: Vec<&str> = HELPED.iter().map(|(name, _)| *name).collect();
+        assert_eq!(helped, filters);
+        for (plugin, what) in [
+            ("VolumeZone", Happening::Volumes),
+            ("VolumeZone", Happening::NodeLabels),
+            ("VolumeRestrictions", Happening::Volumes),
+            ("VolumeRestrictions", Happening::PodGone),
+        ] {
+            assert!(helps(plugin, what), "{plugin} {what:?}");
+        }
     }
 
     #[test]

@@ -294,3 +294,27 @@ fn a_claim_that_waits_for_its_pod_gets_a_volume_on_a_node_that_has_one() {
     world.sim.run_for(Duration::from_secs(1));
     assert_eq!(world.node_of("web"), "k8s-node-02");
 }
+
+#[test]
+fn a_pod_that_changes_while_it_is_decided_on_is_scheduled_once() {
+    let world = World::new();
+    for i in 0..20u64 {
+        let name = format!("p{i}");
+        let pod = obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! { "name": &name, "namespace": "default", "uid": &name },
+            "spec": obj! {
+                "containers": list![obj! { "name": "c", "image": "nginx" }], "schedulerName": "default-scheduler",
+            },
+            "status": obj! { "phase": "Pending" },
+        };
+        world.api.restore(pod).unwrap();
+        world.sim.run_for(Duration::from_micros(i * 150));
+        let mut pod = world.get(&name).value().clone();
+        pod.set(&["metadata", "labels", "a"], "b");
+        world.api.restore(pod).unwrap();
+        world.sim.run_for(Duration::from_secs(5));
+        assert_ne!(world.node_of(&name), "");
+        assert_eq!(world.verdicts().len() as u64, i + 1, "changed after {} µs", i * 150);
+    }
+}

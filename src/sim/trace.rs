@@ -227,7 +227,6 @@ pub struct Trace {
     records: RefCell<VecDeque<TraceRecord>>,
     seq: Cell<u64>,
     hash: Cell<Option<Hash>>,
-    recording: Cell<bool>,
 }
 
 impl Trace {
@@ -236,7 +235,6 @@ impl Trace {
             records: RefCell::default(),
             seq: Cell::new(0),
             hash: Cell::new(None),
-            recording: Cell::new(true),
         }
     }
 
@@ -253,13 +251,11 @@ impl Trace {
             let _ = serde_json::to_writer(&mut hash, &record);
             self.hash.set(Some(hash));
         }
-        if self.recording.get() {
-            let mut records = self.records.borrow_mut();
-            if records.len() >= limits::TRACE_RECORDS {
-                records.pop_front();
-            }
-            records.push_back(record);
+        let mut records = self.records.borrow_mut();
+        if records.len() >= limits::TRACE_RECORDS {
+            records.pop_front();
         }
+        records.push_back(record);
     }
 
     /// The number of the newest event; 0 before the first.
@@ -276,11 +272,6 @@ impl Trace {
         for record in records.iter().skip(skip) {
             f(record);
         }
-    }
-
-    /// Turns keeping records on or off (a headless run of a large world needs none).
-    pub fn set_recording(&self, on: bool) {
-        self.recording.set(on);
     }
 
     /// Begins the hash: from here on it covers every event.

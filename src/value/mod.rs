@@ -402,6 +402,26 @@ impl Value {
         }
     }
 
+    /// Whether the value is of at most so many bytes, by its texts and a byte for each of its marks. It looks no
+    /// further than those, since what a value shares with itself is counted each time.
+    pub fn is_within(&self, bytes: usize) -> bool {
+        self.weigh(bytes).is_some()
+    }
+
+    /// What is left of `bytes`; `None` when they do not suffice.
+    fn weigh(&self, bytes: usize) -> Option<usize> {
+        match self {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => bytes.checked_sub(4),
+            Value::Str(text) => bytes.checked_sub(text.len() + 2),
+            Value::List(items) => items
+                .iter()
+                .try_fold(bytes.checked_sub(2)?, |left, item| item.weigh(left)?.checked_sub(1)),
+            Value::Map(_) => self.entries().try_fold(bytes.checked_sub(2)?, |left, (key, value)| {
+                value.weigh(left)?.checked_sub(key.as_str().len() + 4)
+            }),
+        }
+    }
+
     /// Replaces each subtree that equals its place in `old` by `old`'s node, so that versions of an
     /// object share what did not change. Returns whether the whole value was equal.
     pub fn share_with(&mut self, old: &Value) -> bool {
@@ -608,6 +628,28 @@ mod tests {
         assert_eq!(new.remove(&["metadata", "labels", "nothing"]), None);
         new.remove(&["metadata", "labels"]);
         assert_eq!(new, old);
+    }
+
+    #[test]
+    fn weighs_no_more_than_it_must() {
+        let text = |n: usize| Value::from("x".repeat(n));
+        for (value, bytes) in [
+            (Value::Null, 4),
+            (text(10), 12),
+            (list![1, "ab"], 12),
+            (obj! { "key": text(10), "l": list![] }, 28),
+        ] {
+            assert!(
+                value.is_within(bytes) && !value.is_within(bytes - 1),
+                "{}",
+                value.to_json()
+            );
+        }
+        let mut doubled = text(1);
+        for _ in 0..100 {
+            doubled = list![doubled.clone(), doubled];
+        }
+        assert!(!doubled.is_within(1_000_000));
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl World {
         for plugin in &options.disabled_admission {
             api.admission().switch(plugin, false);
         }
-        let network = Network::start(&api, mode);
+        let network = Network::start(&api, mode)?;
         gateway::open(&network, &api);
         // They run as long as the API server, which is as long as the world.
         controllers::start_in_server(&api);

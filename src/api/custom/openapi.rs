@@ -7,6 +7,7 @@ use regex_lite::Regex;
 
 use super::structural::INT_OR_STRING;
 use crate::api::status::{FieldErrorKind, FieldErrors};
+use crate::flat::{FlatMap, Tally};
 use crate::sim::Time;
 use crate::value::{Value, base64, duration, gofmt};
 
@@ -301,10 +302,15 @@ fn check_number(value: &Value, schema: &Value, path: &str, found: &mut Found) {
     };
     if let Some(factor) = schema.get("multipleOf").as_f64() {
         let fits = match value {
-            Value::Int(i) if factor.fract() == 0.0 && factor != 0.0 => i % (factor as i64) == 0,
-            _ => factor != 0.0 && (number / factor).fract() == 0.0,
+            Value::Int(i) if factor.fract() == 0.0 => i.checked_rem(factor as i64) == Some(0),
+            _ => (number / factor).fract() == 0.0,
         };
-        if !fits {
+        // A definition may ask for any factor; only values are refused for it.
+        if factor <= 0.0 {
+            let factor = shown(factor);
+            let why = format!("factor MultipleOf declared for {path} must be positive: {factor}");
+            found.errors.add(FieldErrorKind::Invalid, path, factor, why);
+        } else if !fits {
             let why = format!("{path} in body should be a multiple of {}", shown(factor));
             found.errors.invalid(path, value, why);
         }
@@ -339,8 +345,9 @@ fn check_number(value: &Value, schema: &Value, path: &str, found: &mut Found) {
 fn check_list(items: &[Value], schema: &Value, path: &str, old: Option<&Value>, found: &mut Found) {
     let inner = schema.get("items");
     if inner.as_map().is_some() {
+        let old = Correlation::new(schema, old);
         for (i, item) in items.iter().enumerate() {
-            let before = old.and_then(|old| correlate(item, schema, old));
+            let before = old.of(item);
             found.merge(check(item, inner, &format!("{path}[{i}]"), before));
         }
     }
@@ -356,29 +363,45 @@ fn check_list(items: &[Value], schema: &Value, path: &str, old: Option<&Value>, 
         let why = format!("{path} in body should have at least {min} items");
         found.errors.invalid(path, &items.len().into(), why);
     }
-    if schema.bool_at(&["uniqueItems"])
-        && items
-            .iter()
-            .enumerate()
-            .any(|(i, a)| items.iter().take(i).any(|b| a == b))
-    {
+    let mut seen = Tally::default();
+    if schema.bool_at(&["uniqueItems"]) && items.iter().any(|item| seen.add(item.to_json()) > 0) {
         let why = format!("{path} in body shouldn't contain duplicates");
         found.errors.invalid(path, &"".into(), why);
     }
     found.passed += 1;
 }
 
-/// The item of the old list that a new item follows: only lists of type `map` say which.
-pub fn correlate<'v>(item: &Value, list_schema: &Value, old: &'v Value) -> Option<&'v Value> {
-    if list_schema.get("x-kubernetes-list-type").str() != "map" {
-        return None;
+/// The items of an old list by the keys that new items follow them by: only lists of type `map` have such.
+pub struct Correlation<'v> {
+    keys: &'v [Value],
+    items: FlatMap<String, &'v Value>,
+}
+
+impl<'v> Correlation<'v> {
+    /// Of the list `old`, if there was one, of this schema.
+    pub fn new(schema: &'v Value, old: Option<&'v Value>) -> Correlation<'v> {
+        let keys = schema.get("x-kubernetes-list-map-keys").items();
+        let old = old.filter(|_| schema.get("x-kubernetes-list-type").str() == "map");
+        // Of equal keys the first counts.
+        let items = old.into_iter().flat_map(Value::items).rev();
+        Correlation {
+            keys,
+            items: items.map(|item| (key_of(item, keys), item)).collect(),
+        }
     }
-    let keys = list_schema.get("x-kubernetes-list-map-keys").items();
-    let mut fitting = old
-        .items()
-        .iter()
-        .filter(|o| keys.iter().all(|k| o.get(k.str()) == item.get(k.str())));
-    fitting.next()
+
+    /// The old item that a new one follows.
+    pub fn of(&self, item: &Value) -> Option<&'v Value> {
+        if self.items.is_empty() {
+            return None;
+        }
+        self.items.get(&key_of(item, self.keys)).copied()
+    }
+}
+
+/// The values of these keys as one text.
+fn key_of(item: &Value, keys: &[Value]) -> String {
+    Value::list(keys.iter().map(|k| item.get(k.str()).clone()).collect()).to_json()
 }
 
 fn check_enum(value: &Value, schema: &Value, path: &str, found: &mut Found) {
@@ -483,18 +506,20 @@ pub fn validate_lists(value: &Value, schema: &Value, path: &str, old: Option<&Va
                     })
             };
             if matches!(kind, "set" | "map") {
-                let all: Vec<Value> = items.iter().map(identity).collect();
-                for (i, one) in all.iter().enumerate() {
+                let mut seen = Tally::default();
+                for (i, item) in items.iter().enumerate() {
+                    let one = identity(item);
                     // A value is complained of once, where it stands for the second time.
-                    if all.iter().take(i).filter(|other| *other == one).count() == 1 {
-                        errors.duplicate(format!("{path}[{i}]"), one);
+                    if seen.add(one.to_json()) == 1 {
+                        errors.duplicate(format!("{path}[{i}]"), &one);
                     }
                 }
             }
             let inner = schema.get("items");
             if inner.as_map().is_some() {
+                let old = Correlation::new(schema, old);
                 for (i, item) in items.iter().enumerate() {
-                    let before = old.and_then(|old| correlate(item, schema, old));
+                    let before = old.of(item);
                     validate_lists(item, inner, &format!("{path}[{i}]"), before, errors);
                 }
             }

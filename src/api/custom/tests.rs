@@ -128,6 +128,8 @@ fn in_spec(spec: &str) -> String {
 fn values_are_checked_in_the_words_of_the_server() {
     let server = Server::new(&in_spec(
         "num: {type: integer, minimum: 1, maximum: 5, multipleOf: 2}\n\
+         neg: {type: integer, multipleOf: -1}\n\
+         half: {type: number, multipleOf: -0.5}\n\
          f: {type: number, minimum: 0.5, exclusiveMinimum: true}\n\
          s: {type: string, minLength: 2, maxLength: 4, pattern: '^[a-z]*$'}\n\
          when: {type: string, format: date-time}\n\
@@ -147,6 +149,8 @@ fn values_are_checked_in_the_words_of_the_server() {
         "{num: 0}",
         "{num: '4'}",
         "{num: 4.0}",
+        "{neg: -9223372036854775808}",
+        "{half: 1.5}",
         "{f: 0.5}",
         "{s: a}",
         "{s: abcde}",
@@ -177,6 +181,8 @@ fn values_are_checked_in_the_words_of_the_server() {
         {num: 0} → Thing.a.io "one" is invalid: spec.num: Invalid value: 0: spec.num in body should be greater than or equal to 1
         {num: '4'} → Thing.a.io "one" is invalid: spec.num: Invalid value: "string": spec.num in body must be of type integer: "string"
         {num: 4.0} → {"num":4}
+        {neg: -9223372036854775808} → Thing.a.io "one" is invalid: spec.neg: Invalid value: -1: factor MultipleOf declared for spec.neg must be positive: -1
+        {half: 1.5} → Thing.a.io "one" is invalid: spec.half: Invalid value: -0.5: factor MultipleOf declared for spec.half must be positive: -0.5
         {f: 0.5} → Thing.a.io "one" is invalid: spec.f: Invalid value: 0.5: spec.f in body should be greater than 0.5
         {s: a} → Thing.a.io "one" is invalid: spec.s: Invalid value: "a": spec.s in body should be at least 2 chars long
         {s: abcde} → Thing.a.io "one" is invalid: spec.s: Too long: may not be more than 4 bytes
@@ -704,4 +710,47 @@ fn definitions_change_how_lists_and_maps_are_merged() {
           b: {"f:m":{"f:j":{}}}
     "#]]
     .assert_eq(&out);
+}
+
+/// Each item of such a list compared with each other would take minutes.
+#[test]
+fn long_lists_are_told_apart_by_sorting() {
+    const ITEMS: i64 = 40_000;
+    let set = yaml("{type: array, x-kubernetes-list-type: set, items: {type: integer}}");
+    let map = yaml(
+        "{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [a], items: {type: object, properties: {a: {type: integer}, b: {type: integer, maximum: 3}}}}",
+    );
+    let numbers = |more: &[i64]| Value::list((0..ITEMS).chain(more.iter().copied()).map(Value::from).collect());
+    let items = |b: i64| {
+        Value::list(
+            (0..ITEMS)
+                .map(|a| obj! { "a": a, "b": b + i64::from(a == 7) })
+                .collect(),
+        )
+    };
+    let mut errors = FieldErrors::default();
+    openapi::validate_lists(&numbers(&[5, 5, 9]), &set, "set", None, &mut errors);
+    let (old, new) = (items(4), items(4));
+    openapi::validate(&new, &map, "map", Some(&list![old.items()[0].clone()]), &mut errors);
+    assert_eq!(
+        errors.0.len(),
+        2 + ITEMS as usize - 1,
+        "what did not change is not complained of"
+    );
+    let mut errors = FieldErrors::default();
+    openapi::validate(
+        &items(5),
+        &map,
+        "map",
+        Some(&Value::list(old.items()[..8].to_vec())),
+        &mut errors,
+    );
+    let changed = FieldErrors(errors.0[..9].to_vec()).0;
+    assert!(
+        changed[0].to_string().starts_with("map[0].b: Invalid value: 5"),
+        "{}",
+        changed[0]
+    );
+    openapi::validate_lists(&items(1), &map, "map", Some(&old), &mut errors);
+    assert_eq!(errors.0.len(), ITEMS as usize);
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::set::{self, below, display_element, field_element, has_element, has_parts, leaf, node};
 use crate::api::schema::{Expr, Field, Type};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet, Tally, WideMap};
 use crate::value::{Key, Map, Value, gofmt, gojson};
 
 /// How what stands at a place is merged.
@@ -203,20 +203,14 @@ fn compare_at(old: Option<&Value>, new: Option<&Value>, place: Place, zero: bool
         Kind::Struct(ty) => compare_structs(old, new, &ty, zero),
         Kind::Map(item) => compare_maps(old, new, Place::item(item)),
         Kind::Set => {
-            let keys = |list: &Value| -> Vec<String> { list.items().iter().map(value_element).collect() };
+            let keys = |list: &Value| -> FlatSet<String> { list.items().iter().map(value_element).collect() };
             let (had, has) = (old.map(keys).unwrap_or_default(), new.map(keys).unwrap_or_default());
-            let mut parts = Gather::default();
-            let once = |list: &[String], i: usize| !list.iter().take(i).any(|k| Some(k) == list.get(i));
-            for (i, key) in has.iter().enumerate().filter(|(_, k)| !had.contains(k)) {
-                if once(&has, i) {
-                    parts.added.push((list_key(key), leaf()));
-                }
-            }
-            for (i, key) in had.iter().enumerate().filter(|(_, k)| !has.contains(k)) {
-                if once(&had, i) {
-                    parts.removed.push((list_key(key), leaf()));
-                }
-            }
+            let beyond = |a: &FlatSet<String>, b| a.difference(b).map(|k| (list_key(k), leaf())).collect();
+            let parts = Gather {
+                added: beyond(&has, &had),
+                modified: Vec::new(),
+                removed: beyond(&had, &has),
+            };
             parts.finish(old, new)
         }
         Kind::Keyed(item, keys) => {
@@ -333,18 +327,16 @@ fn compare_keyed(old: &[Value], new: &[Value], item: &Expr, keys: &[Rc<str>]) ->
         }
         return parts;
     }
-    let mut by_key: FlatMap<String, (Vec<&Value>, Vec<&Value>)> = FlatMap::new();
-    for value in old {
-        if let Some(key) = key_element(value, item, keys) {
-            by_key.entry(key).or_default().0.push(value);
+    let mut by_key: WideMap<String, (Vec<&Value>, Vec<&Value>)> = WideMap::default();
+    let olds = old.iter().map(|value| (value, true));
+    for (value, is_old) in olds.chain(new.iter().map(|value| (value, false))) {
+        if let Some(key) = key_element(value, item, keys)
+            && let Some((a, b)) = by_key.get_or_insert_with(&key, Default::default)
+        {
+            if is_old { a.push(value) } else { b.push(value) }
         }
     }
-    for value in new {
-        if let Some(key) = key_element(value, item, keys) {
-            by_key.entry(key).or_default().1.push(value);
-        }
-    }
-    for (key, (a, b)) in by_key {
+    for (key, (a, b)) in by_key.iter() {
         let part = match (a.as_slice(), b.as_slice()) {
             ([], [one]) => compare_at(None, Some(one), place, false),
             ([one], []) => compare_at(Some(one), None, place, false),
@@ -352,7 +344,7 @@ fn compare_keyed(old: &[Value], new: &[Value], item: &Expr, keys: &[Rc<str>]) ->
             // Duplicates are one field: they cannot be told apart.
             (a, b) => compare_duplicates(a, b),
         };
-        parts.take(|| list_key(&key), part);
+        parts.take(|| list_key(key), part);
     }
     parts
 }
@@ -420,16 +412,18 @@ fn fields_at(value: &Value, place: Place) -> Value {
                 .collect(),
         ),
         Kind::Keyed(item, keys) => {
-            let mut parts: Vec<(Key, Value)> = Vec::new();
+            let (mut parts, mut seen) = (Vec::new(), Tally::default());
             for v in value.items() {
                 let Some(key) = key_element(v, item, keys) else {
                     continue;
                 };
-                let part = set::union(&fields_at(v, Place::item(item)), &leaf());
-                match parts.iter_mut().find(|(k, _)| **k == *key) {
-                    Some((_, twice)) => *twice = leaf(),
-                    None => parts.push((list_key(&key), part)),
-                }
+                let name = list_key(&key);
+                // Of what stands twice the last counts, and it has no parts.
+                let part = match seen.add(key) {
+                    0 => set::union(&fields_at(v, Place::item(item)), &leaf()),
+                    _ => leaf(),
+                };
+                parts.push((name, part));
             }
             node(false, parts)
         }
@@ -513,22 +507,25 @@ fn merge_lists(
 ) -> Value {
     let ours: Vec<Option<String>> = live.iter().map(&key).collect();
     let theirs: Vec<Option<String>> = config.iter().map(&key).collect();
-    // An item that stands twice in the live list has no one to merge with.
-    let single = |k: &Option<String>| -> Option<&Value> {
-        let mut found = ours.iter().zip(live).filter(|(o, _)| *o == k);
-        match (found.next(), found.next()) {
-            (Some((_, v)), None) => Some(v),
-            _ => None,
+    // Where each stands first in the configuration, and the items of the live list.
+    let places: FlatMap<&Option<String>, usize> = theirs.iter().enumerate().rev().map(|(i, k)| (k, i)).collect();
+    let mut held: FlatMap<&Option<String>, Option<&Value>> = ours.iter().zip(live.iter().map(Some)).collect();
+    if held.len() < live.len() {
+        // An item that stands twice has no one to merge with.
+        let mut seen = Tally::default();
+        for key in &ours {
+            if seen.add(key.clone().unwrap_or_default()) == 1 {
+                held.insert(key, None);
+            }
         }
-    };
+    }
+    let single = |k: &Option<String>| held.get(&k).copied().flatten();
     let mut out = Vec::with_capacity(live.len() + config.len());
-    let mut shared = theirs.iter().filter(|k| ours.contains(k)).peekable();
-    let mut merged: Vec<&Option<String>> = Vec::new();
+    let mut shared = theirs.iter().filter(|k| held.contains_key(k)).peekable();
     let (mut l, mut r) = (0, 0);
     while l < live.len() || r < config.len() {
         if let (Some(o), Some(t)) = (ours.get(l), theirs.get(r)) {
             if o == t {
-                merged.push(t);
                 out.extend(
                     config
                         .get(r)
@@ -539,30 +536,31 @@ fn merge_lists(
                 shared.next();
                 continue;
             }
-            if theirs.contains(o) && shared.peek().is_some_and(|next| *next != o) {
+            if places.contains_key(&o) && shared.peek().is_some_and(|next| *next != o) {
                 // It is applied too, but another shared item comes first.
                 l += 1;
                 continue;
             }
         }
         if let Some(o) = ours.get(l) {
-            if !theirs.contains(o) {
-                out.extend(live.get(l).cloned());
-                l += 1;
-                continue;
-            }
-            if merged.contains(&o) {
-                l += 1;
+            match places.get(&o) {
+                None => {
+                    out.extend(live.get(l).cloned());
+                    l += 1;
+                    continue;
+                }
+                // It is merged already.
+                Some(place) if *place < r => l += 1,
+                Some(_) => {}
             }
         }
         if let (Some(t), Some(b)) = (theirs.get(r), config.get(r)) {
-            merged.push(t);
             out.push(single(t).map_or_else(|| b.clone(), |a| merge(a, b)));
             r += 1;
             if shared.peek().is_some_and(|next| *next == t) {
                 shared.next();
             }
-        } else if l < live.len() && ours.get(l).is_some_and(|o| theirs.contains(o)) {
+        } else if l < live.len() && ours.get(l).is_some_and(|o| places.contains_key(&o)) {
             l += 1;
         }
     }
@@ -823,7 +821,7 @@ fn check_at(value: &Value, place: Place, path: &str, errors: &mut Vec<String>) {
 
 fn check_items(items: &[Value], item: &Expr, place: Place, path: &str, errors: &mut Vec<String>) {
     let kind = place.kind();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = Tally::default();
     for (i, v) in items.iter().enumerate() {
         let element = match &kind {
             Kind::Set => Some(value_element(v)),
@@ -848,10 +846,9 @@ fn check_items(items: &[Value], item: &Expr, place: Place, path: &str, errors: &
         let shown = match element {
             Some(element) => {
                 let shown = display_element(&element);
-                if seen.contains(&element) {
+                if seen.add(element) > 0 {
                     say(errors, path, format_args!("duplicate entries for key {shown}"));
                 }
-                seen.push(element);
                 shown
             }
             None => format!("[{i}]"),
@@ -902,5 +899,75 @@ fn check_scalar(value: &Value, expr: &Expr, path: &str, errors: &mut Vec<String>
             );
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn merged(live: &str, config: &str) -> String {
+        let texts = |s: &str| -> Vec<Value> { s.split_whitespace().map(Value::from).collect() };
+        // What comes before the colon is the key.
+        let key = |v: &Value| v.str().split(':').next().map(str::to_owned);
+        let both = |a: &Value, b: &Value| Value::from(format!("{}+{}", a.str(), b.str()));
+        let all = merge_lists(&texts(live), &texts(config), key, both);
+        all.items().iter().map(Value::str).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn lists_merge_in_the_applied_order() {
+        let rows = [
+            ("", "a b"),
+            ("a b", ""),
+            ("a:1 b:1 c:1", "b:2"),
+            ("a:1 b:1 c:1", "c:2 a:2"),
+            ("a:1 x b:1 y c:1", "c:2 z b:2"),
+            ("a:1 a:2 b:1", "b:3 a:3"),
+            ("x a:1 y", "a:2 a:3 z"),
+            ("a b c d", "d c b a"),
+        ];
+        let table: String = rows
+            .iter()
+            .map(|(live, config)| format!("{live} | {config} → {}\n", merged(live, config)))
+            .collect();
+        expect![[r#"
+             | a b → a b
+            a b |  → a b
+            a:1 b:1 c:1 | b:2 → a:1 b:1+b:2 c:1
+            a:1 b:1 c:1 | c:2 a:2 → b:1 c:1+c:2 a:1+a:2
+            a:1 x b:1 y c:1 | c:2 z b:2 → a:1 x y c:1+c:2 z b:1+b:2
+            a:1 a:2 b:1 | b:3 a:3 → b:1+b:3 a:3
+            x a:1 y | a:2 a:3 z → x a:1+a:2 y a:1+a:3 z
+            a b c d | d c b a → d+d c+c b+b a+a
+        "#]]
+        .assert_eq(&table);
+    }
+
+    #[test]
+    fn long_lists_are_told_apart_by_sorting() {
+        const ITEMS: i64 = 40_000;
+        let list = |from: i64| Value::list((from..from + ITEMS).map(Value::from).collect());
+        let mut field = Field::new("l", Expr::List(Box::new(Expr::Any)));
+        field.list_type = "set".into();
+        let place = Place::of(&field);
+        let (old, new) = (list(0), list(2));
+        let found = compare_at(Some(&old), Some(&new), place, false);
+        let keys = |set: &Value| set.entries().map(|(k, _)| k.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            (keys(&found.added), keys(&found.removed)),
+            ("v:40000 v:40001".into(), "v:0 v:1".into())
+        );
+        assert_eq!(
+            merge_at(Some(&old), Some(&new), place)
+                .unwrap_or_default()
+                .items()
+                .len() as i64,
+            ITEMS + 2
+        );
+        let mut errors = Vec::new();
+        check_items(old.items(), &Expr::Any, place, "", &mut errors);
+        assert_eq!(errors, [""; 0]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::strategic::json_kind;
 use crate::api::status::Status;
+use crate::limits;
 use crate::value::{Value, gofmt};
 
 /// How many operations a patch may have (`maxJSONPatchOperations`).
@@ -19,7 +20,8 @@ fn rejected() -> Status {
 /// Applies a patch.
 ///
 /// # Errors
-/// 400 for what is no patch, 413 for too many operations, 422 for operations that do not fit.
+/// 400 for what is no patch, 413 for too many operations, 422 for operations that do not fit or copy more than
+/// [`limits::JSON_PATCH_COPY_BYTES`].
 pub fn apply(old: &Value, patch: &Value) -> Result<Value, Status> {
     let Some(operations) = patch.as_list() else {
         return Err(Status::bad_request(format!(
@@ -37,7 +39,7 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, Status> {
             ),
         ));
     }
-    let mut value = old.clone();
+    let (mut value, mut copied) = (old.clone(), 0);
     for operation in operations {
         if operation.as_map().is_none() {
             return Err(Status::bad_request(format!(
@@ -45,7 +47,7 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, Status> {
                 json_kind(operation)
             )));
         }
-        one(&mut value, operation).ok_or_else(rejected)?;
+        one(&mut value, operation, &mut copied).ok_or_else(rejected)?;
     }
     Ok(value)
 }
@@ -65,9 +67,17 @@ pub enum Unfit {
 /// # Errors
 /// The first operation that does not fit.
 pub fn apply_each(old: &Value, operations: &[Value]) -> Result<Value, Unfit> {
-    let mut value = old.clone();
+    let (mut value, mut copied) = (old.clone(), 0);
     for operation in operations {
-        one(&mut value, operation).ok_or_else(|| unfit(&value, operation))?;
+        if one(&mut value, operation, &mut copied).is_none() {
+            return Err(match limits::JSON_PATCH_COPY_BYTES {
+                limit if copied > limit => Unfit::Other(format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the \
+                     limit {limit}"
+                )),
+                _ => unfit(&value, operation),
+            });
+        }
     }
     Ok(value)
 }
@@ -122,7 +132,9 @@ fn pointer(text: &str) -> Option<Vec<String>> {
     )
 }
 
-fn one(value: &mut Value, operation: &Value) -> Option<()> {
+/// Applies one operation. `copied` counts the bytes of JSON that were copied so far: a copy of the whole into a part
+/// of itself doubles it.
+fn one(value: &mut Value, operation: &Value, copied: &mut usize) -> Option<()> {
     let path = pointer(operation.get("path").as_str()?)?;
     match operation.get("op").str() {
         "add" => add(value, &path, operation.get("value").clone()),
@@ -142,8 +154,12 @@ fn one(value: &mut Value, operation: &Value) -> Option<()> {
         }
         "copy" => {
             let from = pointer(operation.get("from").as_str()?)?;
-            let copied = find(value, &from)?.clone();
-            add(value, &path, copied)
+            let copy = find(value, &from)?.clone();
+            *copied += copy.to_json().len();
+            if *copied > limits::JSON_PATCH_COPY_BYTES {
+                return None;
+            }
+            add(value, &path, copy)
         }
         "test" => {
             let wanted = operation.get("value");
@@ -232,6 +248,23 @@ fn remove(value: &mut Value, path: &[String]) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_end_at_a_limit() {
+        let doc = Value::from_json(r#"{"a":"0123456789"}"#).unwrap();
+        let patch: Vec<String> = (0..40)
+            .map(|i| format!(r#"{{"op":"copy","from":"","path":"/c{i}"}}"#))
+            .collect();
+        let patch = Value::from_json(&format!("[{}]", patch.join(","))).unwrap();
+        assert_eq!(apply(&doc, &patch).unwrap_err().code(), 422);
+        let why = apply_each(&doc, patch.items()).unwrap_err().to_string();
+        let words = "Unable to complete the copy, the accumulated size increase of copy is ";
+        assert!(
+            why.starts_with(words) && why.ends_with(", exceeding the limit 3145728"),
+            "{why}"
+        );
+        assert!(apply(&doc, &Value::list(patch.items().iter().take(10).cloned().collect())).is_ok());
+    }
 
     #[test]
     fn operations() {

@@ -510,10 +510,6 @@ impl<'a> ContainerStatus<'a> {
         self.0.i64_at(&["restartCount"]).unwrap_or(0)
     }
 
-    pub fn image_id(self) -> &'a str {
-        self.0.get("imageID").str()
-    }
-
     pub fn container_id(self) -> &'a str {
         self.0.get("containerID").str()
     }

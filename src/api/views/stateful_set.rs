@@ -29,9 +29,14 @@ impl<'a> StatefulSet<'a> {
         self.spec().i64_at(&["ordinals", "start"]).unwrap_or(0)
     }
 
+    /// The ordinals of the present number of replicas.
+    pub fn ordinals(self) -> std::ops::Range<i64> {
+        self.start()..self.start().saturating_add(self.replicas())
+    }
+
     /// Whether a pod of this ordinal belongs to the present number of replicas.
     pub fn has_ordinal(self, ordinal: i64) -> bool {
-        (self.start()..self.start() + self.replicas()).contains(&ordinal)
+        self.ordinals().contains(&ordinal)
     }
 
     /// Pods are made and removed at once, and not one after the other.

@@ -18,18 +18,18 @@ pub mod volume_zone;
 use super::framework::{Filter, Score};
 
 /// The filters, in the order in which they are asked; the first refusal counts.
-pub const FILTERS: &[Filter] = &[
-    node_unschedulable::filter,
-    node_name::filter,
-    taint_toleration::filter,
-    node_affinity::filter,
-    node_ports::filter,
-    node_resources_fit::filter,
-    volume_restrictions::filter,
-    volume_binding::filter,
-    volume_zone::filter,
-    pod_topology_spread::filter,
-    inter_pod_affinity::filter,
+pub const FILTERS: &[(&str, Filter)] = &[
+    (node_unschedulable::NAME, node_unschedulable::filter),
+    (node_name::NAME, node_name::filter),
+    (taint_toleration::NAME, taint_toleration::filter),
+    (node_affinity::NAME, node_affinity::filter),
+    (node_ports::NAME, node_ports::filter),
+    (node_resources_fit::NAME, node_resources_fit::filter),
+    (volume_restrictions::NAME, volume_restrictions::filter),
+    (volume_binding::NAME, volume_binding::filter),
+    (volume_zone::NAME, volume_zone::filter),
+    (pod_topology_spread::NAME, pod_topology_spread::filter),
+    (inter_pod_affinity::NAME, inter_pod_affinity::filter),
 ];
 
 /// The scores with their weights.
