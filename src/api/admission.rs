@@ -13,17 +13,21 @@ use std::cell::RefCell;
 
 use super::auth;
 use super::object::{Object, ObjectKey};
-use super::request::{Method, Request};
+use super::request::Request;
 use super::server::{ApiServer, Target};
 use super::status::Status;
 use super::subresource;
 use crate::flat::FlatSet;
 use crate::value::Value;
+use crate::{list, obj};
 
-/// The plugins that can be switched off.
+/// Gives pods their service account, and a volume with its token.
 pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
+/// Gives pods the tolerations of their nodes' failures.
 pub const DEFAULT_TOLERATION_SECONDS: &str = "DefaultTolerationSeconds";
+/// Gives claims the class that is the default.
 pub const DEFAULT_STORAGE_CLASS: &str = "DefaultStorageClass";
+/// Gives claims and volumes the finalizers that hold them while they are in use.
 pub const STORAGE_OBJECT_IN_USE_PROTECTION: &str = "StorageObjectInUseProtection";
 
 /// Every plugin that has a switch.
@@ -39,6 +43,7 @@ pub const SWITCHES: [&str; 4] = [
 pub struct Plugins(RefCell<FlatSet<&'static str>>);
 
 impl Plugins {
+    /// Whether a plugin looks at requests.
     pub fn is_on(&self, name: &str) -> bool {
         !self.0.borrow().contains(name)
     }
@@ -105,6 +110,7 @@ impl Attributes<'_> {
         self.operation == Operation::Create && self.is(group, resource)
     }
 
+    /// Whether the request is about this resource.
     pub fn is(&self, group: &str, resource: &str) -> bool {
         &*self.target.resource.group == group && &*self.target.resource.name == resource
     }
@@ -168,7 +174,7 @@ fn twice(
 
 /// All mutating plugins once.
 fn chain(a: &Attributes, value: &mut Value, memory: &mut policies::Reinvocation) -> Result<(), Status> {
-    namespace_lifecycle(a.api, a.request, a.target, value)?;
+    namespace_lifecycle(a, value)?;
     node_restriction::check(a, value)?;
     let plugins = a.api.admission();
     if a.creates("", "pods") {
@@ -287,7 +293,7 @@ pub fn mutate_scale(
 }
 
 /// All plugins for what is posted to a subresource (a `Binding`, an `Eviction`, a `TokenRequest`): of those that are
-/// simulated `NodeRestriction` and the policies alone look at it.
+/// simulated `NamespaceLifecycle`, `NodeRestriction` and the policies alone look at it.
 ///
 /// # Errors
 /// What a plugin refuses.
@@ -300,6 +306,7 @@ pub fn posted(
 ) -> Result<(), Status> {
     let a = apart(api, request, target, None);
     twice(&a, object, |a, object, memory| {
+        namespace_lifecycle(a, object)?;
         node_restriction::check(a, object)?;
         policies::mutate(a, object, memory)
     })?;
@@ -329,7 +336,13 @@ pub fn connect(
 ///
 /// # Errors
 /// What a plugin refuses: the namespaces that must exist.
-pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Object) -> Result<(), Status> {
+pub fn delete(
+    api: &ApiServer,
+    request: &Request,
+    target: &Target,
+    object: &Object,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
     let resource = &target.resource;
     let immortal = ["default", "kube-system", "kube-public"];
     if resource.group.is_empty() && &*resource.name == "namespaces" && immortal.contains(&object.name()) {
@@ -349,30 +362,35 @@ pub fn delete(api: &ApiServer, request: &Request, target: &Target, object: &Obje
         apart: false,
     };
     node_restriction::check(&a, object.value())?;
-    // Nobody reads warnings of deletions.
-    policies::validate(&a, object.value(), &mut Vec::new())
+    policies::validate(&a, object.value(), warnings)
 }
 
-/// `NamespaceLifecycle`: nothing is created in a namespace that is absent or ends.
-fn namespace_lifecycle(api: &ApiServer, request: &Request, target: &Target, value: &Value) -> Result<(), Status> {
-    if request.method != Method::Post || !target.resource.namespaced {
+/// `NamespaceLifecycle`: nothing is created in a namespace that is absent or ends. Of a custom resource whose
+/// definition ends nothing is created either (`forbidCreateAdmission`).
+fn namespace_lifecycle(a: &Attributes, value: &Value) -> Result<(), Status> {
+    let resource = &a.target.resource;
+    if a.operation != Operation::Create {
         return Ok(());
     }
-    let key = ObjectKey::new("", &target.namespace);
-    let Some(namespace) = api.store().get("namespaces", &key) else {
-        return Err(Status::not_found("", "namespaces", &target.namespace));
+    if resource.custom.as_ref().is_some_and(|c| c.terminating()) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(a.forbidden(value, why));
+    }
+    if !resource.namespaced {
+        return Ok(());
+    }
+    let name = a.target.namespace.as_str();
+    let Some(namespace) = a.api.store().get("namespaces", &ObjectKey::new("", name)) else {
+        return Err(Status::not_found("", "namespaces", name));
     };
     if namespace.is_deleting() {
-        let why = format!(
-            "unable to create new content in namespace {} because it is being terminated",
-            target.namespace
-        );
-        return Err(Status::forbidden(
-            &target.resource.group,
-            &target.resource.name,
-            value.str_at(&["metadata", "name"]),
-            why,
-        ));
+        let why = format!("unable to create new content in namespace {name} because it is being terminated");
+        let cause = obj! {
+            "field": "metadata.namespace",
+            "message": format!("namespace {name} is being terminated"),
+            "reason": "NamespaceTerminating",
+        };
+        return Err(a.forbidden(value, why).for_reason(403, "Forbidden", list![cause]));
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ pub struct ListOptions {
 }
 
 impl ListOptions {
+    /// Of what a label selector takes; empty for all.
     pub fn labels(selector: impl Into<String>) -> ListOptions {
         ListOptions {
             label_selector: selector.into(),
@@ -39,6 +40,7 @@ impl ListOptions {
         }
     }
 
+    /// Of what a field selector takes; empty for all.
     pub fn fields(selector: impl Into<String>) -> ListOptions {
         ListOptions {
             field_selector: selector.into(),
@@ -123,10 +125,12 @@ impl Client {
         }
     }
 
+    /// The name that requests carry.
     pub fn name(&self) -> &Rc<str> {
         &self.name
     }
 
+    /// Whom its requests come from.
     pub fn user(&self) -> &User {
         &self.user
     }
@@ -161,10 +165,12 @@ impl Client {
         }
     }
 
+    /// The server that it asks.
     pub fn api(&self) -> &ApiServer {
         &self.api
     }
 
+    /// The simulation that it waits in.
     pub fn sim(&self) -> &Sim {
         self.api.sim()
     }

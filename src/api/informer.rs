@@ -86,6 +86,7 @@ impl Informer {
         self.0.changed.clone()
     }
 
+    /// An object as the informer last saw it.
     pub fn get(&self, key: &ObjectKey) -> Option<Object> {
         self.0.objects.borrow().get(key).cloned()
     }
@@ -113,10 +114,12 @@ impl Informer {
         }
     }
 
+    /// How many objects it holds.
     pub fn len(&self) -> usize {
         self.0.objects.borrow().len()
     }
 
+    /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

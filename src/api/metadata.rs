@@ -130,7 +130,7 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
                     Some(_) => format!("{}/", resource.group),
                     None => String::new(),
                 },
-                resource.name,
+                kept_as(resource),
                 if resource.namespaced {
                     format!("/{}", old.namespace())
                 } else {
@@ -141,6 +141,18 @@ pub fn check_precondition(value: &Value, old: &Object, resource: &Resource) -> R
         ));
     }
     check_version(value, old, resource)
+}
+
+/// What etcd's keys have in place of a resource's name (`SpecialDefaultResourcePrefixes`).
+fn kept_as(resource: &Resource) -> &str {
+    match (&*resource.group, &*resource.name) {
+        ("", "endpoints") => "services/endpoints",
+        ("", "nodes") => "minions",
+        ("", "replicationcontrollers") => "controllers",
+        ("", "services") => "services/specs",
+        ("networking.k8s.io", "ingresses") => "ingress",
+        (_, name) => name,
+    }
 }
 
 /// The stored version that a written object insists on. "0" asks for none, as an empty text does.

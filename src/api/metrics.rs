@@ -20,7 +20,9 @@ use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
+/// The API group of metrics.
 pub const GROUP: &str = "metrics.k8s.io";
+/// The version of it that is served.
 pub const VERSION: &str = "v1beta1";
 
 /// The APIService that brings the group.

@@ -32,6 +32,8 @@ pub mod resource;
 pub mod schema;
 pub mod selector;
 pub mod server;
+#[cfg(test)]
+mod server_tests;
 pub mod status;
 pub mod store;
 pub mod strategy;

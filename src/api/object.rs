@@ -22,6 +22,7 @@ struct Inner {
 }
 
 impl Object {
+    /// An object of a tree, which is taken as it is.
     pub fn new(value: Value) -> Object {
         let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
         Object(Rc::new(Inner {
@@ -41,26 +42,32 @@ impl Object {
         self.0.value.at(path)
     }
 
+    /// `spec`; null where there is none.
     pub fn spec(&self) -> &Value {
         self.0.value.get("spec")
     }
 
+    /// `status`; null where there is none.
     pub fn status(&self) -> &Value {
         self.0.value.get("status")
     }
 
+    /// `metadata`; null where there is none.
     pub fn metadata(&self) -> &Value {
         self.0.value.get("metadata")
     }
 
+    /// `apps/v1`, of the core group `v1`.
     pub fn api_version(&self) -> &str {
         self.0.value.str_at(&["apiVersion"])
     }
 
+    /// `Deployment`.
     pub fn kind(&self) -> &str {
         self.0.value.str_at(&["kind"])
     }
 
+    /// `metadata.name`.
     pub fn name(&self) -> &str {
         self.metadata().str_at(&["name"])
     }
@@ -80,6 +87,7 @@ impl Object {
         ObjectKey::of(&self.0.value)
     }
 
+    /// `metadata.uid`; empty before the object is created.
     pub fn uid(&self) -> &str {
         self.metadata().str_at(&["uid"])
     }
@@ -89,30 +97,37 @@ impl Object {
         self.0.revision
     }
 
+    /// `metadata.generation`; 0 for kinds that have none.
     pub fn generation(&self) -> i64 {
         self.metadata().i64_at(&["generation"]).unwrap_or(0)
     }
 
+    /// `metadata.labels`, a map of texts; null where there are none.
     pub fn labels(&self) -> &Value {
         self.metadata().get("labels")
     }
 
+    /// The value of a label.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels().get(key).as_str()
     }
 
+    /// `metadata.annotations`, a map of texts; null where there are none.
     pub fn annotations(&self) -> &Value {
         self.metadata().get("annotations")
     }
 
+    /// The value of an annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations().get(key).as_str()
     }
 
+    /// `metadata.creationTimestamp`; the epoch where it has none.
     pub fn created(&self) -> Time {
         Time::parse(self.metadata().str_at(&["creationTimestamp"])).unwrap_or_default()
     }
 
+    /// When its graceful end is over; `None` while nobody has asked for its deletion.
     pub fn deletion_timestamp(&self) -> Option<Time> {
         Time::parse(self.metadata().str_at(&["deletionTimestamp"]))
     }
@@ -122,10 +137,12 @@ impl Object {
         self.metadata().has("deletionTimestamp")
     }
 
+    /// `metadata.finalizers`, in their order.
     pub fn finalizers(&self) -> impl Iterator<Item = &str> {
         self.metadata().get("finalizers").items().iter().map(Value::str)
     }
 
+    /// `metadata.ownerReferences`, each `{apiVersion, kind, name, uid, controller?, blockOwnerDeletion?}`.
     pub fn owner_references(&self) -> &[Value] {
         self.metadata().get("ownerReferences").items()
     }
@@ -239,15 +256,19 @@ impl From<Value> for Object {
 pub struct Owner<'a>(pub &'a Value);
 
 impl<'a> Owner<'a> {
+    /// `apps/v1`, of the core group `v1`.
     pub fn api_version(self) -> &'a str {
         self.0.str_at(&["apiVersion"])
     }
+    /// `ReplicaSet`.
     pub fn kind(self) -> &'a str {
         self.0.str_at(&["kind"])
     }
+    /// The owner's name, in the dependent's namespace or in none.
     pub fn name(self) -> &'a str {
         self.0.str_at(&["name"])
     }
+    /// The owner's uid: an owner of the same name with another one is another owner.
     pub fn uid(self) -> &'a str {
         self.0.str_at(&["uid"])
     }
@@ -261,6 +282,7 @@ pub struct ObjectKey {
 }
 
 impl ObjectKey {
+    /// The key of a name; of a cluster-scoped object with an empty namespace.
     pub fn new(namespace: &str, name: &str) -> ObjectKey {
         // Namespaces recur in every key: one allocation serves all.
         ObjectKey {

@@ -7,6 +7,7 @@ use super::server::{ApiServer, Target};
 use super::status::Status;
 use super::subresource::Session;
 use crate::value::Value;
+use crate::value::gofmt::query_escape;
 
 /// The kubelet's own port.
 pub const KUBELET: u16 = 10_250;
@@ -60,6 +61,27 @@ pub fn locate(api: &ApiServer, resource: &str, namespace: &str, id: &str) -> Res
     Ok(Location { object, ip, port })
 }
 
+/// Headers of a client that are not passed on: those that concern one connection, those that name its two ends,
+/// and the credentials, which authentication takes away.
+const KEPT_BACK: [&str; 11] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether a header travels on to what is behind a proxy, and back.
+pub fn passes_on(name: &str) -> bool {
+    !KEPT_BACK.iter().any(|kept| name.eq_ignore_ascii_case(kept))
+}
+
 /// The request that is passed on.
 fn wire(request: &Request, target: &Target, ip: &str, port: u16) -> Vec<u8> {
     let mut path = target.subresource.strip_prefix("proxy").unwrap_or("").to_owned();
@@ -67,7 +89,8 @@ fn wire(request: &Request, target: &Target, ip: &str, port: u16) -> Vec<u8> {
         path.push('/');
     }
     if !request.query.is_empty() {
-        let query: Vec<String> = request.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let part = |(k, v): &(String, String)| format!("{}={}", query_escape(k), query_escape(v));
+        let query: Vec<String> = request.query.iter().map(part).collect();
         path = format!("{path}?{}", query.join("&"));
     }
     let body = match &request.body {
@@ -75,8 +98,10 @@ fn wire(request: &Request, target: &Target, ip: &str, port: u16) -> Vec<u8> {
         Body::Value(value) | Body::Typed(value) => value.to_json().into_bytes(),
         Body::None => Vec::new(),
     };
+    let kept = request.headers.iter().filter(|(name, _)| passes_on(name));
+    let headers: String = kept.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let mut bytes = format!(
-        "{} {path} HTTP/1.1\r\nHost: {ip}:{port}\r\nX-Forwarded-Uri: {}\r\nContent-Length: {}\r\n\r\n",
+        "{} {path} HTTP/1.1\r\nHost: {ip}:{port}\r\nX-Forwarded-Uri: {}\r\n{headers}Content-Length: {}\r\n\r\n",
         request.method.name(),
         request.path,
         body.len()
@@ -172,4 +197,42 @@ fn service_address(api: &ApiServer, service: &Object, port: &str) -> Result<(Str
         .get(i)
         .cloned()
         .ok_or_else(|| unavailable(format!("no endpoints available for service {:?}", service.name())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Method;
+    use crate::sim::{Sim, Time};
+
+    #[test]
+    fn passes_on_what_is_the_clients() {
+        let api = ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000)));
+        let path = "/api/v1/namespaces/default/services/web/proxy/a/b";
+        let target = api.target(path).unwrap().unwrap();
+        let mut request = Request::new(Method::Post, path)
+            .with("q", "a b&c=d")
+            .with("ä", "1+1")
+            .body(Body::Bytes(b"x=1".to_vec()));
+        for (name, value) in [
+            ("Host", "kubernetes"),
+            ("Authorization", "Bearer t"),
+            ("Content-Type", "text/plain"),
+            ("Connection", "keep-alive"),
+            ("X-Own", "yes"),
+        ] {
+            request.headers.push((name.into(), value.into()));
+        }
+        let sent = String::from_utf8(wire(&request, &target, "10.0.0.1", 80)).unwrap();
+        expect_test::expect![[r#"
+            POST /a/b?q=a+b%26c%3Dd&%C3%A4=1%2B1 HTTP/1.1
+            Host: 10.0.0.1:80
+            X-Forwarded-Uri: /api/v1/namespaces/default/services/web/proxy/a/b
+            Content-Type: text/plain
+            X-Own: yes
+            Content-Length: 3
+
+            x=1"#]]
+        .assert_eq(&sent.replace('\r', ""));
+    }
 }

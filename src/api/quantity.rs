@@ -55,6 +55,7 @@ fn pow10(n: u32) -> Option<i128> {
 }
 
 impl Quantity {
+    /// Nothing.
     pub const ZERO: Quantity = Quantity {
         nanos: 0,
         format: Format::Decimal,
@@ -171,10 +172,12 @@ impl Quantity {
         Quantity::parse(text).unwrap_or_default()
     }
 
+    /// Whether it is nothing, however it is written.
     pub fn is_zero(self) -> bool {
         self.nanos == 0
     }
 
+    /// Whether it is below nothing.
     pub fn is_negative(self) -> bool {
         self.nanos < 0
     }
@@ -189,6 +192,7 @@ impl Quantity {
         ceil(self.nanos, 1_000_000)
     }
 
+    /// The amount as a number, to the precision of a double.
     pub fn as_f64(self) -> f64 {
         self.nanos as f64 / NANO as f64
     }
@@ -201,6 +205,7 @@ impl Quantity {
         }
     }
 
+    /// The difference, which may be negative, written as this one (as the other one when this is nothing).
     pub fn minus(self, other: Quantity) -> Quantity {
         Quantity {
             nanos: self.nanos.saturating_sub(other.nanos),

@@ -21,6 +21,7 @@ pub enum Method {
 }
 
 impl Method {
+    /// The method in HTTP's letters.
     pub fn name(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -43,6 +44,7 @@ pub enum PatchType {
 }
 
 impl PatchType {
+    /// The `Content-Type` of such a patch.
     pub fn media_type(self) -> &'static str {
         match self {
             PatchType::Json => "application/json-patch+json",
@@ -52,6 +54,7 @@ impl PatchType {
         }
     }
 
+    /// The kind of a patch by its `Content-Type`, parameters left aside; `None` for any other.
     pub fn from_media_type(media_type: &str) -> Option<PatchType> {
         let bare = media_type.split(';').next().unwrap_or("").trim();
         match bare {
@@ -94,6 +97,8 @@ pub struct Request {
     pub accept: String,
     /// The `Content-Type` header; empty for JSON.
     pub content_type: String,
+    /// All headers as they came over the wire, for what a `proxy` path passes on; empty where there was none.
+    pub headers: Vec<(String, String)>,
     pub body: Body,
     /// Who asks, as authentication found it.
     pub user: User,
@@ -107,6 +112,7 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request of the cluster's administrator, without a query or a body.
     pub fn new(method: Method, path: impl Into<String>) -> Request {
         Request {
             id: 0,
@@ -115,6 +121,7 @@ impl Request {
             query: Vec::new(),
             accept: String::new(),
             content_type: String::new(),
+            headers: Vec::new(),
             body: Body::None,
             user: User::admin(),
             impersonate: None,
@@ -123,6 +130,7 @@ impl Request {
         }
     }
 
+    /// A request to read a path.
     pub fn get(path: impl Into<String>) -> Request {
         Request::new(Method::Get, path)
     }
@@ -136,6 +144,7 @@ impl Request {
         self
     }
 
+    /// Gives it a body.
     pub fn body(mut self, body: Body) -> Request {
         self.body = body;
         self
@@ -157,6 +166,7 @@ impl Request {
         is_set(&self.query, key)
     }
 
+    /// Whether nothing is to be stored (`dryRun=All`).
     pub fn dry_run(&self) -> bool {
         self.param("dryRun") == "All"
     }
@@ -233,6 +243,7 @@ pub struct Response {
 }
 
 impl Response {
+    /// A response without warnings.
     pub fn new(code: u16, payload: Payload) -> Response {
         Response {
             code,

@@ -80,6 +80,7 @@ impl Resource {
         }
     }
 
+    /// Whether the resource is served with a verb (`list`).
     pub fn can(&self, verb: &str) -> bool {
         self.verbs.iter().any(|v| &**v == verb)
     }

@@ -133,6 +133,7 @@ pub struct Type {
 }
 
 impl Type {
+    /// A field by its name in JSON.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| &*f.name == name)
     }

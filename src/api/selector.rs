@@ -31,10 +31,12 @@ pub struct Selector {
 }
 
 impl Selector {
+    /// The selector that every object matches.
     pub fn everything() -> Selector {
         Selector::default()
     }
 
+    /// The selector that no object matches.
     pub fn nothing() -> Selector {
         Selector {
             nothing: true,
@@ -42,6 +44,7 @@ impl Selector {
         }
     }
 
+    /// Whether it has no terms, and so matches every object.
     pub fn is_everything(&self) -> bool {
         !self.nothing && self.requirements.is_empty()
     }
@@ -447,6 +450,35 @@ pub fn parse_fields(text: &str) -> Result<Vec<FieldTerm>, String> {
         });
     }
     Ok(terms)
+}
+
+/// A `LabelSelector` as Go prints its struct.
+pub fn go_text(selector: &Value) -> String {
+    if selector.is_null() {
+        return "nil".into();
+    }
+    let labels: String = selector
+        .get("matchLabels")
+        .entries()
+        .map(|(key, value)| format!("{}: {},", &**key, value.str()))
+        .collect();
+    let expressions: String = selector
+        .get("matchExpressions")
+        .items()
+        .iter()
+        .map(|e| {
+            let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
+            format!(
+                "LabelSelectorRequirement{{Key:{},Operator:{},Values:[{}],}},",
+                e.get("key").str(),
+                e.get("operator").str(),
+                values.join(" ")
+            )
+        })
+        .collect();
+    format!(
+        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use super::{
     admission, custom, discovery, kinds, listing, managedfields, metadata, metrics, patch, schema, subresource, table,
 };
 use crate::limits;
+use crate::obj;
 use crate::pki::Authority;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind, seconds};
 use crate::value::{Value, gojson, hex, intern, yaml};
@@ -84,14 +85,17 @@ pub struct Target {
 }
 
 impl Target {
+    /// Where the store keeps the objects.
     pub fn shelf(&self) -> ShelfName {
         shelf_name(&self.resource)
     }
 
+    /// The rules of the kind.
     pub fn strategy(&self) -> &dyn Strategy {
         self.resource.strategy()
     }
 
+    /// The key of the object that is named.
     pub fn key(&self) -> ObjectKey {
         ObjectKey::new(&self.namespace, &self.name)
     }
@@ -102,6 +106,7 @@ impl Target {
         matches!(self.subresource.as_str(), "status" | "approval")
     }
 
+    /// 404 for the object that is named.
     pub fn not_found(&self) -> Status {
         Status::not_found(&self.resource.group, &self.resource.name, &self.name)
     }
@@ -128,6 +133,7 @@ fn summary(bytes: &[u8]) -> String {
 }
 
 impl ApiServer {
+    /// A server with an empty store, which serves the built-in kinds.
     pub fn new(sim: &Sim) -> ApiServer {
         ApiServer(Rc::new(Inner {
             sim: sim.clone(),
@@ -142,10 +148,12 @@ impl ApiServer {
         }))
     }
 
+    /// The simulation that it lives in.
     pub fn sim(&self) -> &Sim {
         &self.0.sim
     }
 
+    /// What it keeps. Only the server's own parts write to it.
     pub fn store(&self) -> &Store {
         &self.0.store
     }
@@ -164,6 +172,7 @@ impl ApiServer {
         *self.0.nodes.borrow_mut() = Some(connections);
     }
 
+    /// The way to the kubelets; `None` in a world without nodes.
     pub fn node_connections(&self) -> Option<Rc<dyn subresource::NodeConnections>> {
         self.0.nodes.borrow().clone()
     }
@@ -286,7 +295,11 @@ impl ApiServer {
         let Some(target) = self.target(&request.path)? else {
             return discovery::serve(self, request);
         };
-        if let Body::Bytes(bytes) = &request.body {
+        // What goes through a proxy is no object.
+        let passes = target.subresource.split('/').next() == Some("proxy");
+        if let Body::Bytes(bytes) = &request.body
+            && !passes
+        {
             let wanted = match request.method {
                 Method::Patch => None,
                 Method::Delete => Some("DeleteOptions"),
@@ -322,8 +335,8 @@ impl ApiServer {
             (Method::Post, true) => self.create(request, &target, warnings),
             (Method::Put, false) => self.replace(request, &target, warnings),
             (Method::Patch, false) => self.patch(request, &target, warnings),
-            (Method::Delete, false) => self.delete(request, &target),
-            (Method::Delete, true) => self.delete_collection(request, &target),
+            (Method::Delete, false) => self.delete(request, &target, warnings),
+            (Method::Delete, true) => self.delete_collection(request, &target, warnings),
             _ => Err(Status::method_not_allowed()),
         }
     }
@@ -608,7 +621,6 @@ impl ApiServer {
     }
 
     fn create(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
-        creatable(target)?;
         let value = self.body(request, target, warnings)?;
         let object = self.create_object(request, target, value, warnings)?;
         let mut response = self.represent(request, target, object);
@@ -671,12 +683,23 @@ impl ApiServer {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.group, &resource.kind, &name, &errors));
         }
-        let key = ObjectKey::new(&namespace, &name);
-        if self.store().get(&target.shelf(), &key).is_some() {
-            return Err(Status::already_exists(&resource.group, &resource.name, &name));
+        warnings.extend(strategy.warnings(&value));
+        if request.method != Method::Post {
+            auth::check_creation(self, request)?;
         }
         admission::validate(self, request, target, &value, None, warnings)?;
-        warnings.extend(strategy.warnings(&value));
+        // That the name is taken shows when the object would be stored, after all that may refuse it.
+        let key = ObjectKey::new(&namespace, &name);
+        if let Some(present) = self.store().get(&target.shelf(), &key) {
+            let taken = Status::already_exists(&resource.group, &resource.name, &name);
+            return Err(match present.is_deleting() {
+                true => {
+                    let message = format!("object is being deleted: {}", taken.message());
+                    taken.saying(message)
+                }
+                false => taken,
+            });
+        }
         value.set_or_remove(&["metadata", "managedFields"], managed);
         if dry_run {
             return Ok(custom::in_version(Object::new(value), resource));
@@ -742,9 +765,38 @@ impl ApiServer {
 
     fn replace(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
         let value = self.body(request, target, warnings)?;
-        let old = self.find(target)?;
+        let old = match self.find(target) {
+            Err(status)
+                if status.is_not_found() && target.subresource.is_empty() && target.strategy().created_by_update() =>
+            {
+                return self.create_by_update(request, target, value, warnings);
+            }
+            found => found?,
+        };
         let object = self.update_object(request, target, &old, value, warnings)?;
         Ok(self.represent(request, target, object))
+    }
+
+    /// Creates what an update found missing (`AllowCreateOnUpdate`). The version that the body names is not
+    /// looked at, its uid is that of an object that is gone.
+    fn create_by_update(
+        &self,
+        request: &Request,
+        target: &Target,
+        mut value: Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Response, Status> {
+        metadata::check_name(&value, &target.name)?;
+        value.remove(&["metadata", "resourceVersion"]);
+        let missing = Object::new(obj! {
+            "metadata": obj! { "name": target.name.as_str(), "namespace": target.namespace.as_str() },
+        });
+        metadata::check_precondition(&value, &missing, &target.resource)?;
+        value.set(&["metadata", "name"], target.name.as_str());
+        let object = self.create_object(request, target, value, warnings)?;
+        let mut response = self.represent(request, target, object);
+        response.code = 201;
+        Ok(response)
     }
 
     /// Updates `old` to a decoded tree, through the object itself or its `/status`.
@@ -835,10 +887,10 @@ impl ApiServer {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.group, &resource.kind, old.name(), &errors));
         }
-        admission::validate(self, request, target, &value, Some(old), warnings)?;
         if !is_status {
             warnings.extend(strategy.update_warnings(&value, old));
         }
+        admission::validate(self, request, target, &value, Some(old), warnings)?;
         if request.dry_run() {
             return Ok(custom::in_version(Object::new(value), resource));
         }
@@ -847,9 +899,10 @@ impl ApiServer {
             && value.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0
             && !strategy.holds(&value);
         if finished && !old.at(&["metadata", "finalizers"]).is_empty() {
-            // Its last finalizer went: the update is its deletion.
-            self.put(request, target, value)?;
-            return self.remove(request, target).ok_or_else(|| target.not_found());
+            // Its last finalizer went: the update is its deletion (`deleteWithoutFinalizers`). Nothing is
+            // stored of it, and watches tell of the version before.
+            self.remove(request, target).ok_or_else(|| target.not_found())?;
+            return Ok(custom::in_version(Object::new(value), resource));
         }
         self.put(request, target, value)
     }
@@ -907,23 +960,26 @@ impl ApiServer {
         Ok(self.represent(request, target, object))
     }
 
-    fn delete(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    fn delete(&self, request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Response, Status> {
         let options = delete_options(request)?;
+        warn_of_orphans(target, &options, warnings);
         let object = self.find(target)?;
-        Ok(match self.delete_object(request, target, &object, &options)? {
-            Deletion::Begun(object) => Response::new(200, Payload::Object(object)),
-            Deletion::Done(object)
-                if target.resource.custom.is_none() && SHOWN_WHEN_DELETED.contains(&&*target.resource.name) =>
-            {
-                Response::new(200, Payload::Object(object))
-            }
-            Deletion::Done(object) => Response::from(success(
-                object.name(),
-                &target.resource.group,
-                &target.resource.name,
-                object.uid(),
-            )),
-        })
+        Ok(
+            match self.delete_object(request, target, &object, &options, warnings)? {
+                Deletion::Begun(object) => Response::new(200, Payload::Object(object)),
+                Deletion::Done(object)
+                    if target.resource.custom.is_none() && SHOWN_WHEN_DELETED.contains(&&*target.resource.name) =>
+                {
+                    Response::new(200, Payload::Object(object))
+                }
+                Deletion::Done(object) => Response::from(success(
+                    object.name(),
+                    &target.resource.group,
+                    &target.resource.name,
+                    object.uid(),
+                )),
+            },
+        )
     }
 
     /// Deletes an object, or begins its deletion where it stays for now (finalizers, a graceful end).
@@ -933,6 +989,7 @@ impl ApiServer {
         target: &Target,
         object: &Object,
         options: &Value,
+        warnings: &mut Vec<String>,
     ) -> Result<Deletion, Status> {
         let resource = &target.resource;
         for (field, got, why) in [
@@ -953,7 +1010,7 @@ impl ApiServer {
                 ));
             }
         }
-        admission::delete(self, request, target, object)?;
+        admission::delete(self, request, target, object, warnings)?;
         self.delete_admitted(request, target, object, options)
     }
 
@@ -989,14 +1046,12 @@ impl ApiServer {
             },
             Grace::Seconds(grace) => Some((self.sim().now() + seconds(grace), grace)),
         };
-        let policy = options.str_at(&["propagationPolicy"]);
-        let orphan = policy == "Orphan" || options.bool_at(&["orphanDependents"]);
         let mut finalizers: Vec<Value> = object.at(&["metadata", "finalizers"]).items().to_vec();
         let present = |list: &[Value], name: &str| list.iter().any(|f| f.str() == name);
-        for (wanted, name) in [(orphan, "orphan"), (policy == "Foreground", "foregroundDeletion")] {
-            if wanted && !present(&finalizers, name) {
-                finalizers.push(name.into());
-            }
+        let collected = collector_finalizer(target.strategy(), object, options);
+        finalizers.retain(|f| !COLLECTOR_FINALIZERS.contains(&f.str()) || f.str() == collected);
+        if !collected.is_empty() && !present(&finalizers, collected) {
+            finalizers.push(collected.into());
         }
         if let Some(name) = target.strategy().deletion_finalizer()
             && !object.is_deleting()
@@ -1042,8 +1097,14 @@ impl ApiServer {
         Ok(Deletion::Begun(object))
     }
 
-    fn delete_collection(&self, request: &mut Request, target: &Target) -> Result<Response, Status> {
+    fn delete_collection(
+        &self,
+        request: &mut Request,
+        target: &Target,
+        warnings: &mut Vec<String>,
+    ) -> Result<Response, Status> {
         let options = delete_options(request)?;
+        warn_of_orphans(target, &options, warnings);
         let filter = self.filter(request, target)?;
         let list = self.page(target, &filter, 0, "", 0)?;
         for object in &list.items {
@@ -1052,7 +1113,7 @@ impl ApiServer {
                 namespace: object.namespace().to_owned(),
                 ..target.clone()
             };
-            match self.delete_object(request, &one, object, &options) {
+            match self.delete_object(request, &one, object, &options, warnings) {
                 Err(status) if !status.is_not_found() => return Err(status),
                 _ => {}
             }
@@ -1202,16 +1263,44 @@ fn delete_options(request: &mut Request) -> Result<Value, Status> {
     Ok(options)
 }
 
-/// Nothing new is created of a kind whose definition is being deleted.
-fn creatable(target: &Target) -> Result<(), Status> {
-    if target.resource.custom.as_ref().is_some_and(|c| c.terminating()) {
-        return Err(Status::failure(
-            405,
-            "MethodNotAllowed",
-            "create not allowed while custom resource definition is terminating",
-        ));
+/// The finalizers by which the garbage collector knows what becomes of dependents.
+const COLLECTOR_FINALIZERS: [&str; 2] = ["orphan", "foregroundDeletion"];
+
+/// Which of them an object that is to be deleted has from now on; empty for none. What the options say comes
+/// first, then what an earlier deletion has asked for, then the kind's default (`shouldOrphanDependents`,
+/// `shouldDeleteDependents`).
+fn collector_finalizer(strategy: &dyn Strategy, object: &Object, options: &Value) -> &'static str {
+    let [orphan, foreground] = COLLECTOR_FINALIZERS;
+    let default = strategy.default_propagation();
+    if default.is_empty() {
+        return "";
     }
-    Ok(())
+    let policy = match (
+        options.get("orphanDependents").as_bool(),
+        options.str_at(&["propagationPolicy"]),
+    ) {
+        (Some(true), _) => "Orphan",
+        (Some(false), _) => "Background",
+        (None, "") => match object.finalizers().find(|f| COLLECTOR_FINALIZERS.contains(f)) {
+            None => default,
+            Some(f) if f == orphan => "Orphan",
+            Some(_) => "Foreground",
+        },
+        (None, policy) => policy,
+    };
+    match policy {
+        "Orphan" => orphan,
+        "Foreground" => foreground,
+        _ => "",
+    }
+}
+
+/// The warning that a kind has for deletions that do not say what becomes of dependents.
+fn warn_of_orphans(target: &Target, options: &Value, warnings: &mut Vec<String>) {
+    let said = ["orphanDependents", "propagationPolicy"];
+    if said.iter().all(|field| options.get(field).is_null()) {
+        warnings.extend(target.strategy().orphaning_warning().map(str::to_owned));
+    }
 }
 
 /// The warning that the server sends with every answer of a deprecated resource.
@@ -1232,7 +1321,6 @@ mod tests {
 
     use super::*;
     use crate::api::{Client, Informer, ListOptions, User, WatchEvent, WriteOptions};
-    use crate::obj;
     use crate::sim::Time;
 
     fn world() -> (Sim, Client) {

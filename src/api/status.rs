@@ -264,10 +264,12 @@ impl Status {
         self.0.code
     }
 
+    /// `NotFound`, `Invalid`; empty where there is none.
     pub fn reason(&self) -> &'static str {
         self.0.reason
     }
 
+    /// The sentence for people.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -288,14 +290,17 @@ impl Status {
         }
     }
 
+    /// Whether there is no such object or path.
     pub fn is_not_found(&self) -> bool {
         self.0.reason == "NotFound"
     }
 
+    /// Whether the name is taken.
     pub fn is_already_exists(&self) -> bool {
         self.0.reason == "AlreadyExists"
     }
 
+    /// Whether a version or a uid is no longer the present one, or a field has another manager.
     pub fn is_conflict(&self) -> bool {
         self.0.reason == "Conflict"
     }
@@ -446,6 +451,7 @@ impl Sentences for Broken {
 pub struct FieldErrors(pub Vec<FieldError>);
 
 impl FieldErrors {
+    /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -460,6 +466,7 @@ impl FieldErrors {
         });
     }
 
+    /// `Required value`: the field must be set.
     pub fn required(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
         self.add(FieldErrorKind::Required, field, String::new(), detail);
     }
@@ -476,6 +483,7 @@ impl FieldErrors {
         self.add(FieldErrorKind::Invalid, field, bad.into(), detail);
     }
 
+    /// `Duplicate value`: the list has had such an item.
     pub fn duplicate(&mut self, field: impl fmt::Display, bad: &Value) {
         self.add(FieldErrorKind::Duplicate, field, show(bad), "");
     }
@@ -485,6 +493,7 @@ impl FieldErrors {
         self.add(FieldErrorKind::Duplicate, field, bad.into(), "");
     }
 
+    /// `Not found`: what the field names is not there.
     pub fn not_found(&mut self, field: impl fmt::Display, bad: &Value) {
         self.add(FieldErrorKind::NotFound, field, show(bad), "");
     }
@@ -519,6 +528,7 @@ impl FieldErrors {
         }
     }
 
+    /// `Forbidden`: the field may not be set, or not be changed.
     pub fn forbidden(&mut self, field: impl fmt::Display, detail: impl Into<String>) {
         self.add(FieldErrorKind::Forbidden, field, String::new(), detail);
     }
@@ -539,6 +549,7 @@ impl FieldErrors {
         self.add(FieldErrorKind::NotSupported, field, shown, detail);
     }
 
+    /// `Too long`: a text of more than `max` bytes.
     pub fn too_long(&mut self, field: impl fmt::Display, max: usize) {
         self.add(
             FieldErrorKind::TooLong,
@@ -548,6 +559,7 @@ impl FieldErrors {
         );
     }
 
+    /// `Too many`: a list of more than `max` items.
     pub fn too_many(&mut self, field: impl fmt::Display, actual: usize, max: usize) {
         self.add(
             FieldErrorKind::TooMany,

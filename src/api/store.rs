@@ -73,6 +73,7 @@ impl Store {
         self.count.get()
     }
 
+    /// The present version of an object.
     pub fn get(&self, shelf: &str, key: &ObjectKey) -> Option<Object> {
         self.shelves
             .borrow()

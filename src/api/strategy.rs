@@ -113,6 +113,22 @@ pub trait Strategy {
         keep_all_but_status(new, old);
     }
 
+    /// Whether an update of an object that is missing creates it (`AllowCreateOnUpdate`).
+    fn created_by_update(&self) -> bool {
+        false
+    }
+
+    /// The propagation policy of a deletion that names none (`DefaultGarbageCollectionPolicy`); empty for a kind
+    /// whose objects have no dependents.
+    fn default_propagation(&self) -> &'static str {
+        "Background"
+    }
+
+    /// The warning for deletions that name no policy.
+    fn orphaning_warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether objects carry `metadata.generation`, which counts changes of what is neither
     /// metadata nor status.
     fn has_generation(&self) -> bool {

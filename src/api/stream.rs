@@ -21,6 +21,7 @@ struct State {
 }
 
 impl ByteStream {
+    /// An open stream without bytes.
     pub fn new() -> ByteStream {
         ByteStream::default()
     }
@@ -55,6 +56,7 @@ impl ByteStream {
         self.0.changed.notify();
     }
 
+    /// Whether nothing more comes.
     pub fn is_closed(&self) -> bool {
         self.0.closed.get()
     }
@@ -125,6 +127,7 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session whose program has not begun.
     pub fn new() -> Session {
         Session::default()
     }

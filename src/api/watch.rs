@@ -41,6 +41,7 @@ impl WatchEvent {
         }
     }
 
+    /// The object of a change; `None` for bookmarks and failures.
     pub fn object(&self) -> Option<&Object> {
         match self {
             WatchEvent::Added(o) | WatchEvent::Modified(o) | WatchEvent::Deleted(o) => Some(o),
@@ -69,6 +70,7 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether an object is in the namespace and matches both selectors.
     pub fn matches(&self, object: &Object) -> bool {
         (self.namespace.is_empty() || object.namespace() == &*self.namespace)
             && (self.labels.is_everything() || self.labels.matches(object.labels()))
@@ -165,7 +167,12 @@ impl Watch {
             _ => match (before, now) {
                 (false, true) => Some(WatchEvent::Added(object)),
                 (true, true) => Some(WatchEvent::Modified(object)),
-                (true, false) => Some(WatchEvent::Deleted(object)),
+                // The version that did fit, with the revision of the change.
+                (true, false) => change.old.map(|old| {
+                    let mut value = custom::in_version(old, &self.filter.resource).value().clone();
+                    value.set(&["metadata", "resourceVersion"], object.revision().to_string());
+                    WatchEvent::Deleted(Object::new(value))
+                }),
                 (false, false) => None,
             },
         }

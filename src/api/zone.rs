@@ -24,6 +24,7 @@ struct Change {
 }
 
 impl Zone {
+    /// The zone of a world whose clock says nothing else.
     pub const UTC: Zone = Zone {
         standard: 0,
         summer: None,

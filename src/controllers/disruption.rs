@@ -8,6 +8,7 @@ use super::context::{Base, Context, resource};
 use super::deployment::util::int_or_percent;
 use super::pods;
 use crate::api::events::EventType;
+use crate::api::selector::go_text;
 use crate::api::{ApiServer, Informer, Object, ObjectKey, Selector, Status};
 use crate::flat::FlatMap;
 use crate::obj;
@@ -68,6 +69,15 @@ pub fn start(context: &Context) {
     inner.run(context, 1, &[&inner.pods], async move |key| c.sync(&key).await);
 }
 
+/// What a budget's pods should come to.
+struct Expected {
+    pods: i64,
+    /// How many of them must stay healthy.
+    healthy: i64,
+    /// Whether some of those that are there belong to no controller, and are not counted.
+    unmanaged: bool,
+}
+
 fn selector(budget: &Object) -> Selector {
     Selector::from_label_selector(budget.spec().get("selector"))
 }
@@ -85,24 +95,40 @@ impl Controller {
             let message = "No matching pods found";
             inner.recorder.event(&budget, EventType::Normal, "NoPods", message);
         }
-        let (expected, desired) = match self.expected(&budget, &covered).await {
+        let Expected {
+            pods: expected,
+            healthy: desired,
+            unmanaged,
+        } = match self.expected(&budget, &covered).await {
             Ok(numbers) => numbers,
             Err(why) => {
                 let message = format!("Failed to calculate the number of expected pods: {why}");
                 inner
                     .recorder
                     .event(&budget, EventType::Warning, "CalculateExpectedPodCountFailed", message);
-                return Ok(());
+                return self.fail_safe(&budget, &why).await;
             }
         };
+        if unmanaged {
+            let message = format!(
+                "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the \
+                 status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account \
+                 for these pods please set \".spec.minAvailable\" field of the PDB to an integer value.",
+                go_text(budget.spec().get("selector"))
+            );
+            inner
+                .recorder
+                .event(&budget, EventType::Warning, "UnmanagedPods", message);
+        }
         let now = inner.sim.now();
         let disrupted = self.disrupted(&budget, &covered, now);
         let healthy = covered
             .iter()
             .filter(|p| !p.is_deleting() && !disrupted.contains_key(p.name()) && pods::is_ready(p))
             .count() as i64;
-        let allowed = (healthy - desired).max(0);
-        self.write(&budget, expected, desired, healthy, allowed, &disrupted, now)
+        // A budget whose first pods are still to come allows nothing.
+        let allowed = if expected > 0 { (healthy - desired).max(0) } else { 0 };
+        self.write(&budget, expected, desired, healthy, allowed, &disrupted)
             .await?;
         if let Some(first) = disrupted.values().min() {
             inner.queue.add_after(key.clone(), (*first + EVICTION).since(now));
@@ -122,30 +148,44 @@ impl Controller {
             .collect()
     }
 
-    /// How many pods there should be, and how many of them must stay healthy.
-    async fn expected(&self, budget: &Object, covered: &[Object]) -> Result<(i64, i64), String> {
+    /// How many pods there should be, and how many of them must stay healthy (`getExpectedPodCount`).
+    async fn expected(&self, budget: &Object, covered: &[Object]) -> Result<Expected, String> {
         let spec = budget.spec();
-        let most = spec.get("maxUnavailable");
-        if !most.is_null() {
-            let expected = self.scale(covered).await?;
-            return Ok((expected, (expected - int_or_percent(most, expected, true)).max(0)));
+        let (most, least) = (spec.get("maxUnavailable"), spec.get("minAvailable"));
+        let plain = |pods, healthy| Expected {
+            pods,
+            healthy,
+            unmanaged: false,
+        };
+        if most.is_null() && least.is_null() {
+            return Ok(plain(0, 0));
         }
-        let least = spec.get("minAvailable");
-        match least.as_i64() {
-            Some(n) => Ok((covered.len() as i64, n)),
-            None if least.is_null() => Ok((covered.len() as i64, 0)),
-            None => {
-                let expected = self.scale(covered).await?;
-                Ok((expected, int_or_percent(least, expected, true)))
-            }
+        if let (true, Some(n)) = (most.is_null(), least.as_i64()) {
+            return Ok(plain(covered.len() as i64, n));
         }
+        let (pods, unmanaged) = self.scale(covered).await?;
+        let healthy = match most.is_null() {
+            true => int_or_percent(least, pods, true),
+            false => (pods - int_or_percent(most, pods, true)).max(0),
+        };
+        Ok(Expected {
+            pods,
+            healthy,
+            unmanaged,
+        })
     }
 
-    /// The sum of `spec.replicas` of the controllers that the pods belong to in the end.
-    async fn scale(&self, covered: &[Object]) -> Result<i64, String> {
+    /// The sum of `spec.replicas` of the controllers that the pods belong to in the end, and whether some belong
+    /// to none.
+    async fn scale(&self, covered: &[Object]) -> Result<(i64, bool), String> {
         let inner = &self.0;
         let mut counted: FlatMap<String, i64> = FlatMap::new();
+        let mut unmanaged = false;
         for pod in covered {
+            if pod.controller().is_none() {
+                unmanaged = true;
+                continue;
+            }
             let mut owned = pod.clone();
             let mut found = None;
             // A pod's ReplicaSet may belong to a Deployment, whose size counts.
@@ -171,10 +211,49 @@ impl Controller {
             };
             counted.insert(owner.uid().to_owned(), replicas);
         }
-        Ok(counted.values().sum())
+        Ok((counted.values().sum(), unmanaged))
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Lets nothing go while nobody knows what may (`failSafe`).
+    async fn fail_safe(&self, budget: &Object, why: &str) -> Result<(), Status> {
+        let mut status = budget.status().clone();
+        let condition = self.condition(
+            budget,
+            ("False", "SyncFailed", why),
+            budget.status().get("observedGeneration"),
+        );
+        status.set(&["conditions"], crate::list![condition]);
+        status.set(&["disruptionsAllowed"], 0);
+        self.write_status(budget, status).await
+    }
+
+    /// The condition `DisruptionAllowed`, of a status, a reason and a message.
+    fn condition(&self, budget: &Object, (state, reason, message): (&str, &str, &str), generation: &Value) -> Value {
+        let present = budget.condition("DisruptionAllowed");
+        let since = match present.filter(|c| c.str_at(&["status"]) == state) {
+            Some(c) => c.get("lastTransitionTime").clone(),
+            None => Value::from(self.0.sim.now()),
+        };
+        let mut condition = obj! {
+            "lastTransitionTime": since,
+            "message": message,
+            "reason": reason,
+            "status": state,
+            "type": "DisruptionAllowed",
+        };
+        condition.set_or_remove(&["observedGeneration"], generation.clone());
+        condition
+    }
+
+    async fn write_status(&self, budget: &Object, status: Value) -> Result<(), Status> {
+        if &status == budget.status() {
+            return Ok(());
+        }
+        let mut value = budget.value().clone();
+        value.set(&["status"], status);
+        Status::ignore_not_found(self.0.client.update_status(&self.0.resource, value).await)
+    }
+
     async fn write(
         &self,
         budget: &Object,
@@ -183,7 +262,6 @@ impl Controller {
         healthy: i64,
         allowed: i64,
         disrupted: &FlatMap<String, Time>,
-        now: Time,
     ) -> Result<(), Status> {
         let mut status = Value::map();
         let (state, reason) = if allowed > 0 {
@@ -191,19 +269,7 @@ impl Controller {
         } else {
             ("False", "InsufficientPods")
         };
-        let present = budget.condition("DisruptionAllowed");
-        let since = match present.filter(|c| c.str_at(&["status"]) == state) {
-            Some(c) => c.get("lastTransitionTime").clone(),
-            None => Value::from(now),
-        };
-        let condition = obj! {
-            "lastTransitionTime": since,
-            "message": "",
-            "observedGeneration": budget.generation(),
-            "reason": reason,
-            "status": state,
-            "type": "DisruptionAllowed",
-        };
+        let condition = self.condition(budget, (state, reason, ""), budget.metadata().get("generation"));
         status.set(&["conditions"], crate::list![condition]);
         status.set(&["currentHealthy"], healthy);
         status.set(&["desiredHealthy"], desired);
@@ -214,12 +280,7 @@ impl Controller {
             let map: Value = disrupted.iter().map(|(k, t)| (k.as_str(), Value::from(*t))).collect();
             status.set(&["disruptedPods"], map);
         }
-        if &status == budget.status() {
-            return Ok(());
-        }
-        let mut value = budget.value().clone();
-        value.set(&["status"], status);
-        Status::ignore_not_found(self.0.client.update_status(&self.0.resource, value).await)
+        self.write_status(budget, status).await
     }
 }
 
@@ -254,5 +315,97 @@ mod tests {
         world.all_ready();
         world.run(1);
         assert_eq!(allowed(&world), Some(1));
+    }
+
+    /// Pods without a controller are told of and not counted; what cannot be worked out lets nothing go.
+    #[test]
+    fn counts_what_controllers_want() {
+        let pod = |name: &str, owner: &str| {
+            let mut pod = obj! {
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": obj! { "name": name, "namespace": "default", "labels": obj! { "app": "web" } },
+                "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx" }] },
+            };
+            if !owner.is_empty() {
+                let reference = obj! {
+                    "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": format!("uid-{owner}"),
+                    "controller": true,
+                };
+                pod.set(&["metadata", "ownerReferences"], list![reference]);
+            }
+            pod
+        };
+        let mut out = String::new();
+        for (spec, owners) in [
+            (obj! { "maxUnavailable": 1 }, &["", "web"][..]),
+            (obj! { "minAvailable": "50%" }, &["", "web"]),
+            (obj! { "maxUnavailable": 1 }, &["", ""]),
+            (obj! { "maxUnavailable": "100%" }, &[]),
+            (obj! { "maxUnavailable": 1 }, &["web", "gone"]),
+            (obj! { "minAvailable": 1 }, &["", "gone"]),
+        ] {
+            let world = World::new();
+            world.start(start);
+            world
+                .api()
+                .restore(obj! {
+                    "apiVersion": "apps/v1", "kind": "ReplicaSet",
+                    "metadata": obj! { "name": "web", "namespace": "default", "uid": "uid-web" },
+                    "spec": obj! { "replicas": 3 },
+                })
+                .unwrap();
+            for (i, owner) in owners.iter().enumerate() {
+                world.create(pod(&format!("p{i}"), owner));
+            }
+            world.all_ready();
+            let mut budget = obj! {
+                "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+                "metadata": obj! { "name": "web", "namespace": "default" },
+                "spec": spec.clone(),
+            };
+            budget.set(&["spec", "selector", "matchLabels", "app"], "web");
+            world.create(budget);
+            world.run(1);
+            let budget = world.get("policy", "poddisruptionbudgets", "web");
+            let condition = budget.condition("DisruptionAllowed").cloned().unwrap_or_default();
+            let mut status = budget.status().clone();
+            status.remove(&["conditions"]);
+            out.push_str(&format!(
+                "{} {owners:?}\n  {}\n  {} {}\n",
+                spec.to_json(),
+                status.to_json(),
+                condition.str_at(&["reason"]),
+                condition.str_at(&["message"])
+            ));
+            for reason in ["UnmanagedPods", "CalculateExpectedPodCountFailed"] {
+                for message in world.messages(reason) {
+                    out.push_str(&format!("  {reason}: {message}\n"));
+                }
+            }
+        }
+        expect_test::expect![[r#"
+            {"maxUnavailable":1} ["", "web"]
+              {"currentHealthy":2,"desiredHealthy":2,"disruptionsAllowed":0,"expectedPods":3,"observedGeneration":1}
+              InsufficientPods 
+              UnmanagedPods: Pods selected by this PodDisruptionBudget (selector: &LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.
+            {"minAvailable":"50%"} ["", "web"]
+              {"currentHealthy":2,"desiredHealthy":2,"disruptionsAllowed":0,"expectedPods":3,"observedGeneration":1}
+              InsufficientPods 
+              UnmanagedPods: Pods selected by this PodDisruptionBudget (selector: &LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.
+            {"maxUnavailable":1} ["", ""]
+              {"currentHealthy":2,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0,"observedGeneration":1}
+              InsufficientPods 
+              UnmanagedPods: Pods selected by this PodDisruptionBudget (selector: &LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.
+            {"maxUnavailable":"100%"} []
+              {"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0,"observedGeneration":1}
+              InsufficientPods 
+            {"maxUnavailable":1} ["web", "gone"]
+              {"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0}
+              SyncFailed found no controllers for pod "p1"
+              CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: found no controllers for pod "p1"
+            {"minAvailable":1} ["", "gone"]
+              {"currentHealthy":2,"desiredHealthy":1,"disruptionsAllowed":1,"expectedPods":2,"observedGeneration":1}
+              SufficientPods 
+        "#]].assert_eq(&out);
     }
 }

@@ -252,6 +252,7 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
     if asked.content_type.contains("x-www-form-urlencoded") {
         asked.content_type = "application/json".into();
     }
+    asked.headers.clone_from(&request.headers);
     if !request.body.is_empty() {
         asked.body = Body::Bytes(request.body.clone());
     }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::api::events::EventRecorder;
 use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
-use crate::api::views::pod::total_resources;
+use crate::api::views::pod::{Sum, total};
 use crate::api::views::{Pod, Resources};
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::flat::{FlatMap, FlatSet};
@@ -442,7 +442,11 @@ impl Node {
             }
             pods += 1;
             // What was granted counts, whatever the status still says of the resize before.
-            used.add(&total_resources(worker.granted(&other).spec(), "requests"));
+            used.add(&Resources::of(&total(
+                worker.granted(&other).value(),
+                "requests",
+                Sum::asked(),
+            )));
             taken.extend(host_ports(Pod(&other)));
         }
         let most = allocatable.get("pods").str().parse().unwrap_or(limits::NODE_PODS);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::container::Run;
 use super::worker::{Slot, Worker, restarts};
 use crate::api::Object;
-use crate::api::views::pod::total_resources;
+use crate::api::views::pod::{Resources, Sum, total};
 use crate::api::views::{Container, Pod};
 use crate::flat::Arrange;
 use crate::obj;
@@ -203,7 +203,7 @@ fn in_groups(amounts: &Value) -> Value {
 /// The sum of the containers' `requests` or `limits`, in the texts that the spec has where one
 /// container alone sets them.
 fn amounts(pod: &Object, which: &str) -> Value {
-    let total = total_resources(pod.spec(), which);
+    let total = Resources::of(&total(pod.value(), which, Sum::asked()));
     total
         .iter()
         .map(|(name, amount)| {

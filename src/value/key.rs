@@ -121,6 +121,7 @@ pub(super) fn shape_of(keys: &'static [&'static str]) -> Option<Shape> {
 pub struct Key(Rc<str>);
 
 impl Key {
+    /// The key's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -62,6 +62,7 @@ impl Default for Map {
 }
 
 impl Map {
+    /// A map without entries.
     pub fn new() -> Map {
         Map::default()
     }
@@ -94,15 +95,18 @@ impl Map {
         self.shape.binary_search_by(|k| k.as_str().cmp(key))
     }
 
+    /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.find(key).ok().and_then(|i| self.values.get(i))
     }
 
+    /// The value of a key, to change it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         let i = self.find(key).ok()?;
         self.values.get_mut(i)
     }
 
+    /// Whether the key is there, be it with null.
     pub fn contains_key(&self, key: &str) -> bool {
         self.find(key).is_ok()
     }
@@ -128,6 +132,7 @@ impl Map {
         }
     }
 
+    /// Takes a key out, and gives its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let i = self.find(key).ok()?;
         let mut keys = self.shape.to_vec();
@@ -148,6 +153,7 @@ impl Map {
         &mut self.values[i]
     }
 
+    /// Keeps the entries that `keep` says yes to.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
         if self.iter().all(|(k, v)| keep(k, v)) {
             return;
@@ -160,22 +166,27 @@ impl Map {
         *self = Map::from_entries(kept);
     }
 
+    /// The entries, in the order of their keys.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Key, &Value)> + ExactSizeIterator + Clone {
         self.shape.iter().zip(&self.values)
     }
 
+    /// The entries in the same order, their values to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
         self.shape.iter().zip(&mut self.values)
     }
 
+    /// The keys in their order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator + Clone {
         self.shape.iter().map(Key::as_str)
     }
 
+    /// How many entries there are.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -237,6 +248,7 @@ impl Value {
         self.as_map().is_some_and(|m| m.contains_key(key))
     }
 
+    /// Whether it is null, which stands for a missing field too.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
     }
@@ -254,6 +266,7 @@ impl Value {
         }
     }
 
+    /// The text; `None` for anything else.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::Str(s) => Some(s),
@@ -293,6 +306,7 @@ impl Value {
         self.at(path).as_i64()
     }
 
+    /// The number, whole or not; `None` for anything else.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::Int(i) => Some(*i as f64),
@@ -301,6 +315,7 @@ impl Value {
         }
     }
 
+    /// The boolean; `None` for anything else.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Value::Bool(b) => Some(*b),
@@ -313,6 +328,7 @@ impl Value {
         self.at(path).as_bool().unwrap_or(false)
     }
 
+    /// The items of a list; `None` for anything else.
     pub fn as_list(&self) -> Option<&[Value]> {
         match self {
             Value::List(l) => Some(l),
@@ -325,6 +341,7 @@ impl Value {
         self.as_list().unwrap_or(&[])
     }
 
+    /// The entries of a map; `None` for anything else.
     pub fn as_map(&self) -> Option<&Map> {
         match self {
             Value::Map(m) => Some(m),

@@ -1,9 +1,8 @@
 //! `LimitRanger`: the defaults and the bounds that a namespace's LimitRanges set.
 
 use super::Attributes;
-use crate::api::quantity::Quantity;
 use crate::api::status::Status;
-use crate::flat::FlatMap;
+use crate::api::views::pod::{Amounts, Sum, amounts, total};
 use crate::value::Value;
 
 /// All items of the namespace's LimitRanges.
@@ -55,14 +54,6 @@ pub(super) fn mutate(a: &Attributes, pod: &mut Value) {
     }
 }
 
-type Amounts = FlatMap<String, Quantity>;
-
-fn amounts(list: &Value) -> Amounts {
-    list.entries()
-        .map(|(k, v)| (k.to_string(), Quantity::parse_or_zero(v.str())))
-        .collect()
-}
-
 /// Checks a new pod's containers and sums, or a new claim's size, against the bounds.
 pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
     let mut errors = Vec::new();
@@ -85,7 +76,12 @@ pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
                     }
                 }
                 "Pod" => {
-                    let (requests, limits) = (sum(value, "requests"), sum(value, "limits"));
+                    // The overhead is not the pod's own.
+                    let sum = Sum {
+                        actual: false,
+                        overhead: false,
+                    };
+                    let (requests, limits) = (total(value, "requests", sum), total(value, "limits", sum));
                     check(&limit, kind, &requests, &limits, &mut errors);
                 }
                 _ => {}
@@ -104,22 +100,6 @@ pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
         [one] => Err(a.forbidden(value, one)),
         many => Err(a.forbidden(value, format!("[{}]", many.join(", ")))),
     }
-}
-
-fn sum(pod: &Value, which: &str) -> Amounts {
-    let mut total = Amounts::new();
-    for container in pod.at(&["spec", "containers"]).items() {
-        for (name, amount) in amounts(container.at(&["resources", which])) {
-            *total.entry(name).or_default() += amount;
-        }
-    }
-    for container in pod.at(&["spec", "initContainers"]).items() {
-        for (name, amount) in amounts(container.at(&["resources", which])) {
-            let present = total.entry(name).or_default();
-            *present = (*present).max(amount);
-        }
-    }
-    total
 }
 
 fn check(limit: &Value, kind: &str, requests: &Amounts, limits: &Amounts, errors: &mut Vec<String>) {

@@ -8,18 +8,17 @@ use crate::api::quantity::{Format, Quantity};
 use crate::api::request::Request;
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::Status;
-use crate::api::views::pod::Container;
-use crate::flat::{FlatMap, FlatSet};
+pub use crate::api::views::pod::Amounts;
+use crate::api::views::pod::{Sum, total};
+use crate::flat::FlatSet;
 use crate::value::Value;
-
-/// Amounts by the names that quotas have (`requests.cpu`, `pods`, `count/configmaps`).
-pub type Amounts = FlatMap<String, Quantity>;
 
 fn one() -> Quantity {
     Quantity::whole(1, Format::Decimal)
 }
 
-/// What an object of this resource counts as.
+/// What an object of this resource counts as, by the names that quotas have (`requests.cpu`, `pods`,
+/// `count/configmaps`).
 pub fn usage(group: &str, resource: &str, value: &Value) -> Amounts {
     let mut used = Amounts::new();
     let counted = if group.is_empty() {
@@ -80,33 +79,16 @@ fn pod_usage(pod: &Value, used: &mut Amounts) {
         return;
     }
     used.insert("pods".into(), one());
-    for which in ["requests", "limits"] {
-        let mut total = Amounts::new();
-        let spec = pod.get("spec");
-        let read = |c: &Value| -> Vec<(String, Quantity)> {
-            c.at(&["resources", which])
-                .entries()
-                .map(|(k, v)| (k.to_string(), Quantity::parse_or_zero(v.str())))
-                .collect()
-        };
-        let sidecar = |c: &&Value| Container(c).is_sidecar();
-        let beside = spec.get("initContainers").items().iter().filter(sidecar);
-        for container in spec.get("containers").items().iter().chain(beside) {
-            for (name, amount) in read(container) {
-                *total.entry(name).or_default() += amount;
-            }
+    let standard = |name: &str| matches!(name, "cpu" | "memory" | "ephemeral-storage");
+    for (name, amount) in total(pod, "requests", Sum::actual()) {
+        used.insert(format!("requests.{name}"), amount);
+        if standard(&name) || name.starts_with("hugepages-") {
+            used.insert(name, amount);
         }
-        for container in spec.get("initContainers").items().iter().filter(|c| !sidecar(c)) {
-            for (name, amount) in read(container) {
-                let present = total.entry(name).or_default();
-                *present = (*present).max(amount);
-            }
-        }
-        for (name, amount) in total {
-            used.insert(format!("{which}.{name}"), amount);
-            if which == "requests" && matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") {
-                used.insert(name, amount);
-            }
+    }
+    for (name, amount) in total(pod, "limits", Sum::actual()) {
+        if standard(&name) {
+            used.insert(format!("limits.{name}"), amount);
         }
     }
 }

@@ -22,6 +22,7 @@ pub struct Attributes<'a> {
 const OF_NAMESPACE: [&str; 2] = ["status", "finalize"];
 
 impl<'a> Attributes<'a> {
+    /// What a request asks for, by its method and its path.
     pub fn of(request: &'a Request) -> Attributes<'a> {
         let path = request.path.as_str();
         let mut parts = path.split('/').filter(|p| !p.is_empty());
@@ -87,6 +88,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// Whether it is about a resource, and not about a path outside of them.
     pub fn is_resource(&self) -> bool {
         self.path.is_empty()
     }

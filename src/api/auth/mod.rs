@@ -45,6 +45,18 @@ pub fn check(api: &ApiServer, request: &mut Request) -> Result<(), Status> {
     Ok(())
 }
 
+/// Whether an update or an apply may create what it found missing.
+///
+/// # Errors
+/// 403 Forbidden.
+pub fn check_creation(api: &ApiServer, request: &Request) -> Result<(), Status> {
+    let attributes = Attributes {
+        verb: "create",
+        ..Attributes::of(request)
+    };
+    api.authorizer().require(api, &request.user, &attributes)
+}
+
 /// The subresources that open a connection into a pod.
 const CONNECTING: [&str; 3] = ["attach", "exec", "portforward"];
 
@@ -218,6 +230,8 @@ mod tests {
     #[test]
     fn tokens_come_back_as_users() {
         let api = server();
+        api.restore(obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "a" } })
+            .unwrap();
         for (kind, name) in [("ServiceAccount", "robot"), ("Pod", "web")] {
             let mut object = obj! {
                 "apiVersion": "v1",

@@ -17,10 +17,15 @@ use crate::flat::FlatMap;
 use crate::limits;
 use crate::value::Value;
 
+/// The API group of roles and bindings.
 pub const GROUP: &str = "rbac.authorization.k8s.io";
+/// The shelf of Roles.
 pub const ROLES: &str = "roles.rbac.authorization.k8s.io";
+/// The shelf of ClusterRoles.
 pub const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
+/// The shelf of RoleBindings.
 pub const ROLE_BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
+/// The shelf of ClusterRoleBindings.
 pub const CLUSTER_ROLE_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 
 /// How requests are authorized (`--authorization-mode`).
@@ -118,10 +123,12 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
+    /// Says how it decides from now on.
     pub fn set_mode(&self, mode: Mode) {
         self.mode.set(mode);
     }
 
+    /// How it decides.
     pub fn mode(&self) -> Mode {
         self.mode.get()
     }

@@ -21,6 +21,7 @@ fn words(list: &[String]) -> String {
 }
 
 impl PolicyRule {
+    /// Reads a `PolicyRule`; lists that are missing are empty.
     pub fn from_value(value: &Value) -> PolicyRule {
         let list = |field: &str| value.get(field).items().iter().map(|v| v.str().to_owned()).collect();
         PolicyRule {
@@ -32,6 +33,7 @@ impl PolicyRule {
         }
     }
 
+    /// The rule as roles and reviews have it, without its empty lists.
     pub fn to_value(&self) -> Value {
         let mut value = Value::map();
         for (field, list) in [

@@ -8,6 +8,7 @@ use crate::value::{Value, sha256};
 
 /// The groups that every authenticated user is in, and every other one.
 pub const AUTHENTICATED: &str = "system:authenticated";
+/// The group of everybody who has not said who they are.
 pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 /// Who is in it may do anything, whatever the roles say.
 pub const MASTERS: &str = "system:masters";
@@ -77,6 +78,7 @@ impl User {
         User::from_certificate(&format!("system:node:{name}"), ["system:nodes"])
     }
 
+    /// Whether the user is a member of a group.
     pub fn is_in(&self, group: &str) -> bool {
         self.groups.iter().any(|g| &**g == group)
     }

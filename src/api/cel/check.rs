@@ -176,6 +176,7 @@ const NAMED: [(char, &str); 7] = [
 
 /// The type of the variable `authorizer`, and of `authorizer.requestResource`.
 pub const AUTHORIZER: &str = "kubernetes.authorization.Authorizer";
+/// The type of a question about a resource, as `authorizer.resource` gives it.
 pub const RESOURCE_CHECK: &str = "kubernetes.authorization.ResourceCheck";
 
 /// The variable whose presence says that objects and JSON patches can be made.

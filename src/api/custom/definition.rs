@@ -18,6 +18,7 @@ pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 /// Where a definition of a protected group says that it was reviewed.
 pub const APPROVAL: &str = "api-approved.kubernetes.io";
 
+/// The rules of CustomResourceDefinitions.
 pub struct DefinitionRules;
 
 impl Strategy for DefinitionRules {

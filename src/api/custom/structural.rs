@@ -83,8 +83,10 @@ fn expr_of(schema: &Value) -> Expr {
     }
 }
 
+/// The extension by which unknown fields are kept.
 pub const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
 pub(super) const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
+/// The extension of a field that holds a whole object.
 pub const EMBEDDED: &str = "x-kubernetes-embedded-resource";
 
 /// Fields that every object and every embedded one has, whatever the schema says.

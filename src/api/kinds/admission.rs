@@ -7,6 +7,7 @@ use crate::api::admission::policies::expressions;
 use crate::api::cel::{self, Type};
 use crate::api::names;
 use crate::api::object::Object;
+use crate::api::selector::go_text;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
 use crate::sim::Time;
@@ -315,32 +316,6 @@ fn count(list: &Value) -> Value {
     i64::try_from(list.items().len()).unwrap_or(i64::MAX).into()
 }
 
-/// A selector as Go prints its struct.
-fn selector_text(selector: &Value) -> String {
-    let labels: String = selector
-        .get("matchLabels")
-        .entries()
-        .map(|(key, value)| format!("{}: {},", &**key, value.str()))
-        .collect();
-    let expressions: String = selector
-        .get("matchExpressions")
-        .items()
-        .iter()
-        .map(|e| {
-            let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
-            format!(
-                "LabelSelectorRequirement{{Key:{},Operator:{},Values:[{}],}},",
-                e.get("key").str(),
-                e.get("operator").str(),
-                values.join(" ")
-            )
-        })
-        .collect();
-    format!(
-        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
-    )
-}
-
 /// What is deleted cannot be mutated.
 fn mutable(constraints: &Value, at: &str, errors: &mut FieldErrors) {
     for rule in constraints.get("resourceRules").items() {
@@ -434,6 +409,7 @@ fn validation_rules(validation: &Value, known: &[(&str, Type)], at: &str, errors
     errors.enumerated(format!("{at}.reason"), validation.get("reason"), &reasons);
 }
 
+/// The rules of ValidatingAdmissionPolicyBindings and MutatingAdmissionPolicyBindings.
 pub struct PolicyBindingRules;
 
 impl Strategy for PolicyBindingRules {
@@ -493,7 +469,7 @@ impl Strategy for PolicyBindingRules {
         let reference = object.spec().get("paramRef");
         let params = match (reference.get("namespace").str(), reference.get("name").str()) {
             (_, "") if reference.get("selector").is_null() => "<unset>".to_owned(),
-            (_, "") => selector_text(reference.get("selector")),
+            (_, "") => go_text(reference.get("selector")),
             ("", name) => format!("*/{name}"),
             (namespace, name) => format!("{namespace}/{name}"),
         };
@@ -510,6 +486,7 @@ impl Strategy for PolicyBindingRules {
     }
 }
 
+/// The rules of ValidatingWebhookConfigurations and MutatingWebhookConfigurations.
 pub struct WebhookRules;
 
 impl Strategy for WebhookRules {

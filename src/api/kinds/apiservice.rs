@@ -9,6 +9,7 @@ use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::{Value, base64};
 
+/// The rules of APIServices.
 pub struct ApiServiceRules;
 
 impl Strategy for ApiServiceRules {
@@ -101,6 +102,7 @@ impl Strategy for ApiServiceRules {
     }
 }
 
+/// The rules of FlowSchemas.
 pub struct FlowSchemaRules;
 
 impl Strategy for FlowSchemaRules {
@@ -146,6 +148,7 @@ impl Strategy for FlowSchemaRules {
     }
 }
 
+/// The rules of PriorityLevelConfigurations.
 pub struct PriorityLevelRules;
 
 impl Strategy for PriorityLevelRules {
@@ -206,9 +209,14 @@ impl Strategy for PriorityLevelRules {
     }
 }
 
+/// The rules of RuntimeClasses.
 pub struct RuntimeClassRules;
 
 impl Strategy for RuntimeClassRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let handler = Value::from(object.get("handler").str());
         errors.check("handler", &handler, names::dns1123_label);

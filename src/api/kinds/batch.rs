@@ -15,6 +15,7 @@ use crate::api::zone::Zone;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Jobs.
 pub struct JobRules;
 
 fn is_true(object: &Object, kind: &str) -> bool {
@@ -56,6 +57,17 @@ fn own_labels(job: &Value) -> [(&'static str, Value); 4] {
 }
 
 impl Strategy for JobRules {
+    fn default_propagation(&self) -> &'static str {
+        "Orphan"
+    }
+
+    fn orphaning_warning(&self) -> Option<&'static str> {
+        Some(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove \
+             them or set propagationPolicy=Orphan to suppress this warning",
+        )
+    }
+
     fn defaults(&self, object: &mut Value) {
         set_default(object, "spec", Value::map());
         edit(object, "spec", |spec| {
@@ -282,6 +294,7 @@ fn time_zone(zone: &Value, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of CronJobs.
 pub struct CronJobRules;
 
 impl Strategy for CronJobRules {

@@ -11,10 +11,14 @@ use crate::pki::{self, Certificate, Request, pem};
 use crate::sim::Time;
 use crate::value::{Value, base64};
 
+/// The rules of CertificateSigningRequests.
 pub struct CertificateSigningRequestRules;
 
+/// The condition by which somebody allows the certificate.
 pub const APPROVED: &str = "Approved";
+/// The condition by which somebody refuses it.
 pub const DENIED: &str = "Denied";
+/// The condition by which the signer refuses it.
 pub const FAILED: &str = "Failed";
 
 /// What `spec.usages` may name.

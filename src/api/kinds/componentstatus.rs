@@ -6,6 +6,7 @@ use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
+/// The rules of ComponentStatuses.
 pub struct ComponentStatusRules;
 
 /// Whether the resource is asked of the components rather than stored.

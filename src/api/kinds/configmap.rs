@@ -8,6 +8,7 @@ use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::{Value, base64};
 
+/// The rules of ConfigMaps.
 pub struct ConfigMapRules;
 
 /// Bytes of a ConfigMap's or Secret's data (`MaxSecretSize`).

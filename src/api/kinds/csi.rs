@@ -12,6 +12,7 @@ use crate::list;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of CSIDrivers.
 pub struct CsiDriverRules;
 
 impl Strategy for CsiDriverRules {
@@ -117,6 +118,7 @@ pub(super) fn driver_name(name: &Value, field: &str, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of CSINodes.
 pub struct CsiNodeRules;
 
 impl Strategy for CsiNodeRules {
@@ -176,6 +178,7 @@ impl Strategy for CsiNodeRules {
     }
 }
 
+/// The rules of CSIStorageCapacities.
 pub struct CsiStorageCapacityRules;
 
 impl Strategy for CsiStorageCapacityRules {
@@ -199,6 +202,7 @@ impl Strategy for CsiStorageCapacityRules {
     }
 }
 
+/// The rules of VolumeAttachments.
 pub struct VolumeAttachmentRules;
 
 impl Strategy for VolumeAttachmentRules {
@@ -298,6 +302,7 @@ fn attachment_status(status: &Value, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of VolumeAttributesClasses.
 pub struct VolumeAttributesClassRules;
 
 impl Strategy for VolumeAttributesClassRules {

@@ -11,6 +11,7 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of DaemonSets.
 pub struct DaemonSetRules;
 
 impl Strategy for DaemonSetRules {

@@ -10,6 +10,7 @@ use crate::api::strategy::{self, Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Deployments.
 pub struct DeploymentRules;
 
 impl Strategy for DeploymentRules {

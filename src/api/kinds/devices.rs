@@ -307,6 +307,7 @@ fn pool_name(name: &Value, at: &str, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of ResourceClaims.
 pub struct ResourceClaimRules;
 
 impl Strategy for ResourceClaimRules {
@@ -429,6 +430,7 @@ fn allocated_devices(status: &Value, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of ResourceClaimTemplates.
 pub struct ResourceClaimTemplateRules;
 
 impl Strategy for ResourceClaimTemplateRules {
@@ -448,6 +450,7 @@ impl Strategy for ResourceClaimTemplateRules {
     }
 }
 
+/// The rules of DeviceClasses.
 pub struct DeviceClassRules;
 
 impl Strategy for DeviceClassRules {
@@ -467,6 +470,7 @@ impl Strategy for DeviceClassRules {
     }
 }
 
+/// The rules of ResourceSlices.
 pub struct ResourceSliceRules;
 
 impl Strategy for ResourceSliceRules {

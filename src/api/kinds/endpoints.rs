@@ -8,9 +8,14 @@ use crate::api::strategy::{Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Endpoints.
 pub struct EndpointsRules;
 
 impl Strategy for EndpointsRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
     fn defaults(&self, object: &mut Value) {
         edit_items(object, "subsets", |subset| {
             edit_items(subset, "ports", |port| set_default_zero(port, "protocol", "TCP"));

@@ -8,6 +8,7 @@ use crate::api::{metadata, names};
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of EndpointSlices.
 pub struct EndpointSliceRules;
 
 impl Strategy for EndpointSliceRules {

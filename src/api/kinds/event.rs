@@ -61,6 +61,14 @@ pub enum EventRules {
 }
 
 impl Strategy for EventRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
+    fn default_propagation(&self) -> &'static str {
+        ""
+    }
+
     fn prepare_create(&self, _object: &mut Value, _cx: &Context) -> Result<(), Status> {
         Ok(())
     }

@@ -5,7 +5,9 @@ use crate::flat::Arrange;
 use crate::obj;
 use crate::value::{Value, gojson};
 
+/// The version that knows of the CPU alone.
 pub const V1: &str = "autoscaling/v1";
+/// The version that HorizontalPodAutoscalers are kept in.
 pub const V2: &str = "autoscaling/v2";
 
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";

@@ -7,9 +7,14 @@ use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Leases.
 pub struct LeaseRules;
 
 impl Strategy for LeaseRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         for (name, least) in [("leaseDurationSeconds", 1), ("leaseTransitions", 0)] {
             let n = object.at(&["spec", name]);

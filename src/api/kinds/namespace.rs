@@ -9,6 +9,7 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Namespaces.
 pub struct NamespaceRules;
 
 const FINALIZER: &str = "kubernetes";

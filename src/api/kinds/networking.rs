@@ -13,6 +13,7 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Ingresses.
 pub struct IngressRules;
 
 /// The annotation that named the class once.
@@ -229,6 +230,7 @@ fn check_backend(backend: &Value, at: &str, errors: &mut FieldErrors) {
 /// What marks the class that Ingresses without one get.
 pub const DEFAULT_INGRESS_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
+/// The rules of IngressClasses.
 pub struct IngressClassRules;
 
 impl Strategy for IngressClassRules {
@@ -298,6 +300,7 @@ impl Strategy for IngressClassRules {
     }
 }
 
+/// The rules of NetworkPolicies.
 pub struct NetworkPolicyRules;
 
 impl Strategy for NetworkPolicyRules {
@@ -428,6 +431,7 @@ fn ip_block(block: &Value, at: &str, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of ServiceCIDRs.
 pub struct ServiceCidrRules;
 
 impl Strategy for ServiceCidrRules {
@@ -468,6 +472,7 @@ impl Strategy for ServiceCidrRules {
     }
 }
 
+/// The rules of IPAddresses.
 pub struct IpAddressRules;
 
 impl Strategy for IpAddressRules {

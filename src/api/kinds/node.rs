@@ -10,6 +10,7 @@ use crate::api::strategy::{Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of Nodes.
 pub struct NodeRules;
 
 impl Strategy for NodeRules {

@@ -12,6 +12,7 @@ use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
+/// The rules of Pods.
 pub struct PodRules;
 
 impl Strategy for PodRules {

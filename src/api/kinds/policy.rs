@@ -12,6 +12,7 @@ use crate::api::strategy::{Context, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of ResourceQuotas.
 pub struct ResourceQuotaRules;
 
 impl Strategy for ResourceQuotaRules {
@@ -153,6 +154,7 @@ fn conflicting(scopes: &[&str], bad: &Value, field: &str, errors: &mut FieldErro
     }
 }
 
+/// The rules of LimitRanges.
 pub struct LimitRangeRules;
 
 /// The amounts of one item of a LimitRange: names, and the order of the bounds.
@@ -265,6 +267,10 @@ fn limit_rules(limit: &Value, at: &str, errors: &mut FieldErrors) {
 }
 
 impl Strategy for LimitRangeRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
     fn defaults(&self, object: &mut Value) {
         let Some(spec) = object.map_mut().get_mut("spec") else {
             return;
@@ -311,6 +317,7 @@ impl Strategy for LimitRangeRules {
     }
 }
 
+/// The rules of PriorityClasses.
 pub struct PriorityClassRules;
 
 /// The greatest value of a class that is not the system's own.

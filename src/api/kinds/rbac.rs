@@ -10,6 +10,7 @@ use crate::value::Value;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
+/// The rules of Roles and ClusterRoles.
 pub struct RoleRules;
 
 impl Strategy for RoleRules {
@@ -18,6 +19,10 @@ impl Strategy for RoleRules {
         if object.get("rules").is_empty() {
             object.set(&["rules"], Value::Null);
         }
+    }
+
+    fn created_by_update(&self) -> bool {
+        true
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -81,9 +86,14 @@ impl Strategy for RoleRules {
     }
 }
 
+/// The rules of RoleBindings and ClusterRoleBindings.
 pub struct RoleBindingRules;
 
 impl Strategy for RoleBindingRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
     fn defaults(&self, object: &mut Value) {
         set_default(object, "roleRef", Value::map());
         edit(object, "roleRef", |r| set_default_zero(r, "apiGroup", GROUP));

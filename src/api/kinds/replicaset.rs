@@ -10,6 +10,7 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of ReplicaSets.
 pub struct ReplicaSetRules;
 
 impl Strategy for ReplicaSetRules {

@@ -13,9 +13,14 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of ReplicationControllers.
 pub struct ReplicationControllerRules;
 
 impl Strategy for ReplicationControllerRules {
+    fn default_propagation(&self) -> &'static str {
+        "Orphan"
+    }
+
     fn defaults(&self, object: &mut Value) {
         set_default(object, "spec", Value::map());
         let labels = object.at(&["spec", "template", "metadata", "labels"]).clone();
@@ -94,6 +99,7 @@ impl Strategy for ReplicationControllerRules {
     }
 }
 
+/// The rules of PodTemplates.
 pub struct PodTemplateRules;
 
 impl Strategy for PodTemplateRules {

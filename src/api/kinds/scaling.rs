@@ -12,6 +12,7 @@ use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
+/// The rules of HorizontalPodAutoscalers.
 pub struct HpaRules;
 
 impl Strategy for HpaRules {
@@ -339,6 +340,7 @@ fn one_target(metric: &Value, current: &Value) -> String {
     }
 }
 
+/// The rules of PodDisruptionBudgets.
 pub struct PdbRules;
 
 impl Strategy for PdbRules {

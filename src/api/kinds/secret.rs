@@ -9,6 +9,7 @@ use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::{Value, base64, gojson};
 
+/// The rules of Secrets.
 pub struct SecretRules;
 
 impl Strategy for SecretRules {

@@ -13,6 +13,7 @@ use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
+/// The rules of Services.
 pub struct ServiceRules;
 
 /// A range that cluster addresses come from.
@@ -73,6 +74,7 @@ fn ranges(cx: &Context) -> Vec<Range> {
 
 /// The node ports 30000–32767, and how many at their bottom allocation avoids while it can.
 pub const FIRST_NODE_PORT: i64 = 30_000;
+/// The last port that a Service may have on nodes (`--service-node-port-range`).
 pub const LAST_NODE_PORT: i64 = 32_767;
 const STATIC_NODE_PORTS: i64 = 86;
 
@@ -101,6 +103,10 @@ fn is_external(service: &Value) -> bool {
 }
 
 impl Strategy for ServiceRules {
+    fn created_by_update(&self) -> bool {
+        true
+    }
+
     fn warnings(&self, object: &Value) -> Vec<String> {
         let spec = object.get("spec");
         let mut all: Vec<&str> = Vec::new();

@@ -6,6 +6,7 @@ use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of ServiceAccounts.
 pub struct ServiceAccountRules;
 
 impl Strategy for ServiceAccountRules {

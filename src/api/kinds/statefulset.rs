@@ -14,6 +14,7 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
+/// The rules of StatefulSets.
 pub struct StatefulSetRules;
 
 /// What of a StatefulSet's spec may change.
@@ -199,6 +200,7 @@ impl Strategy for StatefulSetRules {
     }
 }
 
+/// The rules of ControllerRevisions.
 pub struct ControllerRevisionRules;
 
 impl Strategy for ControllerRevisionRules {

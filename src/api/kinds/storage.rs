@@ -138,6 +138,7 @@ pub(super) fn claim_spec(spec: &Value, field: &str, errors: &mut FieldErrors) {
     errors.check_some(format!("{field}.{attributes}"), spec.get(attributes), class);
 }
 
+/// The rules of PersistentVolumes.
 pub struct PersistentVolumeRules;
 
 impl Strategy for PersistentVolumeRules {
@@ -308,6 +309,7 @@ impl Strategy for PersistentVolumeRules {
     }
 }
 
+/// The rules of PersistentVolumeClaims.
 pub struct PersistentVolumeClaimRules;
 
 impl Strategy for PersistentVolumeClaimRules {
@@ -458,6 +460,7 @@ pub(super) fn parameters(parameters: &Value, errors: &mut FieldErrors) {
     }
 }
 
+/// The rules of StorageClasses.
 pub struct StorageClassRules;
 
 impl Strategy for StorageClassRules {

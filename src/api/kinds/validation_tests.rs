@@ -517,7 +517,8 @@ fn policies_decide() {
         => configmaps "empty" is forbidden: ValidatingAdmissionPolicy 'demo' with binding 'demo' denied request: expression 'request.operation == 'DELETE' || variables.size <= variables.most' resulted in error: composited variable "size" fails to evaluate: no such key: data
            ! Validation failed for ValidatingAdmissionPolicy 'demo' with binding 'other': expression 'request.operation == 'DELETE' || variables.size <= variables.most' resulted in error: composited variable "size" fails to evaluate: no such key: data (422 Invalid)
         DELETE /api/v1/namespaces/default/configmaps/kept {}
-        => configmaps "kept" is forbidden: ValidatingAdmissionPolicy 'demo' with binding 'demo' denied request: kept stays (403 Forbidden)
+        => configmaps "kept" is forbidden: ValidatingAdmissionPolicy 'demo' with binding 'demo' denied request: kept stays
+           ! Validation failed for ValidatingAdmissionPolicy 'demo' with binding 'other': kept stays (403 Forbidden)
     "#]].assert_eq(&requests(
         &[
             "{apiVersion: v1, kind: ConfigMap, metadata: {name: free-limits}, data: {most: '2'}}",

@@ -9,10 +9,12 @@ use crate::value::Value;
 pub struct CronJob<'a>(pub &'a Object);
 
 impl<'a> CronJob<'a> {
+    /// `spec`.
     pub fn spec(self) -> &'a Value {
         self.0.spec()
     }
 
+    /// Its schedule in cron's format.
     pub fn schedule(self) -> &'a str {
         self.spec().str_at(&["schedule"])
     }
@@ -22,6 +24,7 @@ impl<'a> CronJob<'a> {
         self.spec().str_at(&["timeZone"])
     }
 
+    /// Whether it makes no Jobs for now.
     pub fn is_suspended(self) -> bool {
         self.spec().bool_at(&["suspend"])
     }
@@ -44,6 +47,7 @@ impl<'a> CronJob<'a> {
         )
     }
 
+    /// The time of the last run that was due and was made.
     pub fn last_schedule(self) -> Option<Time> {
         Time::parse(self.0.status().str_at(&["lastScheduleTime"]))
     }

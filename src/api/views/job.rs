@@ -15,10 +15,12 @@ pub const BUILT_IN_MANAGER: &str = "kubernetes.io/job-controller";
 pub struct Job<'a>(pub &'a Object);
 
 impl<'a> Job<'a> {
+    /// `spec`.
     pub fn spec(self) -> &'a Value {
         self.0.spec()
     }
 
+    /// `status`.
     pub fn status(self) -> &'a Value {
         self.0.status()
     }
@@ -37,14 +39,17 @@ impl<'a> Job<'a> {
         self.number("completions")
     }
 
+    /// Whether each completion has an index of its own (`completionMode: Indexed`).
     pub fn is_indexed(self) -> bool {
         self.spec().str_at(&["completionMode"]) == "Indexed"
     }
 
+    /// Whether it holds its pods back.
     pub fn is_suspended(self) -> bool {
         self.spec().bool_at(&["suspend"])
     }
 
+    /// After how many failures it gives up.
     pub fn backoff_limit(self) -> i64 {
         self.number("backoffLimit").unwrap_or(6)
     }
@@ -54,6 +59,7 @@ impl<'a> Job<'a> {
         self.number("backoffLimitPerIndex").filter(|_| self.is_indexed())
     }
 
+    /// How many indexes may fail; `None` where there is no bound.
     pub fn max_failed_indexes(self) -> Option<i64> {
         self.number("maxFailedIndexes")
     }
@@ -68,6 +74,7 @@ impl<'a> Job<'a> {
         self.number("ttlSecondsAfterFinished")
     }
 
+    /// When the controller first saw it run.
     pub fn start_time(self) -> Option<Time> {
         Time::parse(self.status().str_at(&["startTime"]))
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::api::Object;
 use crate::api::quantity::Quantity;
+use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::{Value, intern};
@@ -37,8 +38,8 @@ pub struct Resources {
 /// What is worked out once per version of a pod.
 struct Summary {
     state: State,
-    /// What its containers ask for and are limited to, worked out when first asked for.
-    resources: OnceCell<Box<(Resources, Resources)>>,
+    /// What it asks for, worked out when first asked for.
+    requests: OnceCell<Box<Resources>>,
 }
 
 /// What controllers ask of each of their pods in every sync.
@@ -67,10 +68,14 @@ impl State {
 impl Resources {
     /// Reads a `ResourceList`.
     pub fn read(list: &Value) -> Resources {
+        Resources::of(&amounts(list))
+    }
+
+    /// Counts amounts in the scheduler's units.
+    pub fn of(amounts: &Amounts) -> Resources {
         let mut r = Resources::default();
-        for (name, amount) in list.entries() {
-            let q = Quantity::parse_or_zero(amount.str());
-            r.set(name, if &**name == "cpu" { q.milli_value() } else { q.value() });
+        for (name, q) in amounts {
+            r.set(name, if name == "cpu" { q.milli_value() } else { q.value() });
         }
         r
     }
@@ -110,22 +115,17 @@ impl Resources {
         .filter(|(_, v)| *v != 0)
     }
 
+    /// Adds each amount; what would overflow stays at the most.
     pub fn add(&mut self, other: &Resources) {
         for (name, amount) in other.iter() {
             self.set(name, self.get(name).saturating_add(amount));
         }
     }
 
+    /// Takes each amount away; the rest may be negative.
     pub fn subtract(&mut self, other: &Resources) {
         for (name, amount) in other.iter() {
             self.set(name, self.get(name).saturating_sub(amount));
-        }
-    }
-
-    /// The larger amount of each resource.
-    pub fn raise_to(&mut self, other: &Resources) {
-        for (name, amount) in other.iter() {
-            self.set(name, self.get(name).max(amount));
         }
     }
 }
@@ -170,10 +170,12 @@ impl<'a> Pod<'a> {
         conditions
     }
 
+    /// The pod's object.
     pub fn object(self) -> &'a Object {
         self.0
     }
 
+    /// `spec`.
     pub fn spec(self) -> &'a Value {
         self.0.spec()
     }
@@ -198,14 +200,17 @@ impl<'a> Pod<'a> {
         !self.is_terminal() && !self.0.is_deleting()
     }
 
+    /// Whether its condition `Ready` is true.
     pub fn is_ready(self) -> bool {
         self.condition_is_true("Ready")
     }
 
+    /// Whether it is bound to a node.
     pub fn is_scheduled(self) -> bool {
         !self.node_name().is_empty()
     }
 
+    /// Whether it has a condition of a type, and with the status `True`.
     pub fn condition_is_true(self, kind: &str) -> bool {
         self.0.condition(kind).is_some_and(|c| c.get("status").str() == "True")
     }
@@ -224,14 +229,17 @@ impl<'a> Pod<'a> {
                     .is_some_and(|t| t.as_secs() as i64 + min_ready_seconds <= now.as_secs() as i64))
     }
 
+    /// `spec.containers`, in their order.
     pub fn containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
         self.spec().get("containers").items().iter().map(Container)
     }
 
+    /// `spec.initContainers`, sidecars among them, in their order.
     pub fn init_containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
         self.spec().get("initContainers").items().iter().map(Container)
     }
 
+    /// `spec.ephemeralContainers`, in their order.
     pub fn ephemeral_containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
         self.spec().get("ephemeralContainers").items().iter().map(Container)
     }
@@ -244,6 +252,7 @@ impl<'a> Pod<'a> {
             .find(|c| c.name() == name)
     }
 
+    /// `status.containerStatuses`; empty until a kubelet has written them.
     pub fn container_statuses(self) -> impl DoubleEndedIterator<Item = ContainerStatus<'a>> + ExactSizeIterator {
         self.0
             .status()
@@ -253,6 +262,7 @@ impl<'a> Pod<'a> {
             .map(ContainerStatus)
     }
 
+    /// `status.initContainerStatuses`; empty until a kubelet has written them.
     pub fn init_container_statuses(self) -> impl DoubleEndedIterator<Item = ContainerStatus<'a>> + ExactSizeIterator {
         self.0
             .status()
@@ -276,6 +286,7 @@ impl<'a> Pod<'a> {
         self.0.status().get("podIP").str()
     }
 
+    /// `Always`, `OnFailure` or `Never`.
     pub fn restart_policy(self) -> &'a str {
         self.spec().get("restartPolicy").str()
     }
@@ -285,26 +296,32 @@ impl<'a> Pod<'a> {
         self.spec().i64_at(&["terminationGracePeriodSeconds"]).unwrap_or(30)
     }
 
+    /// `spec.priority`, which admission works out of the class; 0 where it is not set.
     pub fn priority(self) -> i64 {
         self.spec().i64_at(&["priority"]).unwrap_or(0)
     }
 
+    /// The scheduler that is to bind it.
     pub fn scheduler_name(self) -> &'a str {
         self.spec().get("schedulerName").str()
     }
 
+    /// `spec.tolerations`, each `{key?, operator?, value?, effect?, tolerationSeconds?}`.
     pub fn tolerations(self) -> &'a [Value] {
         self.spec().get("tolerations").items()
     }
 
+    /// Whether it shares its node's addresses and ports.
     pub fn host_network(self) -> bool {
         self.spec().bool_at(&["hostNetwork"])
     }
 
+    /// `spec.volumes`, each with a `name` and one source.
     pub fn volumes(self) -> &'a [Value] {
         self.spec().get("volumes").items()
     }
 
+    /// `spec.serviceAccountName`.
     pub fn service_account(self) -> &'a str {
         self.spec().get("serviceAccountName").str()
     }
@@ -324,7 +341,7 @@ impl<'a> Pod<'a> {
                     deleting: object.is_deleting(),
                     ready: ready.map(|c| Time::parse(c.get("lastTransitionTime").str())),
                 },
-                resources: OnceCell::new(),
+                requests: OnceCell::new(),
             }
         })
     }
@@ -334,101 +351,132 @@ impl<'a> Pod<'a> {
         self.summary().state
     }
 
-    fn with_resources<T>(self, f: impl FnOnce(&(Resources, Resources)) -> T) -> T {
-        let both = || Box::new((self.total("requests"), self.total("limits")));
-        f(self.summary().resources.get_or_init(both))
-    }
-
     /// What the pod asks of a node: the sum over its containers, or what its init containers need
     /// when that is more, and its overhead.
     pub fn requests(self) -> Resources {
-        self.with_resources(|both| both.0.clone())
+        self.with_requests(Resources::clone)
     }
 
     /// Calls `f` with what [`Pod::requests`] gives, without copying it.
     pub fn with_requests<T>(self, f: impl FnOnce(&Resources) -> T) -> T {
-        self.with_resources(|both| f(&both.0))
+        let sum = || Box::new(Resources::of(&total(self.0.value(), "requests", Sum::actual())));
+        f(self.summary().requests.get_or_init(sum))
     }
+}
 
-    /// The sum of limits, by the same rule.
-    pub fn limits(self) -> Resources {
-        self.with_resources(|both| both.1.clone())
-    }
+/// Amounts by the names of resources, as they are written.
+pub type Amounts = FlatMap<String, Quantity>;
 
-    fn total(self, which: &str) -> Resources {
-        if which != "requests" {
-            return total_resources(self.spec(), which);
+/// What [`total`] looks at (`PodResourcesOptions`).
+#[derive(Clone, Copy)]
+pub struct Sum {
+    /// Whether containers count by what they hold as well, while a resize is under way.
+    pub actual: bool,
+    /// Whether the overhead of the pod's runtime counts.
+    pub overhead: bool,
+}
+
+impl Sum {
+    /// All that a pod holds.
+    pub fn actual() -> Sum {
+        Sum {
+            actual: true,
+            overhead: true,
         }
-        let mut refused = None;
-        total_by(self.spec(), which, |c| {
-            let asked = c.at(&["resources", "requests"]);
-            let beside = self.container_statuses().chain(self.init_container_statuses());
-            let Some(status) = beside
-                .map(ContainerStatus::value)
-                .find(|s| s.get("name") == c.get("name"))
-            else {
-                return Resources::read(asked);
-            };
-            let (actual, granted) = (status.at(&["resources", "requests"]), status.get("allocatedResources"));
-            // Nearly always all three are the same.
-            if status.get("resources").is_null() || (actual == asked && granted == asked) {
-                return Resources::read(asked);
-            }
-            let mut most = Resources::read(actual);
-            most.raise_to(&Resources::read(granted));
-            // A resize that can never be had counts for nothing.
-            let refused = refused.get_or_insert_with(|| {
-                let pending = self.0.condition("PodResizePending");
-                pending.is_some_and(|c| c.get("reason").str() == "Infeasible")
-            });
-            if !*refused {
-                most.raise_to(&Resources::read(asked));
-            }
-            most
-        })
+    }
+
+    /// All that its spec says.
+    pub fn asked() -> Sum {
+        Sum {
+            actual: false,
+            overhead: true,
+        }
     }
 }
 
-/// What a pod's spec sums up to in `requests` or `limits` (`PodRequests`, `PodLimits`).
-pub fn total_resources(spec: &Value, which: &str) -> Resources {
-    total_by(spec, which, |c| Resources::read(c.at(&["resources", which])))
+/// Reads a `ResourceList`.
+pub fn amounts(list: &Value) -> Amounts {
+    list.entries()
+        .map(|(name, amount)| (name.to_string(), Quantity::parse_or_zero(amount.str())))
+        .collect()
 }
 
-/// The sum by the same rule; `running` tells what a container that runs in the end (no init container but a sidecar)
-/// counts as.
-fn total_by(spec: &Value, which: &str, mut running: impl FnMut(&Value) -> Resources) -> Resources {
-    let mut total = Resources::default();
+fn add(total: &mut Amounts, more: &Amounts) {
+    for (name, amount) in more {
+        *total.entry(name.clone()).or_default() += *amount;
+    }
+}
+
+fn raise(total: &mut Amounts, other: &Amounts) {
+    for (name, amount) in other {
+        let present = total.entry(name.clone()).or_default();
+        *present = (*present).max(*amount);
+    }
+}
+
+/// What a pod sums up to in `requests` or `limits` (`PodRequests`, `PodLimits`): its containers and sidecars, or
+/// what an init container needs beside the sidecars before it when that is more; what the pod as a whole asks for
+/// instead; and the overhead.
+pub fn total(pod: &Value, which: &str, sum: Sum) -> Amounts {
+    let (spec, status) = (pod.get("spec"), pod.get("status"));
+    // What a container that runs in the end (no init container but a sidecar) counts as.
+    let running = |c: &Value| {
+        let asked = c.at(&["resources", which]);
+        let mut statuses = ["containerStatuses", "initContainerStatuses"]
+            .into_iter()
+            .flat_map(|list| status.get(list).items());
+        let Some(status_of) = statuses.find(|s| sum.actual && s.get("name") == c.get("name")) else {
+            return amounts(asked);
+        };
+        let actual = status_of.at(&["resources", which]);
+        let granted = match which {
+            "requests" => status_of.get("allocatedResources"),
+            _ => actual,
+        };
+        // Nearly always all three are the same.
+        if status_of.get("resources").is_null() || (actual == asked && granted == asked) {
+            return amounts(asked);
+        }
+        let mut most = amounts(actual);
+        raise(&mut most, &amounts(granted));
+        // A resize that can never be had counts for nothing.
+        let refused = |c: &Value| c.str_at(&["type"]) == "PodResizePending" && c.str_at(&["reason"]) == "Infeasible";
+        if !status.get("conditions").items().iter().any(refused) {
+            raise(&mut most, &amounts(asked));
+        }
+        most
+    };
+    let mut total = Amounts::new();
     for container in spec.get("containers").items() {
-        total.add(&running(container));
+        add(&mut total, &running(container));
     }
-    let mut sidecars = Resources::default();
-    let mut most = Resources::default();
+    let (mut sidecars, mut most) = (Amounts::new(), Amounts::new());
     for container in spec.get("initContainers").items() {
-        let needs = if Container(container).is_sidecar() {
+        if Container(container).is_sidecar() {
             // It runs beside the containers, and beside every later init container.
             let own = running(container);
-            total.add(&own);
-            sidecars.add(&own);
-            sidecars.clone()
+            add(&mut total, &own);
+            add(&mut sidecars, &own);
+            raise(&mut most, &sidecars);
         } else {
-            let mut needs = Resources::read(container.at(&["resources", which]));
-            needs.add(&sidecars);
-            needs
-        };
-        most.raise_to(&needs);
+            let mut needs = amounts(container.at(&["resources", which]));
+            add(&mut needs, &sidecars);
+            raise(&mut most, &needs);
+        }
     }
-    total.raise_to(&most);
-    for (name, amount) in Resources::read(spec.at(&["resources", which])).iter() {
-        total.set(name, amount);
+    raise(&mut total, &most);
+    for (name, amount) in amounts(spec.at(&["resources", which])) {
+        total.insert(name, amount);
     }
-    let overhead = Resources::read(spec.get("overhead"));
-    if which == "requests" {
-        total.add(&overhead);
-    } else {
-        for (name, amount) in overhead.iter() {
-            let limit = total.get(name);
-            if limit != 0 {
-                total.set(name, limit + amount);
+    if sum.overhead {
+        for (name, amount) in amounts(spec.get("overhead")) {
+            // What has no limit has none with the overhead either.
+            match total.get_mut(&name) {
+                Some(limit) if which == "requests" || !limit.is_zero() => *limit += amount,
+                None if which == "requests" => {
+                    total.insert(name, amount);
+                }
+                _ => {}
             }
         }
     }
@@ -436,14 +484,17 @@ fn total_by(spec: &Value, which: &str, mut running: impl FnMut(&Value) -> Resour
 }
 
 impl<'a> Container<'a> {
+    /// The container's tree.
     pub fn value(self) -> &'a Value {
         self.0
     }
 
+    /// Its name, unique in the pod.
     pub fn name(self) -> &'a str {
         self.0.get("name").str()
     }
 
+    /// The image as the spec names it, without the defaults of registry and tag.
     pub fn image(self) -> &'a str {
         self.0.get("image").str()
     }
@@ -453,18 +504,22 @@ impl<'a> Container<'a> {
         self.0.get("imagePullPolicy").str()
     }
 
+    /// The program and its first arguments, in place of the image's entrypoint.
     pub fn command(self) -> impl Iterator<Item = &'a str> {
         self.0.get("command").items().iter().map(Value::str)
     }
 
+    /// Its arguments, in place of the image's.
     pub fn args(self) -> impl Iterator<Item = &'a str> {
         self.0.get("args").items().iter().map(Value::str)
     }
 
+    /// `ports`, each `{name?, containerPort, protocol, hostPort?}`.
     pub fn ports(self) -> &'a [Value] {
         self.0.get("ports").items()
     }
 
+    /// `env`, each `{name, value?, valueFrom?}`.
     pub fn env(self) -> &'a [Value] {
         self.0.get("env").items()
     }
@@ -472,14 +527,6 @@ impl<'a> Container<'a> {
     /// An init container that keeps running beside the others (`restartPolicy: Always`).
     pub fn is_sidecar(self) -> bool {
         self.0.get("restartPolicy").str() == "Always"
-    }
-
-    pub fn requests(self) -> Resources {
-        Resources::read(self.0.at(&["resources", "requests"]))
-    }
-
-    pub fn limits(self) -> Resources {
-        Resources::read(self.0.at(&["resources", "limits"]))
     }
 
     /// `livenessProbe`, `readinessProbe` or `startupProbe`; `None` where it is not set.
@@ -490,22 +537,27 @@ impl<'a> Container<'a> {
 }
 
 impl<'a> ContainerStatus<'a> {
+    /// The status's tree.
     pub fn value(self) -> &'a Value {
         self.0
     }
 
+    /// The container's name.
     pub fn name(self) -> &'a str {
         self.0.get("name").str()
     }
 
+    /// Whether the container answers its readiness probe.
     pub fn is_ready(self) -> bool {
         self.0.bool_at(&["ready"])
     }
 
+    /// Whether the container runs and its startup probe has succeeded.
     pub fn is_started(self) -> bool {
         self.0.bool_at(&["started"])
     }
 
+    /// How often the container was started again.
     pub fn restart_count(self) -> i64 {
         self.0.i64_at(&["restartCount"]).unwrap_or(0)
     }
@@ -553,7 +605,76 @@ mod tests {
         let requests = Pod(&pod).requests();
         assert_eq!(requests.milli_cpu, 1050);
         assert_eq!(requests.memory, (64 + 64 + 10) << 20);
-        assert_eq!(Pod(&pod).limits(), Resources::default());
+        assert!(total(pod.value(), "limits", Sum::actual()).is_empty());
+    }
+
+    /// Quantities are written as the first of them is; an init container counts beside the sidecars before it, the
+    /// pod's own amounts in place of all, and the overhead where it is asked for.
+    #[test]
+    fn sums_of_quantities() {
+        let c = r#"{resources: {requests: {cpu: 100m, memory: 100M}, limits: {cpu: '1'}}}"#;
+        let sidecar = r#"{restartPolicy: Always, resources: {requests: {cpu: 50m, memory: 1Mi}, limits: {cpu: 200m}}}"#;
+        let init = r#"{resources: {requests: {cpu: '1'}, limits: {cpu: 900m, memory: 1Gi}}}"#;
+        let (all, spec) = (
+            Sum::asked(),
+            Sum {
+                overhead: false,
+                ..Sum::asked()
+            },
+        );
+        let mut out = String::new();
+        for (name, spec_text, sum) in [
+            ("plain", format!("containers: [{c}, {c}]"), all),
+            (
+                "sidecar first",
+                format!("containers: [{c}], initContainers: [{sidecar}, {init}]"),
+                all,
+            ),
+            (
+                "sidecar last",
+                format!("containers: [{c}], initContainers: [{init}, {sidecar}]"),
+                all,
+            ),
+            (
+                "pod",
+                format!("containers: [{c}], resources: {{requests: {{cpu: '3'}}}}, overhead: {{cpu: 10m}}"),
+                all,
+            ),
+            (
+                "overhead",
+                format!("containers: [{c}], overhead: {{cpu: 10m, memory: 1Mi, x/y: '1'}}"),
+                all,
+            ),
+            (
+                "without",
+                format!("containers: [{c}], overhead: {{cpu: 10m, memory: 1Mi, x/y: '1'}}"),
+                spec,
+            ),
+        ] {
+            let pod = crate::value::yaml::decode(&format!("{{spec: {{{spec_text}}}}}")).unwrap();
+            for which in ["requests", "limits"] {
+                let list: Vec<String> = total(&pod, which, sum)
+                    .iter()
+                    .map(|(k, q)| format!("{k}={q}"))
+                    .collect();
+                out.push_str(&format!("{name} {which}: {}\n", list.join(" ")));
+            }
+        }
+        expect_test::expect![[r#"
+            plain requests: cpu=200m memory=200M
+            plain limits: cpu=2
+            sidecar first requests: cpu=1050m memory=101048576
+            sidecar first limits: cpu=1200m memory=1Gi
+            sidecar last requests: cpu=1 memory=101048576
+            sidecar last limits: cpu=1200m memory=1Gi
+            pod requests: cpu=3010m memory=100M
+            pod limits: cpu=1010m
+            overhead requests: cpu=110m memory=101048576 x/y=1
+            overhead limits: cpu=1010m
+            without requests: cpu=100m memory=100M
+            without limits: cpu=1
+        "#]]
+        .assert_eq(&out);
     }
 
     #[test]

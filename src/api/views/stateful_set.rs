@@ -16,10 +16,12 @@ pub const REVISION: &str = "controller-revision-hash";
 pub struct StatefulSet<'a>(pub &'a Object);
 
 impl<'a> StatefulSet<'a> {
+    /// `spec`.
     pub fn spec(self) -> &'a Value {
         self.0.spec()
     }
 
+    /// How many pods are asked for.
     pub fn replicas(self) -> i64 {
         self.spec().i64_at(&["replicas"]).unwrap_or(1).max(0)
     }
@@ -44,6 +46,7 @@ impl<'a> StatefulSet<'a> {
         self.spec().str_at(&["podManagementPolicy"]) == "Parallel"
     }
 
+    /// Whether pods take a new template only when somebody deletes them (`OnDelete`).
     pub fn is_on_delete(self) -> bool {
         self.spec().str_at(&["updateStrategy", "type"]) == "OnDelete"
     }
@@ -59,26 +62,32 @@ impl<'a> StatefulSet<'a> {
         self.spec().at(&["updateStrategy", "rollingUpdate", "maxUnavailable"])
     }
 
+    /// For how many seconds a pod must be ready until it counts as available.
     pub fn min_ready_seconds(self) -> i64 {
         self.spec().i64_at(&["minReadySeconds"]).unwrap_or(0)
     }
 
+    /// How many old revisions are kept.
     pub fn revision_history_limit(self) -> i64 {
         self.spec().i64_at(&["revisionHistoryLimit"]).unwrap_or(10)
     }
 
+    /// The selector of its pods.
     pub fn selector(self) -> Selector {
         Selector::from_label_selector(self.spec().get("selector"))
     }
 
+    /// The Service that gives its pods their names in DNS.
     pub fn service_name(self) -> &'a str {
         self.spec().str_at(&["serviceName"])
     }
 
+    /// `spec.template`.
     pub fn template(self) -> &'a Value {
         self.spec().get("template")
     }
 
+    /// `spec.volumeClaimTemplates`, whole PersistentVolumeClaims.
     pub fn claim_templates(self) -> &'a [Value] {
         self.spec().get("volumeClaimTemplates").items()
     }

@@ -16,6 +16,7 @@ use super::context::{Base, Context, resource};
 use crate::api::events::EventType;
 use crate::api::object::set_condition;
 use crate::api::quantity::Quantity;
+use crate::api::selector::go_text;
 use crate::api::{Informer, Object, ObjectKey, Request, Resource, Selector, Status, metrics};
 use crate::flat::FlatMap;
 use crate::obj;
@@ -354,7 +355,7 @@ impl Controller {
             }
             "External" => {
                 let name = metric.str_at(&["external", "metric", "name"]);
-                let selector = go_selector(metric.at(&["external", "metric", "selector"]));
+                let selector = go_text(metric.at(&["external", "metric", "selector"]));
                 let why = format!(
                     "unable to get external metric {}/{name}/{selector}: unable to fetch metrics from external metrics API: the server could not find the requested resource (get {name}.external.metrics.k8s.io)",
                     scaler.namespace()
@@ -482,22 +483,6 @@ impl Controller {
         }
         Ok(samples)
     }
-}
-
-/// A label selector as Go prints the struct.
-fn go_selector(selector: &Value) -> String {
-    if selector.is_null() {
-        return "nil".into();
-    }
-    let labels: Vec<String> = selector
-        .get("matchLabels")
-        .entries()
-        .map(|(key, value)| format!("{}: {},", &**key, value.str()))
-        .collect();
-    format!(
-        "&LabelSelector{{MatchLabels:map[string]string{{{}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}",
-        labels.join("")
-    )
 }
 
 #[cfg(test)]

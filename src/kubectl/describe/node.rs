@@ -4,6 +4,7 @@ use super::Related;
 use super::writer::{Out, join, or, quantity, resource_names, rfc1123};
 use crate::api::ListOptions;
 use crate::api::quantity::Quantity;
+use crate::api::views::pod::{Amounts, Sum, total};
 use crate::flat::{Arrange, FlatMap};
 use crate::value::Value;
 
@@ -182,36 +183,8 @@ fn taints(out: &mut Out, taints: &Value) {
     }
 }
 
-/// A pod's amount of one resource: its containers together or the largest init container, sidecars
-/// counted with both, or what the pod as a whole asks for; and the overhead.
-fn amount(pod: &Value, which: &str, name: &str) -> Quantity {
-    let spec = pod.get("spec");
-    let of = |holder: &Value| quantity(holder.at(&["resources", which, name]));
-    let mut sum = Quantity::ZERO;
-    for container in spec.get("containers").items() {
-        sum = sum.plus(of(container));
-    }
-    let (mut sidecars, mut most) = (Quantity::ZERO, Quantity::ZERO);
-    for container in spec.get("initContainers").items() {
-        let own = of(container);
-        if container.get("restartPolicy").str() == "Always" {
-            sum = sum.plus(own);
-            sidecars = sidecars.plus(own);
-            most = most.max(sidecars);
-        } else {
-            most = most.max(sidecars.plus(own));
-        }
-    }
-    let mut total = sum.max(most);
-    if spec.at(&["resources", which]).has(name) {
-        total = quantity(spec.at(&["resources", which, name]));
-    }
-    let overhead = quantity(spec.at(&["overhead", name]));
-    if which == "requests" || !total.is_zero() {
-        total.plus(overhead)
-    } else {
-        total
-    }
+fn of(amounts: &Amounts, name: &str) -> Quantity {
+    amounts.get(name).copied().unwrap_or_default()
 }
 
 /// `100m (5%)`
@@ -250,6 +223,10 @@ async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
         "---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
     );
     for pod in &pods {
+        let (requests, limits) = (
+            total(pod, "requests", Sum::actual()),
+            total(pod, "limits", Sum::actual()),
+        );
         let text = |field: &str| pod.str_at(&["metadata", field]).to_owned();
         let age = out.since(pod.at(&["metadata", "creationTimestamp"]));
         out.line(
@@ -258,10 +235,10 @@ async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
                 "{}\t{}\t\t{}\t{}\t{}\t{}\t{age}",
                 text("namespace"),
                 text("name"),
-                share(amount(pod, "requests", "cpu"), cpu),
-                share(amount(pod, "limits", "cpu"), cpu),
-                share(amount(pod, "requests", "memory"), memory),
-                share(amount(pod, "limits", "memory"), memory)
+                share(of(&requests, "cpu"), cpu),
+                share(of(&limits, "cpu"), cpu),
+                share(of(&requests, "memory"), memory),
+                share(of(&limits, "memory"), memory)
             ),
         );
     }
@@ -271,13 +248,14 @@ async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
     );
     out.line(1, "Resource\tRequests\tLimits");
     out.line(1, "--------\t--------\t------");
-    let total = |which: &str, name: &str| {
-        pods.iter()
-            .fold(Quantity::ZERO, |sum, pod| sum.plus(amount(pod, which, name)))
+    let all = |which: &str| -> Vec<Amounts> { pods.iter().map(|pod| total(pod, which, Sum::asked())).collect() };
+    let (requests, limits) = (all("requests"), all("limits"));
+    let both = |name: &str| {
+        [&requests, &limits].map(|list| list.iter().fold(Quantity::ZERO, |sum, pod| sum.plus(of(pod, name))))
     };
     for name in ["cpu", "memory", "ephemeral-storage"] {
         let whole = quantity(allocatable.get(name));
-        let (requests, limits) = (total("requests", name), total("limits", name));
+        let [requests, limits] = both(name);
         out.line(
             1,
             format!("{name}\t{}\t{}", share(requests, whole), share(limits, whole)),
@@ -288,7 +266,7 @@ async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
     // Huge pages come first.
     others.arrange_by_key(|name| (!name.starts_with("hugepages-"), name.clone()));
     for name in others {
-        let (requests, limits) = (total("requests", &name), total("limits", &name));
+        let [requests, limits] = both(&name);
         if name.starts_with("hugepages-") {
             let whole = quantity(allocatable.get(&name));
             out.line(

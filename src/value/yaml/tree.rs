@@ -42,6 +42,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// A node by its place; `None` for a place of another tree.
     pub fn node(&self, id: Id) -> Option<&Node> {
         self.nodes.get(id)
     }

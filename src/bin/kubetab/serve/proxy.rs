@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, LOCATION};
-use kubetab::api::proxy::{KUBELET, Location, locate};
+use kubetab::api::proxy::{KUBELET, Location, locate, passes_on};
 use kubetab::api::{Object, Request, Status, auth};
 use kubetab::net::{HttpRequest, HttpResponse, NetError};
 use kubetab::value::Value;
@@ -15,18 +15,6 @@ use super::Server;
 use super::answer::{self, Answer};
 use super::body::Content;
 use super::rest::Incoming;
-
-/// Headers that concern one connection, not what travels on it.
-const HOP_BY_HOP: [&str; 8] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// What a proxy's path names.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,9 +98,7 @@ async fn send(
         .extend_pairs(&incoming.query)
         .finish();
     let path = if proxied.rest.is_empty() { "/" } else { proxied.rest };
-    let kept = headers.iter().filter(|(name, _)| {
-        !HOP_BY_HOP.contains(&name.as_str()) && !matches!(name.as_str(), "host" | "authorization" | "content-length")
-    });
+    let kept = headers.iter().filter(|(name, _)| passes_on(name.as_str()));
     let request = HttpRequest {
         method: method.to_owned(),
         host: format!("{ip}:{port}"),
@@ -168,11 +154,10 @@ fn pass(response: HttpResponse) -> Answer {
     let mut answer = answer::text(response.status, "");
     answer.headers_mut().clear();
     for (name, value) in &response.headers {
-        let lower = name.to_ascii_lowercase();
-        if HOP_BY_HOP.contains(&lower.as_str()) || lower == "content-length" {
+        if !passes_on(name) {
             continue;
         }
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(lower), HeaderValue::from_str(value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
             answer.headers_mut().append(name, value);
         }
     }

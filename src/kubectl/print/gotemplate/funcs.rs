@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::exec::{Val, type_name};
 use super::printf;
 use crate::kubectl::print::jsonpath::compare;
+use crate::value::gofmt::query_escape;
 use crate::value::{Value, base64, gofmt};
 
 /// A function with how it takes its arguments.
@@ -60,7 +61,7 @@ pub(super) fn find(name: &str) -> Option<Function> {
         },
         "println" => function(0, true, |a| Ok(Val::new(printf::sprintln(&a)))),
         "slice" => function(1, true, slice),
-        "urlquery" => function(0, true, |a| Ok(Val::new(urlquery(&joined(&a))))),
+        "urlquery" => function(0, true, |a| Ok(Val::new(query_escape(&joined(&a))))),
         _ => return None,
     })
 }
@@ -293,19 +294,6 @@ fn js(text: &str) -> String {
                 out.push_str(&format!("\\u{:04X}", c as u32));
             }
             c => out.push(c),
-        }
-    }
-    out
-}
-
-/// As Go's `url.QueryEscape`.
-fn urlquery(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' ' => out.push('+'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
     out
