@@ -94,9 +94,13 @@ impl Operation {
 
 /// What a plugin looks at.
 pub struct Attributes<'a> {
+    /// The server that answers.
     pub api: &'a ApiServer,
+    /// What is asked.
     pub request: &'a Request,
+    /// What the path names.
     pub target: &'a Target,
+    /// What becomes of the object.
     pub operation: Operation,
     /// The present version, for updates and deletions.
     pub old: Option<&'a Object>,

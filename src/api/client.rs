@@ -24,10 +24,13 @@ pub const ETCD_COMMIT: Duration = Duration::from_millis(2);
 /// What a list or watch selects.
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
+    /// Empty for all objects.
     pub label_selector: String,
+    /// Empty for all objects.
     pub field_selector: String,
     /// At most so many items a page; 0 for all.
     pub limit: usize,
+    /// Where the page begins, as the page before said; empty for the first.
     pub continue_token: String,
 }
 
@@ -67,7 +70,9 @@ impl ListOptions {
 /// How a write is made.
 #[derive(Clone, Debug, Default)]
 pub struct WriteOptions {
+    /// Nothing is stored.
     pub dry_run: bool,
+    /// Who is to own the fields; empty for the program's name.
     pub field_manager: String,
     /// `Strict`, `Warn` or `Ignore`; empty for the server's default.
     pub field_validation: String,

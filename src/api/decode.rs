@@ -8,6 +8,7 @@ use crate::value::{Key, Map, Value, base64, intern};
 /// What decoding found besides errors.
 #[derive(Debug, Default)]
 pub struct Decoded {
+    /// The object, of known fields alone.
     pub value: Value,
     /// `unknown field "spec.foo"`, in the order of the tree.
     pub unknown: Vec<String>,

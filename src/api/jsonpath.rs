@@ -831,11 +831,13 @@ pub(crate) mod compare {
         }
     }
 
+    /// Whether two values of one kind are equal.
     pub fn equal(a: &Value, b: &Value) -> Result<bool, JsonPathError> {
         same_kind(a, b)?;
         Ok(a == b)
     }
 
+    /// Whether the first of two values of one kind is the smaller one.
     pub fn less(a: &Value, b: &Value) -> Result<bool, JsonPathError> {
         same_kind(a, b)?;
         match (a, b) {

@@ -277,7 +277,9 @@ impl<'a> Owner<'a> {
 /// A namespace (empty for none) and a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
+    /// Empty for cluster-scoped objects.
     pub namespace: Rc<str>,
+    /// `metadata.name`.
     pub name: Rc<str>,
 }
 

@@ -39,8 +39,11 @@ pub fn untolerated<'a>(taints: &'a [Value], tolerations: &[Value], effects: &[&s
 /// A port of a node that a pod takes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPort {
+    /// The address that it is taken of; `0.0.0.0` for all of the node's.
     pub ip: String,
+    /// `TCP`, `UDP` or `SCTP`.
     pub protocol: String,
+    /// The node's port.
     pub port: i64,
 }
 

@@ -17,7 +17,9 @@ pub const KUBELET: u16 = 10_250;
 pub struct Location {
     /// The pod, service or node that the path names.
     pub object: Object,
+    /// The address, as text.
     pub ip: String,
+    /// The port that is asked.
     pub port: u16,
 }
 

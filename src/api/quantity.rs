@@ -28,6 +28,7 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quantity {
     nanos: i128,
+    /// How the amount is written.
     pub format: Format,
 }
 

@@ -11,6 +11,7 @@ use crate::obj;
 use crate::sim::RequestId;
 use crate::value::Value;
 
+/// What a request does, as HTTP says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Get,
@@ -87,7 +88,9 @@ pub enum Body {
 /// A request to the API server.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// The request's number in the trace; 0 before it is sent.
     pub id: RequestId,
+    /// What is to be done.
     pub method: Method,
     /// The path without the query: `/api/v1/namespaces/default/pods/web`.
     pub path: String,
@@ -99,6 +102,7 @@ pub struct Request {
     pub content_type: String,
     /// All headers as they came over the wire, for what a `proxy` path passes on; empty where there was none.
     pub headers: Vec<(String, String)>,
+    /// What it carries.
     pub body: Body,
     /// Who asks, as authentication found it.
     pub user: User,
@@ -186,7 +190,9 @@ pub fn is_set(query: &[(String, String)], key: &str) -> bool {
 pub struct List {
     /// `v1` and `PodList`.
     pub api_version: String,
+    /// The kind of the list.
     pub kind: String,
+    /// The objects of this page.
     pub items: Vec<Object>,
     /// The revision that the list is of.
     pub revision: u64,
@@ -237,6 +243,7 @@ pub enum Payload {
 pub struct Response {
     /// The HTTP status code.
     pub code: u16,
+    /// What it carries.
     pub payload: Payload,
     /// Sentences of `Warning:` headers.
     pub warnings: Vec<String>,

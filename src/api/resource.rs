@@ -14,18 +14,26 @@ const RESOURCES: &str = include_str!("data/resources.txt");
 pub struct Resource {
     /// Empty for the core group.
     pub group: Rc<str>,
+    /// `v1`.
     pub version: Rc<str>,
     /// The plural, `pods`; of a subresource `pods/log`.
     pub name: Rc<str>,
+    /// `pod`; empty for subresources.
     pub singular: Rc<str>,
+    /// The kind of its objects.
     pub kind: Rc<str>,
+    /// Whether its objects are in namespaces.
     pub namespaced: bool,
+    /// What can be done, sorted (`create`, `list`).
     pub verbs: Vec<Rc<str>>,
+    /// `po`.
     pub short_names: Vec<Rc<str>>,
+    /// `all`.
     pub categories: Vec<Rc<str>>,
     /// The group and version of `kind` where they are not the resource's own (`autoscaling/v1` of
     /// a `scale`).
     pub kind_group_version: Option<(Rc<str>, Rc<str>)>,
+    /// As discovery shows it; empty where it shows none.
     pub storage_version_hash: Rc<str>,
     /// What a definition says of a custom resource; `None` for the built-in ones.
     pub custom: Option<Rc<CustomVersion>>,

@@ -76,18 +76,25 @@ impl Expr {
 /// One field of a type.
 #[derive(Clone, Debug)]
 pub struct Field {
+    /// The name in JSON.
     pub name: Key,
+    /// The shape of its values.
     pub expr: Expr,
+    /// Whether the documentation says that it must be set.
     pub required: bool,
+    /// What it is where nothing is said.
     pub default: Option<Value>,
     /// The values that an enumeration allows; empty where it is none.
     pub allowed: Vec<Rc<str>>,
     /// `merge`, `replace`, `retainKeys` or `merge,retainKeys` (strategic merge patch).
     pub patch_strategy: Rc<str>,
+    /// The field by which items of a list are merged in a strategic merge patch; empty for none.
     pub patch_merge_key: Rc<str>,
     /// `map`, `set` or `atomic` (server-side apply).
     pub list_type: Rc<str>,
+    /// The fields that are the key of an item of a list of type `map`.
     pub list_map_keys: Vec<Rc<str>>,
+    /// `granular` or `atomic` (server-side apply).
     pub map_type: Rc<str>,
     /// The short name of the type that the expression names, inside lists and maps, be it one with
     /// fields or not (`m:apis.meta.v1.FieldsV1`); empty where it names none.
@@ -124,6 +131,7 @@ pub struct Type {
     pub fields: Vec<Field>,
     /// What the type is when it has no fields.
     pub special: Option<Expr>,
+    /// `granular` or `atomic` (server-side apply).
     pub map_type: Rc<str>,
     /// The places of the fields in Go's struct, in which JSON of it has them; empty for the order of the names.
     pub order: Rc<str>,

@@ -7,11 +7,15 @@ use crate::value::Value;
 /// A requirement on one label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirement {
+    /// The label's key.
     pub key: String,
+    /// How its value is compared.
     pub op: Op,
+    /// What it is compared with; empty for `Exists` and `DoesNotExist`.
     pub values: Vec<String>,
 }
 
+/// How a label's value is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     In,
@@ -25,6 +29,7 @@ pub enum Op {
 /// All of its requirements must hold; none at all selects everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selector {
+    /// All of these must hold.
     pub requirements: Vec<Requirement>,
     /// Selects nothing, as a null `LabelSelector` does.
     pub nothing: bool,
@@ -422,8 +427,11 @@ fn check_value(key: &str, value: &str) -> Result<(), String> {
 /// One term of a field selector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldTerm {
+    /// `status.phase`.
     pub field: String,
+    /// What the field is compared with.
     pub value: String,
+    /// Whether the field must have the value, or must not.
     pub equal: bool,
 }
 

@@ -75,6 +75,7 @@ struct Inner {
 /// What a path names.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// The resource, in the version that the path names.
     pub resource: Rc<Resource>,
     /// Empty for all namespaces or none.
     pub namespace: String,

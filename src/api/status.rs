@@ -391,11 +391,13 @@ impl FieldErrorKind {
 /// One error of validation (`field.Error`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
+    /// What sort of error it is.
     pub kind: FieldErrorKind,
     /// `spec.containers[0].name`.
     pub field: String,
     /// The value as Go's `%q`, `%v` or JSON prints it; empty for kinds that show none.
     pub bad: String,
+    /// The sentence after the value; may be empty.
     pub detail: String,
 }
 

@@ -14,6 +14,7 @@ use crate::value::{Pool, Value};
 /// One change, as a watch delivers it.
 #[derive(Clone, Debug)]
 pub struct Change {
+    /// Whether the object came, changed or went.
     pub op: WriteKind,
     /// The new version; for a deletion the last one, with the deletion's revision.
     pub object: Object,

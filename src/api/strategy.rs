@@ -11,8 +11,11 @@ use crate::value::Value;
 
 /// What a strategy may look at.
 pub struct Context<'a> {
+    /// The server that answers.
     pub api: &'a ApiServer,
+    /// The time of the request.
     pub now: Time,
+    /// The object's namespace; empty for a cluster-scoped one.
     pub namespace: &'a str,
     /// Who asks.
     pub user: &'a User,

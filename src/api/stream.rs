@@ -114,7 +114,9 @@ impl std::fmt::Debug for ByteStream {
 /// [`Session::exit`]. The kubelet's side does the reverse and calls [`Session::finish`].
 #[derive(Clone, Debug, Default)]
 pub struct Session {
+    /// What the client sends.
     pub stdin: ByteStream,
+    /// What the program prints.
     pub stdout: ByteStream,
     /// Stays empty on a terminal, whose two outputs are one.
     pub stderr: ByteStream,

@@ -26,25 +26,36 @@ pub use super::stream::{ByteStream, Forward, Session};
 /// What `kubectl logs` asks.
 #[derive(Clone, Debug, Default)]
 pub struct LogOptions {
+    /// The container's name.
     pub container: String,
+    /// Whether what is written later comes too.
     pub follow: bool,
+    /// Whether the log of the run before is asked for.
     pub previous: bool,
+    /// Whether each line begins with its time.
     pub timestamps: bool,
+    /// Only so many lines from the end.
     pub tail_lines: Option<usize>,
     /// Lines written before this moment are left out.
     pub since: Option<Time>,
+    /// Only so many bytes from the beginning of what is left.
     pub limit_bytes: Option<usize>,
 }
 
 /// What `kubectl exec` and `kubectl attach` ask.
 #[derive(Clone, Debug, Default)]
 pub struct ExecOptions {
+    /// The container's name.
     pub container: String,
     /// The program and its arguments; empty for `attach`.
     pub command: Vec<String>,
+    /// Whether the client sends input.
     pub stdin: bool,
+    /// Whether the client reads the output.
     pub stdout: bool,
+    /// Whether the client reads the errors apart from the output.
     pub stderr: bool,
+    /// Whether the program has a terminal.
     pub tty: bool,
 }
 

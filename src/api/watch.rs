@@ -64,8 +64,11 @@ pub fn bookmark(resource: &Resource, revision: u64) -> Value {
 pub struct Filter {
     /// Empty for all namespaces.
     pub namespace: Rc<str>,
+    /// What labels must be like.
     pub labels: Selector,
+    /// All of these must hold.
     pub fields: Vec<FieldTerm>,
+    /// What is selected from, in the version that is asked for.
     pub resource: Rc<Resource>,
 }
 

@@ -8,9 +8,11 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SyntaxError {
+    /// Go's sentence.
     pub message: String,
     /// Bytes read before the error, the offending one included.
     pub offset: usize,
+    /// The same place as line and column.
     pub at: Position,
     eof: bool,
 }

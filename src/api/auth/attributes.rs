@@ -7,12 +7,17 @@ use crate::api::request::{Method, Request};
 pub struct Attributes<'a> {
     /// `list`, `deletecollection`; for paths outside the resources the lower-case HTTP method.
     pub verb: &'a str,
+    /// Empty for the core group.
     pub group: &'a str,
+    /// `v1`.
     pub version: &'a str,
     /// Empty for paths outside the resources.
     pub resource: &'a str,
+    /// Empty for the object itself.
     pub subresource: &'a str,
+    /// Empty for all namespaces or none.
     pub namespace: &'a str,
+    /// Empty for the collection.
     pub name: &'a str,
     /// The whole path, for paths outside the resources.
     pub path: &'a str,

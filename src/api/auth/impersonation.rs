@@ -9,8 +9,11 @@ use crate::api::status::Status;
 /// Whom a request asks to act as: the headers `Impersonate-User`, `-Group`, `-Uid`, `-Extra-…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Impersonation {
+    /// The name; empty where the header is missing, which is refused.
     pub user: String,
+    /// One of each header.
     pub groups: Vec<String>,
+    /// Empty for none.
     pub uid: String,
     /// Keys (as headers have them: lower case, `%`-decoded) with their values.
     pub extra: Vec<(String, Vec<String>)>,

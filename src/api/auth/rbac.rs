@@ -41,6 +41,7 @@ pub enum Mode {
 /// What the authorizers say about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
+    /// Whether one of them allows it.
     pub allowed: bool,
     /// Why, as a `SubjectAccessReview` shows it; mostly empty for refusals.
     pub reason: String,

@@ -7,9 +7,13 @@ use crate::value::Value;
 /// A rule of a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyRule {
+    /// What may be done; `*` for all.
     pub verbs: Vec<String>,
+    /// API groups (`apiGroups`); `*` for all.
     pub groups: Vec<String>,
+    /// `pods`, `pods/log`, `*/scale`; `*` for all.
     pub resources: Vec<String>,
+    /// The only names that it holds for (`resourceNames`); empty for all.
     pub names: Vec<String>,
     /// Paths outside the resources (`nonResourceURLs`).
     pub urls: Vec<String>,

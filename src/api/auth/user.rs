@@ -18,8 +18,11 @@ const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 /// Who asks. A clone is a few reference counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
+    /// `system:serviceaccount:default:robot`.
     pub name: Rc<str>,
+    /// Empty where the authenticator knows none.
     pub uid: Rc<str>,
+    /// The groups that the user is a member of.
     pub groups: Rc<[Rc<str>]>,
     /// What else the authenticator knows (`authentication.kubernetes.io/credential-id`).
     pub extra: Rc<[(Rc<str>, Vec<Rc<str>>)]>,

@@ -18,20 +18,28 @@ pub trait Authority {
 pub struct Question {
     /// Namespace and name of the service account that is asked about, instead of who made the request.
     pub account: Option<(Rc<str>, Rc<str>)>,
+    /// `get`, `create`.
     pub verb: Rc<str>,
     /// For what is no resource.
     pub path: Rc<str>,
+    /// Empty for the core group.
     pub group: Rc<str>,
+    /// The plural; empty for what is no resource.
     pub resource: Rc<str>,
+    /// Empty for the object itself.
     pub subresource: Rc<str>,
+    /// Empty for all namespaces or none.
     pub namespace: Rc<str>,
+    /// Empty for the collection.
     pub name: Rc<str>,
 }
 
 /// The answer.
 #[derive(Debug)]
 pub struct Decision {
+    /// Whether it may be done.
     pub allowed: bool,
+    /// Why, where the authorizer says.
     pub reason: String,
 }
 

@@ -50,6 +50,7 @@ pub fn named(name: &str) -> Option<&'static Format> {
 }
 
 impl Format {
+    /// The name by which `format.named` finds it.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -207,6 +208,7 @@ impl Semver {
         Semver::parse(&parts.join("."))
     }
 
+    /// The order of two versions by the rules of Semantic Versioning.
     pub fn compare(&self, other: &Semver) -> Ordering {
         let release = |v: &Semver| v.before.is_empty();
         self.numbers

@@ -9,7 +9,9 @@ use crate::value::float;
 /// A node and the place (in characters) that errors about it point at.
 #[derive(Clone, Debug)]
 pub struct Ast {
+    /// The place, from 0.
     pub at: usize,
+    /// What stands there.
     pub node: Node,
     /// How deep the tree below is.
     height: usize,
@@ -41,6 +43,7 @@ impl Ast {
     }
 }
 
+/// What an expression is.
 #[derive(Clone, Debug)]
 pub enum Node {
     Null,
@@ -93,11 +96,15 @@ pub enum Node {
 /// A field that a struct is made with. `at` is the place of its colon.
 #[derive(Clone, Debug)]
 pub struct Init {
+    /// The place, from 0.
     pub at: usize,
+    /// The field's name.
     pub field: String,
+    /// What it is set to.
     pub value: Ast,
 }
 
+/// A call whose arguments are worked out for each item, with variables for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Macro {
     All,

@@ -50,7 +50,9 @@ pub type Fields = Vec<(Rc<str>, Val)>;
 /// A list, and how its items are told apart.
 #[derive(Debug, Default)]
 pub struct List {
+    /// The items in their order.
     pub items: Vec<Val>,
+    /// How its items are told apart.
     pub kind: ListKind,
 }
 
@@ -126,6 +128,7 @@ impl Val {
         }
     }
 
+    /// The type as CEL's `type()` names it.
     pub fn type_name(&self) -> &str {
         match self {
             Val::Null => "null_type",

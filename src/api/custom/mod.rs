@@ -26,11 +26,15 @@ pub const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 /// A printer column.
 #[derive(Debug)]
 pub struct Column {
+    /// The heading.
     pub name: String,
     /// `string`, `integer`, `number`, `boolean` or `date`.
     pub kind: String,
+    /// As in OpenAPI (`date-time`); empty for none.
     pub format: String,
+    /// What the column shows.
     pub description: String,
+    /// 0 for a column that is always shown; higher ones need `-o wide`.
     pub priority: i64,
     /// `.spec.source`, as the definition has it.
     pub path_text: String,
@@ -41,7 +45,9 @@ pub struct Column {
 /// `subresources.scale` of a version: paths of fields.
 #[derive(Debug)]
 pub struct Scale {
+    /// Where the replicas that are asked for stand.
     pub spec_replicas: Vec<String>,
+    /// Where the replicas that are there stand.
     pub status_replicas: Vec<String>,
     /// Empty when there is none.
     pub selector: Vec<String>,
@@ -60,7 +66,9 @@ pub struct CustomVersion {
     pub ty: Rc<Type>,
     /// Whether `/status` is served, so that it alone writes the status.
     pub status: bool,
+    /// `None` where `/scale` is not served.
     pub scale: Option<Scale>,
+    /// Its printer columns, in their order.
     pub columns: Vec<Column>,
     /// Its rules in CEL.
     rules: Option<Rules>,

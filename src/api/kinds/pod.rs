@@ -180,10 +180,15 @@ impl Strategy for PodRules {
 
 /// What the READY, STATUS and RESTARTS columns say of a pod.
 pub struct PodSummary {
+    /// How many containers, sidecars among them, are ready.
     pub ready: usize,
+    /// How many containers and sidecars there are.
     pub containers: usize,
+    /// The one word of STATUS: `Running`, `CrashLoopBackOff`, `Init:0/1`.
     pub reason: String,
+    /// How often its containers were started again.
     pub restarts: i64,
+    /// When a container last ended and was started again.
     pub last_restart: Option<Time>,
 }
 

@@ -78,8 +78,11 @@ fn in_struct<T>(ty: &Type, name: &str, f: impl FnOnce(Place) -> T) -> T {
 /// What differs between two objects, as sets.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
+    /// The fields that only the new object has.
     pub added: Value,
+    /// The fields that both have, with other values.
     pub modified: Value,
+    /// The fields that only the old object has.
     pub removed: Value,
 }
 

@@ -27,8 +27,11 @@ impl std::fmt::Display for Duplicate {
 /// A decoded document with all that is known of its text.
 #[derive(Debug)]
 pub struct Decoded {
+    /// The document; null for an empty text.
     pub value: Value,
+    /// Keys that stand twice in a map.
     pub duplicates: Vec<Duplicate>,
+    /// Where its fields stand.
     pub source: SourceMap,
 }
 

@@ -17,7 +17,9 @@ pub use tree::{Place, SourceMap};
 /// A place in a text, both from 1. Columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
+    /// From 1.
     pub line: usize,
+    /// In characters, from 1.
     pub column: usize,
 }
 
@@ -32,6 +34,8 @@ impl std::fmt::Display for Position {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct YamlError {
+    /// go-yaml's sentence.
     pub message: String,
+    /// `None` where the error has no place.
     pub at: Option<Position>,
 }

@@ -13,9 +13,11 @@ pub enum Format {
 /// One document of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document<'t> {
+    /// Its text, without the line that separates it.
     pub text: &'t str,
     /// Lines of the stream before the document.
     pub lines: usize,
+    /// How it is written.
     pub format: Format,
 }
 
@@ -23,6 +25,7 @@ pub struct Document<'t> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DocumentError {
+    /// kubectl's sentence.
     pub message: String,
     /// The place in the whole stream.
     pub at: Option<Position>,

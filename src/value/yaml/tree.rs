@@ -208,6 +208,7 @@ fn parse_guarded(text: &str, guarded: &Guarded) -> Result<Tree, YamlError> {
 pub struct Place {
     /// The field's name; nothing for the root and for a list's items.
     pub key: Option<Position>,
+    /// Where its value begins.
     pub value: Position,
     /// Whether the whole path was found; otherwise this is the nearest field around it.
     pub exact: bool,
