@@ -2070,7 +2070,7 @@ $ kubectl describe quota q
             NAME   COLOR   REPLICAS   DUE    TAGS        READY   AGE
             one    red     1          6y2d   ["a","b"]           22s
             $ kubectl create -f five.yaml
-            Error from server (MethodNotAllowed): error when creating "five.yaml": create not allowed while custom resource definition is terminating
+            Error from server (Forbidden): error when creating "five.yaml": widgets.example.com "five" is forbidden: create not allowed while custom resource definition is terminating
             [exit 1]
             $ kubectl delete crd widgets.example.com --timeout=3s
             customresourcedefinition.apiextensions.k8s.io "widgets.example.com" deleted
@@ -2435,6 +2435,7 @@ $ kubectl get validatingadmissionpolicy few -o jsonpath='{.status}{"\n"}'
             $ kubectl create configmap params --from-literal=owners=ann,ben
             configmap/params created
             $ kubectl create configmap a
+            Warning: Validation failed for ValidatingAdmissionPolicy 'owner' with binding 'owner': owner  is none of ann,ben
             error: failed to create configmap: configmaps "a" already exists
             [exit 1]
             $ kubectl label cm a owner=ann
@@ -2456,7 +2457,7 @@ $ kubectl get validatingadmissionpolicy few -o jsonpath='{.status}{"\n"}'
             $ kubectl patch validatingadmissionpolicy owner --type=merge -p '{"spec":{"failurePolicy":"Fail"}}'
             validatingadmissionpolicy.admissionregistration.k8s.io/owner patched
             $ kubectl create configmap c
-            error: failed to create configmap: configmaps "c" already exists
+            error: failed to create configmap: configmaps "c" is forbidden: ValidatingAdmissionPolicy 'owner' with binding 'owner' denied request: failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction
             [exit 1]
             $ kubectl patch validatingadmissionpolicybinding owner --type=merge -p '{"spec":{"paramRef":{"parameterNotFoundAction":"Allow"}}}'
             validatingadmissionpolicybinding.admissionregistration.k8s.io/owner patched
