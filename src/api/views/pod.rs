@@ -562,6 +562,7 @@ impl<'a> ContainerStatus<'a> {
         self.0.i64_at(&["restartCount"]).unwrap_or(0)
     }
 
+    /// `containerd://` and 64 digits; empty before its first start.
     pub fn container_id(self) -> &'a str {
         self.0.get("containerID").str()
     }
