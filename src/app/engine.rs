@@ -174,7 +174,7 @@ impl Engine {
         self.urgent.set(Some(self.host.sim().now() + URGENT));
     }
 
-    /// Runs what is urgent. Ends when no command runs any more, when time is up, or (but for a paused
+    /// Runs what is urgent. Ends when no command runs any more or one waits for its editor, when time is up, or (but for a paused
     /// cluster, where nothing else would run them) when packets travel: those are to be watched.
     fn advance_urgent(&self, deadline: f64) {
         let Some(end) = self.urgent.get() else { return };
@@ -183,7 +183,8 @@ impl Engine {
         loop {
             sim.run_ready(1);
             self.collect();
-            if !self.is_running() || (self.travelling.take() && !paused) {
+            let over = !self.is_running() || self.host.world().is_editing();
+            if over || (self.travelling.take() && !paused) {
                 break;
             }
             if now_ms() >= deadline {

@@ -77,6 +77,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("editor.sample", "Samples", "示例"),
     ("editor.save", "Save", "保存"),
     ("editor.saved", "Saved {file}.", "已保存 {file}。"),
+    ("editor.waiting", "A command waits: Save goes on with this text, × leaves all as it was.", "有命令在等待：“保存”以此内容继续，“×”则保持原样。"),
     ("endpoint", "Endpoint {address}, chosen {hits} times", "端点 {address}，被选中 {hits} 次"),
     ("endpoint.next", "next in turn", "轮到它了"),
     ("endpoints.more", "and {count} more", "另有 {count} 个"),

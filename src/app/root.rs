@@ -20,7 +20,7 @@ use super::inspector::Inspector;
 use super::picture::narration::fill;
 use super::picture::view::Picture;
 use super::settings;
-use super::terminal::{SessionRef, Terminal};
+use super::terminal::{SessionRef, Terminal, focus_terminal};
 use super::topbar::TopBar;
 use super::ui::{Ask, Selection, Ui};
 
@@ -48,6 +48,8 @@ pub enum Msg {
     Apply(String),
     Save(String, String),
     Reported(Report),
+    /// A program wants a file to be edited, and waits: its path and text.
+    Asked(String, String),
     Dropped(String, String),
     Dragging(bool),
     Split(f64),
@@ -67,6 +69,8 @@ pub struct Root {
     editor_built: bool,
     sheet: Sheet,
     report: Option<Report>,
+    /// A program asked for the file in the editor, and waits.
+    waiting: bool,
     dragging: bool,
     split: f64,
     sizing: bool,
@@ -84,7 +88,7 @@ impl Component for Root {
             .listen(move |beat| link.send_message(Msg::Beat(beat)));
         let link = ctx.link().clone();
         ctx.props().session.0.on_edit(move |file, text| {
-            link.send_message(Msg::Ask(Ask::Edit { file: Some(file), text }));
+            link.send_message(Msg::Asked(file, text));
         });
         let split = settings::read("split")
             .and_then(|s| float::parse(&s))
@@ -105,6 +109,7 @@ impl Component for Root {
                 version: 0,
             },
             report: None,
+            waiting: false,
             dragging: false,
             split: f64::clamp(split, SPLIT.0, SPLIT.2),
             sizing: false,
@@ -116,6 +121,10 @@ impl Component for Root {
         match msg {
             Msg::Beat(beat) => self.beat = beat,
             Msg::Ask(ask) => self.ask(ctx, ask),
+            Msg::Asked(file, text) => {
+                self.edit(Some(file), text);
+                self.waiting = true;
+            }
             Msg::Apply(text) => {
                 self.report = None;
                 let (session, link) = (ctx.props().session.0.clone(), ctx.link().clone());
@@ -142,7 +151,11 @@ impl Component for Root {
                         places: Vec::new(),
                     },
                 };
+                let good = report.good;
                 self.report = Some(report);
+                if good && self.is_waiting(ctx) {
+                    self.close_editor(ctx);
+                }
             }
             Msg::Reported(report) => self.report = Some(report),
             Msg::Dragging(on) => {
@@ -153,6 +166,7 @@ impl Component for Root {
             }
             Msg::Dropped(name, text) => {
                 let _ = name;
+                self.leave_program(ctx);
                 self.edit(None, text);
             }
             Msg::Split(share) => {
@@ -202,7 +216,7 @@ impl Component for Root {
                             </div>
                             <Terminal beat={self.beat} hidden={false} dark={self.dark} session={ctx.props().session.clone()} />
                             if self.editor_built {
-                                <Editor sheet={self.sheet.clone()} report={self.report.clone()} hidden={!self.editor}
+                                <Editor sheet={self.sheet.clone()} report={self.report.clone()} hidden={!self.editor} waiting={self.is_waiting(ctx)}
                                     on_apply={link.callback(Msg::Apply)}
                                     on_save={link.callback(|(file, text)| Msg::Save(file, text))} />
                             }
@@ -225,7 +239,11 @@ impl Root {
         match ask {
             Ask::Select(selection) => self.selection = selection,
             Ask::Run(line) => ctx.props().session.0.type_line(&line),
-            Ask::Edit { file, text } => self.edit(file, text),
+            Ask::Edit { file, text } => {
+                self.leave_program(ctx);
+                self.edit(file, text);
+            }
+            Ask::CloseEditor => self.close_editor(ctx),
             Ask::ShowEditor(on) => {
                 self.editor = on;
                 self.editor_built |= on;
@@ -242,6 +260,25 @@ impl Root {
             Ask::ToggleLog => self.log = !self.log,
             Ask::ToggleHelp => self.help = !self.help,
         }
+    }
+
+    /// Whether the program still waits that asked for the file in the editor.
+    fn is_waiting(&self, ctx: &Context<Root>) -> bool {
+        self.waiting && ctx.props().session.0.is_editing()
+    }
+
+    /// Lets a program go on that waits for the editor, with the file as it is.
+    fn leave_program(&mut self, ctx: &Context<Root>) {
+        if self.is_waiting(ctx) {
+            ctx.props().session.0.close_editor();
+        }
+        self.waiting = false;
+    }
+
+    fn close_editor(&mut self, ctx: &Context<Root>) {
+        self.leave_program(ctx);
+        self.editor = false;
+        focus_terminal();
     }
 
     fn edit(&mut self, file: Option<String>, text: String) {

@@ -43,6 +43,8 @@ pub enum Ask {
         text: String,
     },
     ShowEditor(bool),
+    /// Closes the editor, and lets the program go on that waits for it.
+    CloseEditor,
     ToggleLanguage,
     ToggleTheme,
     ToggleSystem,

@@ -303,7 +303,7 @@ impl Program {
     }
 }
 
-/// Opens an editor on a file for the user of a terminal. Ends when the editor was opened or closed,
+/// Opens an editor on a file for the user of a terminal. Ends when the editor is closed,
 /// with the exit code of the command (`vim`).
 pub type Editor = Rc<dyn Fn(String) -> LocalBoxFuture<'static, i32>>;
 

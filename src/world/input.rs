@@ -30,6 +30,8 @@ pub enum Input {
     Line(String),
     /// The terminal's size: columns and rows.
     Resize(u16, u16),
+    /// The editor was closed, which a program of the terminal waits for.
+    EditorClosed,
 }
 
 /// A command that has ended.
@@ -86,6 +88,13 @@ impl World {
                 self.make_terminal(Nobody);
                 return receiver;
             }
+            Input::EditorClosed => {
+                if let Some(waiting) = self.0.editing.take() {
+                    // The program may have been killed.
+                    let _ = waiting.send(());
+                }
+                return receiver;
+            }
             Input::Begin(_) | Input::Keys(_) | Input::Line(_) | Input::Resize(..) => {
                 let terminal = self.0.terminal.borrow().clone();
                 if let Some(terminal) = terminal {
@@ -113,11 +122,25 @@ impl World {
         self.make_terminal(owner)
     }
 
+    /// Whether a program waits for its editor to be closed.
+    pub fn is_editing(&self) -> bool {
+        let waiting = self.0.editing.take();
+        let waits = waiting.as_ref().is_some_and(|w| !w.is_canceled());
+        self.0.editing.set(waiting);
+        waits
+    }
+
     fn make_terminal(&self, owner: impl TerminalOwner + 'static) -> Terminal {
-        // `vim` ends alike whether a pane opens or nobody is there to see one: a replay meets the same.
-        if self.host().editor().is_none() {
-            self.host().set_editor(Some(Rc::new(|_| Box::pin(async { 0 }))));
-        }
+        let owner = Rc::new(owner);
+        let (editing, asked) = (self.0.editing.clone(), owner.clone());
+        // `vim` waits alike whether a pane opens or nobody is there to see one: a replay meets the same.
+        self.host().set_editor(Some(Rc::new(move |path| {
+            let (closed, waits) = oneshot::channel();
+            editing.set(Some(closed));
+            asked.edit(&path);
+            // One that another program's editor takes the place of has failed.
+            Box::pin(async move { i32::from(waits.await.is_err()) })
+        })));
         let shell = Shell::new(
             self.host(),
             ShellOptions {
@@ -189,7 +212,7 @@ fn into_terminal(terminal: &Terminal, input: &Input) {
             rows: *rows,
         }),
         // The others are no terminal's.
-        Input::Exec(_) | Input::Apply(_) | Input::File(..) | Input::Open => {}
+        Input::Exec(_) | Input::Apply(_) | Input::File(..) | Input::Open | Input::EditorClosed => {}
     }
 }
 
@@ -243,8 +266,55 @@ mod tests {
         fn screen(&self, bytes: &[u8]) {
             self.0.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
         }
-        fn busy(&self, _busy: bool) {}
-        fn wake(&self) {}
+        fn edit(&self, path: &str) {
+            self.0.borrow_mut().push_str(&format!("[edit {path}]"));
+        }
+    }
+
+    /// A program that opens an editor waits until the file is saved or left; Ctrl-C ends the program.
+    #[test]
+    fn kubectl_edit_waits_for_the_editor() {
+        let world = World::new(&Options::default()).unwrap();
+        let shown: Rc<RefCell<String>> = Rc::default();
+        world.open_terminal(Screen(shown.clone()));
+        drop(world.input(Input::Begin(String::new())));
+        let line = |text: &str| {
+            shown.borrow_mut().clear();
+            drop(world.input(Input::Line(text.into())));
+            world.sim().run_for(Duration::from_secs(5));
+            shown.borrow().clone()
+        };
+        line("kubectl create configmap conf --from-literal=color=blue");
+        let edited = |change: &dyn Fn(String) -> String| {
+            let said = line("kubectl edit configmap conf");
+            assert!(world.is_editing() && !said.contains("ancelled"), "{said}");
+            let path = said
+                .split("[edit ")
+                .nth(1)
+                .unwrap()
+                .split(']')
+                .next()
+                .unwrap()
+                .to_owned();
+            let text = world.host().files().read_text(&path).unwrap();
+            drop(world.input(Input::File(path, change(text))));
+            shown.borrow_mut().clear();
+            drop(world.input(Input::EditorClosed));
+            world.sim().run_for(Duration::from_secs(1));
+            shown.borrow().clone()
+        };
+        let said = edited(&|text| text.replace("blue", "red"));
+        assert!(said.contains("configmap/conf edited"), "{said}");
+        let said = edited(&|text| text);
+        assert!(said.contains("Edit cancelled, no changes made."), "{said}");
+        // What is refused is shown again, with the reason above it.
+        let said = edited(&|text| text.replace("  color:", "  'a b':"));
+        assert!(world.is_editing() && said.contains("[edit "), "{said}");
+        drop(world.input(Input::Keys("\u{3}".into())));
+        world.sim().run_for(Duration::from_secs(1));
+        assert!(!world.is_editing());
+        assert!(line("kubectl get configmap conf -o jsonpath={.data}").contains(r#"{"color":"red"}"#));
+        assert!(replay(&world.journal(), world.options()).is_ok());
     }
 
     #[test]

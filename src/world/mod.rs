@@ -17,6 +17,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::channel::oneshot;
+
 use crate::api::{ApiServer, Client, ObjectKey, Status, User, auth};
 use crate::controllers;
 use crate::kubelet::Kubelets;
@@ -83,6 +85,8 @@ struct Inner {
     terminal: RefCell<Option<Terminal>>,
     /// Inputs that have begun and not ended.
     commands: Rc<Cell<usize>>,
+    /// Ends the editor that a program of the terminal waits for.
+    editing: Rc<Cell<Option<oneshot::Sender<()>>>>,
     sim: Sim,
     api: ApiServer,
     network: Network,
@@ -196,6 +200,7 @@ impl World {
             journal: RefCell::new(Journal::new(options.seed, options.start)),
             terminal: RefCell::default(),
             commands: Rc::default(),
+            editing: Rc::default(),
             sim,
             api,
             network,

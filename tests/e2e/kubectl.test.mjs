@@ -43,6 +43,28 @@ test("help and explain load their texts when they are first asked for", async ()
   assert.equal(loaded.length, 1, "it is loaded once");
 });
 
+test("edit opens the editor, waits for it, and changes what was saved", async () => {
+  await tab.run("clear; kubectl create configmap conf --from-literal=color=blue");
+  await tab.type("kubectl edit configmap conf");
+  const editor = tab.page.locator(".cm-content");
+  await editor.waitFor();
+  await tab.until(async () => /color: blue/.test(await editor.innerText()), "the object in the editor");
+  assert.match(await tab.page.locator(".editor .report").innerText(), /A command waits/);
+  assert.equal(await tab.page.locator(".editor .apply").count(), 0, "there is nothing to apply");
+  await tab.page.getByText("blue").click();
+  await tab.page.keyboard.press("End");
+  for (let i = 0; i < "blue".length; i++) await tab.page.keyboard.press("Backspace");
+  await tab.page.keyboard.type("red");
+  await tab.page.getByRole("button", { name: "Save" }).click();
+  await tab.until(async () => /configmap\/conf edited/.test(await tab.screen()), "what edit says");
+  assert.match(await shows("kubectl get configmap conf -o jsonpath={.data}"), /"color":"red"/);
+
+  await tab.type("clear; kubectl edit configmap conf");
+  await editor.waitFor();
+  await tab.page.getByRole("button", { name: "Close the YAML editor" }).click();
+  await tab.until(async () => /Edit cancelled, no changes made\./.test(await tab.screen()), "that nothing was changed");
+});
+
 test("a program with a terminal of its own: run -it", async () => {
   await tab.type("clear; kubectl run box -it --rm --image=busybox -- sh");
   // The shell's first prompt came before anybody was attached, as it says.

@@ -37,6 +37,8 @@ pub struct EditorProps {
     pub on_apply: Callback<String>,
     pub on_save: Callback<(String, String)>,
     pub hidden: bool,
+    /// Whether a program waits for the file: then Save ends the editing, and there is nothing to apply.
+    pub waiting: bool,
 }
 
 #[component]
@@ -58,6 +60,7 @@ pub fn Editor(props: &EditorProps) -> Html {
             None => on_apply.emit(glue::text()),
         })
     };
+    let apply = if props.waiting { save.clone() } else { apply };
     // The editor's own callbacks live as long as the page: they go through a cell to the newest.
     let newest = use_mut_ref(|| (apply.clone(), save.clone()));
     *newest.borrow_mut() = (apply.clone(), save.clone());
@@ -152,8 +155,10 @@ pub fn Editor(props: &EditorProps) -> Html {
                 if props.sheet.file.is_some() {
                     <button class="save" onclick={click(save)}>{ ui.t("editor.save") }</button>
                 }
-                <button class="apply" onclick={click(apply)} title={ui.t("editor.apply.hint")}>{ ui.t("editor.apply") }</button>
-                <button class="close" onclick={ui.asking(Ask::ShowEditor(false))} aria-label={ui.t("editor.close")}>{ "×" }</button>
+                if !props.waiting {
+                    <button class="apply" onclick={click(apply)} title={ui.t("editor.apply.hint")}>{ ui.t("editor.apply") }</button>
+                }
+                <button class="close" onclick={ui.asking(Ask::CloseEditor)} aria-label={ui.t("editor.close")}>{ "×" }</button>
             </header>
             <div class="sheet" ref={frame}>
                 if !*loaded {
@@ -165,6 +170,8 @@ pub fn Editor(props: &EditorProps) -> Html {
                     <p class="bad">{ text }</p>
                 } else if let Some(report) = &props.report {
                     <p class={if report.good { "good" } else { "bad" }}>{ report.text.clone() }</p>
+                } else if props.waiting {
+                    <p>{ ui.t("editor.waiting") }</p>
                 }
             </div>
         </section>

@@ -9,4 +9,6 @@ pub mod session;
 mod view;
 
 #[cfg(target_arch = "wasm32")]
+pub use glue::focus as focus_terminal;
+#[cfg(target_arch = "wasm32")]
 pub use view::{SessionRef, Terminal};

@@ -13,10 +13,11 @@ type OnEdit = Box<dyn Fn(String, String)>;
 /// Puts bytes on the terminal's screen.
 type Screen = Rc<dyn Fn(&[u8])>;
 
-/// What the terminal tells: bytes for the screen, and that time is wanted.
+/// What the terminal tells: bytes for the screen, that time is wanted, and that a file is to be edited.
 struct Owner {
     engine: Rc<Engine>,
     screen: Rc<RefCell<Option<Screen>>>,
+    on_edit: Rc<RefCell<Option<OnEdit>>>,
 }
 
 impl TerminalOwner for Owner {
@@ -37,6 +38,13 @@ impl TerminalOwner for Owner {
     fn wake(&self) {
         self.engine.serve();
     }
+
+    fn edit(&self, path: &str) {
+        let text = self.engine.host.world().host().files().read_text(path);
+        if let Some(edit) = self.on_edit.borrow().as_ref() {
+            edit(path.to_owned(), text.unwrap_or_default());
+        }
+    }
 }
 
 /// The session of the page's terminal.
@@ -49,20 +57,12 @@ pub struct Session {
 
 impl Session {
     pub fn new(engine: Rc<Engine>) -> Rc<Session> {
-        let host = engine.host.world().host().clone();
         let on_edit: Rc<RefCell<Option<OnEdit>>> = Rc::default();
-        let (edits, files) = (on_edit.clone(), host.files().clone());
-        host.set_editor(Some(Rc::new(move |path: String| {
-            let text = files.read_text(&path).unwrap_or_default();
-            if let Some(edit) = edits.borrow().as_ref() {
-                edit(path, text);
-            }
-            Box::pin(async { 0 })
-        })));
         let screen: Rc<RefCell<Option<Screen>>> = Rc::default();
         let owner = Owner {
             engine: engine.clone(),
             screen: screen.clone(),
+            on_edit: on_edit.clone(),
         };
         Rc::new(Session {
             terminal: engine.host.world().open_terminal(owner),
@@ -113,6 +113,17 @@ impl Session {
             ),
             Err(_) => (String::new(), false),
         }
+    }
+
+    /// Whether a program waits for its editor to be closed.
+    pub fn is_editing(&self) -> bool {
+        self.engine.host.world().is_editing()
+    }
+
+    /// Closes the editor that a program waits for.
+    pub fn close_editor(&self) {
+        self.take(WorldInput::EditorClosed);
+        self.engine.go_on();
     }
 
     /// Writes a file of the host.

@@ -25,8 +25,29 @@ pub trait TerminalOwner {
     fn busy(&self, _busy: bool) {}
     /// Something was put into the world's queue (a completion): let it run, even when idle.
     fn wake(&self) {}
+    /// A program wants this file to be edited, and waits.
+    fn edit(&self, _path: &str) {}
     /// `exit` or Ctrl-D ended the shell. A new one begins when nothing else is done.
     fn closed(&self, _code: i32) {}
+}
+
+/// An owner that others hold too.
+impl<O: TerminalOwner + ?Sized> TerminalOwner for Rc<O> {
+    fn screen(&self, bytes: &[u8]) {
+        (**self).screen(bytes);
+    }
+    fn busy(&self, busy: bool) {
+        (**self).busy(busy);
+    }
+    fn wake(&self) {
+        (**self).wake();
+    }
+    fn edit(&self, path: &str) {
+        (**self).edit(path);
+    }
+    fn closed(&self, code: i32) {
+        (**self).closed(code);
+    }
 }
 
 struct Inner {
