@@ -50,7 +50,8 @@ pub enum Msg {
     Reported(Report),
     /// A program wants a file to be edited, and waits: its path and text.
     Asked(String, String),
-    Dropped(String, String),
+    /// Files were dropped: the texts of those that fit, and the names of those that are too large.
+    Dropped(Vec<String>, Vec<String>),
     Dragging(bool),
     Split(f64),
     Sizing(bool),
@@ -90,6 +91,7 @@ impl Component for Root {
         ctx.props().session.0.on_edit(move |file, text| {
             link.send_message(Msg::Asked(file, text));
         });
+        settings::entitle(settings::language());
         let split = settings::read("split")
             .and_then(|s| float::parse(&s))
             .unwrap_or(SPLIT.1);
@@ -164,10 +166,21 @@ impl Component for Root {
                 }
                 self.dragging = on;
             }
-            Msg::Dropped(name, text) => {
-                let _ = name;
-                self.leave_program(ctx);
-                self.edit(None, text);
+            Msg::Dropped(texts, large) => {
+                if !texts.is_empty() {
+                    self.leave_program(ctx);
+                    self.edit(None, texts.join("\n---\n"));
+                }
+                if !large.is_empty() {
+                    let text = self.language.get("editor.large");
+                    self.report = Some(Report {
+                        good: false,
+                        text: fill(text, &[("file", large.join(", "))]),
+                        places: Vec::new(),
+                    });
+                    self.editor = true;
+                    self.editor_built = true;
+                }
             }
             Msg::Split(share) => {
                 self.split = share.clamp(SPLIT.0, SPLIT.2);
@@ -208,10 +221,10 @@ impl Component for Root {
                         </div>
                         { self.splitter(ctx, &ui) }
                         <div class="bench">
-                            <div class="bench-tabs" role="tablist">
-                                <button role="tab" aria-selected={(!self.editor).to_string()} class={classes!((!self.editor).then_some("on"))}
+                            <div class="bench-tabs" role="group">
+                                <button aria-pressed={(!self.editor).to_string()} class={classes!((!self.editor).then_some("on"))}
                                     onclick={ui.asking(Ask::ShowEditor(false))}>{ ui.t("terminal") }</button>
-                                <button role="tab" aria-selected={self.editor.to_string()} class={classes!(self.editor.then_some("on"))}
+                                <button aria-pressed={self.editor.to_string()} class={classes!(self.editor.then_some("on"))}
                                     onclick={ui.asking(Ask::ShowEditor(true))}>{ ui.t("editor") }</button>
                             </div>
                             <Terminal beat={self.beat} hidden={false} dark={self.dark} session={ctx.props().session.clone()} />
@@ -295,7 +308,6 @@ impl Root {
 
     fn on_drop(&self, ctx: &Context<Root>) -> Callback<DragEvent> {
         let link = ctx.link().clone();
-        let large = self.language.get("editor.large");
         Callback::from(move |event: DragEvent| {
             event.prevent_default();
             link.send_message(Msg::Dragging(false));
@@ -305,26 +317,15 @@ impl Root {
             let files: Vec<_> = (0..files.length()).filter_map(|i| files.get(i)).collect();
             let link = link.clone();
             spawn_local(async move {
-                let mut texts = Vec::new();
-                let mut name = String::new();
+                let (mut texts, mut large) = (Vec::new(), Vec::new());
                 for file in files {
                     if file.size() > DROP_BYTES {
-                        let text = fill(large, &[("file", file.name())]);
-                        link.send_message(Msg::Reported(Report {
-                            good: false,
-                            text,
-                            places: Vec::new(),
-                        }));
-                        continue;
-                    }
-                    if let Some(text) = JsFuture::from(file.text()).await.ok().and_then(|t| t.as_string()) {
-                        name = file.name();
+                        large.push(file.name());
+                    } else if let Some(text) = JsFuture::from(file.text()).await.ok().and_then(|t| t.as_string()) {
                         texts.push(text);
                     }
                 }
-                if !texts.is_empty() {
-                    link.send_message(Msg::Dropped(name, texts.join("\n---\n")));
-                }
+                link.send_message(Msg::Dropped(texts, large));
             });
         })
     }
@@ -370,7 +371,7 @@ impl Root {
         });
         html! {
             <div class="splitter" role="separator" aria-orientation="horizontal" aria-label={ui.t("split")} tabindex="0"
-                aria-valuenow={format!("{:.0}", self.split)} aria-valuemin="20" aria-valuemax="85"
+                aria-valuenow={format!("{:.0}", self.split)} aria-valuemin={SPLIT.0.to_string()} aria-valuemax={SPLIT.2.to_string()}
                 onpointerdown={on_down} onkeydown={on_key}></div>
         }
     }

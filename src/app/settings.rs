@@ -29,7 +29,24 @@ pub fn language() -> Language {
     }
 }
 
+/// Gives the page's title and description in a language.
+pub fn entitle(language: Language) {
+    let Some(document) = web_sys::window().and_then(|w| w.document()) else {
+        return;
+    };
+    document.set_title(&format!(
+        "{} · {}",
+        language.get("title"),
+        language.get("title.tagline")
+    ));
+    if let Ok(Some(description)) = document.query_selector("meta[name=description]") {
+        // An attribute of a fixed name is never refused.
+        let _ = description.set_attribute("content", language.get("title.description"));
+    }
+}
+
 pub fn set_language(language: Language) {
+    entitle(language);
     if let Some(root) = root() {
         // An attribute of a fixed name is never refused.
         let _ = root.set_attribute("lang", language.code());

@@ -3,6 +3,8 @@ let view;
 let cm;
 let language;
 let opening;
+/** Holds what screen readers call the editor. */
+let naming;
 
 function look() {
   const { EditorView, HighlightStyle, tags, syntaxHighlighting } = cm;
@@ -18,7 +20,6 @@ function look() {
         backgroundColor: "var(--select)",
       },
       ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)" },
-      ".cm-placeholder": { color: "var(--muted)" },
     }),
     syntaxHighlighting(
       HighlightStyle.define([
@@ -35,13 +36,14 @@ function look() {
 window.kubetabEditor = {
   /** Opens the editor in `element` with `text`; loads CodeMirror first. `onChange` gets the text, `onApply` and
    * `onSave` nothing. Resolves when it stands. */
-  async open(element, label, text, onChange, onApply, onSave) {
+  async open(element, text, onChange, onApply, onSave) {
     opening ??= import("../vendor/editor.js");
     cm = await opening;
     if (view) {
       element.replaceChildren(view.dom);
       return;
     }
+    naming = new cm.Compartment();
     const { EditorView, EditorState, keymap, basicSetup, indentUnit, indentWithTab, lintGutter, yaml } = cm;
     const key = (combo, f) => ({ key: combo, preventDefault: true, run: () => (f(), true) });
     view = new EditorView({
@@ -55,13 +57,19 @@ window.kubetabEditor = {
           yaml(),
           lintGutter(),
           look(),
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+          EditorView.contentAttributes.of({ spellcheck: "false" }),
+          naming.of([]),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) onChange(update.state.doc.toString());
           }),
         ],
       }),
     });
+  },
+  /** What screen readers call the editor. */
+  name(label) {
+    const attributes = cm?.EditorView.contentAttributes.of({ "aria-label": label });
+    view?.dispatch({ effects: naming.reconfigure(attributes) });
   },
   set(text) {
     view?.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });

@@ -23,7 +23,7 @@ function theme() {
 
 window.kubetabTerminal = {
   /** Opens the terminal in `element`. `onData` gets what is typed or pasted, `onResize` columns and rows. */
-  open(element, label, onData, onResize) {
+  open(element, onData, onResize) {
     term = new Terminal({
       allowProposedApi: true,
       convertEol: true,
@@ -34,8 +34,8 @@ window.kubetabTerminal = {
       fontSize: innerWidth < 600 ? 12 : innerWidth > 2800 ? 18 : innerWidth > 2100 ? 15 : 13,
       lineHeight: 1.2,
       scrollback: 5000,
-      // Every line is also text for screen readers.
-      screenReaderMode: false,
+      // Every line is also text that screen readers speak.
+      screenReaderMode: true,
       theme: theme(),
     });
     fit = new FitAddon();
@@ -43,7 +43,6 @@ window.kubetabTerminal = {
     term.loadAddon(new Unicode11Addon());
     term.unicode.activeVersion = "11";
     term.open(element);
-    term.textarea?.setAttribute("aria-label", label);
     term.onData(onData);
     term.onResize(({ cols, rows }) => onResize(cols, rows));
     // Ctrl-C copies when something is selected, as people expect of a page; else it interrupts.
@@ -84,6 +83,10 @@ window.kubetabTerminal = {
   },
   rows() {
     return term?.rows ?? 24;
+  },
+  /** What screen readers call the terminal. */
+  name(label) {
+    term?.textarea?.setAttribute("aria-label", label);
   },
   retheme() {
     if (term) term.options.theme = theme();

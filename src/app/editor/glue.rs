@@ -9,12 +9,14 @@ extern "C" {
     #[wasm_bindgen(js_namespace = kubetabEditor)]
     pub fn open(
         element: &web_sys::Element,
-        label: &str,
         text: &str,
         on_change: &Closure<dyn FnMut(String)>,
         on_apply: &Closure<dyn FnMut()>,
         on_save: &Closure<dyn FnMut()>,
     ) -> Promise;
+    /// What screen readers call the editor.
+    #[wasm_bindgen(js_namespace = kubetabEditor)]
+    pub fn name(label: &str);
     #[wasm_bindgen(js_namespace = kubetabEditor)]
     pub fn set(text: &str);
     #[wasm_bindgen(js_namespace = kubetabEditor)]

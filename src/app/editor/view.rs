@@ -66,7 +66,6 @@ pub fn Editor(props: &EditorProps) -> Html {
     *newest.borrow_mut() = (apply.clone(), save.clone());
     {
         let (frame, loaded, found, edited) = (frame.clone(), loaded.clone(), found.clone(), edited.clone());
-        let label = ui.t("editor.label").to_owned();
         let text = props.sheet.text.clone();
         use_effect_with((), move |()| {
             let on_change = Closure::new(move |text: String| {
@@ -83,7 +82,7 @@ pub fn Editor(props: &EditorProps) -> Html {
                 save.emit(());
             });
             if let Some(element) = frame.cast::<Element>() {
-                let opened = glue::open(&element, &label, &text, &on_change, &on_apply, &on_save);
+                let opened = glue::open(&element, &text, &on_change, &on_apply, &on_save);
                 spawn_local(async move {
                     if JsFuture::from(opened).await.is_ok() {
                         loaded.set(true);
@@ -103,6 +102,11 @@ pub fn Editor(props: &EditorProps) -> Html {
             }
         });
     }
+    use_effect_with((ui.t("editor.label"), *loaded), |(label, loaded)| {
+        if *loaded {
+            glue::name(label);
+        }
+    });
     {
         let edited = edited.clone();
         use_effect_with(props.report.clone(), move |_| edited.set(false));

@@ -1,7 +1,6 @@
 //! The help: what this is, what the colours mean, and what to try.
 
-use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, KeyboardEvent};
+use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
 use super::ui::{Ask, use_ui};
@@ -13,25 +12,27 @@ pub fn Help() -> Html {
     {
         let dialog = dialog.clone();
         use_effect_with((), move |()| {
-            let before = web_sys::window()
-                .and_then(|w| w.document())
-                .and_then(|d| d.active_element());
-            if let Some(element) = dialog.cast::<HtmlElement>() {
-                // Without focus the dialog can still be read and closed.
-                let _ = element.focus();
-            }
-            move || {
-                if let Some(element) = before.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
-                    let _ = element.focus();
-                }
+            // The browser keeps the focus in a modal dialog, and gives it back when that is gone.
+            if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
+                // A dialog that is in the page and not open is never refused.
+                let _ = dialog.show_modal();
             }
         });
     }
     let close = ui.asking::<MouseEvent>(Ask::ToggleHelp);
-    let keys = {
+    // Escape.
+    let cancelled = {
         let ask = ui.ask.clone();
-        Callback::from(move |event: KeyboardEvent| {
-            if event.key() == "Escape" {
+        Callback::from(move |event: Event| {
+            event.prevent_default();
+            ask.emit(Ask::ToggleHelp);
+        })
+    };
+    // The dialog itself is hit beside the card alone.
+    let beside = {
+        let ask = ui.ask.clone();
+        Callback::from(move |event: MouseEvent| {
+            if event.target_dyn_into::<HtmlDialogElement>().is_some() {
                 ask.emit(Ask::ToggleHelp);
             }
         })
@@ -46,9 +47,8 @@ pub fn Help() -> Html {
         ("terminating", ui.t("mood.terminating")),
     ];
     html! {
-        <div class="veil" onclick={close.clone()}>
-            <div class="help-card" role="dialog" aria-modal="true" aria-label={ui.t("help")} tabindex="-1" ref={dialog}
-                onkeydown={keys} onclick={Callback::from(|e: MouseEvent| e.stop_propagation())}>
+        <dialog aria-label={ui.t("help")} ref={dialog} oncancel={cancelled} onclick={beside}>
+            <div class="help-card">
                 <button class="close" onclick={close} aria-label={ui.t("close")}>{ "×" }</button>
                 <h2>{ ui.t("title") }</h2>
                 <p>{ ui.t("help.intro") }</p>
@@ -66,6 +66,6 @@ pub fn Help() -> Html {
                 <p class="api">{ ui.t("help.api") }</p>
                 <p><a href="simulated.md" target="_blank" rel="noopener">{ ui.t("help.simulated") }</a></p>
             </div>
-        </div>
+        </dialog>
     }
 }

@@ -115,16 +115,16 @@ fn Object(props: &ObjectProps) -> Html {
     };
     html! {
         <>
-            <div class="tabs" role="tablist">
+            <div class="tabs" role="group">
                 { for tabs.into_iter().filter(|(t, _)| is_pod || *t != Tab::Why).map(|(t, label)| {
                     let tab = tab.clone();
                     html! {
-                        <button role="tab" aria-selected={(t == shown).to_string()} class={classes!((t == shown).then_some("on"))}
+                        <button aria-pressed={(t == shown).to_string()} class={classes!((t == shown).then_some("on"))}
                             onclick={Callback::from(move |_: MouseEvent| tab.set(t))}>{ label }</button>
                     }
                 }) }
             </div>
-            <div class="body" role="tabpanel">{ content }</div>
+            <div class="body">{ content }</div>
         </>
     }
 }

@@ -7,7 +7,6 @@ extern "C" {
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
     pub fn open(
         element: &web_sys::Element,
-        label: &str,
         on_data: &Closure<dyn FnMut(String)>,
         on_resize: &Closure<dyn FnMut(u32, u32)>,
     ) -> u32;
@@ -21,6 +20,9 @@ extern "C" {
     pub fn columns() -> u32;
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
     pub fn rows() -> u32;
+    /// What screen readers call the terminal.
+    #[wasm_bindgen(js_namespace = kubetabTerminal)]
+    pub fn name(label: &str);
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
     pub fn retheme();
 }

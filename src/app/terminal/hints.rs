@@ -11,6 +11,15 @@ pub struct Hint {
     pub command: String,
 }
 
+/// Images, and those that may follow them in a rollout.
+const NEXT: &[(&str, &str)] = &[
+    ("nginx", "nginx:1.27"),
+    ("nginx:latest", "nginx:1.27"),
+    ("nginx:1.26", "nginx:1.27"),
+    ("nginx:1.27", "nginx:1.28"),
+    ("nginx:1.14.2", "nginx:1.16.1"),
+];
+
 /// The suggestions for a scene, the most useful first.
 pub fn hints(scene: &Scene, language: Language) -> Vec<Hint> {
     let hint = |key: &'static str, command: String| Hint {
@@ -60,14 +69,17 @@ pub fn hints(scene: &Scene, language: Language) -> Vec<Hint> {
             format!("kubectl scale deployment {} --replicas=5", web.name),
         ));
     } else {
-        out.push(hint(
-            "hint.update",
-            format!(
-                "kubectl set image deployment/{} '*={}:1.27'",
-                web.name,
-                web.image.split(':').next().unwrap_or_default()
+        out.push(match NEXT.iter().find(|(now, _)| **now == *web.image) {
+            Some((_, next)) => hint(
+                "hint.update",
+                format!("kubectl set image deployment/{} '*={next}'", web.name),
             ),
-        ));
+            // Which versions other images have, nobody knows.
+            None => hint(
+                "hint.restart",
+                format!("kubectl rollout restart deployment {}", web.name),
+            ),
+        });
     }
     out.push(hint("hint.pods", "kubectl get pods -o wide".to_owned()));
     out

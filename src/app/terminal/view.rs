@@ -35,7 +35,6 @@ pub fn Terminal(props: &TerminalProps) -> Html {
     let screen = use_node_ref();
     {
         let (screen, session) = (screen.clone(), props.session.0.clone());
-        let label = ui.t("terminal.label").to_owned();
         let welcome = format!(
             "{}\r\n{}\r\n\r\n",
             ui.t("terminal.welcome.1"),
@@ -47,7 +46,7 @@ pub fn Terminal(props: &TerminalProps) -> Html {
             let sized = session.clone();
             let on_resize = Closure::new(move |columns, rows| sized.resize(columns, rows));
             if let Some(element) = screen.cast::<Element>() {
-                glue::open(&element, &label, &on_data, &on_resize);
+                glue::open(&element, &on_data, &on_resize);
                 session.resize(glue::columns(), glue::rows());
                 session.begin(&welcome, glue::write);
                 glue::focus();
@@ -55,6 +54,7 @@ pub fn Terminal(props: &TerminalProps) -> Html {
             move || drop((on_data, on_resize))
         });
     }
+    use_effect_with(ui.t("terminal.label"), |label| glue::name(label));
     {
         use_effect_with((props.dark, props.hidden), |(_, hidden)| {
             glue::retheme();

@@ -47,7 +47,7 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                 <span>{ ui.t("title") }</span>
             </h1>
             <div class="transport" role="group" aria-label={ui.t("pace")}>
-                <button class={classes!("round", "play", paused.then_some("paused"))} onclick={toggle} aria-pressed={paused.to_string()}
+                <button class={classes!("round", "play", paused.then_some("paused"))} onclick={toggle}
                     aria-label={if paused { ui.t("pace.resume") } else { ui.t("pace.pause") }}
                     title={if paused { ui.t("pace.resume") } else { ui.t("pace.pause") }}>
                     if paused {
@@ -59,13 +59,13 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                 <button class="round step" onclick={step} aria-label={ui.t("pace.step")} title={ui.t("pace.step")}>
                     <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3 3v10l7-5zM11 3h2v10h-2z" fill="currentColor" /></svg>
                 </button>
-                <div class="paces" role="radiogroup" aria-label={ui.t("pace")}>
+                <div class="paces" role="group" aria-label={ui.t("pace")}>
                     { for Pace::OFFERED.into_iter().map(|pace| {
                         let engine = ui.engine.clone();
                         let (label, hint) = name(pace);
                         let on = pacer.chosen() == pace;
                         html! {
-                            <button role="radio" aria-checked={on.to_string()} title={hint} data-pace={pace.word()}
+                            <button aria-pressed={on.to_string()} title={hint} data-pace={pace.word()}
                                 class={classes!(on.then_some("on"))}
                                 onclick={Callback::from(move |_: MouseEvent| engine.set_pace(pace))}>{ label }</button>
                         }
@@ -87,8 +87,8 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                     aria-pressed={props.system.to_string()}
                     title={if props.system { ui.t("system.hide") } else { ui.t("system.show") }}>{ ui.t("system.label") }</button>
                 <button class={classes!("tool", "yaml", props.editor.then_some("on"))}
-                    onclick={ui.asking(Ask::ShowEditor(!props.editor))} aria-pressed={props.editor.to_string()}
-                    aria-label={if props.editor { ui.t("editor.label") } else { ui.t("editor.open") }}
+                    onclick={ui.asking(Ask::ShowEditor(!props.editor))}
+                    aria-label={if props.editor { ui.t("editor.close") } else { ui.t("editor.open") }}
                     title={if props.editor { ui.t("editor.close") } else { ui.t("editor.open") }}>{ ui.t("editor") }</button>
                 <button class="tool language" onclick={ui.asking(Ask::ToggleLanguage)} aria-label={ui.t("language.label")}
                     title={ui.t("language.label")}>{ ui.t("language") }</button>

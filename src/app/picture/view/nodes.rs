@@ -94,6 +94,22 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
     let chosen = view
         .as_ref()
         .is_some_and(|(v, _)| v.chosen.as_ref() == Some(&node.name));
+    let mut label = vec![ui.fill("node", &[("name", node.name.to_string())])];
+    let flags = [
+        (!node.ready, "node.down"),
+        (node.cordoned, "node.cordoned"),
+        (chosen, "verdict.chosen"),
+    ];
+    label.extend(
+        flags
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, flag)| ui.t(flag).to_owned()),
+    );
+    if let Some((plugin, reason)) = view.as_ref().and_then(|(_, n)| n.refused.as_ref()) {
+        label.push(ui.fill("verdict.filtered", &[("plugin", plugin.to_string())]));
+        label.push(reason.to_string());
+    }
     let class = classes!(
         "node",
         (!node.ready).then_some("down"),
@@ -105,7 +121,7 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
     html! {
         <section {class} style={at(&props.rect)} data-kind="Node" data-name={name.clone()} data-phase={phase}
             data-ready={node.ready.to_string()} data-pods={(props.own + props.system).to_string()}>
-            <button class="head" aria-label={ui.fill("node", &[("name", node.name.to_string())])}
+            <button class="head" aria-label={label.join(", ")}
                 onclick={ui.asking(Ask::Select(Some(Selection::object("Node", &name))))}>
                 <i class="lamp" aria-hidden="true"></i>
                 <b>{ &*node.name }</b>

@@ -149,15 +149,25 @@ fn ServiceCard(props: &ServiceCardProps) -> Html {
             </li>
         }
     };
+    let address = format!(
+        "{} · {}",
+        if s.cluster_ip.is_empty() { "–" } else { &*s.cluster_ip },
+        s.ports
+    );
+    let label = format!(
+        "{}, {}, {address}",
+        ui.fill("service", &[("name", name.clone())]),
+        s.kind
+    );
     html! {
         <section class={classes!("service", format!("fam-{}", family(&s.name)), props.selected.then_some("selected"))}
             style={at(&props.rect)} data-kind="Service" data-name={name.clone()} data-phase={s.kind.to_string()}
             data-ready={s.ready().to_string()}>
-            <button class="head" aria-label={ui.fill("service", &[("name", name.clone())])}
+            <button class="head" aria-label={label}
                 onclick={ui.asking(Ask::Select(Some(Selection::object("Service", &name))))}>
                 <b>{ short }</b>
                 <small class="kind">{ &*s.kind }</small>
-                <code>{ format!("{} · {}", if s.cluster_ip.is_empty() { "–" } else { &*s.cluster_ip }, s.ports) }</code>
+                <code>{ address }</code>
             </button>
             <ol>
                 if s.endpoints.is_empty() {
