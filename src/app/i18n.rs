@@ -67,6 +67,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("editor.apply.hint", "Apply (Ctrl-Enter)", "应用（Ctrl-Enter）"),
     ("editor.close", "Close the YAML editor", "关闭 YAML 编辑器"),
     ("editor.drop", "Drop YAML files here", "把 YAML 文件拖到这里"),
+    ("editor.hide", "Hide the YAML editor", "隐藏 YAML 编辑器"),
     ("editor.label", "YAML editor", "YAML 编辑器"),
     ("editor.large", "{file} is too large for the editor (4 MiB at most).", "{file} 太大，编辑器最多接受 4 MiB。"),
     ("editor.loading", "Loading the editor…", "正在加载编辑器……"),

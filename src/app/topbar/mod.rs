@@ -88,8 +88,8 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                     title={if props.system { ui.t("system.hide") } else { ui.t("system.show") }}>{ ui.t("system.label") }</button>
                 <button class={classes!("tool", "yaml", props.editor.then_some("on"))}
                     onclick={ui.asking(Ask::ShowEditor(!props.editor))}
-                    aria-label={if props.editor { ui.t("editor.close") } else { ui.t("editor.open") }}
-                    title={if props.editor { ui.t("editor.close") } else { ui.t("editor.open") }}>{ ui.t("editor") }</button>
+                    aria-label={if props.editor { ui.t("editor.hide") } else { ui.t("editor.open") }}
+                    title={if props.editor { ui.t("editor.hide") } else { ui.t("editor.open") }}>{ ui.t("editor") }</button>
                 <button class="tool language" onclick={ui.asking(Ask::ToggleLanguage)} aria-label={ui.t("language.label")}
                     title={ui.t("language.label")}>{ ui.t("language") }</button>
                 <button class="tool icon theme" onclick={ui.asking(Ask::ToggleTheme)} aria-label={ui.t("theme.label")}
