@@ -66,6 +66,7 @@ withTab("Chinese", { locale: "zh-CN" }, async (tab) => {
   await tab.screenshot("chinese");
   assert.match(await tab.page.locator("body").innerText(), /[\u4e00-\u9fff]{2}/);
   assert.match(await tab.page.evaluate(() => document.documentElement.lang), /^zh/);
+  assert.match(await tab.page.title(), /浏览器/);
 });
 
 withTab("little motion", { reducedMotion: "reduce" }, async (tab) => {
@@ -97,4 +98,23 @@ withTab("everything is reached by keyboard", {}, async (tab) => {
   await inspector.first().waitFor();
   await tab.until(async () => /web-/.test(await inspector.first().innerText()), "the pod in the inspector");
   await tab.screenshot("inspector");
+});
+
+withTab("the help keeps the focus, and gives it back", {}, async (tab) => {
+  const { page } = tab;
+  const help = page.getByRole("button", { name: "Help" });
+  await help.click();
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  for (let i = 0; i < 8; i++) {
+    await page.keyboard.press("Tab");
+    const outside = await page.evaluate(() => {
+      const element = document.activeElement;
+      return element === document.body || element.closest("dialog") ? "" : element.outerHTML;
+    });
+    assert.equal(outside, "", "the focus stays");
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.ok(await help.evaluate((element) => element === document.activeElement), "the focus is back");
 });

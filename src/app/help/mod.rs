@@ -12,28 +12,27 @@ pub fn Help() -> Html {
     {
         let dialog = dialog.clone();
         use_effect_with((), move |()| {
-            // The browser keeps the focus in a modal dialog, and gives it back when that is gone.
+            // The browser keeps the focus in a modal dialog, closes it by Escape, and gives the focus back.
             if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
                 // A dialog that is in the page and not open is never refused.
                 let _ = dialog.show_modal();
             }
         });
     }
-    let close = ui.asking::<MouseEvent>(Ask::ToggleHelp);
-    // Escape.
-    let cancelled = {
-        let ask = ui.ask.clone();
-        Callback::from(move |event: Event| {
-            event.prevent_default();
-            ask.emit(Ask::ToggleHelp);
+    let close = {
+        let dialog = dialog.clone();
+        Callback::from(move |_: MouseEvent| {
+            if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
+                dialog.close();
+            }
         })
     };
     // The dialog itself is hit beside the card alone.
     let beside = {
-        let ask = ui.ask.clone();
+        let close = close.clone();
         Callback::from(move |event: MouseEvent| {
             if event.target_dyn_into::<HtmlDialogElement>().is_some() {
-                ask.emit(Ask::ToggleHelp);
+                close.emit(event);
             }
         })
     };
@@ -47,7 +46,8 @@ pub fn Help() -> Html {
         ("terminating", ui.t("mood.terminating")),
     ];
     html! {
-        <dialog aria-label={ui.t("help")} ref={dialog} oncancel={cancelled} onclick={beside}>
+        <dialog aria-label={ui.t("help")} ref={dialog} onclick={beside}
+            onclose={ui.asking::<Event>(Ask::ToggleHelp)}>
             <div class="help-card">
                 <button class="close" onclick={close} aria-label={ui.t("close")}>{ "×" }</button>
                 <h2>{ ui.t("title") }</h2>
