@@ -751,3 +751,72 @@ mod checker {
         );
     }
 }
+
+/// The tables of options that the tools of the shell read, as `(tool, letters, source of the tool)`: its function, and
+/// the functions of the same file that it calls.
+fn option_tables(text: &str) -> Vec<(String, String, String)> {
+    let mut items: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let begins = ["fn ", "async fn ", "pub", "impl ", "struct ", "enum "];
+        if begins.iter().any(|b| line.starts_with(b)) || items.is_empty() {
+            items.push(String::new());
+        }
+        if let Some(item) = items.last_mut() {
+            item.push_str(line);
+            item.push('\n');
+        }
+    }
+    let names = |item: &str| -> Vec<String> {
+        let found = item.split("fn ").skip(1);
+        found
+            .filter_map(|rest| rest.split(['(', '<']).next())
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut tables = Vec::new();
+    for item in &items {
+        let Some((_, call)) = item.split_once("options::parse") else {
+            continue;
+        };
+        let letters = call.split('"').nth(1).unwrap_or_default().to_owned();
+        let mut source = item.clone();
+        for other in items.iter().filter(|other| *other != item) {
+            if names(other)
+                .iter()
+                .any(|name| has_word(item, name) && item.contains(&format!("{name}(")))
+            {
+                source.push_str(other);
+            }
+        }
+        tables.push((names(item).first().cloned().unwrap_or_default(), letters, source));
+    }
+    tables
+}
+
+/// An option that is accepted and never looked at pretends. Letters behind the table's space ask for nothing.
+#[test]
+fn every_option_of_a_tool_is_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut findings, mut seen) = (Vec::new(), 0);
+    for file in files(&root.join("src/shell/tools"), &["rs"]) {
+        for (tool, letters, source) in option_tables(&without_tests(&read(&file))) {
+            seen += 1;
+            let (asked, idle) = letters.split_once(' ').unwrap_or((&letters, ""));
+            // Entries of the table of long names, such as `("force", 'f')`, read nothing.
+            let read = |letter: char| {
+                let quoted = format!("'{letter}'");
+                source.matches(&quoted).count() > source.matches(&format!("\", {quoted})")).count()
+            };
+            for letter in asked.chars().filter(|l| !":?".contains(*l) && !read(*l)) {
+                findings.push(format!("{tool}: the option -{letter} is never read"));
+            }
+            for letter in idle.chars().filter(|l| source.contains(&format!("has('{l}')"))) {
+                findings.push(format!(
+                    "{tool}: the option -{letter} is read, but stands behind the space"
+                ));
+            }
+        }
+    }
+    assert!(seen > 30, "{seen} tables");
+    assert_none(findings);
+}

@@ -367,9 +367,16 @@ impl State {
         }
         let mut index_text = None;
         if param.indirect {
-            let target = match self.parameter(&name) {
-                Value::Text(t) => t,
-                _ => String::new(),
+            let target = match self.resolve(&name) {
+                target if target != name => {
+                    let target = target.to_owned();
+                    self.push_value(Value::Text(target), in_double, out);
+                    return Ok(());
+                }
+                _ => match self.parameter(&name) {
+                    Value::Text(t) => t,
+                    _ => String::new(),
+                },
             };
             if target.is_empty() {
                 return self.abort(format!("{name}: invalid indirect expansion"));
@@ -555,7 +562,7 @@ impl State {
 
     fn element_value(&mut self, name: &str, key: &str) -> Run<Value> {
         if self.is_map(name)
-            && let Some(Content::Map(map)) = self.vars.get(name).and_then(|v| v.content.as_ref())
+            && let Some(Content::Map(map)) = self.vars.get(self.resolve(name)).and_then(|v| v.content.as_ref())
         {
             return Ok(map.get(key).cloned().map_or(Value::Unset, Value::Text));
         }
@@ -563,10 +570,6 @@ impl State {
             Ok(i) => i,
             Err(message) => return self.abort(message),
         };
-        if name == "PIPESTATUS" {
-            let code = usize::try_from(i).ok().and_then(|i| self.pipe_status.get(i).copied());
-            return Ok(code.map_or(Value::Unset, |c| Value::Text(c.to_string())));
-        }
         Ok(self.element(name, i).map_or(Value::Unset, Value::Text))
     }
 
@@ -752,7 +755,7 @@ impl State {
                 "commands are nested more than {} levels deep",
                 limits::SHELL_DEPTH
             ));
-            return Err(Flow::Abort(1));
+            return Err(Flow::Abort(254));
         }
         Ok(())
     }

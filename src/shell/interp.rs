@@ -56,7 +56,14 @@ impl State {
                         if self.options.noexec && !self.interactive {
                             continue;
                         }
-                        code = self.run_list(&list).await?;
+                        code = match self.run_list(&list).await {
+                            // bash drops the rest of the line, and goes on with the next; but a subshell ends.
+                            Err(Flow::Abort(1)) if self.dialect == Dialect::Bash && self.subshells == 0 => {
+                                self.last = 1;
+                                1
+                            }
+                            other => other?,
+                        };
                     }
                     Err(error) => {
                         self.syntax_error(&error);
@@ -431,8 +438,15 @@ impl State {
                 let mut code = 0;
                 for item in items {
                     self.pace().await;
-                    if let Err(message) = self.set(name, item) {
-                        return self.abort(message);
+                    // A loop over a reference makes it refer to each name.
+                    if let Some(var) = self.vars.get_mut(name).filter(|v| v.reference) {
+                        var.content = Some(Content::Text(item));
+                    } else if let Err(message) = self.set(name, item) {
+                        if self.dialect != Dialect::Bash {
+                            return self.abort(message);
+                        }
+                        self.error(message);
+                        return Ok(1);
                     }
                     match self.run_body(body).await? {
                         Caught::Value(c) => code = c,
@@ -568,7 +582,7 @@ impl State {
                 Test::Unary(op, word) => {
                     let text = self.text(word).await?;
                     match op.as_str() {
-                        "-v" => self.vars.get(&text).is_some_and(|v| v.content.is_some()),
+                        "-v" => self.vars.get(self.resolve(&text)).is_some_and(|v| v.content.is_some()),
                         "-o" => false,
                         _ => builtins::test::unary(self, op, &text),
                     }
@@ -683,11 +697,8 @@ impl State {
         for assign in assigns {
             if let Err(message) = self.assign(assign).await? {
                 self.error(message);
-                return if self.interactive {
-                    Err(Flow::Abort(1))
-                } else {
-                    Err(Flow::Exit(1))
-                };
+                let goes_on = self.interactive || self.dialect == Dialect::Bash && !self.options.errexit;
+                return Err(if goes_on { Flow::Abort(1) } else { Flow::Exit(1) });
             }
             if self.options.xtrace {
                 traced.push(format!(
@@ -735,7 +746,7 @@ impl State {
                     return Ok(self.set_element(&assign.name, &key, value));
                 }
                 if assign.append {
-                    let integer = self.vars.get(&assign.name).is_some_and(|v| v.integer);
+                    let integer = self.vars.get(self.resolve(&assign.name)).is_some_and(|v| v.integer);
                     let old = self.get(&assign.name).unwrap_or_default();
                     value = if integer {
                         format!("{}+{value}", if old.is_empty() { "0" } else { &old })
@@ -812,6 +823,10 @@ impl State {
             for assign in assigns {
                 if let AssignValue::Word(word) = &assign.value {
                     let mut value = self.assigned_text(word).await?;
+                    if self.dialect == Dialect::Bash && self.vars.get(&assign.name).is_some_and(|v| v.readonly) {
+                        self.error(format!("{}: readonly variable", assign.name));
+                        continue;
+                    }
                     if assign.append {
                         value = self.get(&assign.name).unwrap_or_default() + &value;
                     }
@@ -825,7 +840,11 @@ impl State {
         for assign in assigns {
             let old = self.vars.get(&assign.name).cloned();
             if let Err(message) = self.assign(assign).await? {
-                return self.abort(message);
+                if self.dialect != Dialect::Bash {
+                    return self.abort(message);
+                }
+                self.error(message);
+                continue;
             }
             if let Some(var) = self.vars.get_mut(&assign.name) {
                 var.exported = true;
@@ -833,7 +852,7 @@ impl State {
             hidden.push((assign.name.clone(), old));
         }
         let result = match function {
-            Some(function) => self.call(&function, args).await,
+            Some(function) => self.call(name, &function, args).await,
             None => match builtin {
                 Some(run) => run(self, args).await,
                 None => Ok(0),
@@ -854,13 +873,14 @@ impl State {
     }
 
     /// Calls a function.
-    pub async fn call(&mut self, function: &Function, args: Vec<String>) -> Run<i32> {
+    pub async fn call(&mut self, name: &str, function: &Function, args: Vec<String>) -> Run<i32> {
         if self.nesting() >= limits::SHELL_DEPTH {
-            let name = args.first().cloned().unwrap_or_default();
-            return self.abort(format!(
+            self.error(format!(
                 "{name}: maximum function nesting level exceeded ({})",
                 limits::SHELL_DEPTH
             ));
+            // The script ends: were only the line dropped, a recursion with two branches would go on for ever.
+            return Err(Flow::Abort(254));
         }
         let line = self.line;
         let rest = args.get(1..).unwrap_or_default().to_vec();
@@ -869,7 +889,9 @@ impl State {
         self.frames.push(Frame {
             saved: Default::default(),
         });
+        self.calls.push(name.to_owned());
         let result = self.run_command(&function.body).await;
+        self.calls.pop();
         self.pop_frame();
         self.loops = loops;
         self.args = args;

@@ -11,7 +11,7 @@ use super::host::{Context, Dialect, Env, Fd, Host};
 use super::io::{Input, Output};
 use super::process::{Disposition, Process};
 use super::syntax::Command;
-use crate::flat::FlatMap;
+use crate::flat::{Case, FlatMap};
 use crate::limits;
 use crate::sim::{Sim, TaskHandle, Time};
 
@@ -22,7 +22,7 @@ pub(super) enum Flow {
     Continue(usize),
     Return(i32),
     Exit(i32),
-    /// An error that drops the rest of the input line; a script ends.
+    /// An error that drops the rest of the input line; a script ends, but bash's goes on behind a 1.
     Abort(i32),
 }
 
@@ -41,6 +41,10 @@ pub(super) struct Var {
     pub exported: bool,
     pub readonly: bool,
     pub integer: bool,
+    /// `declare -n`: the text names the variable that is meant.
+    pub reference: bool,
+    /// `declare -l` and `declare -u`: what is assigned becomes lower or upper case.
+    pub case: Option<char>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -209,6 +213,8 @@ pub(super) struct State {
     pub last_background: Option<u32>,
     pub jobs: Vec<Job>,
     pub frames: Vec<Frame>,
+    /// The functions and sourced files at work, as `FUNCNAME` lists them: the innermost last.
+    pub calls: Vec<String>,
     pub dirs: Vec<String>,
     pub interactive: bool,
     /// Whether the source came with `-c`, as bash's errors of syntax tell.
@@ -265,6 +271,7 @@ impl State {
             last_background: None,
             jobs: Vec::new(),
             frames: Vec::new(),
+            calls: Vec::new(),
             dirs: Vec::new(),
             interactive: false,
             from_c: false,
@@ -316,6 +323,7 @@ impl State {
             last_background: self.last_background,
             jobs: Vec::new(),
             frames: self.frames.iter().map(|_| Frame { saved: FlatMap::new() }).collect(),
+            calls: self.calls.clone(),
             dirs: self.dirs.clone(),
             interactive: self.interactive,
             from_c: self.from_c,
@@ -372,7 +380,42 @@ impl State {
 
     // Variables.
 
+    /// The name that is meant: a reference's target, else the name itself.
+    pub fn resolve<'a>(&'a self, name: &'a str) -> &'a str {
+        let mut name = name;
+        // References in a circle end somewhere in it.
+        for _ in 0..8 {
+            match self.vars.get(name) {
+                Some(Var {
+                    reference: true,
+                    content: Some(Content::Text(target)),
+                    ..
+                }) => name = target,
+                _ => break,
+            }
+        }
+        name
+    }
+
+    /// Arrays that the shell computes.
+    fn computed(&self, name: &str) -> Option<Vec<String>> {
+        match name {
+            "PIPESTATUS" => Some(self.pipe_status.iter().map(i32::to_string).collect()),
+            "FUNCNAME" if self.dialect == Dialect::Bash => {
+                let main = (!self.from_c && !self.interactive).then(|| "main".to_owned());
+                let all = self.calls.iter().rev().cloned().chain(main);
+                Some(if self.frames.is_empty() {
+                    Vec::new()
+                } else {
+                    all.collect()
+                })
+            }
+            _ => None,
+        }
+    }
+
     pub fn get(&self, name: &str) -> Option<String> {
+        let name = self.resolve(name);
         match self.vars.get(name) {
             Some(var) => match var.content.as_ref()? {
                 Content::Text(text) => Some(text.clone()),
@@ -387,6 +430,9 @@ impl State {
     fn dynamic(&self, name: &str) -> Option<String> {
         if self.dialect != Dialect::Bash && name != "PPID" && name != "LINENO" {
             return None;
+        }
+        if let Some(list) = self.computed(name) {
+            return list.into_iter().next();
         }
         Some(match name {
             "RANDOM" => self.sim.random_below(32_768).to_string(),
@@ -413,7 +459,8 @@ impl State {
 
     /// Sets a variable's text; keeps its other properties. The error is bash's sentence.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), String> {
-        let value = value.into();
+        let value: String = value.into();
+        let name = &self.resolve(name).to_owned();
         if value.len() > limits::SHELL_WORD_BYTES {
             return Err(format!(
                 "{name}: value is longer than {} bytes",
@@ -424,8 +471,11 @@ impl State {
         let value = if integer {
             super::arith::evaluate(&value, self)?.to_string()
         } else {
-            value
+            self.cased(name, value)
         };
+        if name == "FUNCNAME" && self.dialect == Dialect::Bash {
+            return Ok(());
+        }
         if name == "OPTIND" {
             self.getopts = value.parse().unwrap_or(1);
             return Ok(());
@@ -450,8 +500,18 @@ impl State {
         Ok(())
     }
 
+    /// A value in the case that `declare -l` or `-u` asks of a variable.
+    fn cased(&self, name: &str, value: String) -> String {
+        match self.vars.get(name).and_then(|v| v.case) {
+            Some('l') => value.lower(),
+            Some(_) => value.upper(),
+            None => value,
+        }
+    }
+
     /// The variable to change; the error when it is read-only.
     pub fn var_mut(&mut self, name: &str) -> Result<&mut Var, String> {
+        let name = &self.resolve(name).to_owned();
         let dash = self.dialect == Dialect::Dash;
         let var = self.vars.entry(name.to_owned()).or_default();
         if var.readonly {
@@ -466,6 +526,8 @@ impl State {
 
     /// Sets an element of an array.
     pub fn set_element(&mut self, name: &str, index: &str, value: String) -> Result<(), String> {
+        let name = &self.resolve(name).to_owned();
+        let value = self.cased(name, value);
         if let Some(Content::Map(_)) = self.vars.get(name).and_then(|v| v.content.as_ref()) {
             if let Some(Content::Map(map)) = &mut self.var_mut(name)?.content {
                 map.insert(index.to_owned(), value);
@@ -496,6 +558,10 @@ impl State {
 
     /// An element of an array (of a plain variable: index 0).
     pub fn element(&self, name: &str, index: i64) -> Option<String> {
+        let name = self.resolve(name);
+        if let Some(list) = self.computed(name) {
+            return usize::try_from(index).ok().and_then(|i| list.into_iter().nth(i));
+        }
         match self.vars.get(name)?.content.as_ref()? {
             Content::Text(text) => (index == 0 || index == -1).then(|| text.clone()),
             Content::List(list) => {
@@ -512,17 +578,9 @@ impl State {
 
     /// All elements with their keys.
     pub fn elements(&self, name: &str) -> Vec<(String, String)> {
-        match name {
-            "PIPESTATUS" => {
-                return self
-                    .pipe_status
-                    .iter()
-                    .enumerate()
-                    .map(|(i, c)| (i.to_string(), c.to_string()))
-                    .collect();
-            }
-            "BASH_REMATCH" | "DIRSTACK" | "FUNCNAME" => {}
-            _ => {}
+        let name = self.resolve(name);
+        if let Some(list) = self.computed(name) {
+            return list.into_iter().enumerate().map(|(i, t)| (i.to_string(), t)).collect();
         }
         match self.vars.get(name).and_then(|v| v.content.as_ref()) {
             None => self.get(name).map(|t| ("0".to_owned(), t)).into_iter().collect(),
@@ -534,12 +592,13 @@ impl State {
 
     pub fn is_map(&self, name: &str) -> bool {
         matches!(
-            self.vars.get(name).and_then(|v| v.content.as_ref()),
+            self.vars.get(self.resolve(name)).and_then(|v| v.content.as_ref()),
             Some(Content::Map(_))
         )
     }
 
     pub fn unset(&mut self, name: &str) -> Result<(), String> {
+        let name = &self.resolve(name).to_owned();
         if self.vars.get(name).is_some_and(|v| v.readonly) {
             return Err(format!("{name}: cannot unset: readonly variable"));
         }

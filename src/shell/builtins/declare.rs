@@ -228,15 +228,16 @@ pub(super) async fn shopt(state: &mut State, args: &[String]) -> Run<i32> {
 
 pub(super) async fn unset(state: &mut State, args: &[String]) -> Run<i32> {
     let mut code = 0;
-    let (mut functions, mut variables) = (true, true);
+    let (mut functions, mut variables, mut names) = (true, true, true);
     for arg in args.iter().skip(1) {
         match arg.as_str() {
             "-f" => variables = false,
             "-v" => functions = false,
-            "-n" => {}
+            "-n" => names = false,
             name => {
                 if let Some((base, key)) = name.strip_suffix(']').and_then(|n| n.split_once('[')) {
                     let index = super::super::arith::evaluate(key, state).unwrap_or(0);
+                    let base = &state.resolve(base).to_owned();
                     match state.vars.get_mut(base).and_then(|v| v.content.as_mut()) {
                         Some(Content::List(list)) => {
                             list.remove(&index);
@@ -252,6 +253,8 @@ pub(super) async fn unset(state: &mut State, args: &[String]) -> Run<i32> {
                     if !is_name(name) {
                         state.builtin_error(args, format!("`{name}': not a valid identifier"));
                         code = 1;
+                    } else if !names && state.vars.get(name).is_some_and(|v| v.reference && !v.readonly) {
+                        state.vars.remove(name);
                     } else if let Err(message) = state.unset(name) {
                         state.builtin_error(args, message);
                         code = 1;
@@ -296,12 +299,16 @@ fn declaration(state: &State, name: &str, var: &Var) -> String {
     if var.integer {
         flags.push('i');
     }
+    if var.reference {
+        flags.push('n');
+    }
     if var.readonly {
         flags.push('r');
     }
     if var.exported {
         flags.push('x');
     }
+    flags.extend(var.case);
     if flags.is_empty() {
         flags.push('-');
     }
@@ -317,6 +324,8 @@ struct Attributes {
     export: Option<bool>,
     readonly: bool,
     integer: Option<bool>,
+    reference: Option<bool>,
+    case: Option<(char, bool)>,
     list: bool,
     map: bool,
     global: bool,
@@ -367,6 +376,8 @@ fn attributes<'a>(state: &State, args: &'a [String], known: &str) -> Option<(Att
                     a.names = true;
                 }
                 'n' if args.first().is_some_and(|n| n == "export") => a.export = Some(false),
+                'n' => a.reference = Some(on),
+                'l' | 'u' => a.case = Some((c, on)),
                 _ => {}
             }
         }
@@ -391,6 +402,35 @@ fn apply(state: &mut State, args: &[String], arg: &str, a: Attributes, local: bo
     if local {
         state.make_local(name);
     }
+    if let Some(reference) = a.reference {
+        let mut wrong = None;
+        match value {
+            Some(target) if target == name => {
+                wrong = Some(format!("{name}: nameref variable self references not allowed"));
+            }
+            Some(target) if target.contains('[') => {
+                wrong = Some(format!("`{target}': a reference to an element is not simulated"));
+            }
+            Some(target) if !is_name(target) => {
+                wrong = Some(format!("`{target}': invalid variable name for name reference"));
+            }
+            _ => {}
+        }
+        if let Some(message) = wrong {
+            state.builtin_error(args, message);
+            return Ok(false);
+        }
+        let var = state.vars.entry(name.to_owned()).or_default();
+        var.reference = reference;
+        if let Some(target) = value {
+            var.content = Some(Content::Text(target.to_owned()));
+        }
+        return Ok(true);
+    }
+    let name = &state.resolve(name).to_owned();
+    if let Some((case, on)) = a.case {
+        state.vars.entry(name.to_owned()).or_default().case = on.then_some(case);
+    }
     if a.list || a.map {
         let slot = state.vars.entry(name.to_owned()).or_default();
         if slot.content.is_none() {
@@ -412,7 +452,10 @@ fn apply(state: &mut State, args: &[String], arg: &str, a: Attributes, local: bo
         };
         if let Err(message) = state.set(name, value) {
             // An assignment to a read-only variable.
-            state.error(message);
+            match args.first().map(String::as_str) {
+                Some("declare" | "typeset" | "local") => state.builtin_error(args, message),
+                _ => state.error(message),
+            }
             return Ok(false);
         }
     }
@@ -505,6 +548,7 @@ pub(super) async fn declare(state: &mut State, args: &[String]) -> Run<i32> {
             .filter(|(_, v)| {
                 a.export.is_none_or(|x| v.exported == x)
                     && (!a.readonly || v.readonly)
+                    && (a.reference.is_none() || v.reference)
                     && (!a.list || matches!(v.content, Some(Content::List(_))))
                     && (!a.map || matches!(v.content, Some(Content::Map(_))))
             })

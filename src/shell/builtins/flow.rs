@@ -124,7 +124,9 @@ pub(super) async fn source(state: &mut State, args: &[String]) -> Run<i32> {
     let aliases = state.options.aliases;
     state.options.aliases |= interactive;
     state.interactive = false;
+    state.calls.push("source".to_owned());
     let result = state.run_source(&text).await;
+    state.calls.pop();
     state.interactive = interactive;
     state.options.aliases = aliases;
     state.name = name;

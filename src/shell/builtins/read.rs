@@ -139,6 +139,7 @@ pub(super) async fn read(state: &mut State, args: &[String]) -> Run<i32> {
             content: Some(Content::List(list)),
             ..Var::default()
         };
+        let name = state.resolve(&name).to_owned();
         state.vars.insert(name, var);
     } else if names.is_empty() {
         let value = if o.raw { text } else { unguard(&text) };
@@ -316,6 +317,7 @@ pub(super) async fn mapfile(state: &mut State, args: &[String]) -> Run<i32> {
         content: Some(Content::List(list)),
         ..Var::default()
     };
+    let name = state.resolve(&name).to_owned();
     state.vars.insert(name, var);
     Ok(0)
 }

@@ -37,10 +37,10 @@ pub(super) async fn cut(c: Context) -> i32 {
         ("characters", 'c'),
         ("bytes", 'b'),
         ("only-delimited", 's'),
-        ("output-delimiter", 'O'),
-        ("complement", 'C'),
+        ("output-delimiter", 'ο'),
+        ("complement", 'γ'),
     ];
-    let o = match options::parse(&c, "d:f:c:b:snO:C", &long) {
+    let o = match options::parse(&c, "d:f:c:b:sο:γ n", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -66,8 +66,8 @@ pub(super) async fn cut(c: Context) -> i32 {
     if delimiter.chars().count() > 1 {
         return options::usage(&c, "the delimiter must be a single character");
     }
-    let joiner = o.value('O').map_or_else(|| delimiter.clone(), str::to_owned);
-    let complement = o.has('C');
+    let joiner = o.value('ο').map_or_else(|| delimiter.clone(), str::to_owned);
+    let complement = o.has('γ');
     let wanted = |n: usize| ranges.iter().any(|(a, b)| (*a..=*b).contains(&n)) != complement;
     let mut code = 0;
     for path in inputs(&o) {
@@ -214,7 +214,12 @@ pub(super) async fn tr(c: Context) -> i32 {
             return 1;
         }
     };
-    if !delete && to.as_ref().is_some_and(Vec::is_empty) {
+    let truncates = o.has('t') && !delete;
+    let mut from = from;
+    if let Some(to) = to.as_ref().filter(|_| truncates) {
+        from.truncate(to.len());
+    }
+    if !delete && !truncates && to.as_ref().is_some_and(Vec::is_empty) {
         c.error("when not truncating set1, string2 must be non-empty");
         return 1;
     }
@@ -390,7 +395,7 @@ pub(super) async fn column(c: Context) -> i32 {
 }
 
 pub(super) async fn fold(c: Context) -> i32 {
-    let o = match options::parse(&c, "w:sb", &[("width", 'w'), ("spaces", 's')]) {
+    let o = match options::parse(&c, "w:s", &[("width", 'w'), ("spaces", 's')]) {
         Ok(o) => o,
         Err(code) => return code,
     };

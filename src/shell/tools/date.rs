@@ -124,7 +124,7 @@ pub(in super::super) fn strftime(format: &str, when: Time) -> String {
 }
 
 /// A time as people write it: RFC 3339, `2026-11-21 08:55:19`, `@seconds`, `now`, `1 hour ago`.
-fn parse(text: &str, now: Time) -> Option<Time> {
+pub(super) fn parse(text: &str, now: Time) -> Option<Time> {
     let text = text.trim();
     if let Some(secs) = text.strip_prefix('@') {
         return secs.split('.').next()?.parse().ok().map(Time::from_secs);

@@ -129,9 +129,8 @@ pub(super) async fn diff(c: Context) -> i32 {
         ("ignore-all-space", 'w'),
         ("ignore-case", 'i'),
         ("report-identical-files", 's'),
-        ("color", 'K'),
     ];
-    let o = match options::parse(&c, "uU:rNqwibBsK?", &long) {
+    let o = match options::parse(&c, "uU:rNqwibs", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };

@@ -1,11 +1,14 @@
 //! Tools that change or list files.
 
+use futures::future::LocalBoxFuture;
+
 use super::super::files::{self, FileError, FileKind, Stat};
 use super::super::host::{Context, Dialect, User};
 use super::super::words::Glob;
 use super::date::{short_month, strftime};
 use super::options;
 use crate::flat::{Arrange, Case};
+use crate::sim::Time;
 
 pub(super) async fn mkdir(c: Context) -> i32 {
     let o = match options::parse(&c, "pvm:", &[("parents", 'p'), ("verbose", 'v'), ("mode", 'm')]) {
@@ -45,7 +48,7 @@ pub(super) async fn mkdir(c: Context) -> i32 {
 }
 
 pub(super) async fn rmdir(c: Context) -> i32 {
-    let o = match options::parse(&c, "pv", &[("parents", 'p')]) {
+    let o = match options::parse(&c, "pv", &[("parents", 'p'), ("verbose", 'v')]) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -53,32 +56,109 @@ pub(super) async fn rmdir(c: Context) -> i32 {
         return options::usage(&c, "missing operand");
     }
     let mut code = 0;
-    for path in &o.rest {
-        if let Err(error) = c.files.remove_dir(&files::join(&c.cwd, path)) {
-            c.error(format!("failed to remove '{path}': {error}"));
-            code = 1;
+    for given in &o.rest {
+        let mut path = given.as_str();
+        loop {
+            if o.has('v') {
+                c.stdout.line(format!("rmdir: removing directory, '{path}'"));
+            }
+            if let Err(error) = c.files.remove_dir(&files::join(&c.cwd, path)) {
+                let what = if path.len() < given.len() { "directory " } else { "" };
+                c.error(format!("failed to remove {what}'{path}': {error}"));
+                code = 1;
+                break;
+            }
+            match path.trim_end_matches('/').rsplit_once('/') {
+                Some((above, _)) if o.has('p') && !above.is_empty() => path = above,
+                _ => break,
+            }
         }
     }
     code
+}
+
+/// Asks on stderr, and reads the answer from stdin.
+async fn agrees(c: &Context, question: String) -> bool {
+    c.stderr.write(format!("{}: {question}? ", files::base_name(c.name())));
+    let answer = c.stdin.read_line().await.unwrap_or_default();
+    answer.starts_with(['y', 'Y'])
+}
+
+/// `rm -r` with `-i` or `-v`: one file after the other. False when a directory was to stay.
+fn remove_each<'a>(c: &'a Context, path: String, ask: bool, tell: bool) -> LocalBoxFuture<'a, Result<bool, FileError>> {
+    Box::pin(async move {
+        let full = c.path(&path);
+        let stat = c.files.stat(&full, false)?;
+        let is_dir = stat.kind == FileKind::Directory;
+        let names = if is_dir { c.files.list(&full)? } else { Vec::new() };
+        if ask && !names.is_empty() && !agrees(c, format!("descend into directory '{path}'")).await {
+            return Ok(false);
+        }
+        let mut all = true;
+        for (name, _) in names {
+            let inner = format!("{}/{name}", path.trim_end_matches('/'));
+            all &= remove_each(c, inner, ask, tell).await?;
+        }
+        let kind = match c.host.dialect() {
+            Dialect::Busybox => String::new(),
+            _ => format!("{} ", kind_name(&stat)),
+        };
+        if !all || ask && !agrees(c, format!("remove {kind}'{path}'")).await {
+            return Ok(all && !is_dir);
+        }
+        match is_dir {
+            true => c.files.remove_dir(&full)?,
+            false => c.files.remove_file(&full)?,
+        }
+        if tell {
+            let what = if is_dir { "directory " } else { "" };
+            c.stdout.line(format!("removed {what}'{path}'"));
+        }
+        Ok(true)
+    })
+}
+
+/// A file's kind in words.
+fn kind_name(stat: &Stat) -> &'static str {
+    match stat.kind {
+        FileKind::Directory => "directory",
+        FileKind::Symlink => "symbolic link",
+        FileKind::Device => "character special file",
+        FileKind::File if stat.size == 0 => "regular empty file",
+        FileKind::File => "regular file",
+    }
+}
+
+/// The one of some letters that was given last.
+fn last_of(o: &options::Options, letters: &[char]) -> Option<char> {
+    o.flags.iter().rev().map(|(l, _)| *l).find(|l| letters.contains(l))
 }
 
 pub(super) async fn rm(c: Context) -> i32 {
     let o = match options::parse(
         &c,
         "rRfivd",
-        &[("recursive", 'r'), ("force", 'f'), ("verbose", 'v'), ("dir", 'd')],
+        &[
+            ("recursive", 'r'),
+            ("force", 'f'),
+            ("verbose", 'v'),
+            ("dir", 'd'),
+            ("interactive", 'i'),
+        ],
     ) {
         Ok(o) => o,
         Err(code) => return code,
     };
     if o.rest.is_empty() {
-        return if o.has('f') {
+        return if last_of(&o, &['i', 'f']) == Some('f') {
             0
         } else {
             options::usage(&c, "missing operand")
         };
     }
     let recursive = o.has('r') || o.has('R');
+    let ask = last_of(&o, &['i', 'f']) == Some('i');
+    let force = last_of(&o, &['i', 'f']) == Some('f');
     let mut code = 0;
     for path in &o.rest {
         let full = c.path(path);
@@ -96,23 +176,20 @@ pub(super) async fn rm(c: Context) -> i32 {
         }
         let stat = c.files.stat(&full, false);
         let result = match &stat {
-            Err(FileError::NotFound) if o.has('f') => continue,
+            Err(FileError::NotFound) if force => continue,
             Err(error) => Err(*error),
-            Ok(s) if s.kind == FileKind::Directory && !recursive => {
-                if o.has('d') {
-                    c.files.remove_dir(&full)
-                } else {
-                    Err(FileError::IsDirectory)
+            Ok(s) if s.kind == FileKind::Directory && !recursive => match c.files.list(&full) {
+                Ok(names) if o.has('d') && names.is_empty() => {
+                    remove_each(&c, path.clone(), ask, o.has('v')).await.map(|_| ())
                 }
-            }
+                _ if o.has('d') => c.files.remove_dir(&full),
+                _ => Err(FileError::IsDirectory),
+            },
+            Ok(_) if ask || o.has('v') => remove_each(&c, path.clone(), ask, o.has('v')).await.map(|_| ()),
             Ok(_) => c.files.remove_all(&full),
         };
         match result {
-            Ok(()) => {
-                if o.has('v') {
-                    c.stdout.line(format!("removed '{path}'"));
-                }
-            }
+            Ok(()) => {}
             Err(error) => {
                 match c.host.dialect() {
                     Dialect::Busybox => c.error(format!("can't remove '{path}': {error}")),
@@ -125,13 +202,38 @@ pub(super) async fn rm(c: Context) -> i32 {
     code
 }
 
-/// Copies a file or, with `recursive`, a directory.
-fn copy(c: &Context, from: &str, to: &str, recursive: bool, depth: usize) -> Result<(), String> {
+/// How `cp` copies.
+#[derive(Clone, Copy)]
+struct How {
+    recursive: bool,
+    /// Whether the targets of symbolic links are copied.
+    follow: bool,
+    /// Whether modes, owners and times are kept.
+    keep: bool,
+}
+
+/// Copies a file or a directory.
+fn copy(c: &Context, from: &str, to: &str, how: How, depth: usize) -> Result<(), String> {
+    copy_one(c, from, to, how, depth)?;
+    let target = files::join(&c.cwd, to);
+    if how.keep
+        && let Ok(stat) = c.files.stat(&files::join(&c.cwd, from), how.follow)
+        && stat.kind != FileKind::Symlink
+    {
+        let _ = c.files.set_owner(&target, Some(stat.owner.0), Some(stat.owner.1));
+        let _ = c.files.set_mode(&target, stat.mode);
+        let _ = c.files.set_modified(&target, stat.modified);
+    }
+    Ok(())
+}
+
+fn copy_one(c: &Context, from: &str, to: &str, how: How, depth: usize) -> Result<(), String> {
+    let recursive = how.recursive;
     let full = files::join(&c.cwd, from);
     let target = files::join(&c.cwd, to);
     let stat = c
         .files
-        .stat(&full, depth == 0 || !recursive)
+        .stat(&full, how.follow)
         .map_err(|e| format!("cannot stat '{from}': {e}"))?;
     match stat.kind {
         FileKind::Directory => {
@@ -154,13 +256,7 @@ fn copy(c: &Context, from: &str, to: &str, recursive: bool, depth: usize) -> Res
                 .list(&full)
                 .map_err(|e| format!("cannot access '{from}': {e}"))?
             {
-                copy(
-                    c,
-                    &format!("{from}/{name}"),
-                    &format!("{to}/{name}"),
-                    recursive,
-                    depth + 1,
-                )?;
+                copy(c, &format!("{from}/{name}"), &format!("{to}/{name}"), how, depth + 1)?;
             }
             Ok(())
         }
@@ -199,15 +295,25 @@ pub(super) async fn cp(c: Context) -> i32 {
         ("verbose", 'v'),
         ("no-clobber", 'n'),
         ("target-directory", 't'),
+        ("no-target-directory", 'T'),
+        ("interactive", 'i'),
+        ("update", 'u'),
+        ("dereference", 'L'),
+        ("no-dereference", 'P'),
     ];
-    let o = match options::parse(&c, "rRafvnpiuLPdTt:", &long) {
+    // What cannot be opened for writing is not there to be forced.
+    let o = match options::parse(&c, "rRavnpiuLPdTt: f", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
-    transfer(&c, &o, |from, to| {
-        let recursive = o.has('r') || o.has('R') || o.has('a');
-        copy(&c, from, to, recursive, 0)
-    })
+    let recursive = o.has('r') || o.has('R') || o.has('a');
+    let how = How {
+        recursive,
+        follow: last_of(&o, &['L', 'P', 'd', 'a']).map_or(!recursive, |l| l == 'L'),
+        keep: o.has('p') || o.has('a'),
+    };
+    let ask = last_of(&o, &['i', 'n']);
+    transfer(&c, &o, ask, |from, to| copy(&c, from, to, how, 0)).await
 }
 
 pub(super) async fn mv(c: Context) -> i32 {
@@ -216,12 +322,16 @@ pub(super) async fn mv(c: Context) -> i32 {
         ("verbose", 'v'),
         ("no-clobber", 'n'),
         ("target-directory", 't'),
+        ("no-target-directory", 'T'),
+        ("interactive", 'i'),
+        ("update", 'u'),
     ];
     let o = match options::parse(&c, "fvniuTt:", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
-    transfer(&c, &o, |from, to| {
+    let ask = last_of(&o, &['i', 'n', 'f']);
+    transfer(&c, &o, ask, |from, to| {
         let (source, target) = (files::join(&c.cwd, from), files::join(&c.cwd, to));
         if c.files.stat(&source, false).is_err() {
             return Err(format!("cannot stat '{from}': {}", FileError::NotFound));
@@ -234,10 +344,17 @@ pub(super) async fn mv(c: Context) -> i32 {
             error => format!("cannot move '{from}' to '{to}': {error}"),
         })
     })
+    .await
 }
 
-/// The common part of `cp` and `mv`: where each source goes.
-fn transfer(c: &Context, o: &options::Options, act: impl Fn(&str, &str) -> Result<(), String>) -> i32 {
+/// The common part of `cp` and `mv`: where each source goes. `ask` is what to do of a file that is there:
+/// `i` asks, `n` leaves it.
+async fn transfer(
+    c: &Context,
+    o: &options::Options,
+    ask: Option<char>,
+    act: impl Fn(&str, &str) -> Result<(), String>,
+) -> i32 {
     let mut sources = o.rest.clone();
     let target = match o.value('t') {
         Some(dir) => dir.to_owned(),
@@ -282,8 +399,18 @@ fn transfer(c: &Context, o: &options::Options, act: impl Fn(&str, &str) -> Resul
         } else {
             target.clone()
         };
-        if o.has('n') && c.files.exists(&files::join(&c.cwd, &to)) {
-            continue;
+        let there = c.files.stat(&files::join(&c.cwd, &to), true);
+        if let Some(there) = there.as_ref().ok().filter(|_| ask.is_some() || o.has('u')) {
+            let is_older = |s: Stat| s.modified <= there.modified;
+            let stat = c.files.stat(&files::join(&c.cwd, source), true);
+            if ask == Some('n')
+                || o.has('u') && stat.is_ok_and(is_older)
+                || ask == Some('i')
+                    && there.kind != FileKind::Directory
+                    && !agrees(c, format!("overwrite '{to}'")).await
+            {
+                continue;
+            }
         }
         match act(source, &to) {
             Ok(()) => {
@@ -306,11 +433,12 @@ fn transfer(c: &Context, o: &options::Options, act: impl Fn(&str, &str) -> Resul
 }
 
 pub(super) async fn ln(c: Context) -> i32 {
-    let o = match options::parse(&c, "sfnvr", &[("symbolic", 's'), ("force", 'f')]) {
+    let long = [("symbolic", 's'), ("force", 'f'), ("verbose", 'v'), ("relative", 'r')];
+    let o = match options::parse(&c, "sfnvr", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
-    let Some(target) = o.rest.first().cloned() else {
+    let Some(mut target) = o.rest.first().cloned() else {
         return options::usage(&c, "missing file operand");
     };
     let mut link = o
@@ -329,8 +457,22 @@ pub(super) async fn ln(c: Context) -> i32 {
         c.error("hard links are not simulated; use -s");
         return 1;
     }
+    if o.has('r') {
+        let (to, from) = (files::join(&c.cwd, &target), files::dir_name(&full));
+        let (to, from): (Vec<&str>, Vec<&str>) =
+            (to.split('/').collect(), from.trim_end_matches('/').split('/').collect());
+        let same = to.iter().zip(&from).take_while(|(a, b)| a == b).count();
+        let up = std::iter::repeat_n("..", from.len() - same);
+        let parts: Vec<&str> = up.chain(to.iter().skip(same).copied()).collect();
+        target = parts.join("/");
+    }
     match c.files.symlink(&target, &full) {
-        Ok(()) => 0,
+        Ok(()) => {
+            if o.has('v') {
+                c.stdout.line(format!("'{link}' -> '{target}'"));
+            }
+            0
+        }
         Err(error) => {
             c.error(format!("failed to create symbolic link '{link}': {error}"));
             1
@@ -339,23 +481,52 @@ pub(super) async fn ln(c: Context) -> i32 {
 }
 
 pub(super) async fn touch(c: Context) -> i32 {
-    let o = match options::parse(&c, "acmd:t:r:", &[("no-create", 'c'), ("date", 'd')]) {
+    let long = [("no-create", 'c'), ("date", 'd'), ("reference", 'r')];
+    let o = match options::parse(&c, "acmd:t:r:", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
     if o.rest.is_empty() {
         return options::usage(&c, "missing file operand");
     }
+    let mut when = None;
+    if let Some(path) = o.value('r') {
+        match c.files.stat(&c.path(path), true) {
+            Ok(stat) => when = Some(stat.modified),
+            Err(error) => {
+                c.error(format!("failed to get attributes of '{path}': {error}"));
+                return 1;
+            }
+        }
+    }
+    let dates = [('d', None), ('t', Some(c.sim.now().civil().year))];
+    for (letter, year) in dates {
+        if let Some(text) = o.value(letter) {
+            let found = match year {
+                None => super::date::parse(text, c.sim.now()),
+                Some(year) => stamp(text, year),
+            };
+            if found.is_none() {
+                c.error(format!("invalid date format ‘{text}’"));
+                return 1;
+            }
+            when = found;
+        }
+    }
+    // Times of access are not kept.
+    let modifies = o.has('m') || !o.has('a');
     let mut code = 0;
     for path in &o.rest {
         let full = c.path(path);
-        let result = if c.files.exists(&full) {
-            c.files.set_modified(&full, c.sim.now())
-        } else if o.has('c') {
-            Ok(())
-        } else {
-            c.files.write(&full, "")
-        };
+        let mut result = Ok(());
+        let mut there = c.files.exists(&full);
+        if !there && !o.has('c') {
+            result = c.files.write(&full, "");
+            there = when.is_some();
+        }
+        if there && modifies && result.is_ok() {
+            result = c.files.set_modified(&full, when.unwrap_or(c.sim.now()));
+        }
         if let Err(error) = result {
             let error = if error == FileError::IsDirectory {
                 FileError::NotFound
@@ -370,6 +541,27 @@ pub(super) async fn touch(c: Context) -> i32 {
         }
     }
     code
+}
+
+/// A time as `touch -t` takes it: `[[CC]YY]MMDDhhmm[.ss]`.
+fn stamp(text: &str, year: i64) -> Option<Time> {
+    let (digits, seconds) = text.split_once('.').unwrap_or((text, "00"));
+    let digits = match digits.len() {
+        8 => format!("{year:04}{digits}"),
+        // As POSIX has it: 69 to 99 are of the 20th century.
+        10 if digits >= "69" => format!("19{digits}"),
+        10 => format!("20{digits}"),
+        _ => digits.to_owned(),
+    };
+    let part = |from: usize, to: usize| digits.get(from..to).filter(|_| digits.len() == 12);
+    Time::parse(&format!(
+        "{}-{}-{}T{}:{}:{seconds}Z",
+        part(0, 4)?,
+        part(4, 6)?,
+        part(6, 8)?,
+        part(8, 10)?,
+        part(10, 12)?
+    ))
 }
 
 /// A mode such as `755`, `+x` or `u=rw,go-w` applied to another.
@@ -548,12 +740,12 @@ pub(super) async fn ls(c: Context) -> i32 {
         ("human-readable", 'h'),
         ("directory", 'd'),
         ("reverse", 'r'),
-        ("color", 'K'),
+        ("color", 'κ'),
         ("classify", 'F'),
         ("inode", 'i'),
         ("dereference", 'L'),
     ];
-    let o = match options::parse(&c, "lahrtRdA1SFpiLK?ngoXCxUk", &long) {
+    let o = match options::parse(&c, "lahrtRdA1SFpiLκ?ngoXU", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -562,7 +754,7 @@ pub(super) async fn ls(c: Context) -> i32 {
     } else {
         o.rest.clone()
     };
-    let color = match o.value('K') {
+    let color = match o.value('κ') {
         Some("always") => true,
         Some("never") => false,
         // Distributions alias `ls` to `ls --color=auto`.
@@ -573,6 +765,14 @@ pub(super) async fn ls(c: Context) -> i32 {
             list.arrange_by(|a, b| b.1.size.cmp(&a.1.size).then(a.0.cmp(&b.0)));
         } else if o.has('t') {
             list.arrange_by(|a, b| b.1.modified.cmp(&a.1.modified).then(a.0.cmp(&b.0)));
+        } else if o.has('U') {
+            return;
+        } else if o.has('X') {
+            let end = |name: &str| {
+                name.rfind('.')
+                    .map_or(String::new(), |at| name.split_at(at).1.to_owned())
+            };
+            list.arrange_by(|a, b| end(&a.0).cmp(&end(&b.0)).then(a.0.cmp(&b.0)));
         } else {
             list.arrange_by(|a, b| a.0.cmp(&b.0));
         }
@@ -756,7 +956,7 @@ pub(super) async fn ls(c: Context) -> i32 {
 }
 
 pub(super) async fn stat(c: Context) -> i32 {
-    let o = match options::parse(&c, "c:Lf", &[("format", 'c')]) {
+    let o = match options::parse(&c, "c:L", &[("format", 'c'), ("dereference", 'L')]) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -773,13 +973,7 @@ pub(super) async fn stat(c: Context) -> i32 {
                 continue;
             }
         };
-        let kind = match stat.kind {
-            FileKind::Directory => "directory",
-            FileKind::Symlink => "symbolic link",
-            FileKind::Device => "character special file",
-            FileKind::File if stat.size == 0 => "regular empty file",
-            FileKind::File => "regular file",
-        };
+        let kind = kind_name(&stat);
         let time = strftime("%Y-%m-%d %H:%M:%S.%N +0000", stat.modified);
         match o.value('c') {
             Some(format) => {
@@ -992,8 +1186,13 @@ pub(super) async fn find(c: Context) -> i32 {
 pub(super) async fn du(c: Context) -> i32 {
     let o = match options::parse(
         &c,
-        "shcakm",
-        &[("summarize", 's'), ("human-readable", 'h'), ("all", 'a')],
+        "shcam k",
+        &[
+            ("summarize", 's'),
+            ("human-readable", 'h'),
+            ("all", 'a'),
+            ("total", 'c'),
+        ],
     ) {
         Ok(o) => o,
         Err(code) => return code,
@@ -1026,20 +1225,31 @@ pub(super) async fn du(c: Context) -> i32 {
         rows.push((total, path.to_owned()));
         total
     }
+    let show = |kib: u64, path: &str| {
+        let shown = match (o.has('h'), o.has('m')) {
+            (true, _) => human(kib * 1024),
+            (_, true) => kib.div_ceil(1024).to_string(),
+            _ => kib.to_string(),
+        };
+        c.stdout.line(format!("{shown}\t{path}"));
+    };
+    let mut total = 0;
     for root in roots {
         if !c.files.exists(&files::join(&c.cwd, &root)) {
             c.error(format!("cannot access '{root}': {}", FileError::NotFound));
             return 1;
         }
         let mut rows = Vec::new();
-        size(&c, &root, &mut rows, o.has('a'), 0);
+        total += size(&c, &root, &mut rows, o.has('a'), 0);
         if o.has('s') {
             rows = rows.pop().into_iter().collect();
         }
         for (kib, path) in rows {
-            let shown = if o.has('h') { human(kib * 1024) } else { kib.to_string() };
-            c.stdout.line(format!("{shown}\t{path}"));
+            show(kib, &path);
         }
+    }
+    if o.has('c') {
+        show(total, "total");
     }
     0
 }
@@ -1059,7 +1269,7 @@ pub(super) async fn df(c: Context) -> i32 {
 }
 
 pub(super) async fn basename(c: Context) -> i32 {
-    let o = match options::parse(&c, "as:z", &[("multiple", 'a'), ("suffix", 's')]) {
+    let o = match options::parse(&c, "as:z", &[("multiple", 'a'), ("suffix", 's'), ("zero", 'z')]) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -1076,7 +1286,8 @@ pub(super) async fn basename(c: Context) -> i32 {
             Some(s) if name != s => name.strip_suffix(s).unwrap_or(name),
             _ => name,
         };
-        c.stdout.line(name);
+        c.stdout
+            .write(format!("{name}{}", if o.has('z') { '\0' } else { '\n' }));
     }
     0
 }
@@ -1112,7 +1323,13 @@ pub(super) async fn realpath(c: Context) -> i32 {
             }
             continue;
         }
-        match c.files.real_path(&full) {
+        // `realpath -s` leaves symbolic links as they are; of `readlink` it keeps errors quiet, as it does anyway.
+        let real = match c.files.exists(&full) {
+            true if !readlink && o.has('s') => Ok(full),
+            false if o.has('m') => Ok(full),
+            _ => c.files.real_path(&full),
+        };
+        match real {
             Ok(real) => {
                 c.stdout.line(real);
             }
@@ -1146,13 +1363,19 @@ pub(super) async fn mktemp(c: Context) -> i32 {
         name
     };
     let full = files::join(&c.cwd, &path);
+    if o.has('u') {
+        c.stdout.line(path);
+        return 0;
+    }
     let made = if o.has('d') {
         c.files.make_dir(&full)
     } else {
         c.files.write(&full, "")
     };
     if let Err(error) = made {
-        c.error(format!("failed to create file via template ‘{template}’: {error}"));
+        if !o.has('q') {
+            c.error(format!("failed to create file via template ‘{template}’: {error}"));
+        }
         return 1;
     }
     let _ = c.files.set_mode(&full, if o.has('d') { 0o700 } else { 0o600 });

@@ -83,8 +83,8 @@ pub(super) async fn grep(c: Context) -> i32 {
         ("word-regexp", 'w'),
         ("line-regexp", 'x'),
         ("count", 'c'),
-        ("color", 'K'),
-        ("colour", 'K'),
+        ("color", 'κ'),
+        ("colour", 'κ'),
         ("files-with-matches", 'l'),
         ("files-without-match", 'L'),
         ("max-count", 'm'),
@@ -101,9 +101,9 @@ pub(super) async fn grep(c: Context) -> i32 {
         ("context", 'C'),
         ("recursive", 'r'),
         ("dereference-recursive", 'R'),
-        ("include", 'I'),
-        ("exclude", 'X'),
-        ("line-buffered", 'u'),
+        ("include", 'ι'),
+        ("exclude", 'ξ'),
+        ("line-buffered", 'υ'),
         ("text", 'a'),
     ];
     let mut c = c;
@@ -116,7 +116,7 @@ pub(super) async fn grep(c: Context) -> i32 {
             *arg = format!("-C{n}");
         }
     }
-    let o = match options::parse(&c, "EFGPe:f:ivywxcK?lLm:oqsbnHhA:B:C:rRI:X:uazT", &long) {
+    let o = match options::parse(&c, "EFGPe:f:ivywxcκ?lLm:oqsbnHhA:B:C:rRIι:ξ: aυ", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -197,7 +197,7 @@ pub(super) async fn grep(c: Context) -> i32 {
     let [Ok(max), Ok(after), Ok(before)] = limits else {
         return 2;
     };
-    let color = match o.value('K') {
+    let color = match o.value('κ') {
         Some("always") => true,
         Some("never") | None => false,
         Some(_) => c.stdout.is_terminal(),
@@ -225,7 +225,7 @@ pub(super) async fn grep(c: Context) -> i32 {
         before: before.unwrap_or(context),
         color,
     };
-    let (include, exclude) = (o.values('I'), o.values('X'));
+    let (include, exclude) = (o.values('ι'), o.values('ξ'));
     let mut queue: VecDeque<String> = paths.into();
     let (mut selected, mut failed) = (false, false);
     while let Some(path) = queue.pop_front() {
@@ -254,6 +254,9 @@ pub(super) async fn grep(c: Context) -> i32 {
                 c.error(format!("{path}: {}", FileError::IsDirectory));
                 failed = true;
             }
+            continue;
+        }
+        if o.has('I') && c.files.read(&full).is_ok_and(|bytes| bytes.contains(&0)) {
             continue;
         }
         match c.open(&path) {

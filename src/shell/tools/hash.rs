@@ -85,7 +85,7 @@ pub(super) async fn base64(c: Context) -> i32 {
 }
 
 pub(super) async fn sha256sum(c: Context) -> i32 {
-    let o = match options::parse(&c, "bct", &[("check", 'c')]) {
+    let o = match options::parse(&c, "bc t", &[("check", 'c'), ("binary", 'b'), ("text", 't')]) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -98,7 +98,11 @@ pub(super) async fn sha256sum(c: Context) -> i32 {
         match c.open(&path) {
             Ok(input) => {
                 let bytes = input.read_all().await;
-                c.stdout.line(format!("{}  {path}", sha256::hex(&bytes)));
+                c.stdout.line(format!(
+                    "{} {}{path}",
+                    sha256::hex(&bytes),
+                    if o.has('b') { '*' } else { ' ' }
+                ));
             }
             Err(error) => {
                 c.error(format!("{path}: {error}"));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::super::files::{FileError, FileKind};
 use super::super::host::{Context, Dialect};
 use super::super::io::Input;
+use super::super::process::{Disposition, SIGINT};
 use super::options::{self, Options};
 use crate::limits;
 
@@ -31,7 +32,7 @@ fn open(c: &Context, path: &str) -> Result<Input, FileError> {
 pub(super) async fn cat(c: Context) -> i32 {
     let o = match options::parse(
         &c,
-        "nbsAETvetu",
+        "nbsAETvet u",
         &[
             ("number", 'n'),
             ("show-all", 'A'),
@@ -39,6 +40,7 @@ pub(super) async fn cat(c: Context) -> i32 {
             ("squeeze-blank", 's'),
             ("show-tabs", 'T'),
             ("number-nonblank", 'b'),
+            ("show-nonprinting", 'v'),
         ],
     ) {
         Ok(o) => o,
@@ -47,7 +49,8 @@ pub(super) async fn cat(c: Context) -> i32 {
     let (number, nonblank, squeeze) = (o.has('n'), o.has('b'), o.has('s'));
     let ends = o.has('E') || o.has('A') || o.has('e');
     let tabs = o.has('T') || o.has('A') || o.has('t');
-    let plain = !(number || nonblank || squeeze || ends || tabs);
+    let visible = ['v', 'A', 'e', 't'].into_iter().any(|l| o.has(l));
+    let plain = !(number || nonblank || squeeze || ends || tabs || visible);
     let mut code = 0;
     let mut count = 0;
     let mut blank = false;
@@ -81,7 +84,10 @@ pub(super) async fn cat(c: Context) -> i32 {
                 count += 1;
                 text = format!("{count:>6}\t");
             }
-            let mut body = String::from_utf8_lossy(&line).into_owned();
+            let mut body = match visible {
+                true => line.iter().map(|b| shown(*b)).collect(),
+                false => String::from_utf8_lossy(&line).into_owned(),
+            };
             if tabs {
                 body = body.replace('\t', "^I");
             }
@@ -96,6 +102,19 @@ pub(super) async fn cat(c: Context) -> i32 {
         }
     }
     code
+}
+
+/// A byte as `cat -v` shows it: `^A`, `^?`, `M-a`.
+fn shown(byte: u8) -> String {
+    match byte {
+        b'\t' | b'\n' | b' '..=b'~' => char::from(byte).to_string(),
+        0x7f => "^?".to_owned(),
+        0..=0x1f => format!("^{}", char::from(byte + b'@')),
+        _ => match byte - 0x80 {
+            low @ (b'\t' | b'\n') => format!("M-^{}", char::from(low + b'@')),
+            low => format!("M-{}", shown(low)),
+        },
+    }
 }
 
 /// A count such as `10`, `5k` or `+3`, and its sign.
@@ -229,7 +248,7 @@ pub(super) async fn tail(c: Context) -> i32 {
     let c = old_style(&c);
     let o = match options::parse(
         &c,
-        "n:c:qvfFs:",
+        "n:c:qvfF s:",
         &[
             ("lines", 'n'),
             ("bytes", 'c'),
@@ -447,10 +466,13 @@ pub(super) async fn wc(c: Context) -> i32 {
 }
 
 pub(super) async fn tee(c: Context) -> i32 {
-    let o = match options::parse(&c, "ai", &[("append", 'a')]) {
+    let o = match options::parse(&c, "ai", &[("append", 'a'), ("ignore-interrupts", 'i')]) {
         Ok(o) => o,
         Err(code) => return code,
     };
+    if o.has('i') {
+        c.process.set_disposition(SIGINT, Some(Disposition::Ignore));
+    }
     let mut code = 0;
     let mut outputs = vec![c.stdout.clone()];
     for path in &o.rest {
@@ -532,6 +554,21 @@ pub(super) async fn nl(c: Context) -> i32 {
         .unwrap_or(6usize)
         .min(limits::PATH_BYTES);
     let separator = o.value('s').unwrap_or("\t").to_owned();
+    let format = o.value('n').unwrap_or("rn");
+    if !matches!(format, "ln" | "rn" | "rz") {
+        return options::usage(&c, &format!("invalid line numbering format: ‘{format}’"));
+    }
+    let step = match o.value('i').map(str::parse::<i64>) {
+        None => 1,
+        Some(Ok(step)) => step,
+        Some(Err(_)) => {
+            c.error(format!(
+                "invalid line number increment: ‘{}’",
+                o.value('i').unwrap_or_default()
+            ));
+            return 1;
+        }
+    };
     let mut n = o.value('v').and_then(|v| v.parse().ok()).unwrap_or(1i64);
     for path in inputs(&o) {
         let input = match open(&c, &path) {
@@ -545,8 +582,13 @@ pub(super) async fn nl(c: Context) -> i32 {
             if line.is_empty() && !every {
                 c.stdout.line(" ".repeat(width + separator.chars().count()));
             } else {
-                c.stdout.line(format!("{n:>width$}{separator}{line}"));
-                n += 1;
+                let number = match format {
+                    "ln" => format!("{n:<width$}"),
+                    "rz" => format!("{n:0>width$}"),
+                    _ => format!("{n:>width$}"),
+                };
+                c.stdout.line(number + &separator + &line);
+                n = n.saturating_add(step);
             }
         }
     }

@@ -34,7 +34,9 @@ impl Options {
 }
 
 /// Reads options. `spec` lists letters, each with `:` when it takes a value and `?` when it takes
-/// one only if it is attached; `long` maps long names to letters. The error was printed.
+/// one only if it is attached. Behind a space stand letters that are accepted and change nothing, because they ask
+/// for what is done anyway. `long` maps long names to letters; a letter that is not ASCII has no short form.
+/// The error was printed.
 pub(super) fn parse(c: &Context, spec: &str, long: &[(&str, char)]) -> Result<Options, i32> {
     parse_until(c, spec, long, false)
 }
@@ -97,7 +99,7 @@ pub(super) fn parse_until(c: &Context, spec: &str, long: &[(&str, char)], stop: 
         };
         for (i, letter) in letters.char_indices() {
             let rest = letters.get(i + letter.len_utf8()..).unwrap_or_default();
-            match takes(letter) {
+            match takes(letter).filter(|_| letter.is_ascii_alphanumeric()) {
                 None => {
                     return Err(usage(c, &format!("invalid option -- '{letter}'")));
                 }

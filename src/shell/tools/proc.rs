@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::{Either, select};
 
 use super::super::builtins;
 use super::super::files;
 use super::super::host::{Context, Dialect, NoProgram};
 use super::super::io::{Input, Output};
-use super::super::process::{SIGKILL, SIGTERM, signal_number};
+use super::super::process::{SIGKILL, SIGTERM, signal_name, signal_number};
 use super::date::strftime;
 use super::options;
 use crate::limits;
@@ -100,7 +101,7 @@ pub(super) async fn timeout(c: Context) -> i32 {
     if c.host.dialect() == Dialect::Busybox && c.args.get(1).is_some_and(|a| a == "-t") {
         c.args.remove(1);
     }
-    let o = match options::parse_until(&c, "s:k:pvf", &long, true) {
+    let o = match options::parse_until(&c, "s:k:pv f", &long, true) {
         Ok(o) => o,
         Err(_) => return 125,
     };
@@ -146,7 +147,14 @@ pub(super) async fn timeout(c: Context) -> i32 {
     match select(running, Box::pin(c.sim.sleep(limit))).await {
         Either::Left((code, _)) => code,
         Either::Right((_, running)) => {
-            process.signal(signal);
+            let kill = |signal: i32| {
+                if o.has('v') {
+                    let text = signal_name(signal).map_or(signal.to_string(), str::to_owned);
+                    c.error(format!("sending signal {text} to command ‘{name}’"));
+                }
+                process.signal(signal);
+            };
+            kill(signal);
             if signal == SIGKILL {
                 running.await;
                 return 137;
@@ -156,7 +164,7 @@ pub(super) async fn timeout(c: Context) -> i32 {
                 Some(grace) => match select(running, Box::pin(c.sim.sleep(grace))).await {
                     Either::Left((code, _)) => code,
                     Either::Right((_, running)) => {
-                        process.signal(SIGKILL);
+                        kill(SIGKILL);
                         running.await;
                         return 137;
                     }
@@ -184,7 +192,7 @@ pub(super) async fn xargs(c: Context) -> i32 {
         ("verbose", 't'),
         ("max-lines", 'L'),
     ];
-    let o = match options::parse_until(&c, "n:I:0rd:P:tL:ps:", &long, true) {
+    let o = match options::parse_until(&c, "n:I:0rd:P:tL:", &long, true) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -286,12 +294,28 @@ pub(super) async fn xargs(c: Context) -> i32 {
             batches.push(words);
         }
     }
-    let mut code = 0;
-    for words in batches {
-        if o.has('t') {
+    let at_once = match o.value('P').map_or(Ok(1), str::parse::<usize>) {
+        Ok(0) => limits::SHELL_JOBS,
+        Ok(n) => n.min(limits::SHELL_JOBS),
+        Err(_) => {
+            c.error(format!(
+                "invalid number \"{}\" for -P option",
+                o.value('P').unwrap_or_default()
+            ));
+            return 1;
+        }
+    };
+    let (runs, c) = (o.has('t'), &c);
+    let runs = futures::stream::iter(batches).map(|words| async move {
+        if runs {
             c.stderr.line(words.join(" "));
         }
-        match start(&c, &words, None, Some(Input::empty())).await {
+        (start(c, &words, None, Some(Input::empty())).await, words)
+    });
+    let mut runs = std::pin::pin!(runs.buffer_unordered(at_once));
+    let mut code = 0;
+    while let Some((ended, words)) = runs.next().await {
+        match ended {
             0 => {}
             255 => {
                 let name = words.first().cloned().unwrap_or_default();
@@ -311,7 +335,12 @@ pub(super) async fn xargs(c: Context) -> i32 {
 }
 
 pub(super) async fn env(c: Context) -> i32 {
-    let o = match options::parse_until(&c, "iu:0", &[("ignore-environment", 'i'), ("unset", 'u')], true) {
+    let o = match options::parse_until(
+        &c,
+        "iu:0",
+        &[("ignore-environment", 'i'), ("unset", 'u'), ("null", '0')],
+        true,
+    ) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -325,8 +354,9 @@ pub(super) async fn env(c: Context) -> i32 {
         rest = rest.get(1..).unwrap_or_default();
     }
     if rest.is_empty() {
+        let end = if o.has('0') { '\0' } else { '\n' };
         for (name, value) in &env {
-            c.stdout.line(format!("{name}={value}"));
+            c.stdout.write(format!("{name}={value}{end}"));
         }
         return 0;
     }
@@ -657,6 +687,31 @@ pub(super) async fn clear(c: Context) -> i32 {
     0
 }
 
+/// Lines with the characters that differ from another text's marked.
+fn differences(old: &str, lines: &[&str]) -> String {
+    let mut out = String::new();
+    let mut old = old.split('\n');
+    for (i, line) in lines.iter().enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        let mut before = old.next().unwrap_or_default().chars();
+        let mut marked = false;
+        for ch in line.chars() {
+            let differs = before.next().unwrap_or(' ') != ch;
+            if differs != marked {
+                out.push_str(if differs { "\x1b[7m" } else { "\x1b[27m" });
+                marked = differs;
+            }
+            out.push(ch);
+        }
+        if marked {
+            out.push_str("\x1b[27m");
+        }
+    }
+    out
+}
+
 pub(super) async fn watch(c: Context) -> i32 {
     let long = [
         ("interval", 'n'),
@@ -666,8 +721,9 @@ pub(super) async fn watch(c: Context) -> i32 {
         ("errexit", 'e'),
         ("chgexit", 'g'),
         ("color", 'c'),
+        ("beep", 'b'),
     ];
-    let o = match options::parse_until(&c, "n:td?xegcbp", &long, true) {
+    let o = match options::parse_until(&c, "n:td?xegb c", &long, true) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -687,6 +743,7 @@ pub(super) async fn watch(c: Context) -> i32 {
     };
     let command = o.rest.join(" ");
     let mut before: Option<Vec<u8>> = None;
+    let mut seen: Option<String> = None;
     loop {
         let (output, buffer) = Output::buffer();
         let mut child = c.clone();
@@ -716,7 +773,17 @@ pub(super) async fn watch(c: Context) -> i32 {
             rows = rows.saturating_sub(2);
         }
         let lines: Vec<&str> = text.lines().take(rows).collect();
-        screen.push_str(&lines.join("\n"));
+        match seen.as_ref().filter(|_| o.has('d') && size.is_some()) {
+            Some(seen) => screen.push_str(&differences(seen, &lines)),
+            None => screen.push_str(&lines.join("\n")),
+        }
+        // `-d=cumulative` marks whatever has ever differed from the first time.
+        if o.value('d').is_none_or(str::is_empty) || seen.is_none() {
+            seen = Some(lines.join("\n"));
+        }
+        if o.has('b') && code != 0 {
+            screen.push('\x07');
+        }
         if size.is_none() {
             screen.push('\n');
         }
@@ -780,11 +847,13 @@ pub(super) async fn uname(c: Context) -> i32 {
         ('r', "6.1.0-41-amd64".to_owned()),
         ('v', "#1 SMP PREEMPT_DYNAMIC Debian 6.1.158-1 (2025-11-09)".to_owned()),
         ('m', "x86_64".to_owned()),
+        ('p', "unknown".to_owned()),
+        ('i', "unknown".to_owned()),
         ('o', "GNU/Linux".to_owned()),
     ];
     let wanted: Vec<&str> = all
         .iter()
-        .filter(|(l, _)| o.has('a') || o.has(*l) || (o.flags.is_empty() && *l == 's'))
+        .filter(|(l, t)| o.has('a') && t != "unknown" || o.has(*l) || (o.flags.is_empty() && *l == 's'))
         .map(|(_, t)| t.as_str())
         .collect();
     c.stdout.line(wanted.join(" "));

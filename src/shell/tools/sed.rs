@@ -636,10 +636,9 @@ pub(super) async fn sed(c: Context) -> i32 {
         ("silent", 'n'),
         ("in-place", 'i'),
         ("regexp-extended", 'E'),
-        ("separate", 's'),
         ("unbuffered", 'u'),
     ];
-    let o = match options::parse(&c, "e:f:ni?Ersuz", &long) {
+    let o = match options::parse(&c, "e:f:ni?Er u", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };

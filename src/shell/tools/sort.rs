@@ -262,7 +262,7 @@ pub(super) async fn sort(c: Context) -> i32 {
         ("stable", 's'),
         ("zero-terminated", 'z'),
     ];
-    let o = match options::parse(&c, "rnufhVgMdbsck:t:o:zmR", &long) {
+    let o = match options::parse(&c, "rnufhVgMdbsck:t:o:z m", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -299,12 +299,16 @@ pub(super) async fn sort(c: Context) -> i32 {
         }
         None => None,
     };
+    let end = if o.has('z') { '\0' } else { '\n' };
     let mut lines: Vec<String> = Vec::new();
     for path in inputs(&o) {
         match c.open(&path) {
             Ok(input) => {
                 let text = input.read_text().await;
-                lines.extend(text.lines().map(str::to_owned));
+                if !text.is_empty() {
+                    let text = text.strip_suffix(end).unwrap_or(&text);
+                    lines.extend(text.split(end).map(str::to_owned));
+                }
             }
             Err(FileError::IsDirectory) => {
                 c.error(format!("read failed: {path}: Is a directory"));
@@ -351,10 +355,7 @@ pub(super) async fn sort(c: Context) -> i32 {
     if o.has('u') {
         lines.dedup_by(|a, b| by_keys(a, b) == Ordering::Equal);
     }
-    let mut text = lines.join("\n");
-    if !lines.is_empty() {
-        text.push('\n');
-    }
+    let text: String = lines.into_iter().flat_map(|l| [l, end.to_string()]).collect();
     match o.value('o') {
         Some(path) => match c.create(path, false) {
             Ok(output) => {
