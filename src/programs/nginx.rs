@@ -1,9 +1,11 @@
 //! nginx: serves files as its configuration says, proxies, and writes its logs.
 //!
 //! Of the configuration it knows `server`, `listen` (with `ssl`), `upstream`, `server_name`, `root`, `index`, `location`
-//! (prefix and `=`), `return`, `alias`, `proxy_pass`, `add_header`, `default_type`, `try_files`,
-//! `autoindex off`, `include`, `access_log`; it says of anything else nothing, as long as it parses.
+//! (prefixes, `=`, `^~`, regular expressions), `return`, `rewrite`, `allow`, `deny`, `alias`, `proxy_pass`, `add_header`,
+//! `default_type`, `try_files`, `autoindex off`, `include`, `access_log`. Of others that would change an answer
+//! ([`IDLE`]) it says in its error log that they are not simulated; a name that nginx does not know is an error.
 
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
@@ -13,8 +15,53 @@ use crate::flat::{Arrange, FlatMap};
 use crate::net::http::{HttpRequest, HttpResponse, More, Url};
 use crate::net::{NoAnswer, Protocol};
 use crate::pki::{pem, x509::Certificate};
-use crate::shell::{Commands, Context, Files, Output, SIGQUIT, SIGTERM};
+use crate::shell::{Commands, Context, Files, Output, Regex, SIGQUIT, SIGTERM};
 use crate::sim::{Sim, Time};
+
+/// Directives of nginx that would change an answer, and are not simulated.
+const IDLE: &str = "if set map geo split_clients auth_basic auth_request limit_req limit_conn limit_rate limit_except \
+    sub_filter mirror internal satisfy expires fastcgi_pass uwsgi_pass scgi_pass grpc_pass memcached_pass proxy_cache \
+    proxy_redirect proxy_intercept_errors ssl_verify_client valid_referers secure_link random_index geoip_country \
+    stream mail dav_methods add_before_body add_after_body add_trailer add_header_inherit empty_gif ssi image_filter \
+    xslt_stylesheet flv mp4 slice userid auth_jwt post_action auth_delay proxy_store gunzip perl js_content";
+
+/// The other directives of nginx: what is simulated, and what changes no answer here.
+const KNOWN: &str = "server listen upstream server_name root index location return rewrite allow deny alias proxy_pass \
+    add_header default_type try_files autoindex include access_log error_log error_page stub_status http events types user \
+    worker_processes worker_connections worker_rlimit_nofile worker_rlimit_core worker_priority worker_cpu_affinity \
+    worker_aio_requests worker_shutdown_timeout working_directory pid daemon master_process env lock_file pcre_jit \
+    thread_pool timer_resolution load_module debug_points debug_connection use multi_accept accept_mutex \
+    accept_mutex_delay sendfile sendfile_max_chunk tcp_nopush tcp_nodelay aio aio_write directio directio_alignment \
+    read_ahead postpone_output output_buffers keepalive keepalive_timeout keepalive_requests keepalive_time \
+    keepalive_disable keepalive_min_timeout lingering_close lingering_time lingering_timeout reset_timedout_connection \
+    send_timeout send_lowat client_body_timeout client_header_timeout client_body_buffer_size client_body_temp_path \
+    client_body_in_file_only client_body_in_single_buffer client_header_buffer_size large_client_header_buffers \
+    client_max_body_size connection_pool_size request_pool_size max_ranges max_headers etag if_modified_since \
+    ignore_invalid_headers underscores_in_headers merge_slashes msie_padding msie_refresh port_in_redirect \
+    absolute_redirect server_name_in_redirect server_names_hash_bucket_size server_names_hash_max_size server_tokens \
+    chunked_transfer_encoding log_format log_not_found log_subrequest open_log_file_cache open_file_cache \
+    open_file_cache_errors open_file_cache_min_uses open_file_cache_valid subrequest_output_buffer_size recursive_error_pages \
+    disable_symlinks resolver resolver_timeout types_hash_bucket_size types_hash_max_size variables_hash_bucket_size \
+    variables_hash_max_size early_hints zone hash ip_hash least_conn least_time random state sticky ntlm queue health_check \
+    resolver_timeout charset charset_map charset_types override_charset source_charset break rewrite_log \
+    uninitialized_variable_warn set_real_ip_from real_ip_header real_ip_recursive limit_req_zone limit_req_status \
+    limit_req_log_level limit_req_dry_run limit_conn_zone limit_conn_status limit_conn_log_level limit_conn_dry_run \
+    limit_rate_after limit_zone sub_filter_once sub_filter_last_modified sub_filter_types auth_basic_user_file \
+    auth_request_set autoindex_exact_size autoindex_format autoindex_localtime mirror_request_body map_hash_bucket_size \
+    map_hash_max_size referer_hash_bucket_size referer_hash_max_size status_zone api google_perftools_profiles \
+    ssl_engine secure_link_md5 secure_link_secret dav_access create_full_put_path min_delete_depth addition_types \
+    ancient_browser modern_browser image_filter_buffer http2 quic_bpf lingering";
+
+/// Families of directives, of which all are taken that begin so.
+const FAMILIES: &str = "proxy_ fastcgi_ uwsgi_ scgi_ grpc_ memcached_ ssl_ gzip http2_ http3 quic_ ssi_ userid_ geoip_ \
+    xslt_ image_filter_ mp4_ perl_ js_ auth_jwt_ keyval otel_ brotli mgmt health_check_";
+
+/// Blocks whose lines begin with words of their own.
+const FREE: [&str; 5] = ["types", "map", "geo", "split_clients", "charset_map"];
+
+fn is_one_of(names: &str, name: &str) -> bool {
+    names.split_whitespace().any(|n| n == name)
+}
 
 const WELCOME: &str = "<!DOCTYPE html>
 <html>
@@ -227,8 +274,16 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
             }
         };
     }
-    let servers = match configuration(&context.files) {
-        Ok(servers) => servers,
+    let mut idle = Vec::new();
+    let servers = match configuration(&context.files, &mut idle) {
+        Ok(servers) => {
+            let pid = if test { context.process.pid() } else { 1 };
+            for text in idle {
+                let now = slash_date(sim.now());
+                context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
+            }
+            servers
+        }
         Err(message) => {
             let pid = context.process.pid();
             context
@@ -385,12 +440,68 @@ struct Server {
     index: Vec<String>,
     headers: Vec<(String, String)>,
     action: Option<Action>,
+    rules: Rules,
     locations: Vec<Location>,
+}
+
+/// What a server or a location does to requests before it answers.
+#[derive(Default)]
+struct Rules {
+    rewrites: Vec<Rewrite>,
+    /// `allow` (true) and `deny`, with the addresses they are for: the first that fits holds.
+    access: Vec<(bool, String)>,
+}
+
+struct Rewrite {
+    pattern: Regex,
+    to: String,
+    /// `last`, `break`, `redirect`, `permanent`, or nothing.
+    flag: String,
+}
+
+impl Rules {
+    fn read(&mut self, words: &[String], returns: bool) -> Result<(), String> {
+        let word = |i: usize| words.get(i).map_or("", String::as_str);
+        match word(0) {
+            // Behind a `return` it is never reached.
+            "rewrite" if !returns => self.rewrites.push(Rewrite {
+                pattern: regex(word(1), false)?,
+                to: word(2).to_owned(),
+                flag: word(3).to_owned(),
+            }),
+            "allow" | "deny" => self.access.push((word(0) == "allow", word(1).to_owned())),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn allows(&self, client: Option<Ipv4Addr>) -> bool {
+        let fits = |range: &str| {
+            let (net, bits) = range.split_once('/').unwrap_or((range, "32"));
+            match (net.parse::<Ipv4Addr>(), bits.parse::<u32>(), client) {
+                (Ok(net), Ok(bits), Some(client)) => {
+                    let shift = 32u32.saturating_sub(bits);
+                    u32::from(net).checked_shr(shift) == u32::from(client).checked_shr(shift)
+                }
+                _ => false,
+            }
+        };
+        let rule = self.access.iter().find(|(_, range)| range == "all" || fits(range));
+        rule.is_none_or(|(allow, _)| *allow)
+    }
+}
+
+fn regex(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
+    Regex::perl(pattern, ignore_case).map_err(|why| format!("pcre2_compile() failed: {why} in \"{pattern}\""))
 }
 
 struct Location {
     path: String,
     exact: bool,
+    /// `^~`: no regular expression is asked.
+    first: bool,
+    pattern: Option<Regex>,
+    rules: Rules,
     root: Option<String>,
     alias: Option<String>,
     index: Vec<String>,
@@ -414,21 +525,28 @@ struct Directive {
 }
 
 /// Reads the configuration from `/etc/nginx/nginx.conf` and what it includes.
-fn configuration(files: &Files) -> Result<Vec<Server>, String> {
+/// `idle` gets a sentence for each directive that is not simulated.
+fn configuration(files: &Files, idle: &mut Vec<String>) -> Result<Vec<Server>, String> {
     let path = "/etc/nginx/nginx.conf";
     let text = files
         .read_text(path)
         .map_err(|_| format!("open() \"{path}\" failed (2: No such file or directory)"))?;
-    let top = parse(&text, path)?;
+    let top = parse(&text, path, idle)?;
     let mut servers = Vec::new();
     let Some(http) = top.iter().find(|d| d.words.first().is_some_and(|w| w == "http")) else {
         return Ok(servers);
     };
-    collect(files, http.block.as_deref().unwrap_or(&[]), &mut servers, 0)?;
+    collect(files, http.block.as_deref().unwrap_or(&[]), &mut servers, idle, 0)?;
     Ok(servers)
 }
 
-fn collect(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth: usize) -> Result<(), String> {
+fn collect(
+    files: &Files,
+    block: &[Directive],
+    servers: &mut Vec<Server>,
+    idle: &mut Vec<String>,
+    depth: usize,
+) -> Result<(), String> {
     // Of a group of servers the first is asked.
     let mut groups: Vec<(String, String)> = Vec::new();
     for directive in block
@@ -442,7 +560,7 @@ fn collect(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth:
         }
     }
     let from = servers.len();
-    gather(files, block, servers, depth)?;
+    gather(files, block, servers, idle, depth)?;
     for server in servers.get_mut(from..).unwrap_or_default() {
         let own = server.action.iter_mut();
         for action in own.chain(server.locations.iter_mut().filter_map(|l| l.action.as_mut())) {
@@ -456,10 +574,16 @@ fn collect(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth:
     Ok(())
 }
 
-fn gather(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth: usize) -> Result<(), String> {
+fn gather(
+    files: &Files,
+    block: &[Directive],
+    servers: &mut Vec<Server>,
+    idle: &mut Vec<String>,
+    depth: usize,
+) -> Result<(), String> {
     for directive in block {
         match directive.words.first().map(String::as_str) {
-            Some("server") => servers.push(server(directive.block.as_deref().unwrap_or(&[]))),
+            Some("server") => servers.push(server(directive.block.as_deref().unwrap_or(&[]))?),
             Some("include") if depth < 5 => {
                 let Some(pattern) = directive.words.get(1) else {
                     continue;
@@ -467,8 +591,8 @@ fn gather(files: &Files, block: &[Directive], servers: &mut Vec<Server>, depth: 
                 let pattern = crate::shell::join("/etc/nginx", pattern);
                 for path in matching(files, &pattern) {
                     let text = files.read_text(&path).unwrap_or_default();
-                    let included = parse(&text, &path)?;
-                    collect(files, &included, servers, depth + 1)?;
+                    let included = parse(&text, &path, idle)?;
+                    collect(files, &included, servers, idle, depth + 1)?;
                 }
             }
             _ => {}
@@ -493,7 +617,35 @@ fn matching(files: &Files, pattern: &str) -> Vec<String> {
         .collect()
 }
 
-fn parse(text: &str, path: &str) -> Result<Vec<Directive>, String> {
+/// Whether a directive may stand in a block, by its name: an error when nginx does not know it.
+fn look_at(
+    words: &[String],
+    heads: &[(Vec<String>, Vec<Directive>)],
+    place: String,
+    idle: &mut Vec<String>,
+) -> Result<(), String> {
+    let Some(name) = words.first() else { return Ok(()) };
+    let inside = |word: &str| heads.iter().any(|(head, _)| head.first().is_some_and(|h| h == word));
+    if FREE.iter().any(|free| inside(free)) || inside("stream") || inside("mail") {
+        return Ok(());
+    }
+    let off = words.get(1).is_some_and(|w| w == "off") && words.len() == 2;
+    let idles = match name.as_str() {
+        "autoindex" => !off,
+        name => is_one_of(IDLE, name) && !off,
+    };
+    if idles {
+        idle.push(format!("the directive \"{name}\" is not simulated in {place}"));
+    } else if !is_one_of(IDLE, name)
+        && !is_one_of(KNOWN, name)
+        && !FAMILIES.split_whitespace().any(|family| name.starts_with(family))
+    {
+        return Err(format!("unknown directive \"{name}\" in {place}"));
+    }
+    Ok(())
+}
+
+fn parse(text: &str, path: &str, idle: &mut Vec<String>) -> Result<Vec<Directive>, String> {
     let mut stack: Vec<(Vec<String>, Vec<Directive>)> = vec![(Vec::new(), Vec::new())];
     let mut words: Vec<String> = Vec::new();
     let mut chars = text.chars().peekable();
@@ -511,6 +663,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Directive>, String> {
                 if words.is_empty() {
                     return Err(format!("unexpected \";\" in {path}:{line}"));
                 }
+                look_at(&words, &stack, format!("{path}:{line}"), idle)?;
                 let directive = Directive {
                     words: std::mem::take(&mut words),
                     block: None,
@@ -523,6 +676,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Directive>, String> {
                 if stack.len() > 20 {
                     return Err(format!("too many nested blocks in {path}:{line}"));
                 }
+                look_at(&words, &stack, format!("{path}:{line}"), idle)?;
                 stack.push((std::mem::take(&mut words), Vec::new()));
             }
             '}' => {
@@ -609,7 +763,15 @@ fn header(words: &[String]) -> Option<(String, String)> {
     Some((words.get(1)?.clone(), words.get(2)?.clone()))
 }
 
-fn server(block: &[Directive]) -> Server {
+/// The action after a directive: a `return` comes before what else answers.
+fn then(old: Option<Action>, words: &[String]) -> Option<Action> {
+    match (action(words), old) {
+        (new @ Some(Action::Return(..)), old) if !matches!(old, Some(Action::Return(..))) => new,
+        (new, old) => old.or(new),
+    }
+}
+
+fn server(block: &[Directive]) -> Result<Server, String> {
     let mut server = Server {
         ports: Vec::new(),
         encrypted: Vec::new(),
@@ -619,6 +781,7 @@ fn server(block: &[Directive]) -> Server {
         index: vec!["index.html".into()],
         headers: Vec::new(),
         action: None,
+        rules: Rules::default(),
         locations: Vec::new(),
     };
     for directive in block {
@@ -643,14 +806,18 @@ fn server(block: &[Directive]) -> Server {
             Some("root") => server.root = rest.first().cloned().unwrap_or_default(),
             Some("index") => server.index = rest.to_vec(),
             Some("location") => {
-                let exact = rest.first().is_some_and(|w| w == "=");
-                // Regular expressions are not simulated: such a location never matches.
-                if rest.first().is_some_and(|w| w == "~" || w == "~*") {
-                    continue;
-                }
+                let kind = rest.first().map_or("", String::as_str);
+                let path = rest.last().cloned().unwrap_or_default();
+                let pattern = match kind {
+                    "~" | "~*" => Some(regex(&path, kind == "~*")?),
+                    _ => None,
+                };
                 let mut location = Location {
-                    path: rest.last().cloned().unwrap_or_default(),
-                    exact,
+                    path,
+                    exact: kind == "=",
+                    first: kind == "^~",
+                    pattern,
+                    rules: Rules::default(),
                     root: None,
                     alias: None,
                     index: Vec::new(),
@@ -669,7 +836,9 @@ fn server(block: &[Directive]) -> Server {
                         Some("default_type") => location.media = rest.first().cloned(),
                         Some("try_files") => location.fallback = rest.last().cloned(),
                         _ => {
-                            location.action = location.action.or_else(|| action(words));
+                            location.action = then(location.action, words);
+                            let returns = matches!(location.action, Some(Action::Return(..)));
+                            location.rules.read(words, returns)?;
                             location.headers.extend(header(words));
                         }
                     }
@@ -677,7 +846,8 @@ fn server(block: &[Directive]) -> Server {
                 server.locations.push(location);
             }
             _ => {
-                server.action = server.action.or_else(|| action(words));
+                server.action = then(server.action, words);
+                server.rules.read(words, server.action.is_some())?;
                 server.headers.extend(header(words));
             }
         }
@@ -685,7 +855,7 @@ fn server(block: &[Directive]) -> Server {
     if server.ports.is_empty() {
         server.ports.push(80);
     }
-    server
+    Ok(server)
 }
 
 struct Serve {
@@ -775,6 +945,7 @@ fn expand(text: &str, request: &HttpRequest, serve: &Serve) -> String {
     let host = request.host.split(':').next().unwrap_or("").to_owned();
     let hostname = serve.sandbox.upgrade().map(|s| s.hostname.clone()).unwrap_or_default();
     let local = request.local.map(|(ip, _)| ip.to_string()).unwrap_or_default();
+    let query = request.path.split_once('?').map_or("", |(_, query)| query);
     let mut text = text.to_owned();
     for (name, value) in [
         ("$request_uri", request.path.clone()),
@@ -786,6 +957,10 @@ fn expand(text: &str, request: &HttpRequest, serve: &Serve) -> String {
         ("$http_host", request.host.clone()),
         ("$host", host),
         ("$uri", path_of(request).to_owned()),
+        ("$document_uri", path_of(request).to_owned()),
+        ("$is_args", if query.is_empty() { "" } else { "?" }.to_owned()),
+        ("$args", query.to_owned()),
+        ("$query_string", query.to_owned()),
         ("$scheme", "http".to_owned()),
     ] {
         if text.contains('$') {
@@ -793,6 +968,89 @@ fn expand(text: &str, request: &HttpRequest, serve: &Serve) -> String {
         }
     }
     text
+}
+
+/// A line of the error log about a request.
+fn complain(serve: &Serve, request: &HttpRequest, text: &str) {
+    serve.errors.line(format!(
+        "{} [error] 29#29: *1 {text}, client: {}, server: localhost, request: \"{} {} HTTP/1.1\", host: \"{}\"",
+        slash_date(serve.sim.now()),
+        super::peer(request),
+        request.method,
+        request.path,
+        request.host
+    ));
+}
+
+/// The location that a path belongs to: an exact one, else the first regular expression that fits unless the longest
+/// prefix forbids it, else that prefix.
+fn find<'a>(server: &'a Server, path: &str) -> Option<&'a Location> {
+    let all = || server.locations.iter();
+    let prefix = all()
+        .filter(|l| !l.exact && l.pattern.is_none() && path.starts_with(&l.path))
+        .max_by_key(|l| l.path.len());
+    let fits = |l: &&Location| l.pattern.as_ref().is_some_and(|p| p.is_match(path));
+    all()
+        .find(|l| l.exact && l.path == path)
+        .or_else(|| prefix.filter(|l| l.first))
+        .or_else(|| all().find(fits))
+        .or(prefix)
+}
+
+/// What rewriting comes to.
+enum Rewritten {
+    No,
+    /// Another location is looked for.
+    Again,
+    Stay,
+    Answer(HttpResponse),
+}
+
+fn rewrite(serve: &Serve, rules: &Rules, request: &HttpRequest, now: &mut HttpRequest) -> Rewritten {
+    let mut result = Rewritten::No;
+    for rule in &rules.rewrites {
+        let Some(groups) = rule.pattern.captures(path_of(now)) else {
+            continue;
+        };
+        let mut to = rule.to.clone();
+        for (i, group) in groups.iter().enumerate().skip(1) {
+            to = to.replace(&format!("${i}"), group.as_deref().unwrap_or_default());
+        }
+        let mut to = expand(&to, now, serve);
+        // The query stays, unless the new address ends in a question mark.
+        if let Some(bare) = to.strip_suffix('?') {
+            to = bare.to_owned();
+        } else if let Some((_, query)) = request.path.split_once('?') {
+            to.push(if to.contains('?') { '&' } else { '?' });
+            to.push_str(query);
+        }
+        let away = ["http://", "https://", "$scheme"]
+            .iter()
+            .any(|s| rule.to.starts_with(s));
+        let code = match rule.flag.as_str() {
+            "permanent" => 301,
+            "redirect" => 302,
+            _ if away => 302,
+            flag => {
+                now.path = to;
+                match flag {
+                    "break" => return Rewritten::Stay,
+                    "last" => return Rewritten::Again,
+                    _ => result = Rewritten::Again,
+                }
+                continue;
+            }
+        };
+        let mut response = page(code, &serve.version);
+        let host = if to.starts_with('/') {
+            format!("http://{}", request.host)
+        } else {
+            String::new()
+        };
+        response.headers.push(("Location".into(), host + &to));
+        return Rewritten::Answer(response);
+    }
+    result
 }
 
 async fn respond(serve: &Serve, request: &HttpRequest) -> HttpResponse {
@@ -804,16 +1062,48 @@ async fn respond(serve: &Serve, request: &HttpRequest) -> HttpResponse {
     let Some(server) = server else {
         return page(404, &serve.version);
     };
-    let path = path_of(request);
-    let exact = server.locations.iter().find(|l| l.exact && l.path == path);
-    let prefix = server
-        .locations
-        .iter()
-        .filter(|l| !l.exact && path.starts_with(&l.path))
-        .max_by_key(|l| l.path.len());
-    let location = exact.or(prefix);
+    // The request as rewriting leaves it.
+    let mut now = request.clone();
+    let mut location;
+    match rewrite(serve, &server.rules, request, &mut now) {
+        Rewritten::Answer(response) => return response,
+        Rewritten::No | Rewritten::Again | Rewritten::Stay => {}
+    }
+    let mut turns = 0;
+    loop {
+        location = find(server, path_of(&now));
+        // A location's rewriting looks for another one; nginx does so ten times.
+        let Some(found) = location.filter(|_| server.action.is_none()) else {
+            break;
+        };
+        match rewrite(serve, &found.rules, request, &mut now) {
+            Rewritten::Answer(response) => return response,
+            Rewritten::No | Rewritten::Stay => break,
+            Rewritten::Again if turns < 10 => turns += 1,
+            Rewritten::Again => {
+                complain(
+                    serve,
+                    request,
+                    &format!(
+                        "rewrite or internal redirection cycle while processing \"{}\"",
+                        now.path
+                    ),
+                );
+                return page(500, &serve.version);
+            }
+        }
+    }
+    let path = path_of(&now);
     let todo = server.action.as_ref().or(location.and_then(|l| l.action.as_ref()));
+    let rules = location
+        .map(|l| &l.rules)
+        .filter(|r| !r.access.is_empty())
+        .unwrap_or(&server.rules);
     let mut response = match todo {
+        None | Some(Action::Status | Action::Proxy(_)) if !rules.allows(request.client) => {
+            complain(serve, request, "access forbidden by rule");
+            page(403, &serve.version)
+        }
         Some(Action::Return(code, text)) => {
             let text = expand(text, request, serve);
             if (300..400).contains(code) {
@@ -834,8 +1124,8 @@ async fn respond(serve: &Serve, request: &HttpRequest) -> HttpResponse {
             "text/plain",
             "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n",
         ),
-        Some(Action::Proxy(target)) => proxy(serve, request, location, target).await,
-        None => file(serve, server, location, request, path),
+        Some(Action::Proxy(target)) => proxy(serve, &now, location, target).await,
+        None => file(serve, server, location, &now, path),
     };
     let headers = location
         .map(|l| &l.headers)
@@ -953,9 +1243,10 @@ mod tests {
 
     #[test]
     fn configurations_parse() {
+        let mut idle = Vec::new();
         let text = "server { listen 8080; # comment\n location = /a { return 200 \"hi $uri;\"; } location / { proxy_pass http://web; } }";
-        let parsed = parse(text, "x.conf").unwrap();
-        let server = server(parsed[0].block.as_ref().unwrap());
+        let parsed = parse(text, "x.conf", &mut idle).unwrap();
+        let server = server(parsed[0].block.as_ref().unwrap()).unwrap();
         assert_eq!(server.ports, [8080]);
         assert_eq!(server.locations.len(), 2);
         for (bad, message) in [
@@ -963,12 +1254,48 @@ mod tests {
                 "server {",
                 "unexpected end of file, expecting \";\" or \"}\" in x.conf:1",
             ),
-            ("a b\nc }", "unexpected \"}\" in x.conf:2"),
+            (
+                "root b;\nfrobnicate on;",
+                "unknown directive \"frobnicate\" in x.conf:2",
+            ),
+            ("map a b { x y; }\nhtpp {}", "unknown directive \"htpp\" in x.conf:2"),
+            ("root b\nc }", "unexpected \"}\" in x.conf:2"),
             ("}", "unexpected \"}\" in x.conf:1"),
             (";", "unexpected \";\" in x.conf:1"),
             ("a 'b", "unexpected end of file, expecting \";\" or \"}\" in x.conf:1"),
         ] {
-            assert_eq!(parse(bad, "x.conf").err().as_deref(), Some(message), "{bad}");
+            assert_eq!(parse(bad, "x.conf", &mut idle).err().as_deref(), Some(message), "{bad}");
+        }
+        assert_eq!(idle, ["the directive \"map\" is not simulated in x.conf:1"]);
+        // What the image brings says nothing.
+        idle.clear();
+        for text in [CONF, DEFAULT_SERVER] {
+            parse(text, "x.conf", &mut idle).unwrap();
+        }
+        assert!(idle.is_empty(), "{idle:?}");
+    }
+
+    #[test]
+    fn locations_and_addresses_are_chosen() {
+        let text = "server { location / {} location = /x {} location ^~ /img/ {} location ~ \\.txt$ {} location ~* \\.PNG$ {} }";
+        let parsed = parse(text, "x.conf", &mut Vec::new()).unwrap();
+        let server = server(parsed[0].block.as_ref().unwrap()).unwrap();
+        for (path, wanted) in [
+            ("/x", "/x"),
+            ("/xy", "/"),
+            ("/a.txt", "\\.txt$"),
+            ("/img/a.txt", "/img/"),
+            ("/a.png", "\\.PNG$"),
+        ] {
+            assert_eq!(find(&server, path).unwrap().path, wanted, "{path}");
+        }
+        let mut rules = Rules::default();
+        for text in ["deny 10.0.0.1", "allow 10.0.0.0/8", "deny all"] {
+            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            rules.read(&words, false).unwrap();
+        }
+        for (client, wanted) in [("10.0.0.1", false), ("10.2.3.4", true), ("11.0.0.1", false)] {
+            assert_eq!(rules.allows(client.parse().ok()), wanted, "{client}");
         }
     }
 }

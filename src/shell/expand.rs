@@ -755,7 +755,7 @@ impl State {
                 "commands are nested more than {} levels deep",
                 limits::SHELL_DEPTH
             ));
-            return Err(Flow::Abort(254));
+            return Err(Flow::TooDeep);
         }
         Ok(())
     }

@@ -149,6 +149,7 @@ impl State {
         let mut code = match result {
             Ok(code) => code,
             Err(Flow::Exit(code) | Flow::Abort(code) | Flow::Return(code)) => code,
+            Err(Flow::TooDeep) => 1,
             Err(Flow::Break(_) | Flow::Continue(_)) => self.last,
         };
         if let Some(action) = self.traps.remove(&0)
@@ -851,6 +852,10 @@ impl State {
             }
             hidden.push((assign.name.clone(), old));
         }
+        let fixed: Vec<bool> = arrays
+            .iter()
+            .map(|a| self.vars.get(&a.name).is_some_and(|v| v.readonly))
+            .collect();
         let result = match function {
             Some(function) => self.call(name, &function, args).await,
             None => match builtin {
@@ -858,9 +863,15 @@ impl State {
                 None => Ok(0),
             },
         };
-        for assign in arrays {
+        for (assign, fixed) in arrays.iter().zip(fixed) {
+            // `readonly -a x=(1)` has just fixed what it assigns.
+            let var = self.vars.get_mut(&assign.name).filter(|_| !fixed);
+            let fixes = var.is_some_and(|v| std::mem::take(&mut v.readonly));
             if let Err(message) = self.assign(assign).await? {
                 self.error(message);
+            }
+            if let Some(var) = self.vars.get_mut(&assign.name).filter(|_| fixes) {
+                var.readonly = true;
             }
         }
         for (name, old) in hidden.into_iter().rev() {
@@ -879,8 +890,7 @@ impl State {
                 "{name}: maximum function nesting level exceeded ({})",
                 limits::SHELL_DEPTH
             ));
-            // The script ends: were only the line dropped, a recursion with two branches would go on for ever.
-            return Err(Flow::Abort(254));
+            return Err(Flow::TooDeep);
         }
         let line = self.line;
         let rest = args.get(1..).unwrap_or_default().to_vec();

@@ -164,6 +164,7 @@ impl Shell {
                     code
                 }
                 Err(Flow::Abort(code) | Flow::Return(code)) => code,
+                Err(Flow::TooDeep) => 1,
                 Err(Flow::Break(_) | Flow::Continue(_)) => state.last,
             };
             state.last = code;
@@ -313,6 +314,9 @@ pub struct Names {
 /// Runs a source as the process of `context`: `sh -c`, a script.
 pub(super) async fn run_in(context: Context, name: &str, args: Vec<String>, source: &str, from_c: bool) -> i32 {
     let mut state = State::new(&context.host, context.process.clone(), name);
+    if !from_c {
+        state.calls.push("main".to_owned());
+    }
     state.begin(&ShellOptions {
         name: name.to_owned(),
         args,
@@ -432,7 +436,7 @@ pub(super) async fn run_input(context: Context, name: &str, args: Vec<String>, f
         result = state.run_source(&source).await;
         match result {
             Ok(_) => {}
-            Err(Flow::Abort(_)) if interactive => result = Ok(state.last),
+            Err(Flow::Abort(_) | Flow::TooDeep) if interactive => result = Ok(state.last),
             Err(_) => break,
         }
     }

@@ -24,6 +24,8 @@ pub(super) enum Flow {
     Exit(i32),
     /// An error that drops the rest of the input line; a script ends, but bash's goes on behind a 1.
     Abort(i32),
+    /// Too much was nested: the whole input ends, or a recursion with two branches would go on for ever.
+    TooDeep,
 }
 
 pub(super) type Run<T> = Result<T, Flow>;
@@ -213,7 +215,7 @@ pub(super) struct State {
     pub last_background: Option<u32>,
     pub jobs: Vec<Job>,
     pub frames: Vec<Frame>,
-    /// The functions and sourced files at work, as `FUNCNAME` lists them: the innermost last.
+    /// The functions and sourced files at work, as `FUNCNAME` lists them: the innermost last. Of a script `main` is the first.
     pub calls: Vec<String>,
     pub dirs: Vec<String>,
     pub interactive: bool,
@@ -402,13 +404,8 @@ impl State {
         match name {
             "PIPESTATUS" => Some(self.pipe_status.iter().map(i32::to_string).collect()),
             "FUNCNAME" if self.dialect == Dialect::Bash => {
-                let main = (!self.from_c && !self.interactive).then(|| "main".to_owned());
-                let all = self.calls.iter().rev().cloned().chain(main);
-                Some(if self.frames.is_empty() {
-                    Vec::new()
-                } else {
-                    all.collect()
-                })
+                let all = self.calls.iter().rev().filter(|_| !self.frames.is_empty());
+                Some(all.cloned().collect())
             }
             _ => None,
         }
