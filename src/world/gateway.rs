@@ -200,4 +200,26 @@ $ curl -s 'http://localhost:8001/api/v1/namespaces/default/pods?watch=1&resource
                     "message": "Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax",
         "#]].assert_eq(&printed(steps));
     }
+
+    /// What goes through a proxy is the client's: its query, its headers, a body that is no object.
+    #[test]
+    fn proxies_pass_on_what_the_client_sends() {
+        let steps = r#"
+$ kubectl run web --image=nginx >/dev/null; kubectl wait pod web --for=condition=Ready >/dev/null; (kubectl proxy --port=8001 >/dev/null &); sleep 1
+$ curl -s -o /dev/null -w '%{http_code}\n' -A own 'http://localhost:8001/api/v1/namespaces/default/pods/web/proxy/?q=a%20b%26c'
+$ curl -s -o /dev/null -w '%{http_code}\n' -d 'no object' http://localhost:8001/api/v1/namespaces/default/pods/web/proxy/
+$ kubectl logs web | grep HTTP | cut -d'"' -f2,6
+"#;
+        expect![[r#"
+
+            $ kubectl run web --image=nginx >/dev/null; kubectl wait pod web --for=condition=Ready >/dev/null; (kubectl proxy --port=8001 >/dev/null &); sleep 1
+            $ curl -s -o /dev/null -w '%{http_code}\n' -A own 'http://localhost:8001/api/v1/namespaces/default/pods/web/proxy/?q=a%20b%26c'
+            200
+            $ curl -s -o /dev/null -w '%{http_code}\n' -d 'no object' http://localhost:8001/api/v1/namespaces/default/pods/web/proxy/
+            405
+            $ kubectl logs web | grep HTTP | cut -d'"' -f2,6
+            GET /?q=a+b%26c HTTP/1.1"own
+            POST / HTTP/1.1"curl/8.14.1
+        "#]].assert_eq(&printed(steps));
+    }
 }
