@@ -12,6 +12,7 @@ fn main() {
         "xtask/src/docs.rs",
         "src/api/data/types.txt",
         docs::HELP,
+        docs::DOWNLOADS,
         "Cargo.lock",
     ] {
         println!("cargo::rerun-if-changed={input}");

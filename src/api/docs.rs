@@ -1,5 +1,5 @@
 //! The texts of the API's documentation, which `explain` and the OpenAPI documents show, and with them those of kubectl's
-//! help.
+//! help and what can be downloaded.
 //!
 //! They are gathered at build time (`xtask/src/docs.rs`). Native builds
 //! hold them. Builds for wasm do not, since most people never ask: there a [`Source`] brings them when
@@ -9,7 +9,8 @@
 //! Form of the file: a heading, the texts (one a line, sorted, with `\n`, `\t` and `\\` escaped), an
 //! empty line, then each type with its fields: `name`, and below it `⇥field⇥number of the text`, where
 //! a type's own text has an empty field, and what a field's value means stands at `field=value`. kubectl's commands
-//! stand there like types, and their texts like fields.
+//! stand there like types, and their texts like fields; so do the manifests that can be downloaded, as the fields of
+//! [`DOWNLOADS`] by their addresses.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -19,6 +20,10 @@ use std::task::{Poll, Waker};
 use crate::flat::FlatMap;
 use crate::limits;
 use crate::sim::Sim;
+
+/// The name under which the manifests stand that the student's host can download, by their addresses without a
+/// scheme.
+pub const DOWNLOADS: &str = "downloads";
 
 /// Brings the texts from outside.
 pub trait Source {
@@ -76,6 +81,16 @@ impl Texts {
     /// itself, with `field=value` of what a value means; empty where there is none.
     pub fn text(&self, name: &str, field: &str) -> &str {
         let number = self.numbers.get(name).and_then(|fields| fields.get(field));
+        self.line(number)
+    }
+
+    /// The fields of a type that have a text, each with it.
+    pub fn fields(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.numbers.get(name).into_iter().flat_map(FlatMap::iter);
+        fields.map(|(field, number)| (field.as_str(), self.line(Some(number))))
+    }
+
+    fn line(&self, number: Option<&usize>) -> &str {
         number.and_then(|n| self.lines.get(*n)).map_or("", String::as_str)
     }
 }

@@ -9,6 +9,7 @@ use crate::api::schema;
 use crate::flat::Arrange;
 use crate::limits;
 use crate::obj;
+use crate::shell::Download;
 use crate::value::{Value, gojson, yaml};
 
 /// One object of a file.
@@ -51,14 +52,7 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
         if path == "-" || cmd.cx.is_descriptor(path) {
             sources.push(path.clone());
         } else if is_url(path) {
-            if cmd.cx.host.download(path).is_some() {
-                sources.push(path.clone());
-                continue;
-            }
-            errors.push(Error::plain(format!(
-                "unable to read URL {path:?}: this cluster has no way out to the Internet; \
-                 save the file here and name it instead"
-            )));
+            sources.push(path.clone());
         } else {
             match expand(cmd, path, recursive) {
                 Ok(found) => sources.extend(found),
@@ -74,8 +68,21 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     for source in sources {
         let (name, text) = if source == "-" {
             ("STDIN".to_owned(), cmd.cx.stdin.read_text().await)
-        } else if let Some(text) = cmd.cx.host.download(&source).filter(|_| is_url(&source)) {
-            (source, text.to_string())
+        } else if is_url(&source) {
+            let why = match cmd.cx.host.download(&source).await {
+                Download::Text(text) => {
+                    documents(&source, &text, &mut docs);
+                    continue;
+                }
+                Download::Missing => ", server reported 404 Not Found, status code=404".to_owned(),
+                Download::Absent(why) => format!(": {why}; save the file here and name it instead"),
+                Download::Unreachable => {
+                    ": this cluster has no way out to the Internet; save the file here and name it instead".to_owned()
+                }
+            };
+            docs.errors
+                .push(Error::plain(format!("unable to read URL {source:?}{why}")));
+            continue;
         } else {
             let read = match cmd.cx.is_descriptor(&source) {
                 true => cmd.cx.read_file(&source).await,

@@ -370,7 +370,19 @@ impl User {
 }
 
 /// What is at an address of the Internet, for the few that are known.
-type Downloads = Rc<dyn Fn(&str) -> Option<Rc<str>>>;
+type Downloads = Rc<dyn Fn(String) -> LocalBoxFuture<'static, Download>>;
+
+/// What is at an address of the Internet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Download {
+    Text(Rc<str>),
+    /// The server is known and has nothing there.
+    Missing,
+    /// The real server has something there that could not be brought: why.
+    Absent(String),
+    /// There is no way to the server.
+    Unreachable,
+}
 
 /// A machine. Clones are handles to the same one.
 #[derive(Clone)]
@@ -504,14 +516,17 @@ impl Host {
     }
 
     /// Sets what the machine can download from the Internet, which it has no way to otherwise.
-    pub fn set_downloads(&self, find: impl Fn(&str) -> Option<Rc<str>> + 'static) {
+    pub fn set_downloads(&self, find: impl Fn(String) -> LocalBoxFuture<'static, Download> + 'static) {
         *self.0.downloads.borrow_mut() = Some(Rc::new(find));
     }
 
     /// What is at an address of the Internet.
-    pub fn download(&self, url: &str) -> Option<Rc<str>> {
-        let find = self.0.downloads.borrow().clone()?;
-        find(url)
+    pub async fn download(&self, url: &str) -> Download {
+        let find = self.0.downloads.borrow().clone();
+        match find {
+            Some(find) => find(url.to_owned()).await,
+            None => Download::Unreachable,
+        }
     }
 
     /// Counts processor time that a process used.

@@ -38,7 +38,9 @@ mod words;
 
 pub use editor::{Candidate, Completer, CompletionRequest, SharedCompleter, Terminal, TerminalOwner, width};
 pub use files::{Device, FileError, FileKind, Files, OpenFile, Stat, base_name, dir_name, join};
-pub use host::{CommandFn, Commands, Context, Dialect, Editor, Env, Fd, Host, NoProgram, PROCESS_TIME, Program, User};
+pub use host::{
+    CommandFn, Commands, Context, Dialect, Download, Editor, Env, Fd, Host, NoProgram, PROCESS_TIME, Program, User,
+};
 pub use io::{Input, Output, TerminalSize, keyboard, pipe};
 pub use process::{
     Disposition, Process, Processes, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGNALS, SIGPIPE, SIGQUIT,

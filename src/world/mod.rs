@@ -17,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::oneshot;
 
 use crate::api::{ApiServer, Client, ObjectKey, Status, User, auth};
@@ -194,7 +195,11 @@ impl World {
         }
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         tools::completion(&host, &api);
-        host.set_downloads(downloads::find);
+        let docs = api.docs().clone();
+        host.set_downloads(move |url| {
+            let docs = docs.clone();
+            async move { downloads::find(&docs, &url).await }.boxed_local()
+        });
         let world = World(Rc::new(Inner {
             options: options.clone(),
             journal: RefCell::new(Journal::new(options.seed, options.start)),

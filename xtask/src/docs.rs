@@ -1,5 +1,6 @@
-//! `cargo xtask docs [FILE]`: the texts that `kubectl explain` and kubectl's help print. Those of help are
-//! our own (`src/kubectl/data/help.txt`), the others are taken at build time from the documentation of a
+//! `cargo xtask docs [FILE]`: the texts that `kubectl explain` and kubectl's help print, and the manifests
+//! that can be downloaded. Those of help are our own (`src/kubectl/data/help.txt`), so are the manifests
+//! (`src/world/data/downloads.txt`), the others are taken at build time from the documentation of a
 //! dependency: the JSON schemas of the crate `k8s-openapi`, of the Kubernetes
 //! version that is simulated or the nearest one that the crate has. What each value of an
 //! enumeration means was published for Kubernetes 1.23 only, so that is read from an older version
@@ -22,6 +23,13 @@ const OF_VALUES: &str = "0.14.";
 /// The words of kubectl's help: a command a line, and below it with a tab before them what its texts are called, each
 /// with its text behind a tab, or below it in lines with two tabs.
 pub const HELP: &str = "src/kubectl/data/help.txt";
+
+/// The manifests that can be downloaded: groups of lines with an empty line between them. A group has addresses, then
+/// the text, a tab before each of its lines. Addresses stand there without a scheme, or from `/` on when they lie under
+/// `k8s.io/examples`; `{version}` in them stands for any release, also in the text, and what follows behind a space is
+/// the release of an address that names none. A group without a text names what exists in the Internet but not here.
+/// Lines that begin with `#` are comments.
+pub const DOWNLOADS: &str = "src/world/data/downloads.txt";
 
 /// A type and a field, or a command and the name of one of its texts.
 type Key = (String, String);
@@ -68,6 +76,10 @@ pub fn generate(root: &Path) -> Result<String, String> {
     let table = read("src/api/data/types.txt")?;
     let mut wanted = wanted(&table);
     for (key, text) in read_help(&read(HELP)?) {
+        wanted.push(key.clone());
+        texts.insert(key, text);
+    }
+    for (key, text) in read_downloads(&read(DOWNLOADS)?) {
         wanted.push(key.clone());
         texts.insert(key, text);
     }
@@ -137,6 +149,11 @@ fn read_folder(folder: &Path, read: fn(&str, &mut Texts), texts: &mut Texts) -> 
     Ok(())
 }
 
+/// Takes away what Rust's literals escape beyond the file's own form: quotes.
+fn unquoted(literal: &str) -> String {
+    literal.replace("\\\"", "\"")
+}
+
 /// Reads the JSON schema that a file gives its type: lines whose indentation says whether they are
 /// the type's own or a field's.
 fn read_schema(code: &str, texts: &mut Texts) {
@@ -163,10 +180,10 @@ fn read_schema(code: &str, texts: &mut Texts) {
             });
         match (indent, described) {
             (12, Some(words)) => {
-                texts.insert((name.clone(), String::new()), words.to_owned());
+                texts.insert((name.clone(), String::new()), unquoted(words));
             }
             (20, Some(words)) => {
-                texts.insert((name.clone(), field.clone()), words.to_owned());
+                texts.insert((name.clone(), field.clone()), unquoted(words));
             }
             (16, None) => {
                 if let Some((key, _)) = text.strip_prefix('"').and_then(|t| t.split_once("\": ")) {
@@ -208,7 +225,7 @@ fn read_values(code: &str, texts: &mut Texts) {
             if let Some((value, meaning)) = entry.strip_prefix(r#"`\""#).and_then(|t| t.split_once(r#"\"`"#)) {
                 let meaning = meaning.trim();
                 if !meaning.is_empty() {
-                    texts.insert((name.clone(), format!("{field}={value}")), meaning.to_owned());
+                    texts.insert((name.clone(), format!("{field}={value}")), unquoted(meaning));
                 }
             }
         }
@@ -239,8 +256,6 @@ fn read_help(help: &str) -> Vec<(Key, String)> {
             command = line;
             continue;
         };
-        // As in Rust's literals, which the other texts come from.
-        let escaped = |text: &str| text.replace('\\', r"\\").replace('\t', r"\t");
         match (row.strip_prefix('\t'), row.split_once('\t')) {
             (Some(more), _) => {
                 if let Some((_, text)) = texts.last_mut() {
@@ -254,6 +269,41 @@ fn read_help(help: &str) -> Vec<(Key, String)> {
                 let (name, text) = split.unwrap_or((row, ""));
                 texts.push(((command.to_owned(), name.to_owned()), escaped(text)));
             }
+        }
+    }
+    texts
+}
+
+/// As in Rust's literals, which the other texts come from.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\t', r"\t")
+}
+
+/// Reads what can be downloaded.
+fn read_downloads(file: &str) -> Vec<(Key, String)> {
+    let mut texts = Vec::new();
+    for group in file.split("\n\n") {
+        let text: String = group
+            .lines()
+            .filter_map(|line| line.strip_prefix('\t'))
+            .flat_map(|line| [escaped(line), r"\n".to_owned()])
+            .collect();
+        // No text can be empty.
+        let text = if text.is_empty() { "-".to_owned() } else { text };
+        let addresses = group
+            .lines()
+            .filter(|line| !line.starts_with(['\t', '#']) && !line.is_empty());
+        for address in addresses {
+            let (address, text) = match address.split_once(' ') {
+                Some((address, version)) => (address, text.replace("{version}", version)),
+                None => (address, text.clone()),
+            };
+            let host = if address.starts_with('/') {
+                "k8s.io/examples"
+            } else {
+                ""
+            };
+            texts.push((("downloads".to_owned(), format!("{host}{address}")), text));
         }
     }
     texts
@@ -286,11 +336,10 @@ fn file(wanted: &[Key], texts: &Texts) -> String {
     let unique: BTreeSet<&str> = wanted.iter().filter_map(text_of).collect();
     let numbers: BTreeMap<&str, usize> = unique.iter().enumerate().map(|(i, t)| (*t, i)).collect();
     let mut out = String::from(
-        "Texts of the Kubernetes API's documentation, from the crate k8s-openapi (Apache License 2.0), and of help\n",
+        "Texts of the Kubernetes API's documentation, from the crate k8s-openapi (Apache License 2.0), of help and of downloads\n",
     );
     for text in &unique {
-        // What Rust's literals escape beyond the file's own form: quotes.
-        let _ = writeln!(out, "{}", text.replace("\\\"", "\""));
+        let _ = writeln!(out, "{text}");
     }
     out.push('\n');
     let mut last = "";

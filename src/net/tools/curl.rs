@@ -425,8 +425,8 @@ async fn exchange(
     url: &Url,
 ) -> Result<HttpResponse, (String, i32)> {
     let address = format!("{}://{}{}", url.scheme, url.authority(), url.path);
-    if let Some(text) = context.host.download(&address) {
-        return Ok(HttpResponse::new(200, "application/octet-stream", text.as_bytes()));
+    if let Some(response) = super::downloaded(context, &address).await {
+        return Ok(response);
     }
     let method = match (&options.method, options.head, options.has_data) {
         (Some(m), _, _) => m.clone(),

@@ -13,8 +13,8 @@ mod wget;
 use std::future::ready;
 use std::rc::Rc;
 
-use super::{Network, Origin};
-use crate::shell::Commands;
+use super::{HttpResponse, Network, Origin};
+use crate::shell::{Commands, Context, Download};
 
 /// Where the commands' packets start from, asked at each call.
 pub type From = Rc<dyn Fn() -> Origin>;
@@ -54,6 +54,20 @@ pub fn register(commands: &mut Commands, names: &[&str], network: &Network, from
         let name = name.split('.').next().unwrap_or(name);
         let path = if name == "ipvsadm" { "/usr/sbin/ipvsadm" } else { name };
         commands.add(path, move |context| run(context, network.clone(), from()));
+    }
+}
+
+/// The answer of a server in the Internet to a machine that can download something there; `None` when there is no way
+/// to the server. Redirections are followed already.
+async fn downloaded(context: &Context, address: &str) -> Option<HttpResponse> {
+    match context.host.download(address).await {
+        Download::Text(text) => Some(HttpResponse::new(200, "application/octet-stream", text.as_bytes())),
+        Download::Missing => Some(HttpResponse::new(404, "text/plain; charset=utf-8", "Not Found\n")),
+        Download::Absent(why) => {
+            context.stderr.line(format!("{address}: {why}"));
+            None
+        }
+        Download::Unreachable => None,
     }
 }
 

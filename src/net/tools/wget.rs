@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{HttpRequest, HttpResponse, NetError, Network, Origin, Tls, Url};
+use super::super::{HttpRequest, NetError, Network, Origin, Tls, Url};
 use super::follow::{Why, follow};
 use crate::shell::Context;
 use crate::sim::timeout;
@@ -89,8 +89,8 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     let limit = Duration::from_secs(seconds.unwrap_or(900).max(1));
     let address = format!("{}://{}{}", url.scheme, url.authority(), url.path);
     let result = timeout(network.sim(), limit, async {
-        if let Some(text) = context.host.download(&address) {
-            return Ok(HttpResponse::new(200, "application/octet-stream", text.as_bytes()));
+        if let Some(response) = super::downloaded(&context, &address).await {
+            return Ok(response);
         }
         let ips = network.resolve(&origin, &url.host).await?;
         let Some(ip) = ips.first().copied() else {
