@@ -125,7 +125,7 @@ pub const CONTAINER_LOG_BYTES: usize = 10 * 1024 * 1024;
 /// Pods of one node that the kubelet admits: its default of `maxPods`.
 pub const NODE_PODS: usize = 110;
 
-/// Bytes of the file of `explain`'s texts that the page fetches: some six times its size today.
+/// Bytes of the file of `explain`'s texts that the page fetches: some five times its size today.
 pub const DOCS_BYTES: usize = 4 * 1024 * 1024;
 
 /// OpenAPI documents that the server keeps: all of a fresh cluster's, and some of custom resources.
