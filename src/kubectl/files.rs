@@ -49,9 +49,7 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     let mut sources: Vec<String> = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
-        if path == "-" || cmd.cx.is_descriptor(path) {
-            sources.push(path.clone());
-        } else if is_url(path) {
+        if path == "-" || is_url(path) || cmd.cx.is_descriptor(path) {
             sources.push(path.clone());
         } else {
             match expand(cmd, path, recursive) {
