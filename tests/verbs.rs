@@ -2956,3 +2956,159 @@ $ kubectl delete -f x.yaml
         "#]],
     );
 }
+
+#[test]
+fn what_kubectl_makes_anew_and_waits_for() {
+    check(
+        r#"$ kubectl create cm x --from-literal=a=1
+$ kubectl get cm x -o yaml > f; kubectl replace --force -f f && kubectl delete cm x && kubectl create -f f && kubectl delete cm x && kubectl apply -f f
+$ kubectl create deploy web --image=nginx -o yaml --dry-run=client | kubectl apply -f -
+$ kubectl get deploy web -o yaml | sed 's/app: web/app: Web!/; s/uid: .*//' > bad.yaml; kubectl apply --force -f bad.yaml
+$ kubectl get deploy web
+$ kubectl get deploy web -o yaml | sed '/matchLabels/,/app:/s/app: web/app: other/; /template:/,$s/app: web/app: other/' > other.yaml; kubectl apply --force --cascade=orphan -f other.yaml
+@settle
+$ kubectl get rs,deploy -o name | sed 's/web-.*/web-HASH/'
+$ kubectl get deploy web -o jsonpath='{.spec.selector.matchLabels}{"\n"}'
+$ kubectl run a --rm -i -q --image=busybox --restart=Never --expose --port=80 -- sh -c 'echo early; sleep 5; echo late'
+$ kubectl get svc,pod --field-selector metadata.name=a
+$ echo hi | kubectl run b -i -q --leave-stdin-open --image=busybox --restart=Never -- sh -c 'sleep 4; read x; echo "$x"; exit 3'
+$ kubectl run c --attach -q --image=busybox --restart=Never -- sh -c 'sleep 3; echo why > /dev/termination-log; exit 3'
+$ kubectl run d --attach -q --image=busybox --restart=OnFailure --pod-running-timeout=8s -- sh -c 'sleep 3; exit 3'
+$ kubectl run late --image=busybox --restart=Never -- sh -c 'echo it runs' && kubectl logs -f late
+$ kubectl run no --image=nosuch.example/x -l t=x && kubectl run yes --image=busybox -l t=x --restart=Never -- sh -c 'echo yes; sleep 3'
+$ kubectl logs -f -l t=x --pod-running-timeout=3s 2>&1 | sort | uniq -c
+$ kubectl logs -f -l t=x --ignore-errors | sort
+$ kubectl logs yes --since=300ms
+$ kubectl logs yes --since=0s --since-time=2020-01-01T00:00:00Z
+$ kubectl logs yes --since=1s --since-time=2020-01-01T00:00:00Z
+$ kubectl logs nosuch --tail=-5
+$ kubectl logs yes --pod-running-timeout=0s
+"#,
+        expect![[r#"
+            $ kubectl create cm x --from-literal=a=1
+            configmap/x created
+            $ kubectl get cm x -o yaml > f; kubectl replace --force -f f && kubectl delete cm x && kubectl create -f f && kubectl delete cm x && kubectl apply -f f
+            configmap "x" deleted from default namespace
+            configmap/x replaced
+            configmap "x" deleted from default namespace
+            configmap/x created
+            configmap "x" deleted from default namespace
+            configmap/x created
+            $ kubectl create deploy web --image=nginx -o yaml --dry-run=client | kubectl apply -f -
+            deployment.apps/web created
+            $ kubectl get deploy web -o yaml | sed 's/app: web/app: Web!/; s/uid: .*//' > bad.yaml; kubectl apply --force -f bad.yaml
+            The Deployment "web" is invalid: 
+            * metadata.labels: Invalid value: "Web!": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
+            * spec.selector.matchLabels: Invalid value: "Web!": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
+            * spec.template.labels: Invalid value: "Web!": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
+            [exit 1]
+            $ kubectl get deploy web
+            NAME   READY   UP-TO-DATE   AVAILABLE   AGE
+            web    0/1     1            0           0s
+            $ kubectl get deploy web -o yaml | sed '/matchLabels/,/app:/s/app: web/app: other/; /template:/,$s/app: web/app: other/' > other.yaml; kubectl apply --force --cascade=orphan -f other.yaml
+            error: error when applying patch:
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"annotations":{"deployment.kubernetes.io/revision":"1","kubectl.kubernetes.io/last-applied-configuration":"{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{\"deployment.kubernetes.io/revision\":\"1\"},\"creationTimestamp\":\"2026-01-01T08:00:00Z\",\"generation\":1,\"labels\":{\"app\":\"other\"},\"name\":\"web\",\"namespace\":\"default\",\"resourceVersion\":\"428\",\"uid\":\"1126421b-a1c2-4df5-b20c-28840ce84a89\"},\"spec\":{\"progressDeadlineSeconds\":600,\"replicas\":1,\"revisionHistoryLimit\":10,\"selector\":{\"matchLabels\":{\"app\":\"other\"}},\"strategy\":{\"rollingUpdate\":{\"maxSurge\":\"25%\",\"maxUnavailable\":\"25%\"},\"type\":\"RollingUpdate\"},\"template\":{\"metadata\":{\"labels\":{\"app\":\"other\"}},\"spec\":{\"containers\":[{\"image\":\"nginx\",\"imagePullPolicy\":\"Always\",\"name\":\"nginx\",\"resources\":{},\"terminationMessagePath\":\"/dev/termination-log\",\"terminationMessagePolicy\":\"File\"}],\"dnsPolicy\":\"ClusterFirst\",\"restartPolicy\":\"Always\",\"schedulerName\":\"default-scheduler\",\"securityContext\":{},\"terminationGracePeriodSeconds\":30}}},\"status\":{\"conditions\":[{\"lastTransitionTime\":\"2026-01-01T08:00:00Z\",\"lastUpdateTime\":\"2026-01-01T08:00:00Z\",\"message\":\"Deployment does not have minimum availability.\",\"reason\":\"MinimumReplicasUnavailable\",\"status\":\"False\",\"type\":\"Available\"},{\"lastTransitionTime\":\"2026-01-01T08:00:00Z\",\"lastUpdateTime\":\"2026-01-01T08:00:00Z\",\"message\":\"ReplicaSet \\\"web-7887448d46\\\" is progressing.\",\"reason\":\"ReplicaSetUpdated\",\"status\":\"True\",\"type\":\"Progressing\"}],\"observedGeneration\":1,\"replicas\":1,\"terminatingReplicas\":0,\"unavailableReplicas\":1,\"updatedReplicas\":1}}\n"},"creationTimestamp":"2026-01-01T08:00:00Z","generation":1,"labels":{"app":"other"},"name":"web","namespace":"default","resourceVersion":"428","uid":"1126421b-a1c2-4df5-b20c-28840ce84a89"},"spec":{"progressDeadlineSeconds":600,"replicas":1,"revisionHistoryLimit":10,"selector":{"matchLabels":{"app":"other"}},"strategy":{"rollingUpdate":{"maxSurge":"25%","maxUnavailable":"25%"},"type":"RollingUpdate"},"template":{"metadata":{"labels":{"app":"other"}},"spec":{"containers":[{"image":"nginx","imagePullPolicy":"Always","name":"nginx","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"Always","schedulerName":"default-scheduler","securityContext":{},"terminationGracePeriodSeconds":30}}},"status":{"conditions":[{"lastTransitionTime":"2026-01-01T08:00:00Z","lastUpdateTime":"2026-01-01T08:00:00Z","message":"Deployment does not have minimum availability.","reason":"MinimumReplicasUnavailable","status":"False","type":"Available"},{"lastTransitionTime":"2026-01-01T08:00:00Z","lastUpdateTime":"2026-01-01T08:00:00Z","message":"ReplicaSet \"web-7887448d46\" is progressing.","reason":"ReplicaSetUpdated","status":"True","type":"Progressing"}],"observedGeneration":1,"replicas":1,"terminatingReplicas":0,"unavailableReplicas":1,"updatedReplicas":1}}
+
+            to:
+            Resource: "apps/v1, Resource=deployments", GroupVersionKind: "apps/v1, Kind=Deployment"
+            Name: "web", Namespace: "default"
+            for: "other.yaml": context deadline exceeded
+            [exit 1]
+            @settle
+            $ kubectl get rs,deploy -o name | sed 's/web-.*/web-HASH/'
+            replicaset.apps/web-HASH
+            $ kubectl get deploy web -o jsonpath='{.spec.selector.matchLabels}{"\n"}'
+            Error from server (NotFound): deployments.apps "web" not found
+            [exit 1]
+            $ kubectl run a --rm -i -q --image=busybox --restart=Never --expose --port=80 -- sh -c 'echo early; sleep 5; echo late'
+            service/a created
+            early
+            late
+            $ kubectl get svc,pod --field-selector metadata.name=a
+            No resources found in default namespace.
+            $ echo hi | kubectl run b -i -q --leave-stdin-open --image=busybox --restart=Never -- sh -c 'sleep 4; read x; echo "$x"; exit 3'
+            hi
+            $ kubectl run c --attach -q --image=busybox --restart=Never -- sh -c 'sleep 3; echo why > /dev/termination-log; exit 3'
+            pod default/c terminated (Error)
+            why
+            [exit 3]
+            $ kubectl run d --attach -q --image=busybox --restart=OnFailure --pod-running-timeout=8s -- sh -c 'sleep 3; exit 3'
+            error: timed out waiting for the condition
+            [exit 1]
+            $ kubectl run late --image=busybox --restart=Never -- sh -c 'echo it runs' && kubectl logs -f late
+            pod/late created
+            container "late" in pod "late" is waiting to start: ContainerCreating
+            container "late" in pod "late" is waiting to start: ContainerCreating
+            it runs
+            $ kubectl run no --image=nosuch.example/x -l t=x && kubectl run yes --image=busybox -l t=x --restart=Never -- sh -c 'echo yes; sleep 3'
+            pod/no created
+            pod/yes created
+            $ kubectl logs -f -l t=x --pod-running-timeout=3s 2>&1 | sort | uniq -c
+                  1 container "no" in pod "no" is waiting to start: ContainerCreating
+                  2 container "no" in pod "no" is waiting to start: trying and failing to pull image
+                  2 container "yes" in pod "yes" is waiting to start: ContainerCreating
+                  1 error: context deadline exceeded
+                  1 yes
+            $ kubectl logs -f -l t=x --ignore-errors | sort
+            error: container "no" in pod "no" is waiting to start: trying and failing to pull image
+            yes
+            $ kubectl logs yes --since=300ms
+            The PodLogOptions "yes" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0
+            [exit 1]
+            $ kubectl logs yes --since=0s --since-time=2020-01-01T00:00:00Z
+            yes
+            $ kubectl logs yes --since=1s --since-time=2020-01-01T00:00:00Z
+            error: at most one of `sinceTime` or `sinceSeconds` may be specified
+            [exit 1]
+            $ kubectl logs nosuch --tail=-5
+            error: error from server (NotFound): pods "nosuch" not found in namespace "default"
+            [exit 1]
+            $ kubectl logs yes --pod-running-timeout=0s
+            error: --pod-running-timeout must be higher than zero
+            [exit 1]
+        "#]],
+    );
+}
+
+#[test]
+fn a_container_that_joined_a_process_namespace_ends_alone() {
+    check(
+        r#"$ kubectl run web --image=nginx
+$ kubectl run pair --image=busybox --overrides='{"spec":{"shareProcessNamespace":true,"containers":[{"name":"a","image":"busybox","command":["sleep","20"]},{"name":"b","image":"busybox","command":["sleep","600"]}]}}'
+@settle
+$ kubectl debug web --image=busybox --target=web -c d -- sleep 5
+@wait 30
+$ kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount} {.status.ephemeralContainerStatuses[0].state.terminated.exitCode}{"\n"}'
+$ kubectl get pod pair -o jsonpath='{range .status.containerStatuses[*]}{.name} {.restartCount}{"\n"}{end}'
+$ kubectl debug web --image=busybox --target=web -c e -- sleep 600
+@wait 10
+$ kubectl exec web -- nginx -s quit
+@wait 5
+$ kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount} {.status.ephemeralContainerStatuses[1].state.terminated.exitCode}{"\n"}'
+"#,
+        expect![[r#"
+            $ kubectl run web --image=nginx
+            pod/web created
+            $ kubectl run pair --image=busybox --overrides='{"spec":{"shareProcessNamespace":true,"containers":[{"name":"a","image":"busybox","command":["sleep","20"]},{"name":"b","image":"busybox","command":["sleep","600"]}]}}'
+            pod/pair created
+            @settle
+            $ kubectl debug web --image=busybox --target=web -c d -- sleep 5
+            Targeting container "web". If you don't see processes from this container it may be because the container runtime doesn't support this feature.
+            @wait 30
+            $ kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount} {.status.ephemeralContainerStatuses[0].state.terminated.exitCode}{"\n"}'
+            0 0
+            $ kubectl get pod pair -o jsonpath='{range .status.containerStatuses[*]}{.name} {.restartCount}{"\n"}{end}'
+            a 1
+            b 0
+            $ kubectl debug web --image=busybox --target=web -c e -- sleep 600
+            Targeting container "web". If you don't see processes from this container it may be because the container runtime doesn't support this feature.
+            @wait 10
+            $ kubectl exec web -- nginx -s quit
+            Defaulted container "web" out of: web, d (ephem), e (ephem)
+            2026/01/01 08:00:45 [notice] 4#4: signal process started
+            @wait 5
+            $ kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount} {.status.ephemeralContainerStatuses[1].state.terminated.exitCode}{"\n"}'
+            1 137
+        "#]],
+    );
+}

@@ -280,33 +280,58 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
         return Ok((super::patch::apply(kind, &current, &change)?, "configured"));
     }
     let sent = cmd.patch(resource, namespace, name, "", kind, &change, &write).await;
-    let patched = match sent {
-        Ok(patched) => patched,
+    let (sent, body) = match sent {
         Err(e) if cmd.flags.bool("force") && refused(&e) => {
-            let deletion = super::delete::Deletion {
-                grace: cmd.flags.int("grace-period"),
-                silent: true,
-                ..super::delete::Deletion::default()
-            };
-            super::delete::delete(cmd, vec![info.clone()], Vec::new(), &deletion).await?;
-            cmd.create(resource, scope(resource, namespace), &modified, &write)
-                .await
-                .map_err(|e| e.when(&format!("error when creating {source:?}")))?
+            let made = anew(cmd, info, &current, &modified, &write).await;
+            (made, gojson::compact(&modified, true) + "\n")
         }
-        Err(e) => {
-            let what = format!(
-                "error when applying patch:\n{}\nto:\n{}\nfor: {source:?}",
-                gojson::compact(&change, true),
-                about("").trim_start_matches(":\n")
-            );
-            return Err(match &e {
-                Error::Status(s) if s.reason() == "Invalid" => e,
-                _ => e.when(&format!("{what}: error when patching {source:?}")),
-            });
-        }
+        sent => (
+            sent.map_err(|e| e.when(&format!("error when patching {source:?}"))),
+            gojson::compact(&change, true),
+        ),
     };
+    let patched = sent.map_err(|e| match &e {
+        Error::Status(s) if s.reason() == "Invalid" => e,
+        _ => e.when(&format!(
+            "error when applying patch:\n{body}\nto:\n{}\nfor: {source:?}",
+            about("").trim_start_matches(":\n")
+        )),
+    })?;
     warn_if_deleting(cmd, &patched);
     Ok((patched, "configured"))
+}
+
+/// `--force`: deletes an object, waits for its end, and creates the new one. If that fails, the old one is made again.
+/// kubectl takes its `--timeout` at its word here: without one it looks once.
+async fn anew(cmd: &Cmd, info: &Info, current: &Value, modified: &Value, write: &Write) -> Result<Value, Error> {
+    let (resource, namespace) = (&info.resource, scope(&info.resource, &info.namespace));
+    let mut options = crate::obj! { "propagationPolicy": super::delete::cascade(cmd)? };
+    if cmd.flags.int("grace-period") >= 0 {
+        options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
+    }
+    cmd.remove(resource, namespace, &info.name, &options).await?;
+    let end = cmd.sim().now() + cmd.flags.duration("timeout");
+    loop {
+        match cmd.get(resource, namespace, &info.name).await {
+            Ok(_) if cmd.sim().now() >= end => return Err(Error::plain("context deadline exceeded")),
+            Ok(_) => cmd.sim().sleep(std::time::Duration::from_secs(1)).await,
+            Err(e) if e.is_not_found() => break,
+            Err(e) => return Err(e),
+        }
+    }
+    let failed = match cmd.create(resource, namespace, modified, write).await {
+        Err(e) => e,
+        made => return made,
+    };
+    match cmd.create(resource, namespace, current, write).await {
+        Ok(_) => Err(failed),
+        Err(again) => Err(Error::plain(format!(
+            "An error occurred force-replacing the existing object with the newly provided one:\n\n{}.\n\nAdditionally, \
+             an error occurred attempting to restore the original object:\n\n{}",
+            failed.message(),
+            again.message()
+        ))),
+    }
 }
 
 /// Whether `--force` makes up for a refusal by deleting the object.

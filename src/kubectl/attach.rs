@@ -141,13 +141,16 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
                     .any(|c| c.str_at(&["type"]) == "Ready" && c.str_at(&["status"]) == "True"))
     };
     let limit = cmd.flags.duration("pod-running-timeout");
-    let pod = timeout(cmd.sim(), limit, wait_for(cmd, pod, started))
-        .await
-        .unwrap_or_else(|| Err(Error::plain("timed out waiting for the condition")))?;
+    let in_time = async |pod: &Value, fits: &dyn Fn(&Value) -> bool| {
+        timeout(cmd.sim(), limit, wait_for(cmd, pod, fits))
+            .await
+            .unwrap_or_else(|| Err(Error::plain("timed out waiting for the condition")))
+    };
+    let pod = in_time(pod, &started).await?;
     let container = podpick::container(cmd, &pod, "", true)?;
-    if over(&pod) {
-        super::logs::whole(cmd, &pod, &container).await?;
-    } else {
+    // What was printed before the attachment is shown as well.
+    super::logs::whole(cmd, &pod, &container).await?;
+    if !over(&pod) {
         let attached = session(cmd, &pod, &container).await;
         if let Err(e) = attached {
             cmd.err(format!(
@@ -158,31 +161,32 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
             super::logs::whole(cmd, &pod, &container).await?;
         }
     }
-    if cmd.flags.str("restart") == "Always" && !cmd.flags.bool("leave-stdin-open") {
+    let restart = cmd.flags.str("restart");
+    if cmd.flags.bool("leave-stdin-open") || !matches!(restart, "Never" | "OnFailure") {
         return Ok(());
     }
-    let pod = wait_for(cmd, &pod, over).await?;
+    // A container that is started again after a failure has an end only when it succeeds.
+    let ended = |p: &Value| over(p) && (restart == "Never" || phase(p) == "Succeeded");
+    let pod = in_time(&pod, &ended).await?;
     if phase(&pod) == "Succeeded" {
         return Ok(());
     }
-    let ended = pod
-        .at(&["status", "containerStatuses"])
-        .items()
-        .iter()
-        .map(|c| c.at(&["state", "terminated"]).clone())
-        .find(|t| t.i64_at(&["exitCode"]).unwrap_or(0) != 0)
-        .unwrap_or_default();
     let name = format!(
         "{}/{}",
         pod.str_at(&["metadata", "namespace"]),
         pod.str_at(&["metadata", "name"])
     );
-    let code = ended
-        .i64_at(&["exitCode"])
-        .and_then(|c| i32::try_from(c).ok())
-        .unwrap_or(1);
-    Err(Error::Code(
-        format!("pod {name} terminated ({})", ended.str_at(&["reason"])),
-        code,
-    ))
+    let first = pod.at(&["status", "containerStatuses"]).items().first();
+    let ended = first.map(|c| c.at(&["state", "terminated"])).cloned().unwrap_or_default();
+    match ended.i64_at(&["exitCode"]).and_then(|c| i32::try_from(c).ok()) {
+        None | Some(0) => Err(Error::plain(format!("pod {name} failed with unknown exit code"))),
+        Some(code) => Err(Error::Code(
+            format!(
+                "pod {name} terminated ({})\n{}",
+                ended.str_at(&["reason"]),
+                ended.str_at(&["message"])
+            ),
+            code,
+        )),
+    }
 }

@@ -267,7 +267,7 @@ impl Cmd {
         Ok(self.send(request).await?.value())
     }
 
-    /// Creates an object.
+    /// Creates an object. A resource version in it is left out: it says of what was read, and the server would refuse it.
     ///
     /// # Errors
     /// The API server's failure.
@@ -279,8 +279,9 @@ impl Cmd {
         write: &Write,
     ) -> Result<Value, Error> {
         segment("namespace", scope(resource, namespace)).map_err(Error::plain)?;
-        let request =
-            Request::new(Method::Post, resource.path(scope(resource, namespace))).body(Body::Value(object.clone()));
+        let mut object = object.clone();
+        object.remove(&["metadata", "resourceVersion"]);
+        let request = Request::new(Method::Post, resource.path(scope(resource, namespace))).body(Body::Value(object));
         self.ask("post", resource, "", write.on(request)).await
     }
 

@@ -1,5 +1,7 @@
 //! `kubectl logs`.
 
+use std::time::Duration;
+
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
@@ -57,34 +59,17 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     match (cmd.args.len(), selector.is_empty()) {
         (0, true) => return Err(usage()),
         (1.., false) => return Err(Error::usage("only a selector (-l) or a POD name is allowed")),
-        (2, true) => {
-            if !container.is_empty() {
-                return Err(Error::plain("only one of -c or an inline [CONTAINER] arg is allowed"));
-            }
-            container = cmd.arg(1).to_owned();
-        }
+        (2, true) => container = cmd.arg(1).to_owned(),
         (3.., true) => return Err(usage()),
         _ => {}
     }
     let all = cmd.flags.bool("all-containers");
-    if all && !container.is_empty() {
-        return Err(Error::plain(format!(
-            "--all-containers=true should not be specified with container name {container}"
-        )));
+    if super::flags::is_zero_or_less(cmd, "pod-running-timeout") {
+        return Err(Error::plain("--pod-running-timeout must be higher than zero"));
     }
-    if cmd.flags.has("since") && !cmd.flags.str("since-time").is_empty() {
-        return Err(Error::plain(
-            "at most one of `sinceTime` or `sinceSeconds` may be specified",
-        ));
-    }
-    if cmd.flags.has("since") && (cmd.flags.negative("since")) {
-        return Err(Error::plain("--since must be greater than 0"));
-    }
-    if cmd.flags.int("limit-bytes") < 0 {
-        return Err(Error::plain("--limit-bytes must be greater than 0"));
-    }
-    if cmd.flags.int("tail") < -1 {
-        return Err(Error::plain("--tail must be greater than or equal to -1"));
+    let time = cmd.flags.str("since-time");
+    if !time.is_empty() && Time::parse(time).is_none() {
+        return Err(Error::plain(Time::unparsed(time)));
     }
     let prefix = cmd.flags.bool("prefix") || cmd.flags.bool("all-pods");
     let pods = if selector.is_empty() {
@@ -135,6 +120,28 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         }
         list.get("items").items().to_vec()
     };
+    if !time.is_empty() && !cmd.flags.duration("since").is_zero() {
+        return Err(Error::plain(
+            "at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ));
+    }
+    if all && !container.is_empty() {
+        return Err(Error::plain(format!(
+            "--all-containers=true should not be specified with container name {container}"
+        )));
+    }
+    if cmd.flags.has("container") && cmd.args.len() == 2 {
+        return Err(Error::plain("only one of -c or an inline [CONTAINER] arg is allowed"));
+    }
+    if cmd.flags.int("limit-bytes") < 0 {
+        return Err(Error::plain("--limit-bytes must be greater than 0"));
+    }
+    if cmd.flags.negative("since") && seconds(cmd) > 0 {
+        return Err(Error::plain("--since must be greater than 0"));
+    }
+    if cmd.flags.int("tail") < -1 {
+        return Err(Error::plain("--tail must be greater than or equal to -1"));
+    }
     let mut sources = Vec::new();
     for pod in &pods {
         let name = pod.str_at(&["metadata", "name"]);
@@ -164,18 +171,44 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                 sources.len()
             )));
         }
-        let results = futures::future::join_all(sources.iter().map(|s| one(cmd, s))).await;
-        return results.into_iter().find(Result::is_err).unwrap_or(Ok(()));
+        // The first failure ends them all.
+        let all = sources.iter().map(|s| patiently(cmd, s));
+        return futures::future::try_join_all(all).await.map(|_| ());
     }
     for source in &sources {
-        if let Err(e) = one(cmd, source).await {
-            if !cmd.flags.bool("ignore-errors") {
-                return Err(e);
-            }
-            cmd.say(format!("error: {}", e.message()));
-        }
+        patiently(cmd, source).await?;
     }
     Ok(())
+}
+
+/// Shows one log; following, it asks each second for so long as `--pod-running-timeout` says until there is one.
+async fn patiently(cmd: &Cmd, source: &Source) -> Result<(), Error> {
+    let end = cmd.sim().now() + cmd.flags.duration("pod-running-timeout");
+    loop {
+        let Err(e) = one(cmd, source).await else {
+            return Ok(());
+        };
+        if cmd.flags.bool("ignore-errors") {
+            cmd.say(format!("error: {}", e.message()));
+            return Ok(());
+        }
+        if !cmd.flags.bool("follow") {
+            return Err(e);
+        }
+        cmd.err(e.message());
+        if !matches!(e, Error::Status(_)) {
+            return Err(e);
+        }
+        cmd.sim().sleep(Duration::from_secs(1)).await;
+        if cmd.sim().now() >= end {
+            return Err(Error::plain("context deadline exceeded"));
+        }
+    }
+}
+
+/// `--since` in whole seconds, the nearest ones.
+fn seconds(cmd: &Cmd) -> u64 {
+    (cmd.flags.duration("since") + Duration::from_millis(500)).as_secs()
 }
 
 /// kubectl words a pod that is not there in its own way here.
@@ -194,12 +227,10 @@ fn request(cmd: &Cmd, s: &Source) -> Result<Request, Error> {
     let pods = cmd.client.resource("", "v1", "pods")?;
     let flag = |name: &str| if cmd.flags.bool(name) { "true" } else { "" };
     let (mut since, mut since_time) = (String::new(), String::new());
-    if cmd.flags.has("since") && !cmd.flags.duration("since").is_zero() {
-        since = cmd.flags.duration("since").as_secs_f64().ceil().to_string();
+    if !cmd.flags.duration("since").is_zero() {
+        since = seconds(cmd).to_string();
     }
-    let time = cmd.flags.str("since-time");
-    if !time.is_empty() {
-        let then = Time::parse(time).ok_or_else(|| Error::plain(Time::unparsed(time)))?;
+    if let Some(then) = Time::parse(cmd.flags.str("since-time")) {
         since_time = then.to_string();
     }
     let selecting = cmd.flags.has("selector");

@@ -1,5 +1,7 @@
 //! `kubectl run`: one pod, and with `--expose` its service.
 
+use std::rc::Rc;
+
 use super::builder::{self, Info};
 use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
@@ -9,7 +11,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::decode::decode;
-use crate::api::schema;
+use crate::api::{Resource, schema};
 use crate::value::{Value, yaml};
 use crate::{list, obj};
 
@@ -25,7 +27,7 @@ const FLAGS: &[Flag] = &[
     flag("image", '\0', Kind::Str, ""),
     flag("image-pull-policy", '\0', Kind::Str, ""),
     flag("labels", 'l', Kind::Str, ""),
-    flag("leave-stdin-open", '\0', Kind::Bool, "false").but("not simulated"),
+    flag("leave-stdin-open", '\0', Kind::Bool, "false"),
     flag("override-type", '\0', Kind::Str, "merge"),
     flag("overrides", '\0', Kind::Str, ""),
     flag("pod-running-timeout", '\0', Kind::Duration, "1m0s"),
@@ -66,35 +68,70 @@ pub static RUN: Verb = Verb {
     ..VERB
 };
 
-/// Whether a text can be an image's name: Docker's reference grammar, roughly.
+/// Whether a text can be an image's name, by the grammar of `github.com/distribution/reference`:
+/// `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`.
 pub fn valid_image(image: &str) -> bool {
-    let (name, digest) = image.split_once('@').unwrap_or((image, ""));
-    if image.contains('@') && !digest.contains(':') {
-        return false;
-    }
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let tag = last.split_once(':').map_or("", |(_, t)| t);
-    let path = name.strip_suffix(tag).unwrap_or(name).trim_end_matches(':');
-    let mut parts = path.split('/').peekable();
-    let mut first = true;
-    while let Some(part) = parts.next() {
-        // The first part may be a registry's host and port.
-        let host = first && parts.peek().is_some();
-        let allowed = |c: char| {
-            c.is_ascii_lowercase()
-                || c.is_ascii_digit()
-                || matches!(c, '.' | '_' | '-')
-                || (host && (c == ':' || c.is_ascii_uppercase()))
-        };
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        if part.is_empty() || !part.chars().all(allowed) || !ends(part.chars().next()) || !ends(part.chars().last()) {
-            return false;
-        }
-        first = false;
-    }
-    tag.chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-        && !name.ends_with(':')
+    let (name, digest) = match image.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (image, None),
+    };
+    let slash = name.rfind('/').map_or(0, |at| at + 1);
+    let (path, tag) = match name.split_at_checked(slash).and_then(|(front, last)| {
+        let (last, tag) = last.split_once(':')?;
+        Some((front.len() + last.len(), tag))
+    }) {
+        Some((end, tag)) => (name.get(..end).unwrap_or_default(), Some(tag)),
+        None => (name, None),
+    };
+    let path = match path.split_once('/') {
+        Some((host, rest)) if is_host(host) => rest,
+        _ => path,
+    };
+    path.split('/').all(is_component) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)
+}
+
+/// A registry: a domain name or an address of IPv6, and maybe a port.
+fn is_host(text: &str) -> bool {
+    let (domain, port) = match (text.starts_with('['), text.rsplit_once(':')) {
+        (true, _) if text.ends_with(']') => (text, None),
+        (_, Some((domain, port))) => (domain, Some(port)),
+        _ => (text, None),
+    };
+    let label = |l: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !l.is_empty() && l.bytes().all(inner) && !l.starts_with('-') && !l.ends_with('-')
+    };
+    let domain = match domain.strip_prefix('[').and_then(|d| d.strip_suffix(']')) {
+        Some(six) => !six.is_empty() && six.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
+        None => domain.split('.').all(label),
+    };
+    domain && port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Small letters and digits, with `.`, `_`, `__` or dashes between them.
+fn is_component(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let between = |s: &str| matches!(s, "" | "." | "_" | "__") || s.bytes().all(|b| b == b'-');
+    text.starts_with(word) && text.ends_with(word) && text.split(word).all(between)
+}
+
+fn is_tag(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+        && !text.starts_with(['.', '-'])
+}
+
+/// `sha256:` and at least 32 hexadecimal digits.
+fn is_digest(text: &str) -> bool {
+    let part = |p: &str| {
+        p.starts_with(|c: char| c.is_ascii_alphabetic()) && p.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    text.split_once(':').is_some_and(|(algorithm, hex)| {
+        algorithm.split(['-', '_', '+', '.']).all(part)
+            && hex.len() >= 32
+            && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    })
 }
 
 /// `KEY=VALUE,KEY=VALUE` as a map.
@@ -157,9 +194,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let pod = pod(cmd, name, words)?;
     let pod = overridden(cmd, pod)?;
     let mut report = Report::new(cmd, "created")?.typed();
-    let mut service = None;
+    let pod = send(cmd, pod).await?;
+    let (mut made, mut failed) = (vec![pod.clone()], Ok(()));
     if cmd.flags.bool("expose") {
-        let labels = pod.at(&["metadata", "labels"]).clone();
+        let labels = labels(cmd, name)?;
         let port = cmd.flags.str("port").parse::<i64>().unwrap_or(0);
         let mut object = obj! {
             "apiVersion": "v1",
@@ -174,45 +212,58 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         if cmd.flags.has("labels") {
             object.set(&["metadata", "labels"], labels);
         }
-        service = Some(send(cmd, object).await?);
-    }
-    if let Some(service) = service {
-        report.print(cmd, &service)?;
-        if matches!(cmd.flags.str("output"), "yaml" | "kyaml") {
-            cmd.out("---\n");
+        match send(cmd, object).await {
+            Err(e) => failed = Err(e),
+            Ok(service) => {
+                report.print(cmd, &service)?;
+                if cmd.flags.str("output") == "yaml" {
+                    cmd.out("---\n");
+                }
+                made.push(service);
+            }
         }
     }
-    let pod = send(cmd, pod).await?;
     if attach {
         let result = super::attach::wait_and_attach(cmd, &pod).await;
         if cmd.flags.bool("rm") {
-            let resource = cmd.client.resource("", "v1", "pods")?;
-            let info = Info {
-                resource,
-                namespace: cmd.namespace(),
-                name: name.to_owned(),
-                source: String::new(),
-                object: pod,
-            };
-            let deletion = Deletion {
-                grace: cmd.flags.int("grace-period"),
-                wait: cmd.flags.bool("wait"),
-                ignore_not_found: true,
-                silent: cmd.flags.bool("quiet"),
-                ..Deletion::default()
-            };
-            delete::delete(cmd, vec![info], Vec::new(), &deletion).await?;
+            for object in made {
+                remove(cmd, object).await?;
+            }
         }
         return result;
     }
-    report.print(cmd, &pod)
+    report.print(cmd, &pod)?;
+    failed
+}
+
+/// Deletes what a run made; kubectl waits for no end here, and passes over its flags that say how.
+async fn remove(cmd: &Cmd, object: Value) -> Result<(), Error> {
+    let info = Info {
+        resource: resource_of(cmd, &object)?,
+        namespace: object.str_at(&["metadata", "namespace"]).to_owned(),
+        name: object.str_at(&["metadata", "name"]).to_owned(),
+        source: String::new(),
+        object,
+    };
+    let deletion = Deletion {
+        cascade: delete::cascade(cmd)?,
+        wait: false,
+        ignore_not_found: true,
+        silent: cmd.flags.bool("quiet"),
+        ..Deletion::default()
+    };
+    delete::delete(cmd, vec![info], Vec::new(), &deletion).await
+}
+
+fn resource_of(cmd: &Cmd, object: &Value) -> Result<Rc<Resource>, Error> {
+    let (version, kind) = (object.str_at(&["apiVersion"]), object.str_at(&["kind"]));
+    super::mapper::of_kind(&cmd.resources(), version, kind)
+        .ok_or_else(|| builder::unregistered(kind, version, builder::SCHEME))
 }
 
 /// Creates an object, unless the run is dry.
 async fn send(cmd: &Cmd, mut object: Value) -> Result<Value, Error> {
-    let (version, kind) = (object.str_at(&["apiVersion"]), object.str_at(&["kind"]));
-    let resource = super::mapper::of_kind(&cmd.resources(), version, kind)
-        .ok_or_else(|| builder::unregistered(kind, version, builder::SCHEME))?;
+    let resource = resource_of(cmd, &object)?;
     if cmd.flags.bool("record") {
         object.set(&["metadata", "annotations", CHANGE_CAUSE], command_line(cmd));
     }
@@ -227,6 +278,14 @@ async fn send(cmd: &Cmd, mut object: Value) -> Result<Value, Error> {
     }
     let write = Write::of(cmd, "kubectl-run")?;
     cmd.create(&resource, &cmd.namespace(), &object, &write).await
+}
+
+/// The labels of the pod, which its service selects by.
+fn labels(cmd: &Cmd, name: &str) -> Result<Value, Error> {
+    match cmd.flags.str("labels") {
+        "" => Ok(obj! { "run": name }),
+        given => parse_labels(given),
+    }
 }
 
 fn pod(cmd: &Cmd, name: &str, words: &[String]) -> Result<Value, Error> {
@@ -256,10 +315,7 @@ fn pod(cmd: &Cmd, name: &str, words: &[String]) -> Result<Value, Error> {
     if cmd.flags.bool("tty") {
         container.set(&["tty"], true);
     }
-    let labels = match cmd.flags.str("labels") {
-        "" => obj! { "run": name },
-        given => parse_labels(given)?,
-    };
+    let labels = labels(cmd, name)?;
     let mut pod = obj! {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -334,7 +390,24 @@ mod tests {
             ("nginx", true),
             ("nginx:1.27", true),
             ("docker.io/library/nginx:1.27-alpine", true),
-            ("localhost:5000/a/b@sha256:00", true),
+            ("localhost:5000/a/b", true),
+            ("Host.Example:5000/a__b/c--d/e.f:T_1.2-x", true),
+            ("[fe80::1]:5000/a", true),
+            ("a@sha256:0123456789abcdef0123456789ABCDEF", true),
+            ("a:1@sha256+b64:0123456789abcdef0123456789abcdef", true),
+            ("a@sha256:00", false),
+            ("a@sha256:x", false),
+            ("a@", false),
+            ("a..b", false),
+            ("a._b", false),
+            ("a_-b", false),
+            ("a___b", false),
+            ("a:-x", false),
+            ("a:.x", false),
+            ("a:b:c", false),
+            ("Host/a", true),
+            ("a/B", false),
+            ("host:x/a", false),
             ("nginx latest", false),
             ("Nginx", false),
             ("", false),

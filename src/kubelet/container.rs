@@ -126,7 +126,7 @@ impl Run {
         let name = plan.args.first().cloned().unwrap_or_default();
         let context = host.context(plan.args, plan.env, &plan.cwd, stdin, output.clone(), output);
         let process = context.process.clone();
-        process.set_init();
+        process.set_first();
         match host.exec(context) {
             Ok(future) => {
                 *run.process.borrow_mut() = Some(process);

@@ -992,6 +992,9 @@ impl Worker {
         self.furnish(pod, &host);
         if let Some(other) = self.process_namespace(pod, container) {
             host.share_processes(&other.host);
+        } else if pod.spec().bool_at(&["shareProcessNamespace"]) {
+            // Process 1 of a namespace that the pod's containers share is the sandbox's.
+            host.join_processes();
         }
         if let Some(volumes) = self.volumes.borrow().clone() {
             volumes::mount(&volumes, container.value(), &env, host.files()).map_err(config)?;

@@ -289,12 +289,9 @@ impl Program {
         };
         async move {
             let code = process.run(future).await;
-            if process.is_init() {
-                // The end of process 1 is the end of all, as of a PID namespace.
-                for other in host.processes().list() {
-                    if other.pid() != process.pid() {
-                        other.signal(super::process::SIGKILL);
-                    }
+            for other in host.processes().list() {
+                if process.takes_along(&other) {
+                    other.signal(super::process::SIGKILL);
                 }
             }
             code
@@ -481,11 +478,18 @@ impl Host {
         self.0.processes.borrow().clone()
     }
 
+    /// Makes the machine one that joins a process namespace, and so has no process 1; to be called before
+    /// its first process starts.
+    pub fn join_processes(&self) {
+        let joined = self.processes().joined();
+        *self.0.processes.borrow_mut() = Rc::new(joined);
+    }
+
     /// Puts the machine into the process namespace of another, as containers of a pod that share
     /// theirs are; to be called before its first process starts. The root directory of the other's
     /// first process is below `/proc`.
     pub fn share_processes(&self, other: &Host) {
-        *self.0.processes.borrow_mut() = other.processes();
+        *self.0.processes.borrow_mut() = Rc::new(other.processes().joined());
         let mine = self.0.files.as_root();
         // A full file system lacks the directory, and nothing else.
         if mine.make_dirs("/proc/1").is_ok() {

@@ -91,9 +91,10 @@ struct Inner {
     parent: u32,
     started: Time,
     command: RefCell<String>,
-    /// Whether it is process 1 of its container: a signal without a handler then does nothing,
-    /// except one that comes from outside and cannot be caught (SIGKILL).
-    init: Cell<bool>,
+    /// The machine that it belongs to, of those that share a table; the first one is 0.
+    home: u32,
+    /// Whether it is the first process of a container.
+    first: Cell<bool>,
     killed: Cell<Option<i32>>,
     dispositions: RefCell<FlatMap<i32, Disposition>>,
     pending: RefCell<VecDeque<i32>>,
@@ -141,15 +142,21 @@ impl Process {
         *self.0.command.borrow_mut() = command.to_owned();
     }
 
-    /// Makes it process 1 of a container: signals that it does not handle are dropped, as the
-    /// kernel does for the first process of a PID namespace, except SIGKILL.
-    pub fn set_init(&self) {
-        self.0.init.set(true);
+    /// Makes it the first process of a container. If the container has a PID namespace of its own, it
+    /// is process 1 of that: signals that it does not handle are dropped, except SIGKILL.
+    pub fn set_first(&self) {
+        self.0.first.set(true);
     }
 
-    /// Whether it is process 1 of a container.
+    /// Whether it is process 1 of a PID namespace.
     pub fn is_init(&self) -> bool {
-        self.0.init.get()
+        self.0.first.get() && self.0.home == 0
+    }
+
+    /// Whether `other` ends when this one does: with process 1 ends its namespace, with the first process
+    /// of a container that joined one everything in that container.
+    pub fn takes_along(&self, other: &Process) -> bool {
+        self.0.first.get() && self.0.pid != other.0.pid && (self.0.home == 0 || self.0.home == other.0.home)
     }
 
     /// Sets what the process does with a signal; `None` is the default again. SIGKILL and SIGSTOP
@@ -190,7 +197,7 @@ impl Process {
                 ) {
                     return;
                 }
-                if self.0.init.get() && signal != SIGKILL {
+                if self.is_init() && signal != SIGKILL {
                     return;
                 }
                 if self.0.killed.get().is_none() {
@@ -268,39 +275,57 @@ impl std::fmt::Debug for Process {
     }
 }
 
+#[derive(Default)]
+struct Table {
+    next: Cell<u32>,
+    live: RefCell<FlatMap<u32, Weak<Inner>>>,
+    homes: Cell<u32>,
+}
+
 /// The processes of a host or container.
 #[derive(Default)]
 pub struct Processes {
-    next: Cell<u32>,
-    live: RefCell<FlatMap<u32, Weak<Inner>>>,
+    table: Rc<Table>,
+    /// Which of the machines of the table starts processes through this.
+    home: u32,
 }
 
 impl Processes {
     /// A table whose first process has the number `first`.
     pub fn starting_at(first: u32) -> Processes {
+        let processes = Processes::default();
+        processes.table.next.set(first);
+        processes
+    }
+
+    /// The same processes for a container that joins the namespace, and so has no process 1 in it.
+    pub fn joined(&self) -> Processes {
+        let home = self.table.homes.get().wrapping_add(1);
+        self.table.homes.set(home);
         Processes {
-            next: Cell::new(first),
-            live: RefCell::default(),
+            table: self.table.clone(),
+            home,
         }
     }
 
     /// Adds a process. It is listed as long as a handle to it lives.
     pub fn start(&self, command: &str, parent: u32, now: Time) -> Process {
-        let pid = self.next.get().max(1);
-        self.next.set(pid.wrapping_add(1));
+        let pid = self.table.next.get().max(1);
+        self.table.next.set(pid.wrapping_add(1));
         let inner = Rc::new(Inner {
             pid,
             parent,
             started: now,
             command: RefCell::new(command.to_owned()),
-            init: Cell::new(false),
+            home: self.home,
+            first: Cell::new(false),
             killed: Cell::new(None),
             dispositions: RefCell::default(),
             pending: RefCell::default(),
             wakers: RefCell::default(),
             depth: Cell::new(0),
         });
-        let mut live = self.live.borrow_mut();
+        let mut live = self.table.live.borrow_mut();
         live.retain(|_, p| p.strong_count() > 0);
         live.insert(pid, Rc::downgrade(&inner));
         Process(inner)
@@ -310,18 +335,19 @@ impl Processes {
     pub fn are_full(&self) -> bool {
         let alive = |p: &&Weak<Inner>| p.strong_count() > 0;
         // Ended ones leave the list when the next is started.
-        let live = self.live.borrow();
+        let live = self.table.live.borrow();
         live.len() >= limits::PROCESSES && live.values().filter(alive).count() >= limits::PROCESSES
     }
 
     /// The process of this number, if it lives.
     pub fn get(&self, pid: u32) -> Option<Process> {
-        self.live.borrow().get(&pid).and_then(Weak::upgrade).map(Process)
+        self.table.live.borrow().get(&pid).and_then(Weak::upgrade).map(Process)
     }
 
     /// Every live process, by number.
     pub fn list(&self) -> Vec<Process> {
-        self.live
+        self.table
+            .live
             .borrow()
             .values()
             .filter_map(Weak::upgrade)
@@ -358,7 +384,7 @@ mod tests {
         assert_eq!(sim.now(), Time::from_secs(1));
 
         let init = table.start("init", 0, sim.now());
-        init.set_init();
+        init.set_first();
         init.signal(SIGTERM);
         assert_eq!(init.killed_by(), None, "process 1 without a handler ignores it");
         init.set_disposition(SIGTERM, Some(Disposition::Handle));

@@ -73,7 +73,7 @@ fn a_container_s_shell_handles_its_signals() {
     ] {
         let (context, buffer) = m.context(&["sh", "-c", source]);
         let process = context.process.clone();
-        process.set_init();
+        process.set_first();
         let done = Rc::new(std::cell::Cell::new(None));
         let (run, slot) = (m.host.exec(context).unwrap(), done.clone());
         let task = m.sim.spawn("container", async move { slot.set(Some(run.await)) });
