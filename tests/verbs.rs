@@ -2965,10 +2965,11 @@ $ kubectl get cm x -o yaml > f; kubectl replace --force -f f && kubectl delete c
 $ kubectl create deploy web --image=nginx -o yaml --dry-run=client | kubectl apply -f -
 $ kubectl get deploy web -o yaml | sed 's/app: web/app: Web!/; s/uid: .*//' > bad.yaml; kubectl apply --force -f bad.yaml
 $ kubectl get deploy web
-$ kubectl get deploy web -o yaml | sed '/matchLabels/,/app:/s/app: web/app: other/; /template:/,$s/app: web/app: other/' > other.yaml; kubectl apply --force --cascade=orphan -f other.yaml
+$ kubectl get deploy web -o yaml | sed '/matchLabels/,/app:/s/app: web/app: other/; /template:/,$s/app: web/app: other/' > other.yaml; kubectl apply --force --cascade=orphan --timeout=10s -f other.yaml
 @settle
 $ kubectl get rs,deploy -o name | sed 's/web-.*/web-HASH/'
 $ kubectl get deploy web -o jsonpath='{.spec.selector.matchLabels}{"\n"}'
+$ kubectl run slow --image=nginx ; kubectl get pod slow -o yaml | sed 's/restartPolicy: Always/restartPolicy: Never/' > slow.yaml; sleep 5; kubectl apply --force -f slow.yaml 2>&1 | tail -1
 $ kubectl run a --rm -i -q --image=busybox --restart=Never --expose --port=80 -- sh -c 'echo early; sleep 5; echo late'
 $ kubectl get svc,pod --field-selector metadata.name=a
 $ echo hi | kubectl run b -i -q --leave-stdin-open --image=busybox --restart=Never -- sh -c 'sleep 4; read x; echo "$x"; exit 3'
@@ -3005,21 +3006,18 @@ $ kubectl logs yes --pod-running-timeout=0s
             $ kubectl get deploy web
             NAME   READY   UP-TO-DATE   AVAILABLE   AGE
             web    0/1     1            0           0s
-            $ kubectl get deploy web -o yaml | sed '/matchLabels/,/app:/s/app: web/app: other/; /template:/,$s/app: web/app: other/' > other.yaml; kubectl apply --force --cascade=orphan -f other.yaml
-            error: error when applying patch:
-            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"annotations":{"deployment.kubernetes.io/revision":"1","kubectl.kubernetes.io/last-applied-configuration":"{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{\"deployment.kubernetes.io/revision\":\"1\"},\"creationTimestamp\":\"2026-01-01T08:00:00Z\",\"generation\":1,\"labels\":{\"app\":\"other\"},\"name\":\"web\",\"namespace\":\"default\",\"resourceVersion\":\"428\",\"uid\":\"1126421b-a1c2-4df5-b20c-28840ce84a89\"},\"spec\":{\"progressDeadlineSeconds\":600,\"replicas\":1,\"revisionHistoryLimit\":10,\"selector\":{\"matchLabels\":{\"app\":\"other\"}},\"strategy\":{\"rollingUpdate\":{\"maxSurge\":\"25%\",\"maxUnavailable\":\"25%\"},\"type\":\"RollingUpdate\"},\"template\":{\"metadata\":{\"labels\":{\"app\":\"other\"}},\"spec\":{\"containers\":[{\"image\":\"nginx\",\"imagePullPolicy\":\"Always\",\"name\":\"nginx\",\"resources\":{},\"terminationMessagePath\":\"/dev/termination-log\",\"terminationMessagePolicy\":\"File\"}],\"dnsPolicy\":\"ClusterFirst\",\"restartPolicy\":\"Always\",\"schedulerName\":\"default-scheduler\",\"securityContext\":{},\"terminationGracePeriodSeconds\":30}}},\"status\":{\"conditions\":[{\"lastTransitionTime\":\"2026-01-01T08:00:00Z\",\"lastUpdateTime\":\"2026-01-01T08:00:00Z\",\"message\":\"Deployment does not have minimum availability.\",\"reason\":\"MinimumReplicasUnavailable\",\"status\":\"False\",\"type\":\"Available\"},{\"lastTransitionTime\":\"2026-01-01T08:00:00Z\",\"lastUpdateTime\":\"2026-01-01T08:00:00Z\",\"message\":\"ReplicaSet \\\"web-7887448d46\\\" is progressing.\",\"reason\":\"ReplicaSetUpdated\",\"status\":\"True\",\"type\":\"Progressing\"}],\"observedGeneration\":1,\"replicas\":1,\"terminatingReplicas\":0,\"unavailableReplicas\":1,\"updatedReplicas\":1}}\n"},"creationTimestamp":"2026-01-01T08:00:00Z","generation":1,"labels":{"app":"other"},"name":"web","namespace":"default","resourceVersion":"428","uid":"1126421b-a1c2-4df5-b20c-28840ce84a89"},"spec":{"progressDeadlineSeconds":600,"replicas":1,"revisionHistoryLimit":10,"selector":{"matchLabels":{"app":"other"}},"strategy":{"rollingUpdate":{"maxSurge":"25%","maxUnavailable":"25%"},"type":"RollingUpdate"},"template":{"metadata":{"labels":{"app":"other"}},"spec":{"containers":[{"image":"nginx","imagePullPolicy":"Always","name":"nginx","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"Always","schedulerName":"default-scheduler","securityContext":{},"terminationGracePeriodSeconds":30}}},"status":{"conditions":[{"lastTransitionTime":"2026-01-01T08:00:00Z","lastUpdateTime":"2026-01-01T08:00:00Z","message":"Deployment does not have minimum availability.","reason":"MinimumReplicasUnavailable","status":"False","type":"Available"},{"lastTransitionTime":"2026-01-01T08:00:00Z","lastUpdateTime":"2026-01-01T08:00:00Z","message":"ReplicaSet \"web-7887448d46\" is progressing.","reason":"ReplicaSetUpdated","status":"True","type":"Progressing"}],"observedGeneration":1,"replicas":1,"terminatingReplicas":0,"unavailableReplicas":1,"updatedReplicas":1}}
-
-            to:
-            Resource: "apps/v1, Resource=deployments", GroupVersionKind: "apps/v1, Kind=Deployment"
-            Name: "web", Namespace: "default"
-            for: "other.yaml": context deadline exceeded
-            [exit 1]
+            $ kubectl get deploy web -o yaml | sed '/matchLabels/,/app:/s/app: web/app: other/; /template:/,$s/app: web/app: other/' > other.yaml; kubectl apply --force --cascade=orphan --timeout=10s -f other.yaml
+            deployment.apps/web configured
             @settle
             $ kubectl get rs,deploy -o name | sed 's/web-.*/web-HASH/'
             replicaset.apps/web-HASH
+            replicaset.apps/web-HASH
+            deployment.apps/web
             $ kubectl get deploy web -o jsonpath='{.spec.selector.matchLabels}{"\n"}'
-            Error from server (NotFound): deployments.apps "web" not found
-            [exit 1]
+            {"app":"other"}
+            $ kubectl run slow --image=nginx ; kubectl get pod slow -o yaml | sed 's/restartPolicy: Always/restartPolicy: Never/' > slow.yaml; sleep 5; kubectl apply --force -f slow.yaml 2>&1 | tail -1
+            pod/slow created
+            for: "slow.yaml": context deadline exceeded
             $ kubectl run a --rm -i -q --image=busybox --restart=Never --expose --port=80 -- sh -c 'echo early; sleep 5; echo late'
             service/a created
             early
@@ -3109,6 +3107,254 @@ $ kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount} {
             @wait 5
             $ kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount} {.status.ephemeralContainerStatuses[1].state.terminated.exitCode}{"\n"}'
             1 137
+        "#]],
+    );
+}
+
+#[test]
+fn what_kubectl_says_without_asking_the_server() {
+    check(
+        r#"$ printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - {name: a, image: b, resources: {requests: {cpu: 1, memory: 1024Ki}, limits: {cpu: 1500m, memory: 1.5Gi, example.com/x: 0.5}}}\n' > p.yaml
+$ printf 'p() { kubectl patch --local -f p.yaml -p "$@"; }\nj() { p "[{\\"op\\":$1}]" --type=json; }\n' > fns; cat fns
+$ . ./fns; p '{"spec":{"containers":[{"image":"x"}]}}'; p '{"spec":'; p '[1]'; p null; p 7
+$ . ./fns; p '{"metadata":{"labels":{"a":"b"}}}' -o jsonpath='{.metadata}{"\n"}'
+$ . ./fns; p '[1]' --type=merge; p '"a"' --type=merge; p '{"a":' --type=merge; p '{"kind":null}' --type=merge
+$ . ./fns; p '{"op":"x"}' --type=json; p '[1]' --type=json; p '[' --type=json
+$ . ./fns; j '"test","path":"/kind","value":"X"'; j '"test","path":"/x/y","value":"X"'; j '"replace","path":"/kindx","value":1'; j '"remove","path":"/kindx"'
+$ . ./fns; j '"add","path":"/a/b/c","value":1'; j '"add","path":"/spec/containers/7","value":1'; j '"bogus","path":"/a"'; j '"copy","from":"/x","path":"/y"'; j '"move","from":"/x","path":"/y"'; j '"copy","from":"/x/z","path":"/y"'
+$ kubectl set env --local -f p.yaml A=1 -o yaml
+$ kubectl set image --local -f p.yaml a=c -o json | grep -A12 resources
+$ kubectl set env --local --from=configmap/x -f p.yaml -o yaml
+$ printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {k: v}\n' > c.yaml; kubectl set env --local --from=configmap/x -f c.yaml -o yaml
+$ kubectl get --raw /api x; kubectl get --raw /api -l a=b; kubectl get --raw /api --watch-only; kubectl get --raw /api -o json -w; kubectl get --raw /api -o json; kubectl get --raw api
+$ kubectl get pod -o json --show-labels; kubectl get pod -o wide --show-labels; kubectl get -w 2>&1 | head -2
+$ kubectl get cm --watch-only --sort-by=.metadata.name --request-timeout=1s
+$ printf 'users:\n- name: a\n  user: {client-key: k.pem}\n' > kd; kubectl config view --flatten --kubeconfig=kd; printf 'users:\n- name: a\n  user: {client-key: k.pem, client-key-data: YQ==}\n' > kd; kubectl config view --flatten --kubeconfig=kd
+$ printf 'users:\n- name: a\n  user: {client-key: /etc}\n' > kd; kubectl config view --flatten --kubeconfig=kd; printf hi > k.pem; printf 'users:\n- name: a\n  user: {client-key: k.pem}\n' > kd; kubectl config view --flatten --kubeconfig=kd
+$ export KUBECONFIG=$PWD/kc; kubectl config set preferences.colors maybe; kubectl config set preferences.colors true; kubectl config view; kubectl config unset preferences.colors; kubectl config view; kubectl config set preferences.bogus true; unset KUBECONFIG
+$ kubectl create secret generic s --from-literal=a=1 --from-literal=a=2 --dry-run=client; kubectl create secret generic s --from-literal=a/b=1 --dry-run=client; kubectl create secret generic s --from-env-file=/etc --dry-run=client
+$ for k in . .. ..a a/b; do kubectl create cm c --from-literal=$k=1 --dry-run=client; done; kubectl create cm c --from-literal=a=1 --from-literal=a=2 --dry-run=client
+$ printf '\377=1\n' > e; kubectl create cm c --from-env-file=e --dry-run=client; printf '\357\273\277A=1\nB=2\n' > e; kubectl create cm c --from-env-file=e --dry-run=client -o jsonpath='{.data}{"\n"}'
+$ for i in a@sha256:x a..b a._b a_-b a:-x a:.x; do kubectl run x --image=$i --dry-run=client; done; kubectl debug x --image=a..b
+$ kubectl debug x --image=b --custom=/etc; kubectl debug x --image=b --custom=nosuch
+$ kubectl version --client x; kubectl version x; kubectl annotate --local -f p.yaml a=b --list -o yaml
+$ for t in -1:2 1:2:3 x 70000 1:-2 1: +1; do kubectl create svc clusterip a --tcp=$t --dry-run=client -o jsonpath='{.spec.ports}{"\n"}'; done
+$ mkdir k && cd k && printf 'buildMetadata: [originAnnotations]\nconfigMapGenerator:\n- name: a\n  literals: [a=b]\n' > kustomization.yaml && kubectl kustomize .
+$ kubectl kuberc set --section aliases --name nodes --command get --prependarg nodes --option no-headers=true; kubectl kuberc set --section defaults --command get --option output=name; kubectl kuberc view -o json
+"#,
+        expect![[r#"
+            $ printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - {name: a, image: b, resources: {requests: {cpu: 1, memory: 1024Ki}, limits: {cpu: 1500m, memory: 1.5Gi, example.com/x: 0.5}}}\n' > p.yaml
+            $ printf 'p() { kubectl patch --local -f p.yaml -p "$@"; }\nj() { p "[{\\"op\\":$1}]" --type=json; }\n' > fns; cat fns
+            p() { kubectl patch --local -f p.yaml -p "$@"; }
+            j() { p "[{\"op\":$1}]" --type=json; }
+            $ . ./fns; p '{"spec":{"containers":[{"image":"x"}]}}'; p '{"spec":'; p '[1]'; p null; p 7
+            error: map: map[image:x] does not contain declared merge key: name
+            error: invalid JSON document
+            error: invalid JSON document
+            pod/a patched (no change)
+            error: invalid JSON document
+            [exit 1]
+            $ . ./fns; p '{"metadata":{"labels":{"a":"b"}}}' -o jsonpath='{.metadata}{"\n"}'
+            {"labels":{"a":"b"},"name":"a"}
+            $ . ./fns; p '[1]' --type=merge; p '"a"' --type=merge; p '{"a":' --type=merge; p '{"kind":null}' --type=merge
+            error: json: cannot unmarshal array into Go value of type unstructured.detector
+            error: Invalid JSON Patch
+            error: Invalid JSON Patch
+            error: Object 'Kind' is missing in '{"apiVersion":"v1","metadata":{"name":"a"},"spec":{"containers":[{"image":"b","name":"a","resources":{"limits":{"cpu":"1500m","example.com/x":0.5,"memory":"1.5Gi"},"requests":{"cpu":1,"memory":"1024Ki"}}}]}}'
+            [exit 1]
+            $ . ./fns; p '{"op":"x"}' --type=json; p '[1]' --type=json; p '[' --type=json
+            error: json: cannot unmarshal object into Go value of type jsonpatch.Patch
+            error: json: cannot unmarshal number into Patch.0 of type jsonpatch.Operation
+            error: unable to parse "[": yaml: line 1: did not find expected node content
+            [exit 1]
+            $ . ./fns; j '"test","path":"/kind","value":"X"'; j '"test","path":"/x/y","value":"X"'; j '"replace","path":"/kindx","value":1'; j '"remove","path":"/kindx"'
+            error: testing value /kind failed: test failed
+            error: test operation does not apply: is missing path: /x/y: missing value
+            error: Object to be patched is missing field (/kindx: missing value)
+            error: error in remove for path: '/kindx': unable to remove nonexistent key: kindx: missing value
+            [exit 1]
+            $ . ./fns; j '"add","path":"/a/b/c","value":1'; j '"add","path":"/spec/containers/7","value":1'; j '"bogus","path":"/a"'; j '"copy","from":"/x","path":"/y"'; j '"move","from":"/x","path":"/y"'; j '"copy","from":"/x/z","path":"/y"'
+            error: add operation does not apply: doc is missing path: "/a/b/c": missing value
+            error: error in add for path: '/spec/containers/7': Unable to access invalid index: 7: invalid index referenced
+            error: invalid operation {"op":"bogus","path":"/a"}: unsupported operation
+            error: error in copy for from: '/x': unable to get nonexistent key: x: missing value
+            error: error in move for path: 'x': unable to get nonexistent key: x: missing value
+            error: copy operation does not apply: doc is missing from path: /x/z: missing value
+            [exit 1]
+            $ kubectl set env --local -f p.yaml A=1 -o yaml
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              name: a
+            spec:
+              containers:
+              - env:
+                - name: A
+                  value: "1"
+                image: b
+                name: a
+                resources:
+                  limits:
+                    cpu: 1500m
+                    example.com/x: 500m
+                    memory: 1536Mi
+                  requests:
+                    cpu: "1"
+                    memory: 1Mi
+            status: {}
+            $ kubectl set image --local -f p.yaml a=c -o json | grep -A12 resources
+                            "resources": {
+                                "limits": {
+                                    "cpu": "1500m",
+                                    "example.com/x": "500m",
+                                    "memory": "1536Mi"
+                                },
+                                "requests": {
+                                    "cpu": "1",
+                                    "memory": "1Mi"
+                                }
+                            }
+                        }
+                    ]
+            $ kubectl set env --local --from=configmap/x -f p.yaml -o yaml
+            error: unsupported resource specified in --from
+            [exit 1]
+            $ printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {k: v}\n' > c.yaml; kubectl set env --local --from=configmap/x -f c.yaml -o yaml
+            Warning: key k transferred to K
+            error: configmap/c the object is not a pod or does not have a pod template: *v1.ConfigMap
+            [exit 1]
+            $ kubectl get --raw /api x; kubectl get --raw /api -l a=b; kubectl get --raw /api --watch-only; kubectl get --raw /api -o json -w; kubectl get --raw /api -o json; kubectl get --raw api
+            error: arguments may not be passed when --raw is specified
+            error: --raw may not be specified with other flags that filter the server request or alter the output
+            error: --raw may not be specified with other flags that filter the server request or alter the output
+            error: --raw may not be specified with other flags that filter the server request or alter the output
+            error: --raw and --output are mutually exclusive
+            error: --raw must be a valid URL path: parse "api": invalid URI for request
+            [exit 1]
+            $ kubectl get pod -o json --show-labels; kubectl get pod -o wide --show-labels; kubectl get -w 2>&1 | head -2
+            error: --show-labels option cannot be used with json printer
+            No resources found in default namespace.
+            error: You must provide one or more resources by argument or filename.
+            Example resource specifications include:
+            $ kubectl get cm --watch-only --sort-by=.metadata.name --request-timeout=1s
+            warning: --watch-only requested, --sort-by will be ignored
+            $ printf 'users:\n- name: a\n  user: {client-key: k.pem}\n' > kd; kubectl config view --flatten --kubeconfig=kd; printf 'users:\n- name: a\n  user: {client-key: k.pem, client-key-data: YQ==}\n' > kd; kubectl config view --flatten --kubeconfig=kd
+            error: open /root/k.pem: no such file or directory
+            error: cannot have values for both path and contents
+            [exit 1]
+            $ printf 'users:\n- name: a\n  user: {client-key: /etc}\n' > kd; kubectl config view --flatten --kubeconfig=kd; printf hi > k.pem; printf 'users:\n- name: a\n  user: {client-key: k.pem}\n' > kd; kubectl config view --flatten --kubeconfig=kd
+            error: read /etc: is a directory
+            users:
+            - name: a
+              user:
+                client-key-data: aGk=
+            $ export KUBECONFIG=$PWD/kc; kubectl config set preferences.colors maybe; kubectl config set preferences.colors true; kubectl config view; kubectl config unset preferences.colors; kubectl config view; kubectl config set preferences.bogus true; unset KUBECONFIG
+            error: strconv.ParseBool: parsing "maybe": invalid syntax
+            Property "preferences.colors" set.
+            apiVersion: v1
+            clusters: null
+            contexts: null
+            current-context: ""
+            kind: Config
+            preferences:
+              colors: true
+            users: null
+            Property "preferences.colors" unset.
+            apiVersion: v1
+            clusters: null
+            contexts: null
+            current-context: ""
+            kind: Config
+            users: null
+            error: unable to parse preferences.bogus after [] at api.Preferences
+            $ kubectl create secret generic s --from-literal=a=1 --from-literal=a=2 --dry-run=client; kubectl create secret generic s --from-literal=a/b=1 --dry-run=client; kubectl create secret generic s --from-env-file=/etc --dry-run=client
+            error: cannot add key a, another key by that name already exists
+            error: "a/b" is not valid key name for a Secret a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+            error: env secret file cannot be a directory
+            [exit 1]
+            $ for k in . .. ..a a/b; do kubectl create cm c --from-literal=$k=1 --dry-run=client; done; kubectl create cm c --from-literal=a=1 --from-literal=a=2 --dry-run=client
+            error: "." is not a valid key name for a ConfigMap: must not be '.'
+            error: ".." is not a valid key name for a ConfigMap: must not be '..'
+            error: "..a" is not a valid key name for a ConfigMap: must not start with '..'
+            error: "a/b" is not a valid key name for a ConfigMap: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+            error: cannot add key "a", another key by that name already exists in Data for ConfigMap "c"
+            [exit 1]
+            $ printf '\377=1\n' > e; kubectl create cm c --from-env-file=e --dry-run=client; printf '\357\273\277A=1\nB=2\n' > e; kubectl create cm c --from-env-file=e --dry-run=client -o jsonpath='{.data}{"\n"}'
+            error: env file e contains invalid utf8 bytes at line 1: [255 61 49]
+            {"A":"1","B":"2"}
+            $ for i in a@sha256:x a..b a._b a_-b a:-x a:.x; do kubectl run x --image=$i --dry-run=client; done; kubectl debug x --image=a..b
+            error: Invalid image name "a@sha256:x": invalid reference format
+            error: Invalid image name "a..b": invalid reference format
+            error: Invalid image name "a._b": invalid reference format
+            error: Invalid image name "a_-b": invalid reference format
+            error: Invalid image name "a:-x": invalid reference format
+            error: Invalid image name "a:.x": invalid reference format
+            error: invalid image name "a..b": invalid reference format
+            [exit 1]
+            $ kubectl debug x --image=b --custom=/etc; kubectl debug x --image=b --custom=nosuch
+            error: must pass a container spec json file for custom profile: read /etc: is a directory
+            error: must pass a container spec json file for custom profile: open nosuch: no such file or directory
+            [exit 1]
+            $ kubectl version --client x; kubectl version x; kubectl annotate --local -f p.yaml a=b --list -o yaml
+            Client Version: v1.36.2
+            Kustomize Version: v5.8.1
+            error: extra arguments: [x]
+            a=b
+            $ for t in -1:2 1:2:3 x 70000 1:-2 1: +1; do kubectl create svc clusterip a --tcp=$t --dry-run=client -o jsonpath='{.spec.ports}{"\n"}'; done
+            error: strconv.ParseUint: parsing "-1": invalid syntax
+            [{"name":"1-2-3","port":1,"protocol":"TCP","targetPort":2}]
+            error: strconv.ParseUint: parsing "x": invalid syntax
+            error: strconv.ParseUint: parsing "70000": value out of range
+            error: must be between 1 and 65535, inclusive
+            error: must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-),must contain at least one letter (a-z)
+            error: strconv.ParseUint: parsing "+1": invalid syntax
+            [exit 1]
+            $ mkdir k && cd k && printf 'buildMetadata: [originAnnotations]\nconfigMapGenerator:\n- name: a\n  literals: [a=b]\n' > kustomization.yaml && kubectl kustomize .
+            apiVersion: v1
+            data:
+              a: b
+            kind: ConfigMap
+            metadata:
+              annotations:
+                config.kubernetes.io/origin: |
+                  configuredIn: kustomization.yaml
+                  configuredBy:
+                    apiVersion: builtin
+                    kind: ConfigMapGenerator
+              name: a-4h2mbtbbt6
+            $ kubectl kuberc set --section aliases --name nodes --command get --prependarg nodes --option no-headers=true; kubectl kuberc set --section defaults --command get --option output=name; kubectl kuberc view -o json
+            Updated /root/.kube/kuberc
+            Updated /root/.kube/kuberc
+            {
+                "kind": "Preference",
+                "apiVersion": "kubectl.config.k8s.io/v1beta1",
+                "defaults": [
+                    {
+                        "command": "get",
+                        "options": [
+                            {
+                                "name": "output",
+                                "default": "name"
+                            }
+                        ]
+                    }
+                ],
+                "aliases": [
+                    {
+                        "name": "nodes",
+                        "command": "get",
+                        "prependArgs": [
+                            "nodes"
+                        ],
+                        "options": [
+                            {
+                                "name": "no-headers",
+                                "default": "true"
+                            }
+                        ]
+                    }
+                ]
+            }
         "#]],
     );
 }

@@ -8,7 +8,9 @@ use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
-use super::options::{ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, SUBRESOURCE, VALIDATE, field_manager};
+use super::options::{
+    ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, SUBRESOURCE, VALIDATE, WINDOWS_LINES, field_manager,
+};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::flat::Arrange;
@@ -59,10 +61,7 @@ static EDIT_LAST: Verb = Verb {
         FILES,
         PRINT,
         VALIDATE,
-        &[
-            field_manager("kubectl-client-side-apply"),
-            flag("windows-line-endings", '\0', Kind::Bool, "false").but("lines end as on Linux"),
-        ],
+        &[field_manager("kubectl-client-side-apply"), WINDOWS_LINES],
     ],
     run: Some(|c| Box::pin(super::edit::last_applied(c))),
     ..VERB

@@ -177,7 +177,10 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
         pod.str_at(&["metadata", "name"])
     );
     let first = pod.at(&["status", "containerStatuses"]).items().first();
-    let ended = first.map(|c| c.at(&["state", "terminated"])).cloned().unwrap_or_default();
+    let ended = first
+        .map(|c| c.at(&["state", "terminated"]))
+        .cloned()
+        .unwrap_or_default();
     match ended.i64_at(&["exitCode"]).and_then(|c| i32::try_from(c).ok()) {
         None | Some(0) => Err(Error::plain(format!("pod {name} failed with unknown exit code"))),
         Some(code) => Err(Error::Code(

@@ -643,6 +643,8 @@ enum Of {
 enum Place {
     /// A field of the kubeconfig itself: `current-context` is text, `kind` and `apiVersion` are what they are.
     Top(&'static str),
+    /// `preferences.colors`, which is all that preferences hold.
+    Colors,
     List(&'static str),
     Entry(&'static str, String),
     Field(&'static str, &'static str, String, &'static str, Of),
@@ -661,6 +663,15 @@ fn property(path: &str) -> Result<Place, Error> {
                 ))),
             };
         }
+    }
+    if first == "preferences" {
+        return match parts.get(1..).unwrap_or_default() {
+            ["colors"] => Ok(Place::Colors),
+            [] => Ok(Place::Top("preferences")),
+            _ => Err(Error::plain(format!(
+                "unable to parse {path} after [] at api.Preferences"
+            ))),
+        };
     }
     let Some((list, key, fields)) = LISTS.iter().find(|(list, ..)| *list == first) else {
         return Err(Error::plain(format!("unable to parse {path} after [] at api.Config")));
@@ -688,6 +699,15 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
     };
     match property(path)? {
         Place::Top("current-context") => write(cmd, |c| c.set(&["current-context"], text.as_str()))?,
+        Place::Colors => {
+            let value = boolean(text)?;
+            write(cmd, |c| match value {
+                true => c.set(&["preferences", "colors"], true),
+                false => {
+                    c.remove(&["preferences"]);
+                }
+            })?;
+        }
         Place::Top(_) => {}
         Place::List(list) | Place::Entry(list, _) => {
             let names: Vec<&str> = cmd
@@ -706,10 +726,7 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
         Place::Field(list, key, name, field, of) => {
             let value = match of {
                 Of::Text => Value::from(text.as_str()),
-                Of::Bool => Value::Bool(
-                    parse_bool(text)
-                        .ok_or_else(|| Error::plain(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")))?,
-                ),
+                Of::Bool => Value::Bool(boolean(text)?),
                 Of::List => return Err(Error::plain("unrecognized slice type. string")),
                 Of::Bytes if cmd.flags.bool("set-raw-bytes") => crate::value::base64::encode(text.as_bytes()).into(),
                 Of::Bytes => {
@@ -732,12 +749,19 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
     Ok(())
 }
 
+fn boolean(text: &str) -> Result<bool, Error> {
+    parse_bool(text).ok_or_else(|| Error::plain(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")))
+}
+
 async fn unset(cmd: &Cmd) -> Result<(), Error> {
     let [path] = cmd.args.as_slice() else {
         return Err(unexpected(cmd).await);
     };
     match property(path)? {
         Place::Top("current-context") => write(cmd, |c| c.set(&["current-context"], ""))?,
+        Place::Top("preferences") | Place::Colors => write(cmd, |c| {
+            c.remove(&["preferences"]);
+        })?,
         Place::Top(_) => {}
         Place::List(list) => write(cmd, |c| c.set(&[list], Vec::new()))?,
         Place::Entry(list, name) => {
@@ -799,8 +823,8 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
     }
     if cmd.flags.bool("flatten") {
         for (list, key, files) in [
-            ("clusters", "cluster", &["certificate-authority"][..]),
-            ("users", "user", &["client-certificate", "client-key"]),
+            ("users", "user", &["client-certificate", "client-key"][..]),
+            ("clusters", "cluster", &["certificate-authority"]),
         ] {
             if config.get(list).is_empty() {
                 continue;
@@ -809,8 +833,13 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
                 for f in files {
                     let file = e.get(key).str_at(&[f]).to_owned();
                     if !file.is_empty() {
-                        let path = cmd.config.resolve(list, e.str_at(&["name"]), &file);
-                        e.set(&[key, &format!("{f}-data")], embedded(cmd, &path));
+                        let data = format!("{f}-data");
+                        if !e.get(key).get(&data).is_empty() {
+                            return Err(Error::plain("cannot have values for both path and contents"));
+                        }
+                        let path = cmd.cx.path(&cmd.config.resolve(list, e.str_at(&["name"]), &file));
+                        let bytes = cmd.cx.files.read(&path).map_err(|e| Error::plain(e.reading(&path)))?;
+                        e.set(&[key, &data], crate::value::base64::encode(&*bytes));
                         e.remove(&[key, f]);
                     }
                 }

@@ -166,9 +166,10 @@ fn read(cmd: &Cmd) -> Result<Wanted, Error> {
     let custom = match cmd.flags.str("custom") {
         "" => Value::Null,
         file => {
-            let text = cmd.cx.files.read_text(&cmd.cx.path(file)).map_err(|_| {
+            let text = cmd.cx.files.read_text(&cmd.cx.path(file)).map_err(|e| {
                 Error::plain(format!(
-                    "must pass a container spec json file for custom profile: open {file}: no such file or directory"
+                    "must pass a container spec json file for custom profile: {}",
+                    e.reading(file)
                 ))
             })?;
             yaml::decode(&text)

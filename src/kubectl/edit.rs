@@ -7,16 +7,13 @@ use super::command::{Cmd, VERB, Verb, Write, item_path};
 use super::error::Error;
 use super::files::{self, Doc};
 use super::flags::{Flag, Kind, flag};
-use super::options::{FILES, RECORD, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
+use super::options::{FILES, RECORD, SAVE_CONFIG, SUBRESOURCE, VALIDATE, WINDOWS_LINES, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Request, patch, schema};
 use crate::flat::Case;
 use crate::value::{Value, gofmt, gojson, yaml};
 
-const FLAGS: &[Flag] = &[
-    flag("output-patch", '\0', Kind::Bool, "false"),
-    flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending"),
-];
+const FLAGS: &[Flag] = &[flag("output-patch", '\0', Kind::Bool, "false"), WINDOWS_LINES];
 
 pub static EDIT: Verb = Verb {
     name: "edit",

@@ -52,21 +52,25 @@ pub static GET: Verb = Verb {
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let raw = cmd.flags.str("raw");
-    if !raw.is_empty() {
-        return get_raw(cmd, raw).await;
-    }
     let watching = cmd.flags.bool("watch") || cmd.flags.bool("watch-only");
-    if cmd.flags.bool("output-watch-events") && !watching {
-        return Err(Error::plain(
-            "--output-watch-events option can only be used with --watch or --watch-only",
-        ));
+    if raw.is_empty() {
+        if !watching && cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
+            cmd.err("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n");
+            return Err(Error::usage(
+                "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that \
+                 resource (e.g. kubectl explain pods).",
+            ));
+        }
+        if watching && cmd.flags.has("sort-by") {
+            cmd.err(match cmd.flags.bool("watch") {
+                true => "warning: --watch requested, --sort-by will be ignored for watch events received",
+                false => "warning: --watch-only requested, --sort-by will be ignored",
+            });
+        }
     }
-    if cmd.args.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize") {
-        cmd.err("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n");
-        return Err(Error::usage(
-            "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that \
-             resource (e.g. kubectl explain pods).",
-        ));
+    validate(cmd, raw, watching)?;
+    if !raw.is_empty() {
+        return raw::send(cmd, raw::request(Method::Get, raw)).await;
     }
     let mut select = Select::of(cmd).bare_type();
     select.single_type = watching;
@@ -87,24 +91,34 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
 }
 
-async fn get_raw(cmd: &Cmd, raw: &str) -> Result<(), Error> {
-    if cmd.flags.has("output") {
-        return Err(Error::plain("--raw and --output are mutually exclusive"));
-    }
-    if !cmd.args.is_empty() {
-        return Err(Error::plain("arguments may not be passed when --raw is specified"));
-    }
-    if cmd.flags.bool("watch") {
-        return Err(Error::plain(
+/// What flags do not go with each other, in kubectl's order.
+fn validate(cmd: &Cmd, raw: &str, watching: bool) -> Result<(), Error> {
+    let output = cmd.flags.str("output");
+    let bad_path = !raw.starts_with('/') && !raw.contains("://");
+    let shown = format!("--show-labels option cannot be used with {output} printer");
+    let path = format!("--raw must be a valid URL path: parse {raw:?}: invalid URI for request");
+    let raw = !raw.is_empty();
+    let rules = [
+        (
+            raw && !cmd.args.is_empty(),
+            "arguments may not be passed when --raw is specified",
+        ),
+        (
+            raw && (watching || !cmd.flags.str("selector").is_empty()),
             "--raw may not be specified with other flags that filter the server request or alter the output",
-        ));
+        ),
+        (raw && !output.is_empty(), "--raw and --output are mutually exclusive"),
+        (raw && bad_path, &path),
+        (cmd.flags.bool("show-labels") && !matches!(output, "" | "wide"), &shown),
+        (
+            cmd.flags.bool("output-watch-events") && !watching,
+            "--output-watch-events option can only be used with --watch or --watch-only",
+        ),
+    ];
+    match rules.iter().find(|(wrong, _)| *wrong) {
+        Some((_, why)) => Err(Error::plain(*why)),
+        None => Ok(()),
     }
-    if !raw.starts_with('/') && !raw.contains("://") {
-        return Err(Error::plain(format!(
-            "--raw must be a valid URL path: parse {raw:?}: invalid URI for request"
-        )));
-    }
-    raw::send(cmd, raw::request(Method::Get, raw)).await
 }
 
 /// The request of one object, or of its subresource.

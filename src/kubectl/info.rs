@@ -29,7 +29,7 @@ const KUSTOMIZE: &str = "v5.8.1";
 
 async fn version(cmd: &Cmd) -> Result<(), Error> {
     let output = cmd.flags.str("output");
-    if !cmd.args.is_empty() {
+    if !cmd.args.is_empty() && !cmd.flags.bool("client") {
         return Err(Error::plain(format!("extra arguments: [{}]", cmd.args.join(" "))));
     }
     if !matches!(output, "" | "yaml" | "json") {

@@ -312,6 +312,11 @@ impl Kubeconfig {
             };
             self.file(&mut changed, path).set(&["current-context"], context);
         }
+        if new.get("preferences") != self.value.get("preferences") {
+            let wanted = new.get("preferences").clone();
+            self.file(&mut changed, &self.path)
+                .set_or_remove(&["preferences"], wanted);
+        }
         for (list, ..) in LISTS {
             let gone = |e: &&Value| find(new, list, e.str_at(&["name"])).is_none();
             let (old, entries) = (self.value.get(list).items(), new.get(list).items());

@@ -123,7 +123,7 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
         }
     }
     match printer {
-        Some(mut p) => p.print(cmd, &preference),
+        Some(p) => p.typed().print(cmd, &preference),
         None => Ok(()),
     }
 }

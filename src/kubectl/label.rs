@@ -109,7 +109,7 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
         false => parse_pairs(&args, sort.one, true)?,
     };
     let list = cmd.flags.bool("list");
-    if list && cmd.flags.has("output") {
+    if labels && list && cmd.flags.has("output") {
         return Err(Error::plain("--list and --output may not be specified together"));
     }
     let local = cmd.flags.bool("local");

@@ -6,7 +6,7 @@ use super::builder::{self, Info, Select};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::wait_gone;
 use super::error::Error;
-use super::flags::{Flag, Kind, flag};
+use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{ALL, DRY_RUN, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::client::item;
@@ -44,7 +44,7 @@ const DRAIN_FLAGS: &[Flag] = &[
     flag("grace-period", '\0', Kind::Int, "-1"),
     flag("ignore-daemonsets", '\0', Kind::Bool, "false"),
     flag("pod-selector", '\0', Kind::Str, ""),
-    flag("skip-wait-for-delete-timeout", '\0', Kind::Int, "0").but("not simulated"),
+    flag("skip-wait-for-delete-timeout", '\0', Kind::Int, "0").but(NOT_SIMULATED),
     flag("timeout", '\0', Kind::Duration, "0s"),
 ];
 

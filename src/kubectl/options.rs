@@ -20,6 +20,9 @@ pub const ALL_NAMESPACES: &[Flag] = &[flag("all-namespaces", 'A', Kind::Bool, "f
 
 pub const ALL: &[Flag] = &[flag("all", '\0', Kind::Bool, "false")];
 
+pub const WINDOWS_LINES: Flag =
+    flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending");
+
 pub const CHUNK: &[Flag] = &[flag("chunk-size", '\0', Kind::Int, "500").but("lists come whole")];
 
 pub const SUBRESOURCE: &[Flag] = &[flag("subresource", '\0', Kind::Str, "")];

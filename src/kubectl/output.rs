@@ -185,6 +185,7 @@ pub struct Report {
     operation: String,
     printer: Printer,
     asked: bool,
+    typed: bool,
 }
 
 impl Report {
@@ -208,6 +209,7 @@ impl Report {
     pub fn bare(cmd: &Cmd, operation: &str) -> Result<Report, Error> {
         let printer = printer(cmd, FORMATS)?;
         Ok(Report {
+            typed: false,
             asked: printer.is_some(),
             printer: printer.unwrap_or(Printer::Name(operation.to_owned())),
             operation: operation.to_owned(),
@@ -217,6 +219,7 @@ impl Report {
     /// Objects that kubectl reads and makes as structs of Go's: their JSON has the order of the fields.
     pub fn typed(mut self) -> Report {
         self.printer = self.printer.typed();
+        self.typed = true;
         self
     }
 
@@ -230,7 +233,10 @@ impl Report {
     /// # Errors
     /// A template that does not fit the object.
     pub fn print(&mut self, cmd: &Cmd, object: &Value) -> Result<(), Error> {
-        self.printer.print(cmd, object)
+        match self.typed && self.asked {
+            true => self.printer.print(cmd, &Shape::of(object).canonical(object)),
+            false => self.printer.print(cmd, object),
+        }
     }
 
     /// Reports objects as a list: a struct of Go's, whose items are maps.

@@ -7,7 +7,8 @@ use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, RECORD, SUBRESOURCE, field_manager};
 use super::output::{PRINT, Report};
-use crate::api::{PatchType, schema};
+use crate::api::patch::strategic::{self, json_kind};
+use crate::api::{PatchType, Status, schema};
 use crate::flat::Case;
 use crate::value::{Value, yaml};
 
@@ -66,19 +67,14 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if cmd.flags.bool("local") && !cmd.args.is_empty() {
         return Err(Error::plain("cannot specify --local and server resources"));
     }
-    let trimmed = text.trim_start();
-    let json = trimmed.starts_with('{') || trimmed.starts_with('[');
-    let patch = if json {
-        Value::from_json(&text).map_err(|e| {
-            let said = if e.is_eof() {
-                "unexpected end of JSON input".to_owned()
-            } else {
-                e.to_string()
-            };
-            Error::Status(crate::api::Status::bad_request(said))
-        })?
-    } else {
-        yaml::decode(&text).map_err(|e| Error::plain(format!("unable to parse {text:?}: {e}")))?
+    // What looks like an object of JSON is sent as it is.
+    let patch = match Value::from_json(&text) {
+        Ok(patch) => Ok(patch),
+        Err(e) if text.trim_start().starts_with('{') => Err(match e.is_eof() {
+            true => "unexpected end of JSON input".to_owned(),
+            false => e.to_string(),
+        }),
+        Err(_) => Ok(yaml::decode(&text).map_err(|e| Error::plain(format!("unable to parse {text:?}: {e}")))?),
     };
     let subresource = cmd.flags.str("subresource");
     let local = cmd.flags.bool("local");
@@ -86,6 +82,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let select = Select {
         args: cmd.args.clone(),
         files: true,
+        local,
         ..Select::default()
     };
     let found = builder::find(cmd, &select, !local).await?;
@@ -99,17 +96,30 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             if old == new { "patched (no change)" } else { "patched" }
         };
         if local || dry == DryRun::Client {
-            let new = apply(kind, &info.object, &patch)?;
+            let patch = patch.as_ref().map_err(|why| {
+                Error::plain(match kind {
+                    PatchType::Json => why,
+                    PatchType::Merge => NO_MERGE_PATCH,
+                    _ => NO_STRATEGIC_PATCH,
+                })
+            })?;
+            let new = apply(kind, &info.object, patch)?;
+            if new.str_at(&["kind"]).is_empty() {
+                return Err(Error::plain(format!("Object 'Kind' is missing in '{}'", new.to_json())));
+            }
             Report::bare(cmd, said(&info.object, &new))?.print(cmd, &new)?;
             continue;
         }
+        let patch = patch
+            .as_ref()
+            .map_err(|why| Error::Status(Status::bad_request(why.as_str())))?;
         let stored = cmd.patch(
             &info.resource,
             &info.namespace,
             &info.name,
             subresource,
             kind,
-            &patch,
+            patch,
             &write,
         );
         let stored = match stored.await {
@@ -149,21 +159,57 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     Error::all(errors)
 }
 
+/// What the library for JSON merge patches (evanphx/json-patch) calls what is none.
+const NO_MERGE_PATCH: &str = "Invalid JSON Patch";
+/// What `strategicpatch` calls what is none.
+const NO_STRATEGIC_PATCH: &str = "invalid JSON document";
+
 /// An object with a patch applied by the client.
 ///
 /// # Errors
-/// A patch that does not fit.
+/// A patch that does not fit, in the words of the libraries that kubectl is made of.
 pub fn apply(kind: PatchType, object: &Value, patch: &Value) -> Result<Value, Error> {
-    match kind {
-        PatchType::Json => Ok(crate::api::patch::json::apply(object, patch)?),
-        PatchType::Strategic => {
-            let ty = schema::by_kind(object.str_at(&["apiVersion"]), object.str_at(&["kind"]));
-            match ty {
-                Some(ty) => crate::api::patch::strategic::merge(object, patch, &ty)
-                    .map_err(|_| Error::plain("the patch does not fit the object's type")),
-                None => Ok(super::apply::merge(object, patch)),
-            }
-        }
-        _ => Ok(super::apply::merge(object, patch)),
+    let version = object.str_at(&["apiVersion"]);
+    match (kind, patch) {
+        (PatchType::Json, Value::List(operations)) => json(object, operations),
+        (PatchType::Json | PatchType::Strategic, Value::Null) => Ok(object.clone()),
+        (PatchType::Json, other) => Err(Error::plain(format!(
+            "json: cannot unmarshal {} into Go value of type jsonpatch.Patch",
+            json_kind(other)
+        ))),
+        (PatchType::Strategic, _) => match schema::by_kind(version, object.str_at(&["kind"])) {
+            Some(ty) => strategic::merge(object, patch, &ty).map_err(|e| match e {
+                strategic::Error::Patch(why) => Error::plain(why),
+                strategic::Error::NoMap => Error::plain(NO_STRATEGIC_PATCH),
+            }),
+            None => Err(Error::plain(format!(
+                "strategic merge patch is not supported for {}{version}, Kind={} locally, try --type merge",
+                if version.contains('/') { "" } else { "/" },
+                object.str_at(&["kind"])
+            ))),
+        },
+        (_, Value::Map(_)) => Ok(super::apply::merge(object, patch)),
+        (_, Value::List(_)) => Err(Error::plain(
+            "json: cannot unmarshal array into Go value of type unstructured.detector",
+        )),
+        _ => Err(Error::plain(NO_MERGE_PATCH)),
     }
+}
+
+fn json(object: &Value, operations: &[Value]) -> Result<Value, Error> {
+    for (i, operation) in operations.iter().enumerate() {
+        if operation.as_map().is_none() {
+            return Err(Error::plain(format!(
+                "json: cannot unmarshal {} into Patch.{i} of type jsonpatch.Operation",
+                json_kind(operation)
+            )));
+        }
+    }
+    crate::api::patch::json::apply_each(object, operations).map_err(|unfit| {
+        let why = unfit.to_string();
+        Error::plain(match why.split_once("doc is missing key: ") {
+            Some((_, key)) => format!("Object to be patched is missing field ({key})"),
+            None => why,
+        })
+    })
 }

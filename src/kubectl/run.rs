@@ -124,13 +124,10 @@ fn is_tag(text: &str) -> bool {
 
 /// `sha256:` and at least 32 hexadecimal digits.
 fn is_digest(text: &str) -> bool {
-    let part = |p: &str| {
-        p.starts_with(|c: char| c.is_ascii_alphabetic()) && p.bytes().all(|b| b.is_ascii_alphanumeric())
-    };
+    let part =
+        |p: &str| p.starts_with(|c: char| c.is_ascii_alphabetic()) && p.bytes().all(|b| b.is_ascii_alphanumeric());
     text.split_once(':').is_some_and(|(algorithm, hex)| {
-        algorithm.split(['-', '_', '+', '.']).all(part)
-            && hex.len() >= 32
-            && hex.bytes().all(|b| b.is_ascii_hexdigit())
+        algorithm.split(['-', '_', '+', '.']).all(part) && hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
     })
 }
 

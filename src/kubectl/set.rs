@@ -847,12 +847,19 @@ fn own_field(object: &Value, path: &str) -> Result<String, String> {
 
 /// The variables of `--from=configmap/NAME`.
 async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
+    // Locally it is looked for in the files, as all that they hold.
+    let (args, local) = match cmd.flags.bool("local") {
+        true => (Vec::new(), true),
+        false => (vec![from.to_owned()], false),
+    };
     let select = Select {
         typed: true,
-        args: vec![from.to_owned()],
+        files: true,
+        local,
+        args,
         ..Select::default()
     };
-    let found = builder::find(cmd, &select, true).await?;
+    let found = builder::find(cmd, &select, !local).await?;
     Error::all(found.errors)?;
     let keys = cmd.flags.all("keys");
     let mut list = Vec::new();

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use crate::api::quantity::Quantity;
 use crate::api::resource;
 use crate::api::schema::{self, Expr, Type};
 use crate::flat::Arrange;
@@ -75,6 +76,22 @@ const ORDER: &[&str] = &[
     "extensions",
 ];
 
+/// The fields of a kuberc's structs, outer ones first.
+const PREFERENCE: &[&str] = &[
+    "kind",
+    "apiVersion",
+    "defaults",
+    "aliases",
+    "credentialPluginPolicy",
+    "credentialPluginAllowlist",
+    "name",
+    "command",
+    "prependArgs",
+    "appendArgs",
+    "options",
+    "default",
+];
+
 /// What is known of a value's fields.
 #[derive(Clone)]
 pub enum Shape {
@@ -84,6 +101,8 @@ pub enum Shape {
     Expr(Expr),
     /// A `v1` List that kubectl made, whose items it holds as maps.
     List,
+    /// Preferences of kubectl: names as in [`PREFERENCE`].
+    Preference,
     /// Nothing: names as in [`ORDER`], and others after them.
     Unknown,
 }
@@ -97,8 +116,33 @@ impl Shape {
         if object.str_at(&["kind"]) == "List" {
             return Shape::List;
         }
+        if object.str_at(&["kind"]) == "Preference" {
+            return Shape::Preference;
+        }
         let ty = schema::by_kind(object.str_at(&["apiVersion"]), object.str_at(&["kind"]));
         ty.map_or(Shape::Unknown, Shape::Type)
+    }
+
+    /// A value with its quantities as Go's structs write them: `cpu: 1` as `cpu: "1"`.
+    pub fn canonical(&self, value: &Value) -> Value {
+        match (self, value) {
+            (Shape::Expr(Expr::Quantity), Value::Str(_) | Value::Int(_) | Value::Float(_)) => {
+                let text = value.as_str().map_or_else(|| value.to_json(), str::to_owned);
+                Quantity::parse(&text).map_or_else(|_| value.clone(), |q| q.to_string().into())
+            }
+            (_, Value::Map(map)) => {
+                let mut out = value.clone();
+                for (name, inner) in map.iter() {
+                    let new = self.field(name, inner).1.canonical(inner);
+                    if new != *inner {
+                        out.set(&[name], new);
+                    }
+                }
+                out
+            }
+            (_, Value::List(items)) => items.iter().map(|i| self.item(i).canonical(i)).collect(),
+            _ => value.clone(),
+        }
     }
 
     fn of_expr(expr: &Expr) -> Shape {
@@ -127,6 +171,10 @@ impl Shape {
             Shape::Expr(Expr::Map(inner)) => (0, Shape::of_expr(inner)),
             Shape::Expr(_) => (0, Shape::Expr(Expr::Any)),
             Shape::List if name == "items" => (ORDER.len(), Shape::SORTED),
+            Shape::Preference => (
+                PREFERENCE.iter().position(|n| *n == name).unwrap_or(PREFERENCE.len()),
+                Shape::Preference,
+            ),
             Shape::Unknown | Shape::List => {
                 let place = ORDER.iter().position(|n| *n == name).unwrap_or(ORDER.len());
                 (

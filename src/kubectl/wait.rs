@@ -4,7 +4,7 @@ use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, VERB, Verb, scope};
 use super::delete::wait_gone;
 use super::error::Error;
-use super::flags::{Flag, Kind, flag};
+use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES_BELOW, SELECTOR};
 use super::output::{PRINT, Report};
 use super::print::jsonpath::{JsonPath, relaxed};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
     flag("for", '\0', Kind::Array, "[]"),
-    flag("local", '\0', Kind::Bool, "false").but("not simulated"),
+    flag("local", '\0', Kind::Bool, "false").but(NOT_SIMULATED),
     flag("timeout", '\0', Kind::Duration, "30s"),
 ];
 

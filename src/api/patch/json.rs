@@ -55,8 +55,9 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, Status> {
 /// Why one operation of a patch does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    #[error("test failed")]
-    Test,
+    /// A `test` of this path.
+    #[error("testing value {0} failed: test failed")]
+    Test(String),
     #[error("{0}")]
     Other(String),
 }
@@ -100,23 +101,36 @@ fn unfit(value: &Value, operation: &Value) -> Unfit {
         ),
     };
     Unfit::Other(match (op, holder) {
-        ("test", Some(_)) => return Unfit::Test,
-        ("add" | "remove" | "move" | "copy", None) => {
+        ("test", Some(_)) => return Unfit::Test(path.to_owned()),
+        ("move" | "copy", _) => {
+            let from = operation.get("from").str();
+            let parts = pointer(from).unwrap_or_default();
+            match parts.split_last().map(|(key, parents)| (key, find(value, parents))) {
+                Some((key, Some(holder))) if holder.get(key).is_null() => format!(
+                    "error in {op} for {}: unable to get nonexistent key: {key}: missing value",
+                    match op {
+                        "copy" => format!("from: '{from}'"),
+                        _ => format!("path: '{key}'"),
+                    }
+                ),
+                Some((_, None)) => {
+                    format!("{op} operation does not apply: doc is missing from path: {from}: missing value")
+                }
+                _ => format!("{op} operation does not apply: doc is missing destination path: {path}: missing value"),
+            }
+        }
+        ("add" | "remove", None) => {
             format!("{op} operation does not apply: doc is missing path: {path:?}: missing value")
         }
         ("replace", None) => format!("replace operation does not apply: doc is missing path: {path}: missing value"),
-        ("test", None) => format!("error in test for path: '{path}': missing value"),
+        ("test", None) => format!("test operation does not apply: is missing path: {path}: missing value"),
         ("add", Some(Value::List(_))) => index(&format!("error in add for path: '{path}': ")),
         ("remove", Some(Value::List(_))) => index(&format!("error in remove for path: '{path}': ")),
         ("remove", Some(_)) => {
             format!("error in remove for path: '{path}': unable to remove nonexistent key: {key}: missing value")
         }
         ("replace", Some(_)) => format!("replace operation does not apply: doc is missing key: {path}: missing value"),
-        ("move" | "copy", Some(_)) => {
-            let from = operation.get("from").str();
-            format!("{op} operation does not apply: doc is missing from path: {from}: missing value")
-        }
-        (op, _) => format!("Unexpected kind: {op}"),
+        _ => format!("invalid operation {}: unsupported operation", operation.to_json()),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{GENERATOR, generate, one_name};
 use crate::api::auth::certificate::check_pair;
+use crate::api::names;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
@@ -36,7 +37,7 @@ pub static CONFIG_MAP: Verb = Verb {
 /// Keys and bytes, in the order in which they were given.
 type Data = Vec<(String, Vec<u8>)>;
 
-async fn data(cmd: &Cmd) -> Result<Data, Error> {
+async fn data(cmd: &Cmd, secret: bool) -> Result<Data, Error> {
     let (env, files, literals) = (
         cmd.flags.all("from-env-file"),
         cmd.flags.all("from-file"),
@@ -49,23 +50,28 @@ async fn data(cmd: &Cmd) -> Result<Data, Error> {
     }
     let mut data: Data = Vec::new();
     let mut add = |key: &str, bytes: Vec<u8>| -> Result<(), Error> {
-        let good = !key.is_empty()
-            && key.len() <= 253
-            && key != "."
-            && !key.starts_with("..")
-            && key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        if !good {
-            return Err(Error::plain(format!(
-                "{key:?} is not a valid key name for a ConfigMap: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-            )));
-        }
-        if data.iter().any(|(k, _)| k == key) {
-            return Err(Error::plain(format!(
-                "cannot add key {key:?}, another key by that name already exists in Data for ConfigMap {:?}",
-                cmd.arg(0)
-            )));
+        names::config_map_key(key).map_err(|broken| {
+            Error::plain(match secret {
+                true => format!("{key:?} is not valid key name for a Secret {}", broken.0.join(";")),
+                false => format!(
+                    "{key:?} is not a valid key name for a ConfigMap: {}",
+                    broken.0.join(",")
+                ),
+            })
+        })?;
+        if let Some((_, there)) = data.iter().find(|(k, _)| k == key) {
+            let map = if std::str::from_utf8(there).is_ok() {
+                "Data"
+            } else {
+                "BinaryData"
+            };
+            return Err(Error::plain(match secret {
+                true => format!("cannot add key {key}, another key by that name already exists"),
+                false => format!(
+                    "cannot add key {key:?}, another key by that name already exists in {map} for ConfigMap {:?}",
+                    cmd.arg(0)
+                ),
+            }));
         }
         data.push((key.to_owned(), bytes));
         Ok(())
@@ -122,10 +128,26 @@ async fn data(cmd: &Cmd) -> Result<Data, Error> {
     }
     for path in env {
         if cmd.cx.files.is_dir(&cmd.cx.path(path)) {
-            return Err(Error::plain("env config file cannot be a directory"));
+            let what = if secret { "secret" } else { "config" };
+            return Err(Error::plain(format!("env {what} file cannot be a directory")));
         }
-        let text = String::from_utf8_lossy(&read(path).await?).into_owned();
-        for line in text.lines() {
+        let bytes = read(path).await?;
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let line = std::str::from_utf8(line).map_err(|_| {
+                let shown: Vec<String> = line.iter().map(u8::to_string).collect();
+                Error::plain(format!(
+                    "env file {path} contains invalid utf8 bytes at line {}: [{}]",
+                    i + 1,
+                    shown.join(" ")
+                ))
+            })?;
+            let line = if i == 0 {
+                line.trim_start_matches('\u{feff}')
+            } else {
+                line
+            };
             let line = line.trim_start();
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -170,7 +192,7 @@ fn append_hash(cmd: &Cmd, object: &mut Value) {
 async fn config_map(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
     let mut object = obj! { "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": name } };
-    for (key, bytes) in data(cmd).await? {
+    for (key, bytes) in data(cmd, false).await? {
         match String::from_utf8(bytes) {
             Ok(text) => object.set(&["data", &key], text),
             Err(e) => object.set(&["binaryData", &key], base64::encode(e.as_bytes())),
@@ -208,7 +230,7 @@ static GENERIC: Verb = Verb {
 async fn generic(cmd: &Cmd) -> Result<(), Error> {
     let name = one_name(cmd)?;
     let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
-    for (key, bytes) in data(cmd).await? {
+    for (key, bytes) in data(cmd, true).await? {
         object.set(&["data", &key], base64::encode(&bytes));
     }
     object.set_or_remove(&["type"], cmd.flags.str("type"));
@@ -272,7 +294,12 @@ async fn docker(cmd: &Cmd) -> Result<(), Error> {
         )
         .into_bytes()
     } else {
-        data(cmd).await?.into_iter().next().map(|(_, b)| b).unwrap_or_default()
+        data(cmd, true)
+            .await?
+            .into_iter()
+            .next()
+            .map(|(_, b)| b)
+            .unwrap_or_default()
     };
     let mut object = obj! { "apiVersion": "v1", "kind": "Secret", "metadata": obj! { "name": name } };
     object.set(&["data", ".dockerconfigjson"], base64::encode(content));

@@ -15,7 +15,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::mapper;
-use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE, field_manager};
+use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE, WINDOWS_LINES, field_manager};
 use super::output::{PRINT, Report};
 use super::raw;
 use crate::api::Method;
@@ -24,7 +24,7 @@ use crate::value::Value;
 const FLAGS: &[Flag] = &[
     flag("edit", '\0', Kind::Bool, "false"),
     flag("raw", '\0', Kind::Str, ""),
-    flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending"),
+    WINDOWS_LINES,
 ];
 
 /// The flags that every generator has.

@@ -97,20 +97,15 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let mut ports = Vec::new();
     for spec in given {
-        let (port, target) = spec.split_once(':').unwrap_or((spec, spec));
-        let number = |text: &str| -> Result<i64, Error> {
-            text.parse::<i64>()
-                .map_err(|_| Error::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))
-        };
-        let n = number(port)?;
-        if n < 0 {
-            number("-")?;
-        }
-        if n > 65_535 {
-            return Err(Error::plain(format!(
-                "strconv.ParseUint: parsing {port:?}: value out of range"
-            )));
-        }
+        // A third part is passed over.
+        let mut parts = spec.split(':');
+        let port = parts.next().unwrap_or_default();
+        let target = parts.next().unwrap_or(port);
+        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let n = port.parse::<u16>().ok().filter(|_| digits).ok_or_else(|| {
+            let why = if digits { "value out of range" } else { "invalid syntax" };
+            Error::plain(format!("strconv.ParseUint: parsing {port:?}: {why}"))
+        })?;
         let own = spec.contains(':');
         let target: Value = match target.parse::<i64>() {
             // What the port itself comes to is left to the server.
@@ -124,7 +119,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             }
         };
         let mut entry = obj! {
-            "name": spec.replace(':', "-"), "port": n, "protocol": "TCP", "targetPort": target,
+            "name": spec.replace(':', "-"), "port": i64::from(n), "protocol": "TCP", "targetPort": target,
         };
         if kind == "NodePort" {
             entry.set_or_remove(&["nodePort"], cmd.flags.int("node-port"));

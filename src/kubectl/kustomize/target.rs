@@ -125,7 +125,7 @@ pub fn build(files: &Files, cwd: &str, path: &str, options: Options, warnings: &
         }
         r.value.remove(&["metadata", "annotations", ORIGIN]);
         if let Some(origin) = r.origin.as_ref().filter(|_| wants("originAnnotations")) {
-            r.value.set(&["metadata", "annotations", ORIGIN], yaml::to_yaml(origin));
+            r.value.set(&["metadata", "annotations", ORIGIN], origin_text(origin));
         }
         r.normalize_annotations();
     }
@@ -191,6 +191,19 @@ fn sort(map: &mut ResMap, k: &Kustomization, options: Options) -> Result<()> {
 }
 
 /// `path` as seen from the build's directory: Go's `filepath.Join`.
+/// An origin as kustomize writes it: the fields of its struct in their order.
+fn origin_text(origin: &Value) -> String {
+    let fields = ["path", "repo", "ref", "configuredIn", "configuredBy"].into_iter();
+    let there = fields.filter(|f| origin.has(f));
+    there
+        .map(|f| {
+            let mut one = Value::map();
+            one.set(&[f], origin.get(f).clone());
+            yaml::to_yaml(&one)
+        })
+        .collect()
+}
+
 fn origin_path(prefix: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in prefix.split('/').chain(path.split('/')) {

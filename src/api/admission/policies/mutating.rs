@@ -246,7 +246,7 @@ fn json_patch(a: &Attributes, result: &Val, value: &Value) -> Result<Value, Fail
     }
     let patched = match patch::json::apply_each(value, &patch) {
         Ok(patched) => patched,
-        Err(patch::json::Unfit::Test) => return Ok(value.clone()),
+        Err(patch::json::Unfit::Test(_)) => return Ok(value.clone()),
         Err(patch::json::Unfit::Other(why)) => return Err(Failure::Policy(format!("JSON Patch: {why}"))),
     };
     let internal = |why: String| Failure::Request(Status::internal(why));
