@@ -3121,7 +3121,7 @@ $ . ./fns; p '{"metadata":{"labels":{"a":"b"}}}' -o jsonpath='{.metadata}{"\n"}'
 $ . ./fns; p '[1]' --type=merge; p '"a"' --type=merge; p '{"a":' --type=merge; p '{"kind":null}' --type=merge
 $ . ./fns; p '{"op":"x"}' --type=json; p '[1]' --type=json; p '[' --type=json
 $ . ./fns; j '"test","path":"/kind","value":"X"'; j '"test","path":"/x/y","value":"X"'; j '"replace","path":"/kindx","value":1'; j '"remove","path":"/kindx"'
-$ . ./fns; j '"add","path":"/a/b/c","value":1'; j '"add","path":"/spec/containers/7","value":1'; j '"bogus","path":"/a"'; j '"copy","from":"/x","path":"/y"'; j '"move","from":"/x","path":"/y"'; j '"copy","from":"/x/z","path":"/y"'
+$ . ./fns; j '"add","path":"/a/b/c","value":1'; j '"add","path":"/spec/containers/7","value":1'; j '"bogus","path":"/a"'; j '"copy","from":"/x","path":"/y"'; j '"move","from":"/x","path":"/y"'; j '"copy","from":"/x/z","path":"/y"'; j '"move","from":"/spec/containers/3","path":"/y"'; j '"copy","from":"/kind","path":"/y/z"'
 $ kubectl set env --local -f p.yaml A=1 -o yaml
 $ kubectl set image --local -f p.yaml a=c -o json | grep -A12 resources
 $ kubectl set env --local --from=configmap/x -f p.yaml -o yaml
@@ -3173,13 +3173,15 @@ $ kubectl kuberc set --section aliases --name nodes --command get --prependarg n
             error: Object to be patched is missing field (/kindx: missing value)
             error: error in remove for path: '/kindx': unable to remove nonexistent key: kindx: missing value
             [exit 1]
-            $ . ./fns; j '"add","path":"/a/b/c","value":1'; j '"add","path":"/spec/containers/7","value":1'; j '"bogus","path":"/a"'; j '"copy","from":"/x","path":"/y"'; j '"move","from":"/x","path":"/y"'; j '"copy","from":"/x/z","path":"/y"'
+            $ . ./fns; j '"add","path":"/a/b/c","value":1'; j '"add","path":"/spec/containers/7","value":1'; j '"bogus","path":"/a"'; j '"copy","from":"/x","path":"/y"'; j '"move","from":"/x","path":"/y"'; j '"copy","from":"/x/z","path":"/y"'; j '"move","from":"/spec/containers/3","path":"/y"'; j '"copy","from":"/kind","path":"/y/z"'
             error: add operation does not apply: doc is missing path: "/a/b/c": missing value
             error: error in add for path: '/spec/containers/7': Unable to access invalid index: 7: invalid index referenced
             error: invalid operation {"op":"bogus","path":"/a"}: unsupported operation
             error: error in copy for from: '/x': unable to get nonexistent key: x: missing value
             error: error in move for path: 'x': unable to get nonexistent key: x: missing value
             error: copy operation does not apply: doc is missing from path: /x/z: missing value
+            error: error in move for path: '3': Unable to access invalid index: 3: invalid index referenced
+            error: copy operation does not apply: doc is missing destination path: /y/z: missing value
             [exit 1]
             $ kubectl set env --local -f p.yaml A=1 -o yaml
             apiVersion: v1

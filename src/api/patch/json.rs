@@ -92,7 +92,7 @@ fn unfit(value: &Value, operation: &Value) -> Unfit {
         [] => Some(value),
     });
     let key = parts.as_deref().and_then(<[String]>::last).map_or("", String::as_str);
-    let index = |what: &str| match key.parse::<i64>() {
+    let index = |what: &str, key: &str| match key.parse::<i64>() {
         Ok(n) => format!("{what}Unable to access invalid index: {n}: invalid index referenced"),
         Err(_) => format!(
             "{what}value was not a proper array index: {}: strconv.Atoi: parsing {}: invalid syntax",
@@ -106,13 +106,16 @@ fn unfit(value: &Value, operation: &Value) -> Unfit {
             let from = operation.get("from").str();
             let parts = pointer(from).unwrap_or_default();
             match parts.split_last().map(|(key, parents)| (key, find(value, parents))) {
-                Some((key, Some(holder))) if holder.get(key).is_null() => format!(
-                    "error in {op} for {}: unable to get nonexistent key: {key}: missing value",
-                    match op {
-                        "copy" => format!("from: '{from}'"),
-                        _ => format!("path: '{key}'"),
+                Some((key, Some(holder))) if find(value, &parts).is_none() => {
+                    let what = match op {
+                        "copy" => format!("error in copy for from: '{from}': "),
+                        _ => format!("error in move for path: '{key}': "),
+                    };
+                    match holder {
+                        Value::List(_) => index(&what, key),
+                        _ => format!("{what}unable to get nonexistent key: {key}: missing value"),
                     }
-                ),
+                }
                 Some((_, None)) => {
                     format!("{op} operation does not apply: doc is missing from path: {from}: missing value")
                 }
@@ -124,8 +127,8 @@ fn unfit(value: &Value, operation: &Value) -> Unfit {
         }
         ("replace", None) => format!("replace operation does not apply: doc is missing path: {path}: missing value"),
         ("test", None) => format!("test operation does not apply: is missing path: {path}: missing value"),
-        ("add", Some(Value::List(_))) => index(&format!("error in add for path: '{path}': ")),
-        ("remove", Some(Value::List(_))) => index(&format!("error in remove for path: '{path}': ")),
+        ("add", Some(Value::List(_))) => index(&format!("error in add for path: '{path}': "), key),
+        ("remove", Some(Value::List(_))) => index(&format!("error in remove for path: '{path}': "), key),
         ("remove", Some(_)) => {
             format!("error in remove for path: '{path}': unable to remove nonexistent key: {key}: missing value")
         }
