@@ -204,6 +204,15 @@ fn json(object: &Value, operations: &[Value]) -> Result<Value, Error> {
                 json_kind(operation)
             )));
         }
+        if !matches!(
+            operation.get("op").str(),
+            "add" | "remove" | "replace" | "move" | "test" | "copy"
+        ) {
+            return Err(Error::plain(format!(
+                "invalid operation {}: unsupported operation",
+                operation.to_json()
+            )));
+        }
     }
     crate::api::patch::json::apply_each(object, operations).map_err(|unfit| {
         let why = unfit.to_string();

@@ -133,7 +133,7 @@ fn unfit(value: &Value, operation: &Value) -> Unfit {
             format!("error in remove for path: '{path}': unable to remove nonexistent key: {key}: missing value")
         }
         ("replace", Some(_)) => format!("replace operation does not apply: doc is missing key: {path}: missing value"),
-        _ => format!("invalid operation {}: unsupported operation", operation.to_json()),
+        (op, _) => format!("Unexpected kind: {op}"),
     })
 }
 
