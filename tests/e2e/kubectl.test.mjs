@@ -43,6 +43,13 @@ test("help and explain load their texts when they are first asked for", async ()
   assert.equal(loaded.length, 1, "it is loaded once");
 });
 
+test("manifests of the documentation are applied from their address", async () => {
+  const says = await shows("kubectl apply -f https://k8s.io/examples/pods/simple-pod.yaml");
+  assert.match(says, /pod\/nginx created/);
+  assert.match(await shows("kubectl apply -f https://k8s.io/examples/no.yaml 2>&1"), /status code=404/);
+  await shows("kubectl delete pod nginx --now");
+});
+
 test("edit opens the editor, waits for it, and changes what was saved", async () => {
   await tab.run("clear; kubectl create configmap conf --from-literal=color=blue");
   await tab.type("kubectl edit configmap conf");
