@@ -7,19 +7,15 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use kubetab::shell::TerminalOwner;
-use kubetab::world::{Input, Options, Scenario, World};
+use kubetab::world::{Input, Options, World};
+
+mod scenario;
+
+use scenario::run;
 
 /// Runs a scenario in a fresh world, and compares its transcript.
 fn check(scenario: &str, expected: Expect) {
-    let scenario = Scenario::parse(scenario).unwrap();
-    let world = World::new(&Options::default()).unwrap();
-    let sim = world.sim().clone();
-    let text: Rc<RefCell<String>> = Rc::default();
-    let sink = text.clone();
-    let run = async move { scenario.run(&world, move |t| sink.borrow_mut().push_str(t)).await };
-    let end = sim.now() + Duration::from_secs(86_400);
-    assert!(sim.run_future(run, end).is_some(), "the scenario does not end");
-    expected.assert_eq(&text.borrow());
+    expected.assert_eq(&run(scenario));
 }
 
 #[test]
@@ -133,18 +129,6 @@ $ kubectl logs mem
 "#,
         expect![[r#"
             @file mem.yaml
-            apiVersion: v1
-            kind: Pod
-            metadata: {name: mem}
-            spec:
-              restartPolicy: Never
-              containers:
-              - name: mem
-                image: polinux/stress
-                resources: {limits: {memory: 100Mi}}
-                command: [stress]
-                args: [--vm, "1", --vm-bytes, 250M, --vm-hang, "1"]
-            @end
             $ kubectl apply -f mem.yaml
             pod/mem created
             @wait 10
@@ -883,77 +867,9 @@ $ sed 's/maxLength: 5/maxLength: 6, format: bogus2/;s/served: true/served: true 
 "#,
         expect![[r#"
             @file crd.yaml
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: cars.shop.io
-            spec:
-              group: shop.io
-              scope: Namespaced
-              names: {plural: cars, kind: Car, shortNames: [cr]}
-              versions:
-              - name: v1alpha1
-                served: true
-                storage: true
-                schema:
-                  openAPIV3Schema:
-                    type: object
-                    properties:
-                      spec:
-                        type: object
-                        properties:
-                          color: {type: string}
-                          old: {type: string}
-            @end
             @file crd2.yaml
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: cars.shop.io
-            spec:
-              group: shop.io
-              scope: Namespaced
-              names: {plural: cars, kind: Car, shortNames: [cr]}
-              versions:
-              - name: v1alpha1
-                served: true
-                storage: false
-                deprecated: true
-                schema:
-                  openAPIV3Schema:
-                    type: object
-                    properties:
-                      spec:
-                        type: object
-                        properties:
-                          color: {type: string}
-                          old: {type: string}
-              - name: v1
-                served: true
-                storage: true
-                schema:
-                  openAPIV3Schema:
-                    type: object
-                    properties:
-                      spec:
-                        type: object
-                        required: [wheels]
-                        properties:
-                          color: {type: string, maxLength: 5}
-                          wheels: {type: integer, default: 4}
-            @end
             @file old.yaml
-            apiVersion: shop.io/v1alpha1
-            kind: Car
-            metadata: {name: a}
-            spec: {color: reddish, old: "yes"}
-            @end
             @file new.yaml
-            apiVersion: shop.io/v1
-            kind: Car
-            metadata: {name: b}
-            spec: {color: blue}
-            @end
             $ kubectl apply -f crd.yaml && sleep 2
             customresourcedefinition.apiextensions.k8s.io/cars.shop.io created
             $ kubectl apply -f old.yaml
@@ -1428,180 +1344,17 @@ $ kubectl describe quota q
 "#,
         expect![[r#"
             @file crd.yaml
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: widgets.example.com
-            spec:
-              group: example.com
-              scope: Namespaced
-              names: {plural: widgets, singular: widget, kind: Widget, shortNames: [wd], categories: [all, toys]}
-              versions:
-              - name: v1
-                served: true
-                storage: true
-                subresources:
-                  status: {}
-                  scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .status.selector}
-                selectableFields:
-                - jsonPath: .spec.color
-                - jsonPath: .spec.size
-                additionalPrinterColumns:
-                - {name: Color, type: string, jsonPath: .spec.color}
-                - {name: Replicas, type: integer, jsonPath: .spec.replicas}
-                - {name: Due, type: date, jsonPath: .spec.due}
-                - {name: Secret, type: string, jsonPath: .spec.note, priority: 1}
-                - {name: Tags, type: string, jsonPath: .spec.tags}
-                - {name: Ready, type: string, jsonPath: '.status.conditions[?(@.type=="Ready")].status'}
-                - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}
-                schema:
-                  openAPIV3Schema:
-                    type: object
-                    description: A widget is a thing.
-                    required: [spec]
-                    properties:
-                      spec:
-                        type: object
-                        description: What is wanted.
-                        required: [color]
-                        properties:
-                          color: {type: string, enum: [red, green, blue], description: The color of it.}
-                          size: {type: integer, default: 3, minimum: 1, maximum: 10}
-                          replicas: {type: integer, default: 1}
-                          due: {type: string, format: date-time}
-                          note: {type: string, nullable: true}
-                          tags: {type: array, items: {type: string}, x-kubernetes-list-type: set}
-                          ports:
-                            type: array
-                            x-kubernetes-list-type: map
-                            x-kubernetes-list-map-keys: [port, protocol]
-                            items:
-                              type: object
-                              required: [port]
-                              properties:
-                                port: {type: integer}
-                                protocol: {type: string, default: TCP}
-                                name: {type: string}
-                      status:
-                        type: object
-                        properties:
-                          replicas: {type: integer}
-                          selector: {type: string}
-                          phase: {type: string}
-                          observedGeneration: {type: integer}
-                          conditions:
-                            type: array
-                            x-kubernetes-list-type: map
-                            x-kubernetes-list-map-keys: [type]
-                            items:
-                              type: object
-                              required: [type, status]
-                              properties:
-                                type: {type: string}
-                                status: {type: string}
-                                reason: {type: string}
-            @end
             @file w.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: one}
-            spec: {color: red, due: "2020-01-01T00:00:00Z", tags: [a, b], note: hello}
-            ---
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: two}
-            spec: {color: blue, size: 9, replicas: 4}
-            ---
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: three}
-            spec: {color: green, size: 1, replicas: 2, due: "2090-01-01T00:00:00Z"}
-            @end
             @file a1.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: ssa}
-            spec:
-              color: red
-              size: 5
-              tags: [a, b]
-              ports:
-              - {port: 80, name: web}
-            @end
             @file a2.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: ssa}
-            spec:
-              color: red
-              tags: [b, c]
-              ports:
-              - {port: 443, name: tls}
-              - {port: 80, protocol: UDP}
-            @end
             @file a3.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: ssa}
-            spec:
-              color: green
-              size: 6
-              tags: [b, c]
-              ports:
-              - {port: 80, name: http}
-            @end
             @file dup.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: dup}
-            spec:
-              color: green
-              ports:
-              - {port: 80, name: http}
-              - {port: 80, name: web}
-            @end
             @file dupset.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: dup}
-            spec:
-              color: green
-              tags: [a, b, a]
-            @end
             @file unknown.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: dup}
-            spec: {color: green, bogus: 1}
-            @end
             @file badtype.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: dup}
-            spec: {color: green, size: big}
-            @end
             @file status.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: ssa}
-            status:
-              phase: Running
-              replicas: 2
-              conditions:
-              - {type: Ready, status: "True"}
-            @end
             @file five.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: five}
-            spec: {color: green}
-            @end
             @file six.yaml
-            apiVersion: example.com/v1
-            kind: Widget
-            metadata: {name: six}
-            spec: {color: green}
-            @end
             $ kubectl apply -f crd.yaml && sleep 2
             customresourcedefinition.apiextensions.k8s.io/widgets.example.com created
             $ kubectl apply -f w.yaml
@@ -2257,111 +2010,11 @@ $ kubectl get validatingadmissionpolicy few -o jsonpath='{.status}{"\n"}'
 "#,
         expect![[r#"
             @file vap.yaml
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicy
-            metadata: {name: few}
-            spec:
-              failurePolicy: Fail
-              matchConstraints:
-                resourceRules:
-                - {apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}
-              validations:
-              - expression: object.spec.replicas <= 3
-                messageExpression: "'replicas must be no more than 3, got ' + string(object.spec.replicas)"
-            ---
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicyBinding
-            metadata: {name: few}
-            spec: {policyName: few, validationActions: [Deny]}
-            @end
             @file vap2.yaml
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicy
-            metadata: {name: few-scale}
-            spec:
-              matchConstraints:
-                resourceRules:
-                - {apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments/scale]}
-              validations:
-              - expression: object.spec.replicas <= 3
-                message: scale within 3
-                reason: Forbidden
-            ---
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicyBinding
-            metadata: {name: few-scale}
-            spec: {policyName: few-scale, validationActions: [Deny]}
-            @end
             @file exec.yaml
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicy
-            metadata: {name: noexec}
-            spec:
-              matchConstraints:
-                resourceRules:
-                - {apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/exec, pods/attach, pods/portforward]}
-              validations:
-              - expression: "request.subResource != 'exec' || !('rm' in object.command)"
-                messageExpression: "'no ' + request.resource.resource + '/' + request.subResource + ' into ' + request.name"
-              - expression: "request.subResource != 'portforward'"
-                message: no forwarding
-            ---
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicyBinding
-            metadata: {name: noexec}
-            spec: {policyName: noexec, validationActions: [Deny]}
-            @end
             @file evict.yaml
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicy
-            metadata: {name: noevict}
-            spec:
-              matchConstraints:
-                resourceRules:
-                - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods/eviction, pods/binding, serviceaccounts/token]}
-              validations:
-              - expression: "request.kind.kind != 'Eviction'"
-                message: nothing is evicted
-              - expression: "request.kind.kind != 'TokenRequest' || object.spec.expirationSeconds < 4000"
-                message: short tokens only
-            ---
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicyBinding
-            metadata: {name: noevict}
-            spec: {policyName: noevict, validationActions: [Deny, Audit]}
-            @end
             @file warn.yaml
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicy
-            metadata: {name: owner}
-            spec:
-              failurePolicy: Ignore
-              paramKind: {apiVersion: v1, kind: ConfigMap}
-              matchConstraints:
-                resourceRules:
-                - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
-              matchConditions:
-              - {name: not-params, expression: "!object.metadata.name.startsWith('params')"}
-              variables:
-              - {name: owner, expression: "has(object.metadata.labels) && 'owner' in object.metadata.labels ? object.metadata.labels['owner'] : ''"}
-              validations:
-              - expression: variables.owner in params.data.owners.split(',')
-                messageExpression: "'owner ' + variables.owner + ' is none of ' + params.data.owners"
-                reason: Forbidden
-              auditAnnotations:
-              - {key: owner, valueExpression: "'owner ' + variables.owner"}
-            @end
             @file bind.yaml
-            apiVersion: admissionregistration.k8s.io/v1
-            kind: ValidatingAdmissionPolicyBinding
-            metadata: {name: owner}
-            spec:
-              policyName: owner
-              validationActions: [Warn, Audit]
-              paramRef: {name: params, namespace: default, parameterNotFoundAction: Deny}
-              matchResources:
-                namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}
-            @end
             $ kubectl apply -f vap.yaml
             validatingadmissionpolicy.admissionregistration.k8s.io/few created
             validatingadmissionpolicybinding.admissionregistration.k8s.io/few created
@@ -2583,83 +2236,10 @@ $ kubectl delete -f x.yaml
 "#,
         expect![[r#"
             @file crd.yaml
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata: {name: stacks.x.io}
-            spec:
-              group: x.io
-              scope: Namespaced
-              names: {plural: stacks, singular: stack, kind: Stack}
-              versions:
-              - name: v1
-                served: true
-                storage: true
-                schema:
-                  openAPIV3Schema:
-                    type: object
-                    properties:
-                      spec:
-                        type: object
-                        properties:
-                          template:
-                            type: object
-                            x-kubernetes-embedded-resource: true
-                            x-kubernetes-preserve-unknown-fields: true
-                            description: Any object.
-                          free: {type: object, x-kubernetes-preserve-unknown-fields: true, description: Whatever.}
-                          port: {x-kubernetes-int-or-string: true, anyOf: [{type: integer},{type: string}], description: A port.}
-                          labels: {type: object, additionalProperties: {type: string}, description: Labels.}
-                          limits: {type: object, additionalProperties: {type: object, properties: {cpu: {type: string}}}}
-                          atom: {type: object, x-kubernetes-map-type: atomic, properties: {a: {type: string}, b: {type: string}}}
-                          list: {type: array, x-kubernetes-list-type: atomic, items: {type: integer}}
-            @end
             @file crd2.yaml
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata: {name: frees.x.io}
-            spec:
-              group: x.io
-              scope: Cluster
-              names: {plural: frees, kind: Free}
-              versions:
-              - name: v1
-                served: true
-                storage: true
-                schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-            @end
             @file x.yaml
-            apiVersion: x.io/v1
-            kind: Stack
-            metadata: {name: s}
-            spec:
-              template: {apiVersion: v1, kind: ConfigMap, metadata: {name: in, labels: {a: b}, bogus: 1}, data: {k: v}}
-              free: {a: {b: [1, 2]}}
-              port: 80
-              labels: {a: b}
-              limits: {one: {cpu: "1"}}
-              atom: {a: x}
-              list: [1, 2]
-            ---
-            apiVersion: x.io/v1
-            kind: Free
-            metadata: {name: f}
-            anything: {goes: [here]}
-            spec: 5
-            status: x
-            @end
             @file bad1.yaml
-            apiVersion: x.io/v1
-            kind: Stack
-            metadata: {name: t}
-            spec:
-              template: {kind: ConfigMap}
-            @end
             @file bad2.yaml
-            apiVersion: x.io/v1
-            kind: Stack
-            metadata: {name: t, annotations: {a: 1}}
-            spec: {labels: {a: 1}, list: 3}
-            @end
             $ kubectl apply -f crd.yaml && sleep 2
             customresourcedefinition.apiextensions.k8s.io/stacks.x.io created
             $ kubectl apply -f crd2.yaml && sleep 2

@@ -1,28 +1,11 @@
 //! Walkthroughs that need an add-on, which no recording has: what the controllers, the scheduler, the
 //! kubelets and the add-on do together.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::time::Duration;
-
 use expect_test::{Expect, expect};
-use kubetab::world::{Options, Scenario, World};
 
-/// Runs a scenario, and gives its transcript.
-fn run(text: &str) -> String {
-    let world = World::new(&Options::default()).unwrap();
-    let scenario = Scenario::parse(text).unwrap();
-    let out: Rc<RefCell<String>> = Rc::default();
-    let o = out.clone();
-    let w = world.clone();
-    let end = world.sim().now() + Duration::from_secs(86_400);
-    let done = world.sim().run_future(
-        async move { scenario.run(&w, move |part| o.borrow_mut().push_str(part)).await },
-        end,
-    );
-    assert!(done.is_some(), "it ends");
-    out.borrow().clone()
-}
+mod scenario;
+
+use scenario::run;
 
 /// What a command of a transcript printed.
 fn answer<'a>(transcript: &'a str, command: &str) -> &'a str {
@@ -994,20 +977,6 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
             $ kubectl get events --field-selector involvedObject.name=docker,reason=FailedMount -o jsonpath='{.items[0].message}{"\n"}'
             MountVolume.SetUp failed for volume "v" : hostPath type check failed: /var/run/docker.sock is not a socket file
             @file class.yaml
-            apiVersion: node.k8s.io/v1
-            kind: RuntimeClass
-            metadata: {name: gvisor}
-            handler: runsc
-            overhead: {podFixed: {cpu: 250m}}
-            scheduling: {nodeSelector: {kubernetes.io/os: linux}}
-            ---
-            apiVersion: v1
-            kind: Pod
-            metadata: {name: sandboxed}
-            spec:
-              runtimeClassName: gvisor
-              containers: [{name: c, image: nginx}]
-            @end
             $ kubectl apply -f class.yaml
             runtimeclass.node.k8s.io/gvisor created
             pod/sandboxed created
@@ -1023,38 +992,6 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
             Error from server (Forbidden): pods "x" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead
             [exit 1]
             @file one.yaml
-            apiVersion: v1
-            kind: PersistentVolume
-            metadata: {name: one}
-            spec:
-              storageClassName: one
-              capacity: {storage: 1Gi}
-              accessModes: [ReadWriteOncePod]
-              hostPath: {path: /srv/one}
-            ---
-            apiVersion: v1
-            kind: PersistentVolumeClaim
-            metadata: {name: one}
-            spec: {storageClassName: one, accessModes: [ReadWriteOncePod], resources: {requests: {storage: 1Gi}}}
-            ---
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: db}
-            spec:
-              replicas: 2
-              selector: {matchLabels: {app: db}}
-              template:
-                metadata: {labels: {app: db}}
-                spec:
-                  terminationGracePeriodSeconds: 1
-                  containers:
-                  - name: db
-                    image: mysql:8
-                    env: [{name: MYSQL_ROOT_PASSWORD, value: x}]
-                    readinessProbe: {exec: {command: [mysqladmin, ping, -h, localhost]}, periodSeconds: 2}
-                    volumeMounts: [{name: v, mountPath: /var/lib/mysql}]
-                  volumes: [{name: v, persistentVolumeClaim: {claimName: one}}]
-            @end
             $ kubectl apply -f one.yaml
             persistentvolume/one created
             persistentvolumeclaim/one created

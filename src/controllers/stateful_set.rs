@@ -892,21 +892,24 @@ mod tests {
         assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.4 web-2:7.2");
     }
 
-    #[test]
-    fn claims_follow_the_retention_policy() {
-        let world = world();
-        let claim = obj! {
+    fn claim_template() -> Value {
+        obj! {
             "metadata": obj! { "name": "data" },
             "spec": obj! {
                 "accessModes": list!["ReadWriteOnce"],
                 "resources": obj! { "requests": obj! { "storage": "1Gi" } },
             },
-        };
+        }
+    }
+
+    #[test]
+    fn claims_follow_the_retention_policy() {
+        let world = world();
         let policy = obj! { "whenDeleted": "Retain", "whenScaled": "Delete" };
         set(
             &world,
             obj! {
-                "replicas": 2, "volumeClaimTemplates": list![claim],
+                "replicas": 2, "volumeClaimTemplates": list![claim_template()],
                 "persistentVolumeClaimRetentionPolicy": policy, "ordinals": obj! { "start": 5 },
             },
         );
@@ -973,18 +976,11 @@ mod tests {
     fn a_pod_that_waits_for_its_old_claim_is_not_counted() {
         for policy in ["OrderedReady", "Parallel"] {
             let world = world();
-            let claim = obj! {
-                "metadata": obj! { "name": "data" },
-                "spec": obj! {
-                    "accessModes": list!["ReadWriteOnce"],
-                    "resources": obj! { "requests": obj! { "storage": "1Gi" } },
-                },
-            };
             let retention = obj! { "whenDeleted": "Retain", "whenScaled": "Delete" };
             set(
                 &world,
                 obj! {
-                    "replicas": 2, "volumeClaimTemplates": list![claim], "podManagementPolicy": policy,
+                    "replicas": 2, "volumeClaimTemplates": list![claim_template()], "podManagementPolicy": policy,
                     "persistentVolumeClaimRetentionPolicy": retention,
                 },
             );
