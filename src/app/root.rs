@@ -55,6 +55,8 @@ pub enum Msg {
     Dragging(bool),
     Split(f64),
     Sizing(bool),
+    /// The system became dark or light.
+    SystemTheme,
 }
 
 pub struct Root {
@@ -92,6 +94,10 @@ impl Component for Root {
             link.send_message(Msg::Asked(file, text));
         });
         settings::entitle(settings::language());
+        if let Some(query) = settings::system_is_dark() {
+            let link = ctx.link().clone();
+            EventListener::new(&query, "change", move |_| link.send_message(Msg::SystemTheme)).forget();
+        }
         let split = settings::read("split")
             .and_then(|s| float::parse(&s))
             .unwrap_or(SPLIT.1);
@@ -187,6 +193,7 @@ impl Component for Root {
                 settings::write("split", &format!("{:.1}", self.split));
             }
             Msg::Sizing(on) => self.sizing = on,
+            Msg::SystemTheme => self.dark = settings::is_dark(),
         }
         true
     }

@@ -2,6 +2,7 @@
 //! in some embeds; then nothing is remembered.
 
 use super::i18n::Language;
+use web_sys::MediaQueryList;
 
 /// A remembered setting.
 pub fn read(name: &str) -> Option<String> {
@@ -65,10 +66,13 @@ pub fn is_dark() -> bool {
     match root().and_then(|r| r.get_attribute("data-theme")).as_deref() {
         Some("dark") => true,
         Some(_) => false,
-        None => web_sys::window()
-            .and_then(|w| w.match_media("(prefers-color-scheme: dark)").ok()?)
-            .is_some_and(|query| query.matches()),
+        None => system_is_dark().is_some_and(|query| query.matches()),
     }
+}
+
+/// Whether the system is dark; raises `change` when it becomes or ceases to be so.
+pub fn system_is_dark() -> Option<MediaQueryList> {
+    web_sys::window()?.match_media("(prefers-color-scheme: dark)").ok()?
 }
 
 pub fn set_dark(dark: bool) {

@@ -62,6 +62,17 @@ withTab("light", { colorScheme: "light" }, async (tab) => {
   assert.ok((await brightness(tab)) > 180, `${await brightness(tab)}`);
 });
 
+withTab("the system's theme, when it changes", { colorScheme: "light" }, async (tab) => {
+  const ink = () =>
+    tab.page.evaluate(() => {
+      const [red, green, blue] = getComputedStyle(document.querySelector(".xterm-rows")).color.match(/[\d.]+/g);
+      return (Number(red) + Number(green) + Number(blue)) / 3;
+    });
+  assert.ok((await ink()) < 100, `${await ink()}`);
+  await tab.page.emulateMedia({ colorScheme: "dark" });
+  await tab.until(async () => (await ink()) > 150 && (await brightness(tab)) < 100, "light text on dark");
+});
+
 withTab("Chinese", { locale: "zh-CN" }, async (tab) => {
   await tab.screenshot("chinese");
   assert.match(await tab.page.locator("body").innerText(), /[\u4e00-\u9fff]{2}/);
