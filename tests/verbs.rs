@@ -5,18 +5,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use kubetab::shell::TerminalOwner;
 use kubetab::world::{Input, Options, World};
 
 mod scenario;
 
-use scenario::run;
-
-/// Runs a scenario in a fresh world, and compares its transcript.
-fn check(scenario: &str, expected: Expect) {
-    expected.assert_eq(&run(scenario));
-}
+use scenario::check;
 
 #[test]
 fn top_after_metrics_server_is_installed() {

@@ -1,11 +1,11 @@
 //! Walkthroughs that need an add-on, which no recording has: what the controllers, the scheduler, the
 //! kubelets and the add-on do together.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
 mod scenario;
 
-use scenario::run;
+use scenario::{check, run};
 
 /// What a command of a transcript printed.
 fn answer<'a>(transcript: &'a str, command: &str) -> &'a str {
@@ -175,16 +175,9 @@ $ kubectl describe csr anna
     "#]].assert_eq(&(kept.join("\n") + "\n"));
 }
 
-/// What a scenario's commands print.
-fn prints(scenario: &str, expected: Expect) {
-    let transcript = run(scenario);
-    let commands = transcript.find("$ ").unwrap_or(0);
-    expected.assert_eq(&transcript[commands..]);
-}
-
 #[test]
 fn pods_show_where_they_are_and_services_keep_close_to_their_clients() {
-    prints(
+    check(
         r#"
 @file spread.yaml
 apiVersion: apps/v1
@@ -223,6 +216,8 @@ $ kubectl patch service spread -p '{"spec":{"trafficDistribution":"PreferSameNod
 $ kubectl get endpointslices -l kubernetes.io/service-name=spread -o jsonpath='{range .items[0].endpoints[*]}{.hints}{"\n"}{end}' | sort
 "#,
         expect![[r#"
+
+            @file spread.yaml
             $ kubectl label node k8s-node-01 topology.kubernetes.io/zone=a topology.kubernetes.io/region=r
             node/k8s-node-01 labeled
             $ kubectl label node k8s-node-02 topology.kubernetes.io/zone=b
@@ -264,7 +259,7 @@ $ kubectl get endpointslices -l kubernetes.io/service-name=spread -o jsonpath='{
 
 #[test]
 fn quotas_and_limits_look_at_what_grows() {
-    prints(
+    check(
         r#"
 @file quota.yaml
 apiVersion: v1
@@ -295,6 +290,8 @@ $ kubectl get quota q -o jsonpath='{.status.used}{"\n"}'
 $ kubectl describe pod p | grep Resize
 "#,
         expect![[r#"
+
+            @file quota.yaml
             $ kubectl apply -f quota.yaml
             resourcequota/q created
             limitrange/lr created
@@ -336,7 +333,7 @@ $ kubectl describe pod p | grep Resize
 
 #[test]
 fn what_kubelets_make_for_pods() {
-    prints(
+    check(
         r#"
 @file pods.yaml
 apiVersion: v1
@@ -372,6 +369,8 @@ $ kubectl delete pod user --wait=false
 $ kubectl describe pod user | grep -A1 ^Status
 "#,
         expect![[r#"
+
+            @file pods.yaml
             $ kubectl apply -f pods.yaml
             pod/names created
             pod/user created
@@ -412,7 +411,7 @@ $ kubectl describe pod user | grep -A1 ^Status
 
 #[test]
 fn what_tasks_of_the_documentation_do_in_containers() {
-    prints(
+    check(
         r#"
 @file pods.yaml
 apiVersion: v1
@@ -494,6 +493,8 @@ $ kubectl exec shipper -c app -- apk add --no-cache curl
 $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
 "#,
         expect![[r#"
+
+            @file pods.yaml
             $ kubectl apply -f pods.yaml
             pod/labelled created
             pod/dongle created
@@ -562,7 +563,7 @@ $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
 
 #[test]
 fn names_and_links_are_looked_at_from_pods() {
-    prints(
+    check(
         r#"
 $ kubectl create deployment web --image=nginx --replicas=2
 $ kubectl create service clusterip web --tcp=80
@@ -579,6 +580,7 @@ $ kubectl exec new -- sh -c 'nc -zv web 80; telnet web 80; telnet none 80; ping 
 $ ip addr show flannel.1; ip r | tail -n 1; netstat -tln | grep -c 6443; curl -s localhost:10249/proxyMode; echo
 "#,
         expect![[r#"
+
             $ kubectl create deployment web --image=nginx --replicas=2
             deployment.apps/web created
             $ kubectl create service clusterip web --tcp=80
@@ -707,7 +709,7 @@ $ ip addr show flannel.1; ip r | tail -n 1; netstat -tln | grep -c 6443; curl -s
 
 #[test]
 fn a_web_server_shows_its_certificate_and_passes_requests_on() {
-    prints(
+    check(
         r#"
 @file web.yaml
 apiVersion: v1
@@ -746,6 +748,8 @@ $ kubectl exec web -- curl -sSk https://localhost:80
 $ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | tr -d '\r' | grep -v Date
 "#,
         expect![[r#"
+
+            @file web.yaml
             $ openssl req -x509 -nodes -newkey rsa:2048 -keyout k -out c -subj "/CN=web" 2>/dev/null; kubectl create secret tls cert --key k --cert c
             secret/cert created
             $ kubectl apply -f web.yaml; kubectl expose pod web --port=443; kubectl run client --image=curlimages/curl --command -- sleep 3600
@@ -783,7 +787,7 @@ $ curl -sI $(kubectl get pod web -o jsonpath='{.status.podIP}') | tr -d '\r' | g
 
 #[test]
 fn a_node_offers_what_its_capacity_says() {
-    prints(
+    check(
         r#"
 $ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]'
 @wait 11
@@ -793,6 +797,7 @@ $ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"re
 $ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
 "#,
         expect![[r#"
+
             $ kubectl patch node k8s-node-01 --subresource=status --type=json -p '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]'
             node/k8s-node-01 patched
             @wait 11
@@ -809,7 +814,7 @@ $ kubectl get node k8s-node-01 -o jsonpath='{.status.allocatable}{"\n"}'
 
 #[test]
 fn volumes_are_recycled_and_grow_by_others_and_runtimes_have_classes() {
-    prints(
+    check(
         r#"
 @file nfs.yaml
 apiVersion: v1
@@ -932,6 +937,8 @@ $ for i in zookeeper nats registry goproxy; do kubectl run $i --image=${i/goprox
 $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1, $2}'
 "#,
         expect![[r#"
+
+            @file nfs.yaml
             $ kubectl apply -f nfs.yaml
             Warning: spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.
             persistentvolume/pv-nfs created
@@ -1048,7 +1055,7 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
 
 #[test]
 fn users_are_bound_by_owners_and_capabilities() {
-    prints(
+    check(
         r#"
 @file pods.yaml
 apiVersion: v1
@@ -1097,6 +1104,8 @@ $ kubectl logs alone; kubectl get pod alone -o jsonpath='{.status.containerStatu
 $ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
 "#,
         expect![[r#"
+
+            @file pods.yaml
             $ kubectl create secret generic key --from-literal=k=v; kubectl apply -f pods.yaml
             secret/key created
             pod/demo created
@@ -1144,7 +1153,7 @@ $ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
 
 #[test]
 fn static_pods_follow_their_manifests() {
-    prints(
+    check(
         r#"
 $ kubectl run web --image=nginx --dry-run=client -o yaml > /etc/kubernetes/manifests/web.yaml
 @wait 4
@@ -1160,6 +1169,7 @@ $ rm /etc/kubernetes/manifests/web.yaml
 $ kubectl get pods
 "#,
         expect![[r#"
+
             $ kubectl run web --image=nginx --dry-run=client -o yaml > /etc/kubernetes/manifests/web.yaml
             @wait 4
             $ kubectl get pods -o wide; kubectl get pod web-k8s-master -o jsonpath='{.metadata.ownerReferences[0].kind} {.spec.tolerations} {.metadata.annotations.kubernetes\.io/config\.source}{"\n"}'
@@ -1189,7 +1199,7 @@ $ kubectl get pods
 
 #[test]
 fn roles_without_rules_say_so() {
-    prints(
+    check(
         r#"
 $ kubectl create clusterrole all --aggregation-rule=to=all; kubectl create clusterrole part --verb=get --resource=pods; kubectl label clusterrole part to=all
 @wait 1
@@ -1199,6 +1209,7 @@ $ kubectl get clusterrole all -o yaml | grep rules
 $ printf 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: none}\nrules: []\n' > r; kubectl apply -f r; kubectl get role none -o yaml | tail -n 1
 "#,
         expect![[r#"
+
             $ kubectl create clusterrole all --aggregation-rule=to=all; kubectl create clusterrole part --verb=get --resource=pods; kubectl label clusterrole part to=all
             clusterrole.rbac.authorization.k8s.io/all created
             clusterrole.rbac.authorization.k8s.io/part created

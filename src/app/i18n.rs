@@ -257,7 +257,12 @@ mod tests {
             &mut source,
         );
         let mut used = 0;
-        for (marker, prefix) in [(".t(\"", ""), ("Line::new(\"", "say.")] {
+        for (marker, prefix) in [
+            (".t(\"", ""),
+            (".fill(\"", ""),
+            ("language.get(\"", ""),
+            ("Line::new(\"", "say."),
+        ] {
             for key in source.split(marker).skip(1).filter_map(|rest| rest.split_once('"')) {
                 let key = format!("{prefix}{}", key.0);
                 assert!(find(&key).is_some(), "{key} is not in the table");

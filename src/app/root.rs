@@ -72,8 +72,6 @@ pub struct Root {
     editor_built: bool,
     sheet: Sheet,
     report: Option<Report>,
-    /// A program asked for the file in the editor, and waits.
-    waiting: bool,
     dragging: bool,
     split: f64,
     sizing: bool,
@@ -117,7 +115,6 @@ impl Component for Root {
                 version: 0,
             },
             report: None,
-            waiting: false,
             dragging: false,
             split: f64::clamp(split, SPLIT.0, SPLIT.2),
             sizing: false,
@@ -129,10 +126,7 @@ impl Component for Root {
         match msg {
             Msg::Beat(beat) => self.beat = beat,
             Msg::Ask(ask) => self.ask(ctx, ask),
-            Msg::Asked(file, text) => {
-                self.edit(Some(file), text);
-                self.waiting = true;
-            }
+            Msg::Asked(file, text) => self.edit(Some(file), text),
             Msg::Apply(text) => {
                 self.report = None;
                 let (session, link) = (ctx.props().session.0.clone(), ctx.link().clone());
@@ -161,7 +155,7 @@ impl Component for Root {
                 };
                 let good = report.good;
                 self.report = Some(report);
-                if good && self.is_waiting(ctx) {
+                if good && ctx.props().session.0.is_editing() {
                     self.close_editor(ctx);
                 }
             }
@@ -236,7 +230,7 @@ impl Component for Root {
                             </div>
                             <Terminal beat={self.beat} hidden={false} dark={self.dark} session={ctx.props().session.clone()} />
                             if self.editor_built {
-                                <Editor sheet={self.sheet.clone()} report={self.report.clone()} hidden={!self.editor} waiting={self.is_waiting(ctx)}
+                                <Editor sheet={self.sheet.clone()} report={self.report.clone()} hidden={!self.editor} waiting={ctx.props().session.0.is_editing()}
                                     on_apply={link.callback(Msg::Apply)}
                                     on_save={link.callback(|(file, text)| Msg::Save(file, text))} />
                             }
@@ -282,17 +276,12 @@ impl Root {
         }
     }
 
-    /// Whether the program still waits that asked for the file in the editor.
-    fn is_waiting(&self, ctx: &Context<Root>) -> bool {
-        self.waiting && ctx.props().session.0.is_editing()
-    }
-
     /// Lets a program go on that waits for the editor, with the file as it is.
-    fn leave_program(&mut self, ctx: &Context<Root>) {
-        if self.is_waiting(ctx) {
-            ctx.props().session.0.close_editor();
+    fn leave_program(&self, ctx: &Context<Root>) {
+        let session = &ctx.props().session.0;
+        if session.is_editing() {
+            session.close_editor();
         }
-        self.waiting = false;
     }
 
     fn close_editor(&mut self, ctx: &Context<Root>) {

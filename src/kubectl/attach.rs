@@ -9,7 +9,8 @@ use crate::api::{Payload, Request};
 use crate::sim::timeout;
 use crate::value::Value;
 
-const FLAGS: &[Flag] = &[
+/// What a container's streams are asked for with, here and by `exec`.
+pub const STREAMS: &[Flag] = &[
     flag("container", 'c', Kind::Str, ""),
     flag("pod-running-timeout", '\0', Kind::Duration, "1m0s"),
     flag("quiet", 'q', Kind::Bool, "false"),
@@ -24,7 +25,7 @@ pub static ATTACH: Verb = Verb {
     name: "attach",
     group: "Troubleshooting and Debugging Commands:",
     short: "Attach to a running container",
-    flags: &[FLAGS, DETACH_KEYS],
+    flags: &[STREAMS, DETACH_KEYS],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
@@ -113,16 +114,20 @@ pub async fn debugged(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Err
     if there(&pod, "terminated") {
         return super::logs::whole(cmd, &pod, container).await;
     }
-    let attached = session(cmd, &pod, container).await;
-    if let Err(e) = attached {
-        cmd.err(format!(
-            "warning: couldn't attach to pod/{}, falling back to streaming logs: {}",
-            pod.str_at(&["metadata", "name"]),
-            e.message()
-        ));
-        return super::logs::whole(cmd, &pod, container).await;
-    }
-    Ok(())
+    attach_or_log(cmd, &pod, container).await
+}
+
+/// Attaches to a running container, or shows its log where that fails.
+async fn attach_or_log(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
+    let Err(e) = session(cmd, pod, container).await else {
+        return Ok(());
+    };
+    cmd.err(format!(
+        "warning: couldn't attach to pod/{}, falling back to streaming logs: {}",
+        pod.str_at(&["metadata", "name"]),
+        e.message()
+    ));
+    super::logs::whole(cmd, pod, container).await
 }
 
 /// Waits until a new pod runs, shows what it prints, and ends as it ends.
@@ -151,15 +156,7 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
     // What was printed before the attachment is shown as well.
     super::logs::whole(cmd, &pod, &container).await?;
     if !over(&pod) {
-        let attached = session(cmd, &pod, &container).await;
-        if let Err(e) = attached {
-            cmd.err(format!(
-                "warning: couldn't attach to pod/{}, falling back to streaming logs: {}",
-                pod.str_at(&["metadata", "name"]),
-                e.message()
-            ));
-            super::logs::whole(cmd, &pod, &container).await?;
-        }
+        attach_or_log(cmd, &pod, &container).await?;
     }
     let restart = cmd.flags.str("restart");
     if cmd.flags.bool("leave-stdin-open") || !matches!(restart, "Never" | "OnFailure") {

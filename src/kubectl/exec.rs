@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 
+use super::attach::STREAMS;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
-use super::flags::{Flag, Kind, flag};
 use super::options::FILENAME;
 use super::podpick;
 use crate::api::client::item;
@@ -14,19 +14,11 @@ use crate::api::subresource::Session;
 use crate::api::{Method, Payload, Request, Status};
 use crate::value::Value;
 
-const FLAGS: &[Flag] = &[
-    flag("container", 'c', Kind::Str, ""),
-    flag("pod-running-timeout", '\0', Kind::Duration, "1m0s"),
-    flag("quiet", 'q', Kind::Bool, "false"),
-    flag("stdin", 'i', Kind::Bool, "false"),
-    flag("tty", 't', Kind::Bool, "false"),
-];
-
 pub static EXEC: Verb = Verb {
     name: "exec",
     group: "Troubleshooting and Debugging Commands:",
     short: "Execute a command in a container",
-    flags: &[FLAGS, FILENAME],
+    flags: &[STREAMS, FILENAME],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

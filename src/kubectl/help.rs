@@ -108,17 +108,8 @@ pub fn of_flag<'a>(texts: &'a Texts, path: &str, name: &str) -> &'a str {
     }
 }
 
-/// The help of a command that has these flags, where there are these plugins.
-pub async fn help(
-    client: &Client,
-    stderr: &Output,
-    (verb, path): (&Verb, &str),
-    flags: &[&'static [Flag]],
-    plugins: &[String],
-) -> String {
-    if std::ptr::eq(verb, &ROOT) {
-        return root(plugins);
-    }
+/// The help of a command that has these flags. kubectl's own is [`root`].
+pub async fn help(client: &Client, stderr: &Output, verb: &Verb, path: &str, flags: &[&'static [Flag]]) -> String {
     let texts = &*texts(client, stderr).await;
     let mut text = match texts.text(path, "title") {
         "" => format!("{}.\n", verb.short.trim_end_matches('.')),
@@ -204,7 +195,7 @@ pub fn global_options(texts: &Texts) -> String {
     )
 }
 
-/// The help of kubectl itself.
+/// The help of kubectl itself, where there are these plugins.
 pub fn root(plugins: &[String]) -> String {
     let mut text = "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: https://kubernetes.io/docs/reference/kubectl/\n".to_owned();
     text.push_str(&groups(plugins));

@@ -231,7 +231,11 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
             err.line(root::NO_ALPHA);
             return 0;
         }
-        out.write(help::help(&client, &err, (verb, &path), &own, &plugin::names(&cx)).await);
+        out.write(if std::ptr::eq(verb, &ROOT) {
+            help::root(&plugin::names(&cx))
+        } else {
+            help::help(&client, &err, verb, &path, &own).await
+        });
         return 0;
     }
     for notice in &parsed.notices {
@@ -257,7 +261,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         if parsed.args.is_empty() {
             // `rollout` prints its help, the others complain with it.
             let stream = if verb.name == "rollout" { &out } else { &err };
-            stream.write(help::help(&client, &err, (verb, &path), verb.flags, &[]).await);
+            stream.write(help::help(&client, &err, verb, &path, verb.flags).await);
             return 1;
         }
         let words = parsed.args.join(" ");

@@ -89,17 +89,20 @@ static OPTIONS: Verb = Verb {
 /// # Errors
 /// None.
 pub async fn own_help(cmd: &Cmd) -> Result<(), Error> {
-    let asked = (cmd.verb, cmd.path.as_str());
-    cmd.out(help::help(&cmd.client, &cmd.cx.stderr, asked, cmd.verb.flags, &[]).await);
+    cmd.out(help::help(&cmd.client, &cmd.cx.stderr, cmd.verb, &cmd.path, cmd.verb.flags).await);
     Ok(())
 }
 
 async fn help(cmd: &Cmd) -> Result<(), Error> {
     let (verb, path, rest) = super::find(&cmd.args);
     // Words after a command are ignored.
+    if !std::ptr::eq(verb, &ROOT) {
+        cmd.out(help::help(&cmd.client, &cmd.cx.stderr, verb, &path, verb.flags).await);
+        return Ok(());
+    }
     let plugins = super::plugin::names(&cmd.cx);
-    if rest.is_empty() || !std::ptr::eq(verb, &ROOT) {
-        cmd.out(help::help(&cmd.client, &cmd.cx.stderr, (verb, &path), verb.flags, &plugins).await);
+    if rest.is_empty() {
+        cmd.out(help::root(&plugins));
     } else {
         cmd.cx.stderr.write(help::unknown_topic(&cmd.args, &plugins));
     }

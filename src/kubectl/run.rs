@@ -8,7 +8,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, RECORD, SAVE_CONFIG, field_manager};
+use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::decode::decode;
 use crate::api::{Resource, schema};
@@ -42,20 +42,14 @@ const FLAGS: &[Flag] = &[
     flag("wait", '\0', Kind::Bool, "false"),
 ];
 
-/// Flags that the real one has by accident, and does nothing with.
-const FILES_UNUSED: &[Flag] = &[
-    flag("filename", 'f', Kind::Slice, "[]"),
-    flag("kustomize", 'k', Kind::Str, ""),
-    flag("recursive", 'R', Kind::Bool, "false"),
-];
-
 pub static RUN: Verb = Verb {
     name: "run",
     group: "Basic Commands (Beginner):",
     short: "Run a particular image on the cluster",
     flags: &[
         FLAGS,
-        FILES_UNUSED,
+        // The real one has these by accident, and does nothing with them.
+        FILES,
         super::attach::DETACH_KEYS,
         PRINT,
         DRY_RUN,

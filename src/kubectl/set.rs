@@ -848,10 +848,8 @@ fn own_field(object: &Value, path: &str) -> Result<String, String> {
 /// The variables of `--from=configmap/NAME`.
 async fn from_source(cmd: &Cmd, from: &str) -> Result<Vec<Value>, Error> {
     // Locally it is looked for in the files, as all that they hold.
-    let (args, local) = match cmd.flags.bool("local") {
-        true => (Vec::new(), true),
-        false => (vec![from.to_owned()], false),
-    };
+    let local = cmd.flags.bool("local");
+    let args = if local { Vec::new() } else { vec![from.to_owned()] };
     let select = Select {
         typed: true,
         files: true,

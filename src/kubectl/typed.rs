@@ -116,7 +116,8 @@ impl Shape {
         if object.str_at(&["kind"]) == "List" {
             return Shape::List;
         }
-        if object.str_at(&["kind"]) == "Preference" {
+        let of_kuberc = object.str_at(&["apiVersion"]).starts_with("kubectl.config.k8s.io/");
+        if of_kuberc && object.str_at(&["kind"]) == "Preference" {
             return Shape::Preference;
         }
         let ty = schema::by_kind(object.str_at(&["apiVersion"]), object.str_at(&["kind"]));

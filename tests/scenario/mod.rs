@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use expect_test::Expect;
 use kubetab::world::{Options, Scenario, World};
 
 /// Runs a scenario in a fresh world. Its transcript, in which files are named and not shown: they stand in the
@@ -26,4 +27,9 @@ pub fn run(text: &str) -> String {
     let course = async move { scenario.run(&world, show).await };
     assert!(sim.run_future(course, end).is_some(), "the scenario does not end");
     out.take()
+}
+
+/// Runs a scenario, and compares its transcript.
+pub fn check(scenario: &str, expected: Expect) {
+    expected.assert_eq(&run(scenario));
 }

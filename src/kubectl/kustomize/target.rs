@@ -190,7 +190,6 @@ fn sort(map: &mut ResMap, k: &Kustomization, options: Options) -> Result<()> {
     Ok(())
 }
 
-/// `path` as seen from the build's directory: Go's `filepath.Join`.
 /// An origin as kustomize writes it: the fields of its struct in their order.
 fn origin_text(origin: &Value) -> String {
     let fields = ["path", "repo", "ref", "configuredIn", "configuredBy"].into_iter();
@@ -204,6 +203,7 @@ fn origin_text(origin: &Value) -> String {
         .collect()
 }
 
+/// `path` as seen from the build's directory: Go's `filepath.Join`.
 fn origin_path(prefix: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in prefix.split('/').chain(path.split('/')) {

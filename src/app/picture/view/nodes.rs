@@ -90,7 +90,7 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
             html! { <span class={classes!("badge", chosen.then_some("chosen"))}>{ n.total }</span> }
         }
     });
-    let refused = view.as_ref().is_some_and(|(_, n)| n.refused.is_some());
+    let refused = view.as_ref().and_then(|(_, n)| n.refused.as_ref());
     let chosen = view
         .as_ref()
         .is_some_and(|(v, _)| v.chosen.as_ref() == Some(&node.name));
@@ -106,7 +106,7 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
             .filter(|(on, _)| *on)
             .map(|(_, flag)| ui.t(flag).to_owned()),
     );
-    if let Some((plugin, reason)) = view.as_ref().and_then(|(_, n)| n.refused.as_ref()) {
+    if let Some((plugin, reason)) = refused {
         label.push(ui.fill("verdict.filtered", &[("plugin", plugin.to_string())]));
         label.push(reason.to_string());
     }
@@ -115,7 +115,7 @@ fn NodeBox(props: &NodeBoxProps) -> Html {
         (!node.ready).then_some("down"),
         node.cordoned.then_some("cordoned"),
         props.selected.then_some("selected"),
-        refused.then_some("refused"),
+        refused.map(|_| "refused"),
         chosen.then_some("chosen"),
     );
     html! {
