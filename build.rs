@@ -1,5 +1,5 @@
-//! Gathers the texts of `kubectl explain`, from a dependency's documentation, and of help for native builds, which
-//! hold them. Builds for wasm fetch them when they are first needed: `cargo xtask docs` writes that file.
+//! Gathers the texts of `kubectl explain`, from a dependency's documentation, of help and of downloads for native
+//! builds, which hold them. Builds for wasm fetch them when they are first needed: `cargo xtask docs` writes that file.
 
 #[path = "xtask/src/docs.rs"]
 mod docs;
@@ -23,10 +23,10 @@ fn main() {
     let folder = |name: &str| PathBuf::from(std::env::var(name).unwrap_or_else(|_| ".".into()));
     let text = docs::generate(&folder("CARGO_MANIFEST_DIR")).unwrap_or_else(|why| {
         // Everything else works without them, and explain says that they are missing.
-        println!("cargo::warning=kubectl's explain and help will have no texts: {why}");
+        println!("cargo::warning=kubectl's explain and help will have no texts, and there are no downloads: {why}");
         String::new()
     });
     if let Err(why) = std::fs::write(folder("OUT_DIR").join("docs.txt"), text) {
-        println!("cargo::error=cannot write the texts of explain and help: {why}");
+        println!("cargo::error=cannot write the texts of explain, help and downloads: {why}");
     }
 }

@@ -27,7 +27,16 @@ pub enum EventType {
 }
 
 impl EventType {
-    fn name(self) -> &'static str {
+    /// The type that an event says.
+    pub fn of(name: &str) -> EventType {
+        match name {
+            "Warning" => EventType::Warning,
+            _ => EventType::Normal,
+        }
+    }
+
+    /// As an event says it.
+    pub fn name(self) -> &'static str {
         match self {
             EventType::Normal => "Normal",
             EventType::Warning => "Warning",

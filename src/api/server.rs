@@ -746,8 +746,9 @@ impl ApiServer {
         if !value.is_within(limits::OBJECT_BYTES) {
             return Err(Status::failure(500, "", "etcdserver: request is too large"));
         }
-        let (object, op) = self.store().put(&target.shelf(), value)?;
-        self.changed(&target.shelf());
+        let shelf = target.shelf();
+        let (object, op) = self.store().put(&shelf, value)?;
+        self.changed(&shelf);
         self.wrote(request.id, &request.client, &target.resource, &object, op);
         Ok(custom::in_version(object, &target.resource))
     }

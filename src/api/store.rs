@@ -142,10 +142,10 @@ impl Store {
     ///
     /// # Errors
     /// 507 when the world holds [`limits::OBJECTS`] objects and this would be one more.
-    pub fn put(&self, shelf: &str, mut value: Value) -> Result<(Object, WriteKind), Status> {
+    pub fn put(&self, shelf: &ShelfName, mut value: Value) -> Result<(Object, WriteKind), Status> {
         let name = shelf;
         let mut shelves = self.shelves.borrow_mut();
-        let shelf = shelves.entry(shelf.into()).or_insert_with(|| self.new_shelf());
+        let shelf = shelves.entry(shelf.clone()).or_insert_with(|| self.new_shelf());
         let old = shelf.objects.get(&ObjectKey::of(&value)).cloned();
         if old.is_none() && self.count.get() >= limits::OBJECTS {
             return Err(Status::failure(
@@ -222,9 +222,9 @@ impl Store {
     }
 
     /// Notified with each change of a shelf.
-    pub fn signal(&self, shelf: &str) -> Signal {
+    pub fn signal(&self, shelf: &ShelfName) -> Signal {
         let mut shelves = self.shelves.borrow_mut();
-        let shelf = shelves.entry(shelf.into()).or_insert_with(|| self.new_shelf());
+        let shelf = shelves.entry(shelf.clone()).or_insert_with(|| self.new_shelf());
         shelf.signal.clone()
     }
 
@@ -264,29 +264,29 @@ mod tests {
     #[test]
     fn the_first_object_of_a_resource_is_seen_from_before() {
         let store = Store::default();
-        store.put("configmaps", cm("a", "1")).unwrap();
+        store.put(&"configmaps".into(), cm("a", "1")).unwrap();
         let empty = store.revision();
-        store.put("configmaps", cm("b", "1")).unwrap();
-        store.put("pods", cm("p", "")).unwrap();
-        store.signal("secrets");
-        store.put("secrets", cm("s", "")).unwrap();
+        store.put(&"configmaps".into(), cm("b", "1")).unwrap();
+        store.put(&"pods".into(), cm("p", "")).unwrap();
+        store.signal(&"secrets".into());
+        store.put(&"secrets".into(), cm("s", "")).unwrap();
         for shelf in ["pods", "secrets"] {
             assert_eq!(store.changes(shelf, empty, 10).unwrap().len(), 1, "{shelf}");
         }
         // What began after the history was forgotten says no more of the time before.
         store.compact();
-        store.put("jobs.batch", cm("j", "")).unwrap();
+        store.put(&"jobs.batch".into(), cm("j", "")).unwrap();
         assert_eq!(store.changes("jobs.batch", empty, 10).unwrap_err().code(), 410);
     }
 
     #[test]
     fn revisions_and_history() {
         let store = Store::default();
-        let (a, op) = store.put("configmaps", cm("a", "1")).unwrap();
+        let (a, op) = store.put(&"configmaps".into(), cm("a", "1")).unwrap();
         assert_eq!((op, a.revision()), (WriteKind::Added, 2));
-        let (a2, op) = store.put("configmaps", cm("a", "2")).unwrap();
+        let (a2, op) = store.put(&"configmaps".into(), cm("a", "2")).unwrap();
         assert_eq!((op, a2.revision()), (WriteKind::Modified, 3));
-        store.put("pods", cm("p", "")).unwrap();
+        store.put(&"pods".into(), cm("p", "")).unwrap();
         let gone = store.remove("configmaps", &a.key()).unwrap();
         assert_eq!(gone.revision(), 5);
         let ops: Vec<_> = store
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(ops, [WriteKind::Modified, WriteKind::Deleted]);
         store.compact();
         assert!(store.changes("configmaps", 5, 10).unwrap().is_empty());
-        store.put("configmaps", cm("b", "1")).unwrap();
+        store.put(&"configmaps".into(), cm("b", "1")).unwrap();
         assert_eq!(store.changes("configmaps", 2, 10).unwrap_err().code(), 410);
         assert_eq!(store.changes("configmaps", 5, 10).unwrap().len(), 1);
     }

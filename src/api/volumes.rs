@@ -65,7 +65,8 @@ pub fn requested(claim: &Object) -> Quantity {
     Quantity::parse_or_zero(claim.spec().str_at(&["resources", "requests", "storage"]))
 }
 
-fn capacity(volume: &Object) -> Quantity {
+/// The size of a volume.
+pub fn capacity(volume: &Object) -> Quantity {
     Quantity::parse_or_zero(volume.spec().str_at(&["capacity", "storage"]))
 }
 

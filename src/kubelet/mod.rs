@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use crate::api::events::EventRecorder;
 use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
-use crate::api::views::pod::{Sum, total};
 use crate::api::views::{Pod, Resources};
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::flat::{FlatMap, FlatSet};
@@ -442,11 +441,7 @@ impl Node {
             }
             pods += 1;
             // What was granted counts, whatever the status still says of the resize before.
-            used.add(&Resources::of(&total(
-                worker.granted(&other).value(),
-                "requests",
-                Sum::asked(),
-            )));
+            Pod(&worker.granted(&other)).with_asked(|asked| used.add(asked));
             taken.extend(host_ports(Pod(&other)));
         }
         let most = allocatable.get("pods").str().parse().unwrap_or(limits::NODE_PODS);

@@ -50,7 +50,7 @@ pub fn enough(nodes: usize) -> usize {
 
 /// Whether a pod fits a node, with and without the pods that are promised a place there.
 fn fits(cycle: &Cycle, node: &Rc<NodeInfo>, nominated: &Nominated) -> Result<(), Refusal> {
-    let run = |cycle: &Cycle, node: &NodeInfo| FILTERS.iter().try_for_each(|(_, filter)| filter(cycle, node));
+    let run = |cycle: &Cycle, node: &NodeInfo| FILTERS.iter().try_for_each(|(_, filter, _)| filter(cycle, node));
     let promised: Vec<&Rc<PodInfo>> = nominated
         .iter()
         .filter(|(key, (name, pod))| {

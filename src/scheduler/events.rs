@@ -77,10 +77,7 @@ impl Recorder {
         note: String,
     ) {
         let now = self.client.sim().now();
-        let kind = match kind {
-            EventType::Normal => "Normal",
-            EventType::Warning => "Warning",
-        };
+        let kind = kind.name();
         let related_uid = related.map_or("", |r| r.uid());
         let key = format!("{kind}/{action}/{reason}/{}/{related_uid}", object.uid());
         let again = {

@@ -1,6 +1,7 @@
 //! The scheduling queue: pods to be scheduled now (active), pods that failed and wait for their
 //! back-off to end, and pods that nothing has changed for since they did not fit.
 
+use super::plugins::FILTERS;
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -32,30 +33,12 @@ pub enum Happening {
     Namespaces,
 }
 
-/// What can lift the refusals of each filter, besides a new node and the pod's own change, which help all
-/// (`EventsToRegister`).
-const HELPED: &[(&str, &[Happening])] = {
-    use super::plugins::*;
-    use Happening::*;
-    &[
-        (node_unschedulable::NAME, &[NodeTaints]),
-        (node_name::NAME, &[]),
-        (taint_toleration::NAME, &[NodeTaints]),
-        (node_affinity::NAME, &[NodeLabels]),
-        (node_ports::NAME, &[PodGone]),
-        (node_resources_fit::NAME, &[NodeAllocatable, PodGone]),
-        (volume_restrictions::NAME, &[PodGone, Volumes]),
-        (volume_binding::NAME, &[NodeLabels, Volumes]),
-        (volume_zone::NAME, &[NodeLabels, Volumes]),
-        (pod_topology_spread::NAME, &[NodeLabels, NodeTaints, PodGone, PodPlaced]),
-        (inter_pod_affinity::NAME, &[NodeLabels, PodGone, PodPlaced, Namespaces]),
-    ]
-};
-
 /// Whether it can lift a refusal of a plugin.
 fn helps(plugin: &str, what: Happening) -> bool {
     matches!(what, Happening::NodeAdded | Happening::PodItself)
-        || HELPED.iter().any(|(name, by)| *name == plugin && by.contains(&what))
+        || FILTERS
+            .iter()
+            .any(|(name, _, by)| *name == plugin && by.contains(&what))
 }
 
 /// A pod in the queue.
@@ -397,11 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn every_filter_says_what_helps_it() {
-        use crate::scheduler::plugins::FILTERS;
-        let filters: Vec<&str> = FILTERS.iter().map(|(name, _)| *name).collect();
-        let helped: Vec<&str> = HELPED.iter().map(|(name, _)| *name).collect();
-        assert_eq!(helped, filters);
+    fn filters_say_what_helps_them() {
         for (plugin, what) in [
             ("VolumeZone", Happening::Volumes),
             ("VolumeZone", Happening::NodeLabels),

@@ -124,10 +124,8 @@ impl World {
 
     /// Whether a program waits for its editor to be closed.
     pub fn is_editing(&self) -> bool {
-        let waiting = self.0.editing.take();
-        let waits = waiting.as_ref().is_some_and(|w| !w.is_canceled());
-        self.0.editing.set(waiting);
-        waits
+        let waiting = self.0.editing.borrow();
+        waiting.as_ref().is_some_and(|w| !w.is_canceled())
     }
 
     fn make_terminal(&self, owner: impl TerminalOwner + 'static) -> Terminal {
@@ -136,7 +134,7 @@ impl World {
         // `vim` waits alike whether a pane opens or nobody is there to see one: a replay meets the same.
         self.host().set_editor(Some(Rc::new(move |path| {
             let (closed, waits) = oneshot::channel();
-            editing.set(Some(closed));
+            editing.replace(Some(closed));
             asked.edit(&path);
             // One that another program's editor takes the place of has failed.
             Box::pin(async move { i32::from(waits.await.is_err()) })
@@ -221,8 +219,6 @@ struct Nobody;
 
 impl TerminalOwner for Nobody {
     fn screen(&self, _bytes: &[u8]) {}
-    fn busy(&self, _busy: bool) {}
-    fn wake(&self) {}
 }
 
 /// Makes the world of a journal again, up to the place of its last input. `options` gives what the

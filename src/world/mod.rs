@@ -20,7 +20,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::channel::oneshot;
 
-use crate::api::{ApiServer, Client, ObjectKey, Status, User, auth};
+use crate::api::{ApiServer, Client, Status, User, auth};
 use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
@@ -87,7 +87,7 @@ struct Inner {
     /// Inputs that have begun and not ended.
     commands: Rc<Cell<usize>>,
     /// Ends the editor that a program of the terminal waits for.
-    editing: Rc<Cell<Option<oneshot::Sender<()>>>>,
+    editing: Rc<RefCell<Option<oneshot::Sender<()>>>>,
     sim: Sim,
     api: ApiServer,
     network: Network,
@@ -162,12 +162,11 @@ impl World {
             let _ = files.generate(key, move || authority.key().to_traditional_pem().into_bytes());
             let _ = files.set_mode(key, 0o600);
         }
-        let mut nodes = Vec::new();
         let mut machines = Vec::new();
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
-            api.store().each("nodes", "", |node| nodes.push(node.name().to_owned()));
-            for node in &nodes {
+            for object in api.store().list("nodes", "") {
+                let node = object.name();
                 // Each node has files of its own; the terminals' host is one of the nodes.
                 let own = if node == HOST {
                     files.clone()
@@ -175,13 +174,10 @@ impl World {
                     Files::with_base(&sim)
                 };
                 let _ = own.write("/etc/hostname", format!("{node}\n"));
-                let key = ObjectKey::new("", node.as_str());
-                if let Some(object) = api.store().get("nodes", &key) {
-                    let id = object.status().str_at(&["nodeInfo", "machineID"]);
-                    let _ = own.write("/etc/machine-id", format!("{id}\n"));
-                }
+                let id = object.status().str_at(&["nodeInfo", "machineID"]);
+                let _ = own.write("/etc/machine-id", format!("{id}\n"));
                 kubelets.start(node, &own);
-                machines.push((node.clone(), own));
+                machines.push((node.to_owned(), own));
             }
             Some(kubelets)
         } else {

@@ -75,11 +75,8 @@ pub fn generate(root: &Path) -> Result<String, String> {
     };
     let table = read("src/api/data/types.txt")?;
     let mut wanted = wanted(&table);
-    for (key, text) in read_help(&read(HELP)?) {
-        wanted.push(key.clone());
-        texts.insert(key, text);
-    }
-    for (key, text) in read_downloads(&read(DOWNLOADS)?) {
+    let own = [read_help(&read(HELP)?), read_downloads(&read(DOWNLOADS)?)];
+    for (key, text) in own.into_iter().flatten() {
         wanted.push(key.clone());
         texts.insert(key, text);
     }

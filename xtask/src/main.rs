@@ -28,7 +28,7 @@ cargo xtask COMMAND
                     headless Chromium), page (in Chromium); or `cmd`, which runs only by its name: Kubernetes'
                     own test/cmd suite against `kubetab serve` (KUBERNETES names a checkout of Kubernetes,
                     KUBECTL a kubectl, and SELECTED functions of the suite; all of them unless set)
-  docs [FILE]       the texts of `kubectl explain` and of help, into www/vendor/explain.txt
+  docs [FILE]       the texts of `kubectl explain`, of help and of downloads, into www/vendor/explain.txt
                     (builds do it themselves)
   schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json
   bench             measure the built page: bytes, time to first prompt, latency, simulated time

@@ -13,7 +13,7 @@ const INPUTS: [&str; 11] = [
     "www",
     "build.rs",
     "docs/simulated.md",
-    // Makes the texts of `kubectl explain` and of help.
+    // Makes the texts of `kubectl explain`, of help and of downloads.
     "xtask/src/docs.rs",
     "Cargo.toml",
     "Cargo.lock",
@@ -23,7 +23,7 @@ const INPUTS: [&str; 11] = [
     ".cargo",
 ];
 
-/// The texts of `kubectl explain` and of help, which the page and the npm package load when they are first needed.
+/// The texts of `kubectl explain`, of help and of downloads, which the page and the npm package load when they are first needed.
 pub const TEXTS: &str = "www/vendor/explain.txt";
 
 /// The hash of the inputs that dist/ was built from.
@@ -86,7 +86,7 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     // The crate cannot bear the name of the package beside it; the npm package can.
     let manifest = root().join("pkg/package.json");
     let text = std::fs::read_to_string(&manifest).map_err(|error| format!("Cannot read pkg/package.json: {error}."))?;
-    // The texts of `kubectl explain` and of help lie beside the module, which loads them when they are first needed.
+    // The texts of `kubectl explain`, of help and of downloads lie beside the module, which loads them when they are first needed.
     crate::docs::run(&root(), &root().join("pkg/explain.txt"))?;
     let text = text.replacen("\"kubetab-npm\"", "\"kubetab\"", 1).replacen(
         "\"kubetab_bg.wasm\",",

@@ -183,29 +183,29 @@ pub fn priority(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
 /// # Errors
 /// 403 when there is no such class, or the pod says otherwise.
 pub fn runtime_class(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
-    let name = pod.str_at(&["spec", "runtimeClassName"]).to_owned();
-    let given = pod.at(&["spec", "overhead"]).clone();
-    let class = match name.as_str() {
-        "" => None,
-        name => match a
-            .api
-            .store()
-            .get("runtimeclasses.node.k8s.io", &ObjectKey::new("", name))
-        {
-            Some(class) => Some(class),
-            None => return Err(a.forbidden(pod, format!("pod rejected: RuntimeClass {name:?} not found"))),
-        },
+    let name = pod.str_at(&["spec", "runtimeClassName"]);
+    if name.is_empty() {
+        return Ok(());
+    }
+    let Some(class) = class_of(a, pod) else {
+        return Err(a.forbidden(pod, format!("pod rejected: RuntimeClass {name:?} not found")));
     };
-    let class = class.as_ref().map_or(&Value::Null, Object::value);
-    let overhead = class.at(&["overhead", "podFixed"]);
+    let overhead = class.value().at(&["overhead", "podFixed"]);
     if !overhead.is_empty() {
-        if !given.is_empty() && given != *overhead {
+        let given = pod.at(&["spec", "overhead"]);
+        if !given.is_empty() && given != overhead {
             let why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
             return Err(a.forbidden(pod, why));
         }
         pod.set(&["spec", "overhead"], overhead.clone());
     }
-    scheduling(a, class, pod)
+    scheduling(a, class.value(), pod)
+}
+
+/// The runtime class that a pod names.
+fn class_of(a: &Attributes, pod: &Value) -> Option<Object> {
+    let key = ObjectKey::new("", pod.str_at(&["spec", "runtimeClassName"]));
+    a.api.store().get("runtimeclasses.node.k8s.io", &key)
 }
 
 /// `RuntimeClass` again, when the pod is known to be valid: only a class adds an overhead.
@@ -213,10 +213,8 @@ pub fn runtime_class(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
 /// # Errors
 /// 403 when the pod has one without.
 pub fn overhead(a: &Attributes, pod: &Value) -> Result<(), Status> {
-    let key = ObjectKey::new("", pod.str_at(&["spec", "runtimeClassName"]));
-    let class = a.api.store().get("runtimeclasses.node.k8s.io", &key);
     if pod.at(&["spec", "overhead"]).is_empty()
-        || class.is_some_and(|c| !c.value().at(&["overhead", "podFixed"]).is_empty())
+        || class_of(a, pod).is_some_and(|c| !c.value().at(&["overhead", "podFixed"]).is_empty())
     {
         return Ok(());
     }

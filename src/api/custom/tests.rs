@@ -745,7 +745,7 @@ fn long_lists_are_told_apart_by_sorting() {
         Some(&Value::list(old.items()[..8].to_vec())),
         &mut errors,
     );
-    let changed = FieldErrors(errors.0[..9].to_vec()).0;
+    let changed = &errors.0[..9];
     assert!(
         changed[0].to_string().starts_with("map[0].b: Invalid value: 5"),
         "{}",

@@ -71,12 +71,14 @@ pub fn apply_each(old: &Value, operations: &[Value]) -> Result<Value, Unfit> {
     let (mut value, mut copied) = (old.clone(), 0);
     for operation in operations {
         if one(&mut value, operation, &mut copied).is_none() {
-            return Err(match limits::JSON_PATCH_COPY_BYTES {
-                limit if copied > limit => Unfit::Other(format!(
+            let limit = limits::JSON_PATCH_COPY_BYTES;
+            return Err(if copied > limit {
+                Unfit::Other(format!(
                     "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the \
                      limit {limit}"
-                )),
-                _ => unfit(&value, operation),
+                ))
+            } else {
+                unfit(&value, operation)
             });
         }
     }

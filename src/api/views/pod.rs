@@ -40,6 +40,8 @@ struct Summary {
     state: State,
     /// What it asks for, worked out when first asked for.
     requests: OnceCell<Box<Resources>>,
+    /// The same by its spec alone.
+    asked: OnceCell<Box<Resources>>,
 }
 
 /// What controllers ask of each of their pods in every sync.
@@ -342,6 +344,7 @@ impl<'a> Pod<'a> {
                     ready: ready.map(|c| Time::parse(c.get("lastTransitionTime").str())),
                 },
                 requests: OnceCell::new(),
+                asked: OnceCell::new(),
             }
         })
     }
@@ -361,6 +364,12 @@ impl<'a> Pod<'a> {
     pub fn with_requests<T>(self, f: impl FnOnce(&Resources) -> T) -> T {
         let sum = || Box::new(Resources::of(&total(self.0.value(), "requests", Sum::actual())));
         f(self.summary().requests.get_or_init(sum))
+    }
+
+    /// As [`Pod::with_requests`], by what the spec says alone, whatever a resize has come to.
+    pub fn with_asked<T>(self, f: impl FnOnce(&Resources) -> T) -> T {
+        let sum = || Box::new(Resources::of(&total(self.0.value(), "requests", Sum::asked())));
+        f(self.summary().asked.get_or_init(sum))
     }
 }
 

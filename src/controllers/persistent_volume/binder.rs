@@ -173,10 +173,9 @@ impl Controller {
 
     /// Says of a bound claim that asks for more now that none of the cluster's own plugins makes its volume grow.
     fn tell_growth(&self, old: &Object, new: &Object) {
-        const STORAGE: [&str; 3] = ["resources", "requests", "storage"];
-        let asked = |claim: &Object| Quantity::parse_or_zero(claim.spec().str_at(&STORAGE));
         let has = Quantity::parse_or_zero(new.status().str_at(&["capacity", "storage"]));
-        if asked(new) > asked(old) && asked(new) > has && new.status().str_at(&["phase"]) == "Bound" {
+        let (before, asked) = (volumes::requested(old), volumes::requested(new));
+        if asked > before && asked > has && new.status().str_at(&["phase"]) == "Bound" {
             let message = "waiting for an external controller to expand this PVC";
             let recorder = &self.0.expander;
             recorder.event(new, EventType::Normal, "ExternalExpanding", message);

@@ -3,7 +3,7 @@
 
 use super::binder::Controller;
 use crate::api::events::EventType;
-use crate::api::quantity::Quantity;
+use crate::api::volumes::capacity;
 use crate::api::{ListOptions, Object, Status, WatchEvent};
 use crate::value::Value;
 use crate::{list, obj};
@@ -53,7 +53,7 @@ impl Controller {
         let name = format!("recycler-for-{}", volume.name());
         // So many seconds, and half a minute for each GiB, whichever is more.
         let least = if kind == "nfs" { 300 } else { 60 };
-        let size = Quantity::parse(volume.spec().str_at(&["capacity", "storage"])).map_or(0, |q| q.value() >> 30);
+        let size = capacity(volume).value() >> 30;
         let mut scrubbed = obj! { "name": "vol" };
         for field in ["path", "server"] {
             let value = volume.spec().at(&[kind, field]);
@@ -95,10 +95,7 @@ impl Controller {
             let Ok(mut events) = events else { return };
             while let Some(event) = events.next().await {
                 if let WatchEvent::Added(event) = event {
-                    let kind = match event.value().get("type").str() {
-                        "Warning" => EventType::Warning,
-                        _ => EventType::Normal,
-                    };
+                    let kind = EventType::of(event.value().get("type").str());
                     let message = format!("Recycler pod: {}", event.value().get("message").str());
                     controller.0.recorder.event(&of, kind, "RecyclerPod", message);
                 }

@@ -37,7 +37,7 @@ fn sort_by_importance(pods: &mut [Rc<PodInfo>]) {
 /// Whether the pod fits a node as `info` shows it.
 fn fits(pod: &PodInfo, view: &View, info: &Rc<NodeInfo>, listers: &Listers) -> Result<(), Refusal> {
     let cycle = Cycle::new(pod, view.with(info.clone()), listers);
-    FILTERS.iter().try_for_each(|(_, filter)| filter(&cycle, info))
+    FILTERS.iter().try_for_each(|(_, filter, _)| filter(&cycle, info))
 }
 
 /// Splits pods into those whose deletion would break a disruption budget, and the others.

@@ -16,21 +16,42 @@ pub mod volume_restrictions;
 pub mod volume_zone;
 
 use super::framework::{Filter, Score};
+use super::queue::Happening;
 
-/// The filters, in the order in which they are asked; the first refusal counts.
-pub const FILTERS: &[(&str, Filter)] = &[
-    (node_unschedulable::NAME, node_unschedulable::filter),
-    (node_name::NAME, node_name::filter),
-    (taint_toleration::NAME, taint_toleration::filter),
-    (node_affinity::NAME, node_affinity::filter),
-    (node_ports::NAME, node_ports::filter),
-    (node_resources_fit::NAME, node_resources_fit::filter),
-    (volume_restrictions::NAME, volume_restrictions::filter),
-    (volume_binding::NAME, volume_binding::filter),
-    (volume_zone::NAME, volume_zone::filter),
-    (pod_topology_spread::NAME, pod_topology_spread::filter),
-    (inter_pod_affinity::NAME, inter_pod_affinity::filter),
-];
+/// The filters, in the order in which they are asked; the first refusal counts. With each what can lift its refusals,
+/// besides a new node and the pod's own change, which help all (`EventsToRegister`).
+pub const FILTERS: &[(&str, Filter, &[Happening])] = {
+    use Happening::*;
+    &[
+        (node_unschedulable::NAME, node_unschedulable::filter, &[NodeTaints]),
+        (node_name::NAME, node_name::filter, &[]),
+        (taint_toleration::NAME, taint_toleration::filter, &[NodeTaints]),
+        (node_affinity::NAME, node_affinity::filter, &[NodeLabels]),
+        (node_ports::NAME, node_ports::filter, &[PodGone]),
+        (
+            node_resources_fit::NAME,
+            node_resources_fit::filter,
+            &[NodeAllocatable, PodGone],
+        ),
+        (
+            volume_restrictions::NAME,
+            volume_restrictions::filter,
+            &[PodGone, Volumes],
+        ),
+        (volume_binding::NAME, volume_binding::filter, &[NodeLabels, Volumes]),
+        (volume_zone::NAME, volume_zone::filter, &[NodeLabels, Volumes]),
+        (
+            pod_topology_spread::NAME,
+            pod_topology_spread::filter,
+            &[NodeLabels, NodeTaints, PodGone, PodPlaced],
+        ),
+        (
+            inter_pod_affinity::NAME,
+            inter_pod_affinity::filter,
+            &[NodeLabels, PodGone, PodPlaced, Namespaces],
+        ),
+    ]
+};
 
 /// The scores with their weights.
 pub const SCORES: &[(&str, i64, Score)] = &[
