@@ -192,7 +192,10 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         let (kind, mut change) = difference(resource, &original, &modified, &live)?;
         // The annotation is bookkeeping: a diff leaves it as it is.
         change.remove(&["metadata", "annotations", LAST_APPLIED]);
-        cmd.patch(resource, namespace, name, "", kind, &change, &write).await?
+        match change.is_empty() {
+            true => live.clone(),
+            false => cmd.patch(resource, namespace, name, "", kind, &change, &write).await?,
+        }
     };
     let (mut live, mut merged) = (shown(cmd, &live), shown(cmd, &merged));
     if &*resource.kind == "Secret" && resource.group.is_empty() {

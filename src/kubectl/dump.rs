@@ -4,7 +4,7 @@ use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::ALL_NAMESPACES;
-use super::output::{self, PRINT_JSON};
+use super::output::{self, PRINT_JSON, Printer};
 use super::{podpick, typed};
 use crate::api::client::item;
 use crate::api::{Payload, Request};
@@ -109,7 +109,7 @@ async fn objects(
     typed::strip_items(&mut list, |_| true);
     let mut text = String::new();
     if extension == "json" {
-        text = typed::indented(&list, "    ") + "\n";
+        Printer::TypedJson.write(cmd, &list, &mut |part| text.push_str(part))?;
     } else if let Some(mut printer) = output::printer(cmd, output::FORMATS)? {
         printer.write(cmd, &list, &mut |part| text.push_str(part))?;
     }

@@ -85,7 +85,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         local,
         ..Select::default()
     };
-    let found = builder::find(cmd, &select, !local).await?;
+    let found = builder::find(cmd, &select, false).await?;
     let mut errors = found.errors;
     if found.infos.is_empty() && errors.is_empty() {
         return Err(Error::plain("no objects passed to patch"));

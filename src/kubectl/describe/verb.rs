@@ -29,7 +29,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         ));
     }
     let select = Select::of(cmd).bare_type();
-    let Found { infos, mut errors, .. } = builder::find(cmd, &select, true).await?;
+    let Found { infos, mut errors, .. } = builder::find(cmd, &select, false).await?;
     if let [kind, prefix] = cmd.args.as_slice()
         && errors.first().is_some_and(Error::is_not_found)
     {
@@ -59,7 +59,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn text(cmd: &Cmd, info: &Info, events: bool) -> Result<String, Error> {
-    Ok(describe(&cmd.client, &Object::new(info.object.clone()), events).await?)
+    // A describer reads by itself what a file only names.
+    let object = match info.source.is_empty() {
+        true => info.object.clone(),
+        false => cmd.get(&info.resource, &info.namespace, &info.name).await?,
+    };
+    Ok(describe(&cmd.client, &Object::new(object), events).await?)
 }
 
 /// Describes the objects whose names begin with a prefix; without their events, unless asked for.
