@@ -24,7 +24,7 @@ use crate::api::{Object, ObjectKey, Status};
 use crate::flat::FlatMap;
 use crate::net::{Attached, Origin};
 use crate::programs::{self, Meter, Sandbox};
-use crate::shell::{Env, Files, SIGKILL, SIGQUIT, SIGTERM};
+use crate::shell::{Env, Files, Host, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
 use crate::value::gofmt::quote;
 use crate::value::{Value, duration};
@@ -974,11 +974,7 @@ impl Worker {
             || (pod.spec().bool_at(&["securityContext", "runAsNonRoot"])
                 && !container.value().at(&["securityContext"]).has("runAsNonRoot"))
         {
-            let set = container.value().i64_at(&["securityContext", "runAsUser"]);
-            let uid = set
-                .or(pod.spec().i64_at(&["securityContext", "runAsUser"]))
-                .unwrap_or(image.image.uid);
-            if uid == 0 {
+            if status::user(pod, container.value(), image.image).uid == 0 {
                 let (of, uid) = (format!("{}_{}", pod.name(), pod.namespace()), pod.uid());
                 return Err(config(format!(
                     "container has runAsNonRoot and image will run as root (pod: \"{of}({uid})\", container: {name})"
@@ -988,18 +984,8 @@ impl Worker {
         let Some(sandbox) = self.sandbox() else {
             return Err(("ContainerCreating".into(), String::new()));
         };
-        let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
-        self.furnish(pod, &host);
-        if let Some(other) = self.process_namespace(pod, container) {
-            host.share_processes(&other.host);
-        } else if pod.spec().bool_at(&["shareProcessNamespace"]) {
-            // Process 1 of a namespace that the pod's containers share is the sandbox's.
-            host.join_processes();
-        }
-        if let Some(volumes) = self.volumes.borrow().clone() {
-            volumes::mount(&volumes, container.value(), &env, host.files()).map_err(config)?;
-        }
-        confine(pod, container, &image, &host);
+        let (host, meter, mounted) = self.machine(pod, container, &image, &env, &sandbox);
+        mounted.map_err(config)?;
         self.sim().sleep(Duration::from_millis(40)).await;
         let restart = self
             .slots
@@ -1028,8 +1014,31 @@ impl Worker {
         self.post_start(pod, container).await
     }
 
+    /// A container's machine, what measures it, and whether its volumes could be mounted.
+    fn machine(
+        &self,
+        pod: &Object,
+        container: Container,
+        image: &Local,
+        env: &Env,
+        sandbox: &Sandbox,
+    ) -> (Host, Rc<Meter>, Result<(), String>) {
+        let (host, meter) = programs::machine(image.image, &image.tag, sandbox);
+        self.furnish(pod, &host);
+        if let Some(other) = self.process_namespace(pod, container) {
+            host.share_processes(&other.host);
+        } else if pod.spec().bool_at(&["shareProcessNamespace"]) {
+            // Process 1 of a namespace that the pod's containers share is the sandbox's.
+            host.join_processes();
+        }
+        let volumes = self.volumes.borrow().clone();
+        let mounted = volumes.map_or(Ok(()), |v| volumes::mount(&v, container.value(), env, host.files()));
+        confine(pod, container, image, &host);
+        (host, meter, mounted)
+    }
+
     /// Gives a container's machine the files that the pod's containers share.
-    fn furnish(&self, pod: &Object, host: &crate::shell::Host) {
+    fn furnish(&self, pod: &Object, host: &Host) {
         let Some(sandbox) = self.sandbox() else { return };
         let spec = pod.spec();
         let ip = sandbox.ip().to_string();
@@ -1110,13 +1119,7 @@ impl Worker {
     }
 
     /// Starts a run and puts it into its slot, with its probes.
-    fn launch(
-        self: &Rc<Self>,
-        container: Container,
-        host: crate::shell::Host,
-        plan: Plan,
-        started: Time,
-    ) -> Result<(), String> {
+    fn launch(self: &Rc<Self>, container: Container, host: Host, plan: Plan, started: Time) -> Result<(), String> {
         let name = container.name().to_owned();
         let (weak, of) = (Rc::downgrade(self), name.clone());
         let (run, result) = Run::start(self.sim(), host, plan, started, move || {
@@ -1580,12 +1583,7 @@ impl Worker {
             if known.running().is_null() {
                 continue;
             }
-            let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
-            self.furnish(&pod, &host);
-            if let Some(volumes) = self.volumes.borrow().clone() {
-                let _ = volumes::mount(&volumes, container.value(), &env, host.files());
-            }
-            confine(&pod, container, &image, &host);
+            let (host, meter, _mounted) = self.machine(&pod, container, &image, &env, &sandbox);
             let plan = self.plan(container, &image, env, id, meter);
             // A program that cannot be started shows in the status like any other.
             let _ = self.launch(container, host, plan, started(known.running()));
@@ -1628,14 +1626,14 @@ impl Worker {
 }
 
 /// Gives a container's machine its user, and takes the right to write from it where the container is to have none.
-fn confine(pod: &Object, container: Container, image: &Local, host: &crate::shell::Host) {
+fn confine(pod: &Object, container: Container, image: &Local, host: &Host) {
     let spec = container.value();
     let user = status::user(pod, spec, image.image);
     let read_only = spec.bool_at(&["securityContext", "readOnlyRootFilesystem"]);
     if read_only || user.uid != 0 {
         // The file of the termination message lies elsewhere, and anybody may write it.
         let path = spec.get("terminationMessagePath").str();
-        let message = crate::shell::Files::new(host.sim());
+        let message = Files::new(host.sim());
         let made = message.write("/log", "").and_then(|()| message.set_mode("/log", 0o666));
         if made.is_ok() && !path.is_empty() {
             let _ = host.files().mount(path, &message, "/log");

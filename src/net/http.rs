@@ -19,44 +19,61 @@ pub struct Tls {
     pub certificate: String,
 }
 
+/// What OpenSSL says where no authority that it trusts has signed.
+pub const UNKNOWN_ISSUER: &str = "unable to get local issuer certificate";
+
 impl Tls {
-    /// Whether the client takes a server that shows this certificate for the host that it asked for; else why not, in
-    /// OpenSSL's words. That an authority of the issuer's name has signed it is taken as said.
+    /// Whether the client takes a server for the host that it asked for; else why not, in OpenSSL's words. The server
+    /// says whether an authority, in DER, vouches for it, what the client says when none does, and which names it has.
     ///
     /// # Errors
     /// What does not fit.
-    pub fn trusts(&self, shown: &Certificate, host: &str) -> Result<(), String> {
+    pub fn accepts(
+        &self,
+        host: &str,
+        vouches: impl Fn(&[u8]) -> bool,
+        unknown: &str,
+        is_named: impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
         if self.insecure {
             return Ok(());
         }
-        let known = pem::blocks(&self.authorities);
-        let signs = |bytes: &[u8]| Certificate::from_der(bytes).is_ok_and(|c| c.subject == shown.issuer);
-        let own = shown.issuer == shown.subject;
-        if !known
-            .iter()
-            .any(|b| b.bytes == shown.whole || (!own && signs(&b.bytes)))
-        {
-            let why = if own {
-                "self-signed certificate"
-            } else {
-                "unable to get local issuer certificate"
-            };
-            return Err(why.into());
+        if !pem::blocks(&self.authorities).iter().any(|b| vouches(&b.bytes)) {
+            return Err(unknown.into());
         }
         let name = host.split(':').next().unwrap_or_default();
-        let fits = match shown.names.is_empty() {
-            true => shown.subject.get("CN") == name,
-            false => {
-                let ip = name.parse().ok();
-                shown.names.dns.iter().any(|n| n == name) || shown.names.ips.iter().any(|n| Some(*n) == ip)
-            }
-        };
-        match fits {
+        match is_named(name) {
             true => Ok(()),
             false => Err(format!(
                 "no alternative certificate subject name matches target host name '{name}'"
             )),
         }
+    }
+
+    /// [`Tls::accepts`] of a server that shows this certificate. That an authority of the issuer's name has signed it
+    /// is taken as said.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn trusts(&self, shown: &Certificate, host: &str) -> Result<(), String> {
+        let own = shown.issuer == shown.subject;
+        let signs = |der: &[u8]| Certificate::from_der(der).is_ok_and(|c| c.subject == shown.issuer);
+        let unknown = match own {
+            true => "self-signed certificate",
+            false => UNKNOWN_ISSUER,
+        };
+        self.accepts(
+            host,
+            |der| der == shown.whole || (!own && signs(der)),
+            unknown,
+            |name| match shown.names.is_empty() {
+                true => shown.subject.get("CN") == name,
+                false => {
+                    let ip = name.parse().ok();
+                    shown.names.dns.iter().any(|n| n == name) || shown.names.ips.iter().any(|n| Some(*n) == ip)
+                }
+            },
+        )
     }
 
     /// Of a client that verifies nobody and shows nothing.

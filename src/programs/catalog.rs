@@ -695,15 +695,6 @@ pub static IMAGES: &[Image] = &[
     .uid(101)
     .ports(&[8080]),
     image(
-        "us-docker.pkg.dev/google-samples/containers/gke/gb-redis-follower",
-        "v2",
-        55,
-        Shell::Debian,
-        redis::install,
-    )
-    .cmd(&["redis-server"])
-    .ports(&[6379]),
-    image(
         "docker.io/luksa/kubia",
         "latest v1 v2",
         250,
@@ -1635,8 +1626,10 @@ mod tests {
         let bare = ["etcd", "flannel-cni-plugin"];
         for image in IMAGES {
             let begins = !image.entrypoint.is_empty() || !image.cmd.is_empty();
+            let alike = |other: &&Image| (other.repository, other.tags) == (image.repository, image.tags);
             assert!(
                 image.repository.contains('/')
+                    && IMAGES.iter().filter(alike).count() == 1
                     && image.megabytes > 0
                     && (begins || image.name().starts_with("kube-") || bare.contains(&image.name())),
                 "{}",

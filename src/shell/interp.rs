@@ -27,6 +27,11 @@ pub(super) struct Saved {
 impl State {
     /// Parses and runs a whole source, command by command. Errors of syntax are printed.
     pub fn run_source<'a>(&'a mut self, source: &'a str) -> LocalBoxFuture<'a, Run<i32>> {
+        self.run_commands(source, false)
+    }
+
+    /// The same of a shell's whole source, when `replaceable`: a program that is all of it takes the shell's place.
+    fn run_commands<'a>(&'a mut self, source: &'a str, replaceable: bool) -> LocalBoxFuture<'a, Run<i32>> {
         async move {
             if source.len() > limits::SHELL_SOURCE_BYTES {
                 self.error(format!(
@@ -56,6 +61,7 @@ impl State {
                         if self.options.noexec && !self.interactive {
                             continue;
                         }
+                        self.replaced = replaceable && is_bare_command(&list) && parser.is_at_end();
                         code = match self.run_list(&list).await {
                             // bash drops the rest of the line, and goes on with the next; but a subshell ends.
                             Err(Flow::Abort(1)) if self.dialect == Dialect::Bash && self.subshells == 0 => {
@@ -130,7 +136,8 @@ impl State {
 
     /// Runs a source to its end as a shell of its own: the exit code, after the EXIT trap.
     pub async fn run_source_to_end(&mut self, source: &str) -> i32 {
-        let result = self.run_source(source).await;
+        // dash, busybox and bash spare a process where the source came with `-c`.
+        let result = self.run_commands(source, self.from_c).await;
         self.finish(result).await
     }
 

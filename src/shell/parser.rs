@@ -147,6 +147,11 @@ impl Parser {
         Ok(Some(list))
     }
 
+    /// Whether nothing is left of the source.
+    pub fn is_at_end(&self) -> bool {
+        self.pos >= self.src.len()
+    }
+
     // Characters.
 
     fn at(&self, ahead: usize) -> Option<char> {
@@ -302,7 +307,7 @@ impl Parser {
         let first_line = self.line;
         let mut body = String::new();
         loop {
-            if self.pos >= self.src.len() {
+            if self.is_at_end() {
                 self.cut_short.push((
                     self.line.saturating_sub(1).max(1),
                     first_line.saturating_sub(1).max(1),

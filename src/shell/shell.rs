@@ -330,8 +330,6 @@ pub(super) async fn run_in(context: Context, name: &str, args: Vec<String>, sour
     state.stderr = context.stderr.clone();
     state.fds = context.fds.clone();
     drop(context);
-    // A program that is all of the source takes the shell's place, as in dash, busybox and bash.
-    state.replaced = from_c && !source.contains([';', '&', '|', '\n', '(', '`', '{', '<', '>']);
     state.run_source_to_end(source).await
 }
 

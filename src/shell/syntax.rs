@@ -13,6 +13,38 @@ pub(super) struct Item {
     pub background: bool,
 }
 
+/// Whether one simple command is all of a list, without redirections.
+pub(super) fn is_bare_command(list: &[Item]) -> bool {
+    let [
+        Item {
+            chain,
+            background: false,
+        },
+    ] = list
+    else {
+        return false;
+    };
+    let Pipeline {
+        negate: false,
+        timed: None,
+        commands,
+    } = &chain.first
+    else {
+        return false;
+    };
+    let [
+        Command {
+            kind: Kind::Simple { .. },
+            redirects,
+            ..
+        },
+    ] = commands.as_slice()
+    else {
+        return false;
+    };
+    chain.rest.is_empty() && redirects.is_empty()
+}
+
 /// Pipelines joined by `&&` and `||`.
 #[derive(Debug)]
 pub(super) struct Chain {

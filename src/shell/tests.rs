@@ -94,6 +94,40 @@ fn a_container_s_shell_handles_its_signals() {
 }
 
 #[test]
+fn only_a_program_that_is_the_whole_source_takes_the_shell_s_place() {
+    let script = "trap 'echo bye' EXIT; (sleep 1; echo job) & sleep 0; echo on; sleep 2";
+    for args in [
+        ["sh", "-c", ". /x.sh", "sh", ""],
+        ["sh", "-c", "eval \"$1\"", "sh", script],
+    ] {
+        let m = machine(Dialect::Busybox);
+        m.host.files().write("/x.sh", script).unwrap();
+        let (context, buffer) = m.context(&args);
+        context.process.set_first();
+        let run = m.host.exec(context).unwrap();
+        m.sim.run_future(run, m.sim.now() + Duration::from_secs(10));
+        assert_eq!(text(&buffer), "on\njob\nbye\n", "{args:?}");
+    }
+    for (source, processes) in [
+        ("sleep 9", 1),
+        ("A='a;b' sleep \"$(echo 9)\"\n", 1),
+        ("sleep 9; true", 2),
+        ("sleep 9\ntrue", 2),
+        ("sleep 9 && true", 2),
+        ("! sleep 9", 2),
+        ("sleep 9 > /dev/null", 2),
+        ("eval sleep 9", 2),
+    ] {
+        let m = machine(Dialect::Busybox);
+        let (context, _) = m.context(&["sh", "-c", source]);
+        let task = m.sim.spawn("container", m.host.exec(context).unwrap().map(|_code| ()));
+        m.sim.run_for(Duration::from_secs(1));
+        assert_eq!(m.host.processes().list().len(), processes, "{source}");
+        task.abort();
+    }
+}
+
+#[test]
 fn dialects_word_their_errors() {
     for (dialect, source, expected) in [
         (Dialect::Busybox, "foo", "sh: foo: not found\n"),

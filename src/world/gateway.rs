@@ -6,8 +6,8 @@ use std::rc::Rc;
 use crate::api::auth::certificate::SERVER_NAMES;
 use crate::api::{ApiServer, Client, User};
 use crate::kubectl::api_over_http;
+use crate::net::http::UNKNOWN_ISSUER;
 use crate::net::{HttpRequest, HttpResponse, Network, NoAnswer, Tls};
-use crate::pki::pem;
 
 /// Opens the API of a world to its network.
 pub(super) fn open(network: &Network, api: &ApiServer) {
@@ -23,7 +23,11 @@ async fn answer(api: &ApiServer, request: HttpRequest) -> Result<HttpResponse, N
         let text = "Client sent an HTTP request to an HTTPS server.\n";
         return Ok(HttpResponse::new(400, "text/plain; charset=utf-8", text));
     };
-    trusted(api, tls, &request.host).map_err(NoAnswer::Untrusted)?;
+    let is_own = |der: &[u8]| api.authority().is_some_and(|a| a.certificate().whole == der);
+    tls.accepts(&request.host, is_own, UNKNOWN_ISSUER, |name| {
+        SERVER_NAMES.contains(&name)
+    })
+    .map_err(NoAnswer::Untrusted)?;
     let anonymous = Client::new(api, agent(&request), User::anonymous());
     let client = match user(api, tls, &request) {
         Ok(user) => anonymous.acting_as(user),
@@ -37,25 +41,6 @@ async fn answer(api: &ApiServer, request: HttpRequest) -> Result<HttpResponse, N
 fn agent(request: &HttpRequest) -> &str {
     let agent = request.header("User-Agent").unwrap_or("");
     agent.split('/').next().unwrap_or_default()
-}
-
-/// Whether a client takes the server for the one that it asked for; else why not, in OpenSSL's words.
-fn trusted(api: &ApiServer, tls: &Tls, host: &str) -> Result<(), String> {
-    if tls.insecure {
-        return Ok(());
-    }
-    let own = api.authority().map(|a| a.certificate().whole.clone());
-    let known = pem::blocks(&tls.authorities);
-    if !known.iter().any(|block| Some(&block.bytes) == own.as_ref()) {
-        return Err("unable to get local issuer certificate".into());
-    }
-    let name = host.split(':').next().unwrap_or_default();
-    match SERVER_NAMES.contains(&name) {
-        true => Ok(()),
-        false => Err(format!(
-            "no alternative certificate subject name matches target host name '{name}'"
-        )),
-    }
 }
 
 /// Whom the credentials name: those of the handshake before a token.
