@@ -176,19 +176,19 @@ pub fn bind_volume(volume: &Object, claim: &Object) -> Option<Value> {
     (&value != volume.value()).then_some(value)
 }
 
-/// The names of the claims that a pod mounts; an ephemeral volume's claim is named after both.
+/// The claim that a volume of a pod is; an ephemeral volume's is named after both.
+pub fn claim_name(pod: &Object, volume: &Value) -> Option<String> {
+    if volume.has("ephemeral") {
+        return Some(format!("{}-{}", pod.name(), volume.get("name").str()));
+    }
+    let claim = volume.str_at(&["persistentVolumeClaim", "claimName"]);
+    (!claim.is_empty()).then(|| claim.to_owned())
+}
+
+/// The names of the claims that a pod mounts.
 pub fn claim_names(pod: &Object) -> Vec<String> {
     let volumes = pod.spec().get("volumes").items().iter();
-    volumes
-        .filter_map(|volume| {
-            let claim = volume.str_at(&["persistentVolumeClaim", "claimName"]);
-            if !claim.is_empty() {
-                return Some(claim.to_owned());
-            }
-            let name = volume.str_at(&["name"]);
-            volume.has("ephemeral").then(|| format!("{}-{name}", pod.name()))
-        })
-        .collect()
+    volumes.filter_map(|volume| claim_name(pod, volume)).collect()
 }
 
 /// A finalizer that an object gets when it is stored first.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Node;
 use crate::api::ObjectKey;
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
 use crate::shell::{FileKind, join};
 use crate::value::fnv::{self, fnv1a};
@@ -51,32 +51,31 @@ impl Node {
     /// Starts the pods of new manifests, and ends those of manifests that are gone or changed.
     pub(super) async fn read_manifests(&self) {
         let mut wanted = FlatMap::new();
+        let mut old: FlatSet<String> = self.statics.borrow().keys().cloned().collect();
         for (name, stat) in self.files.list(DIR).unwrap_or_default() {
             if stat.kind == FileKind::Directory || name.starts_with('.') {
                 continue;
             }
             let text = self.files.read_text(&join(DIR, &name)).unwrap_or_default();
+            let part = |i| {
+                format!(
+                    "{:08x}",
+                    fnv1a(fnv1a(fnv::START ^ i, self.name.as_bytes()), text.as_bytes())
+                )
+            };
+            let hash: String = (0..4).map(part).collect();
+            if self.statics.borrow().get(&name).is_some_and(|of| of.hash == hash) {
+                old.remove(&name);
+                continue;
+            }
             // A manifest that is none is passed over; the kubelet's log tells why.
             if let Ok(pod) = yaml::decode(&text)
                 && pod.get("kind").str() == "Pod"
                 && !pod.str_at(&["metadata", "name"]).is_empty()
             {
-                let part = |i| {
-                    format!(
-                        "{:08x}",
-                        fnv1a(fnv1a(fnv::START ^ i, self.name.as_bytes()), text.as_bytes())
-                    )
-                };
-                let hash: String = (0..4).map(part).collect();
                 wanted.insert(name, (hash, pod));
             }
         }
-        let old: Vec<String> = {
-            let known = self.statics.borrow();
-            let same = |name: &String, of: &Static| wanted.get(name).is_some_and(|(hash, _)| *hash == of.hash);
-            let gone = known.iter().filter(|(name, of)| !same(name, of));
-            gone.map(|(name, _)| name.clone()).collect()
-        };
         for name in old {
             let Some(of) = self.statics.borrow_mut().remove(&name) else {
                 continue;

@@ -23,6 +23,7 @@ use std::time::Duration;
 use crate::api::events::EventRecorder;
 use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
 use crate::api::views::{Pod, Resources};
+use crate::api::volumes::claim_name;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
@@ -496,7 +497,8 @@ impl Node {
         }
     }
 
-    /// The files behind the claims that a pod mounts, by the claims' names.
+    /// The files behind the claims and the NFS directories that a pod mounts, by the names that [`volumes::Origin::claim`]
+    /// takes.
     async fn claims(&self, pod: &Object) -> FlatMap<String, (Files, String)> {
         let mut found = FlatMap::new();
         for volume in Pod(pod).volumes() {
@@ -504,14 +506,7 @@ impl Node {
                 found.insert(volumes::nfs_key(volume.get("nfs")), self.nfs(volume.get("nfs")));
                 continue;
             }
-            let name = if volume.has("ephemeral") {
-                format!("{}-{}", pod.name(), volume.get("name").str())
-            } else {
-                volume.str_at(&["persistentVolumeClaim", "claimName"]).to_owned()
-            };
-            if name.is_empty() {
-                continue;
-            }
+            let Some(name) = claim_name(pod, volume) else { continue };
             let Ok(claim) = self.client.get(&self.kinds.claims, pod.namespace(), &name).await else {
                 continue;
             };

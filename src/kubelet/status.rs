@@ -360,13 +360,15 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
     value
 }
 
+/// A number of a container's security context, else of its pod's.
+pub fn secured(pod: &Object, container: &Value, field: &str) -> Option<i64> {
+    let of = |spec: &Value| spec.i64_at(&["securityContext", field]);
+    of(container).or_else(|| of(pod.spec()))
+}
+
 /// The user that the container's first process runs as.
 pub fn user(pod: &Object, container: &Value, image: &Image) -> User {
-    let set = |field: &str| {
-        container
-            .i64_at(&["securityContext", field])
-            .or_else(|| pod.spec().i64_at(&["securityContext", field]))
-    };
+    let set = |field: &str| secured(pod, container, field);
     let uid = set("runAsUser").unwrap_or(image.uid);
     let gid = set("runAsGroup").unwrap_or(if uid == image.uid { uid } else { 0 });
     let mut groups = vec![gid];

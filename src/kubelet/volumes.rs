@@ -3,8 +3,10 @@
 use std::cell::OnceCell;
 
 use super::env::{self, Sources};
+use super::status::secured;
 use crate::api::auth::token::{ISSUER, issue};
 use crate::api::views::{Container, Pod};
+use crate::api::volumes::claim_name;
 use crate::api::{ApiServer, Object, ObjectKey};
 use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::shell::{FileError, FileKind, Files, join};
@@ -57,11 +59,7 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
         let path = volume.str_at(&["hostPath", "path"]);
         return host_path(origin.host, path, volume.str_at(&["hostPath", "type"]));
     }
-    let claim = match volume.has("ephemeral") {
-        true => format!("{}-{}", origin.pod.name(), volume.get("name").str()),
-        false => volume.str_at(&["persistentVolumeClaim", "claimName"]).to_owned(),
-    };
-    if !claim.is_empty() {
+    if let Some(claim) = claim_name(origin.pod, volume) {
         let (files, path) =
             (origin.claim)(&claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"))?;
         // A directory of the node stays as it is.
@@ -106,10 +104,7 @@ fn hand_over(origin: &Origin, files: &Files, path: &str, rights: u32) -> Result<
 
 /// The user that all containers of a pod are to run as, when they say the same one.
 fn common_user(pod: &Object) -> Option<i64> {
-    let user = |c: Container| {
-        let own = c.value().i64_at(&["securityContext", "runAsUser"]);
-        own.or_else(|| pod.spec().i64_at(&["securityContext", "runAsUser"]))
-    };
+    let user = |c: Container| secured(pod, c.value(), "runAsUser");
     let mut users = Pod(pod).init_containers().chain(Pod(pod).containers()).map(user);
     let first = users.next()??;
     users.all(|u| u == Some(first)).then_some(first)

@@ -8,6 +8,9 @@ use crate::api::{Informer, Object, ObjectKey};
 /// The cluster's domain.
 pub const DOMAIN: &str = "cluster.local";
 
+/// The label of a slice with its service's name.
+pub(super) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
 /// How many CNAMEs are followed.
 const DEPTH: usize = 8;
 
@@ -69,27 +72,18 @@ impl Zone {
 
     /// The addresses of a name, by the search path of a namespace. Empty when it has none.
     pub fn lookup(&self, name: &str, namespace: Option<&str>) -> Vec<Ipv4Addr> {
-        self.find(name, namespace).map(|(_, ips)| ips).unwrap_or_default()
+        let all = Zone::candidates(name, namespace).into_iter();
+        let mut addresses = all.map(|full| self.addresses(&full));
+        addresses.find(|ips| !ips.is_empty()).unwrap_or_default()
     }
 
-    /// The full name that a name was found under, and its addresses.
-    pub fn find(&self, name: &str, namespace: Option<&str>) -> Option<(String, Vec<Ipv4Addr>)> {
-        Zone::candidates(name, namespace).into_iter().find_map(|full| {
-            let ips = self.addresses(&full, DEPTH);
-            (!ips.is_empty()).then_some((full, ips))
-        })
-    }
-
-    fn addresses(&self, full: &str, depth: usize) -> Vec<Ipv4Addr> {
-        let mut found = Vec::new();
-        for record in self.records(full).unwrap_or_default() {
-            match record {
-                Record::A(ip) => found.push(ip),
-                Record::Cname(other) if depth > 0 => found.extend(self.addresses(&other, depth - 1)),
-                _ => {}
-            }
-        }
-        found
+    fn addresses(&self, full: &str) -> Vec<Ipv4Addr> {
+        let records = self.ask(full, Question::A).unwrap_or_default().into_iter();
+        let address = |(_, record)| match record {
+            Record::A(ip) => Some(ip),
+            _ => None,
+        };
+        records.filter_map(address).collect()
     }
 
     /// The records of a full name; `None` when there is no such name (NXDOMAIN).
@@ -124,7 +118,7 @@ impl Zone {
             });
         }
         let mut found = Vec::new();
-        for _ in 0..DEPTH {
+        for _ in 0..=DEPTH {
             let records = match (question, self.records(&name)) {
                 (Question::Srv, Some(_)) => self.locations(&name),
                 // What an alias leads to may be unknown.
@@ -139,7 +133,8 @@ impl Zone {
                 let wanted = match record {
                     Record::A(_) => question == Question::A,
                     Record::Srv(..) => question == Question::Srv,
-                    Record::Cname(_) | Record::Ptr(_) => true,
+                    Record::Cname(_) => found.len() < DEPTH,
+                    Record::Ptr(_) => true,
                 };
                 if wanted {
                     found.push((name.clone(), record));
@@ -156,17 +151,22 @@ impl Zone {
     /// The name of an address: of the Service whose virtual one it is, or of an endpoint.
     pub fn reverse(&self, ip: Ipv4Addr) -> Option<String> {
         let text = ip.to_string();
-        let mut services = self.services.list("");
-        services.arrange_by_key(|s| s.key());
-        let named = |s: &Object| format!("{}.{}.svc.{DOMAIN}", s.name(), s.namespace());
+        let name = |service: ObjectKey| format!("{}.{}.svc.{DOMAIN}", service.name, service.namespace);
+        let services = self.services.list("");
         if let Some(service) = services.iter().find(|s| s.spec().str_at(&["clusterIP"]) == text) {
-            return Some(named(service));
+            return Some(name(service.key()));
         }
-        services.iter().find_map(|service| {
-            let all = self.endpoints(service.namespace(), service.name(), true);
-            let endpoint = all.into_iter().find(|e| e.ip == ip)?;
-            Some(format!("{}.{}", endpoint.hostname, named(service)))
-        })
+        let mut first: Option<(ObjectKey, Endpoint)> = None;
+        self.slices.each("", |slice| {
+            let service = ObjectKey::new(slice.namespace(), slice.label(SERVICE_NAME).unwrap_or_default());
+            if self.services.get(&service).is_some()
+                && first.as_ref().is_none_or(|(before, _)| service < *before)
+                && let Some(endpoint) = endpoints_of(slice, true).find(|e| e.ip == ip)
+            {
+                first = Some((service, endpoint));
+            }
+        });
+        first.map(|(service, endpoint)| format!("{}.{}", endpoint.hostname, name(service)))
     }
 
     /// Where a service's ports are, by its own name or a port's. CoreDNS shares a weight of 100 among them.
@@ -185,9 +185,8 @@ impl Zone {
         let whole = format!("{service}.{namespace}.svc.{DOMAIN}");
         let targets: Vec<String> = match object.spec().str_at(&["clusterIP"]) {
             "None" => {
-                let publish = object.spec().bool_at(&["publishNotReadyAddresses"]);
-                let all = self.endpoints(namespace, service, publish);
-                all.iter().map(|e| format!("{}.{whole}", e.hostname)).collect()
+                let all = self.endpoints(&object).into_iter();
+                all.map(|e| format!("{}.{whole}", e.hostname)).collect()
             }
             _ => vec![whole],
         };
@@ -214,40 +213,22 @@ impl Zone {
         }
         match spec.str_at(&["clusterIP"]) {
             "None" => {
-                let publish = spec.bool_at(&["publishNotReadyAddresses"]);
-                Some(
-                    self.endpoints(namespace, name, publish)
-                        .into_iter()
-                        .map(|e| Record::A(e.ip))
-                        .collect(),
-                )
+                let all = self.endpoints(&service).into_iter();
+                Some(all.map(|e| Record::A(e.ip)).collect())
             }
             ip => Some(ip.parse().ok().map(Record::A).into_iter().collect()),
         }
     }
 
     /// The endpoints of a service that its names answer.
-    pub fn endpoints(&self, namespace: &str, service: &str, not_ready: bool) -> Vec<Endpoint> {
+    fn endpoints(&self, service: &Object) -> Vec<Endpoint> {
+        let not_ready = service.spec().bool_at(&["publishNotReadyAddresses"]);
         let mut found: Vec<Endpoint> = Vec::new();
-        self.slices.each(namespace, |slice| {
-            if slice.label("kubernetes.io/service-name") != Some(service) {
-                return;
-            }
-            for e in slice.value().get("endpoints").items() {
-                let ready = e.at(&["conditions", "ready"]).as_bool().unwrap_or(true);
-                if !ready && !not_ready {
-                    continue;
-                }
-                for address in e.get("addresses").items() {
-                    let Ok(ip) = address.str().parse::<Ipv4Addr>() else {
-                        continue;
-                    };
-                    let hostname = match e.str_at(&["hostname"]) {
-                        "" => ip.to_string().replace('.', "-"),
-                        h => h.to_owned(),
-                    };
-                    if !found.iter().any(|f| f.ip == ip) {
-                        found.push(Endpoint { ip, hostname });
+        self.slices.each(service.namespace(), |slice| {
+            if slice.label(SERVICE_NAME) == Some(service.name()) {
+                for endpoint in endpoints_of(slice, not_ready) {
+                    if !found.iter().any(|f| f.ip == endpoint.ip) {
+                        found.push(endpoint);
                     }
                 }
             }
@@ -261,9 +242,8 @@ impl Zone {
         if object.spec().str_at(&["clusterIP"]) != "None" {
             return None;
         }
-        let publish = object.spec().bool_at(&["publishNotReadyAddresses"]);
         let found: Vec<Record> = self
-            .endpoints(namespace, service, publish)
+            .endpoints(&object)
             .into_iter()
             .filter(|e| e.hostname == endpoint)
             .map(|e| Record::A(e.ip))
@@ -273,11 +253,26 @@ impl Zone {
 }
 
 /// An endpoint that DNS names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    pub ip: Ipv4Addr,
+struct Endpoint {
+    ip: Ipv4Addr,
     /// Its host name, or its address with dashes.
-    pub hostname: String,
+    hostname: String,
+}
+
+/// The endpoints of a slice, with or without those that are not ready.
+fn endpoints_of(slice: &Object, not_ready: bool) -> impl Iterator<Item = Endpoint> {
+    let all = slice.value().get("endpoints").items().iter();
+    let shown = all.filter(move |e| not_ready || e.at(&["conditions", "ready"]).as_bool().unwrap_or(true));
+    shown.flat_map(|e| {
+        e.get("addresses").items().iter().filter_map(|address| {
+            let ip: Ipv4Addr = address.str().parse().ok()?;
+            let hostname = match e.str_at(&["hostname"]) {
+                "" => ip.to_string().replace('.', "-"),
+                h => h.to_owned(),
+            };
+            Some(Endpoint { ip, hostname })
+        })
+    })
 }
 
 #[cfg(test)]

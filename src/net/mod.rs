@@ -247,7 +247,7 @@ impl Network {
         let weak = Rc::downgrade(&network.0);
         network.0.slices.on_change(move |old, new| {
             if let (Some(inner), Some(slice)) = (weak.upgrade(), new.or(old)) {
-                let service = slice.label("kubernetes.io/service-name").unwrap_or("");
+                let service = slice.label(dns::SERVICE_NAME).unwrap_or("");
                 Network(inner).sync_service(slice.namespace(), service);
             }
         });
@@ -325,7 +325,7 @@ impl Network {
         let mut slices = Vec::new();
         if service.is_some() {
             self.0.slices.each(namespace, |slice| {
-                if slice.label("kubernetes.io/service-name") == Some(name) {
+                if slice.label(dns::SERVICE_NAME) == Some(name) {
                     slices.push(slice.clone());
                 }
             });

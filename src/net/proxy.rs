@@ -31,6 +31,18 @@ pub enum Mode {
     Userspace,
 }
 
+impl Mode {
+    /// `iptables`, …, as kube-proxy names them.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Iptables => "iptables",
+            Mode::Nftables => "nftables",
+            Mode::Ipvs(_) => "ipvs",
+            Mode::Userspace => "userspace",
+        }
+    }
+}
+
 /// IPVS schedulers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheduler {

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{Deaf, Image, Sandbox, program, until_stopped};
-use crate::net::Protocol;
+use crate::net::{Listener, Protocol};
 use crate::shell::{Commands, Context, Files};
 
 /// A distribution or a language: its tools come with the shell. A language's own program says
@@ -85,7 +85,7 @@ fn ask(context: &Context, sandbox: &Sandbox, ports: &[u16], answer: &str) -> i32
         context.error("this program is simulated for probes only: it says whether its own server listens");
         return 1;
     }
-    if !ports.iter().any(|port| sandbox.listens(*port)) {
+    if !ports.iter().any(|port| sandbox.ports.accepts(Protocol::Tcp, *port)) {
         context.error("no server listens");
         return 1;
     }

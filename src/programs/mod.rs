@@ -188,11 +188,6 @@ impl Sandbox {
         })
     }
 
-    /// Whether a process of the pod listens on a TCP port.
-    pub fn listens(&self, port: u16) -> bool {
-        self.ports.open.borrow().contains_key(&(Protocol::Tcp, port))
-    }
-
     /// Serves HTTP on a TCP port with an async function.
     ///
     /// # Errors
@@ -208,6 +203,16 @@ impl Sandbox {
     /// The pod's address.
     pub fn ip(&self) -> Ipv4Addr {
         self.origin.ip
+    }
+}
+
+/// Whether a name is meant by a pattern with at most one `*`.
+fn is_meant(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => name == pattern,
+        Some((before, after)) => {
+            name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
+        }
     }
 }
 
@@ -279,7 +284,7 @@ impl Shell {
 
 impl Image {
     /// The network's tools that the image has. Debian's images get curl and wget, which most real
-    /// ones lack, since installing packages is not simulated.
+    /// ones lack.
     fn network_tools(&self, tag: &str) -> Vec<&'static str> {
         const BUSYBOX: [&str; 8] = [
             "wget",

@@ -5,6 +5,7 @@
 //! `default_type`, `try_files`, `autoindex off`, `include`, `access_log`. Of others that would change an answer
 //! ([`IDLE`]) it says in its error log that they are not simulated; a name that nginx does not know is an error.
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
@@ -26,7 +27,7 @@ const IDLE: &str = "if set map geo split_clients auth_basic auth_request limit_r
     xslt_stylesheet flv mp4 slice userid auth_jwt post_action auth_delay proxy_store gunzip perl js_content";
 
 /// The other directives of nginx: what is simulated, and what changes no answer here.
-const KNOWN: &str = "server listen upstream server_name root index location return rewrite allow deny alias proxy_pass \
+const KNOWN: &str = "server listen upstream server_name root index location return rewrite allow deny alias \
     add_header default_type try_files autoindex include access_log error_log error_page stub_status http events types user \
     worker_processes worker_connections worker_rlimit_nofile worker_rlimit_core worker_priority worker_cpu_affinity \
     worker_aio_requests worker_shutdown_timeout working_directory pid daemon master_process env lock_file pcre_jit \
@@ -43,14 +44,14 @@ const KNOWN: &str = "server listen upstream server_name root index location retu
     open_file_cache_errors open_file_cache_min_uses open_file_cache_valid subrequest_output_buffer_size recursive_error_pages \
     disable_symlinks resolver resolver_timeout types_hash_bucket_size types_hash_max_size variables_hash_bucket_size \
     variables_hash_max_size early_hints zone hash ip_hash least_conn least_time random state sticky ntlm queue health_check \
-    resolver_timeout charset charset_map charset_types override_charset source_charset break rewrite_log \
+    charset charset_map charset_types override_charset source_charset break rewrite_log \
     uninitialized_variable_warn set_real_ip_from real_ip_header real_ip_recursive limit_req_zone limit_req_status \
     limit_req_log_level limit_req_dry_run limit_conn_zone limit_conn_status limit_conn_log_level limit_conn_dry_run \
     limit_rate_after limit_zone sub_filter_once sub_filter_last_modified sub_filter_types auth_basic_user_file \
     auth_request_set autoindex_exact_size autoindex_format autoindex_localtime mirror_request_body map_hash_bucket_size \
     map_hash_max_size referer_hash_bucket_size referer_hash_max_size status_zone api google_perftools_profiles \
-    ssl_engine secure_link_md5 secure_link_secret dav_access create_full_put_path min_delete_depth addition_types \
-    ancient_browser modern_browser image_filter_buffer http2 quic_bpf lingering";
+    secure_link_md5 secure_link_secret dav_access create_full_put_path min_delete_depth addition_types \
+    ancient_browser modern_browser http2 lingering";
 
 /// Families of directives, of which all are taken that begin so.
 const FAMILIES: &str = "proxy_ fastcgi_ uwsgi_ scgi_ grpc_ memcached_ ssl_ gzip http2_ http3 quic_ ssi_ userid_ geoip_ \
@@ -524,6 +525,16 @@ struct Directive {
     block: Option<Vec<Directive>>,
 }
 
+impl Directive {
+    fn name(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    fn inside(&self) -> &[Directive] {
+        self.block.as_deref().unwrap_or_default()
+    }
+}
+
 /// Reads the configuration from `/etc/nginx/nginx.conf` and what it includes.
 /// `idle` gets a sentence for each directive that is not simulated.
 fn configuration(files: &Files, idle: &mut Vec<String>) -> Result<Vec<Server>, String> {
@@ -532,36 +543,20 @@ fn configuration(files: &Files, idle: &mut Vec<String>) -> Result<Vec<Server>, S
         .read_text(path)
         .map_err(|_| format!("open() \"{path}\" failed (2: No such file or directory)"))?;
     let top = parse(&text, path, idle)?;
-    let mut servers = Vec::new();
-    let Some(http) = top.iter().find(|d| d.words.first().is_some_and(|w| w == "http")) else {
-        return Ok(servers);
+    let Some(http) = top.iter().find(|d| d.name() == "http") else {
+        return Ok(Vec::new());
     };
-    collect(files, http.block.as_deref().unwrap_or(&[]), &mut servers, idle, 0)?;
-    Ok(servers)
-}
-
-fn collect(
-    files: &Files,
-    block: &[Directive],
-    servers: &mut Vec<Server>,
-    idle: &mut Vec<String>,
-    depth: usize,
-) -> Result<(), String> {
-    // Of a group of servers the first is asked.
-    let mut groups: Vec<(String, String)> = Vec::new();
-    for directive in block
-        .iter()
-        .filter(|d| d.words.first().is_some_and(|w| w == "upstream"))
-    {
-        let mut inside = directive.block.iter().flatten();
-        let first = inside.find(|d| d.words.first().is_some_and(|w| w == "server"));
-        if let (Some(name), Some([_, member, ..])) = (directive.words.get(1), first.map(|d| d.words.as_slice())) {
-            groups.push((format!("://{name}"), format!("://{member}")));
-        }
-    }
-    let from = servers.len();
-    gather(files, block, servers, idle, depth)?;
-    for server in servers.get_mut(from..).unwrap_or_default() {
+    let mut reader = Reader {
+        files,
+        idle,
+        servers: Vec::new(),
+        groups: Vec::new(),
+    };
+    reader.block(http.inside(), 0)?;
+    let Reader {
+        mut servers, groups, ..
+    } = reader;
+    for server in &mut servers {
         let own = server.action.iter_mut();
         for action in own.chain(server.locations.iter_mut().filter_map(|l| l.action.as_mut())) {
             if let Action::Proxy(target) = action
@@ -571,47 +566,55 @@ fn collect(
             }
         }
     }
-    Ok(())
+    Ok(servers)
 }
 
-fn gather(
-    files: &Files,
-    block: &[Directive],
-    servers: &mut Vec<Server>,
-    idle: &mut Vec<String>,
-    depth: usize,
-) -> Result<(), String> {
-    for directive in block {
-        match directive.words.first().map(String::as_str) {
-            Some("server") => servers.push(server(directive.block.as_deref().unwrap_or(&[]))?),
-            Some("include") if depth < 5 => {
-                let Some(pattern) = directive.words.get(1) else {
-                    continue;
-                };
-                let pattern = crate::shell::join("/etc/nginx", pattern);
-                for path in matching(files, &pattern) {
-                    let text = files.read_text(&path).unwrap_or_default();
-                    let included = parse(&text, &path, idle)?;
-                    collect(files, &included, servers, idle, depth + 1)?;
+/// Reads what stands in `http`, and what is included there.
+struct Reader<'a> {
+    files: &'a Files,
+    idle: &'a mut Vec<String>,
+    servers: Vec<Server>,
+    /// The groups of servers (`upstream`): the name of each, and its first server, which alone is asked.
+    groups: Vec<(String, String)>,
+}
+
+impl Reader<'_> {
+    fn block(&mut self, block: &[Directive], depth: usize) -> Result<(), String> {
+        for directive in block {
+            let argument = directive.words.get(1);
+            match (directive.name(), argument) {
+                ("server", _) => self.servers.push(server(directive.inside())?),
+                ("upstream", Some(name)) => {
+                    let first = directive.inside().iter().find(|d| d.name() == "server");
+                    if let Some(member) = first.and_then(|d| d.words.get(1)) {
+                        self.groups.push((format!("://{name}"), format!("://{member}")));
+                    }
                 }
+                ("include", Some(pattern)) if depth < 5 => {
+                    for path in matching(self.files, &crate::shell::join("/etc/nginx", pattern)) {
+                        let text = self.files.read_text(&path).unwrap_or_default();
+                        let included = parse(&text, &path, self.idle)?;
+                        self.block(&included, depth + 1)?;
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The files that a path with at most one `*` in its last part names, in order.
 fn matching(files: &Files, pattern: &str) -> Vec<String> {
     let (dir, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
-    let Some((before, after)) = name.split_once('*') else {
+    if !name.contains('*') {
         return vec![pattern.to_owned()];
-    };
+    }
     let names = files.list(dir).unwrap_or_default();
     names
         .into_iter()
         .map(|(n, _)| n)
-        .filter(|n| n.len() >= before.len() + after.len() && n.starts_with(before) && n.ends_with(after))
+        .filter(|n| super::is_meant(name, n))
         .map(|n| format!("{dir}/{n}"))
         .filter(|p| files.is_file(p))
         .collect()
@@ -787,8 +790,8 @@ fn server(block: &[Directive]) -> Result<Server, String> {
     for directive in block {
         let words = &directive.words;
         let rest = words.get(1..).unwrap_or(&[]);
-        match words.first().map(String::as_str) {
-            Some("listen") => {
+        match directive.name() {
+            "listen" => {
                 let port = rest
                     .first()
                     .and_then(|l| l.rsplit(':').next()?.parse().ok())
@@ -798,14 +801,14 @@ fn server(block: &[Directive]) -> Result<Server, String> {
                     server.encrypted.push(port);
                 }
             }
-            Some("ssl_certificate") => {
+            "ssl_certificate" => {
                 let path = rest.first().map_or("", String::as_str);
                 server.certificate = crate::shell::join("/etc/nginx", path);
             }
-            Some("server_name") => server.names.extend(rest.iter().cloned()),
-            Some("root") => server.root = rest.first().cloned().unwrap_or_default(),
-            Some("index") => server.index = rest.to_vec(),
-            Some("location") => {
+            "server_name" => server.names.extend(rest.iter().cloned()),
+            "root" => server.root = rest.first().cloned().unwrap_or_default(),
+            "index" => server.index = rest.to_vec(),
+            "location" => {
                 let kind = rest.first().map_or("", String::as_str);
                 let path = rest.last().cloned().unwrap_or_default();
                 let pattern = match kind {
@@ -826,15 +829,15 @@ fn server(block: &[Directive]) -> Result<Server, String> {
                     fallback: None,
                     action: None,
                 };
-                for inner in directive.block.as_deref().unwrap_or(&[]) {
+                for inner in directive.inside() {
                     let words = &inner.words;
                     let rest = words.get(1..).unwrap_or(&[]);
-                    match words.first().map(String::as_str) {
-                        Some("root") => location.root = rest.first().cloned(),
-                        Some("alias") => location.alias = rest.first().cloned(),
-                        Some("index") => location.index = rest.to_vec(),
-                        Some("default_type") => location.media = rest.first().cloned(),
-                        Some("try_files") => location.fallback = rest.last().cloned(),
+                    match inner.name() {
+                        "root" => location.root = rest.first().cloned(),
+                        "alias" => location.alias = rest.first().cloned(),
+                        "index" => location.index = rest.to_vec(),
+                        "default_type" => location.media = rest.first().cloned(),
+                        "try_files" => location.fallback = rest.last().cloned(),
                         _ => {
                             location.action = then(location.action, words);
                             let returns = matches!(location.action, Some(Action::Return(..)));
@@ -1006,7 +1009,7 @@ enum Rewritten {
     Answer(HttpResponse),
 }
 
-fn rewrite(serve: &Serve, rules: &Rules, request: &HttpRequest, now: &mut HttpRequest) -> Rewritten {
+fn rewrite(serve: &Serve, rules: &Rules, request: &HttpRequest, now: &mut Cow<HttpRequest>) -> Rewritten {
     let mut result = Rewritten::No;
     for rule in &rules.rewrites {
         let Some(groups) = rule.pattern.captures(path_of(now)) else {
@@ -1032,7 +1035,7 @@ fn rewrite(serve: &Serve, rules: &Rules, request: &HttpRequest, now: &mut HttpRe
             "redirect" => 302,
             _ if away => 302,
             flag => {
-                now.path = to;
+                now.to_mut().path = to;
                 match flag {
                     "break" => return Rewritten::Stay,
                     "last" => return Rewritten::Again,
@@ -1063,22 +1066,20 @@ async fn respond(serve: &Serve, request: &HttpRequest) -> HttpResponse {
         return page(404, &serve.version);
     };
     // The request as rewriting leaves it.
-    let mut now = request.clone();
-    let mut location;
-    match rewrite(serve, &server.rules, request, &mut now) {
-        Rewritten::Answer(response) => return response,
-        Rewritten::No | Rewritten::Again | Rewritten::Stay => {}
+    let mut now = Cow::Borrowed(request);
+    if let Rewritten::Answer(response) = rewrite(serve, &server.rules, request, &mut now) {
+        return response;
     }
     let mut turns = 0;
-    loop {
-        location = find(server, path_of(&now));
+    let location = loop {
+        let location = find(server, path_of(&now));
         // A location's rewriting looks for another one; nginx does so ten times.
         let Some(found) = location.filter(|_| server.action.is_none()) else {
-            break;
+            break location;
         };
         match rewrite(serve, &found.rules, request, &mut now) {
             Rewritten::Answer(response) => return response,
-            Rewritten::No | Rewritten::Stay => break,
+            Rewritten::No | Rewritten::Stay => break location,
             Rewritten::Again if turns < 10 => turns += 1,
             Rewritten::Again => {
                 complain(
@@ -1092,7 +1093,7 @@ async fn respond(serve: &Serve, request: &HttpRequest) -> HttpResponse {
                 return page(500, &serve.version);
             }
         }
-    }
+    };
     let path = path_of(&now);
     let todo = server.action.as_ref().or(location.and_then(|l| l.action.as_ref()));
     let rules = location
@@ -1222,16 +1223,11 @@ fn file(
         None => {
             let full = crate::shell::join("/", &format!("{root}/{path}"));
             if serve.files.is_dir(&full) {
-                serve.errors.line(format!(
-                    "{} [error] 29#29: *1 directory index of \"{full}/\" is forbidden, client: {}, server: localhost, request: \"{} {} HTTP/1.1\", host: \"{}\"",
-                    slash_date(serve.sim.now()), super::peer(request), request.method, request.path, request.host
-                ));
+                complain(serve, request, &format!("directory index of \"{full}/\" is forbidden"));
                 return page(403, &serve.version);
             }
-            serve.errors.line(format!(
-                "{} [error] 29#29: *1 open() \"{full}\" failed (2: No such file or directory), client: {}, server: localhost, request: \"{} {} HTTP/1.1\", host: \"{}\"",
-                slash_date(serve.sim.now()), super::peer(request), request.method, request.path, request.host
-            ));
+            let text = format!("open() \"{full}\" failed (2: No such file or directory)");
+            complain(serve, request, &text);
             page(404, &serve.version)
         }
     }
@@ -1246,7 +1242,7 @@ mod tests {
         let mut idle = Vec::new();
         let text = "server { listen 8080; # comment\n location = /a { return 200 \"hi $uri;\"; } location / { proxy_pass http://web; } }";
         let parsed = parse(text, "x.conf", &mut idle).unwrap();
-        let server = server(parsed[0].block.as_ref().unwrap()).unwrap();
+        let server = server(parsed[0].inside()).unwrap();
         assert_eq!(server.ports, [8080]);
         assert_eq!(server.locations.len(), 2);
         for (bad, message) in [
@@ -1276,10 +1272,30 @@ mod tests {
     }
 
     #[test]
+    fn groups_of_servers_are_known_to_all_files() {
+        let files = Files::new(&Sim::new(1, Time::default()));
+        for (path, text) in [
+            ("nginx.conf", "http { include conf.d/*.conf; }"),
+            ("conf.d/a.conf", "server { location / { proxy_pass http://web; } }"),
+            (
+                "conf.d/b.conf",
+                "upstream web { server 10.0.0.1:80; server 10.0.0.2:80; }",
+            ),
+        ] {
+            let path = format!("/etc/nginx/{path}");
+            files.make_dirs(crate::shell::dir_name(&path)).unwrap();
+            files.write(&path, text).unwrap();
+        }
+        let servers = configuration(&files, &mut Vec::new()).unwrap();
+        let action = &servers[0].locations[0].action;
+        assert!(matches!(action, Some(Action::Proxy(target)) if target == "http://10.0.0.1:80"));
+    }
+
+    #[test]
     fn locations_and_addresses_are_chosen() {
         let text = "server { location / {} location = /x {} location ^~ /img/ {} location ~ \\.txt$ {} location ~* \\.PNG$ {} }";
         let parsed = parse(text, "x.conf", &mut Vec::new()).unwrap();
-        let server = server(parsed[0].block.as_ref().unwrap()).unwrap();
+        let server = server(parsed[0].inside()).unwrap();
         for (path, wanted) in [
             ("/x", "/x"),
             ("/xy", "/"),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
-use super::{Image, Sandbox, Service, generic, program, until_stopped};
+use super::{Image, Sandbox, Service, generic, is_meant, program, until_stopped};
 use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
 use crate::net::http::{HttpRequest, HttpResponse};
@@ -82,16 +82,6 @@ fn setting(name: &str, value: &str) -> String {
     match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)) {
         Some(bytes) => bytes.to_string(),
         None => value.to_owned(),
-    }
-}
-
-/// Whether a key or a setting is meant by a pattern with at most one `*`.
-fn is_meant(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => name == pattern,
-        Some((before, after)) => {
-            name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
-        }
     }
 }
 

@@ -96,11 +96,7 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, name: &'static str) -> i32 
             sandbox.listen(protocol, port, Deaf)
         } else {
             let (network, node) = (sandbox.network.clone(), sandbox.node.clone());
-            let mode = move || match network.proxy(&node).map(|p| p.mode()) {
-                Some(Mode::Ipvs(_)) => "ipvs",
-                Some(Mode::Nftables) => "nftables",
-                _ => "iptables",
-            };
+            let mode = move || network.proxy(&node).map(|p| p.mode()).unwrap_or_default().name();
             sandbox.serve(port, move |request: HttpRequest| {
                 let path = path_of(&request);
                 let response = if healthy.contains(&path) {
@@ -248,10 +244,10 @@ fn kube_proxy(context: &Context, sandbox: &Sandbox, info: &dyn Fn(&str, &str)) {
         .find_map(|a| a.strip_prefix("--proxy-mode="))
         .map(str::to_owned);
     let mode = flag.unwrap_or_else(|| value("mode"));
-    let (name, mode) = match mode.as_str() {
-        "ipvs" => ("ipvs", Mode::Ipvs(Default::default())),
-        "nftables" => ("nftables", Mode::Nftables),
-        _ => ("iptables", Mode::Iptables),
+    let mode = match mode.as_str() {
+        "ipvs" => Mode::Ipvs(Default::default()),
+        "nftables" => Mode::Nftables,
+        _ => Mode::Iptables,
     };
     sandbox.network.set_proxy_mode(&sandbox.node, mode);
     info("server.go:702", "\"Version info\" version=\"v1.36.2\"");
@@ -260,8 +256,8 @@ fn kube_proxy(context: &Context, sandbox: &Sandbox, info: &dyn Fn(&str, &str)) {
         "server.go:242",
         &format!("\"Successfully retrieved NodeIPs\" NodeIPs=[\"{}\"]", sandbox.ip()),
     );
-    info("server_linux.go:132", &format!("\"Using {name} Proxier\""));
-    if name == "ipvs" {
+    info("server_linux.go:132", &format!("\"Using {} Proxier\"", mode.name()));
+    if let Mode::Ipvs(_) = mode {
         let scheduler = value("scheduler");
         if scheduler.is_empty() {
             info("proxier.go:373", "\"IPVS scheduler not specified, use rr by default\"");

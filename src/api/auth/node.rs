@@ -6,6 +6,7 @@ use super::rbac::{CLUSTER_ROLES, rule_allows};
 use super::user::User;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::server::ApiServer;
+use crate::api::volumes::claim_name;
 use crate::value::Value;
 
 /// The node that a user is the kubelet of.
@@ -87,8 +88,8 @@ fn refers(api: &ApiServer, pod: &Object, asked: &Attributes) -> bool {
     let volumes = spec.get("volumes").items();
     match asked.resource {
         "serviceaccounts" => named(spec, &["serviceAccountName"]),
-        "persistentvolumeclaims" => volumes.iter().any(|v| claim_of(pod, v).as_deref() == Some(name)),
-        "persistentvolumes" => volumes.iter().filter_map(|v| claim_of(pod, v)).any(|claim| {
+        "persistentvolumeclaims" => volumes.iter().any(|v| claim_name(pod, v).as_deref() == Some(name)),
+        "persistentvolumes" => volumes.iter().filter_map(|v| claim_name(pod, v)).any(|claim| {
             let key = ObjectKey::new(pod.namespace(), &claim);
             let claim = api.store().get("persistentvolumeclaims", &key);
             claim.is_some_and(|c| named(c.spec(), &["volumeName"]))
@@ -119,13 +120,4 @@ fn refers(api: &ApiServer, pod: &Object, asked: &Attributes) -> bool {
                     })
         }
     }
-}
-
-/// The claim that a volume of a pod is.
-fn claim_of(pod: &Object, volume: &Value) -> Option<String> {
-    if !volume.get("ephemeral").is_null() {
-        return Some(format!("{}-{}", pod.name(), volume.get("name").str()));
-    }
-    let claim = volume.str_at(&["persistentVolumeClaim", "claimName"]);
-    (!claim.is_empty()).then(|| claim.to_owned())
 }

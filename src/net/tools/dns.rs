@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::dns::{DOMAIN, Question, Record, Zone};
 use super::super::{Network, Origin, proxy};
-use crate::shell::Context;
+use crate::shell::{Context, Output};
 use crate::sim::timeout;
 
 const UNREACHED: &str = ";; connection timed out; no servers could be reached";
@@ -56,7 +56,7 @@ impl Asked<'_> {
     }
 }
 
-/// Asks the server of the words' last, or the one of `resolv.conf`, whether it is there.
+/// Reaches the server that is given, else the one of `resolv.conf`; `None` when it does not answer.
 async fn reach<'a>(network: &'a Network, origin: &'a Origin, server: Option<&str>, name: &str) -> Option<Asked<'a>> {
     let usual = proxy::DNS_SERVICE.to_string();
     let search = origin.search.as_deref();
@@ -78,6 +78,27 @@ async fn reach<'a>(network: &'a Network, origin: &'a Origin, server: Option<&str
         server,
         search,
     })
+}
+
+/// The name that is the first of the words, and the server, which is the second, reached; else the usage or the failure
+/// is told where it belongs.
+async fn begin<'a>(
+    network: &'a Network,
+    origin: &'a Origin,
+    words: &[&'a str],
+    usage: (&Output, &str),
+    unreached: (&Output, &str),
+) -> Option<(&'a str, Asked<'a>)> {
+    let tell = |(output, text): (&Output, &str)| output.line(text);
+    let Some(name) = words.first().copied() else {
+        tell(usage);
+        return None;
+    };
+    let asked = reach(network, origin, words.get(1).copied(), name).await;
+    if asked.is_none() {
+        tell(unreached);
+    }
+    Some((name, asked?))
 }
 
 /// The words that are no options, and the type that the options name.
@@ -114,12 +135,8 @@ fn looked_up(name: &str, record: &Record, dot: &str) -> String {
 /// `nslookup` of busybox up to 1.28, which Kubernetes' tutorials use.
 pub(super) async fn nslookup_old(context: Context, network: Network, origin: Origin) -> i32 {
     let (plain, _) = words(&context);
-    let Some(name) = plain.first().copied() else {
-        context.stderr.line("Usage: nslookup [HOST] [SERVER]");
-        return 1;
-    };
-    let Some(asked) = reach(&network, &origin, plain.get(1).copied(), name).await else {
-        context.stderr.line(UNREACHED);
+    let usage = (&context.stderr, "Usage: nslookup [HOST] [SERVER]");
+    let Some((name, asked)) = begin(&network, &origin, &plain, usage, (&context.stderr, UNREACHED)).await else {
         return 1;
     };
     let address = |number: usize, ip: Ipv4Addr| {
@@ -150,17 +167,13 @@ pub(super) async fn nslookup_old(context: Context, network: Network, origin: Ori
 /// as it stands, each for IPv4 and IPv6. It goes well when a name is found.
 pub(super) async fn nslookup_busybox(context: Context, network: Network, origin: Origin) -> i32 {
     let (plain, kind) = words(&context);
-    let Some(name) = plain.first().copied() else {
-        context
-            .stderr
-            .line("Usage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]");
-        return 1;
-    };
-    let Some(asked) = reach(&network, &origin, plain.get(1).copied(), name).await else {
-        context.stdout.line(format!("{UNREACHED}\n"));
-        return 1;
-    };
     let out = &context.stdout;
+    let usage = "Usage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]";
+    let unreached = format!("{UNREACHED}\n");
+    let usage = (&context.stderr, usage);
+    let Some((name, asked)) = begin(&network, &origin, &plain, usage, (out, &unreached)).await else {
+        return 1;
+    };
     out.line(format!("Server:\t\t{0}\nAddress:\t{0}:53\n", asked.server));
     let mut names = Zone::candidates(name, asked.search);
     if name.contains('.') {
@@ -200,14 +213,10 @@ pub(super) async fn nslookup_busybox(context: Context, network: Network, origin:
 pub(super) async fn nslookup(context: Context, network: Network, origin: Origin) -> i32 {
     let (plain, kind) = words(&context);
     let out = &context.stdout;
-    let Some(name) = plain.first().copied() else {
-        context
-            .stderr
-            .line("nslookup: an interactive session is not simulated; give a name");
-        return 1;
-    };
-    let Some(asked) = reach(&network, &origin, plain.get(1).copied(), name).await else {
-        out.line(format!("{UNREACHED}\n"));
+    let usage = "nslookup: an interactive session is not simulated; give a name";
+    let unreached = format!("{UNREACHED}\n");
+    let usage = (&context.stderr, usage);
+    let Some((name, asked)) = begin(&network, &origin, &plain, usage, (out, &unreached)).await else {
         return 1;
     };
     let address = name.parse::<Ipv4Addr>().ok();
@@ -256,12 +265,8 @@ pub(super) async fn host(context: Context, network: Network, origin: Origin) -> 
         }
     }
     let out = &context.stdout;
-    let Some(name) = plain.first().copied() else {
-        out.line("Usage: host [-aCdilrTvVw] [-c class] [-N ndots] [-t type] [-W time]");
-        return 1;
-    };
-    let Some(asked) = reach(&network, &origin, plain.get(1).copied(), name).await else {
-        out.line(UNREACHED);
+    let usage = "Usage: host [-aCdilrTvVw] [-c class] [-N ndots] [-t type] [-W time]";
+    let Some((name, asked)) = begin(&network, &origin, &plain, (out, usage), (out, UNREACHED)).await else {
         return 1;
     };
     let (full, answer) = match name.parse::<Ipv4Addr>() {

@@ -32,7 +32,7 @@ fn interfaces(network: &Network, origin: &Origin) -> Vec<Interface> {
     let mut all = vec![interface("eth0", 1500, vec![(origin.ip, 24)])];
     if let Some(pods) = network.pod_network(&origin.node) {
         all.push(interface("flannel.1", 1450, vec![(pods, 32)]));
-        all.push(interface("cni0", 1450, vec![(gateway(pods), 24)]));
+        all.push(interface("cni0", 1450, vec![(with_last(pods, 1), 24)]));
     }
     if let Some(proxy) = network
         .proxy(&origin.node)
@@ -46,20 +46,10 @@ fn interfaces(network: &Network, origin: &Origin) -> Vec<Interface> {
     all
 }
 
-/// The first address of a network of 24 bits.
-fn gateway(ip: Ipv4Addr) -> Ipv4Addr {
+/// The address with this last octet in the same network of 24 bits.
+fn with_last(ip: Ipv4Addr, last: u8) -> Ipv4Addr {
     let [a, b, c, _] = ip.octets();
-    Ipv4Addr::new(a, b, c, 1)
-}
-
-fn network_of(ip: Ipv4Addr) -> Ipv4Addr {
-    let [a, b, c, _] = ip.octets();
-    Ipv4Addr::new(a, b, c, 0)
-}
-
-fn broadcast(ip: Ipv4Addr) -> Ipv4Addr {
-    let [a, b, c, _] = ip.octets();
-    Ipv4Addr::new(a, b, c, 255)
+    Ipv4Addr::new(a, b, c, last)
 }
 
 /// A hardware address made from an address, as bridges gave them.
@@ -156,7 +146,7 @@ fn links(
         for (ip, prefix) in interface.addresses.iter().filter(|_| addresses) {
             let brd = match prefix {
                 32 => String::new(),
-                _ => format!(" brd {}", broadcast(*ip)),
+                _ => format!(" brd {}", with_last(*ip, 255)),
             };
             out.line(format!("    inet {ip}/{prefix}{brd} scope global {name}\n{FOREVER}"));
         }
@@ -170,17 +160,17 @@ fn routes(context: &Context, network: &Network, origin: &Origin, busybox: bool) 
     } else {
         "proto kernel scope link src"
     };
-    let mut lines = vec![format!("default via {} dev eth0 ", gateway(origin.ip))];
-    let local = |ip: Ipv4Addr, name: &str| format!("{}/24 dev {name} {own} {ip} ", network_of(ip));
+    let mut lines = vec![format!("default via {} dev eth0 ", with_last(origin.ip, 1))];
+    let local = |ip: Ipv4Addr, name: &str| format!("{}/24 dev {name} {own} {ip} ", with_last(ip, 0));
     if network.node_ip(&origin.node) == Some(origin.ip) {
         for (name, node) in network.0.nodes.borrow().iter() {
             lines.extend(node.pods.map(|pods| match *name == origin.node {
-                true => local(gateway(pods), "cni0"),
+                true => local(with_last(pods, 1), "cni0"),
                 false => format!("{pods}/24 via {pods} dev flannel.1 onlink "),
             }));
         }
     } else {
-        lines.push(format!("10.244.0.0/16 via {} dev eth0 ", gateway(origin.ip)));
+        lines.push(format!("10.244.0.0/16 via {} dev eth0 ", with_last(origin.ip, 1)));
     }
     lines.push(local(origin.ip, "eth0"));
     for line in lines {
@@ -201,7 +191,7 @@ pub(super) fn ifconfig(context: &Context, network: &Network, origin: &Origin) ->
                 hardware(ip).to_ascii_uppercase()
             );
             let ip = ip.unwrap_or(Ipv4Addr::UNSPECIFIED);
-            let addresses = format!("inet addr:{ip}  Bcast:{}  Mask:255.255.255.0", broadcast(ip));
+            let addresses = format!("inet addr:{ip}  Bcast:{}  Mask:255.255.255.0", with_last(ip, 255));
             (
                 head,
                 format!("{addresses}\n          UP BROADCAST RUNNING MULTICAST"),
@@ -215,10 +205,9 @@ pub(super) fn ifconfig(context: &Context, network: &Network, origin: &Origin) ->
         loopback.to_owned(),
         65_536,
     ));
-    let before = all.len();
     if let Some(only) = only {
         all.retain(|(head, ..)| head.split(' ').next() == Some(only));
-        if all.is_empty() && before > 0 {
+        if all.is_empty() {
             context.stderr.line(format!(
                 "ifconfig: {only}: error fetching interface information: Device not found"
             ));
@@ -235,11 +224,10 @@ pub(super) fn ifconfig(context: &Context, network: &Network, origin: &Origin) ->
     0
 }
 
-/// The TCP ports that something listens on.
-fn listening(network: &Network, origin: &Origin) -> Vec<u16> {
-    (1..=u16::MAX)
-        .filter(|port| network.is_taken(origin.ip, *port))
-        .collect()
+/// The TCP ports that something listens on, when they are asked for.
+fn listening(network: &Network, origin: &Origin, asked: bool) -> impl Iterator<Item = u16> {
+    let ports = asked.then_some(1..=u16::MAX).into_iter().flatten();
+    ports.filter(|port| network.is_taken(origin.ip, *port))
 }
 
 fn flags(context: &Context) -> String {
@@ -259,10 +247,7 @@ pub(super) fn netstat(context: &Context, network: &Network, origin: &Origin) -> 
     context.stdout.line(format!(
         "Active Internet connections ({what})\nProto Recv-Q Send-Q Local Address           Foreign Address         State       {header}"
     ));
-    for port in listening(network, origin)
-        .into_iter()
-        .filter(|_| listens && !flags.contains('u'))
-    {
+    for port in listening(network, origin, listens && !flags.contains('u')) {
         let dash = if program { "-                   " } else { "" };
         context.stdout.line(format!(
             "tcp        0      0 {:<23} {:<23} LISTEN      {dash}",
@@ -279,10 +264,7 @@ pub(super) fn ss(context: &Context, network: &Network, origin: &Origin) -> i32 {
         .stdout
         .line("State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess");
     let flags = flags(context);
-    for port in listening(network, origin)
-        .into_iter()
-        .filter(|_| flags.contains(['l', 'a']))
-    {
+    for port in listening(network, origin, flags.contains(['l', 'a'])) {
         context.stdout.line(format!(
             "LISTEN 0      4096         0.0.0.0:{port:<10} 0.0.0.0:*          "
         ));

@@ -1,7 +1,7 @@
 //! VolumeBinding: a pod waits for its claims; a node must fit the affinity of the volumes that they
 //! are bound to, and have volumes for those that wait for this pod.
 
-use crate::api::volumes::{self, claim_names};
+use crate::api::volumes::{self, claim_name, claim_names};
 use crate::api::{Object, ObjectKey};
 use crate::flat::{Arrange, FlatSet};
 use crate::scheduler::framework::{Cycle, Listers, Refusal};
@@ -31,12 +31,8 @@ pub fn pre_filter(pod: &PodInfo, listers: &Listers) -> Result<(), Refusal> {
     let mut immediate = false;
     for name in claim_names(pod) {
         let Some(claim) = claim(listers, pod, &name) else {
-            let of_pod = pod
-                .spec()
-                .get("volumes")
-                .items()
-                .iter()
-                .any(|v| v.has("ephemeral") && name == format!("{}-{}", pod.name(), v.str_at(&["name"])));
+            let mut volumes = pod.spec().get("volumes").items().iter();
+            let of_pod = volumes.any(|v| v.has("ephemeral") && claim_name(pod, v).as_ref() == Some(&name));
             let why = if of_pod {
                 format!("waiting for ephemeral volume controller to create the persistentvolumeclaim {name:?}")
             } else {

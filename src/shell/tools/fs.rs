@@ -149,16 +149,16 @@ pub(super) async fn rm(c: Context) -> i32 {
         Ok(o) => o,
         Err(code) => return code,
     };
+    let last = last_of(&o, &['i', 'f']);
+    let (ask, force) = (last == Some('i'), last == Some('f'));
     if o.rest.is_empty() {
-        return if last_of(&o, &['i', 'f']) == Some('f') {
+        return if force {
             0
         } else {
             options::usage(&c, "missing operand")
         };
     }
     let recursive = o.has('r') || o.has('R');
-    let ask = last_of(&o, &['i', 'f']) == Some('i');
-    let force = last_of(&o, &['i', 'f']) == Some('f');
     let mut code = 0;
     for path in &o.rest {
         let full = c.path(path);
