@@ -492,15 +492,21 @@ impl Files {
         }
     }
 
-    /// Whether who acts may do what a bit stands for: 4 to read, 2 to write, 1 to pass through.
-    fn may(&self, owner: (i64, i64), mode: u32, bit: u32) -> bool {
+    /// Checks that who acts may do what a bit stands for: 4 to read, 2 to write, 1 to pass through.
+    fn check(&self, owner: &Cell<(i64, i64)>, mode: &Cell<u32>, bit: u32) -> Result<()> {
         let who = self.who.borrow();
-        let shift = match owner {
+        if who.uid == 0 {
+            return Ok(());
+        }
+        let shift = match owner.get() {
             (user, _) if user == who.uid => 6,
             (_, group) if group == who.gid || who.groups.contains(&group) => 3,
             _ => 0,
         };
-        who.uid == 0 || mode >> shift & bit != 0
+        match mode.get() >> shift & bit {
+            0 => Err(FileError::Denied),
+            _ => Ok(()),
+        }
     }
 
     /// Checks that a directory's names may be changed.
@@ -508,10 +514,7 @@ impl Files {
         if dir.quota.read_only.get() {
             return Err(FileError::ReadOnly);
         }
-        match self.may(dir.owner.get(), dir.mode.get(), 2) {
-            true => Ok(()),
-            false => Err(FileError::Denied),
-        }
+        self.check(&dir.owner, &dir.mode, 2)
     }
 
     /// The owner of what is made in a directory: a directory may hand its group on.
@@ -596,9 +599,7 @@ impl Files {
                 }
                 continue;
             }
-            if !self.may(dir.owner.get(), dir.mode.get(), 1) {
-                return Err(FileError::Denied);
-            }
+            self.check(&dir.owner, &dir.mode, 1)?;
             let next = dir.entries.borrow().get(part).cloned().ok_or(FileError::NotFound)?;
             let last = parts.peek().is_none();
             match next {
@@ -653,10 +654,8 @@ impl Files {
         for _ in 0..40 {
             match self.resolve(&path, false) {
                 Ok(Entry::File(file)) => {
-                    return match self.may(file.owner.get(), file.mode.get(), 2) {
-                        true => Ok(file),
-                        false => Err(FileError::Denied),
-                    };
+                    self.check(&file.owner, &file.mode, 2)?;
+                    return Ok(file);
                 }
                 Ok(Entry::Dir(_)) => return Err(FileError::IsDirectory),
                 Ok(Entry::Link(link)) => path = join(dir_name(&path), &link.target),
@@ -683,14 +682,18 @@ impl Files {
         Err(FileError::LinkLoop)
     }
 
-    /// A file's bytes.
-    pub fn read(&self, path: &str) -> Result<Rc<Vec<u8>>> {
+    /// The file at `path` for reading.
+    fn readable(&self, path: &str) -> Result<Rc<FileNode>> {
         match self.resolve(path, true)? {
-            Entry::File(file) if !self.may(file.owner.get(), file.mode.get(), 4) => Err(FileError::Denied),
-            Entry::File(file) => Ok(file.read(&self.sim)),
+            Entry::File(file) => self.check(&file.owner, &file.mode, 4).map(|()| file),
             Entry::Dir(_) => Err(FileError::IsDirectory),
             Entry::Link(_) => Err(FileError::LinkLoop),
         }
+    }
+
+    /// A file's bytes.
+    pub fn read(&self, path: &str) -> Result<Rc<Vec<u8>>> {
+        Ok(self.readable(path)?.read(&self.sim))
     }
 
     /// A file's text; bytes that are not UTF-8 are replaced.
@@ -706,12 +709,7 @@ impl Files {
 
     /// Opens a file to read it.
     pub fn open(&self, path: &str) -> Result<OpenFile> {
-        match self.resolve(path, true)? {
-            Entry::File(file) if !self.may(file.owner.get(), file.mode.get(), 4) => Err(FileError::Denied),
-            Entry::File(node) => Ok(self.opened(node, false)),
-            Entry::Dir(_) => Err(FileError::IsDirectory),
-            Entry::Link(_) => Err(FileError::LinkLoop),
-        }
+        Ok(self.opened(self.readable(path)?, false))
     }
 
     /// Opens a file to write it: truncated, or at its end when `append`; made when it is missing.
@@ -763,9 +761,7 @@ impl Files {
     /// A directory's names with what they stand for (links not followed), sorted by bytes.
     pub fn list(&self, path: &str) -> Result<Vec<(String, Stat)>> {
         let dir = self.dir(path)?;
-        if !self.may(dir.owner.get(), dir.mode.get(), 4) {
-            return Err(FileError::Denied);
-        }
+        self.check(&dir.owner, &dir.mode, 4)?;
         let entries = dir.entries.borrow();
         Ok(entries.iter().map(|(n, e)| (n.clone(), stat_of(e))).collect())
     }

@@ -399,6 +399,12 @@ impl State {
         name
     }
 
+    /// What a name refers to, when it is a reference.
+    fn target(&self, name: &str) -> Option<String> {
+        let target = self.resolve(name);
+        (target != name).then(|| target.to_owned())
+    }
+
     /// Arrays that the shell computes.
     fn computed(&self, name: &str) -> Option<Vec<String>> {
         match name {
@@ -457,7 +463,8 @@ impl State {
     /// Sets a variable's text; keeps its other properties. The error is bash's sentence.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), String> {
         let value: String = value.into();
-        let name = &self.resolve(name).to_owned();
+        let target = self.target(name);
+        let name = target.as_deref().unwrap_or(name);
         if value.len() > limits::SHELL_WORD_BYTES {
             return Err(format!(
                 "{name}: value is longer than {} bytes",
@@ -483,7 +490,7 @@ impl State {
             return Ok(());
         }
         let export = self.options.allexport;
-        let var = self.var_mut(name)?;
+        let var = self.slot(name)?;
         var.exported |= export;
         match &mut var.content {
             Some(Content::List(list)) => {
@@ -508,7 +515,11 @@ impl State {
 
     /// The variable to change; the error when it is read-only.
     pub fn var_mut(&mut self, name: &str) -> Result<&mut Var, String> {
-        let name = &self.resolve(name).to_owned();
+        let target = self.target(name);
+        self.slot(target.as_deref().unwrap_or(name))
+    }
+
+    fn slot(&mut self, name: &str) -> Result<&mut Var, String> {
         let dash = self.dialect == Dialect::Dash;
         let var = self.vars.entry(name.to_owned()).or_default();
         if var.readonly {
@@ -523,16 +534,17 @@ impl State {
 
     /// Sets an element of an array.
     pub fn set_element(&mut self, name: &str, index: &str, value: String) -> Result<(), String> {
-        let name = &self.resolve(name).to_owned();
+        let target = self.target(name);
+        let name = target.as_deref().unwrap_or(name);
         let value = self.cased(name, value);
         if let Some(Content::Map(_)) = self.vars.get(name).and_then(|v| v.content.as_ref()) {
-            if let Some(Content::Map(map)) = &mut self.var_mut(name)?.content {
+            if let Some(Content::Map(map)) = &mut self.slot(name)?.content {
                 map.insert(index.to_owned(), value);
             }
             return Ok(());
         }
         let mut i = super::arith::evaluate(index, self)?;
-        let var = self.var_mut(name)?;
+        let var = self.slot(name)?;
         let mut list = match var.content.take() {
             Some(Content::List(list)) => list,
             Some(Content::Text(text)) => FlatMap::from([(0, text)]),
@@ -549,7 +561,7 @@ impl State {
             list.insert(i, value);
             Ok(())
         };
-        self.var_mut(name)?.content = Some(Content::List(list));
+        var.content = Some(Content::List(list));
         result
     }
 
@@ -595,7 +607,8 @@ impl State {
     }
 
     pub fn unset(&mut self, name: &str) -> Result<(), String> {
-        let name = &self.resolve(name).to_owned();
+        let target = self.target(name);
+        let name = target.as_deref().unwrap_or(name);
         if self.vars.get(name).is_some_and(|v| v.readonly) {
             return Err(format!("{name}: cannot unset: readonly variable"));
         }
@@ -707,12 +720,16 @@ impl State {
     /// The context of a child process that runs `args`.
     pub fn context(&self, args: Vec<String>, env: Env) -> Context {
         let process = self.host.start_process(&args.join(" "), self.process.pid());
-        process.set_depth(self.nesting() + limits::PROGRAM_DEPTH);
         for (signal, action) in &self.traps {
             if action.is_empty() {
                 process.set_disposition(*signal, Some(Disposition::Ignore));
             }
         }
+        self.context_of(process, args, env)
+    }
+
+    fn context_of(&self, process: Process, args: Vec<String>, env: Env) -> Context {
+        process.set_depth(self.nesting() + limits::PROGRAM_DEPTH);
         Context {
             sim: self.sim.clone(),
             host: self.host.clone(),
@@ -737,20 +754,7 @@ impl State {
         }
         self.traps.clear();
         self.process.set_command(&args.join(" "));
-        self.process.set_depth(self.nesting() + limits::PROGRAM_DEPTH);
-        Context {
-            sim: self.sim.clone(),
-            host: self.host.clone(),
-            args,
-            env,
-            cwd: self.cwd.clone(),
-            files: self.host.files().clone(),
-            stdin: self.stdin.clone(),
-            stdout: self.stdout.for_process(&self.process),
-            stderr: self.stderr.for_process(&self.process),
-            process: self.process.clone(),
-            fds: self.fds.clone(),
-        }
+        self.context_of(self.process.clone(), args, env)
     }
 
     /// Lets the background jobs outlive this shell.
