@@ -717,6 +717,32 @@ fn hooks_that_fail_keep_what_they_said_to_the_pod() {
 }
 
 #[test]
+fn pods_that_are_taken_over_share_their_processes_again() {
+    let c = Cluster::new();
+    c.apply(
+        r#"
+kind: Pod
+apiVersion: v1
+metadata: {name: pair, namespace: default}
+spec:
+  shareProcessNamespace: true
+  containers:
+  - {name: a, image: busybox, command: [sleep, "5000"]}
+  - {name: b, image: busybox, command: [sleep, "6000"]}
+"#,
+    );
+    c.wait(10);
+    for _ in 0..2 {
+        let processes = c.exec("pair", "a", &["ps"], "");
+        let shared = ["sleep 5000\n", "sleep 6000\n"].iter().all(|p| processes.contains(p));
+        assert!(shared, "{processes}");
+        c.kubelets.stop("k8s-node-02");
+        c.kubelets.start("k8s-node-02", &Files::with_base(&c.sim));
+        c.wait(5);
+    }
+}
+
+#[test]
 fn rules_of_restarts() {
     let c = Cluster::new();
     let pod = |name: &str, code: i64| {

@@ -970,16 +970,14 @@ impl Worker {
             ("CreateContainerConfigError".to_owned(), message)
         };
         let env = self.environment(pod, container, &image).map_err(config)?;
-        if container.value().bool_at(&["securityContext", "runAsNonRoot"])
-            || (pod.spec().bool_at(&["securityContext", "runAsNonRoot"])
-                && !container.value().at(&["securityContext"]).has("runAsNonRoot"))
+        let not_root = |spec: &Value| spec.at(&["securityContext", "runAsNonRoot"]).as_bool();
+        if not_root(container.value()).or_else(|| not_root(pod.spec())) == Some(true)
+            && status::user(pod, container.value(), image.image).uid == 0
         {
-            if status::user(pod, container.value(), image.image).uid == 0 {
-                let (of, uid) = (format!("{}_{}", pod.name(), pod.namespace()), pod.uid());
-                return Err(config(format!(
-                    "container has runAsNonRoot and image will run as root (pod: \"{of}({uid})\", container: {name})"
-                )));
-            }
+            let (of, uid) = (format!("{}_{}", pod.name(), pod.namespace()), pod.uid());
+            return Err(config(format!(
+                "container has runAsNonRoot and image will run as root (pod: \"{of}({uid})\", container: {name})"
+            )));
         }
         let Some(sandbox) = self.sandbox() else {
             return Err(("ContainerCreating".into(), String::new()));
