@@ -70,6 +70,7 @@ pub fn start(context: &Context) {
 }
 
 /// What a budget's pods should come to.
+#[derive(Default)]
 struct Expected {
     pods: i64,
     /// How many of them must stay healthy.
@@ -88,28 +89,33 @@ impl Controller {
         let Some(budget) = inner.objects.get(key) else {
             return Ok(());
         };
-        let selector = selector(&budget);
+        match self.try_sync(&budget).await {
+            // A budget that changed meanwhile is looked at again.
+            Err(why) if !why.is_conflict() => self.fail_safe(&budget, why.message()).await,
+            done => done,
+        }
+    }
+
+    async fn try_sync(&self, budget: &Object) -> Result<(), Status> {
+        let inner = &self.0;
+        let selector = selector(budget);
         let mut covered = inner.pods.list(budget.namespace());
         covered.retain(|p| selector.matches(p.labels()) && !pods::is_terminal(p));
         if covered.is_empty() {
             let message = "No matching pods found";
-            inner.recorder.event(&budget, EventType::Normal, "NoPods", message);
+            inner.recorder.event(budget, EventType::Normal, "NoPods", message);
         }
-        let Expected {
-            pods: expected,
-            healthy: desired,
-            unmanaged,
-        } = match self.expected(&budget, &covered).await {
-            Ok(numbers) => numbers,
+        let expected = match self.expected(budget, &covered).await {
+            Ok(expected) => expected,
             Err(why) => {
                 let message = format!("Failed to calculate the number of expected pods: {why}");
                 inner
                     .recorder
-                    .event(&budget, EventType::Warning, "CalculateExpectedPodCountFailed", message);
-                return self.fail_safe(&budget, &why).await;
+                    .event(budget, EventType::Warning, "CalculateExpectedPodCountFailed", message);
+                return Err(Status::failure(500, "", why));
             }
         };
-        if unmanaged {
+        if expected.unmanaged {
             let message = format!(
                 "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the \
                  status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account \
@@ -118,50 +124,54 @@ impl Controller {
             );
             inner
                 .recorder
-                .event(&budget, EventType::Warning, "UnmanagedPods", message);
+                .event(budget, EventType::Warning, "UnmanagedPods", message);
         }
         let now = inner.sim.now();
-        let disrupted = self.disrupted(&budget, &covered, now);
+        let disrupted = self.disrupted(budget, &covered, now);
         let healthy = covered
             .iter()
             .filter(|p| !p.is_deleting() && !disrupted.contains_key(p.name()) && pods::is_ready(p))
             .count() as i64;
-        // A budget whose first pods are still to come allows nothing.
-        let allowed = if expected > 0 { (healthy - desired).max(0) } else { 0 };
-        self.write(&budget, expected, desired, healthy, allowed, &disrupted)
-            .await?;
+        self.write(budget, &expected, healthy, &disrupted).await?;
         if let Some(first) = disrupted.values().min() {
-            inner.queue.add_after(key.clone(), (*first + EVICTION).since(now));
+            inner.queue.add_after(budget.key(), (*first + EVICTION).since(now));
         }
         Ok(())
     }
 
     /// Evictions that were granted, and whose pods are still to go.
     fn disrupted(&self, budget: &Object, covered: &[Object], now: Time) -> FlatMap<String, Time> {
-        let granted = budget.status().get("disruptedPods").entries();
-        granted
-            .filter_map(|(name, at)| {
-                let at = Time::parse(at.str())?;
-                let waits = covered.iter().any(|p| p.name() == name.as_str() && !p.is_deleting());
-                (waits && at + EVICTION > now).then(|| (name.to_string(), at))
-            })
-            .collect()
+        let granted = budget.status().get("disruptedPods");
+        let mut waits = FlatMap::new();
+        for pod in covered.iter().filter(|p| !p.is_deleting()) {
+            match Time::parse(granted.str_at(&[pod.name()])) {
+                Some(at) if at + EVICTION > now => {
+                    waits.insert(pod.name().to_owned(), at);
+                }
+                Some(_) => {
+                    // The namespace stands where the budget's name should: the controller's own words.
+                    let message = format!("Pod was expected by PDB {0}/{0} to be deleted but it wasn't", budget.namespace());
+                    self.0.recorder.event(pod, EventType::Warning, "NotDeleted", message);
+                }
+                None => {}
+            }
+        }
+        waits
     }
 
     /// How many pods there should be, and how many of them must stay healthy (`getExpectedPodCount`).
     async fn expected(&self, budget: &Object, covered: &[Object]) -> Result<Expected, String> {
         let spec = budget.spec();
         let (most, least) = (spec.get("maxUnavailable"), spec.get("minAvailable"));
-        let plain = |pods, healthy| Expected {
-            pods,
-            healthy,
-            unmanaged: false,
-        };
         if most.is_null() && least.is_null() {
-            return Ok(plain(0, 0));
+            return Ok(Expected::default());
         }
-        if let (true, Some(n)) = (most.is_null(), least.as_i64()) {
-            return Ok(plain(covered.len() as i64, n));
+        if let (true, Some(healthy)) = (most.is_null(), least.as_i64()) {
+            return Ok(Expected {
+                pods: covered.len() as i64,
+                healthy,
+                ..Expected::default()
+            });
         }
         let (pods, unmanaged) = self.scale(covered).await?;
         let healthy = match most.is_null() {
@@ -257,12 +267,12 @@ impl Controller {
     async fn write(
         &self,
         budget: &Object,
-        expected: i64,
-        desired: i64,
+        expected: &Expected,
         healthy: i64,
-        allowed: i64,
         disrupted: &FlatMap<String, Time>,
     ) -> Result<(), Status> {
+        // A budget whose first pods are still to come allows nothing.
+        let allowed = if expected.pods > 0 { (healthy - expected.healthy).max(0) } else { 0 };
         let mut status = Value::map();
         let (state, reason) = if allowed > 0 {
             ("True", "SufficientPods")
@@ -272,9 +282,9 @@ impl Controller {
         let condition = self.condition(budget, (state, reason, ""), budget.metadata().get("generation"));
         status.set(&["conditions"], crate::list![condition]);
         status.set(&["currentHealthy"], healthy);
-        status.set(&["desiredHealthy"], desired);
+        status.set(&["desiredHealthy"], expected.healthy);
         status.set(&["disruptionsAllowed"], allowed);
-        status.set(&["expectedPods"], expected);
+        status.set(&["expectedPods"], expected.pods);
         status.set_or_remove(&["observedGeneration"], budget.generation());
         if !disrupted.is_empty() {
             let map: Value = disrupted.iter().map(|(k, t)| (k.as_str(), Value::from(*t))).collect();
@@ -315,6 +325,51 @@ mod tests {
         world.all_ready();
         world.run(1);
         assert_eq!(allowed(&world), Some(1));
+    }
+
+    /// What allows evictions cannot be written: then none are allowed. An eviction that never happens is told of.
+    #[test]
+    fn fails_safe() {
+        let world = World::new();
+        world.start(start);
+        let (group, kind) = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy");
+        world.create(obj! {
+            "apiVersion": group, "kind": kind, "metadata": obj! { "name": "none" },
+            "spec": obj! {
+                "matchConstraints": obj! { "resourceRules": list![obj! {
+                    "apiGroups": list!["policy"], "apiVersions": list!["v1"], "operations": list!["UPDATE"],
+                    "resources": list!["poddisruptionbudgets/status"],
+                }] },
+                "validations": list![obj! { "expression": "object.status.disruptionsAllowed == 0", "message": "none" }],
+            },
+        });
+        world.create(obj! {
+            "apiVersion": group, "kind": format!("{kind}Binding"), "metadata": obj! { "name": "none" },
+            "spec": obj! { "policyName": "none", "validationActions": list!["Deny"] },
+        });
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! { "name": "a", "namespace": "default", "labels": obj! { "app": "web" } },
+            "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx" }] },
+        });
+        world.create(obj! {
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+            "metadata": obj! { "name": "web", "namespace": "default" },
+            "spec": obj! { "minAvailable": 0, "selector": obj! { "matchLabels": obj! { "app": "web" } } },
+        });
+        world.all_ready();
+        world.run(1);
+        let status = || world.get("policy", "poddisruptionbudgets", "web").status().to_json();
+        expect_test::expect![[r#"{"conditions":[{"lastTransitionTime":"2027-01-15T08:00:01Z","message":"poddisruptionbudgets.policy \"web\" is forbidden: ValidatingAdmissionPolicy 'none' with binding 'none' denied request: none","observedGeneration":1,"reason":"SyncFailed","status":"False","type":"DisruptionAllowed"}],"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":1,"observedGeneration":1}"#]].assert_eq(&status());
+        world.delete("admissionregistration.k8s.io", "validatingadmissionpolicybindings", "none", Value::Null);
+        let granted = obj! { "status": obj! { "disruptedPods": obj! { "a": world.sim().now() } } };
+        world.patch_sub("policy", "poddisruptionbudgets", "web", "status", granted);
+        world.run(100);
+        expect_test::expect![[r#"{"conditions":[{"lastTransitionTime":"2027-01-15T08:00:01Z","message":"","observedGeneration":1,"reason":"InsufficientPods","status":"False","type":"DisruptionAllowed"}],"currentHealthy":0,"desiredHealthy":0,"disruptedPods":{"a":"2027-01-15T08:00:02Z"},"disruptionsAllowed":0,"expectedPods":1,"observedGeneration":1}"#]].assert_eq(&status());
+        assert!(world.messages("NotDeleted").is_empty());
+        world.run(30);
+        expect_test::expect![[r#"{"conditions":[{"lastTransitionTime":"2027-01-15T08:02:02Z","message":"","observedGeneration":1,"reason":"SufficientPods","status":"True","type":"DisruptionAllowed"}],"currentHealthy":1,"desiredHealthy":0,"disruptionsAllowed":1,"expectedPods":1,"observedGeneration":1}"#]].assert_eq(&status());
+        assert_eq!(world.messages("NotDeleted"), ["Pod was expected by PDB default/default to be deleted but it wasn't"]);
     }
 
     /// Pods without a controller are told of and not counted; what cannot be worked out lets nothing go.

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Base, Context};
-use super::pods;
 use crate::api::admission::quota;
 use crate::api::{ApiServer, Object, ObjectKey, Status};
+use crate::sim::Time;
 use crate::value::Value;
 
 const NAME: &str = "resourcequota-controller";
@@ -56,7 +56,7 @@ pub fn start(context: &Context) {
         let c = c.clone();
         informers.of(resource).on_change(move |old, new| {
             if let Some(old) = old
-                && frees(old, new)
+                && frees(old, new, c.0.sim.now())
             {
                 c.0.objects
                     .each(old.namespace(), |quota| c.0.queue.add_after(quota.key(), BATCH));
@@ -68,11 +68,12 @@ pub fn start(context: &Context) {
 }
 
 /// Whether a change may leave something of a quota free.
-fn frees(old: &Object, new: Option<&Object>) -> bool {
+fn frees(old: &Object, new: Option<&Object>, now: Time) -> bool {
     match new {
         None => true,
         Some(new) => match new.kind() {
-            "Pod" => pods::is_terminal(new) && !pods::is_terminal(old),
+            // One that begins to end may get stuck.
+            "Pod" => quota::counts(old.value(), now) && (!quota::counts(new.value(), now) || new.is_deleting()),
             "Service" => old.spec().get("type") != new.spec().get("type"),
             "PersistentVolumeClaim" => old.spec().get("resources") != new.spec().get("resources"),
             _ => false,
@@ -93,6 +94,9 @@ impl Controller {
         for (name, amount) in quota::count(&inner.api, &present) {
             used.set(&[name.as_str()], amount.to_string());
         }
+        if let Some(after) = self.next_stuck(&present) {
+            inner.queue.add_after(key.clone(), after);
+        }
         status.set_or_remove(&["used"], used);
         if &status == present.status() {
             return Ok(());
@@ -101,6 +105,17 @@ impl Controller {
         value.set(&["status"], status);
         Status::ignore_not_found(inner.client.update_status(&inner.resource, value).await)
     }
+
+    /// After which time a pod that is ending now would be stuck, and hold nothing any more. (The real controller
+    /// sees it when it next counts all quotas, every five minutes.)
+    fn next_stuck(&self, quota: &Object) -> Option<Duration> {
+        let (now, mut next) = (self.0.sim.now(), None);
+        self.0.api.store().each("pods", quota.namespace(), |pod| {
+            let ends = quota::stuck_from(pod.value()).filter(|end| *end >= now);
+            next = next.into_iter().chain(ends).min();
+        });
+        Some(next?.since(now) + BATCH)
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +123,35 @@ mod tests {
     use super::super::testing::World;
     use super::*;
     use crate::{list, obj};
+
+    /// What cannot go does not keep others from coming, once its grace period is over twice.
+    #[test]
+    fn what_is_stuck_in_its_end_is_not_counted() {
+        let world = World::new();
+        world.start(start);
+        world.create(obj! {
+            "apiVersion": "v1", "kind": "ResourceQuota", "metadata": obj! { "name": "q", "namespace": "default" },
+            "spec": obj! { "hard": obj! { "pods": "1", "count/pods": "9" } },
+        });
+        let pod = |name: &str| {
+            obj! {
+                "apiVersion": "v1", "kind": "Pod", "metadata": obj! { "name": name, "namespace": "default" },
+                "spec": obj! { "nodeName": "gone", "containers": list![obj! { "name": "c", "image": "nginx" }] },
+            }
+        };
+        world.create(pod("a"));
+        world.delete("", "pods", "a", Value::Null);
+        let used = || world.get("", "resourcequotas", "q").status().get("used").to_json();
+        for (seconds, expected) in [
+            (59, r#"{"count/pods":"1","pods":"1"}"#),
+            (3, r#"{"count/pods":"1","pods":"0"}"#),
+        ] {
+            world.run(seconds);
+            assert_eq!(used(), expected);
+        }
+        world.create(pod("b"));
+        assert_eq!(used(), r#"{"count/pods":"2","pods":"1"}"#);
+    }
 
     #[test]
     fn what_is_used() {

@@ -8,18 +8,18 @@ use crate::api::quantity::{Format, Quantity};
 use crate::api::request::Request;
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::Status;
-pub use crate::api::views::pod::Amounts;
-use crate::api::views::pod::{Sum, total};
+use crate::api::views::pod::{Amounts, Sum, total};
 use crate::flat::FlatSet;
+use crate::sim::{Time, seconds};
 use crate::value::Value;
 
 fn one() -> Quantity {
     Quantity::whole(1, Format::Decimal)
 }
 
-/// What an object of this resource counts as, by the names that quotas have (`requests.cpu`, `pods`,
+/// What an object of this resource counts as now, by the names that quotas have (`requests.cpu`, `pods`,
 /// `count/configmaps`).
-pub fn usage(group: &str, resource: &str, value: &Value) -> Amounts {
+fn usage(group: &str, resource: &str, value: &Value, now: Time) -> Amounts {
     let mut used = Amounts::new();
     let counted = if group.is_empty() {
         format!("count/{resource}")
@@ -28,7 +28,9 @@ pub fn usage(group: &str, resource: &str, value: &Value) -> Amounts {
     };
     used.insert(counted, one());
     match (group, resource) {
-        ("", "pods") => pod_usage(value, &mut used),
+        ("", "pods") if counts(value, now) => pod_usage(value, &mut used),
+        // What ended holds nothing but its place in etcd.
+        ("", "pods") => {}
         ("", "services") => {
             used.insert("services".into(), one());
             let spec = value.get("spec");
@@ -72,12 +74,20 @@ pub fn usage(group: &str, resource: &str, value: &Value) -> Amounts {
     used
 }
 
+/// From when on a pod that is being deleted and does not go holds nothing any more: its grace period is added to
+/// the end that it was given already.
+pub fn stuck_from(pod: &Value) -> Option<Time> {
+    let metadata = pod.get("metadata");
+    let grace = metadata.i64_at(&["deletionGracePeriodSeconds"])?;
+    Some(Time::parse(metadata.str_at(&["deletionTimestamp"]))? + seconds(grace))
+}
+
+/// Whether a pod holds more than its place in etcd: it has not ended, and is not stuck in its end (`QuotaV1Pod`).
+pub fn counts(pod: &Value, now: Time) -> bool {
+    !matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed") && stuck_from(pod).is_none_or(|end| now <= end)
+}
+
 fn pod_usage(pod: &Value, used: &mut Amounts) {
-    let phase = pod.str_at(&["status", "phase"]);
-    if matches!(phase, "Succeeded" | "Failed") {
-        // What ended holds nothing but its place in etcd.
-        return;
-    }
     used.insert("pods".into(), one());
     let standard = |name: &str| matches!(name, "cpu" | "memory" | "ephemeral-storage");
     for (name, amount) in total(pod, "requests", Sum::actual()) {
@@ -136,7 +146,7 @@ fn in_scope(quota: &Object, group: &str, resource: &str, value: &Value) -> bool 
 
 /// What a namespace uses of what a quota bounds: counted over the stored objects.
 pub fn count(api: &ApiServer, quota: &Object) -> Amounts {
-    let hard = quota.spec().get("hard");
+    let (hard, now) = (quota.spec().get("hard"), api.sim().now());
     let mut used: Amounts = hard.entries().map(|(k, _)| (k.to_string(), Quantity::ZERO)).collect();
     // A resource of several versions is counted once.
     let mut walked = FlatSet::new();
@@ -149,7 +159,7 @@ pub fn count(api: &ApiServer, quota: &Object) -> Amounts {
         }
         let shelf = crate::api::server::shelf_name(resource);
         // Only what the quota could count is walked.
-        let names = usage(&resource.group, &resource.name, &Value::Null);
+        let names = usage(&resource.group, &resource.name, &Value::Null, now);
         let pods = resource.group.is_empty() && &*resource.name == "pods";
         if !pods
             && !used
@@ -162,7 +172,7 @@ pub fn count(api: &ApiServer, quota: &Object) -> Amounts {
             if !in_scope(quota, &resource.group, &resource.name, object.value()) {
                 return;
             }
-            for (name, amount) in usage(&resource.group, &resource.name, object.value()) {
+            for (name, amount) in usage(&resource.group, &resource.name, object.value(), now) {
                 if let Some(total) = used.get_mut(&name) {
                     *total += amount;
                 }
@@ -190,9 +200,10 @@ pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
     if quotas.is_empty() {
         return Ok(());
     }
-    let mut delta = usage(group, resource, value);
+    let now = a.api.sim().now();
+    let mut delta = usage(group, resource, value, now);
     if let Some(old) = a.old {
-        for (name, amount) in usage(group, resource, old.value()) {
+        for (name, amount) in usage(group, resource, old.value(), now) {
             let more = delta.get(&name).copied().unwrap_or_default() - amount;
             delta.insert(name, more);
         }
