@@ -2644,6 +2644,70 @@ $ kubectl logs yes --pod-running-timeout=0s
 }
 
 #[test]
+fn the_first_pod_of_a_workload_is_waited_for() {
+    check(
+        r#"$ kubectl create deploy web --image=nginx --replicas=0
+$ time -p kubectl logs deploy/web
+$ kubectl logs deploy/web --tail=-5
+$ time -p kubectl exec deploy/web --pod-running-timeout=3s -- true
+$ kubectl port-forward deploy/web 80 --pod-running-timeout=1s
+$ kubectl attach deploy/web --pod-running-timeout=1s
+$ kubectl create svc clusterip bare --tcp=80; kubectl patch svc bare -p '{"spec":{"selector":null}}'
+$ kubectl logs svc/bare
+$ kubectl attach svc/bare
+$ kubectl logs cm/kube-root-ca.crt
+$ (sleep 2; kubectl scale deploy web --replicas=1 > /dev/null) & kubectl logs -f deploy/web --tail=1 2>&1 | sed 's/web-[^"]*/POD/'
+$ kubectl get pods -o name | sed 's/web-.*/POD/'
+$ kubectl logs -l app=none --limit-bytes=-1
+"#,
+        expect![[r#"
+            $ kubectl create deploy web --image=nginx --replicas=0
+            deployment.apps/web created
+            $ time -p kubectl logs deploy/web
+            error: timed out waiting for the condition
+            real 20.07
+            user 0.00
+            sys 0.00
+            [exit 1]
+            $ kubectl logs deploy/web --tail=-5
+            error: --tail must be greater than or equal to -1
+            [exit 1]
+            $ time -p kubectl exec deploy/web --pod-running-timeout=3s -- true
+            error: timed out waiting for the condition
+            real 3.07
+            user 0.00
+            sys 0.00
+            [exit 1]
+            $ kubectl port-forward deploy/web 80 --pod-running-timeout=1s
+            error: timed out waiting for the condition
+            [exit 1]
+            $ kubectl attach deploy/web --pod-running-timeout=1s
+            error: timed out waiting for the condition
+            [exit 1]
+            $ kubectl create svc clusterip bare --tcp=80; kubectl patch svc bare -p '{"spec":{"selector":null}}'
+            service/bare created
+            service/bare patched
+            $ kubectl logs svc/bare
+            error: cannot get the logs from *v1.Service: invalid service 'bare': Service is defined without a selector
+            [exit 1]
+            $ kubectl attach svc/bare
+            error: cannot attach to *v1.Service: invalid service 'bare': Service is defined without a selector
+            [exit 1]
+            $ kubectl logs cm/kube-root-ca.crt
+            error: cannot get the logs from *v1.ConfigMap: selector for *v1.ConfigMap not implemented
+            [exit 1]
+            $ (sleep 2; kubectl scale deploy web --replicas=1 > /dev/null) & kubectl logs -f deploy/web --tail=1 2>&1 | sed 's/web-[^"]*/POD/'
+            $ kubectl get pods -o name | sed 's/web-.*/POD/'
+            pod/POD
+            $ kubectl logs -l app=none --limit-bytes=-1
+            No resources found in default namespace.
+            error: --limit-bytes must be greater than 0
+            [exit 1]
+        "#]],
+    );
+}
+
+#[test]
 fn a_container_that_joined_a_process_namespace_ends_alone() {
     check(
         r#"$ kubectl run web --image=nginx

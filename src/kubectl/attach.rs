@@ -44,7 +44,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             )));
         }
     }
-    let pod = podpick::pod(cmd, &cmd.args).await?;
+    let pod = podpick::pod(cmd, podpick::object(cmd, &cmd.args).await?).await?;
     completed(&pod, "attach")?;
     let container = podpick::container(cmd, &pod, cmd.flags.str("container"), cmd.flags.bool("quiet"))
         .map_err(|e| Error::plain(format!("cannot attach to the container: {}", e.message())))?;

@@ -60,7 +60,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let info = found.infos.into_iter().next();
         info.map(|i| i.object).ok_or_else(|| Error::plain("no pod was found"))?
     } else {
-        podpick::pod(cmd, cmd.args.get(..1).unwrap_or_default()).await?
+        let info = podpick::object(cmd, cmd.args.get(..1).unwrap_or_default()).await?;
+        podpick::pod(cmd, info).await?
     };
     completed(&pod, "exec into")?;
     let container = podpick::container(cmd, &pod, cmd.flags.str("container"), cmd.flags.bool("quiet"))?;

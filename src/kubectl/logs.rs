@@ -72,39 +72,17 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain(Time::unparsed(time)));
     }
     let prefix = cmd.flags.bool("prefix") || cmd.flags.bool("all-pods");
-    let pods = if selector.is_empty() {
+    let (mut pods, mut workload) = (Vec::new(), None);
+    if selector.is_empty() {
         if cmd.arg(0).is_empty() {
             return Err(Error::plain(super::builder::MISSING));
         }
         let info = podpick::object(cmd, cmd.args.get(..1).unwrap_or_default())
             .await
             .map_err(|e| missing(cmd, e))?;
-        if &*info.resource.kind == "Pod" {
-            vec![info.object]
-        } else {
-            let pods = podpick::pods_of(cmd, &info).await.map_err(|e| {
-                Error::plain(format!(
-                    "cannot get the logs from *v1.{}: {}",
-                    info.resource.kind,
-                    e.message()
-                ))
-            })?;
-            if cmd.flags.bool("all-pods") {
-                let mut pods = pods;
-                pods.arrange_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
-                pods
-            } else {
-                let many = pods.len();
-                let first = pods.into_iter().next();
-                let pod = first.ok_or_else(|| Error::plain("timed out waiting for the condition"))?;
-                if many > 1 {
-                    cmd.err(format!(
-                        "Found {many} pods, using pod/{}",
-                        pod.str_at(&["metadata", "name"])
-                    ));
-                }
-                vec![pod]
-            }
+        match &*info.resource.kind {
+            "Pod" => pods.push(info.object),
+            _ => workload = Some(info),
         }
     } else {
         let resource = cmd.client.resource("", "v1", "pods")?;
@@ -116,10 +94,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let list = list.map_err(|e| super::builder::selector_error(e, &resource, &select))?;
         if list.get("items").is_empty() {
             cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
-            return Ok(());
         }
-        list.get("items").items().to_vec()
-    };
+        pods = list.get("items").items().to_vec();
+    }
     if !time.is_empty() && !cmd.flags.duration("since").is_zero() {
         return Err(Error::plain(
             "at most one of `sinceTime` or `sinceSeconds` may be specified",
@@ -141,6 +118,16 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     if cmd.flags.int("tail") < -1 {
         return Err(Error::plain("--tail must be greater than or equal to -1"));
+    }
+    if let Some(info) = workload {
+        pods = podpick::pods_of(cmd, &info, "get the logs from").await?;
+        if cmd.flags.bool("all-pods") {
+            pods.arrange_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
+        } else if let [first, _, ..] = pods.as_slice() {
+            let name = first.str_at(&["metadata", "name"]);
+            cmd.err(format!("Found {} pods, using pod/{name}", pods.len()));
+            pods.truncate(1);
+        }
     }
     let mut sources = Vec::new();
     for pod in &pods {

@@ -3,8 +3,10 @@
 use super::builder::{self, Info, Select};
 use super::command::Cmd;
 use super::error::Error;
-use crate::api::Selector;
+use crate::api::watch::WatchEvent;
+use crate::api::{Payload, Request, Selector};
 use crate::flat::Arrange;
+use crate::sim::timeout;
 use crate::value::Value;
 
 /// The annotation that names the container to choose by default.
@@ -53,15 +55,40 @@ pub fn selector(info: &Info) -> Result<Selector, Error> {
     }
 }
 
-/// The pods of a workload, the one to prefer first: running, ready, older ready ones first.
+/// The pods of a workload, the one to prefer first: running, ready, older ready ones first. Where there is none, the
+/// first one is waited for as long as `--pod-running-timeout` says. `what` is done to the pods: `attach to`.
 ///
 /// # Errors
-/// The API server's failure.
-pub async fn pods_of(cmd: &Cmd, info: &Info) -> Result<Vec<Value>, Error> {
-    let selector = selector(info)?;
+/// Of a kind that has no pods, the API server's failure, or when no pod came.
+pub async fn pods_of(cmd: &Cmd, info: &Info, what: &str) -> Result<Vec<Value>, Error> {
+    let selector = selector(info)
+        .map_err(|e| Error::plain(format!("cannot {what} *v1.{}: {}", info.resource.kind, e.message())))?
+        .to_string();
     let resource = cmd.client.resource("", "v1", "pods")?;
-    let list = cmd.list(&resource, &info.namespace, &selector.to_string(), "").await?;
+    let list = cmd.list(&resource, &info.namespace, &selector, "").await?;
     let mut pods: Vec<Value> = list.get("items").items().to_vec();
+    if pods.is_empty() {
+        let request = Request::get(resource.path(&info.namespace))
+            .with("labelSelector", selector)
+            .with("resourceVersion", list.str_at(&["metadata", "resourceVersion"]))
+            .with("watch", "true");
+        let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
+            return Err(Error::plain("the API server did not answer with a watch"));
+        };
+        let first = async {
+            loop {
+                match watch.next().await? {
+                    WatchEvent::Added(pod) | WatchEvent::Modified(pod) => return Some(pod.value().clone()),
+                    _ => {}
+                }
+            }
+        };
+        return match timeout(cmd.sim(), cmd.flags.duration("pod-running-timeout"), first).await {
+            Some(Some(pod)) => Ok(vec![pod]),
+            Some(None) => Err(Error::plain("watch closed before UntilWithoutRetry timeout")),
+            None => Err(Error::plain("timed out waiting for the condition")),
+        };
+    }
     let rank = |p: &Value| {
         let phase = match p.str_at(&["status", "phase"]) {
             "Running" => 0,
@@ -81,24 +108,17 @@ pub async fn pods_of(cmd: &Cmd, info: &Info) -> Result<Vec<Value>, Error> {
     Ok(pods)
 }
 
-/// The pod that the words name: itself, or the first of a workload.
+/// The object itself where it is a pod, or the first pod of a workload.
 ///
 /// # Errors
 /// The API server's failure, or a workload without pods.
-pub async fn pod(cmd: &Cmd, words: &[String]) -> Result<Value, Error> {
-    let info = object(cmd, words).await?;
+pub async fn pod(cmd: &Cmd, info: Info) -> Result<Value, Error> {
     if &*info.resource.kind == "Pod" {
         return Ok(info.object);
     }
-    let pods = pods_of(cmd, &info).await.map_err(|e| match e {
-        Error::Plain(m) if m.starts_with("invalid") || m.starts_with("selector for") => {
-            Error::plain(format!("cannot attach to *v1.{}: {m}", info.resource.kind))
-        }
-        e => e,
-    })?;
-    pods.into_iter()
-        .next()
-        .ok_or_else(|| Error::plain("timed out waiting for the condition"))
+    let pods = pods_of(cmd, &info, "attach to").await?;
+    let first = pods.into_iter().next();
+    first.ok_or_else(|| Error::plain("timed out waiting for the condition"))
 }
 
 /// The names of a pod's containers with what kind they are, as messages list them.

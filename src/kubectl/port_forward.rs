@@ -167,7 +167,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let (words, ports) = cmd.args.split_at(1);
     let info = podpick::object(cmd, words).await?;
-    let pod = podpick::pod(cmd, words).await?;
+    let pod = podpick::pod(cmd, info.clone()).await?;
     let mut texts = Vec::new();
     for text in ports {
         texts.push(if &*info.resource.kind == "Service" {
