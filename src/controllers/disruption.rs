@@ -150,7 +150,10 @@ impl Controller {
                 }
                 Some(_) => {
                     // The namespace stands where the budget's name should: the controller's own words.
-                    let message = format!("Pod was expected by PDB {0}/{0} to be deleted but it wasn't", budget.namespace());
+                    let message = format!(
+                        "Pod was expected by PDB {0}/{0} to be deleted but it wasn't",
+                        budget.namespace()
+                    );
                     self.0.recorder.event(pod, EventType::Warning, "NotDeleted", message);
                 }
                 None => {}
@@ -272,7 +275,11 @@ impl Controller {
         disrupted: &FlatMap<String, Time>,
     ) -> Result<(), Status> {
         // A budget whose first pods are still to come allows nothing.
-        let allowed = if expected.pods > 0 { (healthy - expected.healthy).max(0) } else { 0 };
+        let allowed = if expected.pods > 0 {
+            (healthy - expected.healthy).max(0)
+        } else {
+            0
+        };
         let mut status = Value::map();
         let (state, reason) = if allowed > 0 {
             ("True", "SufficientPods")
@@ -361,7 +368,12 @@ mod tests {
         world.run(1);
         let status = || world.get("policy", "poddisruptionbudgets", "web").status().to_json();
         expect_test::expect![[r#"{"conditions":[{"lastTransitionTime":"2027-01-15T08:00:01Z","message":"poddisruptionbudgets.policy \"web\" is forbidden: ValidatingAdmissionPolicy 'none' with binding 'none' denied request: none","observedGeneration":1,"reason":"SyncFailed","status":"False","type":"DisruptionAllowed"}],"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":1,"observedGeneration":1}"#]].assert_eq(&status());
-        world.delete("admissionregistration.k8s.io", "validatingadmissionpolicybindings", "none", Value::Null);
+        world.delete(
+            "admissionregistration.k8s.io",
+            "validatingadmissionpolicybindings",
+            "none",
+            Value::Null,
+        );
         let granted = obj! { "status": obj! { "disruptedPods": obj! { "a": world.sim().now() } } };
         world.patch_sub("policy", "poddisruptionbudgets", "web", "status", granted);
         world.run(100);
@@ -369,7 +381,10 @@ mod tests {
         assert!(world.messages("NotDeleted").is_empty());
         world.run(30);
         expect_test::expect![[r#"{"conditions":[{"lastTransitionTime":"2027-01-15T08:02:02Z","message":"","observedGeneration":1,"reason":"SufficientPods","status":"True","type":"DisruptionAllowed"}],"currentHealthy":1,"desiredHealthy":0,"disruptionsAllowed":1,"expectedPods":1,"observedGeneration":1}"#]].assert_eq(&status());
-        assert_eq!(world.messages("NotDeleted"), ["Pod was expected by PDB default/default to be deleted but it wasn't"]);
+        assert_eq!(
+            world.messages("NotDeleted"),
+            ["Pod was expected by PDB default/default to be deleted but it wasn't"]
+        );
     }
 
     /// Pods without a controller are told of and not counted; what cannot be worked out lets nothing go.

@@ -44,6 +44,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             )));
         }
     }
+    cmd.flags.pod_running_timeout().map_err(Error::usage)?;
     let pod = podpick::pod(cmd, podpick::object(cmd, &cmd.args).await?).await?;
     completed(&pod, "attach")?;
     let container = podpick::container(cmd, &pod, cmd.flags.str("container"), cmd.flags.bool("quiet"))

@@ -216,12 +216,12 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         return Err(Error::plain(MISSING));
     };
     let names = args.get(1..).unwrap_or_default();
+    if selecting && !names.is_empty() {
+        return Err(Error::plain("name cannot be provided when a selector is specified"));
+    }
     let words = mapper::expand(cmd, first);
     if select.single_type && words.len() > 1 {
         return Err(Error::plain("you may only specify a single resource type"));
-    }
-    if selecting && !names.is_empty() {
-        return Err(Error::plain("name cannot be provided when a selector is specified"));
     }
     let mut resources: Vec<Rc<Resource>> = Vec::new();
     for word in &words {

@@ -81,6 +81,8 @@ pub struct Cmd {
     pub discovery: Rc<Discovery>,
     /// The server that does not answer.
     pub nobody: Option<Nobody>,
+    /// Whether it was asked something: then the run is over, and prints nothing more.
+    pub met_nobody: Cell<bool>,
 }
 
 impl Cmd {
@@ -90,17 +92,23 @@ impl Cmd {
 
     /// Prints to stdout, as it is.
     pub fn out(&self, text: impl AsRef<str>) {
-        self.cx.stdout.write(text.as_ref());
+        if !self.met_nobody.get() {
+            self.cx.stdout.write(text.as_ref());
+        }
     }
 
     /// Prints a line to stdout.
     pub fn say(&self, text: impl AsRef<str>) {
-        self.cx.stdout.line(text);
+        if !self.met_nobody.get() {
+            self.cx.stdout.line(text);
+        }
     }
 
     /// Prints a line to stderr.
     pub fn err(&self, text: impl AsRef<str>) {
-        self.cx.stderr.line(text);
+        if !self.met_nobody.get() {
+            self.cx.stderr.line(text);
+        }
     }
 
     pub fn arg(&self, i: usize) -> &str {
@@ -218,6 +226,7 @@ impl Cmd {
     /// # Errors
     /// The API server's failure.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        self.meet();
         if let Some(nobody) = &self.nobody {
             return Err(nobody.failure(request.method, &request.path, &request.query));
         }
@@ -340,13 +349,27 @@ impl Cmd {
         self.ask("delete", resource, name, request).await
     }
 
+    /// Notes that the server is asked something.
+    pub fn meet(&self) {
+        let over = self.nobody.is_some() && !super::connection::goes_on(self);
+        self.met_nobody.set(over || self.met_nobody.get());
+    }
+
     /// Every resource that kubectl knows the server has.
     pub fn resources(&self) -> Rc<Vec<Rc<Resource>>> {
+        self.meet();
         self.discovery.resources(&self.client)
+    }
+
+    /// Every resource that the server has now.
+    pub fn resources_now(&self) -> Rc<Vec<Rc<Resource>>> {
+        self.meet();
+        self.discovery.refresh(&self.client)
     }
 
     /// What `find` finds among the resources that kubectl knows, or that the server has by now.
     pub fn find_resource<T>(&self, find: impl Fn(&[Rc<Resource>]) -> Option<T>) -> Option<T> {
+        self.meet();
         self.discovery.find(&self.client, find)
     }
 }

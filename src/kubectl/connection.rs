@@ -428,6 +428,12 @@ pub fn goes_on(cmd: &Cmd) -> bool {
     makes_its_object(&cmd.path, cmd.verb, &cmd.flags) || is_about_files(&cmd.flags)
 }
 
+/// Whether a verb looks at its arguments before it asks the server anything. What it reads from standard input is
+/// needed once more to say what it ends with.
+pub fn looks_first(cmd: &Cmd) -> bool {
+    cmd.nobody.is_none() || !(cmd.verb.name == "proxy" || cmd.flags.all("filename").iter().any(|f| f == "-"))
+}
+
 /// Whether a command cannot do its work without the API server.
 pub fn needs_server(verb: &Verb, path: &str, flags: &Values) -> bool {
     !(flags.str("dry-run") == "client" && makes_its_object(path, verb, flags) || is_about_files(flags))
@@ -572,6 +578,97 @@ mod tests {
             }
         }
         shown.iter().map(|(count, line)| format!("{count} {line}\n")).collect()
+    }
+
+    /// What is wrong with a command line is said before anything is asked, and so where nobody answers too.
+    #[test]
+    fn arguments_are_looked_at_first() {
+        let mut said = String::new();
+        for line in [
+            "attach web --pod-running-timeout=0s",
+            "exec web",
+            "logs -l a=b web",
+            "cp a b",
+            "top pod a b",
+            "scale deploy web --replicas=-1",
+            "label pods web a=b a-",
+            "taint nodes a b=c:Foo",
+            "drain a -l x=y",
+            "rollout history deploy/a --revision=-1",
+            "set env deploy/web a=b a-",
+            "patch pod web",
+            "delete pod web -l x=y",
+            "get pods --output-watch-events",
+            "apply -f nosuch --dry-run=foo",
+            "run a --image=A",
+            "debug a",
+            "wait pod/a --for=foo",
+            "auth can-i get",
+            "api-versions a",
+            "version -o foo",
+            "version",
+        ] {
+            said.push_str(&format!(
+                "$ kubectl {line}\n{}",
+                told(&format!("kubectl -s localhost:1 {line}"))
+            ));
+        }
+        expect![[r#"
+            $ kubectl attach web --pod-running-timeout=0s
+            1 error: --pod-running-timeout must be higher than zero
+            1 See 'kubectl attach -h' for help and examples
+            $ kubectl exec web
+            1 error: you must specify at least one command for the container
+            $ kubectl logs -l a=b web
+            1 error: only a selector (-l) or a POD name is allowed
+            1 See 'kubectl logs -h' for help and examples
+            $ kubectl cp a b
+            1 error: one of src or dest must be a remote file specification
+            $ kubectl top pod a b
+            1 error: pod [NAME | -l label]
+            1 See 'kubectl top pod -h' for help and examples
+            $ kubectl scale deploy web --replicas=-1
+            1 error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0
+            $ kubectl label pods web a=b a-
+            1 error: can not both modify and remove a label in the same command
+            $ kubectl taint nodes a b=c:Foo
+            1 error: invalid taint effect: Foo, unsupported taint effect
+            1 See 'kubectl taint -h' for help and examples
+            $ kubectl drain a -l x=y
+            1 error: cannot specify both a node name and a --selector option
+            1 See 'kubectl drain -h' for help and examples
+            $ kubectl rollout history deploy/a --revision=-1
+            1 error: revision must be a positive integer: -1
+            $ kubectl set env deploy/web a=b a-
+            1 error: can not both modify and remove the same environment variable in the same command
+            $ kubectl patch pod web
+            1 error: must specify --patch or --patch-file containing the contents of the patch
+            $ kubectl delete pod web -l x=y
+            1 error: name cannot be provided when a selector is specified
+            $ kubectl get pods --output-watch-events
+            1 error: --output-watch-events option can only be used with --watch or --watch-only
+            $ kubectl apply -f nosuch --dry-run=foo
+            1 error: Invalid dry-run value (foo). Must be "none", "server", or "client".
+            $ kubectl run a --image=A
+            1 error: Invalid image name "A": invalid reference format
+            $ kubectl debug a
+            1 error: you must specify --image when not using --copy-to.
+            $ kubectl wait pod/a --for=foo
+            1 error: unrecognized condition: "foo"
+            $ kubectl auth can-i get
+            1 error: you must specify two arguments: verb resource or verb resource/resourceName.
+            1 See 'kubectl auth can-i -h' for help and examples.
+            $ kubectl api-versions a
+            1 error: unexpected arguments: [a]
+            1 See 'kubectl api-versions -h' for help and examples
+            $ kubectl version -o foo
+            1 error: --output must be 'yaml' or 'json'
+            $ kubectl version
+            1 Client Version: v1.36.2
+            1 Kustomize Version: v5.8.1
+            1 The connection to the server localhost:1 was refused - did you specify the right host or port?
+        "#]]
+        .assert_eq(&said);
     }
 
     #[test]

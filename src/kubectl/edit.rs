@@ -91,6 +91,14 @@ fn show(cmd: &Cmd, object: &Value) -> String {
     }
 }
 
+/// What is to be edited is looked at before what else the flags say; what is read from files is read once.
+async fn check(cmd: &Cmd, select: &Select) -> Result<(), Error> {
+    if !cmd.flags.has("filename") {
+        builder::targets(cmd, select).await?;
+    }
+    check_format(cmd)
+}
+
 /// The objects are edited in one of these formats only.
 fn check_format(cmd: &Cmd) -> Result<(), Error> {
     let given = cmd.flags.str("output");
@@ -112,10 +120,10 @@ enum Mode {
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
-    check_format(cmd)?;
-    cmd.validation()?;
     let mut select = Select::of(cmd).bare_type();
     select.labels.clear();
+    check(cmd, &select).await?;
+    cmd.validation()?;
     let subresource = cmd.flags.str("subresource");
     if cmd.flags.has("subresource") && builder::is_bulk(cmd) {
         return Err(Error::plain(
@@ -142,8 +150,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 /// # Errors
 /// The API server's failure, or an edit that is no object.
 pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
-    check_format(cmd)?;
-    let found = builder::find(cmd, &Select::of(cmd), true).await?;
+    let select = Select::of(cmd);
+    check(cmd, &select).await?;
+    let found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
     let mut infos = Vec::new();
     for info in &found.infos {

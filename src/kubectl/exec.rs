@@ -29,9 +29,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if (cmd.arg(0).is_empty() || before == 0) && !from_file {
         return Err(Error::plain("pod, type/name or --filename must be specified"));
     }
-    if super::flags::is_zero_or_less(cmd, "pod-running-timeout") {
-        return Err(Error::usage("--pod-running-timeout must be higher than zero"));
-    }
+    cmd.flags.pod_running_timeout().map_err(Error::usage)?;
     // What else stands before the dash is passed over.
     if cmd.dash.is_none() && cmd.args.len() > 1 {
         return Err(Error::usage(

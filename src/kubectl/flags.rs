@@ -129,6 +129,18 @@ impl Values {
         duration::parse(self.str(name)).map_or(Duration::ZERO, |nanos| Duration::from_nanos(nanos.unsigned_abs()))
     }
 
+    /// Refuses a `--pod-running-timeout` of no time.
+    ///
+    /// # Errors
+    /// The sentence of kubectl.
+    pub fn pod_running_timeout(&self) -> Result<Duration, String> {
+        const FLAG: &str = "pod-running-timeout";
+        match self.duration(FLAG) {
+            limit if self.negative(FLAG) || limit.is_zero() => Err(format!("--{FLAG} must be higher than zero")),
+            limit => Ok(limit),
+        }
+    }
+
     /// Whether a duration is below zero (`--timeout=-1s` waits for long).
     pub fn negative(&self, name: &str) -> bool {
         self.str(name).starts_with('-')
@@ -298,11 +310,6 @@ fn check(f: &Flag, value: &str) -> Result<(), String> {
         }
         Kind::Str | Kind::Slice | Kind::Array | Kind::Map => Ok(()),
     }
-}
-
-/// Whether a duration that must be above zero was given as something else.
-pub fn is_zero_or_less(cmd: &super::command::Cmd, flag: &str) -> bool {
-    cmd.flags.has(flag) && (cmd.flags.negative(flag) || cmd.flags.duration(flag).is_zero())
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ async fn version(cmd: &Cmd) -> Result<(), Error> {
     }
     // Client and server are of one build here; what the server says of itself is asked for.
     let mut server = Value::from_json(&discovery::version()).unwrap_or_default();
+    if output.is_empty() {
+        cmd.out(client_version());
+    }
     if !cmd.flags.bool("client") {
         let answer = cmd.send(Request::get("/version")).await?.value();
         // The document comes as text, as the server indents it.
@@ -64,18 +67,14 @@ async fn version(cmd: &Cmd) -> Result<(), Error> {
         "json" => {
             cmd.say(super::typed::indented(&all, "  "));
         }
-        _ => {
-            cmd.out(client_version());
-            if !cmd.flags.bool("client") {
-                cmd.say(format!("Server Version: {}", server.str_at(&["gitVersion"])));
-            }
-        }
+        _ if cmd.flags.bool("client") => {}
+        _ => cmd.say(format!("Server Version: {}", server.str_at(&["gitVersion"]))),
     }
     Ok(())
 }
 
 /// What `version` prints of the client.
-pub fn client_version() -> String {
+fn client_version() -> String {
     format!(
         "Client Version: {}\nKustomize Version: {KUSTOMIZE}\n",
         discovery::GIT_VERSION
@@ -180,7 +179,7 @@ async fn api_resources(cmd: &Cmd) -> Result<(), Error> {
     let all = if cmd.flags.bool("cached") {
         cmd.resources()
     } else {
-        cmd.discovery.refresh(&cmd.client)
+        cmd.resources_now()
     };
     let mut list: Vec<Rc<Resource>> = Vec::new();
     for r in super::mapper::listed(&all).iter() {
@@ -270,7 +269,7 @@ async fn api_versions(cmd: &Cmd) -> Result<(), Error> {
     if !cmd.args.is_empty() {
         return Err(Error::usage(format!("unexpected arguments: [{}]", cmd.args.join(" "))));
     }
-    let known = cmd.discovery.refresh(&cmd.client);
+    let known = cmd.resources_now();
     let mut list: Vec<String> = known.iter().map(|r| r.api_version()).collect();
     list.arrange();
     list.dedup();

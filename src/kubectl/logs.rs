@@ -64,9 +64,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         _ => {}
     }
     let all = cmd.flags.bool("all-containers");
-    if super::flags::is_zero_or_less(cmd, "pod-running-timeout") {
-        return Err(Error::plain("--pod-running-timeout must be higher than zero"));
-    }
+    cmd.flags.pod_running_timeout().map_err(Error::plain)?;
     let time = cmd.flags.str("since-time");
     if !time.is_empty() && Time::parse(time).is_none() {
         return Err(Error::plain(Time::unparsed(time)));

@@ -65,6 +65,7 @@ mod wait;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -307,21 +308,30 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         dash: parsed.dash,
         config,
         warned: RefCell::default(),
+        met_nobody: Cell::new(false),
         noted: Cell::new(false),
         discovery,
         nobody,
     };
-    if let Some(nobody) = &cmd.nobody
-        && !connection::goes_on(&cmd)
-    {
-        if verb.name == "version" {
-            out.write(info::client_version());
+    let outcome = match connection::looks_first(&cmd) {
+        true => {
+            let mut running = action(&cmd);
+            // Where nobody answers, the run is over with its first question.
+            std::future::poll_fn(|cx| match running.as_mut().poll(cx) {
+                _ if cmd.met_nobody.get() => Poll::Ready(None),
+                polled => polled.map(Some),
+            })
+            .await
         }
+        false => None,
+    };
+    if let (Some(nobody), None) = (&cmd.nobody, &outcome) {
+        cmd.met_nobody.set(false);
         let (text, code) = connection::unanswered(&cmd, nobody).await.print(&cmd.path);
         err.write(text);
         return code;
     }
-    match action(&cmd).await {
+    match outcome.unwrap_or(Ok(())) {
         Ok(()) => {
             let warnings = cmd.warned.borrow().len();
             if strict && warnings > 0 {

@@ -165,6 +165,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "TYPE/NAME and list of ports are required for port-forward",
         ));
     }
+    cmd.flags.pod_running_timeout().map_err(Error::usage)?;
     let (words, ports) = cmd.args.split_at(1);
     let info = podpick::object(cmd, words).await?;
     let pod = podpick::pod(cmd, info.clone()).await?;

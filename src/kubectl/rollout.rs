@@ -245,11 +245,16 @@ fn without(info: &Info, part: &str, does: &str) -> Error {
     })
 }
 
-async fn status(cmd: &Cmd) -> Result<(), Error> {
-    let revision = cmd.flags.int("revision");
-    if revision < 0 {
-        return Err(Error::plain(format!("revision must be a positive integer: {revision}")));
+/// `--revision`.
+fn revision(cmd: &Cmd) -> Result<i64, Error> {
+    match cmd.flags.int("revision") {
+        n if n < 0 => Err(Error::plain(format!("revision must be a positive integer: {n}"))),
+        n => Ok(n),
     }
+}
+
+async fn status(cmd: &Cmd) -> Result<(), Error> {
+    let revision = revision(cmd)?;
     let found = find(cmd).await?;
     if found.infos.is_empty() && found.errors.is_empty() {
         cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
@@ -380,12 +385,9 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
 }
 
 async fn history(cmd: &Cmd) -> Result<(), Error> {
+    let revision = revision(cmd)?;
     let found = find(cmd).await?;
     let mut errors = found.errors;
-    let revision = cmd.flags.int("revision");
-    if revision < 0 {
-        return Err(Error::plain(format!("revision must be a positive integer: {revision}")));
-    }
     for info in &found.infos {
         let versions = match versions(cmd, info).await {
             Ok(v) => v,

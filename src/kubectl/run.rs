@@ -171,9 +171,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
         ));
     }
-    if super::flags::is_zero_or_less(cmd, "pod-running-timeout") {
-        return Err(Error::usage("--pod-running-timeout must be higher than zero"));
-    }
+    cmd.flags.pod_running_timeout().map_err(Error::usage)?;
     let restart = cmd.flags.str("restart");
     if !matches!(restart, "" | "Always" | "OnFailure" | "Never") {
         return Err(Error::usage(format!("invalid restart policy: {restart}")));

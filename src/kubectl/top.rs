@@ -106,6 +106,7 @@ fn begin(cmd: &Cmd, usage: &str, resource: &str, selectors: &str) -> Result<(std
         return Err(Error::plain(format!("only one of NAME or {selectors} can be provided")));
     }
     crate::api::Selector::parse(cmd.flags.str("selector")).map_err(Error::plain)?;
+    cmd.meet();
     let found = cmd.client.resource(metrics::GROUP, metrics::VERSION, resource);
     let resource = found.map_err(|_| Error::plain("Metrics API not available"))?;
     Ok((resource, name))
