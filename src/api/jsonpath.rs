@@ -95,6 +95,7 @@ impl JsonPath {
                 }
                 match result {
                     Value::Map(_) | Value::List(_) => out.push_str(&gojson::compact(result, true)),
+                    Value::Null => out.push_str("null"),
                     other => out.push_str(&gofmt::display(other)),
                 }
             }
@@ -581,6 +582,9 @@ impl Run<'_> {
                     return fail("the template is nested too deeply");
                 }
                 for value in &results {
+                    // To Go, a null that is walked to is no value at all, unlike one that a field holds.
+                    let nothing = Value::from("<no value>");
+                    let value = if value.is_null() { &nothing } else { value };
                     all.extend(self.results(value, i + 1)?);
                 }
                 if results.is_empty() {
@@ -684,7 +688,12 @@ impl Run<'_> {
                 let here = [item.clone()];
                 let lefts = self.list(&here, left);
                 if operator == "exists" {
-                    if lefts.is_ok_and(|l| !l.is_empty()) {
+                    // What fails exists too, but for a field that is missing: kubectl drops the error and counts.
+                    let exists = match lefts {
+                        Ok(found) => !found.is_empty(),
+                        Err(e) => !e.0.ends_with("is not found"),
+                    };
+                    if exists {
                         kept.push(item.clone());
                     }
                     continue;
@@ -903,7 +912,7 @@ mod tests {
             ("{.metadata.labels}", "{\"app\":\"many\",\"tier\":\"front\"}"),
             (
                 "{.status.nothing} {.status.half} {.status.html}",
-                "<nil> 0.5 [\"\\u003ca\\u003e\"]",
+                "null 0.5 [\"\\u003ca\\u003e\"]",
             ),
             ("{$.kind} {@.kind} {.kind} {kind}", "run: unrecognized identifier kind"),
             ("{1}{true}{-2.5}{\"text\"}", "1true-2.5text"),

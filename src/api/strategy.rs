@@ -185,6 +185,11 @@ pub trait Strategy {
         None
     }
 
+    /// What a Table's rows are put in order by, before their names.
+    fn row_order(&self, _object: &Object) -> i64 {
+        0
+    }
+
     /// Sentences that the server sends as warnings for a new object.
     fn warnings(&self, _object: &Value) -> Vec<String> {
         Vec::new()

@@ -5,6 +5,7 @@ use super::object::Object;
 use super::request::List;
 use super::resource::Resource;
 use super::server::ApiServer;
+use crate::flat::Arrange;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -166,8 +167,11 @@ pub fn render(api: &ApiServer, resource: &Resource, objects: &[Object], list: Op
             })
             .collect(),
     };
-    let rows: Value = objects
-        .iter()
+    let strategy = resource.strategy();
+    let mut ordered: Vec<&Object> = objects.iter().collect();
+    ordered.arrange_by_key(|object| strategy.row_order(object));
+    let rows: Value = ordered
+        .into_iter()
         .map(|object| {
             let shown = match include {
                 "Object" => object.value().clone(),

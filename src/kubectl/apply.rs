@@ -241,7 +241,8 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
     let current = match cmd.get(resource, namespace, name).await {
         Ok(current) => current,
         Err(e) if e.is_not_found() => {
-            let mut made = modified;
+            // A new object has no use for what nulls would take away.
+            let mut made = modified.without_nulls();
             if dry != DryRun::Client {
                 made = cmd
                     .create(resource, scope(resource, namespace), &made, &write)

@@ -268,18 +268,20 @@ impl Report {
     }
 }
 
+/// Words that YAML reads as something else than a text, in any case.
+const WORDS: &[&str] = &[
+    "y", "n", "yes", "no", "on", "off", "true", "false", "t", "f", "null", "nan", "inf", "infinity",
+];
+
 /// The KYAML form: braces and brackets, texts in quotes, a comma after each.
 pub fn kyaml(value: &Value, depth: usize, shape: &Shape) -> String {
     let (pad, inner) = ("  ".repeat(depth), "  ".repeat(depth + 1));
     let key = |k: &str| {
-        let plain = !k.is_empty()
-            && k.chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
-            && k.starts_with(|c: char| c.is_ascii_alphabetic())
-            && !matches!(
-                k.to_ascii_lowercase().as_str(),
-                "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
-            );
+        let letter = |c: char| c.is_alphanumeric() || c == '_';
+        let plain = k.chars().all(|c| letter(c) || matches!(c, '-' | '.' | '/'))
+            && k.starts_with(letter)
+            && k.ends_with(letter)
+            && !WORDS.contains(&k.lower().as_str());
         if plain { k.to_owned() } else { gofmt::quote(k) }
     };
     match value {
@@ -296,7 +298,7 @@ pub fn kyaml(value: &Value, depth: usize, shape: &Shape) -> String {
         }
         Value::List(l) if !l.is_empty() => {
             // Items that are maps or lists open on the bracket's line.
-            let nested = l.iter().all(|v| matches!(v, Value::Map(m) if !m.is_empty()));
+            let nested = l.iter().all(|v| matches!(v, Value::Map(_) | Value::List(_)));
             if nested {
                 let items: Vec<String> = l.iter().map(|v| kyaml(v, depth, &shape.item(v))).collect();
                 return format!("[{}]", items.join(", "));
@@ -338,14 +340,13 @@ fn kyaml_text(text: &str, depth: usize) -> String {
             '\x0b' => out.push_str("\\v"),
             '\x0c' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
             '\0' => out.push_str("\\0"),
             '\x1b' => out.push_str("\\e"),
             '\u{85}' => out.push_str("\\N"),
             '\u{a0}' => out.push_str("\\_"),
             '\u{2028}' => out.push_str("\\L"),
             '\u{2029}' => out.push_str("\\P"),
-            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c.is_ascii_control() && c != '\t' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
             c => out.push(c),
         }
     }

@@ -253,6 +253,19 @@ impl Value {
         matches!(self, Value::Null)
     }
 
+    /// The same without the entries of maps that are null.
+    pub fn without_nulls(&self) -> Value {
+        match self {
+            Value::Map(map) => map
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), value.without_nulls()))
+                .collect(),
+            Value::List(list) => list.iter().map(Value::without_nulls).collect(),
+            other => other.clone(),
+        }
+    }
+
     /// Null, `false`, 0, an empty text, list or map: what Go's `omitempty` leaves out.
     pub fn is_empty(&self) -> bool {
         match self {

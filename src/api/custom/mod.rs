@@ -390,7 +390,7 @@ impl Column {
         };
         match (self.kind.as_str(), &found) {
             ("string", Value::Map(_) | Value::List(_)) => gojson::compact(&found, true).into(),
-            ("string", Value::Null) => "<nil>".into(),
+            ("string", Value::Null) => "<no value>".into(),
             ("string", _) => gofmt::display(&found).into(),
             ("integer", Value::Int(_)) | ("number", Value::Float(_)) | ("boolean", Value::Bool(_)) => found,
             ("integer", Value::Float(f)) => Value::Int(*f as i64),

@@ -127,6 +127,10 @@ impl Strategy for FlowSchemaRules {
         true
     }
 
+    fn row_order(&self, object: &Object) -> i64 {
+        object.spec().i64_at(&["matchingPrecedence"]).unwrap_or(0)
+    }
+
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         let spec = object.spec();
         let method = match spec.at(&["distinguisherMethod", "type"]).str() {
@@ -192,15 +196,10 @@ impl Strategy for PriorityLevelRules {
                 .map_or_else(|| "<none>".to_owned(), |n| n.to_string())
                 .into()
         };
-        let limited = if spec.get("exempt").is_null() {
-            "limited"
-        } else {
-            "exempt"
-        };
         Some(vec![
             object.name().into(),
             spec.get("type").str().into(),
-            number(&[limited, "nominalConcurrencyShares"]),
+            number(&["limited", "nominalConcurrencyShares"]),
             number(&["limited", "limitResponse", "queuing", "queues"]),
             number(&["limited", "limitResponse", "queuing", "handSize"]),
             number(&["limited", "limitResponse", "queuing", "queueLengthLimit"]),

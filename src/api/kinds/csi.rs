@@ -7,6 +7,7 @@ use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
+use crate::api::volumes;
 use crate::flat::Case;
 use crate::list;
 use crate::sim::Time;
@@ -325,8 +326,12 @@ impl Strategy for VolumeAttributesClassRules {
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
+        let default = volumes::is_default(
+            object.value(),
+            &["volumeattributesclass.alpha.kubernetes.io/is-default-class"],
+        );
         Some(vec![
-            object.name().into(),
+            format!("{}{}", object.name(), if default { " (default)" } else { "" }).into(),
             object.value().get("driverName").str().into(),
             age_cell(object, now),
         ])

@@ -73,6 +73,9 @@ impl Strategy for EndpointsRules {
 /// At most three `address:port`, and how many more there are.
 fn format_endpoints(endpoints: &Value) -> String {
     const MOST: usize = 3;
+    if endpoints.get("subsets").is_empty() {
+        return "<none>".into();
+    }
     let mut all = Vec::new();
     for subset in endpoints.get("subsets").items() {
         let addresses = subset.get("addresses").items();
@@ -82,12 +85,14 @@ fn format_endpoints(endpoints: &Value) -> String {
         }
         for port in ports {
             let number = port.i64_at(&["port"]).unwrap_or(0);
-            all.extend(addresses.iter().map(|a| format!("{}:{number}", a.get("ip").str())));
+            all.extend(addresses.iter().map(|a| match a.get("ip").str() {
+                ip if ip.contains(':') => format!("[{ip}]:{number}"),
+                ip => format!("{ip}:{number}"),
+            }));
         }
     }
     let shown: Vec<&str> = all.iter().take(MOST).map(String::as_str).collect();
     match all.len() {
-        0 => "<none>".into(),
         n if n > MOST => format!("{} + {} more...", shown.join(","), n - MOST),
         _ => shown.join(","),
     }

@@ -152,7 +152,7 @@ impl Strategy for EventRules {
         let mut count = value.i64_at(&["count"]).unwrap_or(0);
         let series = value.get("series");
         if !series.is_null() {
-            last = since(&["series", "lastObservedTime"]).unwrap_or(last);
+            last = since(&["series", "lastObservedTime"]).unwrap_or_else(|| "<unknown>".to_owned());
             count = series.i64_at(&["count"]).unwrap_or(0);
         } else if count == 0 {
             count = 1;
@@ -162,13 +162,12 @@ impl Strategy for EventRules {
         if !involved.get("name").is_empty() {
             target = format!("{target}/{}", involved.get("name").str());
         }
-        let (component, host) = match value.str_at(&["source", "component"]) {
-            "" => (
-                value.get("reportingComponent").str(),
-                value.get("reportingInstance").str(),
-            ),
-            component => (component, value.str_at(&["source", "host"])),
+        let either = |old: &str, new: &str| match value.str_at(&["source", old]) {
+            "" => value.get(new).str(),
+            text => text,
         };
+        let component = either("component", "reportingComponent");
+        let host = either("host", "reportingInstance");
         let source = if host.is_empty() {
             component.to_owned()
         } else {

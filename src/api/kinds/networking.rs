@@ -9,6 +9,7 @@ use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::volumes;
+use crate::flat::Case;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -129,38 +130,27 @@ impl Strategy for IngressRules {
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
         const MOST: usize = 3;
         let spec = object.spec();
-        let hosts: Vec<&str> = spec
-            .get("rules")
-            .items()
-            .iter()
-            .map(|r| r.get("host").str())
-            .filter(|h| !h.is_empty())
-            .collect();
-        let shown = match hosts.len() {
-            0 => "*".to_owned(),
-            n if n > MOST => format!("{} + {} more...", hosts.get(..MOST).unwrap_or(&[]).join(","), n - MOST),
-            _ => hosts.join(","),
+        let rules = spec.get("rules").items();
+        let mut hosts: Vec<&str> = Vec::new();
+        let mut more = String::new();
+        for rule in rules {
+            if hosts.len() == MOST {
+                // Rules without a host count too.
+                more = format!(" + {} more...", rules.len() - MOST);
+                break;
+            }
+            hosts.extend(Some(rule.get("host").str()).filter(|host| !host.is_empty()));
+        }
+        let shown = match hosts.is_empty() {
+            true => "*".to_owned(),
+            false => hosts.join(",") + &more,
         };
-        let addresses: Vec<&str> = object
-            .status()
-            .at(&["loadBalancer", "ingress"])
-            .items()
-            .iter()
-            .map(|i| match i.get("ip").str() {
-                "" => i.get("hostname").str(),
-                ip => ip,
-            })
-            .collect();
         let ports = if spec.get("tls").is_empty() { "80" } else { "80, 443" };
-        let class = match spec.get("ingressClassName").str() {
-            "" => object.annotation("kubernetes.io/ingress.class").unwrap_or(""),
-            class => class,
-        };
         Some(vec![
             object.name().into(),
-            or_none(class),
+            or_none(spec.get("ingressClassName").str()),
             shown.into(),
-            addresses.join(",").into(),
+            super::service::load_balancer(object).join(",").into(),
             ports.into(),
             age_cell(object, now),
         ])
@@ -508,11 +498,14 @@ impl Strategy for IpAddressRules {
             "" => parent.get("resource").str().to_owned(),
             group => format!("{}.{group}", parent.get("resource").str()),
         };
-        let text = format!(
-            "{resource}/{}/{}",
-            parent.get("namespace").str(),
-            parent.get("name").str()
-        );
+        let namespace = match parent.get("namespace").str() {
+            "" => String::new(),
+            namespace => format!("/{namespace}"),
+        };
+        let text = match parent.is_null() {
+            true => "<none>".to_owned(),
+            false => format!("{}{namespace}/{}", resource.lower(), parent.get("name").str()),
+        };
         Some(vec![object.name().into(), text.into()])
     }
 }

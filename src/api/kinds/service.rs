@@ -8,7 +8,7 @@ use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldError, FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
-use crate::flat::FlatSet;
+use crate::flat::{Arrange, FlatSet};
 use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
@@ -264,6 +264,22 @@ impl Strategy for ServiceRules {
     }
 }
 
+/// The addresses and names under which a load balancer serves, in order and each once.
+pub(super) fn load_balancer(object: &Object) -> Vec<&str> {
+    let points = object.status().at(&["loadBalancer", "ingress"]).items();
+    let mut all: Vec<&str> = points
+        .iter()
+        .map(|point| match point.get("ip").str() {
+            "" => point.get("hostname").str(),
+            ip => ip,
+        })
+        .filter(|point| !point.is_empty())
+        .collect();
+    all.arrange();
+    all.dedup();
+    all
+}
+
 /// The EXTERNAL-IP column.
 pub(crate) fn external_ip(service: &Object) -> String {
     let spec = service.spec();
@@ -272,14 +288,7 @@ pub(crate) fn external_ip(service: &Object) -> String {
         "ClusterIP" | "NodePort" if ips.is_empty() => "<none>".into(),
         "ClusterIP" | "NodePort" => ips.join(","),
         "LoadBalancer" => {
-            let ingress = service.status().at(&["loadBalancer", "ingress"]).items();
-            let mut all: Vec<&str> = ingress
-                .iter()
-                .map(|i| match i.get("ip").str() {
-                    "" => i.get("hostname").str(),
-                    ip => ip,
-                })
-                .collect();
+            let mut all = load_balancer(service);
             all.append(&mut ips);
             if all.is_empty() {
                 "<pending>".into()

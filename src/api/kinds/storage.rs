@@ -300,7 +300,7 @@ impl Strategy for PersistentVolumeRules {
             spec.get("persistentVolumeReclaimPolicy").str().into(),
             phase(object),
             claim.into(),
-            spec.get("storageClassName").str().into(),
+            volumes::class_of(object).into(),
             unset(spec.get("volumeAttributesClassName")),
             object.status().get("reason").str().into(),
             age_cell(object, now),
@@ -417,7 +417,8 @@ impl Strategy for PersistentVolumeClaimRules {
             phase(object),
             spec.get("volumeName").str().into(),
             if bound {
-                status.at(&["capacity", "storage"]).str().into()
+                // A quantity that is missing is one of nothing.
+                Value::from(status.at(&["capacity", "storage"]).as_str().unwrap_or("0"))
             } else {
                 "".into()
             },
@@ -426,7 +427,7 @@ impl Strategy for PersistentVolumeClaimRules {
             } else {
                 "".into()
             },
-            spec.get("storageClassName").str().into(),
+            volumes::class_of(object).into(),
             unset(spec.get("volumeAttributesClassName")),
             age_cell(object, now),
             unset(spec.get("volumeMode")),

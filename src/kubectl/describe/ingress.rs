@@ -84,14 +84,10 @@ async fn backend(related: &Related<'_>, namespace: &str, backend: &Value) -> Str
                     None => p.get("name").str() == wanted,
                 }
             };
-            let names: Vec<&str> = object
-                .at(&["spec", "ports"])
-                .items()
-                .iter()
-                .filter(same)
-                .map(|p| p.get("name").str())
-                .collect();
-            endpoint_list(&slices(related, namespace, name).await, &names)
+            // A port that the service has not stands for the one without a name.
+            let ports = object.at(&["spec", "ports"]).items();
+            let port = ports.iter().rfind(same).map_or("", |p| p.get("name").str());
+            endpoint_list(&slices(related, namespace, name).await, &[port])
         }
     };
     format!("{name}:{wanted} ({endpoints})")

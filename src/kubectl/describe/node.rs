@@ -159,8 +159,9 @@ fn roles(node: &Value) -> String {
 }
 
 fn taints(out: &mut Out, taints: &Value) {
-    let mut lines: Vec<String> = taints
-        .items()
+    let mut taints: Vec<&Value> = taints.items().iter().collect();
+    taints.arrange_by_key(|taint| format!("{},{}", taint.get("effect").str(), taint.get("key").str()));
+    let lines: Vec<String> = taints
         .iter()
         .map(|taint| {
             let (key, value, effect) = (
@@ -176,7 +177,6 @@ fn taints(out: &mut Out, taints: &Value) {
             }
         })
         .collect();
-    lines.arrange();
     out.field(0, "Taints", lines.first().map_or("<none>", String::as_str));
     for line in lines.iter().skip(1) {
         out.line(0, format!("\t{line}"));

@@ -88,5 +88,14 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, pod: &Value) 
     out.tolerations("Tolerations", spec.get("tolerations"));
     spread(out, spec.get("topologySpreadConstraints"), "");
     scheduling_group(out, spec, "");
-    out.events(related.events(pod).await);
+    // The events of a static pod name the file's own uid, not the mirror's.
+    let uid = match pod
+        .at(&["metadata", "annotations"])
+        .get("kubernetes.io/config.mirror")
+        .str()
+    {
+        "" => pod.str_at(&["metadata", "uid"]),
+        uid => uid,
+    };
+    out.events(related.events_of(pod, uid).await);
 }

@@ -686,7 +686,7 @@ endpoints: [{addresses: [10.244.2.2]}, {addresses: [10.244.1.2]}]
               ----              ----  --------
               shop.example.com  
                                 /cart   cart:80 (10.244.2.2:80,10.244.1.2:80)
-                                /pay    cart:http ()
+                                /pay    cart:http (10.244.2.2:80,10.244.1.2:80)
               *                 
                                 /   nowhere:8080 (<error: services "nowhere" not found>)
             Annotations:        nginx.ingress.kubernetes.io/rewrite-target: /
