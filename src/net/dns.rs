@@ -277,7 +277,64 @@ fn endpoints_of(slice: &Object, not_ready: bool) -> impl Iterator<Item = Endpoin
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::api::ApiServer;
+    use crate::net::{Mode, Network};
+    use crate::sim::{Sim, Time};
+    use crate::{list, obj};
+
+    #[test]
+    fn aliases_are_followed_and_addresses_have_names() {
+        let sim = Sim::new(1, Time::default());
+        let api = ApiServer::new(&sim);
+        let alias = |name: String, to: &str| {
+            let spec = obj! { "type": "ExternalName", "externalName": format!("{to}.default.svc.{DOMAIN}") };
+            (name, spec)
+        };
+        let mut services: Vec<_> = (0..8).map(|i| alias(format!("s{i}"), &format!("s{}", i + 1))).collect();
+        services.push(alias("loop".into(), "loop"));
+        services.push(("s8".into(), obj! { "clusterIP": "10.96.0.8" }));
+        services.extend(["a", "b", "c"].map(|name| (name.to_owned(), obj! { "clusterIP": "None" })));
+        for (name, spec) in services {
+            let metadata = obj! { "name": name, "namespace": "default" };
+            api.restore(obj! { "apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec })
+                .unwrap();
+        }
+        // The order of services counts, not the one of slices.
+        for (name, service, hostname) in [("1", "nosuch", "x"), ("2", "c", "y"), ("3", "b", "z")] {
+            let labels = obj! { "kubernetes.io/service-name": service };
+            let endpoint = obj! {
+                "addresses": list!["10.244.1.2"],
+                "conditions": obj! { "ready": false },
+                "hostname": hostname,
+            };
+            let slice = obj! {
+                "addressType": "IPv4",
+                "apiVersion": "discovery.k8s.io/v1",
+                "endpoints": list![endpoint],
+                "kind": "EndpointSlice",
+                "metadata": obj! { "labels": labels, "name": name, "namespace": "default" },
+            };
+            api.restore(slice).unwrap();
+        }
+        let network = Network::start(&api, Mode::Iptables).unwrap();
+        sim.run_for(Duration::from_secs(1));
+        let zone = network.zone();
+        assert_eq!(zone.lookup("s0", Some("default")), [Ipv4Addr::new(10, 96, 0, 8)]);
+        for (name, records) in [("s0", 9), ("loop", 8), ("a", 0)] {
+            let found = zone.ask(&format!("{name}.default.svc.{DOMAIN}"), Question::A);
+            assert_eq!(found.map(|r| r.len()), Some(records), "{name}");
+        }
+        for (ip, name) in [
+            ("10.96.0.8", Some("s8.default.svc.cluster.local")),
+            ("10.244.1.2", Some("z.b.default.svc.cluster.local")),
+            ("10.244.1.3", None),
+        ] {
+            assert_eq!(zone.reverse(ip.parse().unwrap()).as_deref(), name, "{ip}");
+        }
+    }
 
     #[test]
     fn search_path() {

@@ -15,34 +15,13 @@ pub(super) struct Item {
 
 /// Whether one simple command is all of a list, without redirections.
 pub(super) fn is_bare_command(list: &[Item]) -> bool {
-    let [
-        Item {
-            chain,
-            background: false,
-        },
-    ] = list
-    else {
+    let [item] = list else { return false };
+    let pipeline = &item.chain.first;
+    let [command] = pipeline.commands.as_slice() else {
         return false;
     };
-    let Pipeline {
-        negate: false,
-        timed: None,
-        commands,
-    } = &chain.first
-    else {
-        return false;
-    };
-    let [
-        Command {
-            kind: Kind::Simple { .. },
-            redirects,
-            ..
-        },
-    ] = commands.as_slice()
-    else {
-        return false;
-    };
-    chain.rest.is_empty() && redirects.is_empty()
+    let alone = !item.background && item.chain.rest.is_empty() && !pipeline.negate && pipeline.timed.is_none();
+    alone && matches!(command.kind, Kind::Simple { .. }) && command.redirects.is_empty()
 }
 
 /// Pipelines joined by `&&` and `||`.
