@@ -73,6 +73,8 @@ pub struct Metric<'a> {
 /// Pods by what their samples are good for.
 struct Groups {
     ready: i64,
+    /// Those that end, which count for nothing.
+    ending: FlatSet<String>,
     ignored: FlatSet<String>,
     missing: FlatSet<String>,
 }
@@ -80,11 +82,13 @@ struct Groups {
 fn group(pods: &[Object], samples: &FlatMap<String, Sample>, resource: &str, now: Time) -> Groups {
     let mut groups = Groups {
         ready: 0,
+        ending: FlatSet::new(),
         ignored: FlatSet::new(),
         missing: FlatSet::new(),
     };
     for pod in pods {
         if pod.is_deleting() || pods::phase(pod) == "Failed" {
+            groups.ending.insert(pod.name().to_owned());
             continue;
         }
         if pods::phase(pod) == "Pending" {
@@ -203,7 +207,7 @@ pub fn propose(
     let groups = group(pods, samples, metric.resource, now);
     let mut used: FlatMap<String, i64> = samples
         .iter()
-        .filter(|(pod, _)| !groups.ignored.contains(*pod))
+        .filter(|(pod, _)| !groups.ignored.contains(*pod) && !groups.ending.contains(*pod))
         .map(|(pod, sample)| (pod.clone(), sample.value))
         .collect();
     let requests = match metric.target {
@@ -229,6 +233,8 @@ pub fn propose(
     // Pods of which nothing is known count so that they dampen the change.
     for pod in &groups.missing {
         let value = match metric.target {
+            // What is just at the target is not dampened.
+            Target::Utilization(_) if usage == 1.0 => continue,
             _ if usage >= 1.0 => 0,
             Target::Utilization(percent) => {
                 let request = requests.get(pod).copied().unwrap_or(0);
@@ -307,6 +313,8 @@ mod tests {
             ("nothing at all", &[("a", 0), ("b", 0)], half, 0),
             ("one is missing, up", &[("a", 150)], half, 3),
             ("one is missing, down", &[("a", 10)], half, 2),
+            ("one is missing, at the target", &[("a", 50)], half, 2),
+            ("one is missing, at the amount", &[("a", 200)], Target::Average(200), 1),
             ("an amount", &[("a", 300), ("b", 300)], Target::Average(200), 3),
         ];
         for (why, samples, target, want) in cases {
@@ -327,6 +335,27 @@ mod tests {
         // 200 % of one pod's target over three pods is two thirds.
         assert_eq!(run(&pods, &[("a", 100), ("b", 100)], half, 3).unwrap().replicas, 3);
         assert_eq!(run(&pods, &[("a", 300), ("b", 300)], half, 3).unwrap().replicas, 6);
+    }
+
+    #[test]
+    fn pods_that_end_do_not_count() {
+        let mut going = pod("b", "Running", "True", 1).value().clone();
+        going.set(&["metadata", "deletionTimestamp"], NOW);
+        let pods = [
+            pod("a", "Running", "True", 1),
+            Object::new(going),
+            pod("c", "Failed", "False", 1),
+        ];
+        let used = [("a", 100), ("b", 0), ("c", 7)];
+        let proposal = run(&pods, &used, Target::Utilization(50), 1).unwrap();
+        assert_eq!(
+            (proposal.replicas, proposal.utilization, proposal.average),
+            (2, 100, 100)
+        );
+        assert_eq!(
+            run(&pods[1..], &used[1..], Target::Average(50), 1).unwrap_err(),
+            "did not receive metrics for targeted pods (pods might be unready)"
+        );
     }
 
     #[test]
