@@ -123,10 +123,7 @@ impl Controller {
         let left = if taints.is_empty() { None } else { stay(&pod, &taints) };
         let Some(delay) = left else {
             if forget().is_some() {
-                let message = format!("Cancelling deletion of Pod {key}");
-                inner
-                    .recorder
-                    .event(&pod, EventType::Normal, "TaintManagerEviction", message);
+                self.tell(key, "Cancelling deletion of");
             }
             return Ok(());
         };
@@ -139,11 +136,18 @@ impl Controller {
             return Ok(());
         }
         forget();
-        let message = format!("Marking for deletion Pod {key}");
-        inner
-            .recorder
-            .event(&pod, EventType::Normal, "TaintManagerEviction", message);
+        self.tell(key, "Marking for deletion");
         self.evict(&pod).await
+    }
+
+    /// Says what is done with a pod. The event names it without its uid, so `describe` leaves it out.
+    fn tell(&self, key: &ObjectKey, what: &str) {
+        let involved = obj! {
+            "apiVersion": "v1", "kind": "Pod", "name": &*key.name, "namespace": &*key.namespace,
+        };
+        let message = format!("{what} Pod {key}");
+        let recorder = &self.0.recorder;
+        recorder.about(involved, EventType::Normal, "TaintManagerEviction", message);
     }
 
     async fn evict(&self, pod: &Object) -> Result<(), Status> {
@@ -216,6 +220,11 @@ mod tests {
                 "Marking for deletion Pod default/plain",
                 "Marking for deletion Pod default/for-a-while"
             ]
+        );
+        let involved = world.list("", "events")[0].at(&["involvedObject"]).to_json();
+        assert_eq!(
+            involved,
+            r#"{"apiVersion":"v1","kind":"Pod","name":"for-a-while","namespace":"default"}"#
         );
     }
 }
