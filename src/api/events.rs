@@ -12,10 +12,12 @@ use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
-/// Spam filter of one source and object: burst 25, one more each 300 s (client-go `EventCorrelator`).
+/// Spam filter of one source, object and type of event: burst 25, one more each 300 s (client-go
+/// `EventCorrelator`).
 const BURST: f64 = 25.0;
 const REFILL: Duration = Duration::from_secs(300);
-/// More than so many similar events within the window become one '(combined from similar events)'.
+/// From so many different messages within the window on, events are combined into one '(combined from
+/// similar events)'.
 const SIMILAR: usize = 10;
 const WINDOW: Duration = Duration::from_secs(600);
 
@@ -44,28 +46,29 @@ impl EventType {
     }
 }
 
+/// What was written of a group, or would have been.
 struct Seen {
     name: String,
-    namespace: String,
+    first: Time,
     count: i64,
 }
 
-/// What a recorder remembers of an object.
+/// What a recorder remembers of an object's events of one type.
 struct Subject {
     /// How many more events it may have now.
     tokens: f64,
     /// When `tokens` was that.
     at: Time,
-    /// By `type/reason`.
+    /// By reason.
     groups: FlatMap<String, Group>,
 }
 
 /// The events of an object that are of one type and reason.
 struct Group {
-    /// The different messages within the window.
+    /// The different messages within the window that do not make a similar event yet.
     messages: Vec<String>,
     at: Time,
-    /// What was written, by its message; without one, what similar events were combined into.
+    /// By field path and message; without one, what similar events were combined into.
     seen: FlatMap<Option<String>, Seen>,
 }
 
@@ -75,7 +78,7 @@ pub struct EventRecorder {
     client: Client,
     component: Rc<str>,
     host: Rc<str>,
-    /// By the object, as events refer to it.
+    /// By the type of the events and the object, as events refer to it.
     memory: Rc<RefCell<WideMap<String, Subject>>>,
 }
 
@@ -99,25 +102,19 @@ impl EventRecorder {
     pub fn about(&self, involved: Value, kind: EventType, reason: &str, message: impl Into<String>) {
         let mut message = message.into();
         let now = self.client.sim().now();
-        // Events of one object are the same whatever its version was.
+        // Events of one object are similar whatever its version and the part of it were.
         let mut subject = involved.clone();
         subject.remove(&["resourceVersion"]);
+        subject.remove(&["fieldPath"]);
+        let subject = format!("{} {}", kind.name(), subject.to_json());
         let mut memory = self.memory.borrow_mut();
-        let subject = memory.get_or_insert_with(&subject.to_json(), || Subject {
+        let subject = memory.get_or_insert_with(&subject, || Subject {
             tokens: BURST,
             at: now,
             groups: FlatMap::new(),
         });
         let Some(subject) = subject else { return };
-        let refill = now.since(subject.at).as_secs_f64() / REFILL.as_secs_f64();
-        subject.tokens = (subject.tokens + refill).min(BURST);
-        subject.at = now;
-        if subject.tokens < 1.0 {
-            return;
-        }
-        subject.tokens -= 1.0;
-        let group = subject.groups.entry(format!("{}/{reason}", kind.name()));
-        let group = group.or_insert_with(|| Group {
+        let group = subject.groups.entry(reason.to_owned()).or_insert_with(|| Group {
             messages: Vec::new(),
             at: now,
             seen: FlatMap::new(),
@@ -129,82 +126,195 @@ impl EventRecorder {
         if !group.messages.contains(&message) {
             group.messages.push(message.clone());
         }
-        let key = if group.messages.len() > SIMILAR {
-            group.messages.truncate(SIMILAR + 1);
+        // An event that others were combined into does not name its reporter.
+        let (key, reporter, instance) = if group.messages.len() >= SIMILAR {
+            // The real recorder forgets any one of them.
+            group.messages.remove(0);
             message = format!("(combined from similar events): {message}");
-            None
+            (None, "", "")
         } else {
-            Some(message.clone())
+            let field = involved.str_at(&["fieldPath"]);
+            (Some(format!("{field}\n{message}")), &*self.component, &*self.host)
         };
-        if let Some(seen) = group.seen.get_mut(&key) {
-            seen.count += 1;
-            let patch = obj! { "count": seen.count, "lastTimestamp": now, "message": message };
-            self.send_patch(seen.namespace.clone(), seen.name.clone(), patch);
+        let seen = group.seen.entry(key).or_insert_with(|| {
+            // The event's name: the object's, and a number that no other event has (nanoseconds, as real).
+            let nanos = now.0.wrapping_mul(1_000);
+            let nanos = nanos.wrapping_add(self.client.sim().next_id() % 1_000);
+            Seen {
+                name: format!("{}.{nanos:016x}", involved.str_at(&["name"])),
+                first: now,
+                count: 0,
+            }
+        });
+        seen.count += 1;
+        let refill = now.since(subject.at).as_secs_f64() / REFILL.as_secs_f64();
+        subject.tokens = (subject.tokens + refill).min(BURST);
+        subject.at = now;
+        // What is not written counts all the same.
+        if subject.tokens < 1.0 {
             return;
         }
+        subject.tokens -= 1.0;
         let namespace = match involved.str_at(&["namespace"]) {
             "" => "default".to_owned(),
             ns => ns.to_owned(),
         };
-        // The event's name: the object's, and a number that no other event has (nanoseconds, as real).
-        let nanos = now
-            .0
-            .wrapping_mul(1_000)
-            .wrapping_add(self.client.sim().next_id() % 1_000);
-        let name = format!("{}.{nanos:016x}", involved.str_at(&["name"]));
-        group.seen.insert(
-            key,
-            Seen {
-                name: name.clone(),
-                namespace: namespace.clone(),
-                count: 1,
-            },
-        );
+        let patch = (seen.count > 1).then(|| {
+            obj! { "count": seen.count, "lastTimestamp": now, "message": message.as_str() }
+        });
+        let name = seen.name.clone();
         let mut source = obj! { "component": &self.component };
         source.set_or_remove(&["host"], &self.host);
         let event = obj! {
             "apiVersion": "v1",
-            "count": 1,
+            "count": seen.count,
             "eventTime": Value::Null,
-            "firstTimestamp": now,
+            "firstTimestamp": seen.first,
             "involvedObject": involved,
             "kind": "Event",
             "lastTimestamp": now,
             "message": message,
-            "metadata": obj! { "name": name, "namespace": namespace.as_str() },
+            "metadata": obj! { "name": name.as_str(), "namespace": namespace.as_str() },
             "reason": reason,
-            "reportingComponent": &self.component,
-            "reportingInstance": &self.host,
+            "reportingComponent": reporter,
+            "reportingInstance": instance,
             "source": source,
             "type": kind.name(),
         };
         let client = self.client.clone();
-        self.client.sim().spawn("event", async move {
-            if let Ok(events) = client.resource("", "v1", "events") {
-                // A failure (the namespace ends) loses the event, as it does in the real recorder.
-                let _ = client
-                    .create(&events, &namespace, Body::Typed(event), &WriteOptions::default())
-                    .await;
+        let write = async move { client.write_event(&namespace, &name, event, patch).await };
+        self.client.sim().spawn("event", write);
+    }
+}
+
+impl Client {
+    /// Writes an event: what has changed of one that was written before, or all of it, where it is
+    /// new or gone by now. A failure (the namespace ends) loses it, as it does in the real recorders.
+    pub(crate) async fn write_event(&self, namespace: &str, name: &str, event: Value, patch: Option<Value>) {
+        let Ok(events) = self.resource("", "v1", "events") else {
+            return;
+        };
+        let options = WriteOptions::default();
+        if let Some(patch) = patch {
+            let patched = self
+                .patch(&events, namespace, name, "", PatchType::Merge, patch, &options)
+                .await;
+            if !patched.is_err_and(|status| status.is_not_found()) {
+                return;
             }
-        });
+        }
+        let _ = self.create(&events, namespace, Body::Typed(event), &options).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ApiServer, User};
+    use super::*;
+    use crate::sim::Sim;
+
+    fn world() -> (Sim, ApiServer, EventRecorder) {
+        let sim = Sim::new(1, Time::from_secs(1_800_000_000));
+        let api = ApiServer::new(&sim);
+        let namespace = obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "default" } };
+        api.restore(namespace).unwrap();
+        let recorder = EventRecorder::new(&Client::new(&api, "t", User::admin()), "kubelet", "n1");
+        (sim, api, recorder)
     }
 
-    fn send_patch(&self, namespace: String, name: String, patch: Value) {
-        let client = self.client.clone();
-        self.client.sim().spawn("event", async move {
-            if let Ok(events) = client.resource("", "v1", "events") {
-                let _ = client
-                    .patch(
-                        &events,
-                        &namespace,
-                        &name,
-                        "",
-                        PatchType::Merge,
-                        patch,
-                        &WriteOptions::default(),
-                    )
-                    .await;
-            }
+    fn about(recorder: &EventRecorder, kind: EventType, reason: &str, message: String) {
+        let pod = obj! { "apiVersion": "v1", "kind": "Pod", "name": "p", "namespace": "default", "uid": "u" };
+        recorder.about(pod, kind, reason, message);
+    }
+
+    /// The events: seconds from the first to the last time, count, reporter and message.
+    fn events(api: &ApiServer) -> Vec<String> {
+        let mut found = Vec::new();
+        api.store().each("events", "", |o| {
+            let v = o.value();
+            let at = |name: &str| Time::parse(v.str_at(&[name])).unwrap_or_default();
+            let over = at("lastTimestamp").since(at("firstTimestamp")).as_secs();
+            let count = v.i64_at(&["count"]).unwrap_or(0);
+            let reporter = v.str_at(&["reportingComponent"]);
+            found.push(format!("{over}s x{count} {reporter}: {}", v.str_at(&["message"])));
         });
+        found
+    }
+
+    #[test]
+    fn the_tenth_similar_event_is_combined() {
+        let (sim, api, recorder) = world();
+        let tell = |i: u32| {
+            about(
+                &recorder,
+                EventType::Normal,
+                "SuccessfulCreate",
+                format!("Created pod: {i}"),
+            );
+            sim.run_for(Duration::from_secs(1));
+        };
+        for i in 1..=12 {
+            tell(i);
+        }
+        // One of the nine that are remembered is counted as ever, another is combined again.
+        tell(9);
+        tell(2);
+        let found = events(&api);
+        assert_eq!(found.len(), 10);
+        for want in [
+            "0s x1 kubelet: Created pod: 8",
+            "4s x2 kubelet: Created pod: 9",
+            "4s x4 : (combined from similar events): Created pod: 2",
+        ] {
+            assert!(found.iter().any(|f| f == want), "{want}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn what_floods_is_counted_but_not_written() {
+        let (sim, api, recorder) = world();
+        let back_off = || about(&recorder, EventType::Warning, "BackOff", "Back-off".to_owned());
+        for _ in 0..50 {
+            back_off();
+            sim.run_for(Duration::from_secs(6));
+        }
+        assert_eq!(events(&api), ["144s x25 kubelet: Back-off"]);
+        // Other types have a bucket of their own.
+        about(&recorder, EventType::Normal, "Pulled", "Pulled".to_owned());
+        back_off();
+        sim.run_for(Duration::from_secs(6));
+        back_off();
+        sim.run_for(Duration::from_secs(6));
+        let mut found = events(&api);
+        found.sort();
+        assert_eq!(found, ["0s x1 kubelet: Pulled", "306s x52 kubelet: Back-off"]);
+    }
+
+    #[test]
+    fn a_repeated_event_that_is_gone_comes_back() {
+        let (sim, api, recorder) = world();
+        for _ in 0..2 {
+            about(
+                &recorder,
+                EventType::Normal,
+                "ScalingReplicaSet",
+                "Scaled up".to_owned(),
+            );
+            sim.run_for(Duration::from_secs(10));
+            let mut keys = Vec::new();
+            api.store().each("events", "", |o| keys.push(o.key()));
+            assert_eq!(keys.len(), 1);
+            for key in keys {
+                api.store().remove("events", &key);
+            }
+        }
+        about(
+            &recorder,
+            EventType::Normal,
+            "ScalingReplicaSet",
+            "Scaled up".to_owned(),
+        );
+        sim.run_for(Duration::from_secs(1));
+        assert_eq!(events(&api), ["20s x3 kubelet: Scaled up"]);
     }
 }

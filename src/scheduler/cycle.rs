@@ -15,8 +15,8 @@ use crate::sim::{NodeVerdict, Sim, Verdict};
 pub struct Decision {
     pub verdict: Verdict,
     pub refused_by: FlatSet<&'static str>,
-    /// When nothing fits: the pods to be deleted, and the node that this would free.
-    pub preemption: Option<(Rc<str>, Vec<Rc<PodInfo>>)>,
+    /// What preemption found, when no node fits.
+    pub preemption: Option<Preemption>,
 }
 
 /// Pods that preemption has promised a place, with the node's name.
@@ -174,12 +174,16 @@ pub fn decide(
             let mut message = unavailable(all.len(), &reasons);
             let refused = |name: &str| refusals.get(name).cloned();
             let promised = pod.pod.status().str_at(&["nominatedNodeName"]);
-            match preempt(pod, &view, listers, &refused, promised) {
-                Preemption::Candidate { node, victims } => preemption = Some((node, victims)),
-                Preemption::Nothing(why) => {
-                    message.push_str(&format!(" no new claims to deallocate, preemption: {why}"));
-                }
+            let found = preempt(pod, &view, listers, &refused, promised);
+            let why = match &found {
+                Preemption::Candidate { .. } => None,
+                Preemption::Nothing(why) => Some(why.as_str()),
+                Preemption::NotEligible(why) => Some(*why),
+            };
+            if let Some(why) = why {
+                message.push_str(&format!(" no new claims to deallocate, preemption: {why}"));
             }
+            preemption = Some(found);
             verdict.message = message.into();
         }
         [node] => verdict.chosen = Some(node.name.clone()),

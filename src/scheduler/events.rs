@@ -6,18 +6,22 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventType;
-use crate::api::{Client, Object, PatchType, WriteOptions};
+use crate::api::{Client, Object};
 use crate::flat::WideMap;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
-/// A series that nothing was added to for this time ends (`finishTime`).
+/// How often series that have ended are looked for, and after how long without a repetition one
+/// has (`finishTime`).
 const FINISH: Duration = Duration::from_secs(360);
+/// Each so many of those looks, all series are written, so that their events live on (`refreshTime`).
+const REFRESH: u64 = 5;
 
+/// An event, and how often it was repeated since.
 struct Series {
     namespace: String,
-    name: String,
+    event: Value,
     count: i64,
     last: Time,
 }
@@ -28,28 +32,9 @@ pub struct Recorder {
     client: Client,
     controller: Rc<str>,
     instance: Rc<str>,
-    series: Rc<RefCell<AllSeries>>,
-}
-
-/// Series by what they repeat.
-#[derive(Default)]
-struct AllSeries {
-    by_key: WideMap<String, Series>,
-    /// When those that have ended were forgotten last.
-    swept: Time,
-}
-
-impl AllSeries {
-    /// The series of this key that goes on.
-    fn present(&mut self, key: &str, now: Time) -> Option<&mut Series> {
-        let ended = |s: &Series| now.since(s.last) > FINISH;
-        // Not for each event: there are as many series as pods that do not fit.
-        if now.since(self.swept) > FINISH {
-            self.by_key.retain(|_, s| !ended(s));
-            self.swept = now;
-        }
-        self.by_key.get_mut(key).filter(|s| !ended(s))
-    }
+    started: Time,
+    /// By what they repeat.
+    series: Rc<RefCell<WideMap<String, Series>>>,
 }
 
 fn micro(time: Time) -> Value {
@@ -62,6 +47,7 @@ impl Recorder {
             client: client.clone(),
             controller: controller.into(),
             instance: format!("{controller}-{host}").into(),
+            started: client.sim().now(),
             series: Rc::default(),
         }
     }
@@ -78,21 +64,21 @@ impl Recorder {
     ) {
         let now = self.client.sim().now();
         let kind = kind.name();
-        let related_uid = related.map_or("", |r| r.uid());
-        let key = format!("{kind}/{action}/{reason}/{}/{related_uid}", object.uid());
-        let again = {
-            let mut series = self.series.borrow_mut();
-            series.present(&key, now).map(|s| {
-                s.count += 1;
-                s.last = now;
-                (s.count, s.namespace.clone(), s.name.clone())
-            })
-        };
-        if let Some((count, namespace, name)) = again {
-            // The first repetition is written at once, the later ones when the series ends.
-            if count == 2 {
-                self.write_series(namespace, name, count, now);
-                self.finish(key);
+        let related = related.map(Object::reference);
+        // The versions count: what is said of a new one is an event of its own.
+        let regarding = object.reference();
+        let of = |v: &Value| v.to_json();
+        let key = format!(
+            "{kind}/{action}/{reason}/{}/{}",
+            of(&regarding),
+            related.as_ref().map_or_else(String::new, of)
+        );
+        if let Some(series) = self.series.borrow_mut().get_mut(&key) {
+            series.count += 1;
+            series.last = now;
+            // The first repetition is written at once, the later ones now and then.
+            if series.count == 2 {
+                self.write(series);
             }
             return;
         }
@@ -105,21 +91,12 @@ impl Recorder {
             .wrapping_mul(1_000)
             .wrapping_add(self.client.sim().next_id() % 1_000);
         let name = format!("{}.{nanos:016x}", object.name());
-        self.series.borrow_mut().by_key.insert(
-            key,
-            Series {
-                namespace: namespace.to_owned(),
-                name: name.clone(),
-                count: 1,
-                last: now,
-            },
-        );
         let mut event = obj! {
             "action": action,
             "apiVersion": "v1",
             "eventTime": micro(now),
             "firstTimestamp": Value::Null,
-            "involvedObject": object.reference(),
+            "involvedObject": regarding,
             "kind": "Event",
             "lastTimestamp": Value::Null,
             "message": note,
@@ -131,48 +108,59 @@ impl Recorder {
             "type": kind,
         };
         if let Some(related) = related {
-            event.set(&["related"], related.reference());
+            event.set(&["related"], related);
         }
-        let (client, namespace) = (self.client.clone(), namespace.to_owned());
-        self.client.sim().spawn("event", async move {
-            if let Ok(events) = client.resource("", "v1", "events") {
-                // A failure (the namespace ends) loses the event, as it does in the real recorder.
-                let _ = client.make(&events, &namespace, event).await;
-            }
-        });
+        let series = Series {
+            namespace: namespace.to_owned(),
+            event,
+            count: 1,
+            last: now,
+        };
+        self.write(&series);
+        let mut all = self.series.borrow_mut();
+        let is_first = all.is_empty();
+        all.insert(key, series);
+        if is_first {
+            let recorder = self.clone();
+            self.client
+                .sim()
+                .spawn("event series", async move { recorder.tend().await });
+        }
     }
 
-    fn write_series(&self, namespace: String, name: String, count: i64, last: Time) {
-        let client = self.client.clone();
-        let patch = obj! { "series": obj! { "count": count, "lastObservedTime": micro(last) } };
-        self.client.sim().spawn("event", async move {
-            if let Ok(events) = client.resource("", "v1", "events") {
-                let none = WriteOptions::default();
-                let _ = client
-                    .patch(&events, &namespace, &name, "", PatchType::Merge, patch, &none)
-                    .await;
-            }
+    /// Writes an event, or its series once there is one.
+    fn write(&self, series: &Series) {
+        let mut event = series.event.clone();
+        let patch = (series.count > 1).then(|| {
+            let series = obj! { "count": series.count, "lastObservedTime": micro(series.last) };
+            event.set(&["series"], series.clone());
+            obj! { "series": series }
         });
+        let (client, namespace) = (self.client.clone(), series.namespace.clone());
+        let name = event.str_at(&["metadata", "name"]).to_owned();
+        let write = async move { client.write_event(&namespace, &name, event, patch).await };
+        self.client.sim().spawn("event", write);
     }
 
-    /// Waits for a series to end, and writes its last state.
-    fn finish(&self, key: String) {
-        let recorder = self.clone();
-        let sim = self.client.sim().clone();
-        self.client.sim().clone().spawn("event series", async move {
-            loop {
-                let Some(last) = recorder.series.borrow().by_key.get(&key).map(|s| s.last) else {
-                    return;
-                };
-                if sim.now() >= last + FINISH {
-                    break;
+    /// Writes and ends the series, as long as there are some.
+    async fn tend(&self) {
+        let sim = self.client.sim();
+        loop {
+            let look = sim.now().since(self.started).as_secs() / FINISH.as_secs() + 1;
+            sim.sleep_until(self.started + Duration::from_secs(look * FINISH.as_secs()))
+                .await;
+            let now = sim.now();
+            let mut all = self.series.borrow_mut();
+            all.retain(|_, series| {
+                let ended = now.since(series.last) > FINISH;
+                if series.count > 1 && (ended || look.is_multiple_of(REFRESH)) {
+                    self.write(series);
                 }
-                sim.sleep_until(last + FINISH).await;
+                !ended
+            });
+            if all.is_empty() {
+                return;
             }
-            let ended = recorder.series.borrow_mut().by_key.remove(&key);
-            if let Some(s) = ended.filter(|s| s.count > 2) {
-                recorder.write_series(s.namespace, s.name, s.count, s.last);
-            }
-        });
+        }
     }
 }

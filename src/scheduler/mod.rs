@@ -16,6 +16,7 @@ use cycle::{Decision, Nominated, decide};
 use events::Recorder;
 use framework::{Listers, View};
 use node_info::{Cache, PodInfo};
+use plugins::default_preemption::{PREEMPTED, Preemption};
 use plugins::volume_binding;
 use queue::{Happening, Queue, Queued};
 
@@ -355,21 +356,46 @@ impl Scheduler {
             "Scheduling",
             verdict.message.to_string(),
         );
-        let mut nominated = None;
-        if let Some((node, victims)) = preemption {
-            {
-                let mut state = inner.state.borrow_mut();
-                state.nominated.insert(key, (node.clone(), pod.clone()));
+        let promised = queued.pod.status().str_at(&["nominatedNodeName"]);
+        let nominated: Rc<str> = match preemption {
+            Some(Preemption::Candidate { node, victims }) => {
+                // Where all victims go already, the real one leaves the others' promises alone.
+                let evicts = victims.iter().any(|victim| !victim.pod.is_deleting());
+                for other in self.nominate(&pod, &node, evicts) {
+                    let patch = obj! { "nominatedNodeName": Value::Null };
+                    self.patch_status("preempt", other.pod.clone(), patch);
+                }
+                for victim in victims {
+                    self.evict(&queued.pod, &victim.pod, &node);
+                }
+                node
             }
-            for victim in victims {
-                self.evict(&queued.pod, &victim.pod, &node);
+            Some(Preemption::Nothing(_)) => {
+                inner.state.borrow_mut().nominated.remove(&key);
+                "".into()
             }
-            nominated = Some(node);
-        }
-        self.report(&queued.pod, &verdict.message, nominated);
+            _ => promised.into(),
+        };
+        self.report(&queued.pod, &verdict.message, &nominated);
         let now = inner.sim.now();
         inner.state.borrow_mut().queue.requeue(queued, now);
         inner.changed.notify();
+    }
+
+    /// Promises a node to a pod. With `evicts`, those of lower priority that it was promised to, and
+    /// that are returned, are not promised it any longer.
+    fn nominate(&self, pod: &Rc<PodInfo>, node: &Rc<str>, evicts: bool) -> Vec<Rc<PodInfo>> {
+        let mut lower = Vec::new();
+        let mut state = self.0.state.borrow_mut();
+        state.nominated.retain(|_, (name, other)| {
+            let is_lower = evicts && name == node && other.priority < pod.priority;
+            if is_lower {
+                lower.push(other.clone());
+            }
+            !is_lower
+        });
+        state.nominated.insert(pod.key.clone(), (node.clone(), pod.clone()));
+        lower
     }
 
     /// Binds a pod through the API. A failure takes the assumption back and tries again later.
@@ -472,9 +498,8 @@ impl Scheduler {
         }
     }
 
-    /// Says in a pod's status why it is not scheduled, and which node preemption promises it.
-    fn report(&self, pod: &Object, message: &Rc<str>, nominated: Option<Rc<str>>) {
-        let inner = &self.0;
+    /// Says in a pod's status why it is not scheduled, and which node preemption promises it, if any.
+    fn report(&self, pod: &Object, message: &Rc<str>, node: &str) {
         let present = pod.condition("PodScheduled");
         let same = present.is_some_and(|c| {
             c.str_at(&["status"]) == "False"
@@ -482,14 +507,13 @@ impl Scheduler {
                 && c.str_at(&["message"]) == &**message
         });
         let promised = pod.status().str_at(&["nominatedNodeName"]);
-        let node = nominated.as_deref().unwrap_or(promised);
         if same && node == promised {
             return;
         }
         let was_false = present.is_some_and(|c| c.str_at(&["status"]) == "False");
         let since = match present.filter(|_| was_false) {
             Some(c) => c.get("lastTransitionTime").clone(),
-            None => Value::from(inner.sim.now()),
+            None => Value::from(self.0.sim.now()),
         };
         let condition = obj! {
             "lastProbeTime": Value::Null,
@@ -508,10 +532,19 @@ impl Scheduler {
             .collect();
         conditions.push(condition);
         status.set(&["conditions"], conditions);
-        status.set_or_remove(&["nominatedNodeName"], node);
+        if node != promised {
+            status.set(
+                &["nominatedNodeName"],
+                if node.is_empty() { Value::Null } else { node.into() },
+            );
+        }
+        self.patch_status("scheduler status", pod.clone(), status);
+    }
+
+    fn patch_status(&self, task: &'static str, pod: Object, status: Value) {
         let patch = obj! { "metadata": obj! { "uid": pod.uid() }, "status": status };
-        let (scheduler, pod) = (self.clone(), pod.clone());
-        inner.sim.spawn("scheduler status", async move {
+        let scheduler = self.clone();
+        self.0.sim.spawn(task, async move {
             let inner = &scheduler.0;
             // When it fails, the next attempt says it again.
             let _ = inner.client.merge(&inner.pods_resource, &pod, "status", patch).await;
@@ -530,7 +563,7 @@ impl Scheduler {
             "{}: preempting to accommodate a higher priority pod",
             inner.options.name
         );
-        let conditions = Pod(victim).disrupted("PreemptionByScheduler", &message, now);
+        let conditions = Pod(victim).disrupted(PREEMPTED, &message, now);
         let patch = obj! { "status": obj! { "conditions": conditions } };
         let (scheduler, victim, preemptor) = (self.clone(), victim.clone(), preemptor.clone());
         inner.sim.spawn("preempt", async move {

@@ -77,6 +77,31 @@ impl World {
             .unwrap_or_default()
     }
 
+    fn promised(&self, name: &str) -> String {
+        self.get(name).status().str_at(&["nominatedNodeName"]).to_owned()
+    }
+
+    /// How often each event of this reason happened, with the beginning of its message.
+    fn events(&self, reason: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        self.api.store().each("events", "", |o| {
+            if o.at(&["reason"]).str() == reason {
+                let count = o.value().i64_at(&["series", "count"]).unwrap_or(1);
+                let message: String = o.at(&["message"]).str().chars().take(62).collect();
+                found.push(format!("{count} {message}"));
+            }
+        });
+        found
+    }
+
+    fn forget_events(&self) {
+        let mut keys = Vec::new();
+        self.api.store().each("events", "", |o| keys.push(o.key()));
+        for key in keys {
+            self.api.store().remove("events", &key);
+        }
+    }
+
     fn verdicts(&self) -> Vec<Rc<Verdict>> {
         let mut found = Vec::new();
         self.sim.trace().since(0, |r| {
@@ -177,6 +202,101 @@ fn preempts_the_lower() {
     let mut left = 0;
     world.api.store().each("pods", "", |_| left += 1);
     assert_eq!(left, 2, "one of the lower two is gone");
+}
+
+/// A pod that takes its time to end, for nobody ends it here.
+fn lasting(amount: &str, priority: i64) -> Value {
+    let mut spec = cpu(amount);
+    spec.set(&["priority"], priority);
+    spec.set(&["terminationGracePeriodSeconds"], 30);
+    spec.set(&["nodeSelector"], obj! { "kubernetes.io/hostname": "k8s-node-01" });
+    spec
+}
+
+#[test]
+fn a_promised_node_is_taken_back() {
+    let world = World::new();
+    world.pod("low-1", obj! {}, lasting("1", 0));
+    world.pod("low-2", obj! {}, lasting("1", 0));
+    world.pod("middle", obj! {}, lasting("1", 10));
+    world.sim.run_for(Duration::from_secs(1));
+    assert_eq!(world.promised("middle"), "k8s-node-01");
+    // One of higher priority that more must go for gets the promise.
+    world.pod("high", obj! {}, lasting("2", 100));
+    world.sim.run_for(Duration::from_secs(1));
+    assert_eq!(
+        (world.promised("middle").as_str(), world.promised("high").as_str()),
+        ("", "k8s-node-01")
+    );
+    world.sim.run_for(Duration::from_secs(301));
+    assert!(
+        world
+            .why("high")
+            .ends_with("not eligible due to a terminating pod on the nominated node.")
+    );
+    assert_eq!(world.promised("high"), "k8s-node-01");
+    // Nothing helps any longer.
+    let mut tainted = node("k8s-node-01", false);
+    tainted.set(&["spec", "taints"], list![obj! { "key": "a", "effect": "NoSchedule" }]);
+    world.api.restore(tainted).unwrap();
+    world.sim.run_for(Duration::from_secs(301));
+    assert!(
+        world
+            .why("high")
+            .ends_with("3 Preemption is not helpful for scheduling.")
+    );
+    assert_eq!(world.promised("high"), "");
+}
+
+#[test]
+fn only_a_pod_that_makes_room_is_waited_for() {
+    let world = World::new();
+    world.pod("low", obj! {}, lasting("2", 0));
+    let mut low = world.get("low").value().clone();
+    low.set(&["metadata", "deletionTimestamp"], world.sim.now());
+    world.api.restore(low).unwrap();
+    world.pod("high", obj! {}, lasting("2", 100));
+    world.sim.run_for(Duration::from_secs(301));
+    assert_eq!(world.promised("high"), "k8s-node-01");
+    assert!(
+        world.why("high").ends_with("1 node(s) had untolerated taint(s)."),
+        "{}",
+        world.why("high")
+    );
+}
+
+#[test]
+fn another_message_is_another_event_and_the_same_is_counted() {
+    let world = World::new();
+    world.pod("model", obj! {}, cpu("5"));
+    // One that has its defaults already, so that its spec never changes.
+    let (mut pod, key) = (world.get("model").value().clone(), ObjectKey::new("default", "model"));
+    pod.set(&["metadata", "name"], "big");
+    pod.set(&["metadata", "uid"], "big");
+    pod.set(&["status"], obj! { "phase": "Pending" });
+    world.api.store().remove("pods", &key);
+    world.forget_events();
+    world.api.restore(pod).unwrap();
+    world.sim.run_for(Duration::from_secs(2));
+    let mut tainted = node("k8s-node-01", false);
+    tainted.set(&["spec", "unschedulable"], true);
+    world.api.restore(tainted).unwrap();
+    world.sim.run_for(Duration::from_secs(2 * 300 + 10));
+    let (first, second) = (
+        "1 0/3 nodes are available: 1 node(s) had untolerated taint(s), 2",
+        "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had unt",
+    );
+    // The attempt after the message was written is the first one at the pod's new version.
+    let twice = |n: u32| vec![first.to_owned(), format!("1 {second}"), format!("{n} {second}")];
+    assert_eq!(world.events("FailedScheduling"), twice(2));
+    // The count is written each half hour, and the event lives on.
+    world.sim.run_for(Duration::from_secs(3600));
+    let counts = world.events("FailedScheduling");
+    assert!(counts.contains(&format!("11 {second}")), "{counts:?}");
+    // One that was deleted comes back with it.
+    world.forget_events();
+    world.sim.run_for(Duration::from_secs(1800));
+    assert_eq!(world.events("FailedScheduling").len(), 1);
 }
 
 #[test]

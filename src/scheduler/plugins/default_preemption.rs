@@ -10,13 +10,19 @@ use crate::scheduler::framework::{Cycle, Listers, Refusal, View};
 use crate::scheduler::node_info::{NodeInfo, PodInfo};
 use crate::scheduler::plugins::FILTERS;
 use crate::sim::Time;
+use crate::value::Value;
+
+/// Why a pod that makes room for another is disrupted (`PodReasonPreemptionByScheduler`).
+pub const PREEMPTED: &str = "PreemptionByScheduler";
 
 /// What preemption found.
 pub enum Preemption {
     /// Without these pods the node fits.
     Candidate { node: Rc<str>, victims: Vec<Rc<PodInfo>> },
-    /// The sentence that ends the pod's message.
+    /// Nothing would help: a node promised before is no longer. The sentence ends the pod's message.
     Nothing(String),
+    /// The pod may not, or need not now, and keeps the node that it was promised. Why.
+    NotEligible(&'static str),
 }
 
 struct Candidate {
@@ -114,18 +120,20 @@ pub fn preempt(
     nominated: &str,
 ) -> Preemption {
     if pod.pod.spec().str_at(&["preemptionPolicy"]) == "Never" {
-        return Preemption::Nothing("not eligible due to preemptionPolicy=Never.".to_owned());
+        return Preemption::NotEligible("not eligible due to preemptionPolicy=Never.");
     }
     if !nominated.is_empty()
         && let Some(node) = view.iter().find(|n| &*n.name == nominated)
     {
         let fits_never = refused(nominated).is_some_and(|r| r.unresolvable);
-        let terminating = node
-            .pods
-            .values()
-            .any(|p| p.priority < pod.priority && p.pod.is_deleting());
+        let terminating = node.pods.values().any(|p| {
+            let preempted = |c: &Value| c.str_at(&["status"]) == "True" && c.str_at(&["reason"]) == PREEMPTED;
+            p.priority < pod.priority
+                && p.pod.is_deleting()
+                && p.pod.condition("DisruptionTarget").is_some_and(preempted)
+        });
         if !fits_never && terminating {
-            return Preemption::Nothing("not eligible due to a terminating pod on the nominated node.".to_owned());
+            return Preemption::NotEligible("not eligible due to a terminating pod on the nominated node.");
         }
     }
     let mut reasons: Vec<Rc<str>> = Vec::new();
