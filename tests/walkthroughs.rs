@@ -1008,7 +1008,7 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
             0/1 Pending
             1/1 Running
             $ kubectl delete $(kubectl get pods -l app=db --field-selector status.phase=Running -o name)
-            pod "db-55976bdd7f-tzs5t" deleted from default namespace
+            pod "db-55976bdd7f-s5t4k" deleted from default namespace
             @wait 15
             $ kubectl get pods -l app=db --no-headers | awk '{print $2, $3}' | sort
             0/1 Pending
