@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::context::{Base, Context, OwnerIndex, resource};
-use super::deployment::util::int_or_percent;
 use super::ownership::Claimer;
 use super::{history, pods};
 use crate::api::events::EventType;
@@ -78,12 +77,13 @@ fn is_running_and_ready(pod: &Object) -> bool {
     pods::phase(pod) == "Running" && pods::is_ready(pod)
 }
 
-fn is_healthy(pod: &Object) -> bool {
-    is_running_and_ready(pod) && !is_terminating(pod)
-}
-
 fn is_running_and_available(pod: &Object, min_ready: i64, now: Time) -> bool {
     pods::phase(pod) == "Running" && pods::is_available(pod, min_ready, now)
+}
+
+/// Whether nothing has to wait for it (not `isUnavailable`).
+fn is_healthy(pod: &Object, min_ready: i64, now: Time) -> bool {
+    is_running_and_available(pod, min_ready, now) && !is_terminating(pod)
 }
 
 fn revision_of(pod: &Object) -> &str {
@@ -198,10 +198,11 @@ impl Pass {
         self.present.values().chain(&self.condemned)
     }
 
-    fn first_unhealthy(&self) -> Option<i64> {
+    fn first_unhealthy(&self, now: Time) -> Option<i64> {
+        let healthy = |pod: &Object| is_healthy(pod, self.set().min_ready_seconds(), now);
         let mut places = self.places();
-        let among = places.find(|p| !p.pod.is_some_and(is_healthy)).map(|p| p.ordinal);
-        let beyond = self.condemned.iter().rev().find(|p| !is_healthy(p));
+        let among = places.find(|p| !p.pod.is_some_and(healthy)).map(|p| p.ordinal);
+        let beyond = self.condemned.iter().rev().find(|p| !healthy(p));
         among.or_else(|| self.set().ordinal_of(beyond?))
     }
 
@@ -447,10 +448,7 @@ impl Controller {
         if pods::phase(pod) == "Pending" {
             self.make_claims(pass, place.ordinal).await?;
         }
-        let waits = is_terminating(pod)
-            || !is_running_and_ready(pod)
-            || !is_running_and_available(pod, set.min_ready_seconds(), now);
-        if waits && ordered {
+        if ordered && !is_healthy(pod, set.min_ready_seconds(), now) {
             return Ok(Step::Stop);
         }
         let index = place.ordinal.to_string();
@@ -469,7 +467,7 @@ impl Controller {
     async fn scale_down(&self, pass: &Pass, now: Time) -> Result<Step, Status> {
         let set = pass.set();
         let ordered = !set.is_parallel();
-        let unhealthy = pass.first_unhealthy();
+        let unhealthy = pass.first_unhealthy(now);
         for pod in &pass.condemned {
             if is_terminating(pod) {
                 if ordered {
@@ -477,7 +475,7 @@ impl Controller {
                 }
                 continue;
             }
-            let available = is_running_and_ready(pod) && is_running_and_available(pod, set.min_ready_seconds(), now);
+            let available = is_running_and_available(pod, set.min_ready_seconds(), now);
             if !available && ordered && set.ordinal_of(pod) != unhealthy {
                 return Ok(Step::Stop);
             }
@@ -494,39 +492,17 @@ impl Controller {
         let set = pass.set();
         let least = set.start() + set.partition().unwrap_or(0);
         let is_old = |pod: &Object| revision_of(pod) != pass.update.name() && !is_terminating(pod);
-        let limit = set.max_unavailable();
-        if limit.is_null() {
-            for place in pass.places().rev().take_while(|p| p.ordinal >= least) {
-                let Some(pod) = place.pod else { return (0, Ok(())) };
-                if is_old(pod) {
-                    return (1, self.delete(pass, pod).await);
-                }
-                // The one before waits until this one is well.
-                if !is_healthy(pod) {
-                    return (0, Ok(()));
-                }
+        for place in pass.places().rev().take_while(|p| p.ordinal >= least) {
+            let Some(pod) = place.pod else { break };
+            if is_old(pod) {
+                return (1, self.delete(pass, pod).await);
             }
-            return (0, Ok(()));
+            // The one before waits until this one is available.
+            if !is_healthy(pod, set.min_ready_seconds(), now) {
+                break;
+            }
         }
-        let is_available =
-            |pod: &Object| is_running_and_available(pod, set.min_ready_seconds(), now) && !is_terminating(pod);
-        let mut room = int_or_percent(limit, set.replicas(), false).max(1);
-        room -= set.replicas() - pass.present.values().filter(|p| is_available(p)).count() as i64;
-        let mut deleted = 0;
-        let targets = pass.present.iter().rev().take_while(|(ordinal, _)| **ordinal >= least);
-        for (_, pod) in targets.filter(|(_, p)| is_old(p)) {
-            // In a parallel set, one that is not available costs nothing.
-            let free = set.is_parallel() && !is_available(pod);
-            if room <= 0 && !free {
-                continue;
-            }
-            if let Err(status) = self.delete(pass, pod).await {
-                return (deleted, Err(status));
-            }
-            deleted += 1;
-            room -= i64::from(!free);
-        }
-        (deleted, Ok(()))
+        (0, Ok(()))
     }
 
     /// Tells of something done to a pod in an event, and hands the result on.
@@ -866,18 +842,18 @@ mod tests {
     }
 
     #[test]
-    fn max_unavailable_and_on_delete() {
+    fn no_max_unavailable_and_on_delete() {
         let world = world();
         let rolling = obj! { "maxUnavailable": 2, "partition": 0 };
         let strategy = obj! { "type": "RollingUpdate", "rollingUpdate": rolling };
-        set(&world, obj! { "updateStrategy": strategy });
+        set(&world, obj! { "updateStrategy": strategy.clone() });
+        change(&world, obj! { "updateStrategy": strategy });
+        let path = ["spec", "updateStrategy", "rollingUpdate"];
+        let rolling = world.get("apps", "statefulsets", "web").at(&path).to_json();
+        assert_eq!(rolling, r#"{"partition":0}"#, "the field is behind a gate that is off");
         settle(&world);
         image(&world, "redis:7.2");
-        assert_eq!(
-            pods_now(&world),
-            "web-0:7.0 web-1:7.2",
-            "two went, and the first of them is back"
-        );
+        assert_eq!(pods_now(&world), "web-0:7.0 web-1:7.0 web-2:7.2", "one after the other");
         settle(&world);
         assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.2 web-2:7.2");
         change(
@@ -890,6 +866,35 @@ mod tests {
         world.delete("", "pods", "web-1", Value::Null);
         settle(&world);
         assert_eq!(pods_now(&world), "web-0:7.2 web-1:7.4 web-2:7.2");
+    }
+
+    #[test]
+    fn what_is_ready_but_not_available_is_waited_for() {
+        let ordered = world();
+        set(&ordered, obj! { "minReadySeconds": 10 });
+        for _ in 0..2 {
+            step(&ordered);
+            ordered.run(10);
+        }
+        step(&ordered);
+        assert_eq!(pods_now(&ordered), "web-0:7.0 web-1:7.0 web-2:7.0");
+        // The last one is the first that is not available: nothing keeps it.
+        change(&ordered, obj! { "replicas": 2 });
+        assert_eq!(pods_now(&ordered), "web-0:7.0 web-1:7.0");
+
+        let parallel = world();
+        set(
+            &parallel,
+            obj! { "minReadySeconds": 10, "podManagementPolicy": "Parallel" },
+        );
+        step(&parallel);
+        parallel.run(10);
+        image(&parallel, "redis:7.2");
+        step(&parallel);
+        parallel.run(8);
+        assert_eq!(pods_now(&parallel), "web-0:7.0 web-1:7.0 web-2:7.2");
+        parallel.run(2);
+        assert_eq!(pods_now(&parallel), "web-0:7.0 web-1:7.2 web-2:7.2");
     }
 
     fn claim_template() -> Value {

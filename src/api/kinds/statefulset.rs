@@ -28,6 +28,9 @@ const MUTABLE: [&str; 7] = [
     "minReadySeconds",
 ];
 
+/// A field of the gate `MaxUnavailableStatefulSet`, which is off in v1.36: what a client sends there is dropped.
+const MAX_UNAVAILABLE: [&str; 4] = ["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"];
+
 impl Strategy for StatefulSetRules {
     fn defaults(&self, object: &mut Value) {
         set_default(object, "spec", Value::map());
@@ -63,6 +66,13 @@ impl Strategy for StatefulSetRules {
 
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "availableReplicas": 0, "replicas": 0 });
+        object.remove(&MAX_UNAVAILABLE);
+        Ok(())
+    }
+
+    fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
+        new.set(&["status"], old.status().clone());
+        new.remove(&MAX_UNAVAILABLE);
         Ok(())
     }
 
@@ -89,13 +99,6 @@ impl Strategy for StatefulSetRules {
             "RollingUpdate" => {
                 let field = "spec.updateStrategy.rollingUpdate";
                 workload::non_negative(rolling.get("partition"), format!("{field}.partition"), errors);
-                let most = rolling.get("maxUnavailable");
-                let field = format!("{field}.maxUnavailable");
-                workload::positive_int_or_percent(most, &field, errors);
-                if workload::int_or_percent(most).is_some_and(|(n, _)| n == 0) {
-                    errors.invalid(&field, most, "cannot be 0");
-                }
-                workload::at_most_100_percent(most, &field, errors);
             }
             _ => {
                 let text = internal::named(strategy, "StatefulStrategy").to_json();

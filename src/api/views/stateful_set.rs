@@ -57,11 +57,6 @@ impl<'a> StatefulSet<'a> {
         (!rolling.is_null()).then(|| rolling.i64_at(&["partition"]).unwrap_or(0))
     }
 
-    /// A number or percentage; null when it is left out.
-    pub fn max_unavailable(self) -> &'a Value {
-        self.spec().at(&["updateStrategy", "rollingUpdate", "maxUnavailable"])
-    }
-
     /// For how many seconds a pod must be ready until it counts as available.
     pub fn min_ready_seconds(self) -> i64 {
         self.spec().i64_at(&["minReadySeconds"]).unwrap_or(0)
