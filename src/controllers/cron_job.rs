@@ -179,17 +179,17 @@ impl Controller {
                 }
                 (true, true) => {
                     remove_active(status, job.uid());
-                    let message = format!("Saw completed job: {}, status: {kind}", job.name());
+                    let message = format!("Saw completed job: {}, condition: {kind}", job.name());
                     self.event(cron, EventType::Normal, "SawCompletedJob", message);
                 }
-                _ if kind == "Complete" => {
-                    let done = job.status().get("completionTime");
-                    let last = status.get("lastSuccessfulTime");
-                    if Time::parse(done.str()) > Time::parse(last.str()) {
-                        status.set(&["lastSuccessfulTime"], done.clone());
-                    }
-                }
                 _ => {}
+            }
+            if kind == "Complete" {
+                let done = job.status().get("completionTime");
+                let last = status.get("lastSuccessfulTime");
+                if Time::parse(done.str()) > Time::parse(last.str()) {
+                    status.set(&["lastSuccessfulTime"], done.clone());
+                }
             }
         }
         for reference in status.get("active").items().to_vec() {
@@ -475,7 +475,7 @@ mod tests {
         assert_eq!(world.messages("SuccessfulCreate").len(), 4);
         assert_eq!(
             world.messages("SawCompletedJob")[0],
-            "Saw completed job: tick-30000005, status: Complete"
+            "Saw completed job: tick-30000005, condition: Complete"
         );
         assert_eq!(world.messages("SuccessfulDelete")[0], "Deleted job tick-30000005");
     }
