@@ -160,7 +160,9 @@ impl Strategy for JobRules {
         fixed("selector", errors);
         let template = spec.get("template");
         let mut allowed = had.get("template").clone();
-        if had.bool_at(&["suspend"]) && old.status().get("startTime").is_null() {
+        let status = old.status();
+        let stopped = status.get("startTime").is_null() || is_true(old, "Suspended");
+        if had.bool_at(&["suspend"]) && stopped && status.i64_at(&["active"]).unwrap_or(0) == 0 {
             allowed = with_scheduling(allowed, template);
         }
         if template != &allowed {

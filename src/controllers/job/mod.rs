@@ -660,10 +660,9 @@ impl Controller {
         if !ensure_condition(&mut pass.status, condition("Suspended", status, reason, message, now)) {
             return false;
         }
-        if !suspended {
-            // The deadline counts from here.
-            pass.status.set(&["startTime"], now);
-        }
+        // The deadline counts from here, or from when the job is resumed.
+        let start = if suspended { Value::Null } else { now.into() };
+        pass.status.set_or_remove(&["startTime"], start);
         let event = if suspended { "Suspended" } else { "Resumed" };
         self.0.recorder.event(&pass.job, EventType::Normal, event, message);
         true

@@ -270,6 +270,16 @@ fn deadline_suspend_and_resume() {
     world.run(2);
     assert_eq!(conditions(&world), ["Suspended=False JobResumed"]);
     assert_eq!(counts(&world), "1 0 0 0");
+    assert!(!status(&world).status().get("startTime").is_null());
+    let place = |zone: &str| obj! { "spec": obj! { "nodeSelector": obj! { "zone": zone } } };
+    let suspend = |on: bool, zone: &str| obj! { "spec": obj! { "suspend": on, "template": place(zone) } };
+    world.patch("batch", "jobs", "job", obj! { "spec": obj! { "suspend": true } });
+    world.run(2);
+    assert!(status(&world).status().get("startTime").is_null(), "no time runs");
+    // It ran before, and its pods are gone: where new ones go may change.
+    world.patch("batch", "jobs", "job", suspend(true, "a"));
+    world.patch("batch", "jobs", "job", suspend(false, "a"));
+    world.run(2);
     world.run(21);
     world.end_pods();
     world.run(3);
