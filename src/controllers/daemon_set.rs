@@ -1,7 +1,9 @@
 //! The DaemonSet controller: one pod on each node that fits, rolled when the template changes, with
 //! the templates' history as ControllerRevisions.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::context::{Base, Context, OwnerIndex, resource};
 use super::deployment::util::int_or_percent;
@@ -14,6 +16,7 @@ use crate::api::events::EventType;
 use crate::api::placement::{node_affinity_fits, untolerated};
 use crate::api::{Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::flat::{Arrange, FlatMap};
+use crate::sim::Time;
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -24,6 +27,11 @@ const GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// At most so many creations or deletions in one pass.
 const BURST: usize = 250;
+
+/// How long the next failed pod on a node is left alone after the first was replaced; it doubles with each.
+const BACKOFF: Duration = Duration::from_secs(1);
+/// The longest time that a failed pod is left alone. Twice as long without a failure, and it begins anew.
+const BACKOFF_MOST: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
@@ -37,6 +45,8 @@ struct Inner {
     pod_resource: Rc<Resource>,
     revision_resource: Rc<Resource>,
     expectations: Expectations,
+    /// How long failed pods are left alone and since when, by set, its generation and the node.
+    backoff: RefCell<FlatMap<String, (Duration, Time)>>,
 }
 
 impl std::ops::Deref for Inner {
@@ -63,6 +73,7 @@ pub fn start(context: &Context) {
         pod_resource,
         revision_resource,
         expectations,
+        backoff: RefCell::default(),
     }));
     let inner = &controller.0;
     inner.expectations.follow(&inner.objects);
@@ -305,10 +316,8 @@ impl Controller {
             return Ok((revision.label(HASH_LABEL).unwrap_or("").to_owned(), old));
         }
         let hash = hash::compute(set.spec().get("template"), set.status().i64_at(&["collisionCount"]));
-        let mut annotations = set.annotations().clone();
-        annotations.remove(&["kubectl.kubernetes.io/last-applied-configuration"]);
         let mut value = history::revision(set, data.clone(), latest + 1, HASH_LABEL, &hash);
-        value.set_or_remove(&["metadata", "annotations"], annotations);
+        value.set_or_remove(&["metadata", "annotations"], set.annotations());
         let made = inner
             .client
             .make(&inner.revision_resource, set.namespace(), value)
@@ -347,34 +356,44 @@ impl Controller {
             } else if stay {
                 let mut running: Vec<&Object> = Vec::new();
                 for pod in present.iter().filter(|p| !p.is_deleting()) {
-                    let ended = match pods::phase(pod) {
-                        "Failed" => Some(("Warning", "FailedDaemonPod", "failed")),
-                        "Succeeded" => Some(("Normal", "SucceededDaemonPod", "succeeded")),
-                        _ => None,
-                    };
-                    match ended {
-                        Some((kind, reason, word)) => {
-                            let kind = if kind == "Normal" {
-                                EventType::Normal
-                            } else {
-                                EventType::Warning
-                            };
-                            let message = format!(
-                                "Found {word} daemon pod {} on node {}, will try to kill it",
-                                pod.key(),
-                                node.name()
-                            );
-                            self.0.recorder.event(&pass.set, kind, reason, message);
-                            excess.push(pod.clone());
+                    let (kind, reason, word) = match pods::phase(pod) {
+                        "Failed" if self.backs_off(&pass.set, node.name()) => continue,
+                        "Failed" => (EventType::Warning, "FailedDaemonPod", ("failed", "kill")),
+                        "Succeeded" => (EventType::Normal, "SucceededDaemonPod", ("succeeded", "delete")),
+                        _ => {
+                            running.push(pod);
+                            continue;
                         }
-                        None => running.push(pod),
+                    };
+                    let message = format!(
+                        "Found {} daemon pod {} on node {}, will try to {} it",
+                        word.0,
+                        pod.key(),
+                        node.name(),
+                        word.1
+                    );
+                    self.0.recorder.event(&pass.set, kind, reason, message);
+                    excess.push(pod.clone());
+                }
+                // The one that has its node, and the oldest of those, stays; with a surge, one of each template,
+                // until the new one is available or the old one no use.
+                let surges = pass.limits().0 > 0;
+                let (mut new, mut old) = (None, None);
+                for pod in running {
+                    let slot = if surges && pass.is_updated(pod) {
+                        &mut new
+                    } else {
+                        &mut old
+                    };
+                    match slot {
+                        None => *slot = Some(pod),
+                        Some(_) => excess.push(pod.clone()),
                     }
                 }
-                let (surge, _) = pass.limits();
-                let keep_both = surge > 0 && running.len() == 2 && pass.on_node(node.name()).is_some();
-                if running.len() > 1 && !keep_both {
-                    // The one that has its node, and the oldest of those, stays.
-                    excess.extend(running.iter().skip(1).map(|p| (*p).clone()));
+                if let (Some(new), Some(old)) = (new, old)
+                    && (!pods::is_ready(old) || pods::is_available(new, pass.min_ready(), self.0.sim.now()))
+                {
+                    excess.push(old.clone());
                 }
             } else {
                 excess.extend(present.iter().filter(|p| !p.is_deleting()).cloned());
@@ -390,6 +409,23 @@ impl Controller {
             }
         }
         self.change(pass, missing, excess).await
+    }
+
+    /// Whether the failed pod of a set on a node is left alone for now: a kubelet that refuses the pod would refuse
+    /// the next one too. When it is not, the next one waits longer.
+    fn backs_off(&self, set: &Object, node: &str) -> bool {
+        let now = self.0.sim.now();
+        let generation = set.status().i64_at(&["observedGeneration"]).unwrap_or(0);
+        let key = format!("{}/{generation}/{node}", set.uid());
+        let mut all = self.0.backoff.borrow_mut();
+        all.retain(|_, (_, since)| now.since(*since) <= BACKOFF_MOST * 2);
+        let (delay, since) = all.get(&key).copied().unwrap_or((Duration::ZERO, now));
+        if now.since(since) < delay {
+            self.0.queue.add_after(set.key(), delay);
+            return true;
+        }
+        all.insert(key, ((delay * 2).clamp(BACKOFF, BACKOFF_MOST), now));
+        false
     }
 
     /// Replaces pods of older templates within maxUnavailable, or beside them within maxSurge.
@@ -651,5 +687,73 @@ mod tests {
         world.patch("apps", "daemonsets", "agent", change("redis:7.0"));
         settle(&world);
         assert_eq!(numbers(&world), [2, 3]);
+    }
+
+    /// Sets the status of the pod of a node, and gives how many pods are there a second later.
+    fn tell(world: &World, node: &str, status: Value) -> usize {
+        let on_node = |world: &World| {
+            let mut pods = world.list("", "pods");
+            pods.retain(|p| target_node(p) == node);
+            pods
+        };
+        let name = on_node(world)[0].name().to_owned();
+        world.patch_sub("", "pods", &name, "status", obj! { "status": status });
+        world.run(1);
+        let pods = on_node(world);
+        pods.iter().filter(|p| pods::phase(p) == "Pending").count()
+    }
+
+    #[test]
+    fn pods_that_end_are_replaced_those_that_fail_ever_later() {
+        let world = world();
+        world.create(set("redis:7.0"));
+        world.run(1);
+        let ended = |world: &World, phase: &str| tell(world, "n1", obj! { "phase": phase });
+        assert_eq!(ended(&world, "Succeeded"), 1);
+        let message = &world.messages("SucceededDaemonPod")[0];
+        assert!(message.starts_with("Found succeeded daemon pod default/agent-"));
+        assert!(message.ends_with(" on node n1, will try to delete it"), "{message}");
+        assert_eq!(ended(&world, "Failed"), 1);
+        assert!(world.messages("FailedDaemonPod")[0].ends_with(" on node n1, will try to kill it"));
+        world.run(2);
+        assert_eq!(ended(&world, "Failed"), 1, "the second after one second");
+        assert_eq!(ended(&world, "Failed"), 0, "the third after two");
+        assert_eq!(world.messages("FailedDaemonPod").len(), 2);
+        world.run(3);
+        assert_eq!(world.messages("FailedDaemonPod").len(), 3);
+    }
+
+    #[test]
+    fn an_old_pod_that_is_not_ready_makes_way_for_the_new_one() {
+        let world = world();
+        let mut value = set("redis:7.0");
+        let rolling = obj! { "maxSurge": 3, "maxUnavailable": 0 };
+        value.set(&["spec", "updateStrategy", "rollingUpdate"], rolling);
+        world.create(value);
+        settle(&world);
+        let containers = list![obj! { "name": "agent", "image": "redis:7.2" }];
+        let template = obj! { "spec": obj! { "containers": containers } };
+        world.patch(
+            "apps",
+            "daemonsets",
+            "agent",
+            obj! { "spec": obj! { "template": template } },
+        );
+        world.run(1);
+        assert_eq!(nodes_of(&world), ["n1", "n1", "n2", "n2", "n3", "n3"]);
+        let broken = list![obj! { "type": "Ready", "status": "False" }];
+        let mut old = world.list("", "pods");
+        old.retain(|p| target_node(p) == "n2" && pods::is_ready(p));
+        world.patch_sub(
+            "",
+            "pods",
+            old[0].name(),
+            "status",
+            obj! { "status": obj! { "conditions": broken } },
+        );
+        world.run(1);
+        assert_eq!(nodes_of(&world), ["n1", "n1", "n2", "n3", "n3"]);
+        settle(&world);
+        assert_eq!(nodes_of(&world), ["n1", "n2", "n3"]);
     }
 }
