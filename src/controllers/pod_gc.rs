@@ -1,5 +1,5 @@
-//! The pod garbage collector: removes pods of nodes that no longer exist, pods that were deleted
-//! before they had a node, and the oldest ended pods beyond a limit.
+//! The pod garbage collector: removes pods of nodes that no longer exist, deleted pods of nodes that are out of
+//! service, pods that were deleted before they had a node, and the oldest ended pods beyond a limit.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::api::{Client, Informer, Object, ObjectKey, Resource};
 use crate::flat::{Arrange, FlatSet};
 use crate::obj;
 use crate::sim::Sim;
+use crate::value::Value;
 
 const NAME: &str = "pod-garbage-collector";
 
@@ -50,7 +51,7 @@ pub fn start(context: &Context) {
     });
     let w = wake.clone();
     collector.nodes.on_change(move |_, new| {
-        if new.is_none() {
+        if new.is_none_or(is_out_of_service) {
             w.notify();
         }
     });
@@ -77,14 +78,32 @@ pub fn start(context: &Context) {
     });
 }
 
+/// Whether somebody has said of a node that is not ready that it will not come back as it was.
+fn is_out_of_service(node: &Object) -> bool {
+    let ready = node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True");
+    let taints = node.spec().get("taints").items();
+    let told = |t: &Value| t.str_at(&["key"]) == "node.kubernetes.io/out-of-service";
+    !ready && taints.iter().any(told)
+}
+
 impl Collector {
+    fn node_of(&self, pod: &Object) -> Option<Object> {
+        self.nodes.get(&ObjectKey::new("", pods::node_name(pod)))
+    }
+
     fn has_node(&self, pod: &Object) -> bool {
-        self.nodes.get(&ObjectKey::new("", pods::node_name(pod))).is_some()
+        self.node_of(pod).is_some()
+    }
+
+    /// Whether it waits for a kubelet that will not end it.
+    fn is_stranded(&self, pod: &Object) -> bool {
+        pod.is_deleting() && self.node_of(pod).as_ref().is_some_and(is_out_of_service)
     }
 
     fn concerns(&self, pod: &Object) -> bool {
         let assigned = !pods::node_name(pod).is_empty();
-        pods::is_terminal(pod) || (assigned && !self.has_node(pod)) || (!assigned && pod.is_deleting())
+        let homeless = assigned && !self.has_node(pod);
+        pods::is_terminal(pod) || homeless || (!assigned && pod.is_deleting()) || self.is_stranded(pod)
     }
 
     /// Removes what is to go. Returns whether a node's absence is to be confirmed.
@@ -100,6 +119,9 @@ impl Collector {
             for pod in ended.into_iter().take(excess) {
                 self.remove(pod, None).await;
             }
+        }
+        for pod in all.iter().filter(|p| self.is_stranded(p)) {
+            self.remove(pod, None).await;
         }
         let homeless: Vec<&Object> = all
             .iter()
@@ -128,11 +150,13 @@ impl Collector {
 
     /// Marks a pod failed, and removes it with no grace.
     async fn remove(&self, pod: &Object, why: Option<(&str, &str)>) {
-        if let Some((reason, message)) = why
-            && !pods::is_terminal(pod)
-        {
-            let conditions = Pod(pod).disrupted(reason, message, self.sim.now());
-            let patch = obj! { "status": obj! { "phase": "Failed", "conditions": conditions } };
+        if !pods::is_terminal(pod) {
+            let mut status = obj! { "phase": "Failed" };
+            if let Some((reason, message)) = why {
+                let conditions = Pod(pod).disrupted(reason, message, self.sim.now());
+                status.set(&["conditions"], conditions);
+            }
+            let patch = obj! { "status": status };
             let _ = self.client.merge(&self.resource, pod, "status", patch).await;
         }
         let options = obj! { "gracePeriodSeconds": 0, "preconditions": obj! { "uid": pod.uid() } };
@@ -167,5 +191,42 @@ mod tests {
         world.run(40);
         assert!(!world.exists("", "pods", "b"));
         assert!(world.exists("", "pods", "a"));
+    }
+
+    #[test]
+    fn deleted_pods_of_a_node_that_is_out_of_service() {
+        let world = World::new();
+        for name in ["n1", "n2"] {
+            world.node(name, "2", "4Gi");
+            let silent = list![obj! { "type": "Ready", "status": "Unknown" }];
+            world.patch_sub(
+                "",
+                "nodes",
+                name,
+                "status",
+                obj! { "status": obj! { "conditions": silent } },
+            );
+        }
+        world.start(start);
+        for (name, node, finalizers) in [
+            ("a", "n1", list![]),
+            ("held", "n1", list!["example.com/hold"]),
+            ("b", "n2", list![]),
+        ] {
+            world.create(obj! {
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": obj! { "name": name, "namespace": "default", "finalizers": finalizers },
+                "spec": obj! { "nodeName": node, "containers": list![obj! { "name": "c", "image": "nginx" }] },
+            });
+            world.delete("", "pods", name, Value::Null);
+        }
+        world.run(60);
+        assert!(world.exists("", "pods", "a"), "its kubelet may yet end it");
+        let taints = list![obj! { "key": "node.kubernetes.io/out-of-service", "effect": "NoExecute" }];
+        world.patch("", "nodes", "n1", obj! { "spec": obj! { "taints": taints } });
+        world.run(25);
+        assert!(!world.exists("", "pods", "a"));
+        assert!(world.exists("", "pods", "b"));
+        assert_eq!(pods::phase(&world.get("", "pods", "held")), "Failed");
     }
 }
