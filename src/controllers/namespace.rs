@@ -3,10 +3,10 @@
 
 use std::rc::Rc;
 
-use super::context::{Base, Context};
+use super::context::{Base, Context, resource};
 use super::pods;
-use crate::api::{ApiServer, ListOptions, Object, ObjectKey, Resource, Status};
-use crate::flat::FlatMap;
+use crate::api::{ApiServer, Informer, ListOptions, Object, ObjectKey, Resource, Status};
+use crate::flat::{Arrange, FlatMap};
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -23,6 +23,7 @@ struct Controller(Rc<Inner>);
 struct Inner {
     base: Base,
     api: ApiServer,
+    api_services: Informer,
 }
 
 impl std::ops::Deref for Inner {
@@ -34,9 +35,11 @@ impl std::ops::Deref for Inner {
 
 /// Starts the controller.
 pub fn start(context: &Context) {
+    let api_services = resource(context.api(), "apiregistration.k8s.io", "apiservices");
     let controller = Controller(Rc::new(Inner {
         base: Base::new(context, NAME, "", "namespaces"),
         api: context.api().clone(),
+        api_services: context.informers().of(&api_services),
     }));
     let c = controller.clone();
     controller.0.objects.on_change(move |_, new| {
@@ -45,7 +48,10 @@ pub fn start(context: &Context) {
         }
     });
     let c = controller.clone();
-    controller.0.run(context, 10, &[], async move |key| c.sync(&key).await);
+    let others = [&controller.0.api_services];
+    controller
+        .0
+        .run(context, 10, &others, async move |key| c.sync(&key).await);
 }
 
 /// What is left in a namespace.
@@ -57,6 +63,8 @@ struct Remaining {
     /// Seconds after which to look again.
     estimate: i64,
     failures: Vec<String>,
+    /// Groups and versions whose resources nobody can name now, each with the reason.
+    undiscovered: Vec<String>,
 }
 
 impl Controller {
@@ -76,9 +84,10 @@ impl Controller {
             value.set(&["status", "phase"], "Terminating");
             namespace = inner.client.update_status(&inner.resource, value).await?;
         }
-        let remaining = self.empty(&key.name).await;
+        let mut remaining = self.empty(&key.name).await;
+        remaining.undiscovered = self.undiscovered();
         let namespace = self.report(&namespace, &remaining).await?;
-        if !remaining.failures.is_empty() {
+        if !remaining.failures.is_empty() || !remaining.undiscovered.is_empty() {
             return Err(Status::internal(remaining.failures.join("; ")));
         }
         if !remaining.resources.is_empty() {
@@ -97,6 +106,23 @@ impl Controller {
         let mut value = namespace.value().clone();
         value.set(&["spec", "finalizers"], kept);
         Status::ignore_not_found(inner.client.update_part(&inner.resource, "finalize", value).await)
+    }
+
+    /// What discovery says of the groups and versions of APIServices that are not available.
+    fn undiscovered(&self) -> Vec<String> {
+        let mut failing = Vec::new();
+        self.0.api_services.each("", |service| {
+            if service
+                .condition("Available")
+                .is_some_and(|c| c.str_at(&["status"]) == "False")
+            {
+                let of = |field: &str| service.spec().str_at(&[field]).to_owned();
+                let version = format!("{}/{}", of("group"), of("version"));
+                failing.push(format!("{version}: stale GroupVersion discovery: {version}"));
+            }
+        });
+        failing.arrange();
+        failing
     }
 
     /// Deletes what can be deleted now: pods alone as long as there are some.
@@ -200,10 +226,17 @@ impl Controller {
         let wanted = [
             (
                 "NamespaceDeletionDiscoveryFailure",
-                (
-                    false,
-                    "ResourcesDiscovered",
-                    "All resources successfully discovered".to_owned(),
+                pick(
+                    !remaining.undiscovered.is_empty(),
+                    (
+                        "DiscoveryFailed",
+                        format!(
+                            "Discovery failed for some groups, {} failing: unable to retrieve the complete list of server APIs: {}",
+                            remaining.undiscovered.len(),
+                            remaining.undiscovered.join(", ")
+                        ),
+                    ),
+                    ("ResourcesDiscovered", "All resources successfully discovered"),
                 ),
             ),
             (
@@ -346,6 +379,43 @@ mod tests {
         let cms = client.resource("", "v1", "configmaps").unwrap();
         world.wait(async move { client.update(&cms, value).await.unwrap() });
         world.run(20);
+        assert!(!world.exists("", "namespaces", "stuck"));
+    }
+
+    #[test]
+    fn a_group_that_nobody_serves_keeps_the_namespace() {
+        let world = World::new();
+        world.start(start);
+        let name = "v1beta1.metrics.k8s.io";
+        world.create(obj! {
+            "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": obj! { "name": name },
+            "spec": obj! {
+                "group": "metrics.k8s.io", "version": "v1beta1", "insecureSkipTLSVerify": true,
+                "groupPriorityMinimum": 100, "versionPriority": 100,
+                "service": obj! { "name": "metrics-server", "namespace": "kube-system" },
+            },
+        });
+        let available = |state: &str| {
+            let conditions = list![obj! { "type": "Available", "status": state }];
+            let status = obj! { "status": obj! { "conditions": conditions } };
+            world.patch_sub("apiregistration.k8s.io", "apiservices", name, "status", status);
+        };
+        available("False");
+        world.create(obj! { "apiVersion": "v1", "kind": "Namespace", "metadata": obj! { "name": "stuck" } });
+        world.delete("", "namespaces", "stuck", Value::Null);
+        world.run(10);
+        let failure = world
+            .get("", "namespaces", "stuck")
+            .condition("NamespaceDeletionDiscoveryFailure")
+            .unwrap()
+            .clone();
+        assert_eq!(failure.str_at(&["reason"]), "DiscoveryFailed");
+        assert_eq!(
+            failure.str_at(&["message"]),
+            "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1"
+        );
+        available("True");
+        world.run(60);
         assert!(!world.exists("", "namespaces", "stuck"));
     }
 }

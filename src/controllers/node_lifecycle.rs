@@ -24,6 +24,16 @@ const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 /// Between two nodes whose pods are to leave (`--node-eviction-rate` 0.1 a second).
 const EVICTION: Duration = Duration::from_secs(10);
 
+/// From so many nodes in a hundred on that are not ready a zone is disrupted (`--unhealthy-zone-threshold` 0.55).
+const UNHEALTHY: usize = 55;
+
+/// A disrupted zone of more nodes still loses one now and then, a tenth as often
+/// (`--large-cluster-size-threshold`, `--secondary-node-eviction-rate` 0.01 a second).
+const LARGE: usize = 50;
+
+/// The labels that make a zone.
+const ZONE: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+
 /// Conditions that become unknown with a silent node.
 const CONDITIONS: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 
@@ -132,6 +142,10 @@ impl Controller {
                         .collect();
                     states
                 };
+                if is_ready(old) != is_ready(node) {
+                    // How many of a zone are ready decides on the others too, at the next look.
+                    inner.queue.add_after(ObjectKey::new("", ""), inner.period);
+                }
                 if state(old) != state(node)
                     || old.spec().get("taints") != node.spec().get("taints")
                     || old.spec().get("unschedulable") != node.spec().get("unschedulable")
@@ -213,7 +227,7 @@ impl Controller {
         let Some(node) = inner.nodes.get(&ObjectKey::new("", name)) else {
             return Ok(());
         };
-        let was_ready = node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True");
+        let was_ready = is_ready(&node);
         let now = inner.sim.now();
         let mut conditions: Vec<Value> = node.status().get("conditions").items().to_vec();
         for kind in CONDITIONS {
@@ -271,9 +285,17 @@ impl Controller {
     }
 
     /// Sets the taints that a node's conditions and its cordon call for, and removes the others of
-    /// their kind.
+    /// their kind. With no name, has that done for all nodes that are not ready.
     async fn taint(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
+        if key.name.is_empty() {
+            inner.nodes.each("", |n| {
+                if !is_ready(n) {
+                    inner.queue.add(n.key());
+                }
+            });
+            return Ok(());
+        }
         let Some(node) = inner.nodes.get(key) else {
             return Ok(());
         };
@@ -312,13 +334,15 @@ impl Controller {
         if let Some(taint) = leave.filter(|_| !self.all_silent()) {
             let evict = (taint, "NoExecute");
             let now = inner.sim.now();
-            if has(&evict) {
+            if [NOT_READY, UNREACHABLE].iter().any(|key| has(&(key, "NoExecute"))) {
                 wanted.push(evict);
-            } else if inner.next_eviction.get() <= now {
-                inner.next_eviction.set(now + EVICTION);
-                wanted.push(evict);
-            } else {
-                inner.queue.add_after(key.clone(), inner.next_eviction.get().since(now));
+            } else if let Some(pace) = self.pace(&node) {
+                if inner.next_eviction.get() <= now {
+                    inner.next_eviction.set(now + pace);
+                    wanted.push(evict);
+                } else {
+                    inner.queue.add_after(key.clone(), inner.next_eviction.get().since(now));
+                }
             }
         }
         let ours = |t: &Value| {
@@ -360,11 +384,31 @@ impl Controller {
     /// Whether no node at all is ready: then the fault is nearer, and nobody is to leave.
     fn all_silent(&self) -> bool {
         let mut any = false;
-        self.0.nodes.each("", |n| {
-            any |= n.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True");
-        });
+        self.0.nodes.each("", |n| any |= is_ready(n));
         !any
     }
+
+    /// The time between two nodes whose pods are to leave: longer, or for ever, while many of the zone are not
+    /// ready but some are (`ComputeZoneState`, `ReducedQPSFunc`).
+    fn pace(&self, node: &Object) -> Option<Duration> {
+        let zone = |n: &Object| ZONE.map(|label| n.label(label).map(str::to_owned));
+        let here = zone(node);
+        let (mut all, mut lost) = (0, 0);
+        self.0.nodes.each("", |n| {
+            if zone(n) == here {
+                all += 1;
+                lost += usize::from(!is_ready(n));
+            }
+        });
+        if lost <= 2 || lost == all || lost * 100 < all * UNHEALTHY {
+            return Some(EVICTION);
+        }
+        (all > LARGE).then_some(EVICTION * 10)
+    }
+}
+
+fn is_ready(node: &Object) -> bool {
+    node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True")
 }
 
 /// A node as its controller's events name it.
@@ -433,5 +477,45 @@ mod tests {
         world.patch("", "nodes", "n1", obj! { "spec": obj! { "unschedulable": true } });
         world.run(1);
         assert_eq!(taints(&world, "n1"), ["node.kubernetes.io/unschedulable:NoSchedule"]);
+    }
+
+    #[test]
+    fn pods_stay_while_many_nodes_are_lost() {
+        let world = World::new();
+        let names = ["n1", "n2", "n3", "n4", "n5"];
+        for name in names {
+            world.node(name, "2", "4Gi");
+            world.api().restore(lease(&world, name)).unwrap();
+        }
+        world.start(start);
+        let set = |name: &str, ready: &str| {
+            let conditions = list![obj! { "type": "Ready", "status": ready, "lastHeartbeatTime": world.sim().now() }];
+            let status = obj! { "status": obj! { "conditions": conditions } };
+            world.patch_sub("", "nodes", name, "status", status);
+        };
+        let leaving = || names.map(|n| taints(&world, n).iter().filter(|t| t.ends_with("NoExecute")).count());
+        set("n1", "False");
+        set("n2", "False");
+        world.run(12);
+        set("n3", "False");
+        world.run(11);
+        assert_eq!(
+            leaving(),
+            [1, 1, 0, 0, 0],
+            "two of five are few, three are many: no more go"
+        );
+        set("n2", "True");
+        world.run(7);
+        assert_eq!(leaving(), [1, 0, 1, 0, 0]);
+        for name in ["n2", "n4", "n5"] {
+            set(name, "False");
+        }
+        world.run(7);
+        assert_eq!(leaving(), [0; 5], "it is not the nodes");
+        set("n1", "True");
+        set("n2", "True");
+        set("n4", "True");
+        world.run(25);
+        assert_eq!(leaving(), [0, 0, 1, 0, 1]);
     }
 }
