@@ -181,7 +181,10 @@ impl Controller {
             let now = inner.context.sim().now();
             let gone = pods::to_delete(active.to_vec(), &self.related(set), count, now);
             let result = inner.control.delete_all(set, &gone).await;
-            return result.map_err(|status| ("FailedDelete", status));
+            return result.map_err(|status| {
+                let message = format!("unable to delete pods: {}", status.message());
+                ("FailedDelete", Status::failure(500, "InternalError", message))
+            });
         }
         Ok(())
     }
@@ -374,5 +377,36 @@ mod tests {
         let before = world.sim().trace().last_seq();
         world.run(100_000);
         assert_eq!(world.sim().trace().last_seq(), before);
+    }
+
+    #[test]
+    fn says_why_a_pod_cannot_be_deleted() {
+        let world = World::new();
+        world.start(start_replica_sets);
+        world.create(set(1));
+        world.run(1);
+        let rule = obj! {
+            "apiGroups": list![""], "apiVersions": list!["v1"], "operations": list!["DELETE"], "resources": list!["pods"],
+        };
+        let name = obj! { "name": "keep" };
+        world.create(obj! {
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": name.clone(),
+            "spec": obj! {
+                "matchConstraints": obj! { "resourceRules": list![rule] },
+                "validations": list![obj! { "expression": "false", "message": "they stay" }],
+            },
+        });
+        world.create(obj! {
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": name, "spec": obj! { "policyName": "keep", "validationActions": list!["Deny"] },
+        });
+        world.run(1);
+        world.patch("apps", "replicasets", "web", obj! { "spec": obj! { "replicas": 0 } });
+        world.run(1);
+        let set = world.get("apps", "replicasets", "web");
+        let message = set.condition("ReplicaFailure").unwrap().str_at(&["message"]);
+        assert!(message.starts_with("unable to delete pods: pods \"web-"), "{message}");
+        assert!(message.ends_with(": they stay"), "{message}");
+        assert!(world.messages("FailedDelete")[0].starts_with("Error deleting: pods \"web-"));
     }
 }
