@@ -8,18 +8,20 @@ use super::context::{Base, Context, resource};
 use super::deployment::util::int_or_percent;
 use super::pods;
 use crate::api::events::EventType;
+use crate::api::object::Owner;
 use crate::api::selector::go_text;
-use crate::api::{ApiServer, Informer, Object, ObjectKey, Selector, Status};
+use crate::api::views::pod::set_condition;
+use crate::api::{ApiServer, Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::Time;
+use crate::sim::{Time, WorkQueue};
 use crate::value::Value;
 
 const NAME: &str = "disruption-controller";
 const COMPONENT: &str = "controllermanager";
 
 /// An eviction that was granted counts as long as its pod is not seen to go, at most this long
-/// (`DeletionTimeout`).
+/// (`DeletionTimeout`); as long stands what was said of a pod that is to go (`stalePodDisruptionTimeout`).
 const EVICTION: Duration = Duration::from_secs(120);
 
 #[derive(Clone)]
@@ -29,6 +31,9 @@ struct Inner {
     base: Base,
     api: ApiServer,
     pods: Informer,
+    pod_resource: Rc<Resource>,
+    /// Pods of which it was said that they are to go.
+    stale: WorkQueue<ObjectKey>,
 }
 
 impl std::ops::Deref for Inner {
@@ -43,10 +48,13 @@ pub fn start(context: &Context) {
     let api = context.api();
     let mut base = Base::new(context, NAME, "policy", "poddisruptionbudgets");
     base.recorder = context.recorder(&base.client, COMPONENT);
+    let pod_resource = resource(api, "", "pods");
     let controller = Controller(Rc::new(Inner {
         base,
         api: api.clone(),
-        pods: context.informers().of(&resource(api, "", "pods")),
+        pods: context.informers().of(&pod_resource),
+        pod_resource,
+        stale: WorkQueue::new(context.sim()),
     }));
     let c = controller.clone();
     controller.0.objects.on_change(move |_, new| {
@@ -63,9 +71,22 @@ pub fn start(context: &Context) {
                 }
             });
         }
+        if let Some(pod) = new.or(old) {
+            c.warn_of_many(pod);
+        }
+        if let Some(pod) = new
+            && let Some(left) = stale_in(pod, c.0.sim.now())
+        {
+            c.0.stale.add_after(pod.key(), left);
+        }
     });
     let c = controller.clone();
     let inner = &controller.0;
+    let pods = vec![inner.pods.clone()];
+    context.run("stale pod disruptions", &inner.stale, 1, pods, async move |key| {
+        c.clear(&key).await
+    });
+    let c = controller.clone();
     inner.run(context, 1, &[&inner.pods], async move |key| c.sync(&key).await);
 }
 
@@ -83,7 +104,41 @@ fn selector(budget: &Object) -> Selector {
     Selector::from_label_selector(budget.spec().get("selector"))
 }
 
+/// How long until what was said of a pod that is to go (`DisruptionTarget`) is wrong, as it is still there. Nothing when
+/// it does go, when it has ended, and when its kubelet ends it, which may take any time.
+fn stale_in(pod: &Object, now: Time) -> Option<Duration> {
+    let condition = pod.condition("DisruptionTarget")?;
+    let told = condition.str_at(&["status"]) == "True" && condition.str_at(&["reason"]) != "TerminationByKubelet";
+    if !told || pod.is_deleting() || pods::is_terminal(pod) {
+        return None;
+    }
+    let since = Time::parse(condition.str_at(&["lastTransitionTime"]))?;
+    Some((since + EVICTION).since(now))
+}
+
 impl Controller {
+    /// Tells of a pod that more than one budget selects.
+    fn warn_of_many(&self, pod: &Object) {
+        let (mut first, mut count) = (String::new(), 0);
+        self.0.objects.each(pod.namespace(), |budget| {
+            if selector(budget).matches(pod.labels()) {
+                if count == 0 {
+                    first = budget.name().to_owned();
+                }
+                count += 1;
+            }
+        });
+        if count > 1 {
+            let message = format!(
+                "Pod {:?}/{:?} matches multiple PodDisruptionBudgets.  Chose {first:?} arbitrarily.",
+                pod.namespace(),
+                pod.name()
+            );
+            let recorder = &self.0.recorder;
+            recorder.event(pod, EventType::Warning, "MultiplePodDisruptionBudgets", message);
+        }
+    }
+
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
         let Some(budget) = inner.objects.get(key) else {
@@ -100,7 +155,7 @@ impl Controller {
         let inner = &self.0;
         let selector = selector(budget);
         let mut covered = inner.pods.list(budget.namespace());
-        covered.retain(|p| selector.matches(p.labels()) && !pods::is_terminal(p));
+        covered.retain(|p| selector.matches(p.labels()));
         if covered.is_empty() {
             let message = "No matching pods found";
             inner.recorder.event(budget, EventType::Normal, "NoPods", message);
@@ -195,36 +250,71 @@ impl Controller {
         let mut counted: FlatMap<String, i64> = FlatMap::new();
         let mut unmanaged = false;
         for pod in covered {
-            if pod.controller().is_none() {
+            let Some(owner) = pod.controller() else {
                 unmanaged = true;
                 continue;
-            }
-            let mut owned = pod.clone();
-            let mut found = None;
+            };
             // A pod's ReplicaSet may belong to a Deployment, whose size counts.
-            for _ in 0..2 {
-                let Some(owner) = owned.controller() else { break };
-                let Some(resource) = inner.api.resource_of_kind(owner.api_version(), owner.kind()) else {
-                    break;
-                };
-                let got = inner.client.get(&resource, pod.namespace(), owner.name()).await;
-                match got {
-                    Ok(object) if object.uid() == owner.uid() => {
-                        found = Some(object.clone());
-                        owned = object;
-                    }
-                    _ => break,
-                }
+            let mut size = None;
+            if owner.kind() == "ReplicaSet"
+                && let Some(resource) = inner.api.resource_of_kind(owner.api_version(), owner.kind())
+                && let Ok(set) = inner.client.get(&resource, pod.namespace(), owner.name()).await
+                && let Some(deployment) = set.controller().filter(|o| o.kind() == "Deployment")
+                && set.uid() == owner.uid()
+            {
+                size = self.size(pod.namespace(), deployment).await?;
             }
-            let Some(owner) = found else {
+            if size.is_none() {
+                size = self.size(pod.namespace(), owner).await?;
+            }
+            let Some((uid, replicas)) = size else {
                 return Err(format!("found no controllers for pod {:?}", pod.name()));
             };
-            let Some(replicas) = owner.spec().i64_at(&["replicas"]) else {
-                return Err(format!("{} does not implement the scale subresource", owner.kind()));
-            };
-            counted.insert(owner.uid().to_owned(), replicas);
+            counted.insert(uid, replicas);
         }
         Ok((counted.values().sum(), unmanaged))
+    }
+
+    /// The uid of a controller and the size that it is to have; nothing when it is gone.
+    async fn size(&self, namespace: &str, owner: Owner<'_>) -> Result<Option<(String, i64)>, String> {
+        let inner = &self.0;
+        let (version, kind) = (owner.api_version(), owner.kind());
+        let Some(resource) = inner.api.resource_of_kind(version, kind) else {
+            return Err(format!("no matches for kind {kind:?} in version {version:?}"));
+        };
+        let scale = format!("{}/scale", resource.name);
+        if inner.api.resource(&resource.group, &resource.version, &scale).is_none() {
+            return Err(format!(
+                "{} does not implement the scale subresource",
+                resource.qualified()
+            ));
+        }
+        let scale = format!("{}/scale", owner.name());
+        match inner.client.get(&resource, namespace, &scale).await {
+            Ok(scale) if scale.uid() == owner.uid() => {
+                let replicas = scale.spec().i64_at(&["replicas"]).unwrap_or(0);
+                Ok(Some((scale.uid().to_owned(), replicas)))
+            }
+            Err(status) if !status.is_not_found() => Err(status.message().to_owned()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes back what was said of a pod that was to go and did not.
+    async fn clear(&self, key: &ObjectKey) -> Result<(), Status> {
+        let inner = &self.0;
+        let now = inner.sim.now();
+        let Some((pod, left)) = inner.pods.get(key).and_then(|p| Some((p.clone(), stale_in(&p, now)?))) else {
+            return Ok(());
+        };
+        if !left.is_zero() {
+            inner.stale.add_after(key.clone(), left);
+            return Ok(());
+        }
+        let mut value = pod.value().clone();
+        let condition = obj! { "status": "False", "type": "DisruptionTarget" };
+        set_condition(&mut value, condition, now);
+        Status::ignore_not_found(inner.client.update_status(&inner.pod_resource, value).await)
     }
 
     /// Lets nothing go while nobody knows what may (`failSafe`).
@@ -477,5 +567,108 @@ mod tests {
               {"currentHealthy":2,"desiredHealthy":1,"disruptionsAllowed":1,"expectedPods":2,"observedGeneration":1}
               SufficientPods 
         "#]].assert_eq(&out);
+    }
+
+    /// A pod of the label `app: web` that the object of a kind controls.
+    fn owned(name: &str, api_version: &str, kind: &str, owner: &str) -> Value {
+        let reference = obj! {
+            "apiVersion": api_version, "kind": kind, "name": owner, "uid": format!("uid-{owner}"), "controller": true,
+        };
+        obj! {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": obj! {
+                "name": name, "namespace": "default", "labels": obj! { "app": "web" },
+                "ownerReferences": list![reference],
+            },
+            "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx" }] },
+        }
+    }
+
+    fn budget(name: &str, spec: Value) -> Value {
+        let mut budget = obj! {
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+            "metadata": obj! { "name": name, "namespace": "default" },
+            "spec": spec,
+        };
+        budget.set(&["spec", "selector", "matchLabels", "app"], "web");
+        budget
+    }
+
+    #[test]
+    fn only_what_can_be_scaled_has_a_size() {
+        let mut out = Vec::new();
+        for (api_version, kind) in [
+            ("batch/v1", "Job"),
+            ("apps/v1", "DaemonSet"),
+            ("v1", "Node"),
+            ("apps/v1", "StatefulSet"),
+            ("example.com/v1", "Frob"),
+        ] {
+            let world = World::new();
+            world.start(start);
+            world.create(owned("a", api_version, kind, "x"));
+            world.create(budget("web", obj! { "maxUnavailable": 1 }));
+            world.run(1);
+            out.extend(world.messages("CalculateExpectedPodCountFailed"));
+        }
+        let why = out
+            .iter()
+            .map(|m| m.trim_start_matches("Failed to calculate the number of expected pods: "));
+        assert_eq!(
+            why.collect::<Vec<_>>(),
+            [
+                "jobs.batch does not implement the scale subresource",
+                "daemonsets.apps does not implement the scale subresource",
+                "nodes does not implement the scale subresource",
+                "found no controllers for pod \"a\"",
+                "no matches for kind \"Frob\" in version \"example.com/v1\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn counts_ended_pods_warns_of_two_budgets_and_takes_back_what_is_stale() {
+        let world = World::new();
+        world.start(start);
+        world.create(owned("a", "apps/v1", "ReplicaSet", "web"));
+        world.patch_sub(
+            "",
+            "pods",
+            "a",
+            "status",
+            obj! { "status": obj! { "phase": "Succeeded" } },
+        );
+        world.create(budget("x", obj! { "minAvailable": 1 }));
+        world.run(1);
+        let status = world.get("policy", "poddisruptionbudgets", "x").status().clone();
+        assert_eq!(status.i64_at(&["expectedPods"]), Some(1));
+        assert!(world.messages("NoPods").is_empty());
+        world.create(budget("y", obj! { "minAvailable": 1 }));
+        world.create(owned("b", "apps/v1", "ReplicaSet", "web"));
+        world.run(1);
+        assert_eq!(
+            world.messages("MultiplePodDisruptionBudgets"),
+            ["Pod \"default\"/\"b\" matches multiple PodDisruptionBudgets.  Chose \"x\" arbitrarily."]
+        );
+        let conditions = list![obj! {
+            "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+            "lastTransitionTime": world.sim().now(),
+        }];
+        world.patch_sub(
+            "",
+            "pods",
+            "b",
+            "status",
+            obj! { "status": obj! { "conditions": conditions } },
+        );
+        let state = || {
+            let pod = world.get("", "pods", "b");
+            let condition = pod.condition("DisruptionTarget").unwrap();
+            format!("{} {}", condition.str_at(&["status"]), condition.str_at(&["reason"]))
+        };
+        world.run(115);
+        assert_eq!(state(), "True EvictionByEvictionAPI");
+        world.run(10);
+        assert_eq!(state(), "False ");
     }
 }
