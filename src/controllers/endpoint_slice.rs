@@ -1,12 +1,15 @@
 //! The EndpointSlice controller: the addresses of each service's pods, at most 100 to a slice, with
 //! whether they are ready, serving and terminating.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
 use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, ServiceBase};
+use super::topology_hints::{self, Slice, ZONE};
 use crate::api::client::delete_uid;
+use crate::api::events::EventType;
 use crate::api::views::Pod;
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
@@ -19,6 +22,9 @@ const MAX_ENDPOINTS: usize = 100;
 const NAME: &str = "endpoint-slice-controller";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 
+/// What is told when endpoints get hints by zone.
+const HINTS_ENABLED: &str = "Topology Aware Hints has been enabled";
+
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
 
@@ -28,6 +34,17 @@ struct Inner {
     nodes: Informer,
     slices: OwnerIndex,
     slice_resource: Rc<Resource>,
+    /// Services that ask for hints by zone.
+    hinted: RefCell<FlatMap<ObjectKey, Hinted>>,
+}
+
+/// What was last seen of a service that asks for hints by zone.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Hinted {
+    /// Whether its endpoints have them.
+    on: bool,
+    /// The sum of its version and its pods', which tells what woke the controller from what it wrote.
+    versions: u64,
 }
 
 /// Starts the controller.
@@ -41,7 +58,14 @@ pub fn start(context: &Context) {
         nodes: informers.of(&resource(api, "", "nodes")),
         slices: informers.by_owner(&slice_resource),
         slice_resource,
+        hinted: RefCell::default(),
     }));
+    let c = controller.clone();
+    controller.0.nodes.on_change(move |_, _| {
+        for (key, _) in c.0.hinted.borrow().iter().filter(|(_, hinted)| hinted.on) {
+            c.0.base.queue.add(key.clone());
+        }
+    });
     controller.0.base.follow(&controller.0.pods);
     let c = controller.clone();
     controller.0.slices.informer().on_change(move |old, new| {
@@ -66,6 +90,7 @@ impl Controller {
         let inner = &self.0;
         let Some(service) = inner.base.objects.get(key) else {
             inner.base.triggers.forget(key);
+            inner.hinted.borrow_mut().remove(key);
             return Ok(());
         };
         if service.spec().str_at(&["type"]) == "ExternalName" || !service_pods::has_selector(&service) {
@@ -113,7 +138,50 @@ impl Controller {
             }
         }
         plan.delete.extend(unused);
-        self.carry_out(&service, family, plan, trigger.as_deref()).await
+        let told = self.hint(&service, &found, &mut plan);
+        self.carry_out(&service, family, plan, trigger.as_deref()).await?;
+        if let Some(message) = told {
+            let (kind, reason) = match message.as_str() {
+                HINTS_ENABLED => (EventType::Normal, "TopologyAwareHintsEnabled"),
+                _ => (EventType::Warning, "TopologyAwareHintsDisabled"),
+            };
+            let message = format!("{message}, addressType: {family}");
+            inner.base.recorder.event(&service, kind, reason, message);
+        }
+        Ok(())
+    }
+
+    /// Gives the endpoints hints by zone, where the service asks for them. What is to be told of it.
+    fn hint(&self, service: &Object, found: &[Object], plan: &mut Plan) -> Option<String> {
+        let mut hinted = self.0.hinted.borrow_mut();
+        if !topology_hints::is_auto(service) {
+            let before = hinted.remove(&service.key())?;
+            return before.on.then(|| "Topology Aware Hints has been disabled".to_owned());
+        }
+        let mut slices: Vec<Slice> = Vec::new();
+        for (_, wanted) in &mut plan.create {
+            slices.push(Slice { wanted, present: &[] });
+        }
+        for (slice, _, wanted) in &mut plan.keep {
+            let present = slice.value().get("endpoints").items();
+            slices.push(Slice { wanted, present });
+        }
+        let done = topology_hints::assign(slices, &topology_hints::shares(&self.0.nodes.list("")));
+        let now = Hinted {
+            on: done.is_ok(),
+            versions: service.revision() + found.iter().map(Object::revision).sum::<u64>(),
+        };
+        let before = hinted.insert(service.key(), now).unwrap_or_default();
+        match done {
+            Ok(()) => (!before.on).then(|| HINTS_ENABLED.to_owned()),
+            Err(why) => {
+                let kept = plan.keep.iter_mut().flat_map(|(_, _, wanted)| wanted);
+                for endpoint in kept.chain(plan.create.iter_mut().flat_map(|(_, wanted)| wanted)) {
+                    endpoint.remove(&["hints"]);
+                }
+                (before != now).then_some(why)
+            }
+        }
     }
 
     fn endpoint(&self, service: &Object, pod: &Object) -> Value {
@@ -129,11 +197,11 @@ impl Controller {
         endpoint.set_or_remove(&["nodeName"], node);
         endpoint.set_or_remove(&["hostname"], service_pods::hostname(pod, service));
         let node = self.0.nodes.get(&ObjectKey::new("", node));
-        if let Some(zone) = node.as_ref().and_then(|n| n.label("topology.kubernetes.io/zone")) {
+        if let Some(zone) = node.as_ref().and_then(|n| n.label(ZONE)) {
             endpoint.set(&["zone"], zone);
         }
         let preferred = service.spec().get("trafficDistribution").str();
-        if ready && !preferred.is_empty() {
+        if ready && !preferred.is_empty() && !topology_hints::is_auto(service) {
             let named = |name: &Value| list![obj! { "name": name.clone() }];
             if preferred == "PreferSameNode" && endpoint.has("nodeName") {
                 let node = named(endpoint.get("nodeName"));
@@ -337,6 +405,89 @@ mod tests {
         );
         world.run(1);
         assert_eq!(world.list("discovery.k8s.io", "endpointslices").len(), 1);
+    }
+
+    #[test]
+    fn hints_by_zone() {
+        let world = World::new();
+        world.start(start);
+        for name in ["n1", "n2"] {
+            world.node(name, "2", "4Gi");
+        }
+        let mode = |mode: Value| {
+            let annotations = obj! { "service.kubernetes.io/topology-mode": mode };
+            world.patch(
+                "",
+                "services",
+                "web",
+                obj! { "metadata": obj! { "annotations": annotations } },
+            );
+            world.run(1);
+        };
+        let hints = || {
+            let slices = world.list("discovery.k8s.io", "endpointslices");
+            let endpoints = slices[0].value().get("endpoints").items();
+            let zones = endpoints.iter().map(|e| e.at(&["hints", "forZones"]).items());
+            zones
+                .flatten()
+                .map(|z| z.str_at(&["name"]).to_owned())
+                .collect::<Vec<_>>()
+        };
+        world.create(service(80.into()));
+        for (name, node) in [("p1", "n1"), ("p2", "n2")] {
+            let mut pod = pod(name, 80);
+            pod.set(&["spec", "nodeName"], node);
+            world.create(pod);
+        }
+        world.all_ready();
+        mode("Auto".into());
+        assert!(hints().is_empty());
+        for (node, zone) in [("n1", "a"), ("n2", "b")] {
+            world.patch(
+                "",
+                "nodes",
+                node,
+                obj! { "metadata": obj! { "labels": obj! { "topology.kubernetes.io/zone": zone } } },
+            );
+        }
+        mode("auto".into());
+        assert_eq!(hints(), ["a", "b"]);
+        world.patch(
+            "",
+            "nodes",
+            "n2",
+            obj! { "metadata": obj! { "labels": obj! { "topology.kubernetes.io/zone": Value::Null } } },
+        );
+        world.run(1);
+        assert!(hints().is_empty());
+        world.patch(
+            "",
+            "nodes",
+            "n2",
+            obj! { "metadata": obj! { "labels": obj! { "topology.kubernetes.io/zone": "b" } } },
+        );
+        mode("Auto".into());
+        mode(Value::Null);
+        assert!(hints().is_empty());
+        let mut told: Vec<String> = Vec::new();
+        for event in world.list("", "events") {
+            let v = event.value();
+            told.push(format!(
+                "x{} {} {}",
+                v.i64_at(&["count"]).unwrap(),
+                v.str_at(&["reason"]),
+                v.str_at(&["message"])
+            ));
+        }
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                "x1 TopologyAwareHintsDisabled Topology Aware Hints has been disabled, addressType: IPv4",
+                "x2 TopologyAwareHintsDisabled Insufficient Node information: allocatable CPU or zone not specified on one or more nodes, addressType: IPv4",
+                "x2 TopologyAwareHintsEnabled Topology Aware Hints has been enabled, addressType: IPv4",
+            ]
+        );
     }
 
     #[test]

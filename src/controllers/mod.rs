@@ -40,6 +40,7 @@ pub mod stateful_set;
 pub mod taint_eviction;
 #[cfg(test)]
 pub mod testing;
+pub mod topology_hints;
 pub mod ttl_after_finished;
 
 pub use context::{Context, Informers, Options};
