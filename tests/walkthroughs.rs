@@ -1227,3 +1227,175 @@ $ printf 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name:
         "#]],
     );
 }
+
+#[test]
+fn probes_fail_in_the_words_of_a_client_in_go() {
+    check(
+        r#"@file p.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: lo}
+spec:
+  containers: [{name: c, image: nginx, readinessProbe: {httpGet: {path: /, port: 80, host: 127.0.0.1}, periodSeconds: 2}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: lot}
+spec:
+  containers: [{name: c, image: nginx, readinessProbe: {tcpSocket: {port: 80, host: localhost}, periodSeconds: 2}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: redis}
+spec:
+  containers: [{name: c, image: redis, readinessProbe: {httpGet: {path: /, port: 6379}, periodSeconds: 2}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: https}
+spec:
+  containers: [{name: c, image: nginx, readinessProbe: {httpGet: {path: /, port: 80, scheme: HTTPS}, periodSeconds: 2}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: grpcp}
+spec:
+  containers: [{name: c, image: nginx, readinessProbe: {grpc: {port: 81}, timeoutSeconds: 4, periodSeconds: 2}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data:
+  default.conf: |
+    server {
+      listen 80;
+      location /old { return 301 /missing; }
+      location /ext { return 301 http://example.com/; }
+      location /ok { return 301 /; }
+      location / { root /usr/share/nginx/html; }
+    }
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: redir}
+spec:
+  volumes: [{name: v, configMap: {name: conf}}]
+  containers:
+  - {name: a, image: nginx, volumeMounts: [{name: v, mountPath: /etc/nginx/conf.d}], readinessProbe: {httpGet: {path: /old, port: 80}, periodSeconds: 2}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: redir2}
+spec:
+  volumes: [{name: v, configMap: {name: conf}}]
+  containers:
+  - {name: a, image: nginx, volumeMounts: [{name: v, mountPath: /etc/nginx/conf.d}], readinessProbe: {httpGet: {path: /ext, port: 80}, periodSeconds: 20}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: redir3}
+spec:
+  volumes: [{name: v, configMap: {name: conf}}]
+  containers:
+  - {name: a, image: nginx, volumeMounts: [{name: v, mountPath: /etc/nginx/conf.d}], readinessProbe: {httpGet: {path: /ok, port: 80}, periodSeconds: 20}}
+@end
+$ kubectl apply -f p.yaml >/dev/null
+@wait 8
+$ kubectl get pods --no-headers | awk '{print $1, $2}'
+$ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | sort -u | grep :
+"#,
+        expect![[r#"
+            @file p.yaml
+            $ kubectl apply -f p.yaml >/dev/null
+            @wait 8
+            $ kubectl get pods --no-headers | awk '{print $1, $2}'
+            grpcp 0/1
+            https 0/1
+            lo 0/1
+            lot 0/1
+            redir 0/1
+            redir2 1/1
+            redir3 1/1
+            redis 0/1
+            $ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | sort -u | grep :
+            grpcp: Readiness probe failed: timeout: failed to connect service "10.244.2.3:81" within 4s: context deadline exceeded
+            https: Readiness probe failed: Get "https://10.244.1.3:80/": http: server gave HTTP response to HTTPS client
+            lo: Readiness probe failed: Get "http://127.0.0.1:80/": dial tcp 127.0.0.1:80: connect: connection refused
+            lot: Readiness probe failed: dial tcp [::1]:80: connect: connection refused
+            redir2: Readiness probe warning: Probe terminated redirects, Response body: <html>
+            redir: Readiness probe failed: HTTP probe failed with statuscode: 404
+            redis: Readiness probe failed: Get "http://10.244.2.4:6379/": net/http: HTTP/1.x transport connection broken: malformed HTTP response "-ERR wrong number of arguments for 'get' command"
+        "#]],
+    );
+}
+
+#[test]
+fn volumes_fail_as_the_kubelet_says_it() {
+    check(
+        r#"@file p.yaml
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: pvc}
+spec: {storageClassName: none, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cm}
+data: {a: b}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: c}
+spec:
+  nodeName: k8s-node-01
+  volumes: [{name: v, persistentVolumeClaim: {claimName: pvc}}, {name: w, persistentVolumeClaim: {claimName: nope}}]
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /v},{name: w, mountPath: /w}]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: proj}
+spec:
+  volumes: [{name: p, projected: {sources: [{configMap: {name: nocm}},{secret: {name: nosec}}]}}]
+  containers: [{name: c, image: nginx}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: sub}
+spec:
+  volumes: [{name: v, configMap: {name: cm}}]
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /d/x, subPath: zz}]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: item}
+spec:
+  volumes: [{name: v, configMap: {name: cm, items: [{key: zz, path: zz}]}}]
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /d/x}]}]
+@end
+$ kubectl apply -f p.yaml >/dev/null
+@wait 8
+$ kubectl get pods --no-headers | awk '{print $1, $2, $3}'
+$ kubectl get events --field-selector reason=FailedMount -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}'
+$ kubectl exec sub -- ls -A /d /d/x
+"#,
+        expect![[r#"
+            @file p.yaml
+            $ kubectl apply -f p.yaml >/dev/null
+            @wait 8
+            $ kubectl get pods --no-headers | awk '{print $1, $2, $3}'
+            c 0/1 ContainerCreating
+            item 0/1 ContainerCreating
+            proj 0/1 ContainerCreating
+            sub 1/1 Running
+            $ kubectl get events --field-selector reason=FailedMount -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}'
+            c: Unable to attach or mount volumes: unmounted volumes=[v w], unattached volumes=[], failed to process volumes=[v w]: error processing PVC default/pvc: PVC is not bound; error processing PVC default/nope: failed to fetch PVC from API server: persistentvolumeclaims "nope" not found
+            item: MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: zz
+            proj: MountVolume.SetUp failed for volume "p" : [configmap "nocm" not found, secret "nosec" not found]
+            $ kubectl exec sub -- ls -A /d /d/x
+            /d:
+            x
+
+            /d/x:
+        "#]],
+    );
+}

@@ -6,7 +6,6 @@ use std::rc::{Rc, Weak};
 
 use super::Inner;
 use super::container::{Run, start_error};
-use super::probes::malformed;
 use super::worker::Worker;
 use crate::api::metrics::Usage;
 use crate::api::subresource::{ByteStream, ExecOptions, Forward, LogOptions, NodeConnections, Session};
@@ -14,7 +13,7 @@ use crate::api::views::Pod;
 use crate::api::{Object, Status};
 use crate::limits;
 use crate::net::http::chunk;
-use crate::net::{HttpRequest, HttpResponse, Listener, NetError, NoAnswer, Parsed, Protocol};
+use crate::net::{HttpRequest, HttpResponse, Listener, NoAnswer, Parsed, Protocol};
 use crate::shell::{Input, Output, SIGKILL, TerminalSize};
 use crate::sim::Time;
 
@@ -213,10 +212,7 @@ impl NodeConnections for Connections {
                     }
                     Err(why) => why.to_string(),
                 },
-                Err(NetError::Refused) => format!("dial tcp {ip}:{port}: connect: connection refused"),
-                Err(NetError::NoRoute) => format!("dial tcp {ip}:{port}: connect: no route to host"),
-                Err(NetError::TimedOut) => format!("dial tcp {ip}:{port}: i/o timeout"),
-                Err(_) => malformed(&format!("{ip}:{port}")),
+                Err(why) => why.of_go(&format!("{ip}:{port}")),
             };
             done.finish(Err(Status::failure(
                 503,

@@ -499,16 +499,23 @@ impl Node {
 
     /// The files behind the claims and the NFS directories that a pod mounts, by the names that [`volumes::Origin::claim`]
     /// takes.
-    async fn claims(&self, pod: &Object) -> FlatMap<String, (Files, String)> {
+    async fn claims(&self, pod: &Object) -> FlatMap<String, volumes::Claimed> {
         let mut found = FlatMap::new();
         for volume in Pod(pod).volumes() {
             if volume.has("nfs") {
-                found.insert(volumes::nfs_key(volume.get("nfs")), self.nfs(volume.get("nfs")));
+                found.insert(volumes::nfs_key(volume.get("nfs")), Ok(self.nfs(volume.get("nfs"))));
                 continue;
             }
             let Some(name) = claim_name(pod, volume) else { continue };
-            let Ok(claim) = self.client.get(&self.kinds.claims, pod.namespace(), &name).await else {
-                continue;
+            let claim = match self.client.get(&self.kinds.claims, pod.namespace(), &name).await {
+                Ok(claim) => claim,
+                Err(e) => {
+                    found.insert(
+                        name,
+                        Err(format!("failed to fetch PVC from API server: {}", e.message())),
+                    );
+                    continue;
+                }
             };
             let volume = claim.spec().get("volumeName").str();
             if volume.is_empty() {
@@ -539,7 +546,7 @@ impl Node {
                     (files.clone(), "/".to_owned())
                 }
             };
-            found.insert(name, files);
+            found.insert(name, Ok(files));
         }
         found
     }

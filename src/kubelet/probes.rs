@@ -1,5 +1,6 @@
 //! Probes and hooks: what the kubelet asks of containers, and the tasks that ask again and again.
 
+use core::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use super::container::{Run, start_error};
 use super::worker::Worker;
 use crate::api::events::EventType;
 use crate::api::views::Pod;
-use crate::net::http::HttpRequest;
-use crate::net::{Listener, NoAnswer, Protocol, Tls};
+use crate::net::http::{HttpRequest, HttpResponse, Url};
+use crate::net::{Listener, NetError, Network, Origin, Protocol, Tls};
+use crate::programs::Sandbox;
 use crate::shell::{Input, Output};
 use crate::sim::timeout;
 use crate::value::Value;
@@ -17,6 +19,8 @@ use crate::value::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Success,
+    /// Well answered, but for what the event says after `Readiness probe warning: `.
+    Warning(String),
     /// With what the event says after `Readiness probe failed: `.
     Failure(String),
     /// The question itself failed (`Readiness probe errored: `).
@@ -56,32 +60,37 @@ fn port_number(worker: &Worker, container: &str, port: &Value) -> Option<u16> {
     }
 }
 
-/// Asks a container once: `exec`, `httpGet`, `tcpSocket` or `grpc`.
-pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value) -> Answer {
-    let sim = worker.sim().clone();
+/// Asks a container once: `exec`, `httpGet`, `tcpSocket` or `grpc`. What has not answered within the limit has failed.
+pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value, limit: Duration) -> Answer {
+    let sim = worker.sim();
     if what.has("exec") {
-        let args = what
+        let args: Vec<String> = what
             .at(&["exec", "command"])
             .items()
             .iter()
             .map(|a| a.str().to_owned())
             .collect();
-        return match command(run, args).await {
-            Ok((_, 0)) => Answer::Success,
-            Ok((text, _)) => Answer::Failure(text),
-            Err(why) => Answer::Unknown(format!(
+        let line = args.join(" ");
+        return match timeout(sim, limit, command(run, args)).await {
+            Some(Ok((_, 0))) => Answer::Success,
+            Some(Ok((text, _))) => Answer::Failure(text),
+            Some(Err(why)) => Answer::Unknown(format!(
                 "rpc error: code = Unknown desc = failed to exec in container: failed to start exec \"{}\": OCI runtime exec failed: exec failed: unable to start container process: {why}: unknown",
                 worker.random_id()
             )),
+            None => Answer::Failure(format!(
+                "command timed out: \"{line}\" timed out after {}s",
+                limit.as_secs()
+            )),
         };
     }
-    let Some(sandbox) = worker.sandbox() else {
-        return Answer::Unknown("the pod has no sandbox".into());
-    };
     let (kind, target) = match ["httpGet", "tcpSocket", "grpc"].iter().find(|k| what.has(k)) {
         Some(kind) => (*kind, what.get(kind)),
         // A probe that asks nothing (a handler that is not simulated) is taken as well answered.
         None => return Answer::Success,
+    };
+    let Some(ip) = worker.sandbox().map(|sandbox| sandbox.ip()) else {
+        return Answer::Unknown("the pod has no sandbox".into());
     };
     let Some(port) = port_number(worker, container, target.get("port")) else {
         return Answer::Unknown(format!(
@@ -90,74 +99,152 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value) -> A
         ));
     };
     let host = match target.get("host").str() {
-        "" => sandbox.ip().to_string(),
+        "" => ip.to_string(),
         host => host.to_owned(),
     };
-    sim.sleep(Duration::from_micros(300)).await;
-    let refused = format!("dial tcp {host}:{port}: connect: connection refused");
-    if !sandbox.ports.accepts(Protocol::Tcp, port) {
-        return Answer::Failure(match kind {
-            "httpGet" => {
-                let url = url(target, &host, port);
-                format!("Get \"{url}\": {refused}")
-            }
-            "grpc" => {
-                format!("timeout: failed to connect service \"{host}:{port}\" within 1s: context deadline exceeded")
-            }
-            _ => refused,
-        });
-    }
-    if kind != "httpGet" {
-        return Answer::Success;
-    }
-    let path = match target.get("path").str() {
-        "" => "/",
-        path => path,
-    };
-    let mut request = HttpRequest::get(path);
-    request.host = format!("{host}:{port}");
-    request.headers = vec![
-        ("User-Agent".into(), "kube-probe/1.36".into()),
-        ("Accept".into(), "*/*".into()),
-    ];
-    for header in target.get("httpHeaders").items() {
-        request
-            .headers
-            .push((header.get("name").str().into(), header.get("value").str().into()));
-    }
-    if target.get("scheme").str() == "HTTPS" {
-        // Probes do not verify whom they ask.
-        request.tls = Some(Tls::unverified());
-    }
-    request.client = Some(worker.gateway());
-    request.local = Some((sandbox.ip(), port));
-    match sandbox.ports.http(port, request).await {
-        Ok(response) if (200..400).contains(&response.status) => Answer::Success,
-        Ok(response) => Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status)),
-        Err(why) => {
-            let why = match why {
-                NoAnswer::NotHttp => malformed(&format!("{host}:{port}")),
-                NoAnswer::Closed => "EOF".to_owned(),
-                NoAnswer::Untrusted(why) => why,
+    let address = dialled(&host, port);
+    match kind {
+        "httpGet" => {
+            let scheme = if target.get("scheme").str() == "HTTPS" {
+                "https"
+            } else {
+                "http"
             };
-            Answer::Failure(format!("Get \"{}\": {why}", url(target, &host, port)))
+            let url = Url {
+                scheme: scheme.into(),
+                host,
+                port,
+                path: target.get("path").str().to_owned(),
+            };
+            match timeout(sim, limit, get(worker, target, url.clone())).await {
+                Some(Ok(response)) if (300..400).contains(&response.status) => Answer::Warning(format!(
+                    "Probe terminated redirects, Response body: {}",
+                    response.text()
+                )),
+                Some(Ok(response)) if (200..300).contains(&response.status) => Answer::Success,
+                Some(Ok(response)) => {
+                    Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status))
+                }
+                Some(Err(why)) => Answer::Failure(why),
+                None => Answer::Failure(format!(
+                    "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                    shown(&url)
+                )),
+            }
+        }
+        _ => match timeout(sim, limit, connect(worker, &host, port)).await {
+            Some(Ok(())) => Answer::Success,
+            _ if kind == "grpc" => Answer::Failure(format!(
+                "timeout: failed to connect service \"{address}\" within {}s: context deadline exceeded",
+                limit.as_secs()
+            )),
+            Some(Err(why)) => Answer::Failure(why.of_go(&address)),
+            None => Answer::Failure(NetError::TimedOut.of_go(&address)),
+        },
+    }
+}
+
+/// Sends a probe's or a hook's GET, and follows where it is sent to as long as that is of the same host name.
+///
+/// # Errors
+/// What Go's HTTP client says.
+async fn get(worker: &Worker, target: &Value, mut url: Url) -> Result<HttpResponse, String> {
+    let first = shown(&url);
+    for _ in 0..=REDIRECTS {
+        let mut request = HttpRequest::get(match url.path.as_str() {
+            "" => "/",
+            path => path,
+        });
+        request.host = format!("{}:{}", url.host, url.port);
+        request.headers = vec![
+            ("User-Agent".into(), "kube-probe/1.36".into()),
+            ("Accept".into(), "*/*".into()),
+        ];
+        for header in target.get("httpHeaders").items() {
+            request
+                .headers
+                .push((header.get("name").str().into(), header.get("value").str().into()));
+        }
+        if url.scheme == "https" {
+            // Probes do not verify whom they ask.
+            request.tls = Some(Tls::unverified());
+        }
+        let address = dialled(&url.host, url.port);
+        let response = match door(worker, &url.host).await {
+            Ok(Door::Own(sandbox)) => {
+                worker.sim().sleep(HALF_WAY).await;
+                request.client = Some(worker.gateway());
+                request.local = Some((sandbox.ip(), url.port));
+                crate::net::answer(&*sandbox.ports, url.port, request).await
+            }
+            Ok(Door::Network(network, origin, ip)) => network.http_to(&origin, ip, url.port, request).await,
+            Err(why) => Err(why),
+        };
+        let response = response.map_err(|why| format!("Get \"{}\": {}", shown(&url), why.of_go(&address)))?;
+        let next = match response.status {
+            301 | 302 | 303 | 307 | 308 => response.header("Location").and_then(|to| url.follow(to)),
+            _ => None,
+        };
+        match next {
+            Some(next) if next.host == url.host => url = next,
+            _ => return Ok(response),
         }
     }
+    Err(format!("Get \"{first}\": stopped after {REDIRECTS} redirects"))
 }
 
-/// What Go's HTTP client says of a port that speaks no HTTP.
-pub fn malformed(address: &str) -> String {
-    format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response from {address}")
+/// How many redirects Go's HTTP client follows.
+const REDIRECTS: usize = 10;
+
+/// From the node's kubelet into a pod beside it.
+const HALF_WAY: Duration = Duration::from_micros(300);
+
+/// Where a probe goes in.
+enum Door {
+    /// The pod itself.
+    Own(Rc<Sandbox>),
+    /// What another address names, asked from the node.
+    Network(Network, Origin, Ipv4Addr),
 }
 
-fn url(target: &Value, host: &str, port: u16) -> String {
-    let scheme = match target.get("scheme").str() {
-        "HTTPS" => "https",
-        _ => "http",
-    };
-    let path = target.get("path").str();
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    format!("{scheme}://{host}:{port}{slash}{path}")
+async fn door(worker: &Worker, host: &str) -> Result<Door, NetError> {
+    let sandbox = worker.sandbox().ok_or(NetError::NoRoute)?;
+    if sandbox.ip().to_string() == host {
+        return Ok(Door::Own(sandbox));
+    }
+    let (network, origin) = worker.place_of_node();
+    let found = network.resolve(&origin, host).await?;
+    let ip = found.first().copied();
+    let ip = ip.ok_or_else(|| NetError::NoSuchHost(host.to_owned()))?;
+    Ok(Door::Network(network.clone(), origin, ip))
+}
+
+/// Opens a connection and closes it.
+async fn connect(worker: &Worker, host: &str, port: u16) -> Result<(), NetError> {
+    match door(worker, host).await? {
+        Door::Own(sandbox) => {
+            worker.sim().sleep(HALF_WAY).await;
+            match sandbox.ports.accepts(Protocol::Tcp, port) {
+                true => Ok(()),
+                false => Err(NetError::Refused),
+            }
+        }
+        Door::Network(network, origin, ip) => network.probe(&origin, ip, port).await,
+    }
+}
+
+/// The address that is asked first, as Go's errors name it.
+fn dialled(host: &str, port: u16) -> String {
+    match host {
+        "localhost" => format!("[::1]:{port}"),
+        host => format!("{host}:{port}"),
+    }
+}
+
+/// A URL as Go prints it, with its port.
+fn shown(url: &Url) -> String {
+    let slash = if url.path.starts_with('/') { "" } else { "/" };
+    format!("{}://{}:{}{slash}{}", url.scheme, url.host, url.port, url.path)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,24 +292,21 @@ pub async fn watch(worker: Rc<Worker>, container: String, run: Rc<Run>, kind: Ki
     }
     let (mut successes, mut failures) = (0u64, 0u64);
     while run.is_running() {
-        let answer = match timeout(&sim, limit, ask(&worker, &container, &run, &probe)).await {
-            Some(answer) => answer,
-            None => Answer::Failure(if probe.has("exec") {
-                let args: Vec<&str> = probe.at(&["exec", "command"]).items().iter().map(Value::str).collect();
-                format!(
-                    "command timed out: \"{}\" timed out after {}s",
-                    args.join(" "),
-                    limit.as_secs()
-                )
-            } else {
-                "context deadline exceeded (Client.Timeout exceeded while awaiting headers)".to_owned()
-            }),
-        };
+        let mut answer = ask(&worker, &container, &run, &probe, limit).await;
         if !run.is_running() {
             return;
         }
+        if let Answer::Warning(text) = answer {
+            worker.container_event(
+                &container,
+                EventType::Warning,
+                "ProbeWarning",
+                format!("{} probe warning: {text}", kind.name()),
+            );
+            answer = Answer::Success;
+        }
         match answer {
-            Answer::Success => {
+            Answer::Success | Answer::Warning(_) => {
                 successes += 1;
                 failures = 0;
                 if successes == needed {

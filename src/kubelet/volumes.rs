@@ -25,27 +25,65 @@ pub struct Origin<'a> {
     pub sources: &'a dyn Sources,
     /// The node's own files.
     pub host: &'a Files,
-    /// The files of a claim's volume, or of what [`nfs_key`] names; `None` when the claim is not bound.
-    pub claim: &'a dyn Fn(&str) -> Option<(Files, String)>,
+    /// The files of a claim's volume, or of what [`nfs_key`] names; why there are none.
+    pub claim: &'a dyn Fn(&str) -> Claimed,
+}
+
+/// The files behind a claim, and the directory in them; or why it cannot be processed.
+pub type Claimed = Result<(Files, String), String>;
+
+/// Why a claim that has no volume yet cannot be processed.
+pub const NOT_BOUND: &str = "PVC is not bound";
+
+/// Why a pod has not all of its volumes.
+pub struct Unmounted {
+    /// The sentences of the FailedMount events.
+    pub sentences: Vec<String>,
+    /// Whether a claim is at fault. The kubelet looks at these again with the pod, not with the volume.
+    pub of_claims: bool,
 }
 
 /// Makes the volumes of a pod.
 ///
 /// # Errors
-/// Each volume that could not be made, with the sentence of its FailedMount event.
-pub fn make(origin: &Origin) -> Result<Volumes, Vec<String>> {
+/// What could not be made.
+pub fn make(origin: &Origin) -> Result<Volumes, Unmounted> {
     let mut volumes = Volumes::new();
-    let mut failed = Vec::new();
+    let mut sentences = Vec::new();
+    let (mut unmounted, mut unprocessed, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for volume in Pod(origin.pod).volumes() {
         let name = volume.get("name").str();
         match one(origin, volume) {
             Ok(files) => {
                 volumes.insert(name.to_owned(), files);
+                continue;
             }
-            Err(why) => failed.push(format!("MountVolume.SetUp failed for volume \"{name}\" : {why}")),
+            Err(why) => match claim_name(origin.pod, volume) {
+                Some(claim) => {
+                    unprocessed.push(name);
+                    reasons.push(format!(
+                        "error processing PVC {}/{claim}: {why}",
+                        origin.pod.namespace()
+                    ));
+                }
+                None => sentences.push(format!("MountVolume.SetUp failed for volume \"{name}\" : {why}")),
+            },
         }
+        unmounted.push(name);
     }
-    if failed.is_empty() { Ok(volumes) } else { Err(failed) }
+    let of_claims = !unprocessed.is_empty();
+    if of_claims {
+        sentences.push(format!(
+            "Unable to attach or mount volumes: unmounted volumes=[{}], unattached volumes=[], failed to process volumes=[{}]: {}",
+            unmounted.join(" "),
+            unprocessed.join(" "),
+            reasons.join("; ")
+        ));
+    }
+    match sentences.is_empty() {
+        true => Ok(volumes),
+        false => Err(Unmounted { sentences, of_claims }),
+    }
 }
 
 /// How [`Origin::claim`] knows a directory of an NFS server: by no claim's name.
@@ -60,8 +98,7 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
         return host_path(origin.host, path, volume.str_at(&["hostPath", "type"]));
     }
     if let Some(claim) = claim_name(origin.pod, volume) {
-        let (files, path) =
-            (origin.claim)(&claim).ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" is not bound"))?;
+        let (files, path) = (origin.claim)(&claim)?;
         // A directory of the node stays as it is.
         if path == "/" {
             hand_over(origin, &files, &path, 0o660).map_err(|e| e.to_string())?;
@@ -69,7 +106,7 @@ fn one(origin: &Origin, volume: &Value) -> Result<(Files, String), String> {
         return Ok((files, path));
     }
     if volume.has("nfs") {
-        return (origin.claim)(&nfs_key(volume.get("nfs"))).ok_or_else(|| "mount failed: exit status 32".to_owned());
+        return (origin.claim)(&nfs_key(volume.get("nfs"))).map_err(|_| "mount failed: exit status 32".to_owned());
     }
     let files = Files::new(origin.api.sim());
     let in_memory = ["secret", "projected", "downwardAPI"].iter().any(|k| volume.has(k));
@@ -153,10 +190,20 @@ pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), Str
     let source = volume.get(kind);
     match *kind {
         "projected" => {
+            // All that is missing is told, each of it once.
+            let mut missing: Vec<String> = Vec::new();
             for source in source.get("sources").items() {
-                if let Some((kind, source)) = source.entries().next() {
-                    one_source(origin, kind, source, &mut content)?;
+                if let Some((kind, source)) = source.entries().next()
+                    && let Err(why) = one_source(origin, kind, source, &mut content)
+                    && !missing.contains(&why)
+                {
+                    missing.push(why);
                 }
+            }
+            match missing.as_slice() {
+                [] => {}
+                [why] => return Err(why.clone()),
+                several => return Err(format!("[{}]", several.join(", "))),
             }
         }
         kind => one_source(origin, kind, source, &mut content)?,
@@ -343,7 +390,7 @@ fn of_map(origin: &Origin, source: &Value, name: &str, secret: bool, content: &m
             }
             None if optional => {}
             None if secret => return Err(format!("references non-existent secret key: {key}")),
-            None => return Err(format!("references non-existent config key: {key}")),
+            None => return Err(format!("configmap references non-existent config key: {key}")),
         }
     }
     Ok(())
@@ -429,8 +476,13 @@ pub fn mount(volumes: &Volumes, container: &Value, env: &crate::shell::Env, file
             continue;
         }
         if !from.exists(&source) {
-            from.make_dirs(&source).map_err(|e| {
-                format!("failed to create subPath directory for volumeMount \"{name}\" of container: {e}")
+            // The kubelet makes it on its node, where the volume can be written to.
+            let fixed = from.set_read_only(false);
+            let made = from.make_dirs(&source);
+            from.set_read_only(fixed);
+            made.map_err(|_| {
+                let container = container.get("name").str();
+                format!("failed to create subPath directory for volumeMount {name:?} of container {container:?}")
             })?;
         }
         let _ = files.make_dirs(&target);
@@ -468,7 +520,7 @@ mod tests {
                 node: &pod,
                 sources: &One(bytes),
                 host: &host,
-                claim: &|_| None,
+                claim: &|_| Err(NOT_BOUND.to_owned()),
             };
             refresh(&origin, &volume, &files)
         };

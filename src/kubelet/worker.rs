@@ -22,7 +22,7 @@ use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
 use crate::flat::FlatMap;
-use crate::net::{Attached, Origin};
+use crate::net::{Attached, Network, Origin};
 use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, Files, Host, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
@@ -266,6 +266,11 @@ impl Worker {
 
     pub fn sandbox(&self) -> Option<Rc<Sandbox>> {
         self.place.borrow().as_ref().map(|p| p.sandbox.clone())
+    }
+
+    /// The network, and where its node stands in it.
+    pub fn place_of_node(&self) -> (&Network, Origin) {
+        (&self.node.network, self.node.network.host(&self.node.name))
     }
 
     /// Where the node's own packets to its pods come from.
@@ -565,13 +570,16 @@ impl Worker {
             match self.make_volumes(&pod).await {
                 Ok(volumes) => *self.volumes.borrow_mut() = Some(Rc::new(volumes)),
                 Err(failures) => {
-                    for failure in failures {
-                        self.event(EventType::Warning, "FailedMount", failure);
+                    for sentence in failures.sentences {
+                        self.event(EventType::Warning, "FailedMount", sentence);
                     }
-                    // 500 ms, doubling, up to 2 min 2 s.
+                    // 500 ms, doubling, up to 2 min 2 s; a pod whose claims are at fault is looked at with the others.
                     let tries = self.mount_tries.get();
                     self.mount_tries.set(tries + 1);
-                    let delay = Duration::from_millis(500 << tries.min(8)).min(Duration::from_secs(122));
+                    let delay = match failures.of_claims {
+                        true => Duration::from_millis(10_000 + self.sim().random_below(5_000)),
+                        false => Duration::from_millis(500 << tries.min(8)).min(Duration::from_secs(122)),
+                    };
                     return wait(Some(self.sim().now() + delay), deadline);
                 }
             }
@@ -1213,8 +1221,8 @@ impl Worker {
                 format!("{why}, message: {}", quote(&output)),
             ));
         }
-        match probes::ask(self, name, run, hook).await {
-            Answer::Success => Ok(()),
+        match probes::ask(self, name, run, hook, Duration::MAX).await {
+            Answer::Success | Answer::Warning(_) => Ok(()),
             Answer::Failure(why) | Answer::Unknown(why) => {
                 let path = hook.str_at(&["httpGet", "path"]);
                 Err((format!("HTTP lifecycle hook ({path})"), why))
@@ -1250,7 +1258,7 @@ impl Worker {
     fn with_origin<R>(
         &self,
         pod: &Object,
-        claim: &dyn Fn(&str) -> Option<(Files, String)>,
+        claim: &dyn Fn(&str) -> volumes::Claimed,
         make: impl FnOnce(&volumes::Origin) -> R,
     ) -> R {
         make(&volumes::Origin {
@@ -1263,9 +1271,15 @@ impl Worker {
         })
     }
 
-    async fn make_volumes(&self, pod: &Object) -> Result<Volumes, Vec<String>> {
+    async fn make_volumes(&self, pod: &Object) -> Result<Volumes, volumes::Unmounted> {
         let claims = self.node.claims(pod).await;
-        self.with_origin(pod, &|name| claims.get(name).cloned(), volumes::make)
+        let claimed = |name: &str| {
+            claims
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| Err(volumes::NOT_BOUND.into()))
+        };
+        self.with_origin(pod, &claimed, volumes::make)
     }
 
     /// Writes the content of a ConfigMap or Secret anew into the volumes that show it.
@@ -1289,7 +1303,9 @@ impl Worker {
                 && let Some((files, _)) = volumes.get(volume.get("name").str())
             {
                 // A volume whose source is gone keeps what it had.
-                let _ = self.with_origin(&pod, &|_| None, |origin| volumes::refresh(origin, volume, files));
+                let _ = self.with_origin(&pod, &|_| Err(String::new()), |origin| {
+                    volumes::refresh(origin, volume, files)
+                });
             }
         }
     }
@@ -1544,7 +1560,7 @@ impl Worker {
         if view.is_terminal() {
             return;
         }
-        let volumes = self.with_origin(&pod, &|_| None, volumes::make);
+        let volumes = self.with_origin(&pod, &|_| Err(String::new()), volumes::make);
         *self.volumes.borrow_mut() = Some(Rc::new(volumes.unwrap_or_default()));
         self.place_sandbox(&pod, view.ip().parse().ok());
         for container in view.init_containers().chain(view.containers()) {

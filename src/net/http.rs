@@ -487,6 +487,20 @@ impl Url {
         })
     }
 
+    /// Where a `Location` header leads from here; `None` for what is no address.
+    pub fn follow(&self, to: &str) -> Option<Url> {
+        if to.contains("://") {
+            return Url::parse(to).ok();
+        }
+        let folder = self.path.rfind('/').and_then(|i| self.path.get(..=i)).unwrap_or("/");
+        let path = if to.starts_with('/') {
+            to.to_owned()
+        } else {
+            format!("{folder}{to}")
+        };
+        Some(Url { path, ..self.clone() })
+    }
+
     /// `host`, or `host:port` where the port is not the scheme's own.
     pub fn authority(&self) -> String {
         match (self.scheme.as_str(), self.port) {

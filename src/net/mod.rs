@@ -73,9 +73,12 @@ pub enum NetError {
     NoRoute,
     #[error("Connection timed out")]
     TimedOut,
-    /// The peer does not speak the protocol that was asked of it.
-    #[error("Received bad answer from {0}")]
+    /// The peer does not speak the protocol that was asked of it: the first line of what it said.
+    #[error("Received bad answer {0}")]
     BadAnswer(String),
+    /// The peer answers HTTP where HTTPS was asked of it.
+    #[error("wrong version number")]
+    Plain,
     /// The peer closed the connection without an answer.
     #[error("Empty reply from server")]
     Closed,
@@ -87,15 +90,63 @@ pub enum NetError {
     Outside(String),
 }
 
+impl NetError {
+    /// What a client that is written in Go says of an address.
+    pub fn of_go(&self, address: &str) -> String {
+        match self {
+            NetError::NoSuchHost(host) => format!("dial tcp: lookup {host}: no such host"),
+            NetError::Refused => format!("dial tcp {address}: connect: connection refused"),
+            NetError::NoRoute => format!("dial tcp {address}: connect: no route to host"),
+            NetError::TimedOut => format!("dial tcp {address}: i/o timeout"),
+            NetError::BadAnswer(line) if line.is_empty() => {
+                "tls: first record does not look like a TLS handshake".into()
+            }
+            NetError::BadAnswer(line) => {
+                format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response {line:?}")
+            }
+            NetError::Plain => "http: server gave HTTP response to HTTPS client".into(),
+            NetError::Closed => "EOF".into(),
+            NetError::Untrusted(why) => why.clone(),
+            NetError::Outside(_) => self.to_string(),
+        }
+    }
+}
+
 /// Why what listens on a port answers no HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
     /// It speaks no HTTP.
     NotHttp,
+    /// It speaks HTTP, but no HTTPS.
+    Plain,
     /// It closed the connection.
     Closed,
     /// The client closed it, as it does not trust the server: why, in OpenSSL's words.
     Untrusted(String),
+}
+
+/// Asks what listens on a port for a page. What speaks another protocol is heard out too.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn answer(listener: &dyn Listener, port: u16, request: HttpRequest) -> Result<HttpResponse, NetError> {
+    let raw = request.tls.is_none().then(|| request.to_bytes());
+    Err(match listener.http(port, request).await {
+        Ok(response) => return Ok(response),
+        Err(NoAnswer::NotHttp) => match raw {
+            Some(raw) => match listener.exchange(port, raw).await {
+                Some(bytes) => {
+                    let line = bytes.split(|b| *b == b'\r' || *b == b'\n').next();
+                    NetError::BadAnswer(String::from_utf8_lossy(line.unwrap_or_default()).into_owned())
+                }
+                None => NetError::Closed,
+            },
+            None => NetError::BadAnswer(String::new()),
+        },
+        Err(NoAnswer::Plain) => NetError::Plain,
+        Err(NoAnswer::Closed) => NetError::Closed,
+        Err(NoAnswer::Untrusted(why)) => NetError::Untrusted(why),
+    })
 }
 
 /// What answers at an address: a pod's containers, or a process on a node's host.
@@ -657,18 +708,14 @@ impl Network {
         let (flow, reached) = self.connect(origin, ip, port, Protocol::Tcp, &what).await?;
         request.client = Some(origin.ip);
         request.local = Some((reached.ip, reached.port));
-        let answer = reached.listener.http(reached.port, request).await;
+        let answer = answer(&*reached.listener, reached.port, request).await;
         self.back(flow, reached.back).await;
         let outcome = match &answer {
             Ok(response) => Outcome::Status(response.status),
             Err(_) => Outcome::Refused,
         };
         self.end(flow, &what, outcome);
-        answer.map_err(|why| match why {
-            NoAnswer::NotHttp => NetError::BadAnswer(format!("{ip}:{port}")),
-            NoAnswer::Closed => NetError::Closed,
-            NoAnswer::Untrusted(why) => NetError::Untrusted(why),
-        })
+        answer
     }
 
     /// Resolves a URL's host and sends the request there. The rest of a body that streams is still to come.
@@ -705,6 +752,6 @@ impl Network {
         let answer = reached.listener.exchange(reached.port, bytes).await;
         self.back(flow, reached.back).await;
         self.end(flow, &what, Outcome::Answered);
-        answer.ok_or_else(|| NetError::BadAnswer(format!("{ip}:{port}")))
+        answer.ok_or(NetError::Closed)
     }
 }

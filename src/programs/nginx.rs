@@ -894,7 +894,7 @@ impl super::Service for Door {
                     return Ok(plain);
                 }
                 (Some(own), Some(tls)) => tls.trusts(own, &request.host).map_err(NoAnswer::Untrusted)?,
-                (None, Some(_)) => return Err(NoAnswer::NotHttp),
+                (None, Some(_)) => return Err(NoAnswer::Plain),
                 (None, None) => {}
             }
             Ok(answer(serve, request).await)

@@ -131,7 +131,26 @@ impl Store {
             "CONFIG" => 1,
             _ => 0,
         };
-        if args.len() < least {
+        let takes_more = matches!(
+            upper.as_str(),
+            "DEL"
+                | "EXISTS"
+                | "LPOP"
+                | "RPOP"
+                | "AUTH"
+                | "UNLINK"
+                | "MGET"
+                | "SET"
+                | "LPUSH"
+                | "RPUSH"
+                | "SADD"
+                | "EXPIRE"
+                | "HDEL"
+                | "MSET"
+                | "HSET"
+                | "CONFIG"
+        );
+        if args.len() < least || (least > 0 && !takes_more && args.len() > least) {
             return Reply::Error(format!(
                 "ERR wrong number of arguments for '{}' command",
                 name.to_ascii_lowercase()

@@ -541,9 +541,9 @@ impl Files {
         Ok(())
     }
 
-    /// Refuses every change from now on (or allows it again).
-    pub fn set_read_only(&self, on: bool) {
-        self.root.quota.read_only.set(on);
+    /// Refuses every change from now on (or allows it again); gives what was so before.
+    pub fn set_read_only(&self, on: bool) -> bool {
+        self.root.quota.read_only.replace(on)
     }
 
     /// Bytes and names in use.

@@ -242,14 +242,9 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
             match location {
                 Some(to) if options.follow && (300..400).contains(&response.status) && redirects < 50 => {
                     redirects += 1;
-                    let next = if to.starts_with('/') {
-                        format!("{}://{}{to}", url.scheme, url.authority())
-                    } else {
-                        to
-                    };
-                    match Url::parse(&next) {
-                        Ok(next) => url = next,
-                        Err(_) => break result,
+                    match url.follow(&to) {
+                        Some(next) => url = next,
+                        None => break result,
                     }
                 }
                 _ => break result,
@@ -515,7 +510,7 @@ async fn exchange(
         Some(Err(NetError::TimedOut)) => Err((failed("Could not connect to server"), 28)),
         Some(Err(NetError::Closed)) => Err(("Empty reply from server".into(), 52)),
         Some(Err(NetError::Untrusted(why))) => Err((untrusted(&why), 60)),
-        Some(Err(NetError::BadAnswer(_))) if url.scheme == "https" => Err((
+        Some(Err(NetError::BadAnswer(_) | NetError::Plain)) if url.scheme == "https" => Err((
             "TLS connect error: error:0A00010B:SSL routines::wrong version number".into(),
             35,
         )),

@@ -112,7 +112,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
             context.stderr.line(format!("wget: bad address '{host}'"));
             return 1;
         }
-        Some(Err(NetError::BadAnswer(_) | NetError::Closed)) => {
+        Some(Err(NetError::BadAnswer(_) | NetError::Plain | NetError::Closed)) => {
             context.stderr.line("wget: error getting response");
             return 1;
         }
