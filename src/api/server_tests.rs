@@ -547,3 +547,38 @@ fn pods_are_summed_up_with_sidecars() {
         "#]],
     );
 }
+
+#[test]
+fn an_eviction_is_refused_with_the_reason() {
+    let mut out = String::new();
+    for status in [
+        "{currentHealthy: 2, desiredHealthy: 2}",
+        "{currentHealthy: 3, desiredHealthy: 2}",
+        "{currentHealthy: 3, desiredHealthy: 2, conditions: [{type: DisruptionAllowed, status: 'False', reason: InsufficientPods, message: ''}]}",
+        "{currentHealthy: 3, desiredHealthy: 2, conditions: [{type: DisruptionAllowed, status: 'False', reason: Odd, message: so it is}]}",
+        "{currentHealthy: 2, desiredHealthy: 2, conditions: [{type: DisruptionAllowed, status: 'False', reason: SyncFailed, message: no size}]}",
+        "{currentHealthy: 2, desiredHealthy: 2, disruptionsAllowed: 1}",
+    ] {
+        let api = server();
+        for object in [
+            "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: default, labels: {app: web}}, spec: {containers: []}, status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}}".to_owned(),
+            format!("{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: b, namespace: default}}, spec: {{selector: {{}}}}, status: {status}}}"),
+        ] {
+            api.restore(yaml::decode(&object).unwrap()).unwrap();
+        }
+        let answer = api.serve(request("POST pods/p/eviction {metadata: {name: p}}"));
+        let value = answer.value();
+        let causes = value.at(&["details", "causes"]).items();
+        let why = causes.first().map_or("", |c| c.str_at(&["message"]));
+        out.push_str(&format!("{} {why}\n", answer.code));
+    }
+    expect![[r#"
+        429 The disruption budget b needs 2 healthy pods and has 2 currently
+        429 The disruption budget b does not allow evicting pods currently
+        429 The disruption budget b does not allow evicting pods currently
+        429 The disruption budget b does not allow evicting pods currently (Odd): so it is
+        429 The disruption budget b does not allow evicting pods currently because it failed sync: no size
+        201 
+    "#]]
+    .assert_eq(&out);
+}

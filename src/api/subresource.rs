@@ -499,12 +499,21 @@ fn spend_budget(api: &ApiServer, request: &Request, pod: &Object, dry_run: bool)
         ));
     }
     if count("disruptionsAllowed") <= 0 {
-        return refuse(format!(
-            "The disruption budget {} needs {} healthy pods and has {} currently",
-            budget.name(),
-            count("desiredHealthy"),
-            count("currentHealthy")
-        ));
+        let (desired, current) = (count("desiredHealthy"), count("currentHealthy"));
+        let told = budget
+            .condition("DisruptionAllowed")
+            .filter(|c| c.str_at(&["status"]) == "False" && !c.str_at(&["message"]).is_empty())
+            .map(|c| (c.str_at(&["reason"]), c.str_at(&["message"])));
+        let why = match told {
+            // The numbers are from before.
+            Some(("SyncFailed", why)) => {
+                format!("does not allow evicting pods currently because it failed sync: {why}")
+            }
+            _ if current <= desired => format!("needs {desired} healthy pods and has {current} currently"),
+            Some((reason, why)) => format!("does not allow evicting pods currently ({reason}): {why}"),
+            None => "does not allow evicting pods currently".to_owned(),
+        };
+        return refuse(format!("The disruption budget {} {why}", budget.name()));
     }
     if dry_run {
         return Ok(());
