@@ -99,7 +99,24 @@ impl Controller {
         if service.is_deleting() {
             return Ok(());
         }
-        let found = service_pods::of_service(&inner.pods, &service, true);
+        let mut found = service_pods::of_service(&inner.pods, &service, true);
+        let mut skipped: Vec<String> = Vec::new();
+        if !service_pods::publishes_not_ready(&service) {
+            // A pod whose node is gone waits for the garbage collector of pods.
+            found.retain(|pod| {
+                let node = pods::node_name(pod);
+                let there = inner.nodes.get(&ObjectKey::new("", node)).is_some();
+                if !there {
+                    skipped.push(format!(
+                        "skipping Pod {} for Service {}/{}: Node {node} Not Found",
+                        pod.name(),
+                        key.namespace,
+                        key.name
+                    ));
+                }
+                there
+            });
+        }
         let trigger = inner.base.triggers.since_last(&service, &found);
         let mut existing: Vec<Object> = inner.slices.owned(service.uid());
         existing.retain(|s| s.label(SLICE_MANAGED_BY) == Some(MANAGER) && !s.is_deleting());
@@ -148,7 +165,19 @@ impl Controller {
             let message = format!("{message}, addressType: {family}");
             inner.base.recorder.event(&service, kind, reason, message);
         }
-        Ok(())
+        let why = match skipped.as_slice() {
+            [] => return Ok(()),
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
+        };
+        let message = format!(
+            "Error updating Endpoint Slices for Service {}/{}: {why}",
+            key.namespace, key.name
+        );
+        let recorder = &inner.base.recorder;
+        recorder.event(&service, EventType::Warning, "FailedToUpdateEndpointSlices", message);
+        // The service is looked at again.
+        Err(Status::internal(why))
     }
 
     /// Gives the endpoints hints by zone, where the service asks for them. What is to be told of it.
@@ -352,7 +381,10 @@ mod tests {
         obj! {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": obj! { "name": name, "namespace": "default", "labels": obj! { "app": "web" } },
-            "spec": obj! { "containers": list![obj! { "name": "c", "image": "nginx", "ports": ports }] },
+            "spec": obj! {
+                "containers": list![obj! { "name": "c", "image": "nginx", "ports": ports }],
+                "nodeName": "n1",
+            },
         }
     }
 
@@ -367,6 +399,7 @@ mod tests {
     #[test]
     fn follows_pods_and_their_readiness() {
         let world = World::new();
+        world.node("n1", "2", "4Gi");
         world.start(start);
         world.create(service("web".into()));
         world.run(1);
@@ -491,8 +524,33 @@ mod tests {
     }
 
     #[test]
+    fn pods_of_a_node_that_is_gone_are_left_out_and_told_of() {
+        let world = World::new();
+        world.create(service(80.into()));
+        world.create(pod("p1", 80));
+        world.all_ready();
+        world.start(start);
+        world.run(1);
+        let endpoints = || {
+            let slices = world.list("discovery.k8s.io", "endpointslices");
+            slices[0].value().get("endpoints").items().len()
+        };
+        assert_eq!(endpoints(), 0);
+        let events = world.list("", "events");
+        assert_eq!(
+            events[0].value().get("message").str(),
+            "Error updating Endpoint Slices for Service default/web: \
+             skipping Pod p1 for Service default/web: Node n1 Not Found"
+        );
+        world.node("n1", "2", "4Gi");
+        world.run(60);
+        assert_eq!(endpoints(), 1);
+    }
+
+    #[test]
     fn a_hundred_to_a_slice() {
         let world = World::new();
+        world.node("n1", "2", "4Gi");
         world.create(service(80.into()));
         for i in 0..250 {
             world.create(pod(&format!("p{i}"), 80));
