@@ -281,7 +281,7 @@ fn owner_text(owner: &Value) -> String {
 /// The rules of finalizers. Those of custom resources may have names without a domain.
 fn finalizers(list: &Value, strictly: bool, errors: &mut FieldErrors) {
     const FIELD: &str = "metadata.finalizers";
-    let [orphan, foreground] = ["orphan", "foregroundDeletion"];
+    let [orphan, foreground] = names::COLLECTOR_FINALIZERS;
     for finalizer in list.items() {
         errors.check(FIELD, finalizer, names::label_key);
     }

@@ -84,17 +84,22 @@ pub fn passes_on(name: &str) -> bool {
     !KEPT_BACK.iter().any(|kept| name.eq_ignore_ascii_case(kept))
 }
 
+/// A path with its query, as a request's line has them.
+pub fn with_query(path: &str, query: &[(String, String)]) -> String {
+    let part = |(k, v): &(String, String)| format!("{}={}", query_escape(k), query_escape(v));
+    match query {
+        [] => path.to_owned(),
+        query => format!("{path}?{}", query.iter().map(part).collect::<Vec<_>>().join("&")),
+    }
+}
+
 /// The request that is passed on.
 fn wire(request: &Request, target: &Target, ip: &str, port: u16) -> Vec<u8> {
     let mut path = target.subresource.strip_prefix("proxy").unwrap_or("").to_owned();
     if path.is_empty() || (request.path.ends_with('/') && !path.ends_with('/')) {
         path.push('/');
     }
-    if !request.query.is_empty() {
-        let part = |(k, v): &(String, String)| format!("{}={}", query_escape(k), query_escape(v));
-        let query: Vec<String> = request.query.iter().map(part).collect();
-        path = format!("{path}?{}", query.join("&"));
-    }
+    let path = with_query(&path, &request.query);
     let body = match &request.body {
         Body::Bytes(bytes) => bytes.clone(),
         Body::Value(value) | Body::Typed(value) => value.to_json().into_bytes(),

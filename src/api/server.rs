@@ -11,6 +11,7 @@ use super::auth::{self, Authorizer, User};
 use super::custom::{CustomVersion, structural};
 use super::decode::decode;
 use super::docs::Docs;
+use super::names;
 use super::object::{Object, ObjectKey};
 use super::openapi;
 use super::request::{Body, Method, PatchType, Payload, Request, Response, success};
@@ -896,17 +897,24 @@ impl ApiServer {
         if request.dry_run() {
             return Ok(custom::in_version(Object::new(value), resource));
         }
+        match old.at(&["metadata", "finalizers"]).is_empty() {
+            true => self.put(request, target, value),
+            false => self.put_or_finish(request, target, value),
+        }
+    }
+
+    /// Stores an update, unless what held an object that is being deleted went with it: then the update is its
+    /// deletion (`deleteWithoutFinalizers`). Nothing is stored of it, and watches tell of the version before.
+    pub(super) fn put_or_finish(&self, request: &Request, target: &Target, value: Value) -> Result<Object, Status> {
         let finished = value.get("metadata").has("deletionTimestamp")
             && value.at(&["metadata", "finalizers"]).is_empty()
             && value.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0
-            && !strategy.holds(&value);
-        if finished && !old.at(&["metadata", "finalizers"]).is_empty() {
-            // Its last finalizer went: the update is its deletion (`deleteWithoutFinalizers`). Nothing is
-            // stored of it, and watches tell of the version before.
-            self.remove(request, target).ok_or_else(|| target.not_found())?;
-            return Ok(custom::in_version(Object::new(value), resource));
+            && !target.strategy().holds(&value);
+        if !finished {
+            return self.put(request, target, value);
         }
-        self.put(request, target, value)
+        self.remove(request, target).ok_or_else(|| target.not_found())?;
+        Ok(custom::in_version(Object::new(value), &target.resource))
     }
 
     pub(super) fn remove(&self, request: &Request, target: &Target) -> Option<Object> {
@@ -1051,7 +1059,7 @@ impl ApiServer {
         let mut finalizers: Vec<Value> = object.at(&["metadata", "finalizers"]).items().to_vec();
         let present = |list: &[Value], name: &str| list.iter().any(|f| f.str() == name);
         let collected = collector_finalizer(target.strategy(), object, options);
-        finalizers.retain(|f| !COLLECTOR_FINALIZERS.contains(&f.str()) || f.str() == collected);
+        finalizers.retain(|f| !names::COLLECTOR_FINALIZERS.contains(&f.str()) || f.str() == collected);
         if !collected.is_empty() && !present(&finalizers, collected) {
             finalizers.push(collected.into());
         }
@@ -1265,14 +1273,10 @@ fn delete_options(request: &mut Request) -> Result<Value, Status> {
     Ok(options)
 }
 
-/// The finalizers by which the garbage collector knows what becomes of dependents.
-const COLLECTOR_FINALIZERS: [&str; 2] = ["orphan", "foregroundDeletion"];
-
 /// Which of them an object that is to be deleted has from now on; empty for none. What the options say comes
 /// first, then what an earlier deletion has asked for, then the kind's default (`shouldOrphanDependents`,
 /// `shouldDeleteDependents`).
 fn collector_finalizer(strategy: &dyn Strategy, object: &Object, options: &Value) -> &'static str {
-    let [orphan, foreground] = COLLECTOR_FINALIZERS;
     let default = strategy.default_propagation();
     if default.is_empty() {
         return "";
@@ -1283,16 +1287,16 @@ fn collector_finalizer(strategy: &dyn Strategy, object: &Object, options: &Value
     ) {
         (Some(true), _) => "Orphan",
         (Some(false), _) => "Background",
-        (None, "") => match object.finalizers().find(|f| COLLECTOR_FINALIZERS.contains(f)) {
+        (None, "") => match object.finalizers().find(|f| names::COLLECTOR_FINALIZERS.contains(f)) {
             None => default,
-            Some(f) if f == orphan => "Orphan",
+            Some(names::ORPHAN) => "Orphan",
             Some(_) => "Foreground",
         },
         (None, policy) => policy,
     };
     match policy {
-        "Orphan" => orphan,
-        "Foreground" => foreground,
+        "Orphan" => names::ORPHAN,
+        "Foreground" => names::FOREGROUND,
         _ => "",
     }
 }

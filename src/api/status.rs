@@ -215,11 +215,7 @@ impl Status {
     /// 429, as an eviction that a budget forbids.
     pub fn too_many_requests(message: impl Into<String>, causes: Value) -> Status {
         let mut status = Status::failure(429, "TooManyRequests", message);
-        status.0.details = if causes.is_null() {
-            Value::Null
-        } else {
-            obj! { "causes": causes }
-        };
+        status.0.details.set_or_remove(&["causes"], causes);
         status
     }
 

@@ -825,17 +825,9 @@ fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<R
     value.share_with(old.value());
     let managed = api.owned(request, &target, Some(&old), &value, &Value::Null, "finalize");
     value.set_or_remove(&["metadata", "managedFields"], managed);
-    let object = Object::new(value);
-    let done =
-        object.is_deleting() && object.finalizers().next().is_none() && object.at(&["spec", "finalizers"]).is_empty();
-    let object = match (request.dry_run(), done) {
-        (true, _) => object,
-        (false, false) => api.put(request, &target, object.value().clone())?,
-        // The update is its deletion: nothing is stored of it.
-        (false, true) => {
-            api.remove(request, &target).ok_or_else(|| target.not_found())?;
-            object
-        }
+    let object = match request.dry_run() {
+        true => Object::new(value),
+        false => api.put_or_finish(request, &target, value)?,
     };
     Ok(api.represent(request, &target, object))
 }

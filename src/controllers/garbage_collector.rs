@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::context::Context;
 use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
+use crate::api::names::{FOREGROUND, ORPHAN};
 use crate::api::object::Owner;
 use crate::api::{ApiServer, Client, Object, ObjectKey, Resource, Status};
 use crate::flat::{FlatMap, FlatSet, WideMap};
@@ -17,8 +18,6 @@ use crate::value::Value;
 const NAME: &str = "generic-garbage-collector";
 /// Whom its events are by.
 const RECORDER: &str = "garbage-collector-controller";
-const FOREGROUND: &str = "foregroundDeletion";
-const ORPHAN: &str = "orphan";
 
 /// Objects that are looked at at the same time (`--concurrent-gc-syncs`).
 const WORKERS: usize = 20;
@@ -54,6 +53,18 @@ impl Node {
 struct Graph {
     nodes: WideMap<Uid, Node>,
     dependents: FlatMap<Uid, FlatSet<Uid>>,
+}
+
+impl Graph {
+    /// A dependent is an owner's no longer.
+    fn part(&mut self, owner: &Uid, dependent: &Uid) {
+        if let Some(set) = self.dependents.get_mut(owner) {
+            set.remove(dependent);
+            if set.is_empty() {
+                self.dependents.remove(owner);
+            }
+        }
+    }
 }
 
 /// An object's key in the queues.
@@ -139,12 +150,7 @@ impl Collector {
             let mut graph = self.0.graph.borrow_mut();
             let before: Vec<Uid> = graph.nodes.get(&uid).map_or_else(Vec::new, |n| n.owners.clone());
             for owner in before.iter().filter(|o| !owners.contains(o)) {
-                if let Some(set) = graph.dependents.get_mut(owner) {
-                    set.remove(&uid);
-                    if set.is_empty() {
-                        graph.dependents.remove(owner);
-                    }
-                }
+                graph.part(owner, &uid);
             }
             let mut lost = false;
             for reference in object.owner_references() {
@@ -222,12 +228,7 @@ impl Collector {
             let mut graph = self.0.graph.borrow_mut();
             if let Some(node) = graph.nodes.remove(&uid) {
                 for owner in node.owners {
-                    if let Some(set) = graph.dependents.get_mut(&owner) {
-                        set.remove(&uid);
-                        if set.is_empty() {
-                            graph.dependents.remove(&owner);
-                        }
-                    }
+                    graph.part(&owner, &uid);
                     if graph.nodes.get(&owner).is_some_and(|n| n.foreground) {
                         work.push(owner);
                     }

@@ -9,12 +9,11 @@ pub struct Tally(WideMap<String, usize>);
 impl Tally {
     /// Counts one more of a text, and says how many equal ones came before it.
     pub fn add(&mut self, text: String) -> usize {
-        if let Some(count) = self.0.get_mut(&text) {
-            *count += 1;
-            return *count - 1;
-        }
-        self.0.insert(text, 1);
-        0
+        let Some(count) = self.0.get_or_insert_with(&text, || 0) else {
+            return 0;
+        };
+        *count += 1;
+        *count - 1
     }
 }
 

@@ -6,6 +6,7 @@ use super::applyset::ApplySet;
 use super::builder::{self, Info, Select, Target};
 use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write, scope};
+use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{
@@ -305,20 +306,13 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
 /// kubectl takes its `--timeout` at its word here: without one it looks once.
 async fn anew(cmd: &Cmd, info: &Info, current: &Value, modified: &Value, write: &Write) -> Result<Value, Error> {
     let (resource, namespace) = (&info.resource, scope(&info.resource, &info.namespace));
-    let mut options = crate::obj! { "propagationPolicy": super::delete::cascade(cmd)? };
-    if cmd.flags.int("grace-period") >= 0 {
-        options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
-    }
-    cmd.remove(resource, namespace, &info.name, &options).await?;
-    let end = cmd.sim().now() + cmd.flags.duration("timeout");
-    loop {
-        match cmd.get(resource, namespace, &info.name).await {
-            Ok(_) if cmd.sim().now() >= end => return Err(Error::plain("context deadline exceeded")),
-            Ok(_) => cmd.sim().sleep(std::time::Duration::from_secs(1)).await,
-            Err(e) if e.is_not_found() => break,
-            Err(e) => return Err(e),
-        }
-    }
+    let deletion = Deletion {
+        cascade: delete::cascade(cmd)?,
+        grace: cmd.flags.int("grace-period"),
+        ..Deletion::default()
+    };
+    cmd.remove(resource, namespace, &info.name, &deletion.options()).await?;
+    delete::gone(cmd, info, cmd.flags.duration("timeout")).await?;
     let failed = match cmd.create(resource, namespace, modified, write).await {
         Err(e) => e,
         made => return made,

@@ -5,9 +5,8 @@ use super::command::{Cmd, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::FILENAME;
-use super::run::valid_image;
 use crate::api::client::item;
-use crate::api::{Body, Method, PatchType, Request};
+use crate::api::{Body, Method, PatchType, Request, names};
 use crate::flat::FlatMap;
 use crate::value::{Value, yaml};
 use crate::{list, obj};
@@ -197,7 +196,7 @@ fn validate(cmd: &Cmd, wanted: &Wanted, names: &[String]) -> Result<(), Error> {
     if cmd.flags.has("attach") && wanted.attach && image.is_empty() && container.is_empty() {
         return fail("you must specify --container or create a new container using --image in order to attach.");
     }
-    let bad = |image: &str| !valid_image(image);
+    let bad = |image: &str| !names::is_image(image);
     if cmd.flags.str("copy-to").is_empty() {
         for (flag, given) in [
             ("--replace", cmd.flags.bool("replace")),

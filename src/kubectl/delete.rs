@@ -1,7 +1,7 @@
 //! `kubectl delete`: asks for deletions, then waits until the objects are gone.
 
 use super::builder::{self, Info, Select};
-use super::command::{Cmd, DryRun, VERB, Verb};
+use super::command::{Cmd, DryRun, VERB, Verb, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR};
@@ -125,7 +125,7 @@ impl Deletion {
     }
 
     /// The `DeleteOptions` of a request.
-    fn options(&self) -> Value {
+    pub fn options(&self) -> Value {
         let mut options = obj! { "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": self.cascade };
         if self.grace >= 0 {
             options.set(&["gracePeriodSeconds"], self.grace);
@@ -134,6 +134,26 @@ impl Deletion {
             options.set(&["dryRun"], list!["All"]);
         }
         options
+    }
+}
+
+/// Waits until no object of this name is left, for so long: one that a controller makes anew under the same name is
+/// waited for as well.
+///
+/// # Errors
+/// The API server's failure, or when the time is over.
+pub async fn gone(cmd: &Cmd, info: &Info, limit: Duration) -> Result<(), Error> {
+    let end = cmd.sim().now() + limit;
+    loop {
+        match cmd
+            .get(&info.resource, scope(&info.resource, &info.namespace), &info.name)
+            .await
+        {
+            Ok(_) if cmd.sim().now() >= end => return Err(Error::plain("context deadline exceeded")),
+            Ok(_) => cmd.sim().sleep(Duration::from_secs(1)).await,
+            Err(e) if e.is_not_found() => return Ok(()),
+            Err(e) => return Err(e),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `kubectl replace`.
 
-use super::builder::{self, Info, Select, Target};
+use super::builder::{self, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
 use super::error::Error;
@@ -9,7 +9,6 @@ use super::options::{DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_m
 use super::output::{PRINT, Report};
 use super::raw;
 use crate::api::Method;
-use crate::sim::timeout;
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
@@ -23,7 +22,6 @@ const FLAGS: &[Flag] = &[
 
 /// How often `--force` looks whether an object is gone, and for how long without `--timeout` (`forceReplace` of
 /// kubectl).
-const POLL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 pub static REPLACE: Verb = Verb {
@@ -95,7 +93,13 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             ..Deletion::default()
         };
         delete::delete(cmd, infos.clone(), Vec::new(), &deletion).await?;
-        gone(cmd, &infos, limit).await?;
+        // Without a limit five minutes are given.
+        let patience = if limit.is_zero() { PATIENCE } else { limit };
+        let mut late = Vec::new();
+        for info in &infos {
+            late.extend(delete::gone(cmd, info, patience).await.err());
+        }
+        Error::all(late)?;
     }
     for info in &mut infos {
         if cmd.flags.bool("save-config")
@@ -121,30 +125,6 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             Ok(stored) => report.print(cmd, &stored)?,
             Err(e) => errors.push(e.when(&format!("error when replacing {:?}", info.source))),
         }
-    }
-    Error::all(errors)
-}
-
-/// Waits until no object of these names is left, for so long: one that a controller makes anew under the same name is
-/// waited for as well. Without a limit five minutes are given.
-async fn gone(cmd: &Cmd, infos: &[Info], limit: Duration) -> Result<(), Error> {
-    let limit = match limit.is_zero() {
-        true => PATIENCE,
-        false => limit,
-    };
-    let mut errors = Vec::new();
-    for info in infos {
-        let wait = async {
-            loop {
-                match cmd.get(&info.resource, &info.namespace, &info.name).await {
-                    Ok(_) => cmd.sim().sleep(POLL).await,
-                    Err(e) if e.is_not_found() => return Ok(()),
-                    Err(e) => return Err(e),
-                }
-            }
-        };
-        let late = || Err(Error::plain("context deadline exceeded"));
-        errors.extend(timeout(cmd.sim(), limit, wait).await.unwrap_or_else(late).err());
     }
     Error::all(errors)
 }

@@ -11,7 +11,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::decode::decode;
-use crate::api::{Resource, schema};
+use crate::api::{Resource, names, schema};
 use crate::value::{Value, yaml};
 use crate::{list, obj};
 
@@ -62,69 +62,6 @@ pub static RUN: Verb = Verb {
     ..VERB
 };
 
-/// Whether a text can be an image's name, by the grammar of `github.com/distribution/reference`:
-/// `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`.
-pub fn valid_image(image: &str) -> bool {
-    let (name, digest) = match image.split_once('@') {
-        Some((name, digest)) => (name, Some(digest)),
-        None => (image, None),
-    };
-    let slash = name.rfind('/').map_or(0, |at| at + 1);
-    let (path, tag) = match name.split_at_checked(slash).and_then(|(front, last)| {
-        let (last, tag) = last.split_once(':')?;
-        Some((front.len() + last.len(), tag))
-    }) {
-        Some((end, tag)) => (name.get(..end).unwrap_or_default(), Some(tag)),
-        None => (name, None),
-    };
-    let path = match path.split_once('/') {
-        Some((host, rest)) if is_host(host) => rest,
-        _ => path,
-    };
-    path.split('/').all(is_component) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)
-}
-
-/// A registry: a domain name or an address of IPv6, and maybe a port.
-fn is_host(text: &str) -> bool {
-    let (domain, port) = match (text.starts_with('['), text.rsplit_once(':')) {
-        (true, _) if text.ends_with(']') => (text, None),
-        (_, Some((domain, port))) => (domain, Some(port)),
-        _ => (text, None),
-    };
-    let label = |l: &str| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        !l.is_empty() && l.bytes().all(inner) && !l.starts_with('-') && !l.ends_with('-')
-    };
-    let domain = match domain.strip_prefix('[').and_then(|d| d.strip_suffix(']')) {
-        Some(six) => !six.is_empty() && six.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
-        None => domain.split('.').all(label),
-    };
-    domain && port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Small letters and digits, with `.`, `_`, `__` or dashes between them.
-fn is_component(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let between = |s: &str| matches!(s, "" | "." | "_" | "__") || s.bytes().all(|b| b == b'-');
-    text.starts_with(word) && text.ends_with(word) && text.split(word).all(between)
-}
-
-fn is_tag(text: &str) -> bool {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    (1..=128).contains(&text.len())
-        && text.bytes().all(|b| word(b) || b == b'.' || b == b'-')
-        && !text.starts_with(['.', '-'])
-}
-
-/// `sha256:` and at least 32 hexadecimal digits.
-fn is_digest(text: &str) -> bool {
-    let part =
-        |p: &str| p.starts_with(|c: char| c.is_ascii_alphabetic()) && p.bytes().all(|b| b.is_ascii_alphanumeric());
-    text.split_once(':').is_some_and(|(algorithm, hex)| {
-        algorithm.split(['-', '_', '+', '.']).all(part) && hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
-    })
-}
-
 /// `KEY=VALUE,KEY=VALUE` as a map.
 ///
 /// # Errors
@@ -152,7 +89,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if image.is_empty() {
         return Err(Error::plain("--image is required"));
     }
-    if !valid_image(image) {
+    if !names::is_image(image) {
         return Err(Error::plain(format!(
             "Invalid image name {image:?}: invalid reference format"
         )));
@@ -367,43 +304,4 @@ fn overridden(cmd: &Cmd, object: Value) -> Result<Value, Error> {
         decode(&object, &ty).map_err(Error::plain)?;
     }
     Ok(object)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::valid_image;
-
-    #[test]
-    fn images() {
-        for (image, good) in [
-            ("nginx", true),
-            ("nginx:1.27", true),
-            ("docker.io/library/nginx:1.27-alpine", true),
-            ("localhost:5000/a/b", true),
-            ("Host.Example:5000/a__b/c--d/e.f:T_1.2-x", true),
-            ("[fe80::1]:5000/a", true),
-            ("a@sha256:0123456789abcdef0123456789ABCDEF", true),
-            ("a:1@sha256+b64:0123456789abcdef0123456789abcdef", true),
-            ("a@sha256:00", false),
-            ("a@sha256:x", false),
-            ("a@", false),
-            ("a..b", false),
-            ("a._b", false),
-            ("a_-b", false),
-            ("a___b", false),
-            ("a:-x", false),
-            ("a:.x", false),
-            ("a:b:c", false),
-            ("Host/a", true),
-            ("a/B", false),
-            ("host:x/a", false),
-            ("nginx latest", false),
-            ("Nginx", false),
-            ("", false),
-            ("a//b", false),
-            ("nginx:", false),
-        ] {
-            assert_eq!(valid_image(image), good, "{image}");
-        }
-    }
 }

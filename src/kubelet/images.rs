@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::etc::NODE_DNS;
+use crate::api::names;
 use crate::flat::{Arrange, FlatMap};
 use crate::programs::{self, Image, Lookup};
 use crate::sim::{Signal, Sim, Time, TraceEvent};
@@ -69,27 +70,12 @@ impl Reference {
         if remainder.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(format!("{INVALID}: repository name ({remainder}) must be lowercase"));
         }
-        let component = |c: &str| {
-            let ends = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-            ends(c.bytes().next())
-                && ends(c.bytes().last())
-                && c.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
-                && !c.contains("..")
-                && !c.contains("___")
-        };
-        let tag_ok = |t: &str| {
-            (1..=128).contains(&t.len())
-                && t.bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
-                && !t.starts_with(['.', '-'])
-        };
         let digest_ok = |d: &str| {
             d.strip_prefix("sha256:")
                 .is_some_and(|h| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit()))
         };
-        if !remainder.split('/').all(component)
-            || !tag.is_none_or(tag_ok)
+        if !remainder.split('/').all(names::is_image_component)
+            || !tag.is_none_or(names::is_image_tag)
             || !digest.is_none_or(digest_ok)
             || name.len() > 512
         {

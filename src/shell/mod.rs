@@ -48,4 +48,5 @@ pub use process::{
 };
 pub use regex::Regex;
 pub use shell::{Names, Shell, ShellOptions, default_env};
+pub(crate) use tools::options;
 pub use tools::tar;

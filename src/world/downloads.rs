@@ -27,13 +27,13 @@ pub async fn find(docs: &Docs, url: &str) -> Download {
     let texts = docs.texts().unwrap_or_default();
     for (known, text) in texts.fields(DOWNLOADS) {
         let version = match known.split_once("{version}") {
-            Some((before, after)) => address.strip_prefix(before).and_then(|a| a.strip_suffix(after)),
-            None => (known == address).then_some("v"),
+            Some((before, after)) => {
+                let version = address.strip_prefix(before).and_then(|a| a.strip_suffix(after));
+                version.filter(|v| v.starts_with('v') && v.len() < 16 && !v.contains('/'))
+            }
+            None => (known == address).then_some(""),
         };
-        let is_version = |v: &&str| v.starts_with('v') && v.len() < 16 && !v.contains('/');
-        let Some(version) = version.filter(is_version) else {
-            continue;
-        };
+        let Some(version) = version else { continue };
         if text == ABSENT {
             return Download::Absent("this example of the documentation is not among those that are here".into());
         }

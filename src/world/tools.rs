@@ -9,7 +9,7 @@ use crate::api::{ApiServer, Client, User};
 use crate::flat::FlatMap;
 use crate::kubelet::Kubelets;
 use crate::net::{Network, tools};
-use crate::shell::{Commands, Context, Dialect, Files, Host};
+use crate::shell::{Commands, Context, Dialect, Files, Host, options};
 
 /// The commands of a node that need the network.
 fn network_of(node: &str, commands: &mut Commands, network: &Network) {
@@ -32,73 +32,95 @@ pub(super) fn network(commands: &mut Commands, network: &Network) {
     network_of(HOST, commands, network);
 }
 
-/// `ssh` to the nodes, whose machines are made when somebody first logs in.
-pub(super) fn ssh(commands: &mut Commands, network: &Network, nodes: Vec<(String, Files)>, kubelets: &Kubelets) {
-    let machines: Rc<RefCell<FlatMap<String, Host>>> = Rc::default();
-    let (network, kubelets, nodes) = (network.clone(), kubelets.clone(), Rc::new(nodes));
-    commands.add("ssh", move |context: Context| {
-        let (machines, network, kubelets, nodes) =
-            (machines.clone(), network.clone(), kubelets.clone(), nodes.clone());
-        async move {
-            let mut args = context.rest().iter();
-            let mut target = None;
-            while let Some(arg) = args.next() {
-                match arg.as_str() {
-                    "-i" | "-l" | "-o" | "-p" | "-F" | "-J" | "-L" => {
-                        args.next();
-                    }
-                    flag if flag.starts_with('-') => {}
-                    name => {
-                        target = Some(name);
-                        break;
-                    }
-                }
-            }
-            let Some(target) = target else {
-                context.stderr.line("usage: ssh [-i identity_file] [-l login_name] [-o option] [-p port] destination [command [argument ...]]");
-                return 255;
-            };
-            let (user, target) = target.rsplit_once('@').unwrap_or(("root", target));
-            let is_meant = |node: &&(String, Files)| node.0 == target || network.host(&node.0).ip.to_string() == target;
-            let Some((node, files)) = nodes.iter().find(is_meant) else {
-                context.error(format!("Could not resolve hostname {target}: Name or service not known"));
-                return 255;
-            };
-            if !kubelets.running().iter().any(|n| **n == **node) {
-                context.error(format!("connect to host {target} port 22: No route to host"));
-                return 255;
-            }
-            if user != "root" {
-                context.stderr.line(format!("{user}@{target}: Permission denied (publickey)."));
-                return 255;
-            }
-            let machine = if node == HOST {
-                context.host.clone()
-            } else {
-                let mut machines = machines.borrow_mut();
-                let machine = machines.entry(node.clone()).or_insert_with(|| {
-                    let mut commands = Commands::with_tools();
-                    network_of(node, &mut commands, &network);
-                    Host::new(&context.sim, node, files.clone(), commands, Dialect::Bash)
-                });
-                machine.clone()
-            };
-            let mut words: Vec<String> = args.cloned().collect();
-            if words.first().is_some_and(|w| w == "--") {
-                words.remove(0);
-            }
-            let interactive = words.is_empty() && context.stdin.is_terminal();
-            let run = match words.is_empty() {
-                true => vec!["bash".to_owned()],
-                false => vec!["bash".to_owned(), "-c".to_owned(), words.join(" ")],
-            };
-            let (stdout, stderr) = (context.stdout.clone(), context.stderr.clone());
-            let code = super::input::log_in(&machine, run, context.stdin.clone(), stdout, stderr).await;
-            if interactive {
-                context.stderr.line(format!("logout\nConnection to {target} closed."));
-            }
-            code
+/// The options of OpenSSH's client: those with a value, and those that change nothing here.
+const SSH_OPTIONS: &str = "B:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w: 46AaCfGgKkMNnqsTtVvXxYy";
+
+/// What `ssh` reaches: the nodes, each with its files, whose machines are made when somebody first logs in.
+struct Nodes {
+    network: Network,
+    kubelets: Kubelets,
+    nodes: Vec<(String, Files)>,
+    machines: RefCell<FlatMap<String, Host>>,
+}
+
+impl Nodes {
+    /// The machine that a name or an address leads to, or why it leads nowhere.
+    fn reach(&self, context: &Context, target: &str) -> Result<Host, String> {
+        let is_meant =
+            |node: &&(String, Files)| node.0 == target || self.network.host(&node.0).ip.to_string() == target;
+        let Some((node, files)) = self.nodes.iter().find(is_meant) else {
+            return Err(format!(
+                "Could not resolve hostname {target}: Name or service not known"
+            ));
+        };
+        if !self.kubelets.running().iter().any(|n| **n == **node) {
+            return Err(format!("connect to host {target} port 22: No route to host"));
         }
+        if node == HOST {
+            return Ok(context.host.clone());
+        }
+        let mut machines = self.machines.borrow_mut();
+        let machine = machines.entry(node.clone()).or_insert_with(|| {
+            let mut commands = Commands::with_tools();
+            network_of(node, &mut commands, &self.network);
+            Host::new(&context.sim, node, files.clone(), commands, Dialect::Bash)
+        });
+        Ok(machine.clone())
+    }
+
+    /// Runs `ssh`.
+    async fn log_in(&self, context: Context) -> i32 {
+        let Ok(options) = options::parse_until(&context, SSH_OPTIONS, &[], true) else {
+            return 255;
+        };
+        let Some((target, words)) = options.rest.split_first() else {
+            context.stderr.line("usage: ssh [-i identity_file] [-l login_name] [-o option] [-p port] destination [command [argument ...]]");
+            return 255;
+        };
+        let (named, target) = match target.rsplit_once('@') {
+            Some((user, target)) => (Some(user), target),
+            None => (None, target.as_str()),
+        };
+        let user = options.value('l').or(named).unwrap_or("root");
+        let machine = match self.reach(&context, target) {
+            Ok(machine) => machine,
+            Err(why) => {
+                context.error(why);
+                return 255;
+            }
+        };
+        if user != "root" {
+            context
+                .stderr
+                .line(format!("{user}@{target}: Permission denied (publickey)."));
+            return 255;
+        }
+        let words = words.strip_prefix(&["--".to_owned()]).unwrap_or(words);
+        let interactive = words.is_empty() && context.stdin.is_terminal();
+        let mut run = vec!["bash".to_owned()];
+        if !words.is_empty() {
+            run.extend(["-c".to_owned(), words.join(" ")]);
+        }
+        let (stdout, stderr) = (context.stdout.clone(), context.stderr.clone());
+        let code = super::input::log_in(&machine, run, context.stdin.clone(), stdout, stderr).await;
+        if interactive {
+            context.stderr.line(format!("logout\nConnection to {target} closed."));
+        }
+        code
+    }
+}
+
+/// `ssh` to the nodes.
+pub(super) fn ssh(commands: &mut Commands, network: &Network, nodes: Vec<(String, Files)>, kubelets: &Kubelets) {
+    let nodes = Rc::new(Nodes {
+        network: network.clone(),
+        kubelets: kubelets.clone(),
+        nodes,
+        machines: RefCell::default(),
+    });
+    commands.add("ssh", move |context: Context| {
+        let nodes = nodes.clone();
+        async move { nodes.log_in(context).await }
     });
 }
 
@@ -116,4 +138,57 @@ pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer, network: &Networ
 pub(super) fn completion(host: &Host, api: &ApiServer) {
     let client = Client::new(api, "kubectl", User::admin());
     host.set_completer("kubectl", Rc::new(crate::kubectl::KubectlCompleter::new(client)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::expect;
+
+    use crate::world::{Input, Options, World};
+
+    #[test]
+    fn ssh_reads_its_options() {
+        let world = World::new(&Options::default()).unwrap();
+        let end = world.sim().now() + Duration::from_secs(60);
+        let mut said = String::new();
+        for line in [
+            "ssh -o StrictHostKeyChecking=no -p22 k8s-node-01 hostname -s",
+            "ssh -l root k8s-node-01 -- echo $HOME",
+            "ssh -l joe root@k8s-node-01 true",
+            "ssh joe@k8s-node-01 true",
+            "ssh nosuch",
+            "ssh -l",
+            "ssh",
+        ] {
+            let done = world.input(Input::Exec(line.to_owned()));
+            let done = world.sim().run_future(done, end).unwrap().unwrap();
+            said.push_str(&format!("$ {line}\n{}{}[{}]\n", done.stdout, done.stderr, done.code));
+        }
+        expect![[r#"
+            $ ssh -o StrictHostKeyChecking=no -p22 k8s-node-01 hostname -s
+            k8s-node-01
+            [0]
+            $ ssh -l root k8s-node-01 -- echo $HOME
+            /root
+            [0]
+            $ ssh -l joe root@k8s-node-01 true
+            joe@k8s-node-01: Permission denied (publickey).
+            [255]
+            $ ssh joe@k8s-node-01 true
+            joe@k8s-node-01: Permission denied (publickey).
+            [255]
+            $ ssh nosuch
+            ssh: Could not resolve hostname nosuch: Name or service not known
+            [255]
+            $ ssh -l
+            ssh: option requires an argument -- 'l'
+            Try 'ssh --help' for more information.
+            [255]
+            $ ssh
+            usage: ssh [-i identity_file] [-l login_name] [-o option] [-p port] destination [command [argument ...]]
+            [255]
+        "#]].assert_eq(&said);
+    }
 }

@@ -10,7 +10,7 @@ mod grep;
 mod hash;
 mod lines;
 mod openssl;
-mod options;
+pub(crate) mod options;
 pub(super) mod printf;
 mod proc;
 mod sed;

@@ -3,7 +3,7 @@
 use super::super::host::{Context, Dialect};
 
 /// Options in their order, and the other arguments.
-pub(super) struct Options {
+pub(crate) struct Options {
     pub flags: Vec<(char, String)>,
     pub rest: Vec<String>,
 }
@@ -37,12 +37,12 @@ impl Options {
 /// one only if it is attached. Behind a space stand letters that are accepted and change nothing, because they ask
 /// for what is done anyway. `long` maps long names to letters; a letter that is not ASCII has no short form.
 /// The error was printed.
-pub(super) fn parse(c: &Context, spec: &str, long: &[(&str, char)]) -> Result<Options, i32> {
+pub(crate) fn parse(c: &Context, spec: &str, long: &[(&str, char)]) -> Result<Options, i32> {
     parse_until(c, spec, long, false)
 }
 
 /// [`parse`]; with `stop` the first other argument ends the options (`timeout`, `env`, `xargs`).
-pub(super) fn parse_until(c: &Context, spec: &str, long: &[(&str, char)], stop: bool) -> Result<Options, i32> {
+pub(crate) fn parse_until(c: &Context, spec: &str, long: &[(&str, char)], stop: bool) -> Result<Options, i32> {
     let mut options = Options {
         flags: Vec::new(),
         rest: Vec::new(),
@@ -127,7 +127,7 @@ pub(super) fn parse_until(c: &Context, spec: &str, long: &[(&str, char)], stop: 
 }
 
 /// Prints a usage error as the tool's family does; its exit code.
-pub(super) fn usage(c: &Context, message: &str) -> i32 {
+pub(crate) fn usage(c: &Context, message: &str) -> i32 {
     c.error(message);
     let name = super::super::files::base_name(c.name());
     if c.host.dialect() != Dialect::Busybox {

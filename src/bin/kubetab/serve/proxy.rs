@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, LOCATION};
-use kubetab::api::proxy::{KUBELET, Location, locate, passes_on};
+use kubetab::api::proxy::{KUBELET, Location, locate, passes_on, with_query};
 use kubetab::api::{Object, Request, Status, auth};
 use kubetab::net::{HttpRequest, HttpResponse, NetError};
 use kubetab::value::Value;
@@ -94,19 +94,12 @@ async fn send(
         return Ok(kubelet(server, incoming, &object, proxied.rest));
     }
     let address = ip.parse().map_err(|_| unavailable("address not allowed"))?;
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&incoming.query)
-        .finish();
     let path = if proxied.rest.is_empty() { "/" } else { proxied.rest };
     let kept = headers.iter().filter(|(name, _)| passes_on(name.as_str()));
     let request = HttpRequest {
         method: method.to_owned(),
         host: format!("{ip}:{port}"),
-        path: if query.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{path}?{query}")
-        },
+        path: with_query(path, &incoming.query),
         headers: kept
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect(),
