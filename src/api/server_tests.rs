@@ -71,6 +71,18 @@ fn request(step: &str) -> Request {
     request
 }
 
+/// The events that are there, each with two fields of its object, and the objects' revisions.
+fn told(watch: &mut Watch, fields: [&[&str]; 2]) -> (String, Vec<u64>) {
+    let (mut said, mut revisions) = (String::new(), Vec::new());
+    while let Some(event) = watch.try_next() {
+        let object = event.object().unwrap();
+        revisions.push(object.revision());
+        let [first, second] = fields.map(|path| object.at(path).to_json());
+        said.push_str(&format!("{} {first} {second}\n", event.name()));
+    }
+    (said, revisions)
+}
+
 fn watch(api: &ApiServer, place: &str) -> Box<Watch> {
     let asked = request(&format!("GET {place}")).with("watch", "true");
     match api.serve(asked).payload {
@@ -360,14 +372,7 @@ fn the_last_finalizer_takes_the_object_with_it() {
               404 configmaps "a" not found
         "#]],
     );
-    let mut revisions = Vec::new();
-    let mut said = String::new();
-    while let Some(event) = seen.try_next() {
-        let object = event.object().unwrap();
-        revisions.push(object.revision());
-        let (held, data) = (object.at(&["metadata", "finalizers"]), object.at(&["data"]));
-        said.push_str(&format!("{} {} {}\n", event.name(), held.to_json(), data.to_json()));
-    }
+    let (said, revisions) = told(&mut seen, [&["metadata", "finalizers"], &["data"]]);
     expect![[r#"
         ADDED ["x/y"] {"k":"v"}
         MODIFIED ["x/y"] {"k":"v"}
@@ -403,20 +408,11 @@ fn a_namespace_goes_with_its_last_finalizer_unless_it_is_tried() {
               404 namespaces "ends" not found
         "#]],
     );
-    let mut said = String::new();
-    while let Some(event) = seen.try_next() {
-        let object = event.object().unwrap();
-        said.push_str(&format!(
-            "{} {} {}\n",
-            event.name(),
-            object.name(),
-            object.spec().to_json()
-        ));
-    }
+    let (said, _) = told(&mut seen, [&["metadata", "name"], &["spec"]]);
     expect![[r#"
-        ADDED default null
-        ADDED ends {"finalizers":["kubernetes"]}
-        DELETED ends {"finalizers":["kubernetes"]}
+        ADDED "default" null
+        ADDED "ends" {"finalizers":["kubernetes"]}
+        DELETED "ends" {"finalizers":["kubernetes"]}
     "#]]
     .assert_eq(&said);
 }
@@ -441,18 +437,7 @@ fn what_leaves_a_selection_is_told_as_it_was() {
               200
         "#]],
     );
-    let mut said = String::new();
-    let mut revisions = Vec::new();
-    while let Some(event) = selected.try_next() {
-        let object = event.object().unwrap();
-        revisions.push(object.revision());
-        said.push_str(&format!(
-            "{} {} {}\n",
-            event.name(),
-            object.at(&["metadata", "labels"]).to_json(),
-            object.at(&["data"]).to_json()
-        ));
-    }
+    let (said, revisions) = told(&mut selected, [&["metadata", "labels"], &["data"]]);
     expect![[r#"
         ADDED {"v":"1"} {"k":"v"}
         DELETED {"v":"1"} {"k":"v"}

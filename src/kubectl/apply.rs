@@ -10,7 +10,8 @@ use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{
-    ALL, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, SUBRESOURCE, VALIDATE, WINDOWS_LINES, field_manager,
+    ALL, DELETION, DRY_RUN, FILENAME, FILES, RECORD, SELECTOR, SUBRESOURCE, VALIDATE, WINDOWS_LINES, field_manager,
+    wait,
 };
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
@@ -21,17 +22,13 @@ use crate::value::{Value, gojson, yaml};
 pub use crate::api::managedfields::LAST_APPLIED;
 
 const FLAGS: &[Flag] = &[
-    flag("cascade", '\0', Kind::Str, "background").or("background"),
-    flag("force", '\0', Kind::Bool, "false"),
     flag("force-conflicts", '\0', Kind::Bool, "false"),
-    flag("grace-period", '\0', Kind::Int, "-1"),
     flag("openapi-patch", '\0', Kind::Bool, "true").but(NOT_SIMULATED),
     flag("overwrite", '\0', Kind::Bool, "true").but(NOT_SIMULATED),
     flag("prune", '\0', Kind::Bool, "false"),
     flag("prune-allowlist", '\0', Kind::Array, "[]"),
     flag("server-side", '\0', Kind::Bool, "false"),
-    flag("timeout", '\0', Kind::Duration, "0s"),
-    flag("wait", '\0', Kind::Bool, "false"),
+    wait("false"),
 ];
 
 pub static APPLY: Verb = Verb {
@@ -40,6 +37,7 @@ pub static APPLY: Verb = Verb {
     short: "Apply a configuration to a resource by file name or stdin",
     flags: &[
         FLAGS,
+        DELETION,
         FILES,
         SELECTOR,
         ALL,
@@ -652,7 +650,7 @@ pub fn allowed(cmd: &Cmd) -> Result<Vec<(String, String)>, Error> {
 async fn prune(
     cmd: &Cmd,
     mut kinds: Vec<(String, String)>,
-    cascade: &str,
+    cascade: &'static str,
     kept: &[String],
     namespaces: &[String],
 ) -> Result<(), Error> {
@@ -680,20 +678,19 @@ pub async fn remove_pruned(
     resource: &Resource,
     place: &str,
     name: &str,
-    cascade: &str,
+    cascade: &'static str,
 ) -> Result<(), Error> {
     let dry = cmd.dry_run()?;
     if dry == DryRun::Client {
         return Ok(());
     }
-    let mut options = crate::obj! { "propagationPolicy": cascade };
-    if cmd.flags.int("grace-period") >= 0 {
-        options.set(&["gracePeriodSeconds"], cmd.flags.int("grace-period"));
-    }
-    if dry == DryRun::Server {
-        options.set(&["dryRun"], crate::list!["All"]);
-    }
-    cmd.remove(resource, place, name, &options).await.map(|_| ())
+    let deletion = Deletion {
+        cascade,
+        grace: cmd.flags.int("grace-period"),
+        dry_run: dry,
+        ..Deletion::default()
+    };
+    cmd.remove(resource, place, name, &deletion.options()).await.map(|_| ())
 }
 
 /// The types to prune of, when none are named: the usual ones, and a warning that these may become fewer.

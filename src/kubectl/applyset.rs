@@ -288,7 +288,7 @@ impl ApplySet {
     ///
     /// # Errors
     /// The API server's failure.
-    pub async fn prune(&self, cmd: &Cmd, cascade: &str, kept: &[String]) -> Result<(), Error> {
+    pub async fn prune(&self, cmd: &Cmd, cascade: &'static str, kept: &[String]) -> Result<(), Error> {
         let mut report = Report::new(cmd, "pruned")?;
         let label = format!("{PART_OF}={}", self.id());
         let (types, namespaces) = &self.before;

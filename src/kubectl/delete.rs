@@ -4,7 +4,7 @@ use super::builder::{self, Info, Select};
 use super::command::{Cmd, DryRun, VERB, Verb, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR};
+use super::options::{ALL, ALL_NAMESPACES, DELETION, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR, wait};
 use super::raw;
 use crate::api::{Body, Method, Payload, Request, WatchEvent};
 use crate::sim::timeout;
@@ -13,16 +13,12 @@ use crate::{list, obj};
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
-    flag("cascade", '\0', Kind::Str, "background").or("background"),
-    flag("force", '\0', Kind::Bool, "false"),
-    flag("grace-period", '\0', Kind::Int, "-1"),
     flag("ignore-not-found", '\0', Kind::Bool, "false"),
     flag("interactive", 'i', Kind::Bool, "false"),
     flag("now", '\0', Kind::Bool, "false"),
     flag("output", 'o', Kind::Str, ""),
     flag("raw", '\0', Kind::Str, ""),
-    flag("timeout", '\0', Kind::Duration, "0s"),
-    flag("wait", '\0', Kind::Bool, "true"),
+    wait("true"),
 ];
 
 pub static DELETE: Verb = Verb {
@@ -30,7 +26,16 @@ pub static DELETE: Verb = Verb {
     suggest_for: &["rm"],
     group: "Basic Commands (Intermediate):",
     short: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
-    flags: &[FLAGS, FILES, SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES, DRY_RUN],
+    flags: &[
+        FLAGS,
+        DELETION,
+        FILES,
+        SELECTOR,
+        FIELD_SELECTOR,
+        ALL,
+        ALL_NAMESPACES,
+        DRY_RUN,
+    ],
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };

@@ -7,7 +7,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::wait_gone;
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
-use super::options::{ALL, DRY_RUN, SELECTOR, VALIDATE, field_manager};
+use super::options::{ALL, CHUNK, DRY_RUN, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request, names};
@@ -37,7 +37,6 @@ pub static UNCORDON: Verb = Verb {
 };
 
 const DRAIN_FLAGS: &[Flag] = &[
-    flag("chunk-size", '\0', Kind::Int, "500").but("lists come whole"),
     flag("delete-emptydir-data", '\0', Kind::Bool, "false"),
     flag("disable-eviction", '\0', Kind::Bool, "false"),
     flag("force", '\0', Kind::Bool, "false"),
@@ -52,7 +51,7 @@ pub static DRAIN: Verb = Verb {
     name: "drain",
     group: GROUP,
     short: "Drain node in preparation for maintenance",
-    flags: &[DRAIN_FLAGS, SELECTOR, DRY_RUN],
+    flags: &[DRAIN_FLAGS, CHUNK, SELECTOR, DRY_RUN],
     run: Some(|c| Box::pin(drain(c))),
     ..VERB
 };

@@ -25,6 +25,19 @@ pub const WINDOWS_LINES: Flag =
 
 pub const CHUNK: &[Flag] = &[flag("chunk-size", '\0', Kind::Int, "500").but("lists come whole")];
 
+/// How objects are deleted.
+pub const DELETION: &[Flag] = &[
+    flag("cascade", '\0', Kind::Str, "background").or("background"),
+    flag("force", '\0', Kind::Bool, "false"),
+    flag("grace-period", '\0', Kind::Int, "-1"),
+    flag("timeout", '\0', Kind::Duration, "0s"),
+];
+
+/// Whether the end of what is deleted is waited for.
+pub const fn wait(default: &'static str) -> Flag {
+    flag("wait", '\0', Kind::Bool, default)
+}
+
 pub const SUBRESOURCE: &[Flag] = &[flag("subresource", '\0', Kind::Str, "")];
 
 pub const DRY_RUN: &[Flag] = &[flag("dry-run", '\0', Kind::Str, "none").or("unchanged")];

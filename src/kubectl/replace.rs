@@ -5,23 +5,15 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager};
+use super::options::{DELETION, DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDATE, field_manager, wait};
 use super::output::{PRINT, Report};
 use super::raw;
 use crate::api::Method;
 use std::time::Duration;
 
-const FLAGS: &[Flag] = &[
-    flag("cascade", '\0', Kind::Str, "background").or("background"),
-    flag("force", '\0', Kind::Bool, "false"),
-    flag("grace-period", '\0', Kind::Int, "-1"),
-    flag("raw", '\0', Kind::Str, ""),
-    flag("timeout", '\0', Kind::Duration, "0s"),
-    flag("wait", '\0', Kind::Bool, "false"),
-];
+const FLAGS: &[Flag] = &[flag("raw", '\0', Kind::Str, ""), wait("false")];
 
-/// How often `--force` looks whether an object is gone, and for how long without `--timeout` (`forceReplace` of
-/// kubectl).
+/// How long `--force` looks whether an object is gone without `--timeout` (`forceReplace` of kubectl).
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 pub static REPLACE: Verb = Verb {
@@ -30,6 +22,7 @@ pub static REPLACE: Verb = Verb {
     short: "Replace a resource by file name or stdin",
     flags: &[
         FLAGS,
+        DELETION,
         FILES,
         PRINT,
         DRY_RUN,

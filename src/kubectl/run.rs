@@ -8,7 +8,7 @@ use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
+use super::options::{DELETION, DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager, wait};
 use super::output::{PRINT, Report};
 use crate::api::decode::decode;
 use crate::api::{Resource, names, schema};
@@ -18,12 +18,9 @@ use crate::{list, obj};
 const FLAGS: &[Flag] = &[
     flag("annotations", '\0', Kind::Array, "[]"),
     flag("attach", '\0', Kind::Bool, "false"),
-    flag("cascade", '\0', Kind::Str, "background").or("background"),
     flag("command", '\0', Kind::Bool, "false"),
     flag("env", '\0', Kind::Array, "[]"),
     flag("expose", '\0', Kind::Bool, "false"),
-    flag("force", '\0', Kind::Bool, "false"),
-    flag("grace-period", '\0', Kind::Int, "-1"),
     flag("image", '\0', Kind::Str, ""),
     flag("image-pull-policy", '\0', Kind::Str, ""),
     flag("labels", 'l', Kind::Str, ""),
@@ -37,9 +34,8 @@ const FLAGS: &[Flag] = &[
     flag("restart", '\0', Kind::Str, "Always"),
     flag("rm", '\0', Kind::Bool, "false"),
     flag("stdin", 'i', Kind::Bool, "false"),
-    flag("timeout", '\0', Kind::Duration, "0s"),
     flag("tty", 't', Kind::Bool, "false"),
-    flag("wait", '\0', Kind::Bool, "false"),
+    wait("false"),
 ];
 
 pub static RUN: Verb = Verb {
@@ -48,6 +44,7 @@ pub static RUN: Verb = Verb {
     short: "Run a particular image on the cluster",
     flags: &[
         FLAGS,
+        DELETION,
         // The real one has these by accident, and does nothing with them.
         FILES,
         super::attach::DETACH_KEYS,

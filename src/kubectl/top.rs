@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::options::{ALL_NAMESPACES, FIELD_SELECTOR, NO_HEADERS};
+use super::options::{ALL_NAMESPACES, FIELD_SELECTOR, NO_HEADERS, SELECTOR};
 use super::print::TabWriter;
 use crate::api::quantity::Quantity;
 use crate::api::{Resource, metrics};
@@ -15,7 +15,6 @@ use crate::value::Value;
 
 const BOTH: &[Flag] = &[
     NO_HEADERS,
-    flag("selector", 'l', Kind::Str, ""),
     flag("show-swap", '\0', Kind::Bool, "false"),
     flag("sort-by", '\0', Kind::Str, ""),
     flag("use-protocol-buffers", '\0', Kind::Bool, "true").but("the answer is the same"),
@@ -40,7 +39,7 @@ static TOP_NODE: Verb = Verb {
     name: "node",
     aliases: &["nodes", "no"],
     short: "Display resource (CPU/memory) usage of nodes",
-    flags: &[BOTH, OF_NODES],
+    flags: &[BOTH, SELECTOR, OF_NODES],
     run: Some(|c| Box::pin(nodes(c))),
     ..VERB
 };
@@ -49,7 +48,7 @@ static TOP_POD: Verb = Verb {
     name: "pod",
     aliases: &["pods", "po"],
     short: "Display resource (CPU/memory) usage of pods",
-    flags: &[BOTH, OF_PODS, ALL_NAMESPACES, FIELD_SELECTOR],
+    flags: &[BOTH, SELECTOR, OF_PODS, ALL_NAMESPACES, FIELD_SELECTOR],
     run: Some(|c| Box::pin(pods(c))),
     ..VERB
 };

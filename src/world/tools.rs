@@ -189,6 +189,7 @@ mod tests {
             $ ssh
             usage: ssh [-i identity_file] [-l login_name] [-o option] [-p port] destination [command [argument ...]]
             [255]
-        "#]].assert_eq(&said);
+        "#]]
+        .assert_eq(&said);
     }
 }

@@ -345,9 +345,7 @@ fn check_number(value: &Value, schema: &Value, path: &str, found: &mut Found) {
 fn check_list(items: &[Value], schema: &Value, path: &str, old: Option<&Value>, found: &mut Found) {
     let inner = schema.get("items");
     if inner.as_map().is_some() {
-        let old = Correlation::new(schema, old);
-        for (i, item) in items.iter().enumerate() {
-            let before = old.of(item);
+        for (i, item, before) in correlated(schema, items, old) {
             found.merge(check(item, inner, &format!("{path}[{i}]"), before));
         }
     }
@@ -371,32 +369,23 @@ fn check_list(items: &[Value], schema: &Value, path: &str, old: Option<&Value>, 
     found.passed += 1;
 }
 
-/// The items of an old list by the keys that new items follow them by: only lists of type `map` have such.
-pub struct Correlation<'v> {
-    keys: &'v [Value],
-    items: FlatMap<String, &'v Value>,
-}
-
-impl<'v> Correlation<'v> {
-    /// Of the list `old`, if there was one, of this schema.
-    pub fn new(schema: &'v Value, old: Option<&'v Value>) -> Correlation<'v> {
-        let keys = schema.get("x-kubernetes-list-map-keys").items();
-        let old = old.filter(|_| schema.get("x-kubernetes-list-type").str() == "map");
-        // Of equal keys the first counts.
-        let items = old.into_iter().flat_map(Value::items).rev();
-        Correlation {
-            keys,
-            items: items.map(|item| (key_of(item, keys), item)).collect(),
-        }
-    }
-
-    /// The old item that a new one follows.
-    pub fn of(&self, item: &Value) -> Option<&'v Value> {
-        if self.items.is_empty() {
-            return None;
-        }
-        self.items.get(&key_of(item, self.keys)).copied()
-    }
+/// The items of a list, each with its index and the item of the old list, if there was one, that it follows by the
+/// schema's keys: only in lists of type `map` do any.
+pub fn correlated<'v>(
+    schema: &'v Value,
+    items: &'v [Value],
+    old: Option<&'v Value>,
+) -> impl Iterator<Item = (usize, &'v Value, Option<&'v Value>)> {
+    let keys = schema.get("x-kubernetes-list-map-keys").items();
+    let old = old.filter(|_| schema.get("x-kubernetes-list-type").str() == "map");
+    // Of equal keys the first counts.
+    let old = old.into_iter().flat_map(Value::items).rev();
+    let old: FlatMap<String, &Value> = old.map(|item| (key_of(item, keys), item)).collect();
+    items.iter().enumerate().map(move |(i, item)| {
+        let known = !old.is_empty();
+        let before = known.then(|| old.get(&key_of(item, keys)).copied());
+        (i, item, before.flatten())
+    })
 }
 
 /// The values of these keys as one text.
@@ -517,9 +506,7 @@ pub fn validate_lists(value: &Value, schema: &Value, path: &str, old: Option<&Va
             }
             let inner = schema.get("items");
             if inner.as_map().is_some() {
-                let old = Correlation::new(schema, old);
-                for (i, item) in items.iter().enumerate() {
-                    let before = old.of(item);
+                for (i, item, before) in correlated(schema, items, old) {
                     validate_lists(item, inner, &format!("{path}[{i}]"), before, errors);
                 }
             }

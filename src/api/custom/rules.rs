@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::openapi::Correlation;
+use super::openapi::correlated;
 use super::structural::EMBEDDED;
 use crate::api::cel::{self, Program, Type, Val};
 use crate::api::status::{FieldErrorKind, FieldErrors};
@@ -111,9 +111,7 @@ impl Rules {
             }
             Value::List(items) => {
                 let Some(rules) = &self.items else { return };
-                let old = Correlation::new(schema, old);
-                for (i, item) in items.iter().enumerate() {
-                    let before = old.of(item);
+                for (i, item, before) in correlated(schema, items, old) {
                     rules.validate(item, schema.get("items"), &format!("{path}[{i}]"), before, errors);
                 }
             }
