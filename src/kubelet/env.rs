@@ -4,7 +4,7 @@
 use crate::api::Object;
 use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::shell::Env;
 use crate::value::Value;
 
@@ -68,6 +68,22 @@ pub fn resource(container: Container, node: &Object, resource: &str, divisor: &s
 
 /// Replaces `$(NAME)` by variables; `$$` is a `$`; an unknown name stays as it is.
 pub fn expand(text: &str, env: &FlatMap<String, String>) -> String {
+    expand_with(text, &mut |name| env.get(name).cloned())
+}
+
+/// The variables that a text names and that are not set, or empty: each once, sorted.
+pub fn missing_in(text: &str, env: &FlatMap<String, String>) -> Vec<String> {
+    let mut missing = FlatSet::new();
+    expand_with(text, &mut |name| {
+        if env.get(name).is_none_or(String::is_empty) {
+            missing.insert(name.to_owned());
+        }
+        None
+    });
+    missing.into_iter().collect()
+}
+
+fn expand_with(text: &str, value: &mut dyn FnMut(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -78,14 +94,7 @@ pub fn expand(text: &str, env: &FlatMap<String, String>) -> String {
             out.push('$');
             rest = after;
         } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
-            match env.get(name) {
-                Some(value) => out.push_str(value),
-                None => {
-                    out.push_str("$(");
-                    out.push_str(name);
-                    out.push(')');
-                }
-            }
+            out.push_str(&value(name).unwrap_or_else(|| format!("$({name})")));
             rest = after;
         } else {
             out.push('$');
@@ -242,6 +251,7 @@ mod tests {
         ] {
             assert_eq!(expand(text, &env), expected, "{text}");
         }
+        assert_eq!(missing_in("$(Z)/$(A)$(E)/$(Z)$$(N)", &env), ["E", "Z"]);
     }
 
     #[test]

@@ -457,10 +457,12 @@ impl Node {
             return None;
         }
         let capacity = Resources::read(allocatable);
+        // An extended resource that the node does not name is the cluster's own affair.
+        let is_known = |name: &str| !name.contains('/') || allocatable.has(name);
         let short = Pod(pod).with_requests(|requests| {
             requests.iter().find_map(|(name, asked)| {
                 let (have, taken) = (capacity.get(name), used.get(name));
-                (asked > have.saturating_sub(taken)).then(|| {
+                (asked > have.saturating_sub(taken) && is_known(name)).then(|| {
                     (
                         format!("OutOf{name}"),
                         format!("Node didn't have enough resource: {name}, requested: {asked}, used: {taken}, capacity: {have}"),

@@ -265,7 +265,7 @@ impl Kind {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Kind::Startup => "Startup",
             Kind::Liveness => "Liveness",

@@ -118,6 +118,28 @@ fn incomplete(worker: &Worker, pod: &Object) -> Vec<String> {
         .collect()
 }
 
+/// The status of a pod that the node does not take: nothing of what the kubelet owns but its refusal.
+pub fn refused(worker: &Worker, pod: &Object) -> Value {
+    let (reason, message) = worker.failure().unwrap_or_default();
+    let mut status = obj! { "message": message, "phase": "Failed", "reason": reason };
+    status.set_or_remove(&["qosClass"], pod.status().get("qosClass"));
+    if let Some(started) = worker.started() {
+        status.set(&["startTime"], started);
+    }
+    if pod.generation() > 0 {
+        status.set(&["observedGeneration"], pod.generation());
+    }
+    status.set_or_remove(&["conditions"], conditions_of_others(pod));
+    status
+}
+
+/// The conditions that the kubelet does not own.
+fn conditions_of_others(pod: &Object) -> Vec<Value> {
+    let conditions = pod.status().get("conditions").items().iter();
+    let owned = |kind: &str| OWNED.contains(&kind) || RESIZES.contains(&kind);
+    conditions.filter(|c| !owned(c.get("type").str())).cloned().collect()
+}
+
 /// The status as it is now, made from what the API shows and what runs.
 pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     let mut status = pod.status().clone();
@@ -467,14 +489,7 @@ fn conditions(worker: &Worker, pod: &Object, phase: &str, ended: bool, generatio
         holds: worker.has_sandbox() && !ended,
         ..Finding::yes()
     };
-    let mut conditions: Vec<Value> = pod
-        .status()
-        .get("conditions")
-        .items()
-        .iter()
-        .filter(|c| !OWNED.contains(&c.get("type").str()) && !RESIZES.contains(&c.get("type").str()))
-        .cloned()
-        .collect();
+    let mut conditions = conditions_of_others(pod);
     conditions.extend(worker.resize_conditions());
     for (kind, finding) in OWNED
         .iter()

@@ -336,7 +336,27 @@ fn images_that_cannot_be_pulled() {
     );
     c.wait(5);
     assert_eq!(c.state("missing"), "Pending | missing: ErrImagePull 0 unready");
-    c.wait(20);
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        for (name, container) in [("missing", "missing"), ("badname", "badname"), ("never", "c")] {
+            let pod = c.pod(name).unwrap();
+            let reason = Pod(&pod).container_status(container).unwrap().waiting().clone();
+            let text = format!("{}: {}", reason.get("reason").str(), c.log(name, container));
+            if !waits.contains(&text) {
+                waits.push(text);
+            }
+        }
+        c.wait(1);
+    }
+    waits.sort();
+    check(
+        expect![[r#"
+        ErrImageNeverPull: container "c" in pod "never" is waiting to start: ErrImageNeverPull
+        ErrImagePull: container "missing" in pod "missing" is waiting to start: image can't be pulled
+        ImagePullBackOff: container "missing" in pod "missing" is waiting to start: trying and failing to pull image
+        InvalidImageName: container "badname" in pod "badname" is waiting to start: InvalidImageName"#]],
+        &waits.join("\n"),
+    );
     assert_eq!(c.state("badname"), "Pending | badname: InvalidImageName 0 unready");
     assert_eq!(c.state("never"), "Pending | c: ErrImageNeverPull 0 unready");
     let mut lines: Vec<String> = c.events("missing").lines().map(str::to_owned).collect();
@@ -573,7 +593,7 @@ fn deadlines_and_full_nodes() {
     );
     c.wait(9);
     assert_eq!(c.state("full"), "Failed DeadlineExceeded | c: Completed(0) 0 unready");
-    assert_eq!(c.state("huge"), "Failed OutOfcpu | c: ContainerCreating 0 unready");
+    assert_eq!(c.state("huge"), "Failed OutOfcpu");
     assert_eq!(
         c.pod("huge").unwrap().status().get("message").str(),
         "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000"
@@ -776,19 +796,188 @@ fn pods_that_named_their_node_must_fit_it() {
         &[
             pod("second", "restartPolicy: Always"),
             pod("ssd", "nodeSelector: {disk: ssd}"),
+            pod("sysctl", "securityContext: {sysctls: [{name: net.ipv4.tcp_syncookies, value: '0'}, {name: net.core.somaxconn, value: '1024'}]}"),
+            pod("windows", "os: {name: windows}"),
         ]
         .join("\n---\n"),
     );
     c.wait(3);
-    let rejected = ["second", "ssd"].map(|name| {
+    let statuses = || {
+        ["second", "ssd", "sysctl", "windows"].map(|name| {
+            let mut status = c.pod(name).unwrap().status().clone();
+            assert!(status.remove(&["startTime"]).is_some());
+            format!("{name} {}", status.to_json())
+        })
+    };
+    let refused = statuses();
+    check(
+        expect![[r#"
+        second {"message":"Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports","observedGeneration":1,"phase":"Failed","qosClass":"BestEffort","reason":"NodePorts"}
+        ssd {"message":"Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector","observedGeneration":1,"phase":"Failed","qosClass":"BestEffort","reason":"NodeAffinity"}
+        sysctl {"message":"Pod was rejected: forbidden sysctl: \"net.core.somaxconn\" not allowlisted","observedGeneration":1,"phase":"Failed","qosClass":"BestEffort","reason":"SysctlForbidden"}
+        windows {"message":"Pod was rejected: Failed to admit pod as the OS field doesn't match node OS","observedGeneration":1,"phase":"Failed","qosClass":"BestEffort","reason":"PodOSNotSupported"}"#]],
+        &refused.join("\n"),
+    );
+    // Neither a later change nor another kubelet fills in what never was.
+    let client = c.client.clone();
+    let labelled = c.run(async move {
+        let pods = client.resource("", "v1", "pods").unwrap();
+        let mut pod = client.get(&pods, "default", "ssd").await.unwrap().value().clone();
+        pod.set(&["metadata", "labels", "a"], "b");
+        client.update(&pods, pod).await.unwrap()
+    });
+    assert_eq!(labelled.label("a"), Some("b"));
+    c.kubelets.stop("k8s-node-02");
+    c.kubelets.start("k8s-node-02", &Files::with_base(&c.sim));
+    c.wait(15);
+    assert_eq!(statuses(), refused);
+    c.delete("ssd");
+    c.wait(3);
+    assert_eq!(c.state("ssd"), "gone");
+}
+
+#[test]
+fn extended_resources_that_the_node_does_not_name_are_passed_over() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: gpu}, spec: {containers: [{name: c, image: nginx, resources: {limits: {nvidia.com/gpu: 1}}}]}}",
+    );
+    c.wait(4);
+    assert_eq!(c.state("gpu"), "Running | c: Running 0 ready");
+}
+
+#[test]
+fn pods_that_ended_before_the_kubelet_began_stay_ended() {
+    let c = Cluster::new();
+    c.apply(
+        "{kind: Pod, apiVersion: v1, metadata: {name: once}, spec: {restartPolicy: Never, containers: [{name: c, image: busybox, command: ['true']}]}}",
+    );
+    c.wait(6);
+    let before = c.pod("once").unwrap().status().clone();
+    assert_eq!(c.state("once"), "Succeeded | c: Completed(0) 0 unready");
+    c.kubelets.stop("k8s-node-02");
+    c.kubelets.start("k8s-node-02", &Files::with_base(&c.sim));
+    c.wait(15);
+    assert_eq!(*c.pod("once").unwrap().status(), before);
+}
+
+#[test]
+fn a_container_is_killed_in_the_words_of_its_probe() {
+    let c = Cluster::new();
+    let pod = |name: &str, spec: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{terminationGracePeriodSeconds: 20, {spec}}}}}"
+        )
+    };
+    let probe = "exec: {command: ['false']}, periodSeconds: 1, failureThreshold: 1, terminationGracePeriodSeconds: 1";
+    let main = format!("name: c, image: busybox, command: [sleep, '1000'], livenessProbe: {{{probe}}}");
+    let sidecar = |which: &str| {
+        format!(
+            "initContainers: [{{name: s, image: busybox, restartPolicy: Always, command: [sleep, '1000'], {which}: {{{probe}}}}}], containers: [{{name: c, image: nginx}}]"
+        )
+    };
+    c.apply(
+        &[
+            pod("always", &format!("containers: [{{{main}}}]")),
+            pod("never", &format!("restartPolicy: Never, containers: [{{{main}}}]")),
+            pod(
+                "own",
+                &format!("restartPolicy: Never, containers: [{{restartPolicy: Always, {main}}}]"),
+            ),
+            pod("side", &sidecar("livenessProbe")),
+            pod("starts", &sidecar("startupProbe")),
+        ]
+        .join("\n---\n"),
+    );
+    // With the pod's own grace nothing would have been restarted by then.
+    c.wait(16);
+    let told = ["always", "never", "own", "side", "starts"].map(|name| {
+        let events = c.events(name);
+        let killing = events.lines().find(|l| l.contains("Killing")).unwrap_or_default();
         let pod = c.pod(name).unwrap();
-        format!("{} {}", c.state(name), pod.status().get("message").str())
+        let view = Pod(&pod);
+        let restarts = view
+            .init_container_statuses()
+            .chain(view.container_statuses())
+            .any(|s| s.restart_count() > 0);
+        format!("{name} {} {restarts} {killing}\n", view.phase())
     });
     check(
         expect![[r#"
-        Failed NodePorts | c: ContainerCreating 0 unready Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports
-        Failed NodeAffinity | c: ContainerCreating 0 unready Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"#]],
-        &rejected.join("\n"),
+            always Running true Normal Killing spec.containers{c} Container c failed liveness probe, will be restarted
+            never Failed false Normal Killing spec.containers{c} Container c failed liveness probe
+            own Running true Normal Killing spec.containers{c} Container c failed liveness probe, will be restarted
+            side Running true Normal Killing spec.initContainers{s} Init container s failed liveness probe
+            starts Pending true Normal Killing spec.initContainers{s} Init container s failed startup probe
+        "#]],
+        &told.concat(),
+    );
+}
+
+#[test]
+fn references_see_the_kubelets_variables_alone() {
+    let c = Cluster::new();
+    let pod = |name: &str, spec: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{restartPolicy: Never, volumes: [{{name: v, emptyDir: {{}}}}], {spec}}}}}"
+        )
+    };
+    c.apply(
+        &[
+            pod(
+                "refers",
+                "containers: [{name: c, image: nginx, env: [{name: A, value: 'x-$(HOSTNAME)-$(B)'}, {name: B, value: b}, {name: NGINX_VERSION, value: mine}], command: [echo, 'h=$(HOSTNAME) p=$(PATH) b=$(B) a=$(A) $(HOME) $(NJS_VERSION) $(NGINX_VERSION)']}]",
+            ),
+            pod(
+                "has",
+                "containers: [{name: c, image: nginx, env: [{name: NGINX_VERSION, value: mine}, {name: HOME, value: /there}], command: [sh, -c, 'echo $HOSTNAME $HOME $NGINX_VERSION $NJS_VERSION']}]",
+            ),
+            pod(
+                "user",
+                "securityContext: {runAsUser: 1000}, containers: [{name: c, image: busybox, command: [sh, -c, 'echo $HOME']}]",
+            ),
+            pod("root", "containers: [{name: c, image: busybox, command: [sh, -c, 'echo $HOME']}]"),
+            pod("own", "containers: [{name: c, image: curlimages/curl, command: [sh, -c, 'echo $HOME']}]"),
+            pod(
+                "subpath",
+                "containers: [{name: c, image: busybox, env: [{name: E, value: ''}], volumeMounts: [{name: v, mountPath: /v, subPathExpr: '$(NOPE)/$(E)'}]}]",
+            ),
+            pod(
+                "non-root-0",
+                "securityContext: {runAsNonRoot: true}, containers: [{name: c, image: busybox, securityContext: {runAsUser: 0}}]",
+            ),
+            pod("non-root-image", "securityContext: {runAsNonRoot: true}, containers: [{name: c, image: busybox}]"),
+            pod("non-root-name", "securityContext: {runAsNonRoot: true}, containers: [{name: c, image: curlimages/curl}]"),
+        ]
+        .join("\n---\n"),
+    );
+    c.wait(25);
+    let logs: String = ["refers", "has", "user", "root", "own"]
+        .map(|name| c.log(name, "c"))
+        .concat();
+    check(
+        expect![[r#"
+        h=$(HOSTNAME) p=$(PATH) b=b a=x-$(HOSTNAME)-$(B) $(HOME) $(NJS_VERSION) mine
+        has /there mine 0.9.4
+        /
+        /root
+        /home/curl_user
+    "#]],
+        &logs,
+    );
+    let failed = ["subpath", "non-root-0", "non-root-image", "non-root-name"].map(|name| {
+        let pod = c.pod(name).unwrap();
+        let waiting = Pod(&pod).container_status("c").unwrap().waiting().to_json();
+        waiting.replace(pod.uid(), "UID") + "\n"
+    });
+    check(
+        expect![[r#"
+        {"message":"missing value for E, NOPE","reason":"CreateContainerConfigError"}
+        {"message":"container's runAsUser breaks non-root policy (pod: \"non-root-0_default(UID)\", container: c)","reason":"CreateContainerConfigError"}
+        {"message":"container has runAsNonRoot and image will run as root (pod: \"non-root-image_default(UID)\", container: c)","reason":"CreateContainerConfigError"}
+        {"message":"container has runAsNonRoot and image has non-numeric user (curl_user), cannot verify user is non-root (pod: \"non-root-name_default(UID)\", container: c)","reason":"CreateContainerConfigError"}
+    "#]],
+        &failed.concat(),
     );
 }
 

@@ -75,8 +75,8 @@ impl Series {
 
 /// Why a running container is killed so that another takes its place.
 enum Replaced {
-    /// A probe failed: what the event says.
-    Unhealthy(String),
+    /// This probe failed.
+    Unhealthy(Kind),
     /// The spec says another image.
     Changed,
     /// It must be started anew to have its new resources.
@@ -100,8 +100,8 @@ pub struct Slot {
     /// Whether any run of it was started: what later init containers wait for.
     pub was_started: bool,
     pub ready: bool,
-    /// A probe failed: why it is to be killed.
-    kill: Option<String>,
+    /// A probe failed, and it is to be killed.
+    kill: Option<Kind>,
     restart_series: Series,
     pull_series: Series,
     /// The image that the last pull's failure was of, and what it said.
@@ -131,6 +131,8 @@ pub struct Worker {
     pub signal: Signal,
     started: Cell<Option<Time>>,
     failure: RefCell<Option<(String, String)>>,
+    /// The node does not take the pod.
+    refused: Cell<bool>,
     /// The object is gone from the API.
     gone: Cell<bool>,
     /// Nothing is started any more.
@@ -172,6 +174,7 @@ impl Worker {
             signal: Signal::default(),
             started: Cell::new(None),
             failure: RefCell::default(),
+            refused: Cell::new(false),
             gone: Cell::new(false),
             terminating: Cell::new(false),
             mount_tries: Cell::new(0),
@@ -382,7 +385,9 @@ impl Worker {
     /// Runs the pod until it is gone.
     pub async fn work(self: Rc<Self>) {
         let sim = self.sim().clone();
-        let mut ended = false;
+        // What ended before this kubelet began stays as it is told.
+        let over = Pod(&self.pod()).is_terminal();
+        let mut ended = over;
         loop {
             let generation = self.signal.generation();
             if self.is_mirror() && self.pod.borrow().is_deleting() {
@@ -407,7 +412,7 @@ impl Worker {
                     Either::Left((Next::Ended, _)) => ended = true,
                     Either::Right(_) => continue,
                 }
-            } else {
+            } else if !over {
                 // Ended pods only keep their status (conditions of others may change).
                 self.write_status(true).await;
             }
@@ -488,7 +493,10 @@ impl Worker {
             if self.gone.get() {
                 return;
             }
-            let status = status::make(self, &pod, terminal, self.sim().now());
+            let status = match self.refused.get() {
+                true => status::refused(self, &pod),
+                false => status::make(self, &pod, terminal, self.sim().now()),
+            };
             if &status == pod.status() {
                 return;
             }
@@ -527,12 +535,10 @@ impl Worker {
         let now = self.sim().now();
         if self.started.get().is_none() {
             self.started.set(Some(now));
-            if matches!(Pod(&pod).phase(), "Succeeded" | "Failed") {
-                return Next::Ended;
-            }
-            if let Some((reason, message)) = self.node.refuses(&pod) {
+            if let Some((reason, message)) = unsupported(&pod).or_else(|| self.node.refuses(&pod)) {
                 self.event(EventType::Warning, &reason, message.clone());
                 *self.failure.borrow_mut() = Some((reason, format!("Pod was rejected: {message}")));
+                self.refused.set(true);
                 self.write_status(true).await;
                 return Next::Ended;
             }
@@ -784,13 +790,32 @@ impl Worker {
             }
         }
         for (name, why) in marked {
-            let grace = Pod(pod).termination_grace_period().max(0) as u64;
-            let text = match &why {
-                Replaced::Unhealthy(text) => text.clone(),
-                Replaced::Changed => format!("Container {name} definition changed, will be restarted"),
+            let (mut grace, mut subject, mut tail) =
+                (Pod(pod).termination_grace_period(), "Container", ", will be restarted");
+            if let Some(container) = Pod(pod).container(&name) {
+                if Pod(pod).init_containers().any(|c| c.name() == name) {
+                    (subject, tail) = ("Init container", "");
+                } else if policy(pod, container) == "Never" && matches!(why, Replaced::Unhealthy(_)) {
+                    tail = "";
+                }
+                if let Replaced::Unhealthy(kind) = why {
+                    let own = container.probe(kind.field());
+                    grace = own
+                        .and_then(|p| p.i64_at(&["terminationGracePeriodSeconds"]))
+                        .unwrap_or(grace);
+                }
+            }
+            let text = match why {
+                Replaced::Unhealthy(kind) => {
+                    format!(
+                        "{subject} {name} failed {} probe{tail}",
+                        kind.name().to_ascii_lowercase()
+                    )
+                }
+                Replaced::Changed => format!("{subject} {name} definition changed{tail}"),
                 Replaced::Resized => format!("Container {name} resize requires restart"),
             };
-            self.kill(&name, Duration::from_secs(grace), &text).await;
+            self.kill(&name, Duration::from_secs(grace.max(0) as u64), &text).await;
             // A change of the image or of the size is no crash.
             if matches!(why, Replaced::Changed | Replaced::Resized)
                 && let Some(slot) = self.slots.borrow_mut().get_mut(&name)
@@ -977,15 +1002,15 @@ impl Worker {
             self.container_event(&name, EventType::Warning, "Failed", format!("Error: {message}"));
             ("CreateContainerConfigError".to_owned(), message)
         };
-        let env = self.environment(pod, container, &image).map_err(config)?;
-        let not_root = |spec: &Value| spec.at(&["securityContext", "runAsNonRoot"]).as_bool();
-        if not_root(container.value()).or_else(|| not_root(pod.spec())) == Some(true)
-            && status::user(pod, container.value(), image.image).uid == 0
-        {
-            let (of, uid) = (format!("{}_{}", pod.name(), pod.namespace()), pod.uid());
-            return Err(config(format!(
-                "container has runAsNonRoot and image will run as root (pod: \"{of}({uid})\", container: {name})"
-            )));
+        let env = self.environment(pod, container).map_err(config)?;
+        for mount in container.value().get("volumeMounts").items() {
+            let missing = env::missing_in(mount.get("subPathExpr").str(), &env);
+            if !missing.is_empty() {
+                return Err(config(format!("missing value for {}", missing.join(", "))));
+            }
+        }
+        if let Some(why) = breaks_non_root(pod, container, &image) {
+            return Err(config(why));
         }
         let Some(sandbox) = self.sandbox() else {
             return Err(("ContainerCreating".into(), String::new()));
@@ -1001,7 +1026,7 @@ impl Worker {
         self.container_event(&name, EventType::Normal, "Created", "Container created");
         self.trace(&name, ContainerChange::Created);
         self.sim().sleep(Duration::from_millis(60)).await;
-        let plan = self.plan(container, &image, env, self.random_id(), meter);
+        let plan = self.plan(pod, container, &image, env, self.random_id(), meter);
         let result = self.launch(container, host, plan, self.sim().now());
         if let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             && restart
@@ -1079,8 +1104,8 @@ impl Worker {
         runs.find(|r| r.is_running())
     }
 
-    /// What a container runs.
-    fn plan(&self, container: Container, image: &Local, env: Env, id: String, meter: Rc<Meter>) -> Plan {
+    /// What a container runs, with the environment that its spec says.
+    fn plan(&self, pod: &Object, container: Container, image: &Local, env: Env, id: String, meter: Rc<Meter>) -> Plan {
         let value = container.value();
         let words = |field: &str| -> Vec<String> {
             value
@@ -1113,7 +1138,7 @@ impl Worker {
             image: image.clone(),
             spec_image: container.image().to_owned(),
             args: argv,
-            env,
+            env: self.whole_environment(pod, container, image, env),
             cwd: cwd.to_owned(),
             stdin: value.bool_at(&["stdin"]),
             tty: value.bool_at(&["tty"]),
@@ -1230,18 +1255,28 @@ impl Worker {
         }
     }
 
-    /// A container's environment.
-    fn environment(&self, pod: &Object, container: Container, image: &Local) -> Result<Env, String> {
+    /// What a container has besides what its spec says: the image's variables, and those that the runtime adds where
+    /// nobody sets them.
+    fn whole_environment(&self, pod: &Object, container: Container, image: &Local, own: Env) -> Env {
+        let mut env = Env::new();
+        let hostname = self.sandbox().map(|s| s.hostname.clone()).unwrap_or_default();
+        env.insert("HOSTNAME".into(), hostname);
+        env.insert(
+            "HOME".into(),
+            home(status::user(pod, container.value(), image.image).uid, image),
+        );
+        env.extend(image.image.environment(&image.tag));
+        env.extend(own);
+        env
+    }
+
+    /// The environment that the kubelet gives a container: services' variables and what its spec sets. References
+    /// see these alone.
+    fn environment(&self, pod: &Object, container: Container) -> Result<Env, String> {
         let links = pod.spec().get("enableServiceLinks").as_bool().unwrap_or(true);
         let mut env = env::services(pod.namespace(), links, |f| {
             self.node.shared.services.each("", |s| f(s));
         });
-        env.extend(image.image.environment(&image.tag));
-        env.insert(
-            "HOSTNAME".into(),
-            self.sandbox().map(|s| s.hostname.clone()).unwrap_or_default(),
-        );
-        env.insert("HOME".into(), "/root".into());
         let sources = self.node.sources(pod.namespace());
         // fieldRefs read the addresses that the status will show.
         let mut value = pod.value().clone();
@@ -1532,12 +1567,7 @@ impl Worker {
                     slot.was_started = true;
                 }
                 (Kind::Liveness, true) => return,
-                (Kind::Startup, false) => {
-                    slot.kill = Some(format!("Container {name} failed startup probe, will be restarted"));
-                }
-                (Kind::Liveness, false) => {
-                    slot.kill = Some(format!("Container {name} failed liveness probe, will be restarted"));
-                }
+                (Kind::Startup | Kind::Liveness, false) => slot.kill = Some(kind),
             }
             (was, slot.ready && slot.started)
         };
@@ -1554,12 +1584,11 @@ impl Worker {
     /// Takes over a pod that ran before this kubelet began, from its status.
     pub fn adopt(self: &Rc<Self>) {
         let pod = self.pod();
-        let status = pod.status();
-        self.started.set(Time::parse(status.get("startTime").str()));
         let view = Pod(&pod);
         if view.is_terminal() {
             return;
         }
+        self.started.set(Time::parse(pod.status().get("startTime").str()));
         let volumes = self.with_origin(&pod, &|_| Err(String::new()), volumes::make);
         *self.volumes.borrow_mut() = Some(Rc::new(volumes.unwrap_or_default()));
         self.place_sandbox(&pod, view.ip().parse().ok());
@@ -1575,7 +1604,7 @@ impl Worker {
             };
             let Some(sandbox) = self.sandbox() else { continue };
             let id = known.container_id().trim_start_matches("containerd://").to_owned();
-            let env = self.environment(&pod, container, &image).unwrap_or_default();
+            let env = self.environment(&pod, container).unwrap_or_default();
             let ended = known.terminated();
             let started = |state: &Value| Time::parse(state.get("startedAt").str()).unwrap_or_default();
             if !ended.is_null() {
@@ -1584,7 +1613,7 @@ impl Worker {
                     .and_then(|c| i32::try_from(c).ok())
                     .unwrap_or(0);
                 let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
-                let plan = self.plan(container, &image, env, id, meter);
+                let plan = self.plan(&pod, container, &image, env, id, meter);
                 let at = Time::parse(ended.get("finishedAt").str()).unwrap_or_default();
                 let run = Run::ended_before(host, plan, started(ended), at, code);
                 let mut slots = self.slots.borrow_mut();
@@ -1598,7 +1627,7 @@ impl Worker {
                 continue;
             }
             let (host, meter, _mounted) = self.machine(&pod, container, &image, &env, &sandbox);
-            let plan = self.plan(container, &image, env, id, meter);
+            let plan = self.plan(&pod, container, &image, env, id, meter);
             // A program that cannot be started shows in the status like any other.
             let _ = self.launch(container, host, plan, started(known.running()));
             if let Some(slot) = self.slots.borrow_mut().get_mut(container.name()) {
@@ -1628,14 +1657,80 @@ impl Worker {
         let waiting = status.waiting();
         let reason = match waiting.get("reason").str() {
             "" => return None,
-            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" => "trying and failing to pull image",
-            "InvalidImageName" => "InvalidImageName",
+            "ErrImagePull" => "image can't be pulled",
+            "ImagePullBackOff" => "trying and failing to pull image",
             other => other,
         };
         Some(Status::bad_request(format!(
             "container \"{container}\" in pod \"{}\" is waiting to start: {reason}",
             pod.name()
         )))
+    }
+}
+
+/// Why a container may not run as the user that it would have, when it is to run as none with root's rights
+/// (`verifyRunAsNonRoot`).
+fn breaks_non_root(pod: &Object, container: Container, image: &Local) -> Option<String> {
+    let asked = |spec: &Value| spec.at(&["securityContext", "runAsNonRoot"]).as_bool();
+    if asked(container.value()).or_else(|| asked(pod.spec())) != Some(true) {
+        return None;
+    }
+    let image = image.image;
+    let place = format!(
+        "(pod: \"{}_{}({})\", container: {})",
+        pod.name(),
+        pod.namespace(),
+        pod.uid(),
+        container.name()
+    );
+    match status::secured(pod, container.value(), "runAsUser") {
+        Some(0) => Some(format!("container's runAsUser breaks non-root policy {place}")),
+        Some(_) => None,
+        None if !image.user.is_empty() => Some(format!(
+            "container has runAsNonRoot and image has non-numeric user ({}), cannot verify user is non-root {place}",
+            image.user
+        )),
+        None if image.uid == 0 => Some(format!("container has runAsNonRoot and image will run as root {place}")),
+        None => None,
+    }
+}
+
+/// The home of a user, as the image's `/etc/passwd` names it.
+fn home(uid: i64, image: &Local) -> String {
+    match uid {
+        0 => "/root",
+        uid if uid == image.image.uid => image.image.home,
+        _ => "/",
+    }
+    .to_owned()
+}
+
+/// The kernel's parameters that a pod may set on every node (`SafeSysctlAllowlist`).
+const SYSCTLS: &str = "kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.ipv4.tcp_syncookies \
+    net.ipv4.ping_group_range net.ipv4.ip_unprivileged_port_start net.ipv4.ip_local_reserved_ports \
+    net.ipv4.tcp_keepalive_time net.ipv4.tcp_fin_timeout net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes \
+    net.ipv4.tcp_rmem net.ipv4.tcp_wmem";
+
+/// What no node here gives a pod: a reason and a sentence.
+fn unsupported(pod: &Object) -> Option<(String, String)> {
+    let mut sysctls = pod.spec().at(&["securityContext", "sysctls"]).items().iter();
+    let unsafe_one = sysctls.find(|s| {
+        let name = s.get("name").str().replace('/', ".");
+        !SYSCTLS.split_whitespace().any(|safe| safe == name)
+    });
+    if let Some(sysctl) = unsafe_one {
+        let name = sysctl.get("name").str();
+        return Some((
+            "SysctlForbidden".into(),
+            format!("forbidden sysctl: \"{name}\" not allowlisted"),
+        ));
+    }
+    match pod.spec().str_at(&["os", "name"]) {
+        "" | "linux" => None,
+        _ => Some((
+            "PodOSNotSupported".into(),
+            "Failed to admit pod as the OS field doesn't match node OS".into(),
+        )),
     }
 }
 
@@ -1722,14 +1817,20 @@ pub(super) fn restarts(pod: &Object, container: Container, code: i32) -> bool {
     if ruled {
         return true;
     }
-    let own = container.value().get("restartPolicy").str();
-    let policy = if own.is_empty() { Pod(pod).restart_policy() } else { own };
-    match policy {
+    match policy(pod, container) {
         "Never" => false,
         "OnFailure" => code != 0,
         // An init container that did its work is done.
         _ if is_init && !container.is_sidecar() => code != 0,
         _ => true,
+    }
+}
+
+/// A container's own restart policy, or its pod's.
+fn policy<'a>(pod: &'a Object, container: Container<'a>) -> &'a str {
+    match container.value().get("restartPolicy").str() {
+        "" => Pod(pod).restart_policy(),
+        own => own,
     }
 }
 

@@ -23,8 +23,10 @@ pub struct Image {
     pub cmd: &'static [&'static str],
     pub env: &'static [(&'static str, &'static str)],
     pub workdir: &'static str,
-    /// The user that its configuration names.
+    /// The user that its configuration names, by what name where it is not by number, and that one's home.
     pub uid: i64,
+    pub user: &'static str,
+    pub home: &'static str,
     /// The TCP ports on which a program without a model listens.
     pub ports: &'static [u16],
     /// What makes its programs.
@@ -51,6 +53,8 @@ const fn image(repository: &'static str, tags: &'static str, megabytes: u64, she
         env: &[],
         workdir: "/",
         uid: 0,
+        user: "",
+        home: "/",
         ports: &[],
         install,
         steady: false,
@@ -76,6 +80,14 @@ impl Image {
     }
     const fn uid(mut self, uid: i64) -> Image {
         self.uid = uid;
+        self
+    }
+    const fn home(mut self, home: &'static str) -> Image {
+        self.home = home;
+        self
+    }
+    const fn user(mut self, user: &'static str) -> Image {
+        self.user = user;
         self
     }
     const fn ports(mut self, ports: &'static [u16]) -> Image {
@@ -281,6 +293,7 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["nginx", "-g", "daemon off;"])
     .env(NGINX)
     .uid(101)
+    .home("/nonexistent")
     .ports(&[8080]),
     image("docker.io/bitnami/nginx", "latest", 100, Shell::Debian, nginx::install)
         .entrypoint(&["/docker-entrypoint.sh"])
@@ -693,6 +706,7 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["nginx", "-g", "daemon off;"])
     .env(NGINX)
     .uid(101)
+    .home("/nonexistent")
     .ports(&[8080]),
     image(
         "docker.io/luksa/kubia",
@@ -827,7 +841,9 @@ pub static IMAGES: &[Image] = &[
         Shell::Alpine,
         &["curl"],
     )
-    .uid(100),
+    .uid(100)
+    .user("curl_user")
+    .home("/home/curl_user"),
     Image::base(
         "docker.io/library/ubuntu",
         "latest rolling devel noble jammy focal bionic xenial trusty 14.04..10 16.04..10 18.04..10 20.04..10 22.04..10 24.04..10 25.04..10",
@@ -1254,6 +1270,8 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["jenkins.sh"])
     .uid(1000)
+    .user("jenkins")
+    .home("/var/jenkins_home")
     .ports(&[8080]),
     image(
         "docker.io/library/sonarqube",
@@ -1273,6 +1291,7 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["/run.sh"])
     .uid(472)
+    .home("/home/grafana")
     .ports(&[3000]),
     image(
         "docker.io/prom/prometheus",
@@ -1283,6 +1302,8 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["/bin/prometheus"])
     .uid(65534)
+    .user("nobody")
+    .home("/home")
     .ports(&[9090]),
     image(
         "quay.io/prometheus/prometheus",
@@ -1293,6 +1314,8 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["/bin/prometheus"])
     .uid(65534)
+    .user("nobody")
+    .home("/home")
     .ports(&[9090]),
     image(
         "docker.io/prom/node-exporter",
@@ -1375,6 +1398,8 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["/nginx-ingress-controller"])
     .uid(101)
+    .user("www-data")
+    .home("/usr/local/nginx")
     .ports(&[80, 443, 10254]),
     image(
         "registry.k8s.io/ingress-nginx/kube-webhook-certgen",
