@@ -27,6 +27,8 @@ pub struct Plan {
     pub spec_image: String,
     pub args: Vec<String>,
     pub env: Env,
+    /// The names of the variables, in the order in which the process has them.
+    pub variables: Vec<String>,
     pub cwd: String,
     pub stdin: bool,
     pub tty: bool,
@@ -123,6 +125,7 @@ impl Run {
             oom: Cell::new(false),
         });
         run.resize(plan.limits.0, plan.limits.1);
+        host.set_variables(plan.variables);
         let name = plan.args.first().cloned().unwrap_or_default();
         let context = host.context(plan.args, plan.env, &plan.cwd, stdin, output.clone(), output);
         let process = context.process.clone();
@@ -277,8 +280,11 @@ impl Run {
 
     /// The context of another command in the container, as `kubectl exec` and hooks run it.
     pub fn context(&self, args: Vec<String>, stdin: Input, stdout: Output, stderr: Output) -> Context {
-        self.host
-            .context(args, self.env.clone(), &self.cwd, stdin, stdout, stderr)
+        let mut env = self.env.clone();
+        if stdout.is_terminal() {
+            env.insert("TERM".into(), "xterm".into());
+        }
+        self.host.context(args, env, &self.cwd, stdin, stdout, stderr)
     }
 }
 

@@ -146,13 +146,20 @@ pub fn services(namespace: &str, links: bool, mut each: impl FnMut(&mut dyn FnMu
     env
 }
 
+/// What the kubelet gives a container: variables, and their names in the order in which it gives them.
+#[derive(Default)]
+pub struct Variables {
+    pub env: Env,
+    pub order: Vec<String>,
+}
+
 /// Where the values of ConfigMaps and Secrets come from.
 pub trait Sources {
     /// A ConfigMap's or Secret's data (decoded), `None` when it does not exist.
     fn data(&self, secret: bool, name: &str) -> Option<FlatMap<String, Vec<u8>>>;
 }
 
-/// Adds what a container's `envFrom` and `env` set to `env`.
+/// The variables of services (`env`) with what a container's `envFrom` and `env` set.
 ///
 /// # Errors
 /// The sentence of CreateContainerConfigError.
@@ -161,8 +168,10 @@ pub fn of_spec(
     container: Container,
     node: &Object,
     sources: &dyn Sources,
-    env: &mut Env,
-) -> Result<(), String> {
+    mut env: Env,
+) -> Result<Variables, String> {
+    let mut order = Vec::new();
+    let services: Vec<String> = env.keys().cloned().collect();
     let namespace = pod.namespace();
     for from in container.value().get("envFrom").items() {
         let (kind, secret) = if from.has("secretRef") {
@@ -176,7 +185,9 @@ pub fn of_spec(
             Some(data) => {
                 let prefix = from.get("prefix").str();
                 for (key, value) in data {
-                    env.insert(format!("{prefix}{key}"), String::from_utf8_lossy(&value).into_owned());
+                    let name = format!("{prefix}{key}");
+                    order.push(name.clone());
+                    env.insert(name, String::from_utf8_lossy(&value).into_owned());
                 }
             }
             None if reference.bool_at(&["optional"]) => {}
@@ -187,7 +198,8 @@ pub fn of_spec(
         let name = variable.get("name").str().to_owned();
         let from = variable.get("valueFrom");
         if from.is_null() {
-            let value = expand(variable.get("value").str(), env);
+            let value = expand(variable.get("value").str(), &env);
+            order.push(name.clone());
             env.insert(name, value);
             continue;
         }
@@ -222,10 +234,12 @@ pub fn of_spec(
                     None => return Err(missing(secret, source)),
                 }
             };
+            order.push(name.clone());
             env.insert(name, value);
         }
     }
-    Ok(())
+    order.extend(services);
+    Ok(Variables { env, order })
 }
 
 /// The sentence for a ConfigMap or Secret that does not exist.

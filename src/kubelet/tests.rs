@@ -923,6 +923,10 @@ fn references_see_the_kubelets_variables_alone() {
         )
     };
     c.apply(
+        "{kind: ConfigMap, apiVersion: v1, metadata: {name: conf}, data: {FROM: x}}\n---\n\
+         {kind: Service, apiVersion: v1, metadata: {name: web}, spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}}",
+    );
+    c.apply(
         &[
             pod(
                 "refers",
@@ -931,6 +935,10 @@ fn references_see_the_kubelets_variables_alone() {
             pod(
                 "has",
                 "containers: [{name: c, image: nginx, env: [{name: NGINX_VERSION, value: mine}, {name: HOME, value: /there}], command: [sh, -c, 'echo $HOSTNAME $HOME $NGINX_VERSION $NJS_VERSION']}]",
+            ),
+            pod(
+                "ordered",
+                "containers: [{name: c, image: httpd, envFrom: [{configMapRef: {name: conf, optional: true}}], env: [{name: Z, value: z}, {name: B, value: b}, {name: HTTPD_VERSION, value: mine}]}]",
             ),
             pod(
                 "user",
@@ -965,6 +973,27 @@ fn references_see_the_kubelets_variables_alone() {
     "#]],
         &logs,
     );
+    // In the order in which the runtime gives them.
+    let names = |args: &[&str]| {
+        let text = c.exec("ordered", "c", args, "");
+        let of = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+        let names: Vec<String> = text.lines().map(of).collect();
+        names.join(" ")
+    };
+    let commands: [&[&str]; 5] = [
+        &["env"],
+        &["printenv"],
+        &["env", "-u", "B", "Z=1", "A=2"],
+        &["sh", "-c", "X=1; export X; env"],
+        &["env", "-i", "Z=1", "A=2"],
+    ];
+    check(expect![[r#"
+        PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z B WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME [0]
+        PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z B WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME [0]
+        PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME A [0]
+        PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z B WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME PWD X [0]
+        Z A [0]
+    "#]], &commands.map(|args| names(args) + "\n").concat());
     let failed = ["subpath", "non-root-0", "non-root-image", "non-root-name"].map(|name| {
         let pod = c.pod(name).unwrap();
         let waiting = Pod(&pod).container_status("c").unwrap().waiting().to_json();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::{Either, join_all, select};
 
 use super::container::{Plan, Run};
-use super::env::Sources;
+use super::env::{Sources, Variables};
 use super::images::{Local, Reference};
 use super::probes::{self, Answer, Kind};
 use super::resize::Resize;
@@ -21,7 +21,7 @@ use crate::api::events::EventType;
 use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::net::{Attached, Network, Origin};
 use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, Files, Host, SIGKILL, SIGQUIT, SIGTERM};
@@ -1002,9 +1002,9 @@ impl Worker {
             self.container_event(&name, EventType::Warning, "Failed", format!("Error: {message}"));
             ("CreateContainerConfigError".to_owned(), message)
         };
-        let env = self.environment(pod, container).map_err(config)?;
+        let own = self.environment(pod, container).map_err(config)?;
         for mount in container.value().get("volumeMounts").items() {
-            let missing = env::missing_in(mount.get("subPathExpr").str(), &env);
+            let missing = env::missing_in(mount.get("subPathExpr").str(), &own.env);
             if !missing.is_empty() {
                 return Err(config(format!("missing value for {}", missing.join(", "))));
             }
@@ -1015,7 +1015,7 @@ impl Worker {
         let Some(sandbox) = self.sandbox() else {
             return Err(("ContainerCreating".into(), String::new()));
         };
-        let (host, meter, mounted) = self.machine(pod, container, &image, &env, &sandbox);
+        let (host, meter, mounted) = self.machine(pod, container, &image, &own.env, &sandbox);
         mounted.map_err(config)?;
         self.sim().sleep(Duration::from_millis(40)).await;
         let restart = self
@@ -1026,7 +1026,7 @@ impl Worker {
         self.container_event(&name, EventType::Normal, "Created", "Container created");
         self.trace(&name, ContainerChange::Created);
         self.sim().sleep(Duration::from_millis(60)).await;
-        let plan = self.plan(pod, container, &image, env, self.random_id(), meter);
+        let plan = self.plan(pod, container, &image, own, self.random_id(), meter);
         let result = self.launch(container, host, plan, self.sim().now());
         if let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             && restart
@@ -1105,25 +1105,33 @@ impl Worker {
     }
 
     /// What a container runs, with the environment that its spec says.
-    fn plan(&self, pod: &Object, container: Container, image: &Local, env: Env, id: String, meter: Rc<Meter>) -> Plan {
+    fn plan(
+        &self,
+        pod: &Object,
+        container: Container,
+        image: &Local,
+        own: Variables,
+        id: String,
+        meter: Rc<Meter>,
+    ) -> Plan {
         let value = container.value();
         let words = |field: &str| -> Vec<String> {
             value
                 .get(field)
                 .items()
                 .iter()
-                .map(|w| env::expand(w.str(), &env))
+                .map(|w| env::expand(w.str(), &own.env))
                 .collect()
         };
-        let own = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let strings = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         let (command, args) = (words("command"), words("args"));
         let mut argv = if command.is_empty() {
-            own(image.image.entrypoint)
+            strings(image.image.entrypoint)
         } else {
             command.clone()
         };
         if args.is_empty() && command.is_empty() {
-            argv.extend(own(image.image.cmd));
+            argv.extend(strings(image.image.cmd));
         } else {
             argv.extend(args);
         }
@@ -1133,12 +1141,14 @@ impl Worker {
         };
         let most = Resources::read(value.at(&["resources", "limits"]));
         let most = |resource: &str| u64::try_from(most.get(resource)).unwrap_or(0);
+        let (env, variables) = self.whole_environment(pod, container, image, own);
         Plan {
             id,
             image: image.clone(),
             spec_image: container.image().to_owned(),
             args: argv,
-            env: self.whole_environment(pod, container, image, env),
+            env,
+            variables,
             cwd: cwd.to_owned(),
             stdin: value.bool_at(&["stdin"]),
             tty: value.bool_at(&["tty"]),
@@ -1255,26 +1265,41 @@ impl Worker {
         }
     }
 
-    /// What a container has besides what its spec says: the image's variables, and those that the runtime adds where
-    /// nobody sets them.
-    fn whole_environment(&self, pod: &Object, container: Container, image: &Local, own: Env) -> Env {
-        let mut env = Env::new();
+    /// What a container's process has: the runtime's variables, those of the image, and its own, each over the ones
+    /// before; and their names as they come (containerd's `WithDefaultPathEnv` and `WithEnv`; `HOME` is runc's).
+    fn whole_environment(
+        &self,
+        pod: &Object,
+        container: Container,
+        image: &Local,
+        own: Variables,
+    ) -> (Env, Vec<String>) {
+        let user = status::user(pod, container.value(), image.image);
         let hostname = self.sandbox().map(|s| s.hostname.clone()).unwrap_or_default();
-        env.insert("HOSTNAME".into(), hostname);
-        env.insert(
-            "HOME".into(),
-            home(status::user(pod, container.value(), image.image).uid, image),
-        );
-        env.extend(image.image.environment(&image.tag));
-        env.extend(own);
-        env
+        let mut first = vec![("PATH".to_owned(), String::new()), ("HOSTNAME".to_owned(), hostname)];
+        first.extend(image.image.environment(&image.tag));
+        if container.value().bool_at(&["tty"]) {
+            first.push(("TERM".to_owned(), "xterm".to_owned()));
+        }
+        // A terminal's and a home come last where nobody sets them.
+        let last = ["TERM".to_owned(), "HOME".to_owned()];
+        let (mut order, mut known) = (Vec::new(), FlatSet::new());
+        for name in first.iter().map(|(name, _)| name).chain(&own.order).chain(&last) {
+            if known.insert(name.clone()) {
+                order.push(name.clone());
+            }
+        }
+        let mut env: Env = first.into_iter().collect();
+        env.extend(own.env);
+        env.entry("HOME".into()).or_insert_with(|| home(user.uid, image));
+        (env, order)
     }
 
     /// The environment that the kubelet gives a container: services' variables and what its spec sets. References
     /// see these alone.
-    fn environment(&self, pod: &Object, container: Container) -> Result<Env, String> {
+    fn environment(&self, pod: &Object, container: Container) -> Result<Variables, String> {
         let links = pod.spec().get("enableServiceLinks").as_bool().unwrap_or(true);
-        let mut env = env::services(pod.namespace(), links, |f| {
+        let env = env::services(pod.namespace(), links, |f| {
             self.node.shared.services.each("", |s| f(s));
         });
         let sources = self.node.sources(pod.namespace());
@@ -1285,8 +1310,7 @@ impl Worker {
             value.set(&["status", "podIP"], ip);
         }
         let shown = Object::new(value);
-        env::of_spec(&shown, container, &self.node.object(), &sources, &mut env)?;
-        Ok(env)
+        env::of_spec(&shown, container, &self.node.object(), &sources, env)
     }
 
     /// Runs `make` with what the volumes of a pod are made from; `claim` gives those of claims.
@@ -1604,7 +1628,7 @@ impl Worker {
             };
             let Some(sandbox) = self.sandbox() else { continue };
             let id = known.container_id().trim_start_matches("containerd://").to_owned();
-            let env = self.environment(&pod, container).unwrap_or_default();
+            let own = self.environment(&pod, container).unwrap_or_default();
             let ended = known.terminated();
             let started = |state: &Value| Time::parse(state.get("startedAt").str()).unwrap_or_default();
             if !ended.is_null() {
@@ -1613,7 +1637,7 @@ impl Worker {
                     .and_then(|c| i32::try_from(c).ok())
                     .unwrap_or(0);
                 let (host, meter) = programs::machine(image.image, &image.tag, &sandbox);
-                let plan = self.plan(&pod, container, &image, env, id, meter);
+                let plan = self.plan(&pod, container, &image, own, id, meter);
                 let at = Time::parse(ended.get("finishedAt").str()).unwrap_or_default();
                 let run = Run::ended_before(host, plan, started(ended), at, code);
                 let mut slots = self.slots.borrow_mut();
@@ -1626,8 +1650,8 @@ impl Worker {
             if known.running().is_null() {
                 continue;
             }
-            let (host, meter, _mounted) = self.machine(&pod, container, &image, &env, &sandbox);
-            let plan = self.plan(&pod, container, &image, env, id, meter);
+            let (host, meter, _mounted) = self.machine(&pod, container, &image, &own.env, &sandbox);
+            let plan = self.plan(&pod, container, &image, own, id, meter);
             // A program that cannot be started shows in the status like any other.
             let _ = self.launch(container, host, plan, started(known.running()));
             if let Some(slot) = self.slots.borrow_mut().get_mut(container.name()) {

@@ -317,6 +317,8 @@ struct Inner {
     meter: RefCell<Option<Rc<dyn Fn(Duration)>>>,
     downloads: RefCell<Option<Downloads>>,
     user: RefCell<User>,
+    /// The names of the variables that a runtime gives the machine's processes, in its order.
+    variables: RefCell<Vec<String>>,
 }
 
 /// Who the processes of a machine run as. Names are known of root alone.
@@ -411,6 +413,7 @@ impl Host {
             meter: RefCell::default(),
             downloads: RefCell::default(),
             user: RefCell::default(),
+            variables: RefCell::default(),
         }));
         for registered in commands.0.values() {
             host.add_file(&registered.path);
@@ -506,6 +509,23 @@ impl Host {
     pub fn set_user(&self, user: User) {
         self.0.files.act_as(user.clone());
         *self.0.user.borrow_mut() = user;
+    }
+
+    /// Sets in what order a runtime gives the machine's processes their variables.
+    pub fn set_variables(&self, names: Vec<String>) {
+        *self.0.variables.borrow_mut() = names;
+    }
+
+    /// An environment as `env` prints it: what a runtime gave first, in its order, and the rest sorted. `end` ends each
+    /// variable.
+    pub fn env_text(&self, env: &Env, end: char) -> String {
+        let order = self.0.variables.borrow();
+        let given = order.iter().filter_map(|name| Some((name, env.get(name)?)));
+        let others = env.iter().filter(|(name, _)| !order.contains(name));
+        given
+            .chain(others)
+            .map(|(name, value)| format!("{name}={value}{end}"))
+            .collect()
     }
 
     /// Starts a process; it lives as long as the handle.

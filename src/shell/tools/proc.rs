@@ -355,9 +355,7 @@ pub(super) async fn env(c: Context) -> i32 {
     }
     if rest.is_empty() {
         let end = if o.has('0') { '\0' } else { '\n' };
-        for (name, value) in &env {
-            c.stdout.write(format!("{name}={value}{end}"));
-        }
+        c.stdout.write(c.host.env_text(&env, end));
         return 0;
     }
     start(&c, rest, Some(env), None).await
@@ -366,9 +364,7 @@ pub(super) async fn env(c: Context) -> i32 {
 pub(super) async fn printenv(c: Context) -> i32 {
     let names: Vec<&String> = c.rest().iter().filter(|a| !a.starts_with('-')).collect();
     if names.is_empty() {
-        for (name, value) in &c.env {
-            c.stdout.line(format!("{name}={value}"));
-        }
+        c.stdout.write(c.host.env_text(&c.env, '\n'));
         return 0;
     }
     let mut code = 0;
