@@ -987,13 +987,16 @@ fn references_see_the_kubelets_variables_alone() {
         &["sh", "-c", "X=1; export X; env"],
         &["env", "-i", "Z=1", "A=2"],
     ];
-    check(expect![[r#"
+    check(
+        expect![[r#"
         PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z B WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME [0]
         PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z B WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME [0]
         PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME A [0]
         PATH HOSTNAME HTTPD_PREFIX HTTPD_VERSION FROM Z B WEB_PORT WEB_PORT_80_TCP WEB_PORT_80_TCP_ADDR WEB_PORT_80_TCP_PORT WEB_PORT_80_TCP_PROTO WEB_SERVICE_HOST WEB_SERVICE_PORT HOME PWD X [0]
         Z A [0]
-    "#]], &commands.map(|args| names(args) + "\n").concat());
+    "#]],
+        &commands.map(|args| names(args) + "\n").concat(),
+    );
     let failed = ["subpath", "non-root-0", "non-root-image", "non-root-name"].map(|name| {
         let pod = c.pod(name).unwrap();
         let waiting = Pod(&pod).container_status("c").unwrap().waiting().to_json();
@@ -1285,5 +1288,69 @@ fn a_forwarded_request_without_an_end_is_cut() {
         assert_eq!(session.stdout.is_closed(), sent > 15, "after {sent} MiB");
         session.stdin.write(&mib);
         c.wait(1);
+    }
+}
+
+#[test]
+fn volumes_of_images_are_pulled_and_show_their_files() {
+    let c = Cluster::new();
+    let pod = |name: &str, image: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{initContainers: [{{name: i, image: busybox, command: ['true']}}], containers: [{{name: c, image: busybox, command: [sleep, '3600'], volumeMounts: [{{name: v, mountPath: /v}}]}}], volumes: [{{name: v, image: {{reference: '{image}'}}}}]}}}}"
+        )
+    };
+    c.apply(&[pod("good", "nginx:1.27"), pod("bad", "nginx:nosuch")].join("\n---\n"));
+    c.wait(9);
+    let told = |name: &str| {
+        let events = c.events(name);
+        let without_time = |l: &str| match l.split_once(" in ") {
+            Some((before, _)) if l.contains("Successfully") => format!("{before}\n"),
+            _ => format!("{l}\n"),
+        };
+        c.state(name) + "\n" + &events.lines().map(without_time).collect::<String>()
+    };
+    check(expect![[r#"
+        Running | i: Completed(0) 0 ready | c: Running 0 ready
+        Normal Pulling  Pulling image "nginx:1.27"
+        Normal Pulled  Successfully pulled image "nginx:1.27"
+        Normal Pulling spec.initContainers{i} Pulling image "busybox"
+        Normal Pulled spec.initContainers{i} Successfully pulled image "busybox"
+        Normal Created spec.initContainers{i} Container created
+        Normal Started spec.initContainers{i} Container started
+        Normal Pulling spec.containers{c} Pulling image "busybox"
+        Normal Pulled spec.containers{c} Successfully pulled image "busybox"
+        Normal Created spec.containers{c} Container created
+        Normal Started spec.containers{c} Container started
+    "#]], &told("good"));
+    check(expect![[r#"
+        Pending | i: Completed(0) 0 ready | c: ImagePullBackOff 0 unready
+        Normal Pulling  Pulling image "nginx:nosuch"
+        Warning Failed  Failed to pull image "nginx:nosuch": rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/nginx:nosuch": failed to resolve reference "docker.io/library/nginx:nosuch": docker.io/library/nginx:nosuch: not found
+        Normal Pulling spec.initContainers{i} Pulling image "busybox"
+        Normal Pulled spec.initContainers{i} Successfully pulled image "busybox"
+        Normal Created spec.initContainers{i} Container created
+        Normal Started spec.initContainers{i} Container started
+        Normal Pulled spec.containers{c} Successfully pulled image "busybox"
+        Normal BackOff  Back-off pulling image "nginx:nosuch"
+        Normal Pulling spec.containers{c} Pulling image "busybox"
+        Normal Pulled spec.containers{c} Successfully pulled image "busybox"
+        Warning Failed spec.containers{c} Error: ImagePullBackOff
+    "#]], &told("bad"));
+    let script = "cat /v/usr/share/nginx/html/index.html | head -n 4 | tail -n 1; echo x > /v/x";
+    for _ in 0..2 {
+        assert_eq!(
+            c.exec("good", "c", &["sh", "-c", script], ""),
+            "<title>Welcome to nginx!</title>\nsh: can't create /v/x: Read-only file system\n[1]"
+        );
+        // What is taken over shows them too.
+        let client = c.client.clone();
+        c.run(async move {
+            let resource = client.resource("", "v1", "nodes").unwrap();
+            let node = client.get(&resource, "", "k8s-node-02").await.unwrap();
+            assert!(node.status().get("images").to_json().contains("nginx:1.27"));
+        });
+        c.kubelets.stop("k8s-node-02");
+        c.kubelets.start("k8s-node-02", &Files::with_base(&c.sim));
+        c.wait(12);
     }
 }

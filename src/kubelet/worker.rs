@@ -103,9 +103,6 @@ pub struct Slot {
     /// A probe failed, and it is to be killed.
     kill: Option<Kind>,
     restart_series: Series,
-    pull_series: Series,
-    /// The image that the last pull's failure was of, and what it said.
-    pull_error: Option<(String, String)>,
     tasks: Vec<TaskHandle>,
 }
 
@@ -133,6 +130,10 @@ pub struct Worker {
     failure: RefCell<Option<(String, String)>>,
     /// The node does not take the pod.
     refused: Cell<bool>,
+    /// The images whose last pull failed, and what it said.
+    failed_pulls: RefCell<FlatMap<String, (Series, String)>>,
+    /// The volumes that show an image: why it is not there, as the containers that mount it wait for it.
+    image_volumes: RefCell<FlatMap<String, Result<(), (String, String)>>>,
     /// The object is gone from the API.
     gone: Cell<bool>,
     /// Nothing is started any more.
@@ -175,6 +176,8 @@ impl Worker {
             started: Cell::new(None),
             failure: RefCell::default(),
             refused: Cell::new(false),
+            failed_pulls: RefCell::default(),
+            image_volumes: RefCell::default(),
             gone: Cell::new(false),
             terminating: Cell::new(false),
             mount_tries: Cell::new(0),
@@ -611,6 +614,7 @@ impl Worker {
             earliest(&mut next, when);
         }
         self.kill_marked(&pod).await;
+        self.pull_volumes(&pod).await;
         if !self.init(&pod, &mut next).await {
             if status::phase(self, &pod, false) == "Failed" {
                 return self.end().await;
@@ -902,12 +906,62 @@ impl Worker {
         }
     }
 
-    /// Makes sure of the image. The error is a waiting reason and its message.
+    /// Makes sure of a container's image. The error is a waiting reason and its message.
     async fn image(&self, pod: &Object, container: Container<'_>) -> Result<Local, (String, String)> {
         let name = container.name();
-        let image = container.image().trim();
-        let failed = |reason: &str| {
-            self.container_event(name, EventType::Warning, "Failed", format!("Error: {reason}"));
+        let (image, policy) = (container.image().trim(), container.image_pull_policy());
+        let found = self.ensure_image(pod, Some(name), image, policy).await;
+        found.inspect_err(|(reason, _)| self.failed(name, reason))
+    }
+
+    /// Tells that a container could not be made.
+    fn failed(&self, container: &str, why: &str) {
+        self.container_event(container, EventType::Warning, "Failed", format!("Error: {why}"));
+    }
+
+    /// Pulls the images of the pod's volumes that are not there yet.
+    async fn pull_volumes(&self, pod: &Object) {
+        for volume in Pod(pod).volumes() {
+            let (name, source) = (volume.get("name").str(), volume.get("image"));
+            let is_there = matches!(self.image_volumes.borrow().get(name), Some(Ok(())));
+            if source.is_null() || is_there {
+                continue;
+            }
+            let (image, policy) = (source.get("reference").str(), source.get("pullPolicy").str());
+            let found = self.ensure_image(pod, None, image.trim(), policy).await;
+            match found {
+                Ok(local) => self.show_image(name, &local),
+                Err(why) => {
+                    self.image_volumes.borrow_mut().insert(name.to_owned(), Err(why));
+                }
+            }
+        }
+    }
+
+    /// Lets a volume show the files of an image, which nobody writes.
+    fn show_image(&self, volume: &str, local: &Local) {
+        let Some(sandbox) = self.sandbox() else { return };
+        let (machine, _) = programs::machine(local.image, &local.tag, &sandbox);
+        let files = machine.files().clone();
+        files.set_read_only(true);
+        self.image_volumes.borrow_mut().insert(volume.to_owned(), Ok(()));
+        if let Some(volumes) = self.volumes.borrow_mut().as_mut() {
+            Rc::make_mut(volumes).insert(volume.to_owned(), (files, "/".to_owned()));
+        }
+    }
+
+    /// Makes sure of an image, for a container or for a volume of the pod. The error is a waiting reason and its
+    /// message.
+    async fn ensure_image(
+        &self,
+        pod: &Object,
+        container: Option<&str>,
+        image: &str,
+        policy: &str,
+    ) -> Result<Local, (String, String)> {
+        let tell = |kind: EventType, reason: &str, message: String| match container {
+            Some(name) => self.container_event(name, kind, reason, message),
+            None => self.event(kind, reason, message),
         };
         let reference = match Reference::parse(image) {
             Ok(reference) => reference,
@@ -915,81 +969,55 @@ impl Worker {
                 let message = format!(
                     "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": {why}"
                 );
-                self.container_event(name, EventType::Warning, "InspectFailed", message.clone());
-                failed("InvalidImageName");
+                tell(EventType::Warning, "InspectFailed", message.clone());
                 return Err(("InvalidImageName".into(), message));
             }
         };
         let local = self.node.images.get(&reference);
-        match (container.image_pull_policy(), local) {
+        match (policy, local) {
             ("Never", None) => {
                 let message = format!("Container image \"{image}\" is not present with pull policy of Never");
-                self.container_event(name, EventType::Warning, "ErrImageNeverPull", message.clone());
-                failed("ErrImageNeverPull");
+                tell(EventType::Warning, "ErrImageNeverPull", message.clone());
                 return Err(("ErrImageNeverPull".into(), message));
             }
             ("Never" | "IfNotPresent", Some(local)) => {
-                self.container_event(
-                    name,
-                    EventType::Normal,
-                    "Pulled",
-                    format!("Container image \"{image}\" already present on machine and can be accessed by the pod"),
-                );
+                let message =
+                    format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
+                tell(EventType::Normal, "Pulled", message);
                 return Ok(local);
             }
             _ => {}
         }
         let now = self.sim().now();
-        let (series, error) = {
-            let slots = self.slots.borrow();
-            let slot = slots.get(name);
-            let error = slot.and_then(|s| s.pull_error.clone()).filter(|(of, _)| of == image);
-            (slot.map(|s| s.pull_series).unwrap_or_default(), error)
-        };
-        if let Some((_, error)) = &error
+        let failed = self.failed_pulls.borrow().get(image).cloned();
+        if let Some((series, error)) = &failed
             && series.until(series.last, now).is_some()
         {
             let message = format!("Back-off pulling image \"{image}\"");
-            self.container_event(name, EventType::Normal, "BackOff", message.clone());
-            failed("ImagePullBackOff");
+            tell(EventType::Normal, "BackOff", message.clone());
             return Err(("ImagePullBackOff".into(), format!("{message}: ErrImagePull: {error}")));
         }
-        self.container_event(name, EventType::Normal, "Pulling", format!("Pulling image \"{image}\""));
+        tell(EventType::Normal, "Pulling", format!("Pulling image \"{image}\""));
         match self.node.images.pull(&reference, &pod.full_name()).await {
             Ok(pulled) => {
-                self.container_event(
-                    name,
-                    EventType::Normal,
-                    "Pulled",
-                    format!(
-                        "Successfully pulled image \"{image}\" in {} ({} including waiting). Image size: {} bytes.",
-                        go_millis(pulled.took),
-                        go_millis(pulled.with_waiting),
-                        pulled.local.size
-                    ),
+                let message = format!(
+                    "Successfully pulled image \"{image}\" in {} ({} including waiting). Image size: {} bytes.",
+                    go_millis(pulled.took),
+                    go_millis(pulled.with_waiting),
+                    pulled.local.size
                 );
-                if let Some(slot) = self.slots.borrow_mut().get_mut(name) {
-                    slot.pull_error = None;
-                    slot.pull_series = Series::default();
-                }
+                tell(EventType::Normal, "Pulled", message);
+                self.failed_pulls.borrow_mut().remove(image);
                 Ok(pulled.local)
             }
             Err(why) => {
-                self.container_event(
-                    name,
-                    EventType::Warning,
-                    "Failed",
-                    format!("Failed to pull image \"{image}\": {why}"),
-                );
-                failed("ErrImagePull");
-                if let Some(slot) = self.slots.borrow_mut().get_mut(name) {
-                    let now = self.sim().now();
-                    if error.is_none() {
-                        slot.pull_series = Series::default();
-                    }
-                    slot.pull_series.next(now, now);
-                    slot.pull_error = Some((image.to_owned(), why.clone()));
-                }
+                let message = format!("Failed to pull image \"{image}\": {why}");
+                tell(EventType::Warning, "Failed", message);
+                let now = self.sim().now();
+                let mut series = failed.map(|(series, _)| series).unwrap_or_default();
+                series.next(now, now);
+                let known = (series, why.clone());
+                self.failed_pulls.borrow_mut().insert(image.to_owned(), known);
                 Err(("ErrImagePull".into(), why))
             }
         }
@@ -997,13 +1025,25 @@ impl Worker {
 
     async fn start(self: &Rc<Self>, pod: &Object, container: Container<'_>) -> Result<(), (String, String)> {
         let name = container.name().to_owned();
+        let mounts = container.value().get("volumeMounts").items();
+        let mut missing = None;
+        for mount in mounts {
+            let found = self.image_volumes.borrow().get(mount.get("name").str()).cloned();
+            if let Some(Err(why)) = found {
+                self.failed(&name, &why.0);
+                missing = Some(why);
+            }
+        }
+        if let Some(why) = missing {
+            return Err(why);
+        }
         let image = self.image(pod, container).await?;
         let config = |message: String| {
-            self.container_event(&name, EventType::Warning, "Failed", format!("Error: {message}"));
+            self.failed(&name, &message);
             ("CreateContainerConfigError".to_owned(), message)
         };
         let own = self.environment(pod, container).map_err(config)?;
-        for mount in container.value().get("volumeMounts").items() {
+        for mount in mounts {
             let missing = env::missing_in(mount.get("subPathExpr").str(), &own.env);
             if !missing.is_empty() {
                 return Err(config(format!("missing value for {}", missing.join(", "))));
@@ -1037,7 +1077,7 @@ impl Worker {
             slot.restart_series.next(event, now);
         }
         if let Err(message) = result {
-            self.container_event(&name, EventType::Warning, "Failed", format!("Error: {message}"));
+            self.failed(&name, &message);
             self.trace(&name, ContainerChange::Exited(128));
             return Err(("RunContainerError".into(), message));
         }
@@ -1616,6 +1656,12 @@ impl Worker {
         let volumes = self.with_origin(&pod, &|_| Err(String::new()), volumes::make);
         *self.volumes.borrow_mut() = Some(Rc::new(volumes.unwrap_or_default()));
         self.place_sandbox(&pod, view.ip().parse().ok());
+        for volume in view.volumes() {
+            let reference = Reference::parse(volume.str_at(&["image", "reference"]));
+            if let Some(local) = reference.ok().and_then(|r| self.node.images.get(&r)) {
+                self.show_image(volume.get("name").str(), &local);
+            }
+        }
         for container in view.init_containers().chain(view.containers()) {
             let Some(known) = view.container_status(container.name()) else {
                 continue;
