@@ -89,58 +89,76 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value, limi
         // A probe that asks nothing (a handler that is not simulated) is taken as well answered.
         None => return Answer::Success,
     };
+    if kind == "httpGet" {
+        return match http(worker, container, target, "kube-probe/1.36", limit).await {
+            Ok(response) if (300..400).contains(&response.status) => Answer::Warning(format!(
+                "Probe terminated redirects, Response body: {}",
+                response.text()
+            )),
+            Ok(response) if (200..300).contains(&response.status) => Answer::Success,
+            Ok(response) => Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status)),
+            Err(answer) => answer,
+        };
+    }
+    let (host, port) = match place(worker, container, target) {
+        Ok(place) => place,
+        Err(answer) => return answer,
+    };
+    let address = dialled(&host, port);
+    match timeout(sim, limit, connect(worker, &host, port)).await {
+        Some(Ok(())) => Answer::Success,
+        _ if kind == "grpc" => Answer::Failure(format!(
+            "timeout: failed to connect service \"{address}\" within {}s: context deadline exceeded",
+            limit.as_secs()
+        )),
+        Some(Err(why)) => Answer::Failure(why.of_go(&address)),
+        None => Answer::Failure(NetError::TimedOut.of_go(&address)),
+    }
+}
+
+/// The host and port that a probe or a hook names.
+fn place(worker: &Worker, container: &str, target: &Value) -> Result<(String, u16), Answer> {
     let Some(ip) = worker.sandbox().map(|sandbox| sandbox.ip()) else {
-        return Answer::Unknown("the pod has no sandbox".into());
+        return Err(Answer::Unknown("the pod has no sandbox".into()));
     };
     let Some(port) = port_number(worker, container, target.get("port")) else {
-        return Answer::Unknown(format!(
-            "strconv.Atoi: parsing {:?}: invalid syntax",
-            target.get("port").str()
-        ));
+        let why = format!("strconv.Atoi: parsing {:?}: invalid syntax", target.get("port").str());
+        return Err(Answer::Unknown(why));
     };
     let host = match target.get("host").str() {
         "" => ip.to_string(),
         host => host.to_owned(),
     };
-    let address = dialled(&host, port);
-    match kind {
-        "httpGet" => {
-            let scheme = if target.get("scheme").str() == "HTTPS" {
-                "https"
-            } else {
-                "http"
-            };
-            let url = Url {
-                scheme: scheme.into(),
-                host,
-                port,
-                path: target.get("path").str().to_owned(),
-            };
-            match timeout(sim, limit, get(worker, target, url.clone())).await {
-                Some(Ok(response)) if (300..400).contains(&response.status) => Answer::Warning(format!(
-                    "Probe terminated redirects, Response body: {}",
-                    response.text()
-                )),
-                Some(Ok(response)) if (200..300).contains(&response.status) => Answer::Success,
-                Some(Ok(response)) => {
-                    Answer::Failure(format!("HTTP probe failed with statuscode: {}", response.status))
-                }
-                Some(Err(why)) => Answer::Failure(why),
-                None => Answer::Failure(format!(
-                    "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-                    shown(&url)
-                )),
-            }
-        }
-        _ => match timeout(sim, limit, connect(worker, &host, port)).await {
-            Some(Ok(())) => Answer::Success,
-            _ if kind == "grpc" => Answer::Failure(format!(
-                "timeout: failed to connect service \"{address}\" within {}s: context deadline exceeded",
-                limit.as_secs()
-            )),
-            Some(Err(why)) => Answer::Failure(why.of_go(&address)),
-            None => Answer::Failure(NetError::TimedOut.of_go(&address)),
-        },
+    Ok((host, port))
+}
+
+/// Asks as a probe's or a hook's `httpGet` (`target`) says, in the name of `agent`. The error is why there was no
+/// response within the limit.
+pub async fn http(
+    worker: &Worker,
+    container: &str,
+    target: &Value,
+    agent: &str,
+    limit: Duration,
+) -> Result<HttpResponse, Answer> {
+    let (host, port) = place(worker, container, target)?;
+    let scheme = if target.get("scheme").str() == "HTTPS" {
+        "https"
+    } else {
+        "http"
+    };
+    let url = Url {
+        scheme: scheme.into(),
+        host,
+        port,
+        path: target.get("path").str().to_owned(),
+    };
+    match timeout(worker.sim(), limit, get(worker, target, agent, url.clone())).await {
+        Some(response) => response.map_err(Answer::Failure),
+        None => Err(Answer::Failure(format!(
+            "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            shown(&url)
+        ))),
     }
 }
 
@@ -148,7 +166,7 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value, limi
 ///
 /// # Errors
 /// What Go's HTTP client says.
-async fn get(worker: &Worker, target: &Value, mut url: Url) -> Result<HttpResponse, String> {
+async fn get(worker: &Worker, target: &Value, agent: &str, mut url: Url) -> Result<HttpResponse, String> {
     let first = shown(&url);
     for _ in 0..=REDIRECTS {
         let mut request = HttpRequest::get(match url.path.as_str() {
@@ -156,15 +174,23 @@ async fn get(worker: &Worker, target: &Value, mut url: Url) -> Result<HttpRespon
             path => path,
         });
         request.host = format!("{}:{}", url.host, url.port);
-        request.headers = vec![
-            ("User-Agent".into(), "kube-probe/1.36".into()),
-            ("Accept".into(), "*/*".into()),
-        ];
-        for header in target.get("httpHeaders").items() {
-            request
-                .headers
-                .push((header.get("name").str().into(), header.get("value").str().into()));
+        let headers = target.get("httpHeaders").items();
+        let given = headers.iter().map(|h| (h.get("name").str(), h.get("value").str()));
+        // Its own two are sent unless others are given; empty ones take them away.
+        for own in [("User-Agent", agent), ("Accept", "*/*")] {
+            if !given.clone().any(|(name, _)| name.eq_ignore_ascii_case(own.0)) {
+                request.headers.push((own.0.into(), own.1.into()));
+            }
         }
+        let given = given.filter(|(name, value)| {
+            let is_own = ["User-Agent", "Accept"]
+                .iter()
+                .any(|own| name.eq_ignore_ascii_case(own));
+            !(is_own && value.is_empty())
+        });
+        request
+            .headers
+            .extend(given.map(|(name, value)| (name.into(), value.into())));
         if url.scheme == "https" {
             // Probes do not verify whom they ask.
             request.tls = Some(Tls::unverified());

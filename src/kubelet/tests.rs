@@ -1309,7 +1309,8 @@ fn volumes_of_images_are_pulled_and_show_their_files() {
         };
         c.state(name) + "\n" + &events.lines().map(without_time).collect::<String>()
     };
-    check(expect![[r#"
+    check(
+        expect![[r#"
         Running | i: Completed(0) 0 ready | c: Running 0 ready
         Normal Pulling  Pulling image "nginx:1.27"
         Normal Pulled  Successfully pulled image "nginx:1.27"
@@ -1321,21 +1322,23 @@ fn volumes_of_images_are_pulled_and_show_their_files() {
         Normal Pulled spec.containers{c} Successfully pulled image "busybox"
         Normal Created spec.containers{c} Container created
         Normal Started spec.containers{c} Container started
-    "#]], &told("good"));
-    check(expect![[r#"
-        Pending | i: Completed(0) 0 ready | c: ImagePullBackOff 0 unready
-        Normal Pulling  Pulling image "nginx:nosuch"
-        Warning Failed  Failed to pull image "nginx:nosuch": rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/nginx:nosuch": failed to resolve reference "docker.io/library/nginx:nosuch": docker.io/library/nginx:nosuch: not found
-        Normal Pulling spec.initContainers{i} Pulling image "busybox"
-        Normal Pulled spec.initContainers{i} Successfully pulled image "busybox"
-        Normal Created spec.initContainers{i} Container created
-        Normal Started spec.initContainers{i} Container started
-        Normal Pulled spec.containers{c} Successfully pulled image "busybox"
-        Normal BackOff  Back-off pulling image "nginx:nosuch"
-        Normal Pulling spec.containers{c} Pulling image "busybox"
-        Normal Pulled spec.containers{c} Successfully pulled image "busybox"
-        Warning Failed spec.containers{c} Error: ImagePullBackOff
-    "#]], &told("bad"));
+    "#]],
+        &told("good"),
+    );
+    check(
+        expect![[r#"
+            Pending | i: Completed(0) 0 ready | c: ImagePullBackOff 0 unready
+            Normal Pulling  Pulling image "nginx:nosuch"
+            Warning Failed  Failed to pull image "nginx:nosuch": rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/nginx:nosuch": failed to resolve reference "docker.io/library/nginx:nosuch": docker.io/library/nginx:nosuch: not found
+            Normal Pulling spec.initContainers{i} Pulling image "busybox"
+            Normal Pulled spec.initContainers{i} Successfully pulled image "busybox"
+            Normal Created spec.initContainers{i} Container created
+            Normal Started spec.initContainers{i} Container started
+            Normal BackOff  Back-off pulling image "nginx:nosuch"
+            Warning Failed spec.containers{c} Error: ImagePullBackOff
+        "#]],
+        &told("bad"),
+    );
     let script = "cat /v/usr/share/nginx/html/index.html | head -n 4 | tail -n 1; echo x > /v/x";
     for _ in 0..2 {
         assert_eq!(
@@ -1353,4 +1356,100 @@ fn volumes_of_images_are_pulled_and_show_their_files() {
         c.kubelets.start("k8s-node-02", &Files::with_base(&c.sim));
         c.wait(12);
     }
+}
+
+#[test]
+fn hooks_take_any_response_and_no_socket() {
+    let c = Cluster::new();
+    let pod = |name: &str, hook: &str| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{terminationGracePeriodSeconds: 1, containers: [{{name: c, image: nginx, lifecycle: {{postStart: {{{hook}}}}}}}]}}}}"
+        )
+    };
+    c.apply(
+        &[
+            pod("absent", "httpGet: {path: /x, port: 80}"),
+            pod(
+                "named",
+                "httpGet: {path: /, port: 80, httpHeaders: [{name: user-agent, value: me}]}",
+            ),
+            pod("secure", "httpGet: {path: /s, port: 80, scheme: HTTPS}"),
+            pod("refused", "httpGet: {path: /x, port: 81}"),
+            pod("socket", "tcpSocket: {port: 80}"),
+        ]
+        .join("\n---\n"),
+    );
+    let mut seen = Vec::new();
+    for _ in 0..100 {
+        c.sim.run_for(Duration::from_millis(100));
+        for name in ["absent", "named", "secure", "refused", "socket"] {
+            let Some(pod) = c.pod(name) else { continue };
+            let Some(status) = Pod(&pod).container_status("c") else {
+                continue;
+            };
+            let text = match status.waiting() {
+                waiting if waiting.get("reason").str() == "PostStartHookError" => {
+                    waiting.get("message").str().replace(pod.uid(), "UID")
+                }
+                _ if status.is_ready() => "ready".to_owned(),
+                _ => continue,
+            };
+            let text = format!("{name} {text}");
+            if !seen.contains(&text) {
+                seen.push(text);
+            }
+        }
+    }
+    seen.sort();
+    check(
+        expect![[r#"
+        absent ready
+        named ready
+        refused HTTP lifecycle hook (/x) for Container "c" in Pod "refused_default(UID)" failed - error: Get "http://10.244.2.6:81/x": EOF
+        secure ready
+        socket Cannot run handler: invalid handler: &LifecycleHandler{Exec:nil,HTTPGet:nil,TCPSocket:&TCPSocketAction{Port:{0 80 },Host:,},Sleep:nil,}"#]],
+        &seen.join("\n"),
+    );
+    let told: String = ["absent", "secure", "socket"]
+        .iter()
+        .flat_map(|name| {
+            let events = c.events(name);
+            let of_hooks = |l: &&str| l.contains("Hook") || l.contains("LifecycleHTTP");
+            events
+                .lines()
+                .filter(of_hooks)
+                .map(|l| format!("{name} {l}\n"))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    check(
+        expect![[r#"
+        secure Warning LifecycleHTTPFallback  request to HTTPS lifecycle hook 10.244.2.4:80 got HTTP response, retry with HTTP succeeded
+        socket Warning FailedPostStartHook spec.containers{c} PostStartHook failed
+        socket Normal Killing spec.containers{c} FailedPostStartHook
+    "#]],
+        &told,
+    );
+    let agents: String = ["absent", "named", "secure"]
+        .iter()
+        .filter_map(|name| {
+            Some(
+                c.log(name, "c")
+                    .lines()
+                    .find(|l| l.contains("GET"))?
+                    .split_once("GET")?
+                    .1
+                    .to_owned()
+                    + "\n",
+            )
+        })
+        .collect();
+    check(
+        expect![[r#"
+         /x HTTP/1.1", host: "10.244.2.5:80"
+         / HTTP/1.1" 200 615 "-" "me" "-"
+         /s HTTP/1.1", host: "10.244.2.4:80"
+    "#]],
+        &agents,
+    );
 }

@@ -1258,19 +1258,24 @@ impl Worker {
         let Some(run) = self.run_of(name, false).filter(|_| !hook.is_null()) else {
             return Ok(());
         };
-        let Err((subject, why)) = self.hook(name, &run, &hook).await else {
+        let Err(message) = self.hook(name, &run, &hook).await else {
             return Ok(());
         };
         self.container_event(name, EventType::Warning, "FailedPostStartHook", "PostStartHook failed");
         let grace = Pod(pod).termination_grace_period().max(0) as u64;
         self.kill(name, Duration::from_secs(grace), "FailedPostStartHook").await;
-        let of = format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid());
-        let message = format!("{subject} for Container \"{name}\" in Pod \"{of}\" failed - error: {why}");
         Err(("PostStartHookError".into(), message))
     }
 
-    /// Runs a hook. The error is what ran, and what went wrong.
-    async fn hook(&self, name: &str, run: &Run, hook: &Value) -> Result<(), (String, String)> {
+    /// Runs a hook. The error says what ran, and what went wrong.
+    async fn hook(&self, name: &str, run: &Run, hook: &Value) -> Result<(), String> {
+        let failed = |subject: String, why: String| {
+            let pod = self.pod();
+            let of = format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid());
+            Err(format!(
+                "{subject} for Container \"{name}\" in Pod \"{of}\" failed - error: {why}"
+            ))
+        };
         if let Some(seconds) = hook.i64_at(&["sleep", "seconds"]) {
             let seconds = u64::try_from(seconds).unwrap_or(0);
             self.sim().sleep(Duration::from_secs(seconds)).await;
@@ -1291,17 +1296,44 @@ impl Worker {
                 Ok((text, code)) => (format!("command '{line}' exited with {code}: {text}"), text),
                 Err(why) => (why, String::new()),
             };
-            return Err((
+            return failed(
                 format!("Exec lifecycle hook ([{line}])"),
                 format!("{why}, message: {}", quote(&output)),
+            );
+        }
+        let socket = hook.get("tcpSocket");
+        if !socket.is_null() {
+            // Go's print of the handler: kubelets have none for sockets.
+            let port = match socket.get("port") {
+                number if number.as_i64().is_some() => format!("{{0 {} }}", number.as_i64().unwrap_or(0)),
+                name => format!("{{1 0 {}}}", name.str()),
+            };
+            return Err(format!(
+                "Cannot run handler: invalid handler: &LifecycleHandler{{Exec:nil,HTTPGet:nil,TCPSocket:&TCPSocketAction{{Port:{port},Host:{},}},Sleep:nil,}}",
+                socket.get("host").str()
             ));
         }
-        match probes::ask(self, name, run, hook, Duration::MAX).await {
-            Answer::Success | Answer::Warning(_) => Ok(()),
-            Answer::Failure(why) | Answer::Unknown(why) => {
-                let path = hook.str_at(&["httpGet", "path"]);
-                Err((format!("HTTP lifecycle hook ({path})"), why))
+        // Any response will do, whatever its status.
+        let mut target = hook.get("httpGet").clone();
+        let ask = async |target: &Value| probes::http(self, name, target, "kube-lifecycle/1.36", Duration::MAX).await;
+        let mut answer = ask(&target).await;
+        if let Err(Answer::Failure(why)) = &answer
+            && why.ends_with("server gave HTTP response to HTTPS client")
+        {
+            let host = why.split('/').nth(2).unwrap_or_default().to_owned();
+            target.set(&["scheme"], "HTTP");
+            if let Ok(response) = ask(&target).await {
+                let message =
+                    format!("request to HTTPS lifecycle hook {host} got HTTP response, retry with HTTP succeeded");
+                self.event(EventType::Warning, "LifecycleHTTPFallback", message);
+                answer = Ok(response);
             }
+        }
+        match answer {
+            Err(Answer::Failure(why) | Answer::Unknown(why)) => {
+                failed(format!("HTTP lifecycle hook ({})", target.get("path").str()), why)
+            }
+            _ => Ok(()),
         }
     }
 
