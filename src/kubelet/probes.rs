@@ -201,7 +201,10 @@ async fn get(worker: &Worker, target: &Value, agent: &str, mut url: Url) -> Resu
                 worker.sim().sleep(HALF_WAY).await;
                 request.client = Some(worker.gateway());
                 request.local = Some((sandbox.ip(), url.port));
-                crate::net::answer(&*sandbox.ports, url.port, request).await
+                match sandbox.ports.accepts(Protocol::Tcp, url.port) {
+                    true => crate::net::answer(&*sandbox.ports, url.port, request).await,
+                    false => Err(NetError::Refused),
+                }
             }
             Ok(Door::Network(network, origin, ip)) => network.http_to(&origin, ip, url.port, request).await,
             Err(why) => Err(why),
