@@ -2618,12 +2618,12 @@ $ kubectl logs yes --pod-running-timeout=0s
             pod/yes created
             $ kubectl logs -f -l t=x --pod-running-timeout=3s 2>&1 | sort | uniq -c
                   1 container "no" in pod "no" is waiting to start: ContainerCreating
-                  2 container "no" in pod "no" is waiting to start: trying and failing to pull image
+                  2 container "no" in pod "no" is waiting to start: image can't be pulled
                   2 container "yes" in pod "yes" is waiting to start: ContainerCreating
                   1 error: context deadline exceeded
                   1 yes
             $ kubectl logs -f -l t=x --ignore-errors | sort
-            error: container "no" in pod "no" is waiting to start: trying and failing to pull image
+            error: container "no" in pod "no" is waiting to start: image can't be pulled
             yes
             $ kubectl logs yes --since=300ms
             The PodLogOptions "yes" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0
