@@ -1371,12 +1371,27 @@ metadata: {name: item}
 spec:
   volumes: [{name: v, configMap: {name: cm, items: [{key: zz, path: zz}]}}]
   containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /d/x}]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: typo}
+spec:
+  volumes: [{name: v, configMap: {name: cm}}]
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /etc/nginx/nginx.conf, subPath: cfg}]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: whole}
+spec:
+  volumes: [{name: v, configMap: {name: cm}}]
+  containers: [{name: c, image: nginx, volumeMounts: [{name: v, mountPath: /etc/nginx/nginx.conf}]}]
 @end
 $ kubectl apply -f p.yaml >/dev/null
 @wait 8
 $ kubectl get pods --no-headers | awk '{print $1, $2, $3}'
 $ kubectl get events --field-selector reason=FailedMount -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}'
 $ kubectl exec sub -- ls -A /d /d/x
+$ kubectl get pod typo whole -o jsonpath='{range .items[*]}{.status.containerStatuses[0].lastState.terminated.message}{"\n"}{end}' | sed -E 's/[0-9a-f]+-[-0-9a-f]+/UID/g'
 "#,
         expect![[r#"
             @file p.yaml
@@ -1387,6 +1402,8 @@ $ kubectl exec sub -- ls -A /d /d/x
             item 0/1 ContainerCreating
             proj 0/1 ContainerCreating
             sub 1/1 Running
+            typo 0/1 RunContainerError
+            whole 0/1 RunContainerError
             $ kubectl get events --field-selector reason=FailedMount -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}'
             c: Unable to attach or mount volumes: unmounted volumes=[v w], unattached volumes=[], failed to process volumes=[v w]: error processing PVC default/pvc: PVC is not bound; error processing PVC default/nope: failed to fetch PVC from API server: persistentvolumeclaims "nope" not found
             item: MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: zz
@@ -1396,6 +1413,9 @@ $ kubectl exec sub -- ls -A /d /d/x
             x
 
             /d/x:
+            $ kubectl get pod typo whole -o jsonpath='{range .items[*]}{.status.containerStatuses[0].lastState.terminated.message}{"\n"}{end}' | sed -E 's/[0-9a-f]+-[-0-9a-f]+/UID/g'
+            failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "/var/lib/kubelet/pods/UID/volume-subpaths/v/c/0" to rootfs at "/etc/nginx/nginx.conf": mount src=/var/lib/kubelet/pods/UID/volume-subpaths/v/c/0, dst=/etc/nginx/nginx.conf, dstFd=/proc/thread-self/fd/11, flags=MS_BIND|MS_REC: not a directory
+            failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "/var/lib/kubelet/pods/UID/volumes/kubernetes.io~configmap/v" to rootfs at "/etc/nginx/nginx.conf": mount src=/var/lib/kubelet/pods/UID/volumes/kubernetes.io~configmap/v, dst=/etc/nginx/nginx.conf, dstFd=/proc/thread-self/fd/11, flags=MS_BIND|MS_REC: not a directory
         "#]],
     );
 }

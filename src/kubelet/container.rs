@@ -36,6 +36,8 @@ pub struct Plan {
     pub message_path: String,
     pub message_from_log: bool,
     pub meter: Rc<Meter>,
+    /// Why the runtime cannot start it.
+    pub barred: Option<String>,
     /// Thousandths of a processor and bytes that it may use; 0 for any amount.
     pub limits: (u64, u64),
 }
@@ -130,7 +132,11 @@ impl Run {
         let context = host.context(plan.args, plan.env, &plan.cwd, stdin, output.clone(), output);
         let process = context.process.clone();
         process.set_first();
-        match host.exec(context) {
+        let begun = match plan.barred {
+            Some(why) => Err(why),
+            None => host.exec(context).map_err(|why| start_error(&name, why)),
+        };
+        match begun {
             Ok(future) => {
                 *run.process.borrow_mut() = Some(process);
                 let (ended, sim_end) = (run.clone(), sim.clone());
@@ -144,8 +150,7 @@ impl Run {
             }
             Err(why) => {
                 let message = format!(
-                    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: {}",
-                    start_error(&name, why)
+                    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: {why}"
                 );
                 *run.ended.borrow_mut() = Some(Ended {
                     code: 128,

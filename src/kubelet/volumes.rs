@@ -8,7 +8,7 @@ use crate::api::auth::token::{ISSUER, issue};
 use crate::api::views::{Container, Pod};
 use crate::api::volumes::claim_name;
 use crate::api::{ApiServer, Object, ObjectKey};
-use crate::flat::{Arrange, FlatMap, FlatSet};
+use crate::flat::{Arrange, Case, FlatMap, FlatSet};
 use crate::shell::{FileError, FileKind, Files, join};
 use crate::value::Value;
 use crate::value::fnv::{self, fnv1a};
@@ -449,15 +449,22 @@ fn host_path(host: &Files, path: &str, kind: &str) -> Result<(Files, String), St
     Ok((host.clone(), path))
 }
 
-/// Shows the volumes in a container's files.
+/// Shows the volumes in a container's files. What its runtime says where a directory would lie on a file, or a file on
+/// a directory: then the container cannot start.
 ///
 /// # Errors
 /// The sentence of a CreateContainerConfigError.
-pub fn mount(volumes: &Volumes, container: &Value, env: &crate::shell::Env, files: &Files) -> Result<(), String> {
-    let mut mounts: Vec<&Value> = container.get("volumeMounts").items().iter().collect();
+pub fn mount(
+    pod: &Object,
+    volumes: &Volumes,
+    container: &Value,
+    env: &crate::shell::Env,
+    files: &Files,
+) -> Result<Option<String>, String> {
+    let mut mounts: Vec<(usize, &Value)> = container.get("volumeMounts").items().iter().enumerate().collect();
     // Outer directories first, so that inner ones are not hidden.
-    mounts.arrange_by_key(|m| m.get("mountPath").str().len());
-    for mount in mounts {
+    mounts.arrange_by_key(|(_, m)| m.get("mountPath").str().len());
+    for (index, mount) in mounts {
         let name = mount.get("name").str();
         let Some((from, base)) = volumes.get(name) else {
             continue;
@@ -468,13 +475,6 @@ pub fn mount(volumes: &Volumes, container: &Value, env: &crate::shell::Env, file
             sub => sub.to_owned(),
         };
         let source = join(base, &sub);
-        let _ = files.make_dirs(crate::shell::dir_name(&target));
-        if from.is_file(&source) {
-            // A single file: bound as it is now, as a subPath is.
-            let bytes = from.read(&source).map_err(|e| e.to_string())?;
-            let _ = files.write(&target, bytes.as_ref().clone());
-            continue;
-        }
         if !from.exists(&source) {
             // The kubelet makes it on its node, where the volume can be written to.
             let fixed = from.set_read_only(false);
@@ -485,10 +485,48 @@ pub fn mount(volumes: &Volumes, container: &Value, env: &crate::shell::Env, file
                 format!("failed to create subPath directory for volumeMount {name:?} of container {container:?}")
             })?;
         }
+        let single = from.is_file(&source);
+        if files.exists(&target) && files.is_file(&target) != single {
+            let source = match sub.as_str() {
+                "" => volume_dir(pod, name),
+                _ => {
+                    let (uid, container) = (pod.uid(), container.get("name").str());
+                    format!("/var/lib/kubelet/pods/{uid}/volume-subpaths/{name}/{container}/{index}")
+                }
+            };
+            return Ok(Some(format!(
+                "error mounting {source:?} to rootfs at {target:?}: mount src={source}, dst={target}, \
+                 dstFd=/proc/thread-self/fd/11, flags=MS_BIND|MS_REC: not a directory"
+            )));
+        }
+        let _ = files.make_dirs(crate::shell::dir_name(&target));
+        if single {
+            // A single file: bound as it is now, as a subPath is.
+            let bytes = from.read(&source).map_err(|e| e.to_string())?;
+            let _ = files.write(&target, bytes.as_ref().clone());
+            continue;
+        }
         let _ = files.make_dirs(&target);
         files.mount(&target, from, &source).map_err(|e| e.to_string())?;
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Where on its node the kubelet keeps a volume: in the directory of its plugin, below the pod's.
+fn volume_dir(pod: &Object, name: &str) -> String {
+    let mut volumes = Pod(pod).volumes().iter();
+    let volume = volumes.find(|v| v.get("name").str() == name).unwrap_or(&Value::Null);
+    let mut kinds = volume.entries().map(|(kind, _)| kind.as_str());
+    let plugin = match kinds.find(|kind| *kind != "name").unwrap_or_default() {
+        "hostPath" => return volume.str_at(&["hostPath", "path"]).to_owned(),
+        "emptyDir" => "empty-dir".to_owned(),
+        "downwardAPI" => "downward-api".to_owned(),
+        kind => kind.lower(),
+    };
+    format!(
+        "/var/lib/kubelet/pods/{}/volumes/kubernetes.io~{plugin}/{name}",
+        pod.uid()
+    )
 }
 
 #[cfg(test)]

@@ -1056,7 +1056,7 @@ impl Worker {
             return Err(("ContainerCreating".into(), String::new()));
         };
         let (host, meter, mounted) = self.machine(pod, container, &image, &own.env, &sandbox);
-        mounted.map_err(config)?;
+        let barred = mounted.map_err(config)?;
         self.sim().sleep(Duration::from_millis(40)).await;
         let restart = self
             .slots
@@ -1066,7 +1066,8 @@ impl Worker {
         self.container_event(&name, EventType::Normal, "Created", "Container created");
         self.trace(&name, ContainerChange::Created);
         self.sim().sleep(Duration::from_millis(60)).await;
-        let plan = self.plan(pod, container, &image, own, self.random_id(), meter);
+        let mut plan = self.plan(pod, container, &image, own, self.random_id(), meter);
+        plan.barred = barred;
         let result = self.launch(container, host, plan, self.sim().now());
         if let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             && restart
@@ -1085,7 +1086,7 @@ impl Worker {
         self.post_start(pod, container).await
     }
 
-    /// A container's machine, what measures it, and whether its volumes could be mounted.
+    /// A container's machine, what measures it, and what [`volumes::mount`] says.
     fn machine(
         &self,
         pod: &Object,
@@ -1093,7 +1094,7 @@ impl Worker {
         image: &Local,
         env: &Env,
         sandbox: &Sandbox,
-    ) -> (Host, Rc<Meter>, Result<(), String>) {
+    ) -> (Host, Rc<Meter>, Result<Option<String>, String>) {
         let (host, meter) = programs::machine(image.image, &image.tag, sandbox);
         self.furnish(pod, &host);
         if let Some(other) = self.process_namespace(pod, container) {
@@ -1103,7 +1104,9 @@ impl Worker {
             host.join_processes();
         }
         let volumes = self.volumes.borrow().clone();
-        let mounted = volumes.map_or(Ok(()), |v| volumes::mount(&v, container.value(), env, host.files()));
+        let mounted = volumes.map_or(Ok(None), |v| {
+            volumes::mount(pod, &v, container.value(), env, host.files())
+        });
         confine(pod, container, image, &host);
         (host, meter, mounted)
     }
@@ -1195,6 +1198,7 @@ impl Worker {
             message_path: value.get("terminationMessagePath").str().to_owned(),
             message_from_log: value.get("terminationMessagePolicy").str() == "FallbackToLogsOnError",
             meter,
+            barred: None,
             limits: (most("cpu"), most("memory")),
         }
     }
