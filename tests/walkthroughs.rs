@@ -1302,7 +1302,7 @@ spec:
 $ kubectl apply -f p.yaml >/dev/null
 @wait 8
 $ kubectl get pods --no-headers | awk '{print $1, $2}'
-$ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | sed -E 's/10\.244\.[0-9.]+/POD/' | sort -u | grep :
+$ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | tr -d '\r' | sed -E 's/10\.244\.[0-9.]+/POD/' | sort -u | grep :
 "#,
         expect![[r#"
             @file p.yaml
@@ -1317,7 +1317,7 @@ $ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]
             redir2 1/1
             redir3 1/1
             redis 0/1
-            $ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | sed -E 's/10\.244\.[0-9.]+/POD/' | sort -u | grep :
+            $ kubectl get events --field-selector type=Warning -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | tr -d '\r' | sed -E 's/10\.244\.[0-9.]+/POD/' | sort -u | grep :
             grpcp: Readiness probe failed: timeout: failed to connect service "POD:81" within 4s: context deadline exceeded
             https: Readiness probe failed: Get "https://POD:80/": http: server gave HTTP response to HTTPS client
             lo: Readiness probe failed: Get "http://127.0.0.1:80/": dial tcp 127.0.0.1:80: connect: connection refused
