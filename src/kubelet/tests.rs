@@ -480,6 +480,8 @@ fn probes_and_hooks() {
 ---
 {kind: Pod, apiVersion: v1, metadata: {name: web}, spec: {containers: [{name: c, image: nginx, readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 1}}]}}
 ---
+{kind: Pod, apiVersion: v1, metadata: {name: closed}, spec: {containers: [{name: c, image: nginx, readinessProbe: {httpGet: {path: /, port: 81}, periodSeconds: 1}}]}}
+---
 {kind: Pod, apiVersion: v1, metadata: {name: sick}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: c, image: busybox, command: [sleep, '3600'], livenessProbe: {exec: {command: [cat, /tmp/healthy]}, periodSeconds: 2, failureThreshold: 2}}]}}
 ---
 {kind: Pod, apiVersion: v1, metadata: {name: slow}, spec: {containers: [{name: c, image: nginx, startupProbe: {exec: {command: ['false']}, periodSeconds: 3, failureThreshold: 30}, livenessProbe: {exec: {command: ['false']}, periodSeconds: 1, failureThreshold: 1}}]}}
@@ -499,6 +501,8 @@ fn probes_and_hooks() {
     "#]],
         &all,
     );
+    let events = c.events("closed");
+    assert!(events.contains(":81: connect: connection refused\n"), "{events}");
     let events = c.events("sick");
     assert!(events.contains("Warning Unhealthy spec.containers{c} Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory\n"), "{events}");
     assert!(

@@ -943,6 +943,8 @@ impl Worker {
         let Some(sandbox) = self.sandbox() else { return };
         let (machine, _) = programs::machine(local.image, &local.tag, &sandbox);
         let files = machine.files().clone();
+        // An image is no host.
+        let _ = files.remove_file("/etc/hostname");
         files.set_read_only(true);
         self.image_volumes.borrow_mut().insert(volume.to_owned(), Ok(()));
         if let Some(volumes) = self.volumes.borrow_mut().as_mut() {
