@@ -2999,3 +2999,55 @@ $ kubectl kuberc set --section aliases --name nodes --command get --prependarg n
         "#]],
     );
 }
+
+#[test]
+fn what_the_server_does_not_serve() {
+    check(
+        r#"$ kubectl get cm --field-selector foo=bar
+$ kubectl get jobs --field-selector foo=bar
+$ kubectl get pods -A --field-selector spec.host=k8s-master -o name | head -2
+$ kubectl delete --raw /api/v1/pods
+$ kubectl delete --raw /api/v1/namespaces
+$ kubectl get --raw '/api/v1/pods?limit=abc'
+$ kubectl get --raw '/api/v1/pods?continue=foo'
+$ kubectl get --raw '/api/v1/pods?limit=1&resourceVersion=99999999&resourceVersionMatch=NotOlderThan'
+$ kubectl get lease -n kube-node-lease k8s-node-01 -o json | grep -v resourceVersion > l.json; kubectl replace --raw /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/k8s-node-01 -f l.json
+$ kubectl patch cm -n kube-system coredns -p '{"metadata":{"uid":"b"}}'
+$ kubectl get pods -A -o name | wc -l
+"#,
+        expect![[r#"
+            $ kubectl get cm --field-selector foo=bar
+            Error from server (BadRequest): Unable to find "/v1, Resource=configmaps" that match label selector "", field selector "foo=bar": "foo" is not a known field selector: only "metadata.name", "metadata.namespace"
+            [exit 1]
+            $ kubectl get jobs --field-selector foo=bar
+            Error from server (BadRequest): Unable to find "batch/v1, Resource=jobs" that match label selector "", field selector "foo=bar": field label "foo" not supported for batchv1.Job
+            [exit 1]
+            $ kubectl get pods -A --field-selector spec.host=k8s-master -o name | head -2
+            pod/kube-flannel-ds-xp9nh
+            pod/coredns-589f44dc88-7zbld
+            $ kubectl delete --raw /api/v1/pods
+            Error from server (MethodNotAllowed): the server does not allow this method on the requested resource
+            [exit 1]
+            $ kubectl delete --raw /api/v1/namespaces
+            Error from server (MethodNotAllowed): the server does not allow this method on the requested resource
+            [exit 1]
+            $ kubectl get --raw '/api/v1/pods?limit=abc'
+            Error from server (BadRequest): strconv.ParseInt: parsing "abc": invalid syntax
+            [exit 1]
+            $ kubectl get --raw '/api/v1/pods?continue=foo'
+            Error from server (BadRequest): invalid continue token: continue key is not valid: invalid character '~' looking for beginning of value
+            [exit 1]
+            $ kubectl get --raw '/api/v1/pods?limit=1&resourceVersion=99999999&resourceVersionMatch=NotOlderThan'
+            Error from server (Timeout): Timeout: Too large resource version: 99999999, current: 388
+            [exit 1]
+            $ kubectl get lease -n kube-node-lease k8s-node-01 -o json | grep -v resourceVersion > l.json; kubectl replace --raw /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/k8s-node-01 -f l.json
+            The leases "k8s-node-01" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update
+            [exit 1]
+            $ kubectl patch cm -n kube-system coredns -p '{"metadata":{"uid":"b"}}'
+            The ConfigMap "coredns" is invalid: metadata.uid: Invalid value: "b": field is immutable
+            [exit 1]
+            $ kubectl get pods -A -o name | wc -l
+            12
+        "#]],
+    );
+}

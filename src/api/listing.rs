@@ -8,8 +8,8 @@ use super::store::Store;
 use super::watch::Filter;
 use super::{custom, kinds};
 use crate::flat::{Arrange, FlatMap};
-use crate::obj;
-use crate::value::{Value, base64};
+use crate::value::{base64, gojson};
+use crate::{list, obj};
 
 /// Where a list goes on: the revision that it shows, and the last key of the page before.
 struct Token {
@@ -29,13 +29,29 @@ impl Token {
     }
 
     fn decode(text: &str) -> Result<Token, Status> {
-        let wrong = || Status::bad_request(format!("continue key is not valid: {text}"));
-        let bytes = base64::decode_url(text).ok_or_else(wrong)?;
-        let json = String::from_utf8(bytes).map_err(|_| wrong())?;
-        let token = Value::from_json(&json).map_err(|_| wrong())?;
+        let wrong =
+            |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
+        let bytes = base64::decode_url(text).ok_or_else(|| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            let at = text.find(|c| !plain(c)).unwrap_or(text.len());
+            wrong(format!("illegal base64 data at input byte {at}"))
+        })?;
+        let token = gojson::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| wrong(e.to_string()))?;
         let start = token.get("start").str().trim_end_matches('\0');
-        if token.str_at(&["v"]) != "meta.k8s.io/v1" || start.is_empty() {
-            return Err(wrong());
+        match token.str_at(&["v"]) {
+            "meta.k8s.io/v1" => {}
+            version => {
+                return Err(wrong(format!(
+                    "server does not recognize this encoded version {version}"
+                )));
+            }
+        }
+        if token.i64_at(&["rv"]).unwrap_or(0) == 0 {
+            let why = "incorrect encoded start resourceVersion (version meta.k8s.io/v1)";
+            return Err(wrong(why.into()));
+        }
+        if start.is_empty() {
+            return Err(wrong("encoded start key empty (version meta.k8s.io/v1)".into()));
         }
         Ok(Token {
             revision: token.i64_at(&["rv"]).and_then(|r| u64::try_from(r).ok()).unwrap_or(0),
@@ -78,7 +94,7 @@ impl ApiServer {
             return Err(too_large(wanted, current));
         }
         // A list of any version comes from the cache, which knows no pages.
-        let limit = match request.param("limit").parse().unwrap_or(0) {
+        let limit = match usize::try_from(number(request, "limit")?).unwrap_or(0) {
             _ if asked == "0" => 0,
             limit => limit,
         };
@@ -87,6 +103,10 @@ impl ApiServer {
             "" => self.page(target, filter, limit, "", 0),
             text => {
                 let token = Token::decode(text)?;
+                if !matches!(asked, "" | "0") {
+                    let why = "specifying resource version is not allowed when using continue";
+                    return Err(Status::bad_request(why));
+                }
                 let page = self.page(target, filter, limit, &token.start, token.revision);
                 page.map_err(|status| match status.code() {
                     410 => expired(&token),
@@ -175,9 +195,24 @@ pub(super) fn revision_of(text: &str, target: &Target) -> Result<u64, Status> {
     })
 }
 
+/// A parameter that is a whole number, 0 where it is not given.
+///
+/// # Errors
+/// 400 for what is none.
+pub(super) fn number(request: &Request, name: &str) -> Result<i64, Status> {
+    match request.param(name) {
+        "" => Ok(0),
+        text => text
+            .parse()
+            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))),
+    }
+}
+
 /// 504 for a revision that is not there yet.
 fn too_large(asked: u64, current: u64) -> Status {
-    Status::timeout(format!("Too large resource version: {asked}, current: {current}"))
+    let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
+    let cause = obj! { "message": "Too large resource version", "reason": "ResourceVersionTooLarge" };
+    Status::timeout(message).to_be_tried_again(1, list![cause])
 }
 
 /// 410 for a page of a list whose revision is not kept any more.

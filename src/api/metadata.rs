@@ -155,6 +155,40 @@ fn kept_as(resource: &Resource) -> &str {
     }
 }
 
+/// Kinds whose updates must name the version that they change (`AllowUnconditionalUpdate` is false).
+const CONDITIONAL: &[(&str, &str)] = &[
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("apiregistration.k8s.io", "apiservices"),
+    ("coordination.k8s.io", "leases"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("policy", "poddisruptionbudgets"),
+    ("storage.k8s.io", "csidrivers"),
+    ("storage.k8s.io", "csinodes"),
+    ("storage.k8s.io", "csistoragecapacities"),
+    ("storage.k8s.io", "volumeattachments"),
+];
+
+/// Refuses an update that names no version, where its kind asks for one.
+///
+/// # Errors
+/// 422, in which the resource stands where others have the kind.
+pub fn check_unconditional(value: &Value, old: &Object, resource: &Resource) -> Result<(), Status> {
+    let conditional = resource.custom.is_some() || CONDITIONAL.contains(&(&*resource.group, &*resource.name));
+    if !conditional || version_asked(value).is_some() {
+        return Ok(());
+    }
+    check_name(value, old.name())?;
+    let mut errors = FieldErrors::default();
+    errors.invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
+    Err(Status::invalid(&resource.group, &resource.name, old.name(), &errors))
+}
+
 /// The stored version that a written object insists on. "0" asks for none, as an empty text does.
 pub fn version_asked(value: &Value) -> Option<&str> {
     let version = value.str_at(&["metadata", "resourceVersion"]);

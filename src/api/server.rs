@@ -327,6 +327,27 @@ impl ApiServer {
         if let Some(answer) = auth::review::serve(self, request, &target, warnings)? {
             return Ok(answer);
         }
+        let verb = match (request.method, target.name.is_empty()) {
+            (Method::Get, _) if request.flag("watch") => "watch",
+            (Method::Get, true) => "list",
+            (Method::Get, false) => "get",
+            (Method::Post, _) => "create",
+            (Method::Put, _) => "update",
+            (Method::Patch, _) => "patch",
+            (Method::Delete, true) => "deletecollection",
+            (Method::Delete, false) => "delete",
+        };
+        // A custom resource whose definition ends keeps what discovery does not name any more.
+        if target.resource.custom.is_none() && !target.resource.can(verb) {
+            return Err(Status::method_not_allowed());
+        }
+        // All namespaces at once can be read, and no more.
+        if target.resource.namespaced && target.namespace.is_empty() && !matches!(verb, "list" | "watch") {
+            return Err(match target.resource.custom {
+                Some(_) => Status::no_such_path(),
+                None => Status::method_not_allowed(),
+            });
+        }
         match (request.method, target.name.is_empty()) {
             (Method::Get, false) if !request.flag("watch") => {
                 let object = self.find(&target)?;
@@ -458,9 +479,9 @@ impl ApiServer {
             let empty = Object::new(Value::map());
             for term in &fields {
                 if field_value(strategy, &empty, &term.field).is_none() {
-                    return Err(Status::bad_request(format!(
-                        "field label not supported: {}",
-                        term.field
+                    return Err(Status::bad_request(super::watch::unknown_field(
+                        &target.resource,
+                        &term.field,
                     )));
                 }
             }
@@ -520,12 +541,8 @@ impl ApiServer {
                 self.store().revision()
             }
         };
-        let deadline = request
-            .param("timeoutSeconds")
-            .parse::<u64>()
-            .ok()
-            .filter(|s| *s > 0)
-            .map(|s| self.sim().now() + std::time::Duration::from_secs(s));
+        let seconds = u64::try_from(listing::number(request, "timeoutSeconds")?).unwrap_or(0);
+        let deadline = (seconds > 0).then(|| self.sim().now() + std::time::Duration::from_secs(seconds));
         let mut watch = Watch::new(
             self,
             shelf,
@@ -776,6 +793,7 @@ impl ApiServer {
             }
             found => found?,
         };
+        metadata::check_unconditional(&value, &old, &target.resource)?;
         let object = self.update_object(request, target, &old, value, warnings)?;
         Ok(self.represent(request, target, object))
     }
@@ -838,7 +856,18 @@ impl ApiServer {
         metadata::set_namespace(&mut value, target)?;
         metadata::check_name(&value, old.name())?;
         let cx = self.context(&target.namespace, request);
-        metadata::check_precondition(&value, old, resource)?;
+        match request.method {
+            // A patch has no preconditions: its uid is a field like others, which is fixed.
+            Method::Patch => {
+                if metadata::check_uid(&value, old).is_err() {
+                    let mut errors = FieldErrors::default();
+                    errors.invalid("metadata.uid", value.at(&["metadata", "uid"]), "field is immutable");
+                    return Err(Status::invalid(&resource.group, &resource.kind, old.name(), &errors));
+                }
+                metadata::check_version(&value, old, resource)?;
+            }
+            _ => metadata::check_precondition(&value, old, resource)?,
+        }
         strategy.defaults(&mut value);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_update(&mut value, old);

@@ -212,6 +212,12 @@ impl Status {
         Status::failure(504, "Timeout", message)
     }
 
+    /// The same failure with its causes, and after how many seconds it is worth another try.
+    pub fn to_be_tried_again(mut self, seconds: i64, causes: Value) -> Status {
+        self.0.details = obj! { "causes": causes, "retryAfterSeconds": seconds };
+        self
+    }
+
     /// 429, as an eviction that a budget forbids.
     pub fn too_many_requests(message: impl Into<String>, causes: Value) -> Status {
         let mut status = Status::failure(429, "TooManyRequests", message);

@@ -361,13 +361,13 @@ fn bind(
         },
         ..whole(target)
     };
-    let pod = api.find(&target)?;
-    let name = pod.name();
     let node = binding.str_at(&["target", "name"]);
-    if binding.str_at(&["metadata", "name"]) != name {
+    if binding.str_at(&["metadata", "name"]) != target.name {
         let why = "name in URL does not match name in Binding object";
         return Err(Status::bad_request(why));
     }
+    let pod = api.find(&target)?;
+    let name = pod.name();
     let mut errors = FieldErrors::default();
     if !matches!(binding.str_at(&["target", "kind"]), "" | "Node") {
         errors.not_supported("target.kind", binding.at(&["target", "kind"]), &["Node", "<empty>"]);
@@ -426,14 +426,12 @@ fn evict(
     eviction.set(&["kind"], "Eviction");
     super::admission::posted(api, request, target, &mut eviction, warnings)?;
     let target = whole(target);
-    let pod = api.find(&target)?;
-    let named = eviction.str_at(&["metadata", "name"]);
-    if !named.is_empty() && named != pod.name() {
-        return Err(Status::bad_request(format!(
-            "name in URL does not match name in Eviction object: {} != {named}",
-            pod.name()
-        )));
+    if eviction.str_at(&["metadata", "name"]) != target.name {
+        return Err(Status::bad_request(
+            "name in URL does not match name in Eviction object",
+        ));
     }
+    let pod = api.find(&target)?;
     let options = eviction.get("deleteOptions").clone();
     let dry_run = request.dry_run() || options.get("dryRun").items().iter().any(|v| v.str() == "All");
     // What does not run, or ends already, breaks no budget.
@@ -473,7 +471,9 @@ fn spend_budget(api: &ApiServer, request: &Request, pod: &Object, dry_run: bool)
         [] => return Ok(()),
         [one] => one,
         _ => {
-            return Err(Status::internal(
+            return Err(Status::failure(
+                500,
+                "",
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
             ));
         }
@@ -806,6 +806,7 @@ fn finalize(api: &ApiServer, request: &mut Request, target: &Target) -> Result<R
     }
     let wanted = body(request)?;
     let target = whole(target);
+    super::metadata::check_name(&wanted, &target.name)?;
     let old = api.find(&target)?;
     super::metadata::check_precondition(&wanted, &old, &target.resource)?;
     let mut value = old.value().clone();

@@ -55,7 +55,7 @@ pub fn bookmark(resource: &Resource, revision: u64) -> Value {
     obj! {
         "apiVersion": resource.api_version(),
         "kind": resource.kind.clone(),
-        "metadata": obj! { "creationTimestamp": Value::Null, "resourceVersion": revision.to_string() },
+        "metadata": obj! { "resourceVersion": revision.to_string() },
     }
 }
 
@@ -90,6 +90,21 @@ pub fn field_value(strategy: &dyn Strategy, object: &Object, field: &str) -> Opt
         "metadata.name" => Some(object.name().to_owned()),
         "metadata.namespace" => Some(object.namespace().to_owned()),
         _ => strategy.field(object, field),
+    }
+}
+
+/// What is said of a field that a kind cannot be selected by: most kinds leave it to the default conversion.
+pub fn unknown_field(resource: &Resource, field: &str) -> String {
+    match (&*resource.group, &*resource.name) {
+        ("batch", "jobs") => format!("field label {field:?} not supported for batchv1.Job"),
+        ("resource.k8s.io", "resourceslices") => format!(
+            "field label not supported for {}, Kind=ResourceSlice: {field}",
+            resource.group_version()
+        ),
+        ("", "events" | "namespaces" | "nodes" | "pods" | "replicationcontrollers" | "secrets" | "services")
+        | ("events.k8s.io" | "certificates.k8s.io", _) => format!("field label not supported: {field}"),
+        _ if resource.custom.is_some() => format!("field label not supported: {field}"),
+        _ => format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""),
     }
 }
 

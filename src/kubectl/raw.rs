@@ -171,7 +171,7 @@ mod tests {
             {"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…"}}}
             {"type":"MODIFIED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
             {"type":"DELETED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
-            {"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"…","creationTimestamp":null}}}
+            {"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"…"}}}
         "#]].assert_eq(&shown);
         expect![[r#"
             one

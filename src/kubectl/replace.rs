@@ -112,7 +112,15 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             cmd.create(&info.resource, &info.namespace, &info.object, &write).await
         } else {
             let (r, ns, name) = (&info.resource, &info.namespace, &info.name);
-            cmd.replace(r, ns, name, subresource, &info.object, &write).await
+            // What names no version takes the place of the present one.
+            let mut object = info.object.clone();
+            if object.str_at(&["metadata", "resourceVersion"]).is_empty()
+                && let Ok(present) = cmd.get(r, ns, name).await
+            {
+                let version = present.at(&["metadata", "resourceVersion"]).clone();
+                object.set(&["metadata", "resourceVersion"], version);
+            }
+            cmd.replace(r, ns, name, subresource, &object, &write).await
         };
         match result {
             Ok(stored) => report.print(cmd, &stored)?,

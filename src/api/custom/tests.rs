@@ -107,9 +107,10 @@ impl Server {
         let made = self.create(Server::thing(old));
         assert_eq!(made.code, 201, "{}", message(&made));
         let path = "/apis/a.io/v1/namespaces/default/things/one";
-        let done = self
-            .0
-            .serve(Request::new(Method::Put, path).body(Body::Value(Server::thing(new))));
+        let mut thing = Server::thing(new);
+        let version = made.value().at(&["metadata", "resourceVersion"]).clone();
+        thing.set(&["metadata", "resourceVersion"], version);
+        let done = self.0.serve(Request::new(Method::Put, path).body(Body::Value(thing)));
         self.0.serve(Request::new(Method::Delete, path));
         if done.code == 200 {
             done.value().get("spec").to_json()

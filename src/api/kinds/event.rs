@@ -83,7 +83,11 @@ impl Strategy for EventRules {
             (ns, _) => ns == own,
         };
         if !fits {
-            errors.invalid("involvedObject.namespace", namespace, "does not match event.namespace");
+            errors.invalid(
+                "involvedObject.namespace",
+                &namespace.str().into(),
+                "does not match event.namespace",
+            );
         }
         if timed {
             let controller = object.get("reportingComponent");

@@ -134,7 +134,7 @@ impl Strategy for PodRules {
     fn field(&self, object: &Object, field: &str) -> Option<String> {
         let text = |path: &[&str]| Some(object.value().str_at(path).to_owned());
         match field {
-            "spec.nodeName" => text(&["spec", "nodeName"]),
+            "spec.nodeName" | "spec.host" => text(&["spec", "nodeName"]),
             "spec.restartPolicy" => text(&["spec", "restartPolicy"]),
             "spec.schedulerName" => text(&["spec", "schedulerName"]),
             "spec.serviceAccountName" => text(&["spec", "serviceAccountName"]),

@@ -15,6 +15,7 @@ fn rejected() -> Status {
         "Invalid",
         "the server rejected our request due to an error in our request",
     )
+    .with_empty_details()
 }
 
 /// Applies a patch.
