@@ -6,9 +6,13 @@ use crate::limits;
 
 /// Where an expression reads and writes variables.
 pub(super) trait Variables {
-    /// A variable's text; an array's element when there is an index.
-    fn get(&mut self, name: &str, index: Option<i64>) -> Option<String>;
-    fn set(&mut self, name: &str, index: Option<i64>, value: i64) -> Result<(), String>;
+    /// A variable's text; an array's element when there is an index, a number or a map's key.
+    fn get(&mut self, name: &str, index: Option<&str>) -> Option<String>;
+    fn set(&mut self, name: &str, index: Option<&str>, value: i64) -> Result<(), String>;
+    /// Whether an array's indices are keys, not numbers.
+    fn is_map(&self, _name: &str) -> bool {
+        false
+    }
     /// Whether an unset variable is an error (`set -u`).
     fn unset_is_error(&self) -> bool {
         false
@@ -89,7 +93,7 @@ struct Arith<'a> {
 
 /// A place that can be assigned.
 enum Place {
-    Variable(String, Option<i64>),
+    Variable(String, Option<String>),
 }
 
 impl Arith<'_> {
@@ -149,11 +153,11 @@ impl Arith<'_> {
                 let value = if op == "=" {
                     right
                 } else {
-                    let left = self.read(&name, index)?;
+                    let left = self.read(&name, index.as_deref())?;
                     self.binary(op.trim_end_matches('='), left, right, token)?
                 };
                 if self.dry == 0 {
-                    self.vars.set(&name, index, value)?;
+                    self.vars.set(&name, index.as_deref(), value)?;
                 }
                 self.depth -= 1;
                 return Ok(value);
@@ -295,9 +299,9 @@ impl Arith<'_> {
                 self.blank();
                 let token = self.pos;
                 if let Some(Place::Variable(name, index)) = self.variable()? {
-                    let value = self.read(&name, index)?.wrapping_add(step);
+                    let value = self.read(&name, index.as_deref())?.wrapping_add(step);
                     if self.dry == 0 {
-                        self.vars.set(&name, index, value)?;
+                        self.vars.set(&name, index.as_deref(), value)?;
                     }
                     return Ok(value);
                 }
@@ -348,11 +352,11 @@ impl Arith<'_> {
             Some(c) if c == '_' || c.is_ascii_alphabetic() => match self.variable()? {
                 Some(Place::Variable(name, index)) => {
                     self.token = start;
-                    let value = self.read(&name, index)?;
+                    let value = self.read(&name, index.as_deref())?;
                     for (op, step) in [("++", 1), ("--", -1)] {
                         if self.op(op, "") {
                             if self.dry == 0 {
-                                self.vars.set(&name, index, value.wrapping_add(step))?;
+                                self.vars.set(&name, index.as_deref(), value.wrapping_add(step))?;
                             }
                             return Ok(value);
                         }
@@ -387,7 +391,11 @@ impl Arith<'_> {
         let mut index = None;
         if self.at(0) == Some('[') {
             self.pos += 1;
-            index = Some(self.comma()?);
+            index = Some(if self.vars.is_map(&name) {
+                self.key()
+            } else {
+                self.comma()?.to_string()
+            });
             if !self.op("]", "") {
                 return Err(self.error("bad array subscript", start));
             }
@@ -395,7 +403,26 @@ impl Arith<'_> {
         Ok(Some(Place::Variable(name, index)))
     }
 
-    fn read(&mut self, name: &str, index: Option<i64>) -> Result<i64, String> {
+    /// A map's key up to its bracket, without quotes.
+    fn key(&mut self) -> String {
+        let mut key = String::new();
+        let mut open = 0usize;
+        while let Some(c) = self.at(0) {
+            match c {
+                ']' if open == 0 => break,
+                '[' => open += 1,
+                ']' => open -= 1,
+                _ => {}
+            }
+            if !matches!(c, '"' | '\'') {
+                key.push(c);
+            }
+            self.pos += 1;
+        }
+        key
+    }
+
+    fn read(&mut self, name: &str, index: Option<&str>) -> Result<i64, String> {
         let Some(text) = self.vars.get(name, index) else {
             if self.vars.unset_is_error() {
                 return Err(format!("{name}: unbound variable"));
@@ -461,10 +488,10 @@ mod tests {
     use crate::flat::FlatMap;
 
     impl Variables for FlatMap<String, i64> {
-        fn get(&mut self, name: &str, _: Option<i64>) -> Option<String> {
+        fn get(&mut self, name: &str, _: Option<&str>) -> Option<String> {
             FlatMap::get(self, name).map(i64::to_string)
         }
-        fn set(&mut self, name: &str, _: Option<i64>, value: i64) -> Result<(), String> {
+        fn set(&mut self, name: &str, _: Option<&str>, value: i64) -> Result<(), String> {
             self.insert(name.to_owned(), value);
             Ok(())
         }

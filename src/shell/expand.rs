@@ -489,10 +489,11 @@ impl State {
             }
             Op::Replace { pattern, with, mode } => {
                 let glob = Glob::new(&self.pattern(pattern).await?);
-                let with = self.text(with).await?;
+                let mut pieces = Vec::new();
+                self.pieces(&with.parts, false, &mut pieces).await?;
                 let mut too_long = false;
                 let value = map(value, |t| {
-                    let replaced = replace(&t, &glob, &with, *mode);
+                    let replaced = replace(&t, &glob, &pieces, *mode);
                     too_long |= replaced.len() > limits::SHELL_WORD_BYTES;
                     replaced
                 });
@@ -856,7 +857,7 @@ fn trim(text: &str, glob: &Glob, suffix: bool, longest: bool) -> String {
     text.to_owned()
 }
 
-fn replace(text: &str, glob: &Glob, with: &str, mode: char) -> String {
+fn replace(text: &str, glob: &Glob, with: &[Piece], mode: char) -> String {
     let chars: Vec<char> = text.chars().collect();
     let n = chars.len();
     let mut out = String::new();
@@ -866,12 +867,25 @@ fn replace(text: &str, glob: &Glob, with: &str, mode: char) -> String {
             .rev()
             .find(|j| chars.get(i..*j).is_some_and(|piece| glob.matches_chars(piece)))
     };
+    // An unquoted `&` stands for what matched.
+    let put = |out: &mut String, from: usize, to: usize| {
+        let matched: String = chars.get(from..to).unwrap_or_default().iter().collect();
+        for piece in with {
+            match piece {
+                Piece::Text {
+                    text, quoted: false, ..
+                } => out.push_str(&text.replace('&', &matched)),
+                Piece::Text { text, .. } => out.push_str(text),
+                Piece::Break => out.push(' '),
+            }
+        }
+    };
     match mode {
         '%' => {
             for i in 0..=n {
                 if chars.get(i..).is_some_and(|piece| glob.matches_chars(piece)) {
                     out.extend(chars.get(..i).unwrap_or_default());
-                    out.push_str(with);
+                    put(&mut out, i, n);
                     return out;
                 }
             }
@@ -879,10 +893,11 @@ fn replace(text: &str, glob: &Glob, with: &str, mode: char) -> String {
         }
         '#' => {
             return match longest_at(0) {
-                Some(j) => format!(
-                    "{with}{}",
-                    chars.get(j..).unwrap_or_default().iter().collect::<String>()
-                ),
+                Some(j) => {
+                    put(&mut out, 0, j);
+                    out.extend(chars.get(j..).unwrap_or_default());
+                    out
+                }
                 None => text.to_owned(),
             };
         }
@@ -891,7 +906,7 @@ fn replace(text: &str, glob: &Glob, with: &str, mode: char) -> String {
     while i < n {
         match longest_at(i) {
             Some(j) if j > i => {
-                out.push_str(with);
+                put(&mut out, i, j);
                 i = j;
                 if mode == '1' || out.len() > limits::SHELL_WORD_BYTES {
                     break;

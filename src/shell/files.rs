@@ -332,6 +332,8 @@ pub struct Files {
     sim: Sim,
     /// Who acts through this handle and its clones.
     who: Rc<RefCell<User>>,
+    /// The permission bits that new files and directories do not get.
+    umask: u32,
 }
 
 /// `path` as seen from the directory `cwd`, without `.`, `..` and doubled slashes.
@@ -397,7 +399,18 @@ impl Files {
             }),
             sim: sim.clone(),
             who: Rc::default(),
+            umask: 0o022,
         }
+    }
+
+    /// A handle whose new files do not get the permission bits of `umask`.
+    pub fn with_umask(&self, umask: u32) -> Files {
+        Files { umask, ..self.clone() }
+    }
+
+    /// The permission bits that new files do not get: `0o022` unless [`Files::with_umask`] says otherwise.
+    pub fn umask(&self) -> u32 {
+        self.umask
     }
 
     /// The usual directories and devices of a Linux system.
@@ -703,7 +716,7 @@ impl Files {
 
     /// Writes a whole file, made when it is missing (mode 644).
     pub fn write(&self, path: &str, bytes: impl Into<Vec<u8>>) -> Result<()> {
-        let file = self.file_to_write(path, 0o644)?;
+        let file = self.file_to_write(path, 0o666 & !self.umask)?;
         file.set(bytes.into(), self.sim.now())
     }
 
@@ -714,7 +727,7 @@ impl Files {
 
     /// Opens a file to write it: truncated, or at its end when `append`; made when it is missing.
     pub fn create(&self, path: &str, append: bool) -> Result<OpenFile> {
-        let node = self.file_to_write(path, 0o644)?;
+        let node = self.file_to_write(path, 0o666 & !self.umask)?;
         if node.quota.read_only.get() && !matches!(&*node.content.borrow(), Content::Device(_)) {
             return Err(FileError::ReadOnly);
         }
@@ -726,7 +739,7 @@ impl Files {
 
     /// Opens a file to read and write it without truncating it; made when it is missing.
     pub fn open_update(&self, path: &str) -> Result<OpenFile> {
-        Ok(self.opened(self.file_to_write(path, 0o644)?, false))
+        Ok(self.opened(self.file_to_write(path, 0o666 & !self.umask)?, false))
     }
 
     fn opened(&self, node: Rc<FileNode>, append: bool) -> OpenFile {
@@ -777,7 +790,7 @@ impl Files {
         let node = DirNode {
             entries: RefCell::default(),
             watcher: RefCell::default(),
-            mode: Cell::new(0o755 | dir.mode.get() & 0o2000),
+            mode: Cell::new(0o777 & !self.umask | dir.mode.get() & 0o2000),
             owner: self.owner_in(&dir),
             modified: Cell::new(self.sim.now()),
             inode: self.sim.next_id(),

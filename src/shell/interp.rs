@@ -11,7 +11,9 @@ use super::files::FileError;
 use super::host::{Dialect, Fd, NoProgram};
 use super::io::{Input, Output, pipe};
 use super::parser::{Parser, SyntaxError, SyntaxErrorKind, is_name};
-use super::state::{Content, Done, Flow, Frame, Function, Guard, Job, Run, State, Var};
+use super::state::{
+    Content, Done, Flow, Frame, Function, Guard, Job, Run, State, TRAP_DEBUG, TRAP_ERR, TRAP_RETURN, Var,
+};
 use super::syntax::*;
 use super::words::{self, Glob};
 use crate::limits;
@@ -197,10 +199,41 @@ impl State {
         .boxed_local()
     }
 
+    /// Runs the trap of ERR, DEBUG or RETURN, if it holds at this depth of functions.
+    fn run_own_trap(&mut self, key: i32) -> LocalBoxFuture<'_, Run<()>> {
+        async move {
+            let Some(action) = self.traps.get(&key).filter(|_| !self.in_trap).cloned() else {
+                return Ok(());
+            };
+            let set_at = self.trap_frames.get(!key as usize).copied().unwrap_or(0);
+            let here = self.frames.len();
+            let holds = match key {
+                TRAP_RETURN => here == set_at,
+                TRAP_ERR => self.options.errtrace || here <= set_at,
+                _ => here <= set_at,
+            };
+            if !holds {
+                return Ok(());
+            }
+            let (last, line, status) = (self.last, self.line, self.pipe_status.clone());
+            self.in_trap = true;
+            self.first_line = line;
+            let result = self.run_source(&action).await;
+            self.in_trap = false;
+            result?;
+            (self.last, self.line, self.pipe_status) = (last, line, status);
+            Ok(())
+        }
+        .boxed_local()
+    }
+
     pub fn run_list<'a>(&'a mut self, list: &'a List) -> LocalBoxFuture<'a, Run<i32>> {
         async move {
             let mut code = 0;
             for item in list.iter() {
+                if !self.in_trap {
+                    self.chain = Some(item.chain.clone());
+                }
                 code = if item.background {
                     self.start_job(&item.chain)?
                 } else {
@@ -240,8 +273,21 @@ impl State {
             code = i32::from(code == 0);
         }
         self.last = code;
-        if code != 0 && self.options.errexit && self.conditions == 0 && !shielded {
-            return Err(Flow::Exit(code));
+        if code != 0 && self.conditions == 0 && !shielded {
+            // What groups and loops end with was a failure inside them.
+            let outermost = match pipeline.commands.as_slice() {
+                [command] => matches!(
+                    command.kind,
+                    Kind::Simple { .. } | Kind::Subshell(_) | Kind::Arith(_) | Kind::Test(_)
+                ),
+                _ => true,
+            };
+            if outermost {
+                self.run_own_trap(TRAP_ERR).await?;
+            }
+            if self.options.errexit {
+                return Err(Flow::Exit(code));
+            }
         }
         Ok(code)
     }
@@ -355,6 +401,9 @@ impl State {
         async move {
             self.line = command.line;
             if let Kind::Simple { assigns, words } = &command.kind {
+                if self.traps.contains_key(&TRAP_DEBUG) {
+                    self.run_own_trap(TRAP_DEBUG).await?;
+                }
                 return self.run_simple(assigns, words, &command.redirects).await;
             }
             if let Kind::Function { name, body, text } = &command.kind {
@@ -907,7 +956,16 @@ impl State {
             saved: Default::default(),
         });
         self.calls.push(name.to_owned());
-        let result = self.run_command(&function.body).await;
+        let mut result = self.run_command(&function.body).await;
+        if let (Ok(_) | Err(Flow::Return(_)), true) = (result, self.traps.contains_key(&TRAP_RETURN)) {
+            if let Err(flow) = self.run_own_trap(TRAP_RETURN).await {
+                result = Err(flow);
+            }
+            // One that a function has set is its own.
+            if self.trap_frames.get(2) == Some(&self.frames.len()) {
+                self.traps.remove(&TRAP_RETURN);
+            }
+        }
         self.calls.pop();
         self.pop_frame();
         self.loops = loops;
@@ -1138,7 +1196,7 @@ impl State {
         if path.ends_with('/') && full != "/" {
             full.push('/');
         }
-        let file = self.host.files().create(&full, append)?;
+        let file = self.host.files().with_umask(self.umask).create(&full, append)?;
         Ok(Output::file(file).for_process(&self.process))
     }
 
@@ -1147,7 +1205,8 @@ impl State {
             return Ok(Fd::In(Input::empty()));
         }
         let full = super::files::join(&self.cwd, path);
-        self.host.files().open_update(&full).map(|f| Fd::In(Input::file(f)))
+        let files = self.host.files().with_umask(self.umask);
+        files.open_update(&full).map(|f| Fd::In(Input::file(f)))
     }
 }
 

@@ -1691,7 +1691,11 @@ impl Parser {
                     _ => '1',
                 };
                 let from = self.pos;
-                let parts = self.parts(Mode::Pattern(false))?;
+                // An empty pattern is one at an end: `${x/#/before}`.
+                let parts = match mode {
+                    '#' | '%' if self.at(0) == Some('/') => Vec::new(),
+                    _ => self.parts(Mode::Pattern(false))?,
+                };
                 let pattern = Word {
                     parts,
                     raw: self.text(from, self.pos),

@@ -314,6 +314,7 @@ pub struct Names {
 /// Runs a source as the process of `context`: `sh -c`, a script.
 pub(super) async fn run_in(context: Context, name: &str, args: Vec<String>, source: &str, from_c: bool) -> i32 {
     let mut state = State::new(&context.host, context.process.clone(), name);
+    state.umask = context.files.umask();
     if !from_c {
         state.calls.push("main".to_owned());
     }
@@ -390,6 +391,7 @@ pub(super) async fn run_script(context: Context, path: String) -> i32 {
 /// At a terminal it prints prompts.
 pub(super) async fn run_input(context: Context, name: &str, args: Vec<String>, flags: &str, interactive: bool) -> i32 {
     let mut state = State::new(&context.host, context.process.clone(), name);
+    state.umask = context.files.umask();
     state.begin(&ShellOptions {
         name: name.to_owned(),
         args,

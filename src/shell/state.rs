@@ -10,7 +10,7 @@ use super::arith::Variables;
 use super::host::{Context, Dialect, Env, Fd, Host};
 use super::io::{Input, Output};
 use super::process::{Disposition, Process};
-use super::syntax::Command;
+use super::syntax::{Chain, Command};
 use crate::flat::{Case, FlatMap};
 use crate::limits;
 use crate::sim::{Sim, TaskHandle, Time};
@@ -27,6 +27,11 @@ pub(super) enum Flow {
     /// Too much was nested: the whole input ends, or a recursion with two branches would go on for ever.
     TooDeep,
 }
+
+/// The keys of the traps that are no signals: of failures, of every command, of a function's end.
+pub(super) const TRAP_ERR: i32 = -1;
+pub(super) const TRAP_DEBUG: i32 = -2;
+pub(super) const TRAP_RETURN: i32 = -3;
 
 pub(super) type Run<T> = Result<T, Flow>;
 
@@ -67,6 +72,8 @@ pub(super) struct Options {
     pub allexport: bool,
     /// `-v`
     pub verbose: bool,
+    /// `-E`
+    pub errtrace: bool,
     pub pipefail: bool,
     /// `shopt -s nullglob`, `dotglob`, `expand_aliases`.
     pub nullglob: bool,
@@ -195,13 +202,17 @@ pub(super) struct State {
     pub vars: FlatMap<String, Var>,
     pub functions: FlatMap<String, Rc<Function>>,
     pub aliases: Rc<FlatMap<String, String>>,
+    /// Actions by signal; by [`TRAP_ERR`] and its like the shell's own.
     pub traps: FlatMap<i32, String>,
+    /// How deep in functions the traps of ERR, DEBUG and RETURN were set.
+    pub trap_frames: [usize; 3],
     pub options: Options,
     /// `$0`.
     pub name: String,
     /// `$1`, `$2`, ….
     pub args: Vec<String>,
     pub cwd: String,
+    pub umask: u32,
     pub stdin: Input,
     pub stdout: Output,
     pub stderr: Output,
@@ -231,6 +242,8 @@ pub(super) struct State {
     /// Sourced files being run, in which `return` may be used.
     pub sources: usize,
     pub in_trap: bool,
+    /// The chain at work, for `BASH_COMMAND`.
+    pub chain: Option<Rc<Chain>>,
     pub subshells: usize,
     pub started: Time,
     pub pace: Rc<Pace>,
@@ -258,10 +271,12 @@ impl State {
             functions: FlatMap::new(),
             aliases: Rc::default(),
             traps: FlatMap::new(),
+            trap_frames: [0; 3],
             options: Options::default(),
             name: name.to_owned(),
             args: Vec::new(),
             cwd: "/".to_owned(),
+            umask: host.files().umask(),
             stdin: Input::empty(),
             stdout: Output::null(),
             stderr: Output::null(),
@@ -283,6 +298,7 @@ impl State {
             conditions: 0,
             sources: 0,
             in_trap: false,
+            chain: None,
             subshells: 0,
             pace: Rc::default(),
             history: Rc::default(),
@@ -298,7 +314,7 @@ impl State {
         let process = self.host.start_process(&self.name, self.process.pid());
         // Ignored signals stay ignored in a child; traps do not.
         for (signal, action) in &self.traps {
-            if action.is_empty() {
+            if action.is_empty() && *signal > 0 {
                 process.set_disposition(*signal, Some(Disposition::Ignore));
             }
         }
@@ -309,11 +325,16 @@ impl State {
             vars: self.vars.clone(),
             functions: self.functions.clone(),
             aliases: self.aliases.clone(),
-            traps: FlatMap::new(),
+            traps: match self.traps.get(&TRAP_ERR).filter(|_| self.options.errtrace) {
+                Some(action) => FlatMap::from([(TRAP_ERR, action.clone())]),
+                None => FlatMap::new(),
+            },
+            trap_frames: [0; 3],
             options: self.options.clone(),
             name: self.name.clone(),
             args: self.args.clone(),
             cwd: self.cwd.clone(),
+            umask: self.umask,
             stdin: self.stdin.clone(),
             stdout: self.stdout.for_process(&process),
             stderr: self.stderr.for_process(&process),
@@ -336,6 +357,7 @@ impl State {
             conditions: self.conditions,
             sources: self.sources,
             in_trap: false,
+            chain: None,
             subshells: self.subshells + 1,
             started: self.started,
             pace: self.pace.clone(),
@@ -443,6 +465,7 @@ impl State {
             "EPOCHSECONDS" => self.sim.now().as_secs().to_string(),
             "EPOCHREALTIME" => format!("{}.{:06}", self.sim.now().as_secs(), self.sim.now().0 % 1_000_000),
             "LINENO" => self.line.to_string(),
+            "BASH_COMMAND" => self.chain.as_ref().map(|c| c.text.clone())?,
             "BASHPID" => self.process.pid().to_string(),
             "PPID" => self.process.parent().to_string(),
             "HOSTNAME" => self.host.name(),
@@ -669,6 +692,7 @@ impl State {
         for (on, c) in [
             (o.allexport, 'a'),
             (o.errexit, 'e'),
+            (o.errtrace, 'E'),
             (o.noglob, 'f'),
             (true, 'h'),
             (self.interactive, 'i'),
@@ -721,7 +745,7 @@ impl State {
     pub fn context(&self, args: Vec<String>, env: Env) -> Context {
         let process = self.host.start_process(&args.join(" "), self.process.pid());
         for (signal, action) in &self.traps {
-            if action.is_empty() {
+            if action.is_empty() && *signal > 0 {
                 process.set_disposition(*signal, Some(Disposition::Ignore));
             }
         }
@@ -736,7 +760,7 @@ impl State {
             args,
             env,
             cwd: self.cwd.clone(),
-            files: self.host.files().clone(),
+            files: self.host.files().with_umask(self.umask),
             stdin: self.stdin.clone(),
             stdout: self.stdout.for_process(&process),
             stderr: self.stderr.for_process(&process),
@@ -769,18 +793,26 @@ impl State {
 }
 
 impl Variables for State {
-    fn get(&mut self, name: &str, index: Option<i64>) -> Option<String> {
+    fn get(&mut self, name: &str, index: Option<&str>) -> Option<String> {
         match index {
-            Some(i) => self.element(name, i),
+            Some(key) if self.is_map(name) => match self.vars.get(self.resolve(name))?.content.as_ref()? {
+                Content::Map(map) => map.get(key).cloned(),
+                _ => None,
+            },
+            Some(i) => self.element(name, i.parse().ok()?),
             None => State::get(self, name),
         }
     }
 
-    fn set(&mut self, name: &str, index: Option<i64>, value: i64) -> Result<(), String> {
+    fn set(&mut self, name: &str, index: Option<&str>, value: i64) -> Result<(), String> {
         match index {
-            Some(i) => self.set_element(name, &i.to_string(), value.to_string()),
+            Some(i) => self.set_element(name, i, value.to_string()),
             None => State::set(self, name, value.to_string()),
         }
+    }
+
+    fn is_map(&self, name: &str) -> bool {
+        State::is_map(self, name)
     }
 
     fn unset_is_error(&self) -> bool {

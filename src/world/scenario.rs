@@ -47,6 +47,12 @@ fn heredoc_end(command: &str) -> Option<String> {
     let mut rest = command;
     while let Some(at) = rest.find("<<") {
         let after = rest.get(at + 2..)?;
+        // A shift of bits in `$((x<<2))` begins none.
+        let before = command.get(..command.len() - after.len()).unwrap_or_default();
+        if before.matches("((").count() > before.matches("))").count() {
+            rest = after;
+            continue;
+        }
         if let Some(word) = after.strip_prefix('<') {
             rest = word;
             continue;

@@ -40,6 +40,7 @@ fn named_option<'a>(state: &'a mut State, name: &str) -> Option<&'a mut bool> {
         "allexport" => &mut o.allexport,
         "verbose" => &mut o.verbose,
         "pipefail" => &mut o.pipefail,
+        "errtrace" => &mut o.errtrace,
         _ => return None,
     })
 }
@@ -47,6 +48,7 @@ fn named_option<'a>(state: &'a mut State, name: &str) -> Option<&'a mut bool> {
 fn letter_option(c: char) -> Option<&'static str> {
     Some(match c {
         'e' => "errexit",
+        'E' => "errtrace",
         'u' => "nounset",
         'x' => "xtrace",
         'f' => "noglob",
@@ -61,6 +63,7 @@ fn letter_option(c: char) -> Option<&'static str> {
 const OPTION_NAMES: &[&str] = &[
     "allexport",
     "errexit",
+    "errtrace",
     "noclobber",
     "noexec",
     "noglob",
@@ -90,7 +93,7 @@ pub(in super::super) fn set_option(state: &mut State, flag: &str, on: bool) -> b
                 | "H"
                 | "P"
                 | "T"
-                | "E"
+                | "functrace"
                 | "emacs"
                 | "vi"
                 | "monitor"

@@ -2,7 +2,7 @@
 
 use super::super::files;
 use super::super::process::{Disposition, SIGNALS, signal_name, signal_number};
-use super::super::state::{Flow, Run, State};
+use super::super::state::{Flow, Run, State, TRAP_DEBUG, TRAP_ERR, TRAP_RETURN};
 
 pub(super) async fn ok(_: &mut State, _: &[String]) -> Run<i32> {
     Ok(0)
@@ -267,6 +267,9 @@ pub(super) async fn trap(state: &mut State, args: &[String]) -> Run<i32> {
                 if only.is_empty() || only.contains(signal) {
                     let name = match signal {
                         0 => "EXIT".to_owned(),
+                        &TRAP_ERR => "ERR".to_owned(),
+                        &TRAP_DEBUG => "DEBUG".to_owned(),
+                        &TRAP_RETURN => "RETURN".to_owned(),
                         n => format!("SIG{}", signal_name(*n).unwrap_or("?")),
                     };
                     state
@@ -287,11 +290,14 @@ pub(super) async fn trap(state: &mut State, args: &[String]) -> Run<i32> {
         signals => (None, signals),
     };
     for name in signals {
-        let Some(signal) = signal_of(name) else {
+        let Some(signal) = signal_of(name).filter(|s| *s >= 0 || state.dialect == super::Dialect::Bash) else {
             state.builtin_error(args, format!("{name}: invalid signal specification"));
             code = 1;
             continue;
         };
+        if let Some(depth) = state.trap_frames.get_mut(!signal as usize) {
+            *depth = state.frames.len();
+        }
         match &action {
             None => {
                 state.traps.remove(&signal);
@@ -318,7 +324,9 @@ pub(super) async fn trap(state: &mut State, args: &[String]) -> Run<i32> {
 fn signal_of(name: &str) -> Option<i32> {
     match name.to_ascii_uppercase().as_str() {
         "EXIT" | "0" => Some(0),
-        "ERR" | "DEBUG" | "RETURN" => None,
+        "ERR" => Some(TRAP_ERR),
+        "DEBUG" => Some(TRAP_DEBUG),
+        "RETURN" => Some(TRAP_RETURN),
         upper => signal_number(upper).filter(|n| SIGNALS.iter().any(|(_, s)| s == n)),
     }
 }

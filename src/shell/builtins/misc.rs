@@ -400,8 +400,48 @@ pub(super) async fn history(state: &mut State, args: &[String]) -> Run<i32> {
 }
 
 pub(super) async fn umask(state: &mut State, args: &[String]) -> Run<i32> {
-    if args.len() == 1 {
-        state.stdout.line("0022");
+    let mut rest = args.get(1..).unwrap_or_default();
+    let symbols = rest.first().is_some_and(|a| a == "-S");
+    if symbols {
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    let Some(text) = rest.first() else {
+        let mask = state.umask;
+        state.stdout.line(if symbols {
+            let bits = |shift: u32| -> String {
+                let letters = [(4, 'r'), (2, 'w'), (1, 'x')].into_iter();
+                letters
+                    .filter(|(bit, _)| mask >> shift & bit == 0)
+                    .map(|(_, c)| c)
+                    .collect()
+            };
+            format!("u={},g={},o={}", bits(6), bits(3), bits(0))
+        } else {
+            format!("{mask:04o}")
+        });
+        return Ok(0);
+    };
+    // A mask of letters says which bits remain.
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    let mask = if digits {
+        u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o777)
+    } else {
+        super::super::tools::fs::new_mode(text, !state.umask & 0o777, false).map(|mode| !mode & 0o777)
+    };
+    match mask {
+        Some(mask) => state.umask = mask,
+        None => {
+            let what = if digits {
+                format!("{text}: octal number out of range")
+            } else {
+                format!(
+                    "`{}': invalid symbolic mode operator",
+                    text.chars().next().unwrap_or(' ')
+                )
+            };
+            state.builtin_error(args, what);
+            return Ok(1);
+        }
     }
     Ok(0)
 }

@@ -565,7 +565,7 @@ fn stamp(text: &str, year: i64) -> Option<Time> {
 }
 
 /// A mode such as `755`, `+x` or `u=rw,go-w` applied to another.
-fn new_mode(text: &str, old: u32, is_dir: bool) -> Option<u32> {
+pub(in super::super) fn new_mode(text: &str, old: u32, is_dir: bool) -> Option<u32> {
     if text.chars().all(|c| c.is_digit(8)) {
         return u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o7777);
     }

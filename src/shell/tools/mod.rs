@@ -5,7 +5,7 @@ mod columns;
 pub(super) mod date;
 mod dd;
 mod diff;
-mod fs;
+pub(super) mod fs;
 mod grep;
 mod hash;
 mod lines;

@@ -1,5 +1,7 @@
 //! `sed`.
 
+use std::rc::Rc;
+
 use super::super::files::FileError;
 use super::super::host::Context;
 use super::super::io::Output;
@@ -11,7 +13,7 @@ use crate::limits;
 enum Address {
     Line(usize),
     Last,
-    Match(Regex),
+    Match(Rc<Regex>),
     /// The regular expression used last.
     Again,
     /// `first~step`
@@ -27,7 +29,7 @@ enum Until {
 }
 
 struct Substitution {
-    regex: Option<Regex>,
+    regex: Option<Rc<Regex>>,
     with: Vec<Piece>,
     global: bool,
     print: bool,
@@ -74,6 +76,7 @@ struct Parser {
     commands: Vec<Command>,
     blocks: Vec<usize>,
     labels: Vec<(String, usize)>,
+    zero: bool,
 }
 
 impl Parser {
@@ -176,7 +179,7 @@ impl Parser {
                 if text.is_empty() {
                     Some(Address::Again)
                 } else {
-                    Some(Address::Match(Regex::new(&text, self.extended, ignore)?))
+                    Some(Address::Match(Rc::new(Regex::new(&text, self.extended, ignore)?)))
                 }
             }
             _ => None,
@@ -234,6 +237,10 @@ impl Parser {
         let Some(letter) = self.next() else {
             return Err("missing command".to_owned());
         };
+        let until_match = matches!(last, Some(Until::Address(Address::Match(_) | Address::Again)));
+        if matches!(first, Some(Address::Line(0))) && !until_match {
+            return Err("invalid usage of line address 0".to_owned());
+        }
         let action = match letter {
             '{' => {
                 self.blocks.push(self.commands.len());
@@ -348,10 +355,13 @@ impl Parser {
     fn text(&mut self) -> Result<String, String> {
         self.blank();
         if self.peek() == Some('\\') {
+            // Blanks behind it are the text's, unless nothing but them is on the line.
             self.at += 1;
+            let start = self.at;
             self.blank();
-            if self.peek() == Some('\n') {
-                self.at += 1;
+            match self.peek() {
+                Some('\n') => self.at += 1,
+                _ => self.at = start,
             }
         }
         if self.peek().is_none() {
@@ -392,6 +402,10 @@ impl Parser {
         let mut ignore = false;
         loop {
             match self.peek() {
+                Some('g') if s.global => {
+                    self.at += 1;
+                    return Err("multiple `g' options to `s' command".to_owned());
+                }
                 Some('g') => s.global = true,
                 Some('p') => s.print = true,
                 Some('i' | 'I') => ignore = true,
@@ -417,7 +431,7 @@ impl Parser {
             self.at += 1;
         }
         if !pattern.is_empty() {
-            s.regex = Some(Regex::new(&pattern, self.extended, ignore)?);
+            s.regex = Some(Rc::new(Regex::new(&pattern, self.extended, ignore)?));
         }
         let groups = {
             let chars: Vec<char> = pattern.chars().collect();
@@ -448,6 +462,35 @@ impl Parser {
     }
 }
 
+/// The character of an escape such as `\t`.
+fn control(letter: char) -> char {
+    match letter {
+        't' => '\t',
+        'r' => '\r',
+        'f' => '\x0c',
+        'v' => '\x0b',
+        'a' => '\x07',
+        c => c,
+    }
+}
+
+/// The character of `\xHH` behind its `x`.
+fn hex(chars: &mut std::str::Chars) -> char {
+    let digits: String = chars
+        .as_str()
+        .chars()
+        .take(2)
+        .take_while(char::is_ascii_hexdigit)
+        .collect();
+    for _ in digits.chars() {
+        chars.next();
+    }
+    match u8::from_str_radix(&digits, 16) {
+        Ok(n) => n.into(),
+        Err(_) => 'x',
+    }
+}
+
 fn replacement(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -462,8 +505,12 @@ fn replacement(text: &str) -> Vec<Piece> {
                     literal.push('\n');
                     None
                 }
-                Some('t') => {
-                    literal.push('\t');
+                Some(k @ ('t' | 'r' | 'f' | 'v' | 'a')) => {
+                    literal.push(control(k));
+                    None
+                }
+                Some('x') => {
+                    literal.push(hex(&mut chars));
                     None
                 }
                 Some(c) => {
@@ -569,16 +616,34 @@ struct Source<'a> {
     line: usize,
     code: i32,
     started: bool,
+    /// Lines end with NUL (`-z`).
+    zero: bool,
+    pending: std::collections::VecDeque<Vec<u8>>,
+    /// The regular expression used last, which an empty one means.
+    used: Option<Rc<Regex>>,
 }
 
 impl Source<'_> {
     async fn fetch(&mut self) -> Option<Vec<u8>> {
         loop {
+            if let Some(line) = self.pending.pop_front() {
+                return Some(line);
+            }
             if let Some(input) = &self.input {
-                if let Some(line) = input.read_line_bytes().await {
-                    return Some(line);
+                let mut all = Vec::new();
+                while let Some(line) = input.read_line_bytes().await {
+                    if !self.zero {
+                        return Some(line);
+                    }
+                    all.extend(line);
+                    if all.len() > limits::SHELL_WORD_BYTES {
+                        break;
+                    }
                 }
+                self.pending
+                    .extend(all.split_inclusive(|b| *b == 0).map(<[u8]>::to_vec));
                 self.input = None;
+                continue;
             }
             let path = self.paths.pop_front()?;
             let is_dir = path != "-" && self.c.files.is_dir(&self.c.path(&path));
@@ -615,8 +680,9 @@ impl Source<'_> {
         };
         self.started = true;
         self.line += 1;
-        let ended = line.last() == Some(&b'\n');
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        let end: &[u8] = if self.zero { b"\0" } else { b"\n" };
+        let ended = line.ends_with(end);
+        let text = line.strip_suffix(end).unwrap_or(&line);
         Some((String::from_utf8_lossy(text).into_owned(), ended))
     }
 
@@ -637,8 +703,10 @@ pub(super) async fn sed(c: Context) -> i32 {
         ("in-place", 'i'),
         ("regexp-extended", 'E'),
         ("unbuffered", 'u'),
+        ("separate", 's'),
+        ("null-data", 'z'),
     ];
-    let o = match options::parse(&c, "e:f:ni?Er u", &long) {
+    let o = match options::parse(&c, "e:f:ni?Ersz u", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };
@@ -681,6 +749,7 @@ pub(super) async fn sed(c: Context) -> i32 {
             commands: Vec::new(),
             blocks: Vec::new(),
             labels: Vec::new(),
+            zero: o.has('z'),
         };
         match parser.script() {
             Ok(()) => Ok(parser),
@@ -698,6 +767,14 @@ pub(super) async fn sed(c: Context) -> i32 {
     if !o.has('i') {
         let paths = if rest.is_empty() { vec!["-".to_owned()] } else { rest };
         let output = c.stdout.clone();
+        if o.has('s') {
+            let mut code = 0;
+            for path in paths {
+                let Ok(mut parser) = compile() else { return 1 };
+                code = code.max(run(&c, &mut parser, vec![path], quiet, &output).await);
+            }
+            return code;
+        }
         return run(&c, &mut parser, paths, quiet, &output).await;
     }
     if rest.is_empty() {
@@ -740,12 +817,15 @@ pub(super) async fn sed(c: Context) -> i32 {
     code
 }
 
-async fn matches(address: &Address, source: &mut Source<'_>, text: &str, commands_regex: Option<&Regex>) -> bool {
+async fn matches(address: &Address, source: &mut Source<'_>, text: &str) -> bool {
     match address {
         Address::Line(n) => source.line == *n,
         Address::Last => source.is_last().await,
-        Address::Match(regex) => regex.is_match(text),
-        Address::Again => commands_regex.is_some_and(|r| r.is_match(text)),
+        Address::Match(regex) => {
+            source.used = Some(regex.clone());
+            regex.is_match(text)
+        }
+        Address::Again => source.used.as_ref().is_some_and(|r| r.is_match(text)),
         Address::Step(first, 0) => source.line == *first,
         Address::Step(first, step) => source.line >= *first && (source.line - first).is_multiple_of(*step),
     }
@@ -755,7 +835,7 @@ async fn matches(address: &Address, source: &mut Source<'_>, text: &str, command
 async fn selected(command: &mut Command, source: &mut Source<'_>, text: &str) -> bool {
     let Some(first) = &command.first else { return true };
     let Some(last) = &command.last else {
-        return matches(first, source, text, None).await;
+        return matches(first, source, text).await;
     };
     let line = source.line;
     if let Some(end) = command.open {
@@ -768,7 +848,7 @@ async fn selected(command: &mut Command, source: &mut Source<'_>, text: &str) ->
                 }
                 line >= end
             }
-            (None, Until::Address(address)) => matches(address, source, text, None).await,
+            (None, Until::Address(address)) => matches(address, source, text).await,
             (None, _) => true,
         };
         if ends {
@@ -777,7 +857,7 @@ async fn selected(command: &mut Command, source: &mut Source<'_>, text: &str) ->
         return true;
     }
     let zero = matches!(first, Address::Line(0)) && line == 1;
-    let starts = zero || matches(first, source, text, None).await;
+    let starts = zero || matches(first, source, text).await;
     if !starts {
         return false;
     }
@@ -788,7 +868,7 @@ async fn selected(command: &mut Command, source: &mut Source<'_>, text: &str) ->
             }
         }
         Until::Address(address) => {
-            let at_once = zero && matches(address, source, text, None).await;
+            let at_once = zero && matches(address, source, text).await;
             if !(at_once || matches!(address, Address::Last) && source.is_last().await) {
                 command.open = Some(None);
             }
@@ -817,8 +897,11 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
         line: 0,
         code: 0,
         started: false,
+        zero: parser.zero,
+        pending: Default::default(),
+        used: None,
     };
-    let mut hold = String::new();
+    let (zero, mut hold) = (parser.zero, String::new());
     let labels = std::mem::take(&mut parser.labels);
     let commands = &mut parser.commands;
     let mut kept: Option<String> = None;
@@ -859,9 +942,12 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
             match &command.action {
                 Action::Begin(_) | Action::End | Action::Label => {}
                 Action::Substitute(s) => {
-                    let changed = match (&s.regex, &command.first) {
-                        (Some(regex), _) | (None, Some(Address::Match(regex))) => s.apply(regex, &pattern),
-                        _ => {
+                    if s.regex.is_some() {
+                        source.used.clone_from(&s.regex);
+                    }
+                    let changed = match &source.used {
+                        Some(regex) => s.apply(regex, &pattern),
+                        None => {
                             c.error("no previous regular expression");
                             return 1;
                         }
@@ -870,7 +956,7 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
                         pattern = text;
                         substituted = true;
                         if s.print {
-                            output.line(&pattern);
+                            print(output, &pattern, true, zero);
                         }
                         if let Some(path) = &s.file {
                             write_file(c, path, &pattern, &mut written);
@@ -945,7 +1031,7 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
                         }
                     },
                     'p' => {
-                        output.line(&pattern);
+                        print(output, &pattern, true, zero);
                     }
                     'P' => {
                         output.line(pattern.split('\n').next().unwrap_or_default());
@@ -953,13 +1039,13 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
                     'n' => {
                         if source.is_last().await {
                             if !quiet {
-                                print(output, &pattern, ended);
+                                print(output, &pattern, ended, zero);
                             }
                             flush(c, output, &mut appended).await;
                             break 'lines;
                         }
                         if !quiet {
-                            print(output, &pattern, true);
+                            print(output, &pattern, true, zero);
                         }
                         flush(c, output, &mut appended).await;
                         if let Some((text, newline)) = source.next().await {
@@ -1026,7 +1112,7 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
             }
         }
         if !delete && !quiet {
-            print(output, &pattern, ended);
+            print(output, &pattern, ended, zero);
         }
         flush(c, output, &mut appended).await;
         if let Some(code) = quit {
@@ -1040,8 +1126,11 @@ async fn run(c: &Context, parser: &mut Parser, paths: Vec<String>, quiet: bool, 
     source.code
 }
 
-fn print(output: &Output, text: &str, newline: bool) {
-    if newline {
+fn print(output: &Output, text: &str, ended: bool, zero: bool) {
+    if ended && zero {
+        output.write(text);
+        output.write("\0");
+    } else if ended {
         output.line(text);
     } else {
         output.write(text);
