@@ -192,6 +192,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_shift_of_bits_is_no_here_document() {
+        let steps = Scenario::parse("$ echo $((x<<2))\n$ cat <<E\na\nE\n$ ((y<<=1)); echo $y\n").map(|s| s.steps.len());
+        assert_eq!(steps, Ok(3));
+    }
+
+    #[test]
     fn parse() {
         let text =
             "# hello\n@file a.yaml\nx: 1\n@end\n$ kubectl apply -f - <<EOF\nx\nEOF\n$ a \\\n  b\n@settle\n@wait 1.5\n";
