@@ -1419,3 +1419,91 @@ $ kubectl get pod typo whole -o jsonpath='{range .items[*]}{.status.containerSta
         "#]],
     );
 }
+
+#[test]
+fn images_have_their_own_shells_and_entrypoints() {
+    check(
+        r#"$ kubectl run ng --image=nginx; kubectl run na --image=nginx:alpine; kubectl run al --image=alpine -- sleep 9999
+$ kubectl run bb --image=busybox:1.36 -- sleep 9999; kubectl run shoot --image=nicolaka/netshoot -- sleep 9999
+$ kubectl expose pod ng --port=80 --name=np; kubectl create service clusterip hl --clusterip=None
+$ kubectl create service clusterip idle --tcp=80
+@settle
+$ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- -s -o /dev/null -w '%{http_code}' http://np
+$ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- http://np/nofile | tr -d '\r' | head -n 2
+$ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- sh -c 'echo hi'
+$ for p in bb na al; do kubectl exec $p -- bash -c 'echo hi' 2>&1 | grep -o 'exec: ".*'; kubectl exec $p -- /bin/ash -c 'echo hi'; done
+$ kubectl exec ng -- bash -c 'cat < nofile; nosuch'
+$ kubectl exec ng -- sh -c nosuch
+$ kubectl exec shoot -- bash -c nosuch
+$ kubectl exec al -- sh -c 'apk add bash > /dev/null; bash -c nosuch'
+$ kubectl exec bb -- wget -qO- $(kubectl get service idle -o jsonpath='{.spec.clusterIP}') 2>&1 | grep -c "remote host (10[.].*): Connection refused"
+$ kubectl exec bb -- wget -qO- localhost
+$ kubectl exec bb -- ping -c 1 127.0.0.1
+$ kubectl exec shoot -- sh -c 'ping -c 1 $(hostname) | tail -n 1'
+$ kubectl exec bb -- sh -c 'nslookup hl | grep -c NXDOMAIN'
+"#,
+        expect![[r#"
+            $ kubectl run ng --image=nginx; kubectl run na --image=nginx:alpine; kubectl run al --image=alpine -- sleep 9999
+            pod/ng created
+            pod/na created
+            pod/al created
+            $ kubectl run bb --image=busybox:1.36 -- sleep 9999; kubectl run shoot --image=nicolaka/netshoot -- sleep 9999
+            pod/bb created
+            pod/shoot created
+            $ kubectl expose pod ng --port=80 --name=np; kubectl create service clusterip hl --clusterip=None
+            service/np exposed
+            service/hl created
+            $ kubectl create service clusterip idle --tcp=80
+            service/idle created
+            @settle
+            $ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- -s -o /dev/null -w '%{http_code}' http://np
+            200
+            $ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- http://np/nofile | tr -d '\r' | head -n 2
+            <html>
+            <head><title>404 Not Found</title></head>
+            $ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- sh -c 'echo hi'
+            hi
+            $ for p in bb na al; do kubectl exec $p -- bash -c 'echo hi' 2>&1 | grep -o 'exec: ".*'; kubectl exec $p -- /bin/ash -c 'echo hi'; done
+            exec: "bash": executable file not found in $PATH
+            hi
+            exec: "bash": executable file not found in $PATH
+            hi
+            exec: "bash": executable file not found in $PATH
+            hi
+            $ kubectl exec ng -- bash -c 'cat < nofile; nosuch'
+            bash: line 1: nofile: No such file or directory
+            bash: line 1: nosuch: command not found
+            command terminated with exit code 127
+            [exit 127]
+            $ kubectl exec ng -- sh -c nosuch
+            sh: 1: nosuch: not found
+            command terminated with exit code 127
+            [exit 127]
+            $ kubectl exec shoot -- bash -c nosuch
+            bash: line 1: nosuch: command not found
+            command terminated with exit code 127
+            [exit 127]
+            $ kubectl exec al -- sh -c 'apk add bash > /dev/null; bash -c nosuch'
+            bash: line 1: nosuch: command not found
+            command terminated with exit code 127
+            [exit 127]
+            $ kubectl exec bb -- wget -qO- $(kubectl get service idle -o jsonpath='{.spec.clusterIP}') 2>&1 | grep -c "remote host (10[.].*): Connection refused"
+            1
+            $ kubectl exec bb -- wget -qO- localhost
+            wget: can't connect to remote host (127.0.0.1): Connection refused
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec bb -- ping -c 1 127.0.0.1
+            PING 127.0.0.1 (127.0.0.1): 56 data bytes
+            64 bytes from 127.0.0.1: seq=0 ttl=64 time=0.050 ms
+
+            --- 127.0.0.1 ping statistics ---
+            1 packets transmitted, 1 packets received, 0% packet loss
+            round-trip min/avg/max = 0.050/0.050/0.050 ms
+            $ kubectl exec shoot -- sh -c 'ping -c 1 $(hostname) | tail -n 1'
+            rtt min/avg/max/mdev = 0.050/0.050/0.050/0.000 ms
+            $ kubectl exec bb -- sh -c 'nslookup hl | grep -c NXDOMAIN'
+            6
+        "#]],
+    );
+}

@@ -156,7 +156,12 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
     let container = podpick::container(cmd, &pod, "", true)?;
     // What was printed before the attachment is shown as well.
     super::logs::whole(cmd, &pod, &container).await?;
-    if !over(&pod) {
+    // A short container may have ended since: its log was all that it printed.
+    let gone = async || {
+        let opened = open(cmd, &pod, &container, None).await;
+        opened.is_err_and(|e| e.message().contains("container not found"))
+    };
+    if !over(&pod) && !gone().await {
         attach_or_log(cmd, &pod, &container).await?;
     }
     let restart = cmd.flags.str("restart");

@@ -1505,7 +1505,7 @@ impl Worker {
             pod: self.name.clone(),
             ip,
             search: in_cluster.then(|| pod.namespace().into()),
-            aliases: aliases.collect(),
+            aliases: [(hostname.clone(), ip)].into_iter().chain(aliases).collect(),
         };
         let ports = Rc::new(programs::Ports::default());
         let network = &self.node.network;

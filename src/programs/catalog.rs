@@ -841,6 +841,7 @@ pub static IMAGES: &[Image] = &[
         Shell::Alpine,
         &["curl"],
     )
+    .entrypoint(&["/entrypoint.sh"])
     .uid(100)
     .user("curl_user")
     .home("/home/curl_user"),
@@ -1009,17 +1010,12 @@ pub static IMAGES: &[Image] = &[
         "latest 1.20..36",
         110,
         Shell::Debian,
-        &["kubectl"],
+        &["--help"],
     )
+    .entrypoint(&["kubectl"])
     .uid(1001),
-    Image::base(
-        "registry.k8s.io/kubectl",
-        "v1.28..36",
-        20,
-        Shell::None,
-        &["/bin/kubectl"],
-    ),
-    Image::base("docker.io/alpine/git", "latest", 30, Shell::Alpine, &["git"]),
+    Image::base("registry.k8s.io/kubectl", "v1.28..36", 20, Shell::None, &[]).entrypoint(&["/bin/kubectl"]),
+    Image::base("docker.io/alpine/git", "latest", 30, Shell::Alpine, &["--help"]).entrypoint(&["git"]),
     Image::base(
         "docker.io/library/buildpack-deps",
         "latest curl",

@@ -16,7 +16,8 @@ pub(super) fn install_nothing(
     commands: &mut Commands,
     _files: &Files,
 ) {
-    for name in image.cmd.iter().take(1) {
+    add_entrypoint(image, sandbox, commands);
+    for name in image.entrypoint.iter().chain(image.cmd).take(1) {
         if commands.get(super::base(name)).is_none() {
             add_unsimulated(image, name, sandbox, commands);
         }
@@ -116,8 +117,16 @@ pub(super) fn add_entrypoint(image: &Image, sandbox: &Rc<Sandbox>, commands: &mu
         } else {
             format!("/usr/local/bin/{name}")
         };
-        program(commands, &path, sandbox, |context: Context, _| async move {
-            let args = context.rest().to_vec();
+        let main = image.cmd.first().copied();
+        program(commands, &path, sandbox, move |context: Context, _| async move {
+            let mut args = context.rest().to_vec();
+            // Options alone are for the image's program; curl's image takes all that is no command for an address.
+            let (host, env, cwd) = (&context.host, &context.env, &context.cwd);
+            let bare =
+                |first: &String| first.starts_with('-') || main == Some("curl") && host.find(first, env, cwd).is_err();
+            if let Some(main) = main.filter(|_| args.first().is_some_and(bare)) {
+                args.insert(0, main.to_owned());
+            }
             super::exec_as(context, args).await
         });
     }

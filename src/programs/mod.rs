@@ -226,21 +226,30 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     });
     let files = Files::with_base(&sandbox.sim);
     let mut commands = Commands::with_tools();
-    if image.shell == Shell::None {
+    let shell = image.shell(tag);
+    if shell == Shell::None {
         commands.retain(|_| false);
     } else {
         let origin = sandbox.origin.clone();
         let from: crate::net::tools::From = Rc::new(move || origin.clone());
         crate::net::tools::register(&mut commands, &image.network_tools(tag), &sandbox.network, &from);
     }
-    if image.shell == Shell::Busybox {
+    if shell.dialect() == Dialect::Busybox {
+        if let Some(sh) = commands.get("sh") {
+            commands.add_boxed("/bin/ash", sh);
+        }
+        if !image.has_bash() {
+            commands.remove("bash");
+        }
+    }
+    if shell == Shell::Busybox {
         for dir in ["/media", "/mnt", "/opt", "/run", "/sbin", "/srv"] {
             let _ = files.remove_all(dir);
         }
     }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
     put(&files, "/etc/hostname", format!("{}\n", sandbox.hostname));
-    let os = match image.shell {
+    let os = match shell {
         Shell::Busybox => "",
         Shell::Alpine => {
             "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME=\"Alpine Linux v3.22\"\nHOME_URL=\"https://alpinelinux.org/\"\n"
@@ -252,9 +261,9 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     if !os.is_empty() {
         put(&files, "/etc/os-release", os);
     }
-    packages::add(image.shell, sandbox, &mut commands);
+    packages::add(shell, sandbox, &mut commands);
     (image.install)(image, tag, sandbox, &mut commands, &files);
-    let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, image.shell.dialect());
+    let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, shell.dialect());
     let measured = meter.clone();
     host.set_meter(move |time| measured.spend(time));
     (host, meter)
@@ -283,6 +292,19 @@ impl Shell {
 }
 
 impl Image {
+    /// Which shell a tag has: most images have a variant on Alpine.
+    fn shell(&self, tag: &str) -> Shell {
+        match self.shell {
+            Shell::Debian if tag.contains("alpine") => Shell::Alpine,
+            shell => shell,
+        }
+    }
+
+    /// Whether an image with busybox's tools has bash besides.
+    fn has_bash(&self) -> bool {
+        self.cmd.iter().any(|word| word.ends_with("bash")) || self.name().contains("netshoot")
+    }
+
     /// The network's tools that the image has. Debian's images get curl and wget, which most real
     /// ones lack.
     fn network_tools(&self, tag: &str) -> Vec<&'static str> {
@@ -303,13 +325,14 @@ impl Image {
                 "curl", "wget", "nslookup", "dig", "host", "ping", "nc", "telnet", "ip", "ifconfig", "netstat", "ss",
             ];
         }
-        let mut tools = match self.shell {
+        let shell = self.shell(tag);
+        let mut tools = match shell {
             Shell::None => Vec::new(),
             Shell::Debian => vec!["curl", "wget"],
             Shell::Busybox | Shell::Alpine => BUSYBOX.to_vec(),
         };
         // nginx's and most servers' Alpine variants bring curl.
-        let server = self.shell == Shell::Alpine && self.cmd.first() != Some(&"/bin/sh");
+        let server = shell == Shell::Alpine && self.cmd.first() != Some(&"/bin/sh");
         if server || (self.shell == Shell::Busybox && is(&["curl", "busyboxplus"])) {
             tools.push("curl");
         }

@@ -11,7 +11,7 @@ use crate::shell::{Commands, Context};
 /// Packages, and the commands that they bring; those without one are there from the beginning.
 const PACKAGES: &[(&str, &[&str])] = &[
     ("apache2-utils", &[]),
-    ("bash", &[]),
+    ("bash", &["bash"]),
     ("bind-tools", &["nslookup", "dig", "host"]),
     ("bind9-dnsutils", &["nslookup", "dig", "host"]),
     ("ca-certificates", &[]),
@@ -111,6 +111,10 @@ fn install(context: &Context, sandbox: &Rc<Sandbox>, alpine: bool, names: &[&str
             continue;
         }
         for name in commands {
+            if let Some(run) = Commands::with_tools().get(name) {
+                context.host.add(&format!("/bin/{name}"), move |context| run(context));
+                continue;
+            }
             let sandbox = sandbox.clone();
             context.host.add(name, move |context| {
                 let sandbox = sandbox.clone();

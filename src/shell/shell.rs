@@ -313,8 +313,7 @@ pub struct Names {
 
 /// Runs a source as the process of `context`: `sh -c`, a script.
 pub(super) async fn run_in(context: Context, name: &str, args: Vec<String>, source: &str, from_c: bool) -> i32 {
-    let mut state = State::new(&context.host, context.process.clone(), name);
-    state.umask = context.files.umask();
+    let mut state = State::of(&context, name);
     if !from_c {
         state.calls.push("main".to_owned());
     }
@@ -342,7 +341,7 @@ pub(super) async fn run_source_as(context: &Context, name: &str, source: &str) -
 }
 
 /// Runs a script's file as `context`'s process.
-pub(super) async fn run_script(context: Context, path: String) -> i32 {
+pub(super) async fn run_script(mut context: Context, path: String) -> i32 {
     let bytes = match context.files.read(&path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -378,20 +377,26 @@ pub(super) async fn run_script(context: Context, path: String) -> i32 {
         }
     }
     let args = context.rest().to_vec();
+    let bash = text
+        .lines()
+        .next()
+        .is_some_and(|l| l.starts_with("#!") && l.contains("bash"));
     // bash names a script as it was called.
     let name = if context.name().contains('/') {
         context.name().to_owned()
     } else {
         path.clone()
     };
+    if bash {
+        context.args = vec!["bash".to_owned()];
+    }
     run_in(context, &name, args, &text, false).await
 }
 
 /// Runs commands from `context`'s standard input as they come, as a shell without arguments does.
 /// At a terminal it prints prompts.
 pub(super) async fn run_input(context: Context, name: &str, args: Vec<String>, flags: &str, interactive: bool) -> i32 {
-    let mut state = State::new(&context.host, context.process.clone(), name);
-    state.umask = context.files.umask();
+    let mut state = State::of(&context, name);
     state.begin(&ShellOptions {
         name: name.to_owned(),
         args,

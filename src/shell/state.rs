@@ -309,6 +309,16 @@ impl State {
         }
     }
 
+    /// A shell that is a program's process: bash speaks its own dialect on every machine.
+    pub fn of(context: &Context, name: &str) -> State {
+        let mut state = State::new(&context.host, context.process.clone(), name);
+        state.umask = context.files.umask();
+        if super::files::base_name(context.name()) == "bash" {
+            state.dialect = Dialect::Bash;
+        }
+        state
+    }
+
     /// A copy for a subshell, with a process of its own.
     pub fn subshell(&self) -> Box<State> {
         let process = self.host.start_process(&self.name, self.process.pid());

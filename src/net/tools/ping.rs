@@ -46,16 +46,19 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin, busy
         true => format!("PING {name} ({ip}): 56 data bytes"),
         false => format!("PING {name} ({ip}) 56(84) bytes of data."),
     });
-    let (mut sent, mut received) = (0u64, 0u64);
+    let (mut sent, mut received, mut millis) = (0u64, 0u64, 0.0);
     let started = network.sim().now();
     while count.is_none_or(|c| sent < c) {
         sent += 1;
         let virtual_server = network
             .proxy(&origin.node)
             .is_some_and(|p| matches!(p.mode(), Mode::Ipvs(_)) && p.servers().iter().any(|s| s.ip == ip));
-        if virtual_server || network.is_up(ip) {
+        if virtual_server || ip.is_loopback() || network.is_up(ip) {
             received += 1;
-            let millis = if virtual_server || ip == origin.ip { 0.05 } else { 0.4 };
+            millis = match virtual_server || ip.is_loopback() || ip == origin.ip {
+                true => 0.05,
+                false => 0.4,
+            };
             context.stdout.line(match busybox {
                 true => format!("64 bytes from {ip}: seq={} ttl=64 time={millis:.3} ms", sent - 1),
                 false => format!("64 bytes from {ip}: icmp_seq={sent} ttl=64 time={millis:.3} ms"),
@@ -75,5 +78,12 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin, busy
             format!("{sent} packets transmitted, {received} received, {loss}% packet loss, time {elapsed}ms")
         }
     });
+    if received > 0 {
+        // All took the same time.
+        context.stdout.line(match busybox {
+            true => format!("round-trip min/avg/max = {millis:.3}/{millis:.3}/{millis:.3} ms"),
+            false => format!("rtt min/avg/max/mdev = {millis:.3}/{millis:.3}/{millis:.3}/0.000 ms"),
+        });
+    }
     i32::from(received == 0)
 }

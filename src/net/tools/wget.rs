@@ -87,6 +87,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         }
     };
     let limit = Duration::from_secs(seconds.unwrap_or(900).max(1));
+    let mut at = url.host.clone();
     let address = format!("{}://{}{}", url.scheme, url.authority(), url.path);
     let result = timeout(network.sim(), limit, async {
         if let Some(response) = super::downloaded(&context, &address).await {
@@ -96,6 +97,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         let Some(ip) = ips.first().copied() else {
             return Err(NetError::NoSuchHost(url.host.clone()));
         };
+        at = ip.to_string();
         say(format!("Connecting to {} ({ip}:{})", url.authority(), url.port));
         request.host = url.authority();
         request.path = url.path.clone();
@@ -119,7 +121,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         Some(Err(error)) => {
             context
                 .stderr
-                .line(format!("wget: can't connect to remote host ({}): {error}", url.host));
+                .line(format!("wget: can't connect to remote host ({at}): {error}"));
             return 1;
         }
         Some(Ok(response)) => response,
