@@ -31,7 +31,9 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
                 return Err(unsupported(true));
             };
             strategic::merge(old.value(), patch, ty).map_err(|why| match why {
-                strategic::Error::Patch(why) => Status::bad_request(why),
+                strategic::Error::Format(why) => Status::bad_request(why),
+                // The server knows no reason for these.
+                strategic::Error::Patch(why) => Status::failure(500, "", why),
                 strategic::Error::NoMap => Status::bad_request(format!(
                     "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
                     strategic::json_kind(patch)

@@ -179,7 +179,7 @@ pub fn apply(kind: PatchType, object: &Value, patch: &Value) -> Result<Value, Er
         ))),
         (PatchType::Strategic, _) => match schema::by_kind(version, object.str_at(&["kind"])) {
             Some(ty) => strategic::merge(object, patch, &ty).map_err(|e| match e {
-                strategic::Error::Patch(why) => Error::plain(why),
+                strategic::Error::Patch(why) | strategic::Error::Format(why) => Error::plain(why),
                 strategic::Error::NoMap => Error::plain(NO_STRATEGIC_PATCH),
             }),
             None => Err(Error::plain(format!(

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::api::schema::{self, Expr, Field, Type};
 use crate::flat::Arrange;
-use crate::value::{Map, Value};
+use crate::value::{Map, Value, gofmt};
 
 pub(super) const PATCH: &str = "$patch";
 pub(super) const RETAIN_KEYS: &str = "$retainKeys";
@@ -17,9 +17,13 @@ pub(super) const DELETE_PRIMITIVES: &str = "$deleteFromPrimitiveList/";
 pub enum Error {
     /// The patch is no map.
     NoMap,
-    /// The patch is malformed.
+    /// A directive of the patch is malformed.
+    Format(String),
+    /// The patch does not fit the object or its type.
     Patch(String),
 }
+
+const BAD_RETAIN_KEYS: &str = "invalid patch format of retainKeys";
 
 /// Merges a patch into an object of this type.
 ///
@@ -30,7 +34,13 @@ pub fn merge(original: &Value, patch: &Value, ty: &Type) -> Result<Value, Error>
         return Err(Error::NoMap);
     }
     let ty = schema::by_name(&ty.name);
-    merge_map(original, patch, ty.as_ref(), Mode::APPLY).map_err(Error::Patch)
+    merge_map(original, patch, ty.as_ref(), Mode::APPLY).map_err(|why| {
+        if why == BAD_RETAIN_KEYS {
+            Error::Format(why)
+        } else {
+            Error::Patch(why)
+        }
+    })
 }
 
 /// The word of Go's JSON errors for what a value is.
@@ -95,8 +105,8 @@ pub(super) fn merge_map(original: &Value, patch: &Value, ty: Option<&Rc<Type>>, 
             "delete" => Ok(Value::map()),
             _ => Err(format!(
                 "unknown patch type: {} in map: {}",
-                crate::value::gofmt::display(&directive),
-                crate::value::gofmt::display(&Value::from(patch))
+                gofmt::display(&directive),
+                gofmt::display(&Value::from(patch))
             )),
         };
     }
@@ -157,16 +167,71 @@ pub(super) fn merge_map(original: &Value, patch: &Value, ty: Option<&Rc<Type>>, 
 
 fn retain_keys(result: &mut Map, patch: &Map, keys: &Value) -> Result<(), String> {
     let Some(keys) = keys.as_list() else {
-        return Err("bad patch format, missing map keys for the $retainKeys directive".into());
+        return Err(BAD_RETAIN_KEYS.into());
     };
     let named = |k: &str| keys.iter().any(|v| v.str() == k);
     if patch
         .iter()
         .any(|(k, v)| !v.is_null() && !k.starts_with('$') && !named(k))
     {
-        return Err("retainKeys list doesn't contain all keys in the patch".into());
+        return Err(BAD_RETAIN_KEYS.into());
     }
     result.retain(|k, _| named(k));
+    Ok(())
+}
+
+/// The items of what must be a list where items are put into order.
+fn listed(value: &Value) -> Result<&[Value], String> {
+    value.as_list().ok_or_else(|| bad_type("[]interface {}", value))
+}
+
+/// `ErrBadArgType`.
+fn bad_type(wanted: &str, found: &Value) -> String {
+    // Nothing has no type that Go could print as a string.
+    let found = match found {
+        Value::Null => "%!s(<nil>)",
+        other => crate::api::jsonpath::go_type(other),
+    };
+    format!("expected a {wanted}, but received a {found}")
+}
+
+/// `ErrNoMergeKey`.
+fn no_merge_key(item: &Value, key: &str) -> String {
+    format!("map: {} does not contain declared merge key: {key}", gofmt::display(item))
+}
+
+/// The merge key of an item that must have one.
+fn keyed<'a>(item: &'a Value, key: &str) -> Result<&'a Value, String> {
+    match item {
+        _ if key.is_empty() => Ok(item),
+        Value::Map(_) if item.has(key) => Ok(item.get(key)),
+        Value::Map(_) => Err(no_merge_key(item, key)),
+        _ => Err(bad_type("map[string]interface {}", item)),
+    }
+}
+
+/// Refuses a list whose items, but for those that are deleted, are not all in the order's list, in its
+/// order (`validatePatchWithSetOrderList`).
+fn check_order(list: &[Value], order: &[Value], key: &str) -> Result<(), String> {
+    let mut rest = order.iter();
+    let directed = |item: &Value| !key.is_empty() && item.has(PATCH);
+    if order.is_empty() {
+        return Ok(());
+    }
+    for item in list.iter().filter(|item| !directed(item)) {
+        loop {
+            let Some(next) = rest.next() else {
+                return Err(format!(
+                    "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
+                    gofmt::display(&Value::list(list.to_vec())),
+                    gofmt::display(&Value::list(order.to_vec())),
+                ));
+            };
+            if keyed(item, key)? == keyed(next, key)? {
+                break;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -180,21 +245,18 @@ fn set_order(
     mode: Mode,
 ) -> Result<(), String> {
     let field = field_of(ty, name);
-    let old = result.get(name).and_then(Value::as_list).map(<[Value]>::to_vec);
-    let new = match patch.get(name) {
-        Some(Value::List(l)) => Some(l.to_vec()),
-        // A null, or what is no list, has its way without an order.
-        Some(_) => return Ok(()),
-        None => None,
-    };
+    let key = field.map_or("", |f| &*f.patch_merge_key);
+    let order = listed(order)?;
+    let old = result.get(name).map(listed).transpose()?.map(<[Value]>::to_vec);
+    let new = patch.get(name).map(listed).transpose()?.map(<[Value]>::to_vec);
+    check_order(new.as_deref().unwrap_or(&[]), order, key)?;
     let merged = match (&old, &new) {
         (None, None) => return Ok(()),
         (Some(old), None) => old.clone(),
         (None, Some(new)) => without_directives(&Value::list(new.clone())).items().to_vec(),
         (Some(old), Some(new)) => merge_list(old, new, field, mode)?.items().to_vec(),
     };
-    let key = field.map_or("", |f| &*f.patch_merge_key);
-    let sorted = order_items(merged, order.items(), old.as_deref().unwrap_or(&[]), key);
+    let sorted = order_items(merged, order, old.as_deref().unwrap_or(&[]), key);
     result.insert(name, Value::list(sorted));
     patch.remove(name);
     Ok(())
@@ -261,34 +323,23 @@ fn merge_list(old: &[Value], new: &[Value], field: Option<&Field>, mode: Mode) -
     let mut replace = false;
     for item in new {
         let directive = item.get(PATCH);
-        let identity = item.get(key);
-        let keyed = || {
-            if identity.is_null() {
-                Err(format!(
-                    "map: {} does not contain declared merge key: {key}",
-                    crate::value::gofmt::display(item)
-                ))
-            } else {
-                Ok(())
-            }
-        };
         match directive.as_str() {
             None if directive.is_null() => {
-                keyed()?;
+                keyed(item, key)?;
                 rest.push(item.clone());
             }
             Some("delete") if !mode.merge_parallel => rest.push(item.clone()),
             Some("delete") => {
-                keyed()?;
-                result.retain(|old| old.get(key) != identity);
+                let gone = keyed(item, key)?;
+                result.retain(|old| old.get(key) != gone);
             }
             Some("replace") => replace = true,
             Some("merge") => return Err("merging lists cannot yet be specified in the patch".into()),
             _ => {
                 return Err(format!(
                     "unknown patch type: {} in map: {}",
-                    crate::value::gofmt::display(directive),
-                    crate::value::gofmt::display(item)
+                    gofmt::display(directive),
+                    gofmt::display(item)
                 ));
             }
         }
@@ -340,7 +391,7 @@ mod tests {
         let json = |s: &str| Value::from_json(s).unwrap();
         match merge(&json(original), &json(patch), &ty) {
             Ok(v) => v.to_json(),
-            Err(Error::Patch(why)) => why,
+            Err(Error::Patch(why) | Error::Format(why)) => why,
             Err(Error::NoMap) => "no map".into(),
         }
     }
@@ -379,6 +430,24 @@ mod tests {
                 r#"{"spec":{"nodeName":null,"x":{"y":null,"z":1}}}"#,
                 r#"{"spec":{"containers":[{"image":"x","name":"a"},{"image":"y","name":"b"}],"x":{"z":1}}}"#,
             ),
+            (
+                r#"{"spec":{"$setElementOrder/containers":[{"name":"b"}],"containers":[{"name":"c","image":"z"}]}}"#,
+                "The order in patch list:\n[map[image:z name:c]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+            ),
+            (
+                r#"{"spec":{"$setElementOrder/containers":[{"name":"a"}],"containers":[{"name":"b","$patch":"delete"}]}}"#,
+                r#"{"spec":{"containers":[{"image":"x","name":"a"}]}}"#,
+            ),
+            (
+                r#"{"spec":{"$setElementOrder/containers":"x"}}"#,
+                "expected a []interface {}, but received a string",
+            ),
+            (
+                r#"{"spec":{"$setElementOrder/containers":[{"image":"x"}],"containers":[{"name":"c"}]}}"#,
+                "map: map[image:x] does not contain declared merge key: name",
+            ),
+            (r#"{"spec":{"$retainKeys":"a"}}"#, BAD_RETAIN_KEYS),
+            (r#"{"spec":{"$retainKeys":["a"],"b":1}}"#, BAD_RETAIN_KEYS),
             (r#"{"spec":{"$patch":"replace","a":1}}"#, r#"{"spec":{"a":1}}"#),
         ];
         for (patch, want) in rows {
