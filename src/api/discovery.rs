@@ -16,8 +16,48 @@ pub const GIT_VERSION: &str = "v1.36.2";
 /// Where a client finds the server.
 const ADDRESS: &str = "192.168.110.21:6443";
 
-/// The health checks that `/livez`, `/readyz` and `/healthz` list.
-const CHECKS: [&str; 4] = ["ping", "log", "etcd", "informer-sync"];
+/// The health checks that `/livez`, `/readyz` and `/healthz` list, in the order of a v1.36 server.
+const CHECKS: &str = "ping log etcd etcd-readiness informer-sync \
+    poststarthook/start-apiserver-admission-initializer \
+    poststarthook/generic-apiserver-start-informers \
+    poststarthook/priority-and-fairness-config-consumer \
+    poststarthook/priority-and-fairness-filter \
+    poststarthook/storage-object-count-tracker-hook \
+    poststarthook/start-apiextensions-informers \
+    poststarthook/start-apiextensions-controllers \
+    poststarthook/crd-informer-synced \
+    poststarthook/start-system-namespaces-controller \
+    poststarthook/peer-endpoint-reconciler-controller \
+    poststarthook/start-cluster-authentication-info-controller \
+    poststarthook/start-kube-apiserver-identity-lease-controller \
+    poststarthook/start-kube-apiserver-identity-lease-garbage-collector \
+    poststarthook/storage-readiness \
+    poststarthook/start-legacy-token-tracking-controller \
+    poststarthook/start-service-ip-repair-controllers \
+    poststarthook/rbac/bootstrap-roles \
+    poststarthook/scheduling/bootstrap-system-priority-classes \
+    poststarthook/priority-and-fairness-config-producer \
+    poststarthook/bootstrap-controller \
+    poststarthook/start-kubernetes-service-cidr-controller \
+    poststarthook/aggregator-reload-proxy-client-cert \
+    poststarthook/start-kube-aggregator-informers \
+    poststarthook/apiservice-status-local-available-controller \
+    poststarthook/apiservice-status-remote-available-controller \
+    poststarthook/apiservice-registration-controller \
+    poststarthook/apiservice-discovery-controller \
+    poststarthook/kube-apiserver-autoregistration \
+    autoregister-completion \
+    poststarthook/apiservice-openapi-controller \
+    poststarthook/apiservice-openapiv3-controller \
+    shutdown";
+
+/// The checks of one of the three.
+fn checks(endpoint: &str) -> impl Iterator<Item = &'static str> {
+    let ready = endpoint == "readyz";
+    CHECKS
+        .split(' ')
+        .filter(move |c| ready || !matches!(*c, "etcd-readiness" | "informer-sync" | "shutdown"))
+}
 
 /// Serves a path that names no resource.
 ///
@@ -34,7 +74,9 @@ pub fn serve(api: &ApiServer, request: &Request) -> Result<Response, Status> {
         [] => root(&all),
         ["version"] => version(),
         ["healthz" | "livez" | "readyz"] => health(request, parts.first().unwrap_or(&"")),
-        ["healthz" | "livez" | "readyz", check] if CHECKS.contains(check) => "ok".to_owned(),
+        [endpoint @ ("healthz" | "livez" | "readyz"), check @ ..] if checks(endpoint).any(|c| c == check.join("/")) => {
+            "ok".to_owned()
+        }
         ["api"] if aggregated => group_list(&all, true),
         ["apis"] if aggregated => group_list(&all, false),
         ["api"] => {
@@ -287,10 +329,8 @@ fn root(all: &Resources) -> String {
         };
         paths.extend(versions(all, &name).iter().map(|v| format!("/openapi/v3/{root}/{v}")));
     }
-    for check in CHECKS {
-        for root in ["healthz", "livez", "readyz"] {
-            paths.push(format!("/{root}/{check}"));
-        }
+    for root in ["healthz", "livez", "readyz"] {
+        paths.extend(checks(root).map(|check| format!("/{root}/{check}")));
     }
     paths.arrange();
     let lines: Vec<String> = paths.iter().map(|p| format!("    {}", quoted(p))).collect();
@@ -323,8 +363,31 @@ fn health(request: &Request, name: &str) -> String {
     if !verbose {
         return "ok".to_owned();
     }
-    let lines: String = CHECKS.iter().map(|c| format!("[+]{c} ok\n")).collect();
-    format!("{lines}{name} check passed\n")
+    let mut unknown: Vec<&str> = request
+        .query
+        .iter()
+        .filter(|(k, _)| k == "exclude")
+        .map(|(_, v)| &**v)
+        .collect();
+    unknown.arrange();
+    unknown.dedup();
+    let mut text = String::new();
+    for check in checks(name) {
+        let excluded = unknown.iter().position(|x| *x == check);
+        if let Some(i) = excluded {
+            unknown.remove(i);
+        }
+        let excluded = if excluded.is_some() { " excluded:" } else { "" };
+        text += &format!("[+]{check}{excluded} ok\n");
+    }
+    if !unknown.is_empty() {
+        let unknown: Vec<String> = unknown.into_iter().map(quoted).collect();
+        text += &format!(
+            "warn: some health checks cannot be excluded: no matches for {}\n",
+            unknown.join(", ")
+        );
+    }
+    text + name + " check passed\n"
 }
 
 #[cfg(test)]
@@ -371,7 +434,21 @@ mod tests {
             )
         );
         assert_eq!(text(&get("/livez/ping", "")), "ok");
+        assert_eq!(text(&get("/livez/poststarthook/rbac/bootstrap-roles", "")), "ok");
+        assert_eq!(get("/livez/shutdown", "").code, 404);
         assert_eq!(get("/healthz/nosuch", "").code, 404);
+        let verbose = |endpoint: &str| {
+            let request = Request::get(endpoint).with("verbose", "1").with("exclude", "etcd").with("exclude", "x");
+            text(&ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000))).serve(request))
+        };
+        let (ready, live) = (verbose("/readyz"), verbose("/livez"));
+        assert!(
+            ready.starts_with("[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n"),
+            "{ready}"
+        );
+        let end = "warn: some health checks cannot be excluded: no matches for \"x\"\nreadyz check passed\n";
+        assert!(ready.ends_with(&format!("[+]shutdown ok\n{end}")), "{ready}");
+        assert_eq!((ready.lines().count(), live.lines().count()), (39, 36));
         assert_eq!(get("/nosuch", "").code, 404);
         assert!(text(&get("/apis/apps", "")).starts_with(r#"{"kind":"APIGroup","apiVersion":"v1","name":"apps""#));
     }

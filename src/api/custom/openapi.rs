@@ -80,12 +80,29 @@ fn check(value: &Value, schema: &Value, path: &str, old: Option<&Value>) -> Foun
     found
 }
 
-fn wrong_type(value: &Value, wanted: &str, path: &str, found: &mut Found) {
-    let got = type_name(value);
+fn wrong_type(wanted: &str, got: &str, path: &str, found: &mut Found) {
     let detail = format!("{path} in body must be of type {wanted}: {got:?}");
     found
         .errors
         .add(FieldErrorKind::TypeInvalid, path, format!("{got:?}"), detail);
+}
+
+/// The format of a schema, where it is one that counts for its type.
+fn format_of(schema: &Value) -> &str {
+    let format = schema.get("format").str();
+    let counts = match schema.get("type").str() {
+        "" | "string" => FORMATS.contains(&format) || format.starts_with("uuid"),
+        "integer" => matches!(format, "int32" | "int64"),
+        "number" => matches!(format, "float" | "double"),
+        _ => false,
+    };
+    if counts { format } else { "" }
+}
+
+/// Whether a float stands for an integer: those from 2^53 on do not (`IsFloat64AJSONInteger`).
+fn is_integer(f: f64) -> bool {
+    const MOST: f64 = ((1_i64 << 53) - 1) as f64;
+    f.fract() == 0.0 && f.abs() <= MOST
 }
 
 fn check_type(value: &Value, schema: &Value, path: &str, found: &mut Found) {
@@ -100,10 +117,10 @@ fn check_type(value: &Value, schema: &Value, path: &str, found: &mut Found) {
     }
     let fits = match value {
         Value::Int(_) | Value::Str(_) if either => true,
-        Value::Float(f) if either => f.fract() == 0.0,
+        Value::Float(f) if either => is_integer(*f),
         Value::Null => schema.bool_at(&["nullable"]),
         Value::Int(_) => matches!(wanted, "integer" | "number"),
-        Value::Float(f) => wanted == "number" || (wanted == "integer" && f.fract() == 0.0),
+        Value::Float(f) => wanted == "number" || (wanted == "integer" && is_integer(*f)),
         // A text with a format is left to the format's own check.
         Value::Str(_) => {
             wanted == "string" || (!matches!(wanted, "integer" | "number") && !schema.get("format").str().is_empty())
@@ -113,7 +130,16 @@ fn check_type(value: &Value, schema: &Value, path: &str, found: &mut Found) {
     if fits {
         found.passed += 1;
     } else {
-        wrong_type(value, wanted, path, found);
+        // What has a format is told from it, but for texts and lists, and by the formats of Go's types.
+        let format = if either { "" } else { format_of(schema) };
+        let (wanted, got) = match value {
+            _ if format.is_empty() => (wanted, type_name(value)),
+            Value::Int(_) => (format, "int64"),
+            Value::Float(_) => (format, "float64"),
+            Value::Bool(_) | Value::Map(_) => (format, ""),
+            _ => (wanted, type_name(value)),
+        };
+        wrong_type(wanted, got, path, found);
     }
 }
 
@@ -294,8 +320,38 @@ pub fn has_format(text: &str, format: &str) -> bool {
     }
 }
 
+/// Whether a number, of a value or of a bound, is one of the schema's type and format
+/// (`IsValueValidAgainstRange`): every integer is an `int64` at most.
+fn in_range(number: &Value, schema: &Value) -> bool {
+    let format = format_of(schema);
+    let integer = match number {
+        Value::Int(i) => Some(*i),
+        Value::Float(f) if f.fract() == 0.0 && f.abs() < i64::MAX as f64 => Some(*f as i64),
+        _ => None,
+    };
+    match schema.get("type").str() {
+        "integer" => integer.is_some_and(|i| format != "int32" || i32::try_from(i).is_ok()),
+        _ => format != "float" || number.as_f64().is_none_or(|f| f.abs() <= f64::from(f32::MAX)),
+    }
+}
+
 fn check_number(value: &Value, schema: &Value, path: &str, found: &mut Found) {
     let Some(number) = value.as_f64() else { return };
+    for (what, number) in [
+        ("Checked", value),
+        ("MultipleOf", schema.get("multipleOf")),
+        ("Minimum boundary", schema.get("minimum")),
+        ("Maximum boundary", schema.get("maximum")),
+    ] {
+        if !number.is_null() && !in_range(number, schema) {
+            let format = match format_of(schema) {
+                "" => "(default format)".to_owned(),
+                format => format!("with format {format}"),
+            };
+            let kind = schema.get("type").str();
+            composite(found, format!("{what} value must be of type {kind} {format} in {path}"));
+        }
+    }
     let shown = |bound: f64| match value {
         Value::Int(_) => (bound as i64).to_string(),
         _ => gofmt::float(bound, 'g'),

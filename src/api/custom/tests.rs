@@ -134,6 +134,9 @@ fn values_are_checked_in_the_words_of_the_server() {
          f: {type: number, minimum: 0.5, exclusiveMinimum: true}\n\
          s: {type: string, minLength: 2, maxLength: 4, pattern: '^[a-z]*$'}\n\
          when: {type: string, format: date-time}\n\
+         small: {type: integer, format: int32}\n\
+         whole: {type: integer}\n\
+         odd: {type: integer, maximum: 1.5}\n\
          e: {type: string, enum: [a, b]}\n\
          p: {x-kubernetes-int-or-string: true}\n\
          l: {type: array, maxItems: 2, items: {type: integer}}\n\
@@ -158,6 +161,14 @@ fn values_are_checked_in_the_words_of_the_server() {
         "{s: AB}",
         "{when: tomorrow}",
         "{when: '2026-01-02T03:04:05Z'}",
+        "{when: 1}",
+        "{small: 2147483647}",
+        "{small: 3000000000}",
+        "{small: true}",
+        "{small: 1.5}",
+        "{small: x}",
+        "{whole: 99999999999999999999}",
+        "{odd: 1}",
         "{e: c}",
         "{p: true}",
         "{p: 80}",
@@ -190,6 +201,14 @@ fn values_are_checked_in_the_words_of_the_server() {
         {s: AB} → Thing.a.io "one" is invalid: spec.s: Invalid value: "AB": spec.s in body should match '^[a-z]*$'
         {when: tomorrow} → Thing.a.io "one" is invalid: spec.when: Invalid value: "tomorrow": spec.when in body must be of type date-time: "tomorrow"
         {when: '2026-01-02T03:04:05Z'} → {"when":"2026-01-02T03:04:05Z"}
+        {when: 1} → Thing.a.io "one" is invalid: spec.when: Invalid value: "int64": spec.when in body must be of type date-time: "int64"
+        {small: 2147483647} → {"small":2147483647}
+        {small: 3000000000} → Thing.a.io "one" is invalid: <nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.small
+        {small: true} → Thing.a.io "one" is invalid: spec.small: Invalid value: "": spec.small in body must be of type int32: ""
+        {small: 1.5} → Thing.a.io "one" is invalid: [spec.small: Invalid value: "float64": spec.small in body must be of type int32: "float64", <nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.small]
+        {small: x} → Thing.a.io "one" is invalid: spec.small: Invalid value: "string": spec.small in body must be of type integer: "string"
+        {whole: 99999999999999999999} → Thing.a.io "one" is invalid: [spec.whole: Invalid value: "number": spec.whole in body must be of type integer: "number", <nil>: Invalid value: "": Checked value must be of type integer (default format) in spec.whole]
+        {odd: 1} → Thing.a.io "one" is invalid: <nil>: Invalid value: "": Maximum boundary value must be of type integer (default format) in spec.odd
         {e: c} → Thing.a.io "one" is invalid: spec.e: Unsupported value: "c": supported values: "a", "b"
         {p: true} → Thing.a.io "one" is invalid: spec.p: Invalid value: "boolean": spec.p in body must be of type integer,string: "boolean"
         {p: 80} → {"p":80}

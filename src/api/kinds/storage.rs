@@ -309,6 +309,33 @@ impl Strategy for PersistentVolumeRules {
     }
 }
 
+/// Brings the two fields together that name what a claim is filled from, as the API server does with
+/// what clients of either write. A source of another namespace is an alpha feature.
+fn join_sources(spec: &mut Value, old: Option<&Value>) {
+    const SOURCE: &str = "dataSource";
+    const REFERENCE: &str = "dataSourceRef";
+    let had = |field: &str| old.is_some_and(|old| !old.get(field).is_null());
+    if !spec.at(&[REFERENCE, "namespace"]).is_empty() && !had(REFERENCE) {
+        spec.remove(&[REFERENCE]);
+    }
+    let source = spec.get(SOURCE);
+    let known = matches!(
+        (source.str_at(&["apiGroup"]), source.str_at(&["kind"])),
+        ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+    );
+    // What no volume could be filled from was always dropped in the older field.
+    if !known && spec.get(REFERENCE).is_null() && !had(SOURCE) && !had(REFERENCE) {
+        spec.remove(&[SOURCE]);
+    }
+    for (from, to) in [(SOURCE, REFERENCE), (REFERENCE, SOURCE)] {
+        let found = spec.get(from);
+        if !found.is_null() && spec.get(to).is_null() && found.get("namespace").is_empty() {
+            let found = found.clone();
+            spec.set(&[to], found);
+        }
+    }
+}
+
 /// The rules of PersistentVolumeClaims.
 pub struct PersistentVolumeClaimRules;
 
@@ -320,8 +347,17 @@ impl Strategy for PersistentVolumeClaimRules {
         });
     }
 
+    fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
+        // As every kind does.
+        new.set_or_remove(&["status"], old.status().clone());
+        // Clients that know the older field alone do not send the other.
+        edit(new, "spec", |spec| join_sources(spec, Some(old.spec())));
+        Ok(())
+    }
+
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "phase": "Pending" });
+        edit(object, "spec", |spec| join_sources(spec, None));
         if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
             volumes::protect(object, "kubernetes.io/pvc-protection");
         }

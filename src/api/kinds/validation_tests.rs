@@ -73,6 +73,38 @@ fn updates(base: &str, changes: &[&str]) -> String {
 const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: nginx}]}}";
 
 #[test]
+fn a_claim_names_its_source_in_two_fields() {
+    let claim = tree(
+        "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: v}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}",
+    );
+    let rows = [
+        "{dataSource: {kind: PersistentVolumeClaim, name: x}}",
+        "{dataSourceRef: {kind: Foo, apiGroup: a.b, name: x}}",
+        "{dataSource: {kind: Foo, apiGroup: a.b, name: x}}",
+        "{dataSourceRef: {kind: PersistentVolumeClaim, name: x, namespace: other}}",
+    ];
+    let mut out = String::new();
+    for row in rows {
+        let api = server();
+        let object = merged(&claim, &format!("{{spec: {row}}}"));
+        let path = collection(&api, &object);
+        let made = api.serve(Request::new(Method::Post, path).body(Body::Value(object)));
+        assert_eq!(made.code, 201, "{}", answer(&made));
+        let spec = made.value().get("spec").clone();
+        for field in ["dataSource", "dataSourceRef"] {
+            out.push_str(&format!("{} ", spec.get(field).to_json()));
+        }
+        out.push('\n');
+    }
+    expect![[r#"
+        {"kind":"PersistentVolumeClaim","name":"x"} {"kind":"PersistentVolumeClaim","name":"x"} 
+        {"apiGroup":"a.b","kind":"Foo","name":"x"} {"apiGroup":"a.b","kind":"Foo","name":"x"} 
+        null null 
+        null null 
+    "#]].assert_eq(&out);
+}
+
+#[test]
 fn containers() {
     expect![[r#"
         {spec: {containers: []}}
