@@ -438,12 +438,17 @@ mod tests {
         assert_eq!(get("/livez/shutdown", "").code, 404);
         assert_eq!(get("/healthz/nosuch", "").code, 404);
         let verbose = |endpoint: &str| {
-            let request = Request::get(endpoint).with("verbose", "1").with("exclude", "etcd").with("exclude", "x");
+            let request = Request::get(endpoint)
+                .with("verbose", "1")
+                .with("exclude", "etcd")
+                .with("exclude", "x");
             text(&ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000))).serve(request))
         };
         let (ready, live) = (verbose("/readyz"), verbose("/livez"));
         assert!(
-            ready.starts_with("[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n"),
+            ready.starts_with(
+                "[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n"
+            ),
             "{ready}"
         );
         let end = "warn: some health checks cannot be excluded: no matches for \"x\"\nreadyz check passed\n";

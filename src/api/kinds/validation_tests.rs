@@ -91,16 +91,14 @@ fn a_claim_names_its_source_in_two_fields() {
         let made = api.serve(Request::new(Method::Post, path).body(Body::Value(object)));
         assert_eq!(made.code, 201, "{}", answer(&made));
         let spec = made.value().get("spec").clone();
-        for field in ["dataSource", "dataSourceRef"] {
-            out.push_str(&format!("{} ", spec.get(field).to_json()));
-        }
-        out.push('\n');
+        let [source, reference] = ["dataSource", "dataSourceRef"].map(|field| spec.get(field).to_json());
+        out.push_str(&format!("{source} {reference}\n"));
     }
     expect![[r#"
-        {"kind":"PersistentVolumeClaim","name":"x"} {"kind":"PersistentVolumeClaim","name":"x"} 
-        {"apiGroup":"a.b","kind":"Foo","name":"x"} {"apiGroup":"a.b","kind":"Foo","name":"x"} 
-        null null 
-        null null 
+        {"apiGroup":null,"kind":"PersistentVolumeClaim","name":"x"} {"apiGroup":null,"kind":"PersistentVolumeClaim","name":"x"}
+        {"apiGroup":"a.b","kind":"Foo","name":"x"} {"apiGroup":"a.b","kind":"Foo","name":"x"}
+        null null
+        null null
     "#]].assert_eq(&out);
 }
 

@@ -197,7 +197,10 @@ fn bad_type(wanted: &str, found: &Value) -> String {
 
 /// `ErrNoMergeKey`.
 fn no_merge_key(item: &Value, key: &str) -> String {
-    format!("map: {} does not contain declared merge key: {key}", gofmt::display(item))
+    format!(
+        "map: {} does not contain declared merge key: {key}",
+        gofmt::display(item)
+    )
 }
 
 /// The merge key of an item that must have one.
