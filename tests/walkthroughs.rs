@@ -1141,7 +1141,7 @@ $ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
             chown: changing ownership of '/tmp': Operation not permitted
             drwxr-xr-x 2 root root 4096 Jan  1 08:00 /host
             drwxrwxrwt 2 root root 4096 Jan  1 08:00 /key
-            drwxrwxrwt 2 root root 4096 Jan  1 08:00 /tmp
+            drwxrwxrwt 2 root root 4096 Oct 28 12:05 /tmp
             bye
             $ for c in a b c; do kubectl exec able -c $c -- grep CapPrm /proc/1/status; done
             CapPrm:	00000000aa0435fb
@@ -1504,6 +1504,144 @@ $ kubectl exec bb -- sh -c 'nslookup hl | grep -c NXDOMAIN'
             rtt min/avg/max/mdev = 0.050/0.050/0.050/0.000 ms
             $ kubectl exec bb -- sh -c 'nslookup hl | grep -c NXDOMAIN'
             6
+        "#]],
+    );
+}
+
+#[test]
+fn a_listener_made_by_hand_answers_and_busybox_has_its_own_words() {
+    check(
+        r#"@file web.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  nodeName: k8s-node-01
+  containers:
+  - {name: nginx, image: nginx}
+@end
+$ kubectl apply -f web.yaml; kubectl run bb --image=busybox:1.36 -- sleep 9999; kubectl run dns --image=registry.k8s.io/e2e-test-images/agnhost:2.53 -- pause
+$ kubectl run hs --image=busybox:1.36 -- sh -c 'echo hello > /tmp/index.html; httpd -f -p 80 -h /tmp'
+$ kubectl run loop --image=busybox:1.36 -- sh -c 'while true; do echo -e "HTTP/1.1 200 OK\n\nhi" | nc -l -p 8080; done'
+$ kubectl expose pod web --port=80 --type=NodePort --overrides='{"spec":{"externalTrafficPolicy":"Local","ports":[{"port":80,"nodePort":30080}]}}'; kubectl expose pod hs --port=80; kubectl expose pod loop --port=8080
+@settle
+$ kubectl exec bb -- wget -qO- hs; kubectl exec bb -- wget -qO- hs/nofile; kubectl exec bb -- wget -qO- loop:8080; curl -s $(kubectl get pod loop -o jsonpath='{.status.podIP}'):8080
+$ kubectl logs loop | tr -d '\r' | grep -v Host
+$ kubectl exec bb -- sh -c "printf 'GET /nofile HTTP/1.0\r\n\r\n' | nc -w 1 web 80 | head -n 1 | tr -d '\r'; echo hi | nc web 80; echo \$?"
+$ kubectl exec bb -- sh -c 'echo served | nc -l -p 9000 & sleep 1; echo asked | nc 127.0.0.1 9000'
+$ kubectl exec bb -- sh -c 'nc -w 1 127.0.0.1 81 < /dev/null; echo $?; nc -vvz 127.0.0.1 81; nc -v 127.0.0.1 81'
+$ curl -s -XPOST -d a=1 -w '%{http_code}\n' $(kubectl get pod web -o jsonpath='{.status.podIP}') | tr -d '\r'; kubectl exec bb -- wget -qO- --post-data=a=1 web
+$ kubectl exec bb -- sh -c 'wget -S -q -O /dev/null --header "Host: x" web 2>&1 | grep -v Date | tr -d "\r"; wget -q -P /tmp web; wget -q -P /tmp web; ls /tmp'
+$ curl -s -m 2 -o /dev/null -w '%{http_code}\n' http://localhost:30080; curl -s -m 2 -o /dev/null -w '%{http_code}\n' http://192.168.110.23:30080
+$ kubectl exec bb -- sh -c 'stat nofile; cp nofile x; mv nofile x; find /nod; head nofile; cd nodir'
+$ kubectl exec dns -- dig +short TXT dns-version.cluster.local; kubectl exec dns -- nslookup -type=ns cluster.local; kubectl exec dns -- nslookup -debug hs
+$ cat /etc/hosts /etc/resolv.conf; head -n 2 /etc/passwd; cat /proc/sys/kernel/hostname; kubectl exec web -- tail -n 2 /etc/passwd; kubectl exec bb -- head -n 2 /etc/passwd
+"#,
+        expect![[r#"
+            @file web.yaml
+            $ kubectl apply -f web.yaml; kubectl run bb --image=busybox:1.36 -- sleep 9999; kubectl run dns --image=registry.k8s.io/e2e-test-images/agnhost:2.53 -- pause
+            pod/web created
+            pod/bb created
+            pod/dns created
+            $ kubectl run hs --image=busybox:1.36 -- sh -c 'echo hello > /tmp/index.html; httpd -f -p 80 -h /tmp'
+            pod/hs created
+            $ kubectl run loop --image=busybox:1.36 -- sh -c 'while true; do echo -e "HTTP/1.1 200 OK\n\nhi" | nc -l -p 8080; done'
+            pod/loop created
+            $ kubectl expose pod web --port=80 --type=NodePort --overrides='{"spec":{"externalTrafficPolicy":"Local","ports":[{"port":80,"nodePort":30080}]}}'; kubectl expose pod hs --port=80; kubectl expose pod loop --port=8080
+            service/web exposed
+            service/hs exposed
+            service/loop exposed
+            @settle
+            $ kubectl exec bb -- wget -qO- hs; kubectl exec bb -- wget -qO- hs/nofile; kubectl exec bb -- wget -qO- loop:8080; curl -s $(kubectl get pod loop -o jsonpath='{.status.podIP}'):8080
+            hello
+            wget: server returned error: HTTP/1.1 404 Not Found
+            command terminated with exit code 1
+            hi
+            hi
+            $ kubectl logs loop | tr -d '\r' | grep -v Host
+            GET / HTTP/1.1
+            User-Agent: Wget
+
+            GET / HTTP/1.1
+            User-Agent: curl/8.14.1
+            Accept: */*
+
+            $ kubectl exec bb -- sh -c "printf 'GET /nofile HTTP/1.0\r\n\r\n' | nc -w 1 web 80 | head -n 1 | tr -d '\r'; echo hi | nc web 80; echo \$?"
+            HTTP/1.1 404 Not Found
+            0
+            $ kubectl exec bb -- sh -c 'echo served | nc -l -p 9000 & sleep 1; echo asked | nc 127.0.0.1 9000'
+            asked
+            served
+            $ kubectl exec bb -- sh -c 'nc -w 1 127.0.0.1 81 < /dev/null; echo $?; nc -vvz 127.0.0.1 81; nc -v 127.0.0.1 81'
+            1
+            nc: 127.0.0.1 (127.0.0.1:81): Connection refused
+            command terminated with exit code 1
+            [exit 1]
+            $ curl -s -XPOST -d a=1 -w '%{http_code}\n' $(kubectl get pod web -o jsonpath='{.status.podIP}') | tr -d '\r'; kubectl exec bb -- wget -qO- --post-data=a=1 web
+            <html>
+            <head><title>405 Not Allowed</title></head>
+            <body>
+            <center><h1>405 Not Allowed</h1></center>
+            <hr><center>nginx/1.29.3</center>
+            </body>
+            </html>
+            405
+            wget: server returned error: HTTP/1.1 405 Not Allowed
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec bb -- sh -c 'wget -S -q -O /dev/null --header "Host: x" web 2>&1 | grep -v Date | tr -d "\r"; wget -q -P /tmp web; wget -q -P /tmp web; ls /tmp'
+              HTTP/1.1 200 OK
+              Server: nginx/1.29.3
+              Content-Type: text/html
+              Last-Modified: Tue, 28 Oct 2025 12:05:10 GMT
+              Connection: keep-alive
+              ETag: "6900b176-267"
+              Accept-Ranges: bytes
+              Content-Length: 615
+            index.html
+            wget: can't open '/tmp/index.html': File exists
+            $ curl -s -m 2 -o /dev/null -w '%{http_code}\n' http://localhost:30080; curl -s -m 2 -o /dev/null -w '%{http_code}\n' http://192.168.110.23:30080
+            200
+            000
+            [exit 28]
+            $ kubectl exec bb -- sh -c 'stat nofile; cp nofile x; mv nofile x; find /nod; head nofile; cd nodir'
+            stat: can't stat 'nofile': No such file or directory
+            cp: can't stat 'nofile': No such file or directory
+            mv: can't rename 'nofile': No such file or directory
+            find: /nod: No such file or directory
+            head: nofile: No such file or directory
+            sh: cd: line 0: can't cd to nodir: No such file or directory
+            command terminated with exit code 2
+            [exit 2]
+            $ kubectl exec dns -- dig +short TXT dns-version.cluster.local; kubectl exec dns -- nslookup -type=ns cluster.local; kubectl exec dns -- nslookup -debug hs
+            "1.1.0"
+            Server:		10.96.0.10
+            Address:	10.96.0.10#53
+
+            cluster.local	nameserver = ns.dns.cluster.local.
+
+            Server:		10.96.0.10
+            Address:	10.96.0.10#53
+
+            Name:	hs.default.svc.cluster.local
+            Address: 10.104.68.199
+
+            $ cat /etc/hosts /etc/resolv.conf; head -n 2 /etc/passwd; cat /proc/sys/kernel/hostname; kubectl exec web -- tail -n 2 /etc/passwd; kubectl exec bb -- head -n 2 /etc/passwd
+            127.0.0.1	localhost
+            ::1	localhost ip6-localhost ip6-loopback
+            ff02::1	ip6-allnodes
+            ff02::2	ip6-allrouters
+            192.168.110.21	k8s-master
+            192.168.110.22	k8s-node-01
+            192.168.110.23	k8s-node-02
+            nameserver 192.168.110.2
+            root:x:0:0:root:/root:/bin/bash
+            daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+            k8s-master
+            nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+            nginx:x:101:101:nginx user:/nonexistent:/bin/false
+            root:x:0:0:root:/root:/bin/sh
+            daemon:x:1:1:daemon:/usr/sbin:/bin/false
         "#]],
     );
 }

@@ -726,8 +726,8 @@ mod tests {
             $ kubectl top nodes
             1 The connection to the server localhost:8080 was refused - did you specify the right host or port?
             $ kubectl get pods --server=https://nosuch:6443
-            5 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"https://nosuch:6443/api?timeout=32s\": dial tcp: lookup nosuch on 127.0.0.53:53: no such host"
-            1 Unable to connect to the server: dial tcp: lookup nosuch on 127.0.0.53:53: no such host
+            5 E memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"https://nosuch:6443/api?timeout=32s\": dial tcp: lookup nosuch on 192.168.110.2:53: no such host"
+            1 Unable to connect to the server: dial tcp: lookup nosuch on 192.168.110.2:53: no such host
         "#]].assert_eq(&all);
     }
 

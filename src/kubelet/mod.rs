@@ -5,7 +5,7 @@
 mod connections;
 mod container;
 mod env;
-mod etc;
+pub mod etc;
 mod images;
 mod log;
 mod manifests;

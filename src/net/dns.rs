@@ -28,6 +28,10 @@ pub enum Record {
     /// Priority, weight, port, target.
     Srv(u16, u16, u16, String),
     Ptr(String),
+    /// The version of the cluster's DNS schema.
+    Version,
+    /// The zone's server.
+    Server,
 }
 
 /// What is asked of a name.
@@ -39,6 +43,8 @@ pub enum Question {
     Cname,
     Srv,
     Ptr,
+    Txt,
+    Ns,
     /// Another type, of which no name has a record.
     Other,
 }
@@ -89,7 +95,14 @@ impl Zone {
     /// The records of a full name; `None` when there is no such name (NXDOMAIN).
     pub fn records(&self, full: &str) -> Option<Vec<Record>> {
         let full = full.to_ascii_lowercase();
-        let rest = full.strip_suffix(DOMAIN)?.strip_suffix('.')?;
+        let rest = full.strip_suffix(DOMAIN)?;
+        if rest.is_empty() {
+            return Some(vec![Record::Server]);
+        }
+        let rest = rest.strip_suffix('.')?;
+        if rest == "dns-version" {
+            return Some(vec![Record::Version]);
+        }
         if let Some(pod) = rest.strip_suffix(".pod") {
             // `10-244-1-2.namespace.pod`: CoreDNS answers any address (`pods insecure`).
             let ip = pod.split('.').next()?.replace('-', ".").parse().ok()?;
@@ -134,6 +147,8 @@ impl Zone {
                     Record::A(_) => question == Question::A,
                     Record::Srv(..) => question == Question::Srv,
                     Record::Cname(_) => found.len() < DEPTH,
+                    Record::Version => question == Question::Txt,
+                    Record::Server => question == Question::Ns,
                     Record::Ptr(_) => true,
                 };
                 if wanted {

@@ -211,9 +211,19 @@ impl HttpResponse {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    fn is_of_nginx(&self) -> bool {
+        self.header("Server").is_some_and(|s| s.starts_with("nginx"))
+    }
+
     /// The reason phrase of the status.
     pub fn reason(&self) -> &'static str {
+        // nginx has some of its own (`ngx_http_status_lines`).
         match self.status {
+            302 if self.is_of_nginx() => "Moved Temporarily",
+            405 if self.is_of_nginx() => "Not Allowed",
+            408 if self.is_of_nginx() => "Request Time-out",
+            503 if self.is_of_nginx() => "Service Temporarily Unavailable",
+            504 if self.is_of_nginx() => "Gateway Time-out",
             200 => "OK",
             201 => "Created",
             202 => "Accepted",

@@ -601,7 +601,7 @@ impl Network {
         }
         let (mut ip, mut port) = (ip, port);
         if let Some(proxy) = self.proxy(&at) {
-            match proxy.choose(&self.0.sim, protocol, ip, port, origin.ip) {
+            match proxy.choose(&self.0.sim, protocol, ip, port, origin.ip, origin.node == at) {
                 proxy::Choice::None => {}
                 proxy::Choice::Reject => {
                     self.0.sim.sleep(SAME_NODE).await;
@@ -749,7 +749,14 @@ impl Network {
     ) -> Result<Vec<u8>, NetError> {
         let what = format!("TCP {ip}:{port}");
         let (flow, reached) = self.connect(origin, ip, port, Protocol::Tcp, &what).await?;
-        let answer = reached.listener.exchange(reached.port, bytes).await;
+        let mut answer = reached.listener.exchange(reached.port, bytes.clone()).await;
+        // A request that was typed by hand: a web server's answer, as its bytes.
+        if let (None, Parsed::Whole(mut request, _)) = (&answer, HttpRequest::parse(&bytes)) {
+            request.client = Some(origin.ip);
+            request.local = Some((reached.ip, reached.port));
+            let response = reached.listener.http(reached.port, request).await;
+            answer = response.ok().map(|response| response.to_bytes());
+        }
         self.back(flow, reached.back).await;
         self.end(flow, &what, Outcome::Answered);
         answer.ok_or(NetError::Closed)

@@ -122,6 +122,8 @@ pub struct VirtualServer {
     /// Packets are dropped rather than refused when there is no backend here (externalTrafficPolicy
     /// Local, with endpoints on other nodes).
     drops: bool,
+    /// All endpoints, of an address from outside whose externalTrafficPolicy is Local.
+    cluster: Vec<Backend>,
     /// The index of the backend whose turn is next.
     next: usize,
 }
@@ -270,6 +272,11 @@ impl Proxy {
                     backends: chosen,
                     affinity,
                     drops,
+                    cluster: if only_local && Some(ip) != cluster_ip {
+                        all.clone()
+                    } else {
+                        Vec::new()
+                    },
                     next: 0,
                 };
                 wanted.insert((protocol, ip, number), server);
@@ -299,12 +306,38 @@ impl Proxy {
     }
 
     /// Chooses where a packet to this address goes.
-    pub(super) fn choose(&self, sim: &Sim, protocol: Protocol, ip: Ipv4Addr, port: u16, client: Ipv4Addr) -> Choice {
+    /// A client that is `near`, this node itself or a pod of it, has all endpoints of an address from outside, even where
+    /// externalTrafficPolicy is Local (the rules of `KUBE-EXT-…` before those of `KUBE-SVL-…`).
+    pub(super) fn choose(
+        &self,
+        sim: &Sim,
+        protocol: Protocol,
+        ip: Ipv4Addr,
+        port: u16,
+        client: Ipv4Addr,
+        near: bool,
+    ) -> Choice {
         let address = (protocol, ip, port);
         let mut servers = self.0.servers.borrow_mut();
         let Some(server) = servers.get_mut(&address) else {
             return Choice::None;
         };
+        let mode = self.0.mode.get();
+        let all = server.cluster.len();
+        if near && all > 0 && matches!(mode, Mode::Iptables | Mode::Nftables) {
+            let index = sim.random_below(all as u64) as usize;
+            if let Some(backend) = server.cluster.get(index) {
+                return Choice::Endpoint(Chosen {
+                    service: server.service.clone(),
+                    ip: backend.ip,
+                    port: backend.port,
+                    by: "random",
+                    index: index as u32,
+                    of: all as u32,
+                    next: None,
+                });
+            }
+        }
         let of = server.backends.len();
         if of == 0 {
             return if server.drops { Choice::Drop } else { Choice::Reject };
@@ -318,7 +351,6 @@ impl Proxy {
             }
             server.backends.iter().position(|b| (b.ip, b.port) == (*ip, *port))
         });
-        let mode = self.0.mode.get();
         let (index, by, next) = match (sticky, mode) {
             (Some(i), _) => (i, "affinity", None),
             (None, Mode::Iptables | Mode::Nftables) => (sim.random_below(of as u64) as usize, "random", None),
@@ -476,7 +508,7 @@ mod tests {
         let (service, slices) = objects(&["10.244.1.3", "10.244.1.2", "10.244.2.2"]);
         proxy.sync(&key, Some(&service), &slices, node);
         let vip = Ipv4Addr::new(10, 96, 0, 50);
-        let pick = || match proxy.choose(&sim, Protocol::Tcp, vip, 80, node) {
+        let pick = || match proxy.choose(&sim, Protocol::Tcp, vip, 80, node, true) {
             Choice::Endpoint(c) => format!("{}:{}", c.ip, c.port),
             other => format!("{other:?}"),
         };
@@ -491,7 +523,7 @@ mod tests {
         proxy.sync(&key, Some(&service), &slices, node);
         assert_eq!(pick(), "Reject");
         assert!(matches!(
-            proxy.choose(&sim, Protocol::Tcp, node, 30080, vip),
+            proxy.choose(&sim, Protocol::Tcp, node, 30080, vip, true),
             Choice::Reject
         ));
         proxy.sync(&key, None, &[], node);

@@ -4,6 +4,7 @@
 //! neither the API server nor the kubelet.
 
 mod agnhost;
+mod applets;
 mod bootcamp;
 mod catalog;
 mod generic;
@@ -216,6 +217,39 @@ fn is_meant(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// Debian's `/etc/os-release`.
+pub const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL=\"https://www.debian.org/\"\nSUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n";
+
+/// The users of Debian's `/etc/passwd`: name and number, and home.
+const DEBIAN_USERS: &str = "daemon:1:/usr/sbin bin:2:/bin sys:3:/dev sync:4:/bin games:5:/usr/games man:6:/var/cache/man \
+    lp:7:/var/spool/lpd mail:8:/var/mail news:9:/var/spool/news uucp:10:/var/spool/uucp proxy:13:/bin \
+    www-data:33:/var/www backup:34:/var/backups list:38:/var/list irc:39:/run/ircd _apt:42:/nonexistent \
+    nobody:65534:/nonexistent";
+
+/// The same of busybox's and Alpine's images, in which they are fewer.
+const BUSYBOX_USERS: &str = "daemon:1:/usr/sbin bin:2:/bin sys:3:/dev mail:8:/var/spool/mail www-data:33:/var/www \
+    nobody:65534:/home";
+
+/// `/etc/passwd` with these users after root.
+fn passwd(users: &str, root: &str, no_shell: &str) -> String {
+    let mut text = format!("root:x:0:0:root:/root:{root}\n");
+    for user in users.split_whitespace() {
+        let parts: Vec<&str> = user.split(':').collect();
+        if let [name, id, home] = parts.as_slice() {
+            text.push_str(&format!("{name}:x:{id}:{id}:{name}:{home}:{no_shell}\n"));
+        }
+    }
+    text
+}
+
+/// `/etc/passwd` of a Debian machine.
+pub fn debian_users() -> String {
+    passwd(DEBIAN_USERS, "/bin/bash", "/usr/sbin/nologin")
+}
+
+/// When the files of all images were made: the same in each container.
+const IMAGE_DATE: Time = Time(1_761_653_110_000_000);
+
 /// Makes a container's machine from its image: its files, its commands and its programs; and what
 /// measures it.
 pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>) {
@@ -243,27 +277,30 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         }
     }
     if shell == Shell::Busybox {
+        applets::add(sandbox, &mut commands);
         for dir in ["/media", "/mnt", "/opt", "/run", "/sbin", "/srv"] {
             let _ = files.remove_all(dir);
         }
     }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
-    put(&files, "/etc/hostname", format!("{}\n", sandbox.hostname));
     let os = match shell {
         Shell::Busybox => "",
         Shell::Alpine => {
             "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME=\"Alpine Linux v3.22\"\nHOME_URL=\"https://alpinelinux.org/\"\n"
         }
-        _ => {
-            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL=\"https://www.debian.org/\"\n"
-        }
+        _ => DEBIAN,
     };
     if !os.is_empty() {
         put(&files, "/etc/os-release", os);
     }
+    if shell != Shell::None {
+        put(&files, "/etc/passwd", image.users(shell));
+    }
     packages::add(shell, sandbox, &mut commands);
     (image.install)(image, tag, sandbox, &mut commands, &files);
     let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, shell.dialect());
+    host.files().date_all(IMAGE_DATE);
+    put(host.files(), "/etc/hostname", format!("{}\n", sandbox.hostname));
     let measured = meter.clone();
     host.set_meter(move |time| measured.spend(time));
     (host, meter)
@@ -298,6 +335,22 @@ impl Image {
             Shell::Debian if tag.contains("alpine") => Shell::Alpine,
             shell => shell,
         }
+    }
+
+    /// Its `/etc/passwd`.
+    fn users(&self, shell: Shell) -> String {
+        let mut text = match shell.dialect() {
+            Dialect::Busybox => passwd(BUSYBOX_USERS, "/bin/sh", "/bin/false"),
+            _ => debian_users(),
+        };
+        if self.cmd.first() == Some(&"nginx") {
+            text.push_str("nginx:x:101:101:nginx user:/nonexistent:/bin/false\n");
+        }
+        if !self.user.is_empty() && !text.contains(&format!("\n{}:", self.user)) {
+            let (user, uid, home) = (self.user, self.uid, self.home);
+            text.push_str(&format!("{user}:x:{uid}:{uid}:{user}:{home}:/bin/sh\n"));
+        }
+        text
     }
 
     /// Whether an image with busybox's tools has bash besides.

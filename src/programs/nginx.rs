@@ -935,7 +935,11 @@ async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
 
 fn page(status: u16, version: &str) -> HttpResponse {
     let mut response = HttpResponse::new(status, "text/html", Vec::new());
-    let title = format!("{status} {}", response.reason());
+    response.headers.push(("Server".into(), "nginx".into()));
+    // Of this one the page has another name than the status line.
+    let reason = if status == 302 { "Found" } else { response.reason() };
+    response.headers.pop();
+    let title = format!("{status} {reason}");
     response.body = format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx/{version}</center>\r\n</body>\r\n</html>\r\n"
     )

@@ -911,6 +911,21 @@ impl Files {
         Ok(())
     }
 
+    /// Gives all files and directories one date: those of an image are older than its containers.
+    pub fn date_all(&self, date: Time) {
+        let mut dirs: Vec<Rc<DirNode>> = self.dir("/").into_iter().collect();
+        while let Some(dir) = dirs.pop() {
+            dir.modified.set(date);
+            for entry in dir.entries.borrow().values() {
+                match entry {
+                    Entry::File(file) => file.modified.set(date),
+                    Entry::Dir(dir) => dirs.push(dir.clone()),
+                    Entry::Link(_) => {}
+                }
+            }
+        }
+    }
+
     /// Sets a name's permission bits.
     pub fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
         let entry = self.resolve(path, true)?;

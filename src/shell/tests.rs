@@ -135,7 +135,11 @@ fn dialects_word_their_errors() {
         (Dialect::Bash, "foo", "sh: line 1: foo: command not found\n"),
         (Dialect::Dash, "cat <x", "sh: 1: cannot open x: No such file\n"),
         (Dialect::Busybox, "cat <x", "sh: can't open x: no such file\n"),
-        (Dialect::Busybox, "cd /x", "sh: cd: can't cd to /x\n"),
+        (
+            Dialect::Busybox,
+            "cd /x",
+            "sh: cd: line 0: can't cd to /x: No such file or directory\n",
+        ),
         (Dialect::Dash, "if", "sh: 2: Syntax error: end of file unexpected\n"),
         (
             Dialect::Busybox,

@@ -163,6 +163,14 @@ impl World {
             let _ = files.set_mode(key, 0o600);
         }
         let mut machines = Vec::new();
+        // Each node knows the others by name.
+        let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n".to_owned();
+        for node in api.store().list("nodes", "") {
+            let addresses = node.status().get("addresses").items();
+            if let Some(ip) = addresses.iter().find(|a| a.str_at(&["type"]) == "InternalIP") {
+                hosts.push_str(&format!("{}\t{}\n", ip.str_at(&["address"]), node.name()));
+            }
+        }
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
             for object in api.store().list("nodes", "") {
@@ -173,6 +181,23 @@ impl World {
                 } else {
                     Files::with_base(&sim)
                 };
+                for (path, text) in [
+                    ("/etc/hosts", hosts.clone()),
+                    (
+                        "/etc/resolv.conf",
+                        format!("nameserver {}\n", crate::kubelet::etc::NODE_DNS),
+                    ),
+                    ("/etc/passwd", crate::programs::debian_users()),
+                    ("/etc/os-release", crate::programs::DEBIAN.to_owned()),
+                    (
+                        "/root/.bashrc",
+                        "# ~/.bashrc: executed by bash(1) for non-login shells.\n".to_owned(),
+                    ),
+                    ("/proc/sys/kernel/hostname", format!("{node}\n")),
+                ] {
+                    let _ = own.make_dirs(crate::shell::dir_name(path));
+                    let _ = own.write(path, text);
+                }
                 let _ = own.write("/etc/hostname", format!("{node}\n"));
                 let id = object.status().str_at(&["nodeInfo", "machineID"]);
                 let _ = own.write("/etc/machine-id", format!("{id}\n"));

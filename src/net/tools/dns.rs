@@ -13,6 +13,10 @@ const UNREACHED: &str = ";; connection timed out; no servers could be reached";
 /// How long a server is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What CoreDNS answers of its schema's version, and its own name.
+const VERSION: &str = "\"1.1.0\"";
+const SERVER: &str = "ns.dns.cluster.local";
+
 /// The types that can be asked for; of others no name has a record.
 fn question(kind: &str) -> Question {
     match kind.to_ascii_lowercase().as_str() {
@@ -21,6 +25,8 @@ fn question(kind: &str) -> Question {
         "cname" => Question::Cname,
         "srv" => Question::Srv,
         "ptr" => Question::Ptr,
+        "txt" => Question::Txt,
+        "ns" => Question::Ns,
         _ => Question::Other,
     }
 }
@@ -126,6 +132,8 @@ fn looked_up(name: &str, record: &Record, dot: &str) -> String {
         Record::A(ip) => format!("Name:\t{name}\nAddress: {ip}"),
         Record::Cname(other) => format!("{name}\tcanonical name = {other}{dot}"),
         Record::Ptr(other) => format!("{name}\tname = {other}{dot}"),
+        Record::Version => format!("{name}\ttext = {VERSION}"),
+        Record::Server => format!("{name}\tnameserver = {SERVER}{dot}"),
         Record::Srv(priority, weight, port, target) => {
             format!("{name}\tservice = {priority} {weight} {port} {target}{dot}")
         }
@@ -282,6 +290,8 @@ pub(super) async fn host(context: Context, network: Network, origin: Origin) -> 
             Record::A(ip) => format!("{name} has address {ip}"),
             Record::Cname(other) => format!("{name} is an alias for {other}."),
             Record::Ptr(other) => format!("{name} domain name pointer {other}."),
+            Record::Version => format!("{name} descriptive text {VERSION}"),
+            Record::Server => format!("{name} name server {SERVER}."),
             Record::Srv(priority, weight, port, target) => {
                 format!("{name} has SRV record {priority} {weight} {port} {target}.")
             }
@@ -297,6 +307,8 @@ fn parts(record: &Record) -> (&'static str, String, usize) {
         Record::A(ip) => ("A", ip.to_string(), 4),
         Record::Cname(other) => named("CNAME", other),
         Record::Ptr(other) => named("PTR", other),
+        Record::Version => ("TXT", VERSION.to_owned(), 6),
+        Record::Server => named("NS", SERVER),
         Record::Srv(priority, weight, port, target) => {
             let (_, target, size) = named("", target);
             ("SRV", format!("{priority} {weight} {port} {target}"), size + 6)

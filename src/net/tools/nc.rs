@@ -1,30 +1,59 @@
 //! `nc` and `telnet`. `nc` opens a TCP connection. `-z` only tries, `-v` says what happened; otherwise the standard
 //! input is sent and the answer printed.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::{NetError, Network, Origin};
-use crate::shell::Context;
-use crate::sim::timeout;
+use futures::future::LocalBoxFuture;
+
+use super::super::http::Parsed;
+use super::super::{HttpRequest, HttpResponse, Listener, NetError, Network, NoAnswer, Origin, Protocol};
+use crate::shell::{Context, Output};
+use crate::sim::{Signal, timeout};
 
 /// Runs `nc`.
 pub(super) async fn run(context: Context, network: Network, origin: Origin, busybox: bool) -> i32 {
-    let (mut zero, mut verbose, mut seconds) = (false, false, None);
+    let (mut zero, mut verbose, mut seconds) = (false, 0, None);
+    let (mut listens, mut stays, mut port) = (false, false, None);
     let mut places = Vec::new();
     let mut words = context.rest().iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "-w" => seconds = words.next().and_then(|n| n.parse::<u64>().ok()),
             w if w.starts_with('-') => {
-                zero |= w.contains('z');
-                verbose |= w.contains('v');
-                if w.contains('l') {
-                    context.stderr.line("nc: listening is not simulated");
-                    return 1;
+                for letter in w.chars().skip(1) {
+                    match letter {
+                        'z' => zero = true,
+                        'v' => verbose += 1,
+                        'l' => listens = true,
+                        'k' => stays = true,
+                        'w' => seconds = words.next().and_then(|n| n.parse::<u64>().ok()),
+                        'p' => port = words.next().cloned(),
+                        'i' | 'q' | 's' => {
+                            words.next();
+                        }
+                        'e' | 'u' => {
+                            context.stderr.line(format!("nc: -{letter} is not simulated"));
+                            return 1;
+                        }
+                        _ => {}
+                    }
                 }
             }
             w => places.push(w.to_owned()),
         }
+    }
+    if listens {
+        let port = port.or_else(|| places.last().cloned()).and_then(|p| p.parse().ok());
+        return match port {
+            Some(port) => listen(context, network, origin, port, stays).await,
+            None => {
+                context
+                    .stderr
+                    .line("nc: listening on a port that nobody names is not simulated: give -p PORT");
+                1
+            }
+        };
     }
     let (Some(host), Some(port)) = (places.first(), places.get(1).and_then(|p| p.parse::<u16>().ok())) else {
         context.stderr.line("usage: nc [-vz] [-w seconds] HOST PORT");
@@ -49,9 +78,14 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin, busy
     })
     .await
     .unwrap_or(Err(NetError::TimedOut));
+    // The end of a connection is no failure.
+    let result = match result {
+        Err(NetError::Closed) => Ok(Vec::new()),
+        result => result,
+    };
     match result {
         Ok(bytes) => {
-            if verbose {
+            if verbose > 0 {
                 context.stderr.line(match busybox {
                     true => format!("{at} open"),
                     false => format!("Connection to {host} {port} port [tcp/*] succeeded!"),
@@ -61,7 +95,13 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin, busy
             0
         }
         Err(error) => {
-            if verbose || !zero {
+            // A name that is none is told anyhow; busybox (`nc_bloaty.c`) tells of a refusal with -vv.
+            let told = match &error {
+                NetError::NoSuchHost(_) => true,
+                NetError::Refused if busybox => verbose > 1,
+                _ => verbose > 0,
+            };
+            if told {
                 context.stderr.line(match (busybox, &error) {
                     (true, NetError::NoSuchHost(_)) => format!("nc: bad address '{host}'"),
                     (true, NetError::TimedOut) => format!("nc: {at}: Operation timed out"),
@@ -72,6 +112,101 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin, busy
             1
         }
     }
+}
+
+/// What a listening `nc` is to its peers.
+struct Server {
+    port: u16,
+    stdout: Output,
+    /// The standard input, once all of it has been read.
+    reply: RefCell<Option<Vec<u8>>>,
+    ready: Signal,
+    /// What came last: a peer that asks for a page and hears something else is heard once.
+    heard: RefCell<Vec<u8>>,
+    over: Signal,
+}
+
+impl Server {
+    /// Prints what a peer sends, and gives it the standard input.
+    async fn talk(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if *self.heard.borrow() != bytes {
+            self.stdout.write(&bytes);
+        }
+        self.heard.replace(bytes);
+        let seen = self.ready.generation();
+        let mut reply = self.reply.borrow().clone();
+        if reply.is_none() {
+            self.ready.after(seen).await;
+            reply = self.reply.borrow().clone();
+        }
+        self.over.notify();
+        reply.unwrap_or_default()
+    }
+}
+
+/// A handle to it in the network.
+struct Served(Rc<Server>);
+
+impl Listener for Served {
+    fn accepts(&self, protocol: Protocol, port: u16) -> bool {
+        protocol == Protocol::Tcp && port == self.0.port
+    }
+
+    fn http(&self, _port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
+        let server = self.0.clone();
+        Box::pin(async move {
+            let reply = server.talk(request.to_bytes()).await;
+            match HttpResponse::parse(&reply) {
+                Parsed::Whole(mut response, end) => {
+                    // Without a length, the body ends with the connection.
+                    if response.header("Content-Length").is_none() {
+                        response.body.extend_from_slice(reply.get(end..).unwrap_or_default());
+                    }
+                    Ok(response)
+                }
+                _ => Err(NoAnswer::NotHttp),
+            }
+        })
+    }
+
+    fn exchange(&self, _port: u16, bytes: Vec<u8>) -> LocalBoxFuture<'static, Option<Vec<u8>>> {
+        let server = self.0.clone();
+        Box::pin(async move { Some(server.talk(bytes).await) })
+    }
+}
+
+/// Listens: prints what a peer sends, answers with the standard input, and ends with the first peer unless it stays.
+async fn listen(context: Context, network: Network, origin: Origin, port: u16, stays: bool) -> i32 {
+    if network.is_taken(origin.ip, port) {
+        context.stderr.line("nc: bind: Address already in use");
+        return 1;
+    }
+    let server = Rc::new(Server {
+        port,
+        stdout: context.stdout.clone(),
+        reply: RefCell::default(),
+        ready: Signal::default(),
+        heard: RefCell::default(),
+        over: Signal::default(),
+    });
+    let attached = network.attach(origin.ip, &origin.node, &origin.pod, Rc::new(Served(server.clone())));
+    // Nobody types an answer at a terminal here.
+    let input = match context.stdin.is_terminal() {
+        true => Vec::new(),
+        false => context.stdin.read_all().await,
+    };
+    let mut seen = server.over.generation();
+    server.reply.replace(Some(input));
+    server.ready.notify();
+    loop {
+        server.over.after(seen).await;
+        seen = server.over.generation();
+        if !stays {
+            break;
+        }
+    }
+    drop(attached);
+    0
 }
 
 /// Runs `telnet`: says whether the port takes a connection. What would be typed is not sent.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{HttpRequest, NetError, Network, Origin, Tls, Url};
 use super::follow::{Why, follow};
-use crate::shell::Context;
+use crate::shell::{Context, Dialect};
 use crate::sim::timeout;
 
 /// Runs `wget`.
@@ -15,7 +15,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     let mut urls = Vec::new();
     let mut request = HttpRequest::get("/");
     request.headers.push(("User-Agent".into(), "Wget".into()));
-    let mut spider = false;
+    let (mut spider, mut show, mut prefix, mut resumes) = (false, false, None::<String>, false);
     let mut words = context.rest().iter();
     while let Some(word) = words.next() {
         let mut value = |letter: char| -> Option<String> {
@@ -25,15 +25,19 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         match word.as_str() {
             "--spider" => spider = true,
             // busybox's verifies nobody.
-            "--no-check-certificate" | "-c" => {}
+            "--no-check-certificate" => {}
             w if w.starts_with("--timeout=") => seconds = w.get(10..).and_then(|s| s.parse().ok()),
             w if w.starts_with("--tries=") => {}
             w if w.starts_with("--post-data=") => {
                 request.method = "POST".into();
                 request.body = w.as_bytes().get(12..).unwrap_or_default().to_vec();
             }
-            w if w.starts_with("--header=") => {
-                if let Some((k, v)) = w.get(9..).and_then(|h| h.split_once(':')) {
+            w if w == "--header" || w.starts_with("--header=") => {
+                let text = match w.get(9..) {
+                    Some(text) => text.to_owned(),
+                    None => words.next().cloned().unwrap_or_default(),
+                };
+                if let Some((k, v)) = text.split_once(':') {
                     request.headers.push((k.trim().into(), v.trim().into()));
                 }
             }
@@ -47,13 +51,15 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
                 for c in letters {
                     match c {
                         'q' => quiet = true,
-                        'S' | 'c' => {}
+                        'S' => show = true,
+                        'c' => resumes = true,
                         'O' | 'o' | 'T' | 'U' | 'P' | 't' => {
                             let v = value(c).unwrap_or_default();
                             match c {
                                 // busybox takes `-o` for a log file; the seeds' `-o-` means the output.
                                 'O' => output = Some(v),
                                 'o' if v == "-" => output = Some(v),
+                                'P' => prefix = Some(v),
                                 'T' => seconds = v.parse().ok(),
                                 _ => {}
                             }
@@ -99,7 +105,8 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         };
         at = ip.to_string();
         say(format!("Connecting to {} ({ip}:{})", url.authority(), url.port));
-        request.host = url.authority();
+        let host = request.header("Host").map(str::to_owned);
+        request.host = host.unwrap_or_else(|| url.authority());
         request.path = url.path.clone();
         request.tls = (url.scheme == "https").then(Tls::unverified);
         network.http_to(&origin, ip, url.port, request.clone()).await
@@ -126,6 +133,18 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         }
         Some(Ok(response)) => response,
     };
+    if show {
+        let head = match response.more.is_some() {
+            true => response.begin(),
+            false => response.to_bytes(),
+        };
+        let text = String::from_utf8_lossy(&head).into_owned();
+        let lines = text.split("\r\n").take_while(|l| !l.is_empty());
+        // A failure is known from the first line.
+        for line in lines.take(if response.status >= 400 { 1 } else { usize::MAX }) {
+            context.stderr.line(format!("  {line}"));
+        }
+    }
     if response.status >= 400 {
         context.stderr.line(format!(
             "wget: server returned error: HTTP/1.1 {} {}",
@@ -138,7 +157,8 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         say("remote file exists".into());
         return 0;
     }
-    let name = output.unwrap_or_else(|| {
+    let named = output.is_some();
+    let mut name = output.unwrap_or_else(|| {
         let last = url
             .path
             .rsplit('/')
@@ -153,6 +173,14 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
             last.to_owned()
         }
     });
+    if let Some(dir) = prefix.filter(|_| !named) {
+        name = format!("{}/{name}", dir.trim_end_matches('/'));
+    }
+    let exclusive = !named && !resumes && context.host.dialect() == Dialect::Busybox;
+    if exclusive && context.files.exists(&context.path(&name)) {
+        context.stderr.line(format!("wget: can't open '{name}': File exists"));
+        return 1;
+    }
     let to_stdout = name == "-";
     let sink = match to_stdout {
         true => context.stdout.clone(),

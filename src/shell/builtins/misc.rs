@@ -72,7 +72,16 @@ pub(super) async fn cd(state: &mut State, args: &[String]) -> Run<i32> {
     if let Err(error) = check_dir(state, &path) {
         match state.dialect {
             Dialect::Bash => state.builtin_error(args, format!("{target}: {error}")),
-            _ => state.builtin_error(args, format!("can't cd to {target}")),
+            Dialect::Dash => state.builtin_error(args, format!("can't cd to {target}")),
+            Dialect::Busybox => {
+                let line = match (state.interactive, state.from_c) {
+                    (true, _) => String::new(),
+                    (_, true) => "line 0: ".to_owned(),
+                    _ => format!("line {}: ", state.line),
+                };
+                let text = format!("{}: cd: {line}can't cd to {target}: {error}", state.name);
+                state.stderr.line(text);
+            }
         }
         return Ok(if state.dialect == Dialect::Bash { 1 } else { 2 });
     }

@@ -227,6 +227,14 @@ fn copy(c: &Context, from: &str, to: &str, how: How, depth: usize) -> Result<(),
     Ok(())
 }
 
+/// How the machine's tools say that something cannot be done.
+fn cannot(c: &Context) -> &'static str {
+    match c.host.dialect() {
+        Dialect::Busybox => "can't",
+        _ => "cannot",
+    }
+}
+
 fn copy_one(c: &Context, from: &str, to: &str, how: How, depth: usize) -> Result<(), String> {
     let recursive = how.recursive;
     let full = files::join(&c.cwd, from);
@@ -234,7 +242,7 @@ fn copy_one(c: &Context, from: &str, to: &str, how: How, depth: usize) -> Result
     let stat = c
         .files
         .stat(&full, how.follow)
-        .map_err(|e| format!("cannot stat '{from}': {e}"))?;
+        .map_err(|e| format!("{} stat '{from}': {e}", cannot(c)))?;
     match stat.kind {
         FileKind::Directory => {
             if !recursive {
@@ -334,7 +342,11 @@ pub(super) async fn mv(c: Context) -> i32 {
     transfer(&c, &o, ask, |from, to| {
         let (source, target) = (files::join(&c.cwd, from), files::join(&c.cwd, to));
         if c.files.stat(&source, false).is_err() {
-            return Err(format!("cannot stat '{from}': {}", FileError::NotFound));
+            let verb = match c.host.dialect() {
+                Dialect::Busybox => "can't rename",
+                _ => "cannot stat",
+            };
+            return Err(format!("{verb} '{from}': {}", FileError::NotFound));
         }
         if source == target {
             return Err(format!("'{from}' and '{to}' are the same file"));
@@ -968,7 +980,10 @@ pub(super) async fn stat(c: Context) -> i32 {
         let stat = match c.files.stat(&c.path(path), o.has('L')) {
             Ok(stat) => stat,
             Err(error) => {
-                c.error(format!("cannot statx '{path}': {error}"));
+                c.error(match c.host.dialect() {
+                    Dialect::Busybox => format!("can't stat '{path}': {error}"),
+                    _ => format!("cannot statx '{path}': {error}"),
+                });
                 code = 1;
                 continue;
             }
@@ -1105,7 +1120,10 @@ pub(super) async fn find(c: Context) -> i32 {
         let stat = match c.files.stat(&full, false) {
             Ok(stat) => stat,
             Err(error) => {
-                c.error(format!("‘{path}’: {error}"));
+                c.error(match c.host.dialect() {
+                    Dialect::Busybox => format!("{path}: {error}"),
+                    _ => format!("‘{path}’: {error}"),
+                });
                 code = 1;
                 continue;
             }

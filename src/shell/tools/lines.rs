@@ -198,7 +198,10 @@ pub(super) async fn head(c: Context) -> i32 {
                 continue;
             }
             Err(error) => {
-                c.error(format!("cannot open '{path}' for reading: {error}"));
+                c.error(match c.host.dialect() {
+                    Dialect::Busybox => format!("{path}: {error}"),
+                    _ => format!("cannot open '{path}' for reading: {error}"),
+                });
                 code = 1;
                 continue;
             }

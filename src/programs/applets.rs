@@ -1,0 +1,103 @@
+//! Servers among busybox's applets: `httpd`, which serves files. It runs no CGI and knows no configuration.
+
+use std::future::ready;
+use std::rc::Rc;
+
+use super::{Sandbox, http_date, media_type, path_of, program, until_stopped};
+use crate::net::http::{HttpRequest, HttpResponse};
+use crate::shell::{Commands, Context, Files, join};
+
+pub(super) fn add(sandbox: &Rc<Sandbox>, commands: &mut Commands) {
+    program(commands, "/usr/sbin/httpd", sandbox, httpd);
+}
+
+/// `httpd [-f] [-v] [-p [IP:]PORT] [-h HOME]`.
+async fn httpd(context: Context, sandbox: Rc<Sandbox>) -> i32 {
+    let (mut port, mut home, mut stays) = (80, context.cwd.clone(), false);
+    let mut words = context.rest().iter();
+    while let Some(word) = words.next() {
+        let mut letters = word.chars();
+        if letters.next() != Some('-') {
+            continue;
+        }
+        while let Some(letter) = letters.next() {
+            match letter {
+                'f' => stays = true,
+                'v' | 'i' => {}
+                'p' | 'h' => {
+                    let joined = letters.as_str();
+                    let value = match joined.is_empty() {
+                        true => words.next().cloned().unwrap_or_default(),
+                        false => joined.to_owned(),
+                    };
+                    if letter == 'h' {
+                        home = context.path(&value);
+                    } else {
+                        port = value.rsplit(':').next().and_then(|p| p.parse().ok()).unwrap_or(port);
+                    }
+                    break;
+                }
+                other => {
+                    context.error(format!("-{other} is not simulated"));
+                    return 1;
+                }
+            }
+        }
+    }
+    if !context.files.is_dir(&home) {
+        context.error(format!("can't change directory to '{home}': No such file or directory"));
+        return 1;
+    }
+    let files = context.files.clone();
+    let Ok(open) = sandbox.serve(port, move |request| ready(answer(&files, &home, &request))) else {
+        context.error("bind: Address already in use");
+        return 1;
+    };
+    if !stays {
+        // It goes on in the background, as long as the container lasts.
+        let daemon = context.child(&context.args);
+        let process = daemon.process.clone();
+        sandbox.sim.spawn("httpd", async move {
+            let serve = async move {
+                let code = until_stopped(&daemon.process).await;
+                drop(open);
+                128 + code
+            };
+            process.run(serve).await;
+        });
+        return 0;
+    }
+    128 + until_stopped(&context.process).await
+}
+
+fn answer(files: &Files, home: &str, request: &HttpRequest) -> HttpResponse {
+    let asked = join("/", path_of(request));
+    let mut path = format!("{home}{asked}");
+    if files.is_dir(&path) {
+        path.push_str("/index.html");
+    }
+    let mut response = match (request.method.as_str(), files.read(&path)) {
+        ("GET" | "HEAD", Ok(bytes)) => {
+            let mut response = HttpResponse::new(200, media_type(&path), bytes.as_ref().clone());
+            let modified = files.stat(&path, true).map(|s| s.modified).unwrap_or_default();
+            let date = http_date(modified);
+            response.headers.push(("Accept-Ranges".into(), "bytes".into()));
+            response.headers.push(("Last-Modified".into(), date));
+            response
+        }
+        ("GET" | "HEAD", Err(_)) => page(404, "Not Found", "The requested URL was not found"),
+        _ => page(501, "Not Implemented", "The requested method is not recognized"),
+    };
+    response.headers.insert(0, ("Connection".into(), "close".into()));
+    response
+}
+
+fn page(status: u16, title: &str, text: &str) -> HttpResponse {
+    HttpResponse::new(
+        status,
+        "text/html",
+        format!(
+            "<HTML><HEAD><TITLE>{status} {title}</TITLE></HEAD>\n<BODY><H1>{status} {title}</H1>\n{text}\n</BODY></HTML>\n"
+        ),
+    )
+}
