@@ -73,6 +73,13 @@ pub const SHELL_DEPTH: usize = 60;
 /// What a program counts of that nesting: a shell in a shell takes the stack of some functions.
 pub const PROGRAM_DEPTH: usize = 4;
 
+/// Nesting of groups in a regular expression that looks around, and of its matcher's calls: a tab's stack is small.
+pub const REGEX_NESTING: usize = 50;
+pub const REGEX_DEPTH: usize = 200;
+
+/// Steps of one search with such an expression: one that backtracks without end finds nothing.
+pub const REGEX_STEPS: usize = 200_000;
+
 /// Words that one expansion (braces, globs, splitting) may give, and the bytes of one word.
 pub const SHELL_WORDS: usize = 200_000;
 pub const SHELL_WORD_BYTES: usize = 8 * 1024 * 1024;

@@ -347,7 +347,10 @@ impl Arith<'_> {
                     self.pos += 1;
                 }
                 let text: String = self.chars.get(start..self.pos).unwrap_or_default().iter().collect();
-                number(&text).map_err(|what| format!("{}: {what} (error token is \"{text}\")", self.text))
+                number(&text).map_err(|what| {
+                    let before: String = self.chars.iter().take(self.pos).collect();
+                    format!("{before}: {what} (error token is \"{text}\")")
+                })
             }
             Some(c) if c == '_' || c.is_ascii_alphabetic() => match self.variable()? {
                 Some(Place::Variable(name, index)) => {

@@ -276,6 +276,7 @@ impl State {
         }
         let mut child = self.subshell();
         child.interactive = false;
+        child.substituting += 1;
         let (output, buffer) = Output::buffer();
         child.stdout = output.for_process(&child.process);
         let process = child.process.clone();
@@ -722,6 +723,10 @@ impl State {
                     }
                     continue;
                 }
+                if *part == "**" && self.options.globstar {
+                    self.glob_below(base, last, 0, &mut next);
+                    continue;
+                }
                 let dir = if base.is_empty() {
                     self.cwd.clone()
                 } else {
@@ -748,6 +753,38 @@ impl State {
         }
         found.arrange();
         found
+    }
+
+    /// What `**` stands for: a directory and all below it, with the files when it is the pattern's end.
+    fn glob_below(&self, base: &str, last: bool, depth: usize, found: &mut Vec<String>) {
+        let whole = last && !base.is_empty() && depth == 0;
+        if whole || !last {
+            found.push(match base {
+                base if whole && !base.ends_with('/') => format!("{base}/"),
+                base => base.to_owned(),
+            });
+        }
+        if depth > limits::SHELL_DEPTH || found.len() > limits::SHELL_WORDS {
+            return;
+        }
+        let files = self.host.files();
+        for (name, stat) in files.list(&files::join(&self.cwd, base)).unwrap_or_default() {
+            if name.starts_with('.') && !self.options.dotglob {
+                continue;
+            }
+            let glue = if base.is_empty() || base.ends_with('/') {
+                ""
+            } else {
+                "/"
+            };
+            let path = format!("{base}{glue}{name}");
+            if last {
+                found.push(path.clone());
+            }
+            if stat.kind == files::FileKind::Directory {
+                self.glob_below(&path, last, depth + 1, found);
+            }
+        }
     }
 
     pub fn check_depth(&self) -> Run<()> {

@@ -231,6 +231,9 @@ impl State {
         async move {
             let mut code = 0;
             for item in list.iter() {
+                if self.options.noexec && !self.interactive {
+                    break;
+                }
                 if !self.in_trap {
                     self.chain = Some(item.chain.clone());
                 }
@@ -492,9 +495,21 @@ impl State {
                         items
                     }
                 };
+                let raw = words
+                    .iter()
+                    .flatten()
+                    .map(|w| w.raw.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 let mut code = 0;
                 for item in items {
                     self.pace().await;
+                    if self.options.xtrace {
+                        self.trace(&match words {
+                            Some(_) => format!("for {name} in {raw}"),
+                            None => format!("for {name} in \"$@\""),
+                        });
+                    }
                     // A loop over a reference makes it refer to each name.
                     if let Some(var) = self.vars.get_mut(name).filter(|v| v.reference) {
                         var.content = Some(Content::Text(item));
@@ -541,6 +556,9 @@ impl State {
             }
             Kind::Case { word, items } => {
                 let text = self.text(word).await?;
+                if self.options.xtrace {
+                    self.trace(&format!("case {} in", word.raw));
+                }
                 let mut code = 0;
                 let mut falling = false;
                 for item in items {
@@ -565,6 +583,9 @@ impl State {
             }
             Kind::Arith(parts) => {
                 let text = self.text_of(parts).await?;
+                if self.options.xtrace {
+                    self.trace(&format!("(( {text} ))"));
+                }
                 match super::arith::evaluate(&text, self) {
                     Ok(value) => Ok(i32::from(value == 0)),
                     Err(message) => {
@@ -638,6 +659,10 @@ impl State {
                 },
                 Test::Unary(op, word) => {
                     let text = self.text(word).await?;
+                    if self.options.xtrace {
+                        let shown = if text.is_empty() { "''" } else { &text };
+                        self.trace(&format!("[[ {op} {shown} ]]"));
+                    }
                     match op.as_str() {
                         "-v" => self.vars.get(self.resolve(&text)).is_some_and(|v| v.content.is_some()),
                         "-o" => false,
@@ -646,6 +671,16 @@ impl State {
                 }
                 Test::Binary(left, op, right) => {
                     let left = self.text(left).await?;
+                    if self.options.xtrace {
+                        let shown = match op.as_str() {
+                            // What runs something is not run twice.
+                            _ if right.raw.contains(['(', '`']) => right.raw.clone(),
+                            "=" | "==" | "!=" | "=~" => self.pattern(right).await?,
+                            _ => self.text(right).await?,
+                        };
+                        let first = if left.is_empty() { "''" } else { &left };
+                        self.trace(&format!("[[ {first} {op} {shown} ]]"));
+                    }
                     match op.as_str() {
                         "=" | "==" | "!=" => {
                             let pattern = self.pattern(right).await?;
@@ -758,11 +793,20 @@ impl State {
                 return Err(if goes_on { Flow::Abort(1) } else { Flow::Exit(1) });
             }
             if self.options.xtrace {
-                traced.push(format!(
-                    "{}={}",
-                    assign.name,
-                    words::quote(&self.get(&assign.name).unwrap_or_default())
-                ));
+                let plus = if assign.append { "+" } else { "" };
+                let value = match &assign.value {
+                    AssignValue::Word(word) if assign.append || assign.index.is_some() => word.raw.clone(),
+                    AssignValue::Word(_) => words::quote(&self.get(&assign.name).unwrap_or_default()),
+                    AssignValue::Array(items) => {
+                        let items: Vec<&str> = items.iter().map(|(_, w)| w.raw.as_str()).collect();
+                        format!("({})", items.join(" "))
+                    }
+                };
+                let index = match assign.index.as_deref() {
+                    Some(index) => format!("[{}]", self.text_of(index).await?),
+                    None => String::new(),
+                };
+                traced.push(format!("{}{index}{plus}={value}", assign.name));
             }
         }
         for line in traced {
@@ -778,7 +822,10 @@ impl State {
 
     fn trace(&self, line: &str) {
         let ps4 = self.get("PS4").unwrap_or_else(|| "+ ".to_owned());
-        self.stderr.line(format!("{ps4}{line}"));
+        // Its first character tells how deep in substitutions the command is.
+        let first: String = ps4.chars().take(1).collect();
+        self.stderr
+            .line(format!("{}{ps4}{line}", first.repeat(self.substituting)));
     }
 
     /// Performs an assignment; the inner error is bash's sentence.
@@ -873,6 +920,7 @@ impl State {
             let line: Vec<String> = args.iter().map(|a| words::quote(a)).collect();
             self.trace(&line.join(" "));
         }
+        self.last_argument = args.last().cloned().unwrap_or_default();
         let function = self.functions.get(name).cloned();
         let builtin = builtins::find(name, self.dialect);
         if function.is_none() && builtin.is_none() {

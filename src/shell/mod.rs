@@ -17,6 +17,7 @@
 //!   [`Completer`] that was set with [`Host::set_completer`].
 
 mod arith;
+mod backtrack;
 mod builtins;
 mod editor;
 mod expand;

@@ -1,10 +1,17 @@
-//! POSIX regular expressions, basic and extended with GNU's additions, on `regex-lite`.
+//! POSIX regular expressions, basic and extended with GNU's additions, on `regex-lite`; those that look around or
+//! back on [`Backtrack`].
 //!
-//! Alternatives match as in Perl (the first that fits, not the longest); back-references are not
-//! simulated and say so.
+//! Alternatives match as in Perl (the first that fits, not the longest).
+
+use super::backtrack::Backtrack;
 
 /// A compiled expression.
-pub struct Regex(regex_lite::Regex);
+pub struct Regex(Engine);
+
+enum Engine {
+    Lite(regex_lite::Regex),
+    Backtrack(Backtrack),
+}
 
 /// Matched groups: byte ranges of the text, group 0 first.
 pub(super) type Groups = Vec<Option<(usize, usize)>>;
@@ -22,12 +29,15 @@ impl Regex {
         regex_lite::RegexBuilder::new(&format!("{flags}{pattern}"))
             .size_limit(1 << 20)
             .build()
+            .ok()
+            .map(Engine::Lite)
+            .or_else(|| Backtrack::new(pattern, ignore_case).map(Engine::Backtrack))
             .map(Regex)
-            .map_err(|_| "Invalid regular expression".to_owned())
+            .ok_or_else(|| "Invalid regular expression".to_owned())
     }
 
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        self.find_at(text, 0).is_some()
     }
 
     /// The first match at or after byte `from`, with its groups.
@@ -35,7 +45,10 @@ impl Regex {
         if from > text.len() {
             return None;
         }
-        let found = self.0.captures_at(text, from)?;
+        let found = match &self.0 {
+            Engine::Lite(regex) => regex.captures_at(text, from)?,
+            Engine::Backtrack(regex) => return regex.groups_at(text, from),
+        };
         Some(
             (0..found.len())
                 .map(|i| found.get(i).map(|m| (m.start(), m.end())))
@@ -59,7 +72,10 @@ impl Regex {
         if from > text.len() {
             return None;
         }
-        self.0.find_at(text, from).map(|m| (m.start(), m.end()))
+        match &self.0 {
+            Engine::Lite(regex) => regex.find_at(text, from).map(|m| (m.start(), m.end())),
+            Engine::Backtrack(regex) => regex.groups_at(text, from)?.first().copied().flatten(),
+        }
     }
 }
 
@@ -69,6 +85,7 @@ fn translate(pattern: &str, extended: bool) -> Result<String, String> {
     let mut out = String::new();
     let mut i = 0;
     let mut open = 0usize;
+    let mut groups = 0;
     // Whether an atom stands before, that a repetition may follow.
     let mut after_atom = false;
     let mut at_start = true;
@@ -91,6 +108,7 @@ fn translate(pattern: &str, extended: bool) -> Result<String, String> {
                 '(' => {
                     out.push('(');
                     open += 1;
+                    groups += 1;
                     after_atom = false;
                     at_start = true;
                     continue;
@@ -176,7 +194,12 @@ fn translate(pattern: &str, extended: bool) -> Result<String, String> {
                     out.push_str("\\t");
                     after_atom = true;
                 }
-                '1'..='9' => return Err("back-references in regular expressions are not simulated".to_owned()),
+                '1'..='9' if op.to_digit(10) > Some(groups) => return Err("Invalid back reference".to_owned()),
+                '1'..='9' => {
+                    out.push('\\');
+                    out.push(op);
+                    after_atom = true;
+                }
                 op => {
                     literal(&mut out, op);
                     after_atom = true;
@@ -404,7 +427,8 @@ mod tests {
         }
         assert!(Regex::new("[a", false, false).is_err());
         assert!(Regex::new("\\(a", false, false).is_err());
-        assert!(Regex::new("(a)\\1", true, false).is_err_and(|e| e.contains("not simulated")));
+        assert!(Regex::new("(a)\\2", true, false).is_err_and(|e| e == "Invalid back reference"));
+        assert!(Regex::new("\\(.\\)x\\1", false, false).is_ok_and(|r| r.is_match("bxb") && !r.is_match("bxc")));
         assert!(Regex::new("A", false, true).unwrap().is_match("a"));
     }
 }

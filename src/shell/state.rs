@@ -78,6 +78,7 @@ pub(super) struct Options {
     /// `shopt -s nullglob`, `dotglob`, `expand_aliases`.
     pub nullglob: bool,
     pub dotglob: bool,
+    pub globstar: bool,
     pub aliases: bool,
 }
 
@@ -245,10 +246,14 @@ pub(super) struct State {
     /// The chain at work, for `BASH_COMMAND`.
     pub chain: Option<Rc<Chain>>,
     pub subshells: usize,
+    /// How many `$(…)` this is in, as a trace shows.
+    pub substituting: usize,
     pub started: Time,
     pub pace: Rc<Pace>,
     pub history: Rc<RefCell<Vec<String>>>,
     pub getopts: usize,
+    /// `$_`: the last argument of the command before.
+    pub last_argument: String,
     /// Whether `exec` has changed the descriptors for good: a redirection of it must stay.
     pub keep_redirects: bool,
     /// Whether a program that is run takes the shell's place.
@@ -300,9 +305,11 @@ impl State {
             in_trap: false,
             chain: None,
             subshells: 0,
+            substituting: 0,
             pace: Rc::default(),
             history: Rc::default(),
             getopts: 1,
+            last_argument: String::new(),
             keep_redirects: false,
             replaced: false,
             exited: false,
@@ -369,10 +376,12 @@ impl State {
             in_trap: false,
             chain: None,
             subshells: self.subshells + 1,
+            substituting: self.substituting,
             started: self.started,
             pace: self.pace.clone(),
             history: self.history.clone(),
             getopts: self.getopts,
+            last_argument: self.last_argument.clone(),
             keep_redirects: false,
             replaced: false,
             exited: false,
@@ -440,6 +449,10 @@ impl State {
     /// Arrays that the shell computes.
     fn computed(&self, name: &str) -> Option<Vec<String>> {
         match name {
+            "BASH_VERSINFO" if self.dialect == Dialect::Bash => {
+                let parts = ["5", "2", "15", "1", "release", "x86_64-pc-linux-gnu"];
+                Some(parts.map(str::to_owned).to_vec())
+            }
             "PIPESTATUS" => Some(self.pipe_status.iter().map(i32::to_string).collect()),
             "FUNCNAME" if self.dialect == Dialect::Bash => {
                 let all = self.calls.iter().rev().filter(|_| !self.frames.is_empty());
@@ -489,6 +502,7 @@ impl State {
             "BASH_SUBSHELL" => self.subshells.to_string(),
             "IFS" => " \t\n".to_owned(),
             "OPTIND" => self.getopts.to_string(),
+            "_" => self.last_argument.clone(),
             _ => return None,
         })
     }

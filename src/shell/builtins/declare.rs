@@ -186,9 +186,9 @@ pub(super) async fn shopt(state: &mut State, args: &[String]) -> Run<i32> {
                 let slot = match name {
                     "nullglob" => &mut o.nullglob,
                     "dotglob" => &mut o.dotglob,
+                    "globstar" => &mut o.globstar,
                     "expand_aliases" => &mut o.aliases,
                     "extglob"
-                    | "globstar"
                     | "nocaseglob"
                     | "failglob"
                     | "lastpipe"
@@ -277,7 +277,13 @@ fn array_text(state: &State, name: &str) -> String {
         .into_iter()
         .map(|(k, v)| format!("[{k}]=\"{}\"", escape_double(&v)))
         .collect();
-    format!("({})", items.join(" "))
+    // bash ends a map with a blank.
+    let end = if state.is_map(name) && !items.is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("({}{end})", items.join(" "))
 }
 
 fn escape_double(text: &str) -> String {

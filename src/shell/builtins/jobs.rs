@@ -285,7 +285,12 @@ pub(super) async fn foreground(state: &mut State, args: &[String]) -> Run<i32> {
         } else {
             "current".to_owned()
         };
-        state.builtin_error(args, format!("{shown}: no such job"));
+        let none = if state.interactive {
+            format!("{shown}: no such job")
+        } else {
+            "no job control".to_owned()
+        };
+        state.builtin_error(args, none);
         return Ok(1);
     };
     state.stdout.line(&job.text);
