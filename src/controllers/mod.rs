@@ -17,6 +17,7 @@ pub mod endpoints;
 pub mod ephemeral_volume;
 pub mod event_ttl;
 pub mod expectations;
+pub mod flow_schema_status;
 pub mod garbage_collector;
 pub mod go_dump;
 pub mod hash;
@@ -83,6 +84,7 @@ pub const ALL: &[(&str, fn(&Context))] = &[
     ("endpoints-controller", endpoints::start),
     ("ephemeral-volume-controller", ephemeral_volume::start),
     ("event-ttl", event_ttl::start),
+    ("priority-and-fairness-config-consumer", flow_schema_status::start),
     ("garbage-collector-controller", garbage_collector::start),
     ("horizontal-pod-autoscaler-controller", horizontal_pod_autoscaler::start),
     ("job-controller", job::start),

@@ -31,6 +31,10 @@ const ACTS: &[(&str, &str)] = &[
         "horizontalpodautoscalers.autoscaling",
         "horizontal-pod-autoscaler-controller",
     ),
+    (
+        "flowschemas.flowcontrol.apiserver.k8s.io",
+        "priority-and-fairness-config-consumer",
+    ),
     ("ingressclasses.networking.k8s.io", "admission"),
     ("jobs.batch", "job-controller, ttl-after-finished-controller"),
     ("leases.coordination.k8s.io", "kubelet"),
