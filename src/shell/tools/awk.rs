@@ -1,11 +1,16 @@
-//! `awk`: patterns, actions, arrays, the usual functions. Functions of the user's own and `getline`
-//! from commands are not simulated and say so.
+//! `awk`: patterns, actions, arrays, functions, files and commands.
+//!
+//! Expressions are computed without waiting. One that needs another process (`system()`, `getline` of
+//! a file or a command, `close()` of a pipe) stops its rule with [`Flow::Ask`]; the caller gets the
+//! answer, takes the machine back to where the rule began and runs the rule again with the answers so
+//! far. What the rule has already written is not written again.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::super::host::Context;
-use super::super::io::Output;
+use super::super::io::{Input, Output};
 use super::super::regex::Regex;
 use super::super::words::{self, Escapes};
 use super::options;
@@ -44,8 +49,29 @@ enum Expr {
     Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
     Call(String, Vec<Expr>),
     Group(Vec<Expr>),
-    GetLine(Option<Box<Expr>>),
+    GetLine(Option<Box<Expr>>, Source),
+    /// A call of a function of the user's own.
+    User(String, Vec<Expr>),
 }
+
+/// Where `getline` reads from.
+#[derive(Debug)]
+enum Source {
+    Main,
+    File(Box<Expr>),
+    Command(Box<Expr>),
+}
+
+/// A function of the user's own: its parameters and body.
+type Function = Rc<(Vec<String>, Stmt)>;
+
+/// Where `print` writes to: the operator and its operand.
+type Target = Option<(&'static str, Expr)>;
+
+const KNOWN: &[&str] = &[
+    "length", "substr", "index", "split", "sub", "gsub", "match", "sprintf", "toupper", "tolower", "int", "sqrt",
+    "exp", "log", "sin", "cos", "atan2", "rand", "srand", "systime", "strftime", "close", "fflush", "system",
+];
 
 struct CompiledRegex(Regex, String);
 
@@ -58,8 +84,8 @@ impl std::fmt::Debug for CompiledRegex {
 #[derive(Debug)]
 enum Stmt {
     Expr(Expr),
-    Print(Vec<Expr>, Option<(bool, Expr)>),
-    Printf(Vec<Expr>, Option<(bool, Expr)>),
+    Print(Vec<Expr>, Target),
+    Printf(Vec<Expr>, Target),
     If(Expr, Box<Stmt>, Option<Box<Stmt>>),
     While(Expr, Box<Stmt>),
     Do(Box<Stmt>, Expr),
@@ -69,6 +95,7 @@ enum Stmt {
     Delete(String, Option<Vec<Expr>>),
     Next,
     Exit(Option<Expr>),
+    Return(Option<Expr>),
     Break,
     Continue,
 }
@@ -78,7 +105,7 @@ enum Pattern {
     End,
     Always,
     Expr(Expr),
-    Range(Expr, Expr, bool),
+    Range(Expr, Expr),
 }
 
 struct Rule {
@@ -191,6 +218,12 @@ fn lex(source: &str) -> Result<Vec<Token>, String> {
                     i += 1;
                 }
                 let name: String = chars.get(start..i).unwrap_or_default().iter().collect();
+                if KNOWN.contains(&name.as_str()) {
+                    let blanks = chars.iter().skip(i).take_while(|c| **c == ' ').count();
+                    if chars.get(i + blanks) == Some(&'(') {
+                        i += blanks;
+                    }
+                }
                 if chars.get(i) == Some(&'(') {
                     tokens.push(Token::Call(name));
                 } else {
@@ -241,6 +274,11 @@ struct Parser {
     in_print: bool,
     /// Inside `for (…`, where `in` belongs to the loop.
     no_in: bool,
+    functions: FlatMap<String, Function>,
+    /// Names of functions that were called.
+    called: Vec<String>,
+    /// Whether the program asks anything of other processes or files.
+    asks: bool,
 }
 
 type Parsed<T> = Result<T, String>;
@@ -270,6 +308,11 @@ impl Parser {
         if self.eat(op) { Ok(()) } else { Err(self.unexpected()) }
     }
 
+    fn line(&self) -> usize {
+        let before = self.tokens.iter().take(self.at);
+        1 + before.filter(|t| **t == Token::Newline).count()
+    }
+
     fn unexpected(&self) -> String {
         let near = match self.peek() {
             Token::Number(n) => n.to_string(),
@@ -280,12 +323,7 @@ impl Parser {
             Token::Newline => "end of line".to_owned(),
             Token::End => "end of file".to_owned(),
         };
-        let line = 1 + self
-            .tokens
-            .iter()
-            .take(self.at)
-            .filter(|t| **t == Token::Newline)
-            .count();
+        let line = self.line();
         format!("line {line}: syntax error at or near {near}")
     }
 
@@ -310,7 +348,28 @@ impl Parser {
         self.ends();
         while *self.peek() != Token::End {
             if self.is_name("function") || self.is_name("func") {
-                return Err("functions of one's own are not simulated in awk".to_owned());
+                self.at += 1;
+                let (Token::Name(name) | Token::Call(name)) = self.next() else {
+                    self.at -= 1;
+                    return Err(self.unexpected());
+                };
+                self.expect("(")?;
+                let mut parameters = Vec::new();
+                while let Token::Name(parameter) = self.peek().clone() {
+                    self.at += 1;
+                    parameters.push(parameter);
+                    self.newlines();
+                    if !self.eat(",") {
+                        break;
+                    }
+                    self.newlines();
+                }
+                self.expect(")")?;
+                self.newlines();
+                let body = self.block()?;
+                self.functions.insert(name, Rc::new((parameters, body)));
+                self.ends();
+                continue;
             }
             let pattern = if self.is_name("BEGIN") {
                 self.at += 1;
@@ -324,7 +383,7 @@ impl Parser {
                 let first = self.expr()?;
                 if self.eat(",") {
                     self.newlines();
-                    Pattern::Range(first, self.expr()?, false)
+                    Pattern::Range(first, self.expr()?)
                 } else {
                     Pattern::Expr(first)
                 }
@@ -339,6 +398,9 @@ impl Parser {
             rules.push(Rule { pattern, action });
             self.ends();
         }
+        if let Some(name) = self.called.iter().find(|n| !self.functions.contains_key(*n)) {
+            return Err(format!("line {}: function {name} never defined", self.line() + 1));
+        }
         Ok(rules)
     }
 
@@ -348,7 +410,7 @@ impl Parser {
         self.ends();
         while !self.is("}") {
             if *self.peek() == Token::End {
-                return Err(self.unexpected());
+                return Err(format!("line {}: missing }} near end of file", self.line() + 1));
             }
             list.push(self.statement()?);
             self.ends();
@@ -477,16 +539,19 @@ impl Parser {
                     _ => Stmt::Continue,
                 })
             }
-            "exit" => {
+            "exit" | "return" => {
                 self.at += 1;
-                let code = match self.peek() {
+                let value = match self.peek() {
                     Token::Newline | Token::Op(";" | "}") | Token::End => None,
                     _ => Some(self.expr()?),
                 };
                 self.end_of_simple()?;
-                Ok(Stmt::Exit(code))
+                Ok(if word == "exit" {
+                    Stmt::Exit(value)
+                } else {
+                    Stmt::Return(value)
+                })
             }
-            "return" => Err("`return' needs functions, which are not simulated in awk".to_owned()),
             _ => {
                 let statement = self.simple()?;
                 self.end_of_simple()?;
@@ -513,12 +578,10 @@ impl Parser {
                     args = list;
                 }
                 let mut target = None;
-                if self.is(">") || self.is(">>") {
-                    let append = self.is(">>");
+                if let Token::Op(op @ (">" | ">>" | "|")) = self.peek() {
+                    let op = *op;
                     self.at += 1;
-                    target = Some((append, self.concat_free()?));
-                } else if self.is("|") {
-                    return Err("print to a command is not simulated in awk".to_owned());
+                    target = Some((op, self.concat()?));
                 }
                 Ok(if word == "print" {
                     Stmt::Print(args, target)
@@ -556,9 +619,12 @@ impl Parser {
         Ok(args)
     }
 
-    /// A target of a redirection: no concatenation with what follows.
-    fn concat_free(&mut self) -> Parsed<Expr> {
-        self.unary()
+    /// The place that `getline` sets.
+    fn get_line_target(&mut self) -> Parsed<Option<Box<Expr>>> {
+        Ok(match self.peek() {
+            Token::Name(_) | Token::Op("$") => Some(Box::new(self.primary()?)),
+            _ => None,
+        })
     }
 
     /// Expressions up to a closing bracket.
@@ -663,7 +729,12 @@ impl Parser {
     }
 
     fn comparison(&mut self) -> Parsed<Expr> {
-        let left = self.concat()?;
+        let mut left = self.concat()?;
+        while self.is("|") && matches!(self.tokens.get(self.at + 1), Some(Token::Name(n)) if n == "getline") {
+            self.at += 2;
+            self.asks = true;
+            left = Expr::GetLine(self.get_line_target()?, Source::Command(Box::new(left)));
+        }
         for op in ["<=", ">=", "==", "!=", "<", ">"] {
             if op == ">" && self.in_print {
                 continue;
@@ -785,14 +856,12 @@ impl Parser {
                 Ok(Expr::Group(list))
             }
             Token::Name(name) if name == "getline" => {
-                let target = match self.peek() {
-                    Token::Name(_) | Token::Op("$") => Some(Box::new(self.primary()?)),
-                    _ => None,
-                };
-                if self.is("<") {
-                    return Err("getline from a file is not simulated in awk".to_owned());
+                let target = self.get_line_target()?;
+                if self.eat("<") {
+                    self.asks = true;
+                    return Ok(Expr::GetLine(target, Source::File(Box::new(self.postfix()?))));
                 }
-                Ok(Expr::GetLine(target))
+                Ok(Expr::GetLine(target, Source::Main))
             }
             Token::Name(name) => {
                 if self.eat("[") {
@@ -804,19 +873,13 @@ impl Parser {
                 Ok(Expr::Var(name))
             }
             Token::Call(name) => {
-                const KNOWN: &[&str] = &[
-                    "length", "substr", "index", "split", "sub", "gsub", "match", "sprintf", "toupper", "tolower",
-                    "int", "sqrt", "exp", "log", "sin", "cos", "atan2", "rand", "srand", "systime", "strftime",
-                    "close", "fflush", "system",
-                ];
-                if name == "system" {
-                    return Err("system() is not simulated in awk".to_owned());
-                }
-                if !KNOWN.contains(&name.as_str()) {
-                    return Err(format!("function {name} never defined"));
-                }
                 self.expect("(")?;
                 let args = self.list(")")?;
+                self.asks |= name == "system" || name == "close";
+                if !KNOWN.contains(&name.as_str()) {
+                    self.called.push(name.clone());
+                    return Ok(Expr::User(name, args));
+                }
                 Ok(Expr::Call(name, args))
             }
             _ => {
@@ -895,11 +958,28 @@ enum Flow {
     Exit(i32),
     Break,
     Continue,
+    Return(Value),
     Error(String),
+    /// The rule cannot go on before this is answered.
+    Ask(Question),
+}
+
+/// What an expression asks of the world outside.
+enum Question {
+    /// Run this, with this text as its input if there is one: the exit code.
+    Run(String, Option<String>),
+    /// What this command prints.
+    Output(String),
+    /// A file's text.
+    File(String),
 }
 
 type Done<T> = Result<T, Flow>;
 
+/// The names of a function's parameters for this call: of the variable, and of the array.
+type Frame = FlatMap<String, (String, String)>;
+
+#[derive(Clone)]
 struct Machine<'a> {
     c: &'a Context,
     vars: FlatMap<String, Value>,
@@ -907,11 +987,42 @@ struct Machine<'a> {
     /// `$1`, …; rebuilt lazily from the record.
     fields: Vec<String>,
     record: String,
-    outputs: RefCell<FlatMap<String, Output>>,
+    outputs: FlatMap<String, Output>,
     steps: usize,
     regexes: FlatMap<String, Rc<CompiledRegex>>,
     /// Records that came in but were not asked for yet (`getline`).
-    ahead: std::collections::VecDeque<String>,
+    ahead: VecDeque<String>,
+    functions: Rc<FlatMap<String, Function>>,
+    frame: Frame,
+    calls: usize,
+    /// Files and commands that `getline` reads.
+    readers: FlatMap<String, VecDeque<String>>,
+    /// What was printed for commands that run when they are closed.
+    pipes: FlatMap<String, String>,
+    /// Which ranges of patterns are open, by rule.
+    open: Vec<bool>,
+    /// The answers so far in this rule, and how many of them this run of it has used.
+    answers: Rc<RefCell<Vec<Option<String>>>>,
+    used: usize,
+    /// Writes of this run of the rule, and of all its runs.
+    wrote: usize,
+    written: usize,
+}
+
+/// The records of a text.
+fn split_records(text: &str, separator: &str) -> VecDeque<String> {
+    if separator == "\n" {
+        text.lines().map(str::to_owned).collect()
+    } else if separator.is_empty() {
+        text.trim_matches('\n')
+            .split("\n\n")
+            .map(|p| p.trim_matches('\n').to_owned())
+            .filter(|p| !p.is_empty())
+            .collect()
+    } else {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        text.split(separator).map(str::to_owned).collect()
+    }
 }
 
 impl Machine<'_> {
@@ -934,6 +1045,124 @@ impl Machine<'_> {
         match value {
             Value::Number(n) if n.fract() != 0.0 => value.text(&self.convfmt()),
             value => value.text("%.6g"),
+        }
+    }
+
+    /// The name under which a variable is kept.
+    fn scalar(&self, name: &str) -> String {
+        self.frame.get(name).map_or(name, |f| f.0.as_str()).to_owned()
+    }
+
+    /// The name under which an array is kept.
+    fn array(&self, name: &str) -> String {
+        self.frame.get(name).map_or(name, |f| f.1.as_str()).to_owned()
+    }
+
+    fn ask(&mut self, question: impl FnOnce() -> Question) -> Done<Option<String>> {
+        let answer = self.answers.borrow().get(self.used).cloned();
+        self.used += 1;
+        answer.ok_or_else(|| Flow::Ask(question()))
+    }
+
+    fn write(&mut self, output: &Output, text: String) {
+        self.wrote += 1;
+        if self.wrote > self.written {
+            self.written = self.wrote;
+            output.write(text);
+        }
+    }
+
+    fn put(&mut self, target: &Target, text: String) -> Done<()> {
+        if let Some(("|", command)) = target {
+            let value = self.eval(command)?;
+            let pipe = self.pipes.entry(self.text(&value)).or_default();
+            pipe.push_str(&text);
+            if pipe.len() > limits::SHELL_WORD_BYTES {
+                return self.fail("too much was printed for a command");
+            }
+            return Ok(());
+        }
+        let output = self.output(target)?;
+        self.write(&output, text);
+        Ok(())
+    }
+
+    fn get_line(&mut self, target: &Option<Box<Expr>>, source: &Source) -> Done<f64> {
+        let line = match source {
+            Source::Main => self.ahead.pop_front(),
+            Source::File(expr) | Source::Command(expr) => {
+                let value = self.eval(expr)?;
+                let name = self.text(&value);
+                if !self.readers.contains_key(&name) {
+                    let answer = self.ask(|| match source {
+                        Source::File(_) => Question::File(name.clone()),
+                        _ => Question::Output(name.clone()),
+                    })?;
+                    let Some(text) = answer else { return Ok(-1.0) };
+                    let records = split_records(&text, &self.var_text("RS"));
+                    self.readers.insert(name.clone(), records);
+                }
+                self.readers.get_mut(&name).and_then(VecDeque::pop_front)
+            }
+        };
+        let Some(line) = line else { return Ok(0.0) };
+        match target {
+            Some(target) => self.assign(target, Value::Input(line))?,
+            None => self.set_record(line)?,
+        }
+        match source {
+            Source::Main => self.count_record(&["NR", "FNR"]),
+            Source::Command(_) => self.count_record(&["NR"]),
+            Source::File(_) => {}
+        }
+        Ok(1.0)
+    }
+
+    /// Calls a function of the user's own: variables by value, arrays by name.
+    fn call_user(&mut self, name: &str, args: &[Expr]) -> Done<Value> {
+        let Some(function) = self.functions.get(name).cloned() else {
+            return self.fail(format!("function {name} never defined"));
+        };
+        if self.calls >= limits::SHELL_DEPTH {
+            return self.fail(format!(
+                "{name}: functions are nested deeper than {}",
+                limits::SHELL_DEPTH
+            ));
+        }
+        let (parameters, body) = &*function;
+        let mut frame = Frame::new();
+        let mut own = Vec::new();
+        for (i, parameter) in parameters.iter().enumerate() {
+            let local = format!("{parameter}\0{}", self.calls);
+            let mut array = local.clone();
+            let value = match args.get(i) {
+                Some(expr) => {
+                    if let Expr::Var(name) = expr {
+                        array = self.array(name);
+                    }
+                    self.eval(expr)?
+                }
+                None => Value::Unset,
+            };
+            own.push((local.clone(), value));
+            frame.insert(parameter.clone(), (local, array));
+        }
+        for (local, value) in &own {
+            self.vars.insert(local.clone(), value.clone());
+        }
+        let outer = std::mem::replace(&mut self.frame, frame);
+        self.calls += 1;
+        let result = self.exec(body);
+        self.calls -= 1;
+        self.frame = outer;
+        for (local, _) in &own {
+            self.vars.remove(local);
+            self.arrays.remove(local);
+        }
+        match result {
+            Ok(()) => Ok(Value::Unset),
+            Err(Flow::Return(value)) => Ok(value),
+            Err(flow) => Err(flow),
         }
     }
 
@@ -1030,7 +1259,8 @@ impl Machine<'_> {
                 if self.vars.len() > limits::SHELL_WORDS {
                     return self.fail("too many variables");
                 }
-                self.vars.insert(name.clone(), value);
+                let name = self.scalar(name);
+                self.vars.insert(name, value);
             }
             Expr::Field(index) => {
                 let n = self.eval(index)?.number();
@@ -1055,7 +1285,7 @@ impl Machine<'_> {
             }
             Expr::Element(name, index) => {
                 let key = self.key(index)?;
-                let array = self.arrays.entry(name.clone()).or_default();
+                let array = self.arrays.entry(self.array(name)).or_default();
                 if array.len() >= limits::SHELL_WORDS {
                     return self.fail(format!("{name}: more than {} elements", limits::SHELL_WORDS));
                 }
@@ -1127,7 +1357,10 @@ impl Machine<'_> {
             Expr::Number(n) => Value::Number(*n),
             Expr::Text(t) => Value::Text(t.clone()),
             Expr::Regex(regex) => Value::Number(f64::from(u8::from(regex.0.is_match(&self.record)))),
-            Expr::Var(name) => self.vars.get(name).cloned().unwrap_or(Value::Unset),
+            Expr::Var(name) => {
+                let name = self.frame.get(name).map_or(name, |f| &f.0);
+                self.vars.get(name).cloned().unwrap_or(Value::Unset)
+            }
             Expr::Group(list) => {
                 let mut value = Value::Unset;
                 for e in list {
@@ -1151,7 +1384,7 @@ impl Machine<'_> {
             }
             Expr::Element(name, index) => {
                 let key = self.key(index)?;
-                let array = self.arrays.entry(name.clone()).or_default();
+                let array = self.arrays.entry(self.array(name)).or_default();
                 if array.len() >= limits::SHELL_WORDS {
                     return self.fail(format!("{name}: more than {} elements", limits::SHELL_WORDS));
                 }
@@ -1214,7 +1447,10 @@ impl Machine<'_> {
             }
             Expr::In(index, array) => {
                 let key = self.key(index)?;
-                let found = self.arrays.get(array).is_some_and(|a| a.contains_key(&key));
+                let found = self
+                    .arrays
+                    .get(&self.array(array))
+                    .is_some_and(|a| a.contains_key(&key));
                 Value::Number(f64::from(u8::from(found)))
             }
             Expr::Ternary(test, yes, no) => {
@@ -1224,25 +1460,16 @@ impl Machine<'_> {
                     self.eval(no)?
                 }
             }
-            Expr::GetLine(target) => match self.ahead.pop_front() {
-                None => Value::Number(0.0),
-                Some(line) => {
-                    match target {
-                        Some(target) => self.assign(target, Value::Input(line))?,
-                        None => self.set_record(line)?,
-                    }
-                    self.count_record();
-                    Value::Number(1.0)
-                }
-            },
+            Expr::GetLine(target, source) => Value::Number(self.get_line(target, source)?),
+            Expr::User(name, args) => self.call_user(name, args)?,
             Expr::Call(name, args) => self.call(name, args)?,
         })
     }
 
-    fn count_record(&mut self) {
-        for name in ["NR", "FNR"] {
-            let n = self.vars.get(name).map_or(0.0, Value::number);
-            self.vars.insert(name.to_owned(), Value::Number(n + 1.0));
+    fn count_record(&mut self, names: &[&str]) {
+        for name in names {
+            let n = self.vars.get(*name).map_or(0.0, Value::number);
+            self.vars.insert((*name).to_owned(), Value::Number(n + 1.0));
         }
     }
 
@@ -1265,8 +1492,8 @@ impl Machine<'_> {
         Ok(match name {
             "length" => match args.first() {
                 None => Value::Number(self.record.chars().count() as f64),
-                Some(Expr::Var(name)) if self.arrays.contains_key(name) => {
-                    Value::Number(self.arrays.get(name).map_or(0, FlatMap::len) as f64)
+                Some(Expr::Var(name)) if self.arrays.contains_key(&self.array(name)) => {
+                    Value::Number(self.arrays.get(&self.array(name)).map_or(0, FlatMap::len) as f64)
                 }
                 Some(_) => Value::Number(text_at(self, 0)?.chars().count() as f64),
             },
@@ -1316,7 +1543,8 @@ impl Machine<'_> {
                     .enumerate()
                     .map(|(i, p)| ((i + 1).to_string(), Value::Input(p)))
                     .collect();
-                self.arrays.insert(array.clone(), map);
+                let array = self.array(array);
+                self.arrays.insert(array, map);
                 Value::Number(count as f64)
             }
             "sub" | "gsub" => {
@@ -1411,6 +1639,21 @@ impl Machine<'_> {
                 };
                 Value::Text(super::date::strftime(&format, when))
             }
+            "system" => {
+                let command = text_at(self, 0)?;
+                let code = self.ask(|| Question::Run(command, None))?.unwrap_or_default();
+                Value::Number(leading_number(&code))
+            }
+            "close" => {
+                let name = text_at(self, 0)?;
+                let mut known = self.outputs.remove(&name).is_some();
+                known |= self.readers.remove(&name).is_some();
+                if let Some(text) = self.pipes.remove(&name) {
+                    let code = self.ask(|| Question::Run(name, Some(text)))?.unwrap_or_default();
+                    return Ok(Value::Number(leading_number(&code)));
+                }
+                Value::Number(if known { 0.0 } else { -1.0 })
+            }
             _ => Value::Number(0.0),
         })
     }
@@ -1431,18 +1674,19 @@ impl Machine<'_> {
         Ok(awk_format(format, values))
     }
 
-    fn output(&mut self, target: &Option<(bool, Expr)>) -> Done<Output> {
-        let Some((append, expr)) = target else {
+    fn output(&mut self, target: &Target) -> Done<Output> {
+        let Some((op, expr)) = target else {
             return Ok(self.c.stdout.clone());
         };
         let value = self.eval(expr)?;
         let path = self.text(&value);
-        if let Some(output) = self.outputs.borrow().get(&path) {
+        if let Some(output) = self.outputs.get(&path) {
             return Ok(output.clone());
         }
-        match self.c.create(&path, *append) {
+        // A file that an earlier run of the rule has begun is not begun anew.
+        match self.c.create(&path, *op == ">>" || self.wrote < self.written) {
             Ok(output) => {
-                self.outputs.borrow_mut().insert(path, output.clone());
+                self.outputs.insert(path, output.clone());
                 Ok(output)
             }
             Err(error) => self.fail(format!("cannot open \"{path}\" for output ({error})")),
@@ -1473,11 +1717,11 @@ impl Machine<'_> {
                     parts.join(&self.var_text("OFS"))
                 };
                 let end = self.var_text("ORS");
-                self.output(target)?.write(line + &end);
+                self.put(target, line + &end)?;
             }
             Stmt::Printf(args, target) => {
                 let text = self.format(args)?;
-                self.output(target)?.write(text);
+                self.put(target, text)?;
             }
             Stmt::If(test, yes, no) => {
                 if self.eval(test)?.truth() {
@@ -1519,7 +1763,7 @@ impl Machine<'_> {
             Stmt::ForIn(name, array, body) => {
                 let mut keys: Vec<String> = self
                     .arrays
-                    .get(array)
+                    .get(&self.array(array))
                     .map(|a| a.keys().cloned().collect())
                     .unwrap_or_default();
                 // The real order is the hash table's; numbers in their order are what people expect.
@@ -1540,13 +1784,22 @@ impl Machine<'_> {
                 }
             }
             Stmt::Delete(name, None) => {
-                self.arrays.remove(name);
+                let name = self.array(name);
+                self.arrays.remove(&name);
             }
             Stmt::Delete(name, Some(index)) => {
                 let key = self.key(index)?;
-                if let Some(array) = self.arrays.get_mut(name) {
+                let name = self.array(name);
+                if let Some(array) = self.arrays.get_mut(&name) {
                     array.remove(&key);
                 }
+            }
+            Stmt::Return(value) => {
+                let value = match value {
+                    Some(expr) => self.eval(expr)?,
+                    None => Value::Unset,
+                };
+                return Err(Flow::Return(value));
             }
             Stmt::Next => return Err(Flow::Next),
             Stmt::Break => return Err(Flow::Break),
@@ -1628,6 +1881,10 @@ fn awk_format(format: &str, values: &[String]) -> String {
     out
 }
 
+fn unescape(text: &str) -> String {
+    String::from_utf8_lossy(&words::unescape(text, Escapes::Printf)).into_owned()
+}
+
 pub(super) async fn awk(c: Context) -> i32 {
     let o = match options::parse_until(
         &c,
@@ -1657,18 +1914,22 @@ pub(super) async fn awk(c: Context) -> i32 {
         }
         source = rest.remove(0);
     }
-    let rules = lex(&source).and_then(|tokens| {
-        Parser {
+    let parsed = lex(&source).and_then(|tokens| {
+        let mut parser = Parser {
             tokens,
             at: 0,
             depth: 0,
             in_print: false,
             no_in: false,
-        }
-        .program()
+            functions: FlatMap::new(),
+            called: Vec::new(),
+            asks: false,
+        };
+        let rules = parser.program()?;
+        Ok((rules, parser))
     });
-    let mut rules = match rules {
-        Ok(rules) => rules,
+    let (rules, parser) = match parsed {
+        Ok(parsed) => parsed,
         Err(message) => {
             c.error(message);
             return 2;
@@ -1680,10 +1941,20 @@ pub(super) async fn awk(c: Context) -> i32 {
         arrays: FlatMap::new(),
         fields: Vec::new(),
         record: String::new(),
-        outputs: RefCell::default(),
+        outputs: FlatMap::new(),
         steps: 0,
         regexes: FlatMap::new(),
-        ahead: Default::default(),
+        ahead: VecDeque::new(),
+        functions: Rc::new(parser.functions),
+        frame: Frame::new(),
+        calls: 0,
+        readers: FlatMap::new(),
+        pipes: FlatMap::new(),
+        open: vec![false; rules.len()],
+        answers: Rc::default(),
+        used: 0,
+        wrote: 0,
+        written: 0,
     };
     for (name, value) in [
         ("FS", " "),
@@ -1700,7 +1971,6 @@ pub(super) async fn awk(c: Context) -> i32 {
     m.vars.insert("NR".to_owned(), Value::Number(0.0));
     m.vars.insert("FNR".to_owned(), Value::Number(0.0));
     m.vars.insert("NF".to_owned(), Value::Number(0.0));
-    let unescape = |t: &str| String::from_utf8_lossy(&words::unescape(t, Escapes::Printf)).into_owned();
     if let Some(separator) = o.value('F') {
         let separator = if separator == "t" {
             "\t".to_owned()
@@ -1727,7 +1997,8 @@ pub(super) async fn awk(c: Context) -> i32 {
     }
     m.vars.insert("ARGC".to_owned(), Value::Number(argv.len() as f64));
     m.arrays.insert("ARGV".to_owned(), argv);
-    let code = run(&c, &mut m, &mut rules, rest).await;
+    let asks = parser.asks;
+    let code = run(&c, &mut m, &rules, rest, asks).await;
     match code {
         Ok(code) => code,
         Err(message) => {
@@ -1737,42 +2008,117 @@ pub(super) async fn awk(c: Context) -> i32 {
     }
 }
 
-/// Runs `BEGIN`, every record, and `END`.
-async fn run(c: &Context, m: &mut Machine<'_>, rules: &mut [Rule], paths: Vec<String>) -> Result<i32, String> {
+/// Runs a part of the program, with what it asks for; how it ended.
+async fn settle(
+    m: &mut Machine<'_>,
+    asks: bool,
+    part: impl Fn(&mut Machine<'_>) -> Done<()>,
+) -> Result<Option<i32>, String> {
+    let start = asks.then(|| m.clone());
+    let mut written = 0;
+    m.answers = Rc::default();
+    loop {
+        (m.used, m.wrote, m.written, m.steps) = (0, 0, written, 0);
+        let question = match part(m) {
+            Ok(()) | Err(Flow::Next | Flow::Break | Flow::Continue | Flow::Return(_)) => return Ok(None),
+            Err(Flow::Exit(code)) => return Ok(Some(code)),
+            Err(Flow::Error(message)) => return Err(message),
+            Err(Flow::Ask(question)) => question,
+        };
+        let Some(start) = &start else {
+            return Err("a command was asked for where none can be".to_owned());
+        };
+        written = m.written;
+        let mut answers = m.answers.take();
+        if answers.len() >= limits::SHELL_DEPTH * 20 {
+            return Err("one rule uses too many commands and files".to_owned());
+        }
+        answers.push(answer(m.c, question).await);
+        // Files that are open stay so.
+        let outputs = std::mem::take(&mut m.outputs);
+        *m = start.clone();
+        m.outputs = outputs;
+        m.answers = Rc::new(RefCell::new(answers));
+    }
+}
+
+async fn answer(c: &Context, question: Question) -> Option<String> {
+    let mut child = c.clone();
+    match question {
+        Question::File(path) => c.read_file(&path).await.ok(),
+        Question::Output(command) => {
+            let (output, buffer) = Output::buffer();
+            child.stdout = output;
+            child.run_source("sh", &command).await;
+            Some(String::from_utf8_lossy(&buffer.take()).into_owned())
+        }
+        Question::Run(command, text) => {
+            if let Some(text) = text {
+                child.stdin = Input::text(text);
+            }
+            Some(child.run_source("sh", &command).await.to_string())
+        }
+    }
+}
+
+/// Runs `BEGIN`, every record, and `END`, and then the commands that were printed to.
+async fn run(c: &Context, m: &mut Machine<'_>, rules: &[Rule], paths: Vec<String>, asks: bool) -> Result<i32, String> {
+    let code = run_rules(c, m, rules, paths, asks).await?;
+    for (command, text) in std::mem::take(&mut m.pipes) {
+        answer(c, Question::Run(command, Some(text))).await;
+    }
+    Ok(code)
+}
+
+async fn run_rules(
+    c: &Context,
+    m: &mut Machine<'_>,
+    rules: &[Rule],
+    paths: Vec<String>,
+    asks: bool,
+) -> Result<i32, String> {
+    // `getline` takes records that are read ahead; only then are they.
+    let reads_ahead = |r: &Rule| {
+        let Some(action) = &r.action else { return false };
+        let text = format!("{action:?}");
+        text.contains("GetLine(") && text.contains("Main)")
+    };
+    let uses_getline =
+        rules.iter().any(reads_ahead) || m.functions.values().any(|f| format!("{f:?}").contains("Main)"));
     let mut exit: Option<i32> = None;
-    for rule in rules.iter() {
+    let mut code = 0;
+    for rule in rules {
         if let (Pattern::Begin, Some(action)) = (&rule.pattern, &rule.action) {
-            match m.exec(action) {
-                Ok(()) | Err(Flow::Next | Flow::Break | Flow::Continue) => {}
-                Err(Flow::Exit(code)) => {
-                    exit = Some(code);
-                    break;
+            if reads_ahead(rule) {
+                for path in &paths {
+                    m.ahead.extend(split_records(
+                        &c.read_file(path).await.unwrap_or_default(),
+                        &m.var_text("RS"),
+                    ));
                 }
-                Err(Flow::Error(message)) => return Err(message),
+                if paths.is_empty() {
+                    m.ahead = split_records(&c.stdin.read_text().await, &m.var_text("RS"));
+                }
+            }
+            exit = settle(m, asks, |m| m.exec(action)).await?;
+            if exit.is_some() {
+                break;
             }
         }
     }
     let reads = rules.iter().any(|r| !matches!(r.pattern, Pattern::Begin));
-    let mut code = 0;
     if reads && exit.is_none() {
-        let mut files: Vec<String> = Vec::new();
-        for path in paths {
-            // `name=value` among the files is an assignment (made at once here).
-            match words::split_assignment(&path) {
-                Some((name, value)) => {
-                    m.vars.insert(name.to_owned(), Value::Input(value.to_owned()));
-                }
-                None => files.push(path),
+        let mut paths = paths;
+        if paths.iter().all(|p| words::split_assignment(p).is_some()) {
+            paths.push("-".to_owned());
+        }
+        'files: for path in paths {
+            // `name=value` among the files is an assignment.
+            if let Some((name, value)) = words::split_assignment(&path) {
+                let value = unescape(value);
+                m.vars.insert(name.to_owned(), Value::Input(value));
+                continue;
             }
-        }
-        if files.is_empty() {
-            files.push("-".to_owned());
-        }
-        // `getline` takes records that are read ahead; only then are they.
-        let uses_getline = rules
-            .iter()
-            .any(|r| r.action.as_ref().is_some_and(|a| format!("{a:?}").contains("GetLine")));
-        'files: for path in files {
             let input = match c.open(&path) {
                 Ok(input) => input,
                 Err(error) => {
@@ -1786,20 +2132,8 @@ async fn run(c: &Context, m: &mut Machine<'_>, rules: &mut [Rule], paths: Vec<St
             }
             m.vars.insert("FNR".to_owned(), Value::Number(0.0));
             let separator = m.var_text("RS");
-            if uses_getline || separator != "\n" {
-                let text = input.read_text().await;
-                m.ahead = if separator == "\n" {
-                    text.lines().map(str::to_owned).collect()
-                } else if separator.is_empty() {
-                    text.trim_matches('\n')
-                        .split("\n\n")
-                        .map(|p| p.trim_matches('\n').to_owned())
-                        .filter(|p| !p.is_empty())
-                        .collect()
-                } else {
-                    let text = text.strip_suffix('\n').unwrap_or(&text);
-                    text.split(separator.as_str()).map(str::to_owned).collect()
-                };
+            if (uses_getline && m.ahead.is_empty()) || separator != "\n" {
+                m.ahead = split_records(&input.read_text().await, &separator);
             }
             loop {
                 let line = if uses_getline || separator != "\n" {
@@ -1808,16 +2142,10 @@ async fn run(c: &Context, m: &mut Machine<'_>, rules: &mut [Rule], paths: Vec<St
                     input.read_line().await
                 };
                 let Some(line) = line else { break };
-                m.count_record();
-                m.steps = 0;
-                let outcome = record(m, rules, line);
-                match outcome {
-                    Ok(()) | Err(Flow::Next | Flow::Break | Flow::Continue) => {}
-                    Err(Flow::Exit(code)) => {
-                        exit = Some(code);
-                        break 'files;
-                    }
-                    Err(Flow::Error(message)) => return Err(message),
+                m.count_record(&["NR", "FNR"]);
+                exit = settle(m, asks, |m| record(m, rules, line.clone())).await?;
+                if exit.is_some() {
+                    break 'files;
                 }
                 if c.stdout.is_closed() {
                     return Ok(0);
@@ -1826,30 +2154,30 @@ async fn run(c: &Context, m: &mut Machine<'_>, rules: &mut [Rule], paths: Vec<St
             }
         }
     }
-    m.steps = 0;
-    for rule in rules.iter() {
-        if let (Pattern::End, Some(action)) = (&rule.pattern, &rule.action) {
-            match m.exec(action) {
-                Ok(()) | Err(Flow::Next | Flow::Break | Flow::Continue) => {}
-                Err(Flow::Exit(code)) => return Ok(code),
-                Err(Flow::Error(message)) => return Err(message),
-            }
+    for rule in rules {
+        if let (Pattern::End, Some(action)) = (&rule.pattern, &rule.action)
+            && let Some(code) = settle(m, asks, |m| m.exec(action)).await?
+        {
+            return Ok(code);
         }
     }
     Ok(exit.unwrap_or(code))
 }
 
-fn record(m: &mut Machine<'_>, rules: &mut [Rule], line: String) -> Done<()> {
+fn record(m: &mut Machine<'_>, rules: &[Rule], line: String) -> Done<()> {
     m.set_record(line)?;
-    for rule in rules.iter_mut() {
-        let chosen = match &mut rule.pattern {
+    for (i, rule) in rules.iter().enumerate() {
+        let chosen = match &rule.pattern {
             Pattern::Begin | Pattern::End => false,
             Pattern::Always => true,
             Pattern::Expr(expr) => m.eval(expr)?.truth(),
-            Pattern::Range(first, last, open) => {
-                let inside = *open || m.eval(first)?.truth();
+            Pattern::Range(first, last) => {
+                let inside = m.open.get(i) == Some(&true) || m.eval(first)?.truth();
                 if inside {
-                    *open = !m.eval(last)?.truth();
+                    let open = !m.eval(last)?.truth();
+                    if let Some(slot) = m.open.get_mut(i) {
+                        *slot = open;
+                    }
                 }
                 inside
             }
@@ -1859,10 +2187,7 @@ fn record(m: &mut Machine<'_>, rules: &mut [Rule], line: String) -> Done<()> {
         }
         match &rule.action {
             Some(action) => m.exec(action)?,
-            None => {
-                let end = m.var_text("ORS");
-                m.c.stdout.write(m.record.clone() + &end);
-            }
+            None => m.put(&None, m.record.clone() + &m.var_text("ORS"))?,
         }
     }
     Ok(())
