@@ -4,10 +4,9 @@ use futures::future::LocalBoxFuture;
 
 use super::super::files::{self, FileError, FileKind, Stat};
 use super::super::host::{Context, Dialect, User};
-use super::super::words::Glob;
 use super::date::{short_month, strftime};
 use super::options;
-use crate::flat::{Arrange, Case};
+use crate::flat::Arrange;
 use crate::sim::Time;
 
 pub(super) async fn mkdir(c: Context) -> i32 {
@@ -703,7 +702,7 @@ pub(super) async fn chown(c: Context) -> i32 {
     code
 }
 
-fn mode_text(stat: &Stat) -> String {
+pub(super) fn mode_text(stat: &Stat) -> String {
     let mut text = String::new();
     text.push(match stat.kind {
         FileKind::Directory => 'd',
@@ -1037,166 +1036,6 @@ pub(super) async fn stat(c: Context) -> i32 {
                 );
             }
         }
-    }
-    code
-}
-
-pub(super) async fn find(c: Context) -> i32 {
-    let mut roots: Vec<String> = Vec::new();
-    let mut args = c.rest().iter().peekable();
-    while let Some(arg) = args.peek() {
-        if arg.starts_with('-') || *arg == "!" || *arg == "(" {
-            break;
-        }
-        roots.push((*arg).clone());
-        args.next();
-    }
-    if roots.is_empty() {
-        roots.push(".".to_owned());
-    }
-    enum Test {
-        Name(Glob, bool),
-        Path(Glob),
-        Kind(FileKind),
-        Empty,
-        Not,
-    }
-    let mut tests = Vec::new();
-    let (mut max, mut min) = (usize::MAX, 0);
-    let (mut delete, mut zero) = (false, false);
-    let mut exec: Option<(Vec<String>, bool)> = None;
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().cloned().unwrap_or_default();
-        match arg.as_str() {
-            "-name" => tests.push(Test::Name(Glob::new(&value()), false)),
-            "-iname" => tests.push(Test::Name(Glob::new(&value().lower()), true)),
-            "-path" => tests.push(Test::Path(Glob::new(&value()))),
-            "-type" => {
-                let kind = value();
-                tests.push(Test::Kind(match kind.as_str() {
-                    "f" => FileKind::File,
-                    "d" => FileKind::Directory,
-                    "l" => FileKind::Symlink,
-                    "c" => FileKind::Device,
-                    _ => {
-                        c.error(format!("Unknown argument to -type: {kind}"));
-                        return 1;
-                    }
-                }));
-            }
-            "-empty" => tests.push(Test::Empty),
-            "!" | "-not" => tests.push(Test::Not),
-            "-maxdepth" => max = value().parse().unwrap_or(usize::MAX),
-            "-mindepth" => min = value().parse().unwrap_or(0),
-            "-print" | "-a" | "-and" => {}
-            "-print0" => zero = true,
-            "-delete" => delete = true,
-            "-exec" => {
-                let mut command = Vec::new();
-                let mut plus = false;
-                for word in args.by_ref() {
-                    if word == ";" {
-                        break;
-                    }
-                    if word == "+" && command.last().is_some_and(|w| w == "{}") {
-                        plus = true;
-                        break;
-                    }
-                    command.push(word.clone());
-                }
-                exec = Some((command, plus));
-            }
-            other => {
-                c.error(format!("unknown predicate `{other}'"));
-                return 1;
-            }
-        }
-    }
-    let mut code = 0;
-    let mut found: Vec<String> = Vec::new();
-    let mut queue: Vec<(String, usize)> = roots.into_iter().rev().map(|r| (r, 0)).collect();
-    while let Some((path, depth)) = queue.pop() {
-        let full = files::join(&c.cwd, &path);
-        let stat = match c.files.stat(&full, false) {
-            Ok(stat) => stat,
-            Err(error) => {
-                c.error(match c.host.dialect() {
-                    Dialect::Busybox => format!("{path}: {error}"),
-                    _ => format!("‘{path}’: {error}"),
-                });
-                code = 1;
-                continue;
-            }
-        };
-        let mut fits = true;
-        let mut negate = false;
-        for test in &tests {
-            let yes = match test {
-                Test::Not => {
-                    negate = !negate;
-                    continue;
-                }
-                Test::Name(glob, false) => glob.matches(files::base_name(&path)),
-                Test::Name(glob, true) => glob.matches(&files::base_name(&path).lower()),
-                Test::Path(glob) => glob.matches(&path),
-                Test::Kind(kind) => stat.kind == *kind,
-                Test::Empty => match stat.kind {
-                    FileKind::Directory => c.files.list(&full).is_ok_and(|l| l.is_empty()),
-                    _ => stat.size == 0,
-                },
-            };
-            fits &= yes != negate;
-            negate = false;
-        }
-        if fits && depth >= min {
-            found.push(path.clone());
-        }
-        if stat.kind == FileKind::Directory && depth < max {
-            for (name, _) in c.files.list(&full).unwrap_or_default().into_iter().rev() {
-                queue.push((format!("{}/{name}", path.trim_end_matches('/')), depth + 1));
-            }
-        }
-    }
-    if let Some((command, plus)) = exec {
-        let batches: Vec<Vec<String>> = if plus {
-            vec![found.clone()]
-        } else {
-            found.iter().map(|f| vec![f.clone()]).collect()
-        };
-        for batch in batches {
-            let mut words: Vec<String> = Vec::new();
-            for word in &command {
-                if word == "{}" {
-                    words.extend(batch.iter().cloned());
-                } else {
-                    words.push(word.replace("{}", batch.first().map_or("", |b| b)));
-                }
-            }
-            if c.run(&words).await.is_none() {
-                let name = words.first().cloned().unwrap_or_default();
-                c.error(format!("‘{name}’: {}", FileError::NotFound));
-                code = 1;
-            }
-        }
-        return code;
-    }
-    if delete {
-        for path in found.iter().rev() {
-            let full = files::join(&c.cwd, path);
-            let result = if c.files.is_dir(&full) {
-                c.files.remove_dir(&full)
-            } else {
-                c.files.remove_file(&full)
-            };
-            if let Err(error) = result {
-                c.error(format!("cannot delete ‘{path}’: {error}"));
-                code = 1;
-            }
-        }
-        return code;
-    }
-    for path in found {
-        c.stdout.write(path + if zero { "\0" } else { "\n" });
     }
     code
 }

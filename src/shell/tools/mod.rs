@@ -5,6 +5,7 @@ mod columns;
 pub(super) mod date;
 mod dd;
 mod diff;
+mod find;
 pub(super) mod fs;
 mod grep;
 mod hash;
@@ -69,7 +70,7 @@ pub(super) fn register(commands: &mut Commands) {
         "/bin/tar" => tar::tar,
         "/usr/sbin/chroot" => sh::chroot,
         "stat" => fs::stat,
-        "find" => fs::find,
+        "find" => find::find,
         "du" => fs::du,
         "/bin/df" => fs::df,
         "basename" => fs::basename,
