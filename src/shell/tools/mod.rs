@@ -15,6 +15,7 @@ pub(crate) mod options;
 pub(super) mod printf;
 mod proc;
 mod sed;
+mod sets;
 mod sh;
 mod sort;
 pub mod tar;
@@ -115,7 +116,22 @@ pub(super) fn register(commands: &mut Commands) {
         "vi" => proc::editor,
         "nano" => proc::editor,
         "base64" => hash::base64,
-        "sha256sum" => hash::sha256sum,
+        "sha256sum" => hash::sum,
+        "sha1sum" => hash::sum,
+        "md5sum" => hash::sum,
+        "comm" => sets::comm,
+        "join" => sets::join,
+        "shuf" => sets::shuf,
+        "split" => sets::split,
+        "truncate" => sets::truncate,
+        "od" => sets::od,
+        "expand" => sets::expand,
+        "envsubst" => sets::envsubst,
+        "arch" => sets::small,
+        "groups" => sets::small,
+        "logname" => sets::small,
+        "sync" => sets::small,
+        "tty" => sets::small,
         "openssl" => openssl::openssl,
         "diff" => diff::diff,
         "cmp" => diff::cmp,
