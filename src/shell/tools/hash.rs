@@ -193,11 +193,9 @@ pub(super) async fn sum(c: Context) -> i32 {
         ("tag", 'γ'),
         ("quiet", 'κ'),
         ("status", 'σ'),
-        ("strict", 'w'),
-        ("warn", 'w'),
         ("ignore-missing", 'ι'),
     ];
-    let o = match options::parse(&c, "bcszγκσwι t", &long) {
+    let o = match options::parse(&c, "bcsγκσι t", &long) {
         Ok(o) => o,
         Err(code) => return code,
     };

@@ -3,6 +3,7 @@
 use super::super::host::Context;
 use super::lines::inputs;
 use super::options;
+use crate::flat::Case;
 use crate::limits;
 
 /// A file's lines; the error was printed.
@@ -149,7 +150,7 @@ pub(super) async fn join(c: Context) -> i32 {
         let (x, y) = (a.get(i), b.get(j));
         let order = match (x, y) {
             (None, None) => return 0,
-            (Some(x), Some(y)) if o.has('i') => field(x, key_a).to_lowercase().cmp(&field(y, key_b).to_lowercase()),
+            (Some(x), Some(y)) if o.has('i') => field(x, key_a).lower().cmp(&field(y, key_b).lower()),
             (Some(x), Some(y)) => field(x, key_a).cmp(&field(y, key_b)),
             (Some(_), None) => std::cmp::Ordering::Less,
             (None, Some(_)) => std::cmp::Ordering::Greater,
@@ -513,7 +514,7 @@ pub(super) async fn od(c: Context) -> i32 {
 
 /// `expand` and `unexpand -a` are rare; `expand` turns tabs into blanks.
 pub(super) async fn expand(c: Context) -> i32 {
-    let o = match options::parse(&c, "t:i", &[("tabs", 't'), ("initial", 'i')]) {
+    let o = match options::parse(&c, "t:", &[("tabs", 't')]) {
         Ok(o) => o,
         Err(code) => return code,
     };
