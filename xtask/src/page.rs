@@ -97,7 +97,14 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     std::fs::copy(root().join("README.md"), root().join("pkg/README.md")).ok();
     step("wasm-opt -Oz", "half a minute", || {
         let module = root().join("pkg/kubetab_bg.wasm");
-        run(rust.command("wasm-opt").arg("-Oz").arg(&module).arg("-o").arg(&module))?;
+        // As `www/index.html` has it for the page.
+        let levels = ["-Oz", "--low-memory-unused"];
+        run(rust
+            .command("wasm-opt")
+            .args(levels)
+            .arg(&module)
+            .arg("-o")
+            .arg(&module))?;
         run(rust.command("node").arg("www/arrange.mjs").arg(&module))
     })
 }
