@@ -581,9 +581,9 @@ impl Run<'_> {
                 if self.inside > limits::TEMPLATE_DEPTH {
                     return fail("the template is nested too deeply");
                 }
+                // To Go, a null that is walked to is no value at all, unlike one that a field holds.
+                let nothing = Value::from("<no value>");
                 for value in &results {
-                    // To Go, a null that is walked to is no value at all, unlike one that a field holds.
-                    let nothing = Value::from("<no value>");
                     let value = if value.is_null() { &nothing } else { value };
                     all.extend(self.results(value, i + 1)?);
                 }

@@ -204,6 +204,9 @@ pub fn label_value(value: &str) -> Result<(), Broken> {
     ])
 }
 
+/// The annotation by which the copy of a static pod in the API names its file.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+
 /// The finalizer of what goes without its dependents.
 pub const ORPHAN: &str = "orphan";
 /// The finalizer of what waits for its dependents to go.

@@ -327,16 +327,7 @@ impl ApiServer {
         if let Some(answer) = auth::review::serve(self, request, &target, warnings)? {
             return Ok(answer);
         }
-        let verb = match (request.method, target.name.is_empty()) {
-            (Method::Get, _) if request.flag("watch") => "watch",
-            (Method::Get, true) => "list",
-            (Method::Get, false) => "get",
-            (Method::Post, _) => "create",
-            (Method::Put, _) => "update",
-            (Method::Patch, _) => "patch",
-            (Method::Delete, true) => "deletecollection",
-            (Method::Delete, false) => "delete",
-        };
+        let verb = auth::verb(request, target.name.is_empty());
         // A custom resource whose definition ends keeps what discovery does not name any more.
         if target.resource.custom.is_none() && !target.resource.can(verb) {
             return Err(Status::method_not_allowed());
@@ -348,18 +339,18 @@ impl ApiServer {
                 None => Status::method_not_allowed(),
             });
         }
-        match (request.method, target.name.is_empty()) {
-            (Method::Get, false) if !request.flag("watch") => {
+        match (verb, target.name.is_empty()) {
+            ("get", _) => {
                 let object = self.find(&target)?;
                 Ok(self.represent(request, &target, object))
             }
-            (Method::Get, _) if request.flag("watch") => self.watch(request, &target),
-            (Method::Get, _) => self.list(request, &target),
-            (Method::Post, true) => self.create(request, &target, warnings),
-            (Method::Put, false) => self.replace(request, &target, warnings),
-            (Method::Patch, false) => self.patch(request, &target, warnings),
-            (Method::Delete, false) => self.delete(request, &target, warnings),
-            (Method::Delete, true) => self.delete_collection(request, &target, warnings),
+            ("watch", _) => self.watch(request, &target),
+            ("list", _) => self.list(request, &target),
+            ("create", true) => self.create(request, &target, warnings),
+            ("update", false) => self.replace(request, &target, warnings),
+            ("patch", false) => self.patch(request, &target, warnings),
+            ("delete", _) => self.delete(request, &target, warnings),
+            ("deletecollection", _) => self.delete_collection(request, &target, warnings),
             _ => Err(Status::method_not_allowed()),
         }
     }

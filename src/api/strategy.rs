@@ -32,6 +32,16 @@ pub enum Grace {
     Seconds(i64),
 }
 
+/// Gives an update the status that is there: of clients it is taken at its own path alone.
+pub fn keep_status(new: &mut Value, old: &Object) {
+    match old.value().get("status") {
+        Value::Null => {
+            new.remove(&["status"]);
+        }
+        status => new.set(&["status"], status.clone()),
+    }
+}
+
 /// The rules of one kind. The default methods are those of a kind that has no logic of its own.
 pub trait Strategy {
     /// Sets the defaults that depend on other fields. The schema's own are set already.
@@ -60,12 +70,7 @@ pub trait Strategy {
     /// # Errors
     /// As [`Strategy::prepare_create`].
     fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
-        match old.value().get("status") {
-            Value::Null => {
-                new.remove(&["status"]);
-            }
-            status => new.set(&["status"], status.clone()),
-        }
+        keep_status(new, old);
         Ok(())
     }
 

@@ -778,7 +778,7 @@ fn part_of_pod(
         target.strategy().validate(&value, &mut of_spec);
         of_spec.0.append(&mut errors.0);
         errors = of_spec;
-        if old.annotation("kubernetes.io/config.mirror").is_some() {
+        if old.annotation(super::names::MIRROR).is_some() {
             errors = FieldErrors::default();
             errors.forbidden("[]", "static pods do not support ephemeral containers");
         }

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::exec::{completed, open, talk};
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::podpick;
+use crate::api::subresource::Session;
 use crate::api::{Payload, Request};
 use crate::sim::timeout;
 use crate::value::Value;
@@ -49,16 +50,16 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     completed(&pod, "attach")?;
     let container = podpick::container(cmd, &pod, cmd.flags.str("container"), cmd.flags.bool("quiet"))
         .map_err(|e| Error::plain(format!("cannot attach to the container: {}", e.message())))?;
-    session(cmd, &pod, &container).await
+    session(cmd, open(cmd, &pod, &container, None).await).await
 }
 
-async fn session(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
+/// Talks with a container, if it could be attached to.
+async fn session(cmd: &Cmd, opened: Result<Session, Error>) -> Result<(), Error> {
     if !cmd.flags.bool("quiet") {
         cmd.err(RECORDED);
         cmd.err(PROMPT);
     }
-    let session = open(cmd, pod, container, None).await?;
-    talk(cmd, &session).await.map_err(|s| Error::plain(s.message()))?;
+    talk(cmd, &opened?).await.map_err(|s| Error::plain(s.message()))?;
     Ok(())
 }
 
@@ -115,12 +116,12 @@ pub async fn debugged(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Err
     if there(&pod, "terminated") {
         return super::logs::whole(cmd, &pod, container).await;
     }
-    attach_or_log(cmd, &pod, container).await
+    attach_or_log(cmd, &pod, container, open(cmd, &pod, container, None).await).await
 }
 
-/// Attaches to a running container, or shows its log where that fails.
-async fn attach_or_log(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
-    let Err(e) = session(cmd, pod, container).await else {
+/// Talks with a container, or shows its log where it could not be attached to.
+async fn attach_or_log(cmd: &Cmd, pod: &Value, container: &str, opened: Result<Session, Error>) -> Result<(), Error> {
+    let Err(e) = session(cmd, opened).await else {
         return Ok(());
     };
     cmd.err(format!(
@@ -156,13 +157,12 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
     let container = podpick::container(cmd, &pod, "", true)?;
     // What was printed before the attachment is shown as well.
     super::logs::whole(cmd, &pod, &container).await?;
-    // A short container may have ended since: its log was all that it printed.
-    let gone = async || {
-        let opened = open(cmd, &pod, &container, None).await;
-        opened.is_err_and(|e| e.message().contains("container not found"))
-    };
-    if !over(&pod) && !gone().await {
-        attach_or_log(cmd, &pod, &container).await?;
+    if !over(&pod) {
+        match open(cmd, &pod, &container, None).await {
+            // A short container may have ended since: its log was all that it printed.
+            Err(e) if e.message().contains("container not found") => {}
+            opened => attach_or_log(cmd, &pod, &container, opened).await?,
+        }
     }
     let restart = cmd.flags.str("restart");
     if cmd.flags.bool("leave-stdin-open") || !matches!(restart, "Never" | "OnFailure") {

@@ -140,7 +140,7 @@ fn fate(cmd: &Cmd, pod: &Value) -> Fate {
             Fate::Refuse("cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)")
         };
     }
-    if pod.at(&["metadata", "annotations"]).has("kubernetes.io/config.mirror") {
+    if pod.at(&["metadata", "annotations"]).has(names::MIRROR) {
         return Fate::Stay;
     }
     let local = pod

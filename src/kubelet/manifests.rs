@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Node;
 use crate::api::ObjectKey;
+use crate::api::names;
 use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
 use crate::shell::{FileKind, join};
@@ -96,7 +97,7 @@ impl Node {
             self.dropped.borrow_mut().remove(&hash);
             // A kubelet that starts again finds its mirrors.
             let mirror = self.pods.get(&key);
-            let there = mirror.is_some_and(|m| m.annotation("kubernetes.io/config.mirror") == Some(&hash));
+            let there = mirror.is_some_and(|m| m.annotation(names::MIRROR) == Some(&hash));
             // Where the former pod of that name still ends, the next look finds room.
             if there || self.client.make(&self.kinds.pods, &key.namespace, pod).await.is_ok() {
                 self.statics.borrow_mut().insert(name, Static { hash, key });
@@ -116,7 +117,7 @@ impl Node {
         let seen = self.sim.now().micro();
         for (annotation, text) in [
             ("kubernetes.io/config.hash", hash),
-            ("kubernetes.io/config.mirror", hash),
+            (names::MIRROR, hash),
             ("kubernetes.io/config.seen", seen.as_str()),
             ("kubernetes.io/config.source", "file"),
         ] {

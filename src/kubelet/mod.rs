@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::events::EventRecorder;
+use crate::api::names;
 use crate::api::placement::{host_ports, node_affinity_fits, untolerated};
 use crate::api::views::{Pod, Resources};
 use crate::api::volumes::claim_name;
@@ -287,12 +288,12 @@ impl Node {
             return;
         }
         // A mirror that was made anew shows the static pod that runs already.
-        if let Some(hash) = pod.annotation("kubernetes.io/config.mirror") {
+        if let Some(hash) = pod.annotation(names::MIRROR) {
             let same = self
                 .workers
                 .borrow()
                 .iter()
-                .find(|(_, w)| w.key == pod.key() && w.pod().annotation("kubernetes.io/config.mirror") == Some(hash))
+                .find(|(_, w)| w.key == pod.key() && w.pod().annotation(names::MIRROR) == Some(hash))
                 .map(|(uid, w)| (uid.clone(), w.clone()));
             if let Some((uid, worker)) = same {
                 self.workers.borrow_mut().remove(&uid);
@@ -475,7 +476,7 @@ impl Node {
         }
         // What the scheduler looks at too, for pods that name their node themselves.
         let taints = node.spec().get("taints").items();
-        let is_static = pod.annotation("kubernetes.io/config.mirror").is_some();
+        let is_static = pod.annotation(names::MIRROR).is_some();
         let wanted = host_ports(Pod(pod));
         let (predicate, why) = if !node_affinity_fits(pod.spec(), &node) {
             ("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")

@@ -18,6 +18,7 @@ use super::resize::Resize;
 use super::volumes::{self, Volumes};
 use super::{Node, env, etc, status};
 use crate::api::events::EventType;
+use crate::api::names;
 use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
@@ -246,7 +247,7 @@ impl Worker {
     /// Whether the pod is the mirror of a static one that goes on running, whatever becomes of the mirror.
     pub fn is_mirror(&self) -> bool {
         let pod = self.pod.borrow();
-        let hash = pod.annotation("kubernetes.io/config.mirror");
+        let hash = pod.annotation(names::MIRROR);
         hash.is_some_and(|hash| !self.node.has_dropped(hash))
     }
 

@@ -165,7 +165,8 @@ impl World {
         let mut machines = Vec::new();
         // Each node knows the others by name.
         let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n".to_owned();
-        for node in api.store().list("nodes", "") {
+        let nodes = api.store().list("nodes", "");
+        for node in &nodes {
             let addresses = node.status().get("addresses").items();
             if let Some(ip) = addresses.iter().find(|a| a.str_at(&["type"]) == "InternalIP") {
                 hosts.push_str(&format!("{}\t{}\n", ip.str_at(&["address"]), node.name()));
@@ -173,8 +174,9 @@ impl World {
         }
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
-            for object in api.store().list("nodes", "") {
+            for object in &nodes {
                 let node = object.name();
+                let id = object.status().str_at(&["nodeInfo", "machineID"]);
                 // Each node has files of its own; the terminals' host is one of the nodes.
                 let own = if node == HOST {
                     files.clone()
@@ -194,13 +196,12 @@ impl World {
                         "# ~/.bashrc: executed by bash(1) for non-login shells.\n".to_owned(),
                     ),
                     ("/proc/sys/kernel/hostname", format!("{node}\n")),
+                    ("/etc/hostname", format!("{node}\n")),
+                    ("/etc/machine-id", format!("{id}\n")),
                 ] {
                     let _ = own.make_dirs(crate::shell::dir_name(path));
                     let _ = own.write(path, text);
                 }
-                let _ = own.write("/etc/hostname", format!("{node}\n"));
-                let id = object.status().str_at(&["nodeInfo", "machineID"]);
-                let _ = own.write("/etc/machine-id", format!("{id}\n"));
                 kubelets.start(node, &own);
                 machines.push((node.to_owned(), own));
             }

@@ -3,6 +3,7 @@
 
 use super::{Attributes, Operation};
 use crate::api::auth::node_of;
+use crate::api::names::MIRROR;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::status::Status;
 use crate::flat::FlatSet;
@@ -80,7 +81,6 @@ fn eviction(a: &Attributes, node: &str) -> Option<String> {
 }
 
 fn mirror(a: &Attributes, node: &str, on: &str, value: &Value) -> Option<String> {
-    const MIRROR: &str = "kubernetes.io/config.mirror";
     let itself = "set to itself";
     if !value.at(&["metadata", "annotations"]).has(MIRROR) {
         return Some(format!(

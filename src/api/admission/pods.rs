@@ -1,6 +1,7 @@
 //! What admission adds to new pods: `ServiceAccount`, `Priority`, `DefaultTolerationSeconds`.
 
 use super::Attributes;
+use crate::api::names;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::server::ApiServer;
 use crate::api::status::Status;
@@ -34,7 +35,7 @@ pub fn topology_labels(api: &ApiServer, pod: &mut Value) {
 /// 403 when there is no such account.
 pub fn service_account(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
     // A kubelet's mirror of a static pod brings all it has.
-    if pod.at(&["metadata", "annotations"]).has("kubernetes.io/config.mirror") {
+    if pod.at(&["metadata", "annotations"]).has(names::MIRROR) {
         return Ok(());
     }
     if pod.at(&["spec", "serviceAccountName"]).is_empty() {

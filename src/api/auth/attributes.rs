@@ -26,6 +26,20 @@ pub struct Attributes<'a> {
 /// Words that a namespace's own path may end in: `/api/v1/namespaces/x/status` is no resource in it.
 const OF_NAMESPACE: [&str; 2] = ["status", "finalize"];
 
+/// What a request does to a resource: to all of a collection, or to one object.
+pub fn verb(request: &Request, collection: bool) -> &'static str {
+    match request.method {
+        Method::Get if request.flag("watch") => "watch",
+        Method::Get if collection => "list",
+        Method::Get => "get",
+        Method::Post => "create",
+        Method::Put => "update",
+        Method::Patch => "patch",
+        Method::Delete if collection => "deletecollection",
+        Method::Delete => "delete",
+    }
+}
+
 impl<'a> Attributes<'a> {
     /// What a request asks for, by its method and its path.
     pub fn of(request: &'a Request) -> Attributes<'a> {
@@ -63,16 +77,7 @@ impl<'a> Attributes<'a> {
             }
         }
         let collection = name.is_empty();
-        let verb = match request.method {
-            Method::Get if request.flag("watch") => "watch",
-            Method::Get if collection => "list",
-            Method::Get => "get",
-            Method::Post => "create",
-            Method::Put => "update",
-            Method::Patch => "patch",
-            Method::Delete if collection => "deletecollection",
-            Method::Delete => "delete",
-        };
+        let verb = verb(request, collection);
         // A list that selects one name asks for that object.
         if collection && matches!(verb, "list" | "watch" | "deletecollection") {
             let terms = request.param("fieldSelector");

@@ -12,7 +12,7 @@ pub mod rules;
 pub mod token;
 mod user;
 
-pub use attributes::Attributes;
+pub use attributes::{Attributes, verb};
 pub use impersonation::Impersonation;
 pub(super) use node::node_of;
 pub use rbac::{Authorizer, Decision, Mode};

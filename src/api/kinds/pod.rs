@@ -3,6 +3,7 @@
 use super::{
     age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default, statuses,
 };
+use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{self, Context, Grace, Strategy};
@@ -459,7 +460,7 @@ fn merge_label_keys(pod: &mut Value) {
 /// What a change of a pod's resources through `/resize` may be (`ValidatePodResize`).
 pub(crate) fn validate_resize(new: &Value, old: &Object, errors: &mut FieldErrors) {
     let (spec, before) = (new.get("spec"), old.spec());
-    if old.annotation("kubernetes.io/config.mirror").is_some() {
+    if old.annotation(names::MIRROR).is_some() {
         *errors = FieldErrors::default();
         return errors.forbidden("[]", "static pods cannot be resized");
     }

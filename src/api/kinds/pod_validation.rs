@@ -66,10 +66,10 @@ pub(crate) fn template(template: &Value, field: &str, errors: &mut FieldErrors) 
 
 /// Checks annotations that mean something to pods.
 fn annotations(annotations: &Value, spec: &Value, field: &str, errors: &mut FieldErrors) {
-    let mirror = annotations.get("kubernetes.io/config.mirror");
+    let mirror = annotations.get(names::MIRROR);
     if !mirror.is_null() && spec.get("nodeName").is_empty() {
         let why = "must set spec.nodeName if mirror pod annotation is set";
-        errors.invalid(format!("{field}[kubernetes.io/config.mirror]"), mirror, why);
+        errors.invalid(format!("{field}[{}]", names::MIRROR), mirror, why);
     }
     let key = "controller.kubernetes.io/pod-deletion-cost";
     let cost = annotations.get(key);
@@ -94,7 +94,7 @@ pub(super) fn annotation_updates(new: &Value, old: &Object, errors: &mut FieldEr
         if key.starts_with("container.apparmor.security.beta.kubernetes.io/") {
             errors.forbidden(&at, format!("may not {} AppArmor annotations", how));
         }
-        if key == "kubernetes.io/config.mirror" {
+        if key == names::MIRROR {
             errors.forbidden(at, format!("may not {} mirror pod annotation", how));
         }
     };

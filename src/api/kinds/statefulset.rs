@@ -8,7 +8,7 @@ use crate::api::names;
 use crate::api::object::Object;
 use crate::api::resource::split;
 use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::strategy::{Context, Strategy, keep_status};
 use crate::flat::Case;
 use crate::obj;
 use crate::sim::Time;
@@ -71,7 +71,7 @@ impl Strategy for StatefulSetRules {
     }
 
     fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
-        new.set(&["status"], old.status().clone());
+        keep_status(new, old);
         new.remove(&MAX_UNAVAILABLE);
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::strategy::{Context, Strategy, keep_status};
 use crate::api::volumes;
 use crate::flat::Case;
 use crate::obj;
@@ -352,8 +352,7 @@ impl Strategy for PersistentVolumeClaimRules {
     }
 
     fn prepare_update(&self, new: &mut Value, old: &Object, _cx: &Context) -> Result<(), Status> {
-        // As every kind does.
-        new.set_or_remove(&["status"], old.status().clone());
+        keep_status(new, old);
         // Clients that know the older field alone do not send the other.
         edit(new, "spec", |spec| join_sources(spec, Some(old.spec())));
         Ok(())

@@ -3,6 +3,7 @@
 use super::Related;
 use super::pod_parts::{containers, controlled_by, resources, scheduling_group, seccomp, spread, volumes};
 use super::writer::{Out, rfc1123};
+use crate::api::names;
 use crate::value::Value;
 
 pub(super) async fn describe(related: &Related<'_>, out: &mut Out, pod: &Value) {
@@ -89,11 +90,7 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, pod: &Value) 
     spread(out, spec.get("topologySpreadConstraints"), "");
     scheduling_group(out, spec, "");
     // The events of a static pod name the file's own uid, not the mirror's.
-    let uid = match pod
-        .at(&["metadata", "annotations"])
-        .get("kubernetes.io/config.mirror")
-        .str()
-    {
+    let uid = match pod.at(&["metadata", "annotations"]).get(names::MIRROR).str() {
         "" => pod.str_at(&["metadata", "uid"]),
         uid => uid,
     };
