@@ -146,7 +146,7 @@ $ kubectl expose deployment web --port=8080 --target-port=80
 @settle
 $ kubectl port-forward svc/web 8080:8080 & sleep 1; curl -s localhost:8080 | grep title; curl -s 192.168.110.21:8080; echo $?; kill %1; sleep 1; curl -s localhost:8080; echo $?
 $ kubectl logs deploy/web | tail -1 | cut -d' ' -f1,6-9
-$ kubectl port-forward deploy/web 8081:80 8082:81 2>&1 | sed "s/^E[^]]*/E.../" & sleep 1; curl -s localhost:8081 | head -1; curl localhost:8082; sleep 1; curl -s localhost:8081; echo $?
+$ kubectl port-forward deploy/web 8081:80 8082:81 2>&1 | sed "s/^E[^]]*/E.../" & sleep 1; curl -s localhost:8081 | head -1; curl -sS localhost:8082; sleep 1; curl -s localhost:8081; echo $?
 $ kubectl port-forward web 80
 $ kubectl port-forward svc/web 81
 $ kubectl port-forward svc/web http
@@ -175,7 +175,7 @@ $ kubectl port-forward pod/bad 80
             7
             $ kubectl logs deploy/web | tail -1 | cut -d' ' -f1,6-9
             127.0.0.1 "GET / HTTP/1.1" 200
-            $ kubectl port-forward deploy/web 8081:80 8082:81 2>&1 | sed "s/^E[^]]*/E.../" & sleep 1; curl -s localhost:8081 | head -1; curl localhost:8082; sleep 1; curl -s localhost:8081; echo $?
+            $ kubectl port-forward deploy/web 8081:80 8082:81 2>&1 | sed "s/^E[^]]*/E.../" & sleep 1; curl -s localhost:8081 | head -1; curl -sS localhost:8082; sleep 1; curl -s localhost:8081; echo $?
             Forwarding from 127.0.0.1:8081 -> 80
             Forwarding from [::1]:8081 -> 80
             Forwarding from 127.0.0.1:8082 -> 81
@@ -237,7 +237,7 @@ fn proxy() {
 $ kubectl expose deployment web --port=80
 @settle
 $ kubectl proxy &
-$ sleep 1; curl http://localhost:8001/apis/batch
+$ sleep 1; curl -s http://localhost:8001/apis/batch
 $ kubectl proxy
 $ kubectl proxy --port=8001 --address=localhost
 $ curl -s http://localhost:8001/api/v1/namespaces/default/services | grep '"name"'
@@ -255,7 +255,7 @@ $ mkdir w; echo hi > w/a.txt; kubectl proxy -p 8002 --www=w --reject-paths='^/ap
             service/web exposed
             @settle
             $ kubectl proxy &
-            $ sleep 1; curl http://localhost:8001/apis/batch
+            $ sleep 1; curl -s http://localhost:8001/apis/batch
             {
               "kind": "APIGroup",
               "apiVersion": "v1",

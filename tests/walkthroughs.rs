@@ -392,13 +392,13 @@ $ kubectl describe pod user | grep -A1 ^Status
             Warning Unable to retrieve some image pull secrets (nowhere); attempting to pull the image may not succeed.
             $ kubectl exec user -- sh -c 'id; whoami; cat /etc/resolv.conf; ps'
             uid=1000 gid=3000 groups=2000,3000
+            whoami: unknown uid 1000
             nameserver 1.2.3.4
             PID   USER     TIME  COMMAND
                 1 1000      0:00 sh -c trap '' TERM; sleep 3600
                 2 1000      0:00 sleep 3600
                 3 1000      0:00 sh -c id; whoami; cat /etc/resolv.conf; ps
                 7 1000      0:00 ps
-            whoami: unknown uid 1000
             $ kubectl delete pod user --wait=false
             pod "user" deleted from default namespace
             @wait 2
@@ -688,13 +688,13 @@ $ ip addr show flannel.1; ip r | tail -n 1; netstat -tln | grep -c 6443; curl -s
             web (10.108.101.196:80) open
             Connected to web
             telnet: bad address 'none'
+            ping: bad address 'none'
             default via 10.244.1.1 dev eth0 
             10.244.0.0/16 via 10.244.1.1 dev eth0 
             10.244.1.0/24 dev eth0 scope link  src 10.244.1.3 
             eth0      Link encap:Ethernet  HWaddr 0A:58:0A:F4:01:03  
                       inet addr:10.244.1.3  Bcast:10.244.1.255  Mask:255.255.255.0
                       UP BROADCAST RUNNING MULTICAST  MTU:1450  Metric:1
-            ping: bad address 'none'
             $ ip addr show flannel.1; ip r | tail -n 1; netstat -tln | grep -c 6443; curl -s localhost:10249/proxyMode; echo
             3: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP group default qlen 1000
                 link/ether 0a:58:0a:f4:00:00 brd ff:ff:ff:ff:ff:ff
@@ -1459,8 +1459,8 @@ $ kubectl exec bb -- sh -c 'nslookup hl | grep -c NXDOMAIN'
             $ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- -s -o /dev/null -w '%{http_code}' http://np
             200
             $ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- http://np/nofile | tr -d '\r' | head -n 2
-            <html>
-            <head><title>404 Not Found</title></head>
+              % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current
+                                             Dload  Upload   Total   Spent    Left  Speed
             $ kubectl run t --image=curlimages/curl --rm -i --restart=Never -q -- sh -c 'echo hi'
             hi
             $ for p in bb na al; do kubectl exec $p -- bash -c 'echo hi' 2>&1 | grep -o 'exec: ".*'; kubectl exec $p -- /bin/ash -c 'echo hi'; done
@@ -1598,8 +1598,8 @@ $ cat /etc/hosts /etc/resolv.conf; head -n 2 /etc/passwd; cat /proc/sys/kernel/h
               ETag: "6900b176-267"
               Accept-Ranges: bytes
               Content-Length: 615
-            index.html
             wget: can't open '/tmp/index.html': File exists
+            index.html
             $ curl -s -m 2 -o /dev/null -w '%{http_code}\n' http://localhost:30080; curl -s -m 2 -o /dev/null -w '%{http_code}\n' http://192.168.110.23:30080
             200
             000
@@ -1642,6 +1642,124 @@ $ cat /etc/hosts /etc/resolv.conf; head -n 2 /etc/passwd; cat /proc/sys/kernel/h
             nginx:x:101:101:nginx user:/nonexistent:/bin/false
             root:x:0:0:root:/root:/bin/sh
             daemon:x:1:1:daemon:/usr/sbin:/bin/false
+        "#]],
+    );
+}
+
+/// What a student looks at inside pods: file systems, memory, names, and what curl says of a connection.
+#[test]
+fn machines_tell_of_their_mounts_and_curl_of_its_connections() {
+    check(
+        r#"
+$ kubectl create deployment web --image=nginx; kubectl expose deployment web --port=80
+$ kubectl run ng --image=nginx --overrides='{"spec":{"volumes":[{"name":"mem","emptyDir":{"medium":"Memory","sizeLimit":"64Mi"}},{"name":"data","emptyDir":{}}],"containers":[{"name":"ng","image":"nginx","resources":{"limits":{"cpu":"500m","memory":"128Mi"}},"volumeMounts":[{"name":"mem","mountPath":"/mem"},{"name":"data","mountPath":"/data"}]}]}}'
+$ kubectl wait --for=condition=Ready pod/ng --timeout=60s >/dev/null
+$ kubectl exec ng -- df -h; kubectl exec ng -- sh -c 'mount | grep mem; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max'
+$ kubectl exec ng -- df -hT /mem /data/..; kubectl exec ng -- df nofile
+$ df -h /; free | head -n 1; getent hosts k8s-node-01
+$ kubectl exec ng -- getent hosts web | cut -c 17-; kubectl exec ng -- getent hosts nosuch
+$ kubectl exec ng -- sh -c 'ls nofile; echo out; echo err >&2; echo out'
+$ kubectl exec ng -- curl -v http://web 2>&1 | sed 's/10\.[0-9.]*/IP/g; /^< Date/d' | tr -d '\r' | head -n 30
+$ kubectl exec ng -- curl -sv http://localhost:1 2>&1 | sed 's/port [0-9]* failed/port N failed/'
+$ kubectl exec ng -- curl -s -o /dev/null -w '%{http_code} %{remote_port} %{url_effective} %{num_connects} %{nope}%%\n' http://web
+$ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1
+$ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl exec ng -- curl -o /no/x -sS http://web
+"#,
+        expect![[r#"
+
+            $ kubectl create deployment web --image=nginx; kubectl expose deployment web --port=80
+            deployment.apps/web created
+            service/web exposed
+            $ kubectl run ng --image=nginx --overrides='{"spec":{"volumes":[{"name":"mem","emptyDir":{"medium":"Memory","sizeLimit":"64Mi"}},{"name":"data","emptyDir":{}}],"containers":[{"name":"ng","image":"nginx","resources":{"limits":{"cpu":"500m","memory":"128Mi"}},"volumeMounts":[{"name":"mem","mountPath":"/mem"},{"name":"data","mountPath":"/data"}]}]}}'
+            pod/ng created
+            $ kubectl wait --for=condition=Ready pod/ng --timeout=60s >/dev/null
+            $ kubectl exec ng -- df -h; kubectl exec ng -- sh -c 'mount | grep mem; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max'
+            Filesystem      Size  Used Avail Use% Mounted on
+            overlay          40G  5.6G   32G  16% /
+            tmpfs            64M     0   64M   0% /dev
+            tmpfs            64M     0   64M   0% /mem
+            /dev/vda1        40G  5.6G   32G  16% /data
+            shm              64M     0   64M   0% /dev/shm
+            tmpfs           128M  2.0K  128M   1% /var/run/secrets/kubernetes.io/serviceaccount
+            tmpfs           1.9G     0  1.9G   0% /proc/acpi
+            tmpfs           1.9G     0  1.9G   0% /sys/firmware
+            tmpfs on /mem type tmpfs (rw,relatime,size=65536k,inode64)
+            134217728
+            50000 100000
+            $ kubectl exec ng -- df -hT /mem /data/..; kubectl exec ng -- df nofile
+            Filesystem     Type     Size  Used Avail Use% Mounted on
+            tmpfs          tmpfs     64M     0   64M   0% /mem
+            overlay        overlay   40G  5.6G   32G  16% /
+            df: nofile: No such file or directory
+            command terminated with exit code 1
+            [exit 1]
+            $ df -h /; free | head -n 1; getent hosts k8s-node-01
+            Filesystem      Size  Used Avail Use% Mounted on
+            /dev/vda1        40G  5.6G   32G  16% /
+                           total        used        free      shared  buff/cache   available
+            192.168.110.22  k8s-node-01
+            $ kubectl exec ng -- getent hosts web | cut -c 17-; kubectl exec ng -- getent hosts nosuch
+            web.default.svc.cluster.local
+            command terminated with exit code 2
+            [exit 2]
+            $ kubectl exec ng -- sh -c 'ls nofile; echo out; echo err >&2; echo out'
+            ls: cannot access 'nofile': No such file or directory
+            out
+            err
+            out
+            $ kubectl exec ng -- curl -v http://web 2>&1 | sed 's/10\.[0-9.]*/IP/g; /^< Date/d' | tr -d '\r' | head -n 30
+              % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current
+                                             Dload  Upload   Total   Spent    Left  Speed
+              0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0* Host web:80 was resolved.
+            * IPv6: (none)
+            * IPv4: IP
+            *   Trying IP:80...
+            * Connected to web (IP) port 80
+            * using HTTP/1.x
+            > GET / HTTP/1.1
+            > Host: web
+            > User-Agent: curl/8.14.1
+            > Accept: */*
+            > 
+            * Request completely sent off
+            < HTTP/1.1 200 OK
+            < Server: nginx/1.29.3
+            < Content-Type: text/html
+            < Content-Length: 615
+            < Last-Modified: Tue, 28 Oct 2025 12:05:10 GMT
+            < Connection: keep-alive
+            < ETag: "6900b176-267"
+            < Accept-Ranges: bytes
+            < 
+            { [615 bytes data]
+            <!DOCTYPE html>
+            <html>
+            <head>
+            <title>Welcome to nginx!</title>
+            <style>
+            html { color-scheme: light dark; }
+            $ kubectl exec ng -- curl -sv http://localhost:1 2>&1 | sed 's/port [0-9]* failed/port N failed/'
+            * Host localhost:1 was resolved.
+            * IPv6: (none)
+            * IPv4: 127.0.0.1
+            *   Trying 127.0.0.1:1...
+            * connect to 127.0.0.1 port 1 from 127.0.0.1 port N failed: Connection refused
+            * Failed to connect to localhost port 1 after 0 ms: Could not connect to server
+            * closing connection #0
+            command terminated with exit code 7
+            $ kubectl exec ng -- curl -s -o /dev/null -w '%{http_code} %{remote_port} %{url_effective} %{num_connects} %{nope}%%\n' http://web
+            curl: unknown --write-out variable: 'nope'
+            200 80 http://web/ 1 %
+            $ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1
+            curl: (22) The requested URL returned error: 404
+            command terminated with exit code 22
+            <html>
+            $ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl exec ng -- curl -o /no/x -sS http://web
+            curl: (7) Failed to connect to localhost port 1 after 0 ms: Could not connect to server
+            command terminated with exit code 7
+            curl: (23) Failure writing output to destination, passed 615 returned 0
+            command terminated with exit code 23
+            [exit 23]
         "#]],
     );
 }

@@ -61,6 +61,11 @@ impl ByteStream {
         self.0.closed.get()
     }
 
+    /// Whether nothing is to be read now.
+    pub fn is_empty(&self) -> bool {
+        self.0.bytes.borrow().is_empty()
+    }
+
     /// What was written and not yet read; nothing when there is nothing now.
     pub fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.bytes.borrow_mut())
@@ -120,6 +125,8 @@ pub struct Session {
     pub stdout: ByteStream,
     /// Stays empty on a terminal, whose two outputs are one.
     pub stderr: ByteStream,
+    /// Which of the two outputs what is unread was written to (true: stderr), and how many bytes, as it came.
+    order: Rc<RefCell<Vec<(bool, usize)>>>,
     /// Columns and rows of the client's terminal, where it has one.
     pub size: Rc<Cell<Option<(u16, u16)>>>,
     result: Rc<RefCell<Option<Result<i32, Status>>>>,
@@ -132,6 +139,47 @@ impl Session {
     /// A session whose program has not begun.
     pub fn new() -> Session {
         Session::default()
+    }
+
+    /// Writes what the program prints, to stderr or stdout.
+    pub fn print(&self, to_stderr: bool, bytes: &[u8]) {
+        let mut order = self.order.borrow_mut();
+        // Whoever reads the streams one by one does not ask for their order.
+        if self.stdout.is_empty() && self.stderr.is_empty() {
+            order.clear();
+        }
+        let stream = if to_stderr { &self.stderr } else { &self.stdout };
+        if stream.write(bytes) {
+            match order.last_mut() {
+                Some((last, length)) if *last == to_stderr => *length += bytes.len(),
+                _ => order.push((to_stderr, bytes.len())),
+            }
+        }
+    }
+
+    /// Waits for what the program prints: pieces in the order in which they were written, each with whether it went to
+    /// stderr; `None` at the end of both.
+    pub async fn printed(&self) -> Option<Vec<(bool, Vec<u8>)>> {
+        loop {
+            let seen = [&self.stdout, &self.stderr].map(|stream| (stream, stream.0.changed.generation()));
+            let (mut out, mut err) = (self.stdout.take(), self.stderr.take());
+            if !out.is_empty() || !err.is_empty() {
+                let mut pieces = Vec::new();
+                for (to_stderr, length) in self.order.take() {
+                    let from = if to_stderr { &mut err } else { &mut out };
+                    let rest = from.split_off(length.min(from.len()));
+                    pieces.push((to_stderr, std::mem::replace(from, rest)));
+                }
+                pieces.extend([(false, out), (true, err)]);
+                pieces.retain(|(_, bytes)| !bytes.is_empty());
+                return Some(pieces);
+            }
+            if self.stdout.is_closed() && self.stderr.is_closed() {
+                return None;
+            }
+            let [out, err] = seen.map(|(stream, seen)| stream.0.changed.after(seen));
+            futures::future::select(std::pin::pin!(out), std::pin::pin!(err)).await;
+        }
     }
 
     /// Says how the program ended, and ends its outputs.

@@ -189,18 +189,12 @@ pub async fn talk(cmd: &Cmd, session: &Session) -> Result<i32, Status> {
         }
     };
     let output = async {
-        futures::join!(
-            async {
-                while let Some(bytes) = session.stdout.read().await {
-                    cmd.cx.stdout.write(&bytes);
-                }
-            },
-            async {
-                while let Some(bytes) = session.stderr.read().await {
-                    cmd.cx.stderr.write(&bytes);
-                }
+        while let Some(pieces) = session.printed().await {
+            for (to_stderr, bytes) in pieces {
+                let output = if to_stderr { &cmd.cx.stderr } else { &cmd.cx.stdout };
+                output.write(bytes);
             }
-        );
+        }
         session.exit().await
     };
     let (input, output) = (std::pin::pin!(input), std::pin::pin!(output));

@@ -145,10 +145,8 @@ impl NodeConnections for Connections {
         let worker = self.worker(pod)?;
         let run = self.running(pod, &options.container)?;
         let session = Session::new();
-        let out = session.clone();
-        run.attach(Output::callback(move |bytes| {
-            out.stdout.write(bytes);
-        }));
+        let (stdout, stderr) = outputs(&session, false);
+        run.attach([stdout, stderr]);
         let sim = worker.sim().clone();
         if options.stdin
             && let Some(feed) = run.keyboard()
@@ -229,13 +227,7 @@ impl NodeConnections for Connections {
 
     fn node_usage(&self, node: &str) -> Option<(Usage, Time)> {
         let kubelet = self.0.upgrade()?.nodes.borrow().get(node).cloned()?;
-        let mut total = SYSTEM;
-        for worker in kubelet.workers.borrow().values() {
-            for (_, usage) in usage_of(worker).map(|(all, _)| all).unwrap_or_default() {
-                total += usage;
-            }
-        }
-        Some((total, crate::api::metrics::last_look(kubelet.sim.now())))
+        Some((used(&kubelet), crate::api::metrics::last_look(kubelet.sim.now())))
     }
 }
 
@@ -329,6 +321,17 @@ const SYSTEM: Usage = Usage {
     memory: 612 << 20,
 };
 
+/// What a node's pods and its system use.
+pub(super) fn used(kubelet: &super::Node) -> Usage {
+    let mut total = SYSTEM;
+    for worker in kubelet.workers.borrow().values() {
+        for (_, usage) in usage_of(worker).map(|(all, _)| all).unwrap_or_default() {
+            total += usage;
+        }
+    }
+    total
+}
+
 /// What the running containers of a pod use, and when that was measured.
 fn usage_of(worker: &Worker) -> Option<(Vec<(String, Usage)>, Time)> {
     let mut at = None;
@@ -363,21 +366,17 @@ fn input(stdin: bool, tty: bool) -> (Input, Option<Output>) {
 }
 
 fn outputs(session: &Session, tty: bool) -> (Output, Output) {
-    let to = |stream: ByteStream| {
-        move |bytes: &[u8]| {
-            stream.write(bytes);
-        }
+    let to = |stderr: bool| {
+        let session = session.clone();
+        move |bytes: &[u8]| session.print(stderr, bytes)
     };
     if tty {
         let (columns, rows) = session.size.get().unwrap_or((80, 24));
         let size = Rc::new(Cell::new(TerminalSize { columns, rows }));
-        let output = Output::terminal(size, to(session.stdout.clone()));
+        let output = Output::terminal(size, to(false));
         return (output.clone(), output);
     }
-    (
-        Output::callback(to(session.stdout.clone())),
-        Output::callback(to(session.stderr.clone())),
-    )
+    (Output::callback(to(false)), Output::callback(to(true)))
 }
 
 fn pump(sim: &crate::sim::Sim, session: &Session, feed: Output) {

@@ -56,8 +56,8 @@ pub struct Run {
     ended: RefCell<Option<Ended>>,
     signal: Signal,
     task: RefCell<Option<TaskHandle>>,
-    /// Where attached clients get what is written.
-    attached: Rc<RefCell<Vec<Output>>>,
+    /// Where attached clients get what is written to stdout and to stderr.
+    attached: Rc<RefCell<Vec<[Output; 2]>>>,
     keyboard: RefCell<Option<Output>>,
     message_path: String,
     message_from_log: bool,
@@ -80,20 +80,23 @@ impl Run {
         on_end: impl Fn() + 'static,
     ) -> (Rc<Run>, Result<(), String>) {
         let log = Log::default();
-        let attached: Rc<RefCell<Vec<Output>>> = Rc::default();
-        let (to_log, to_attached) = (log.output(sim), attached.clone());
-        let write = move |bytes: &[u8]| {
-            to_log.write(bytes);
-            let outputs = to_attached.borrow().clone();
-            for output in outputs {
-                output.write(bytes);
+        let attached: Rc<RefCell<Vec<[Output; 2]>>> = Rc::default();
+        let to = |stderr: bool| {
+            let (to_log, to_attached) = (log.output(sim), attached.clone());
+            move |bytes: &[u8]| {
+                to_log.write(bytes);
+                let outputs = to_attached.borrow().clone();
+                for [out, err] in outputs {
+                    if stderr { err } else { out }.write(bytes);
+                }
             }
         };
         let size = Rc::new(Cell::new(TerminalSize { columns: 80, rows: 24 }));
-        let output = if plan.tty {
-            Output::terminal(size, write)
+        let (stdout, stderr) = if plan.tty {
+            let output = Output::terminal(size, to(false));
+            (output.clone(), output)
         } else {
-            Output::callback(write)
+            (Output::callback(to(false)), Output::callback(to(true)))
         };
         let (keyboard, stdin) = match (plan.stdin, plan.tty) {
             (false, _) => (None, Input::empty()),
@@ -129,7 +132,7 @@ impl Run {
         run.resize(plan.limits.0, plan.limits.1);
         host.set_variables(plan.variables);
         let name = plan.args.first().cloned().unwrap_or_default();
-        let context = host.context(plan.args, plan.env, &plan.cwd, stdin, output.clone(), output);
+        let context = host.context(plan.args, plan.env, &plan.cwd, stdin, stdout, stderr);
         let process = context.process.clone();
         process.set_first();
         let begun = match plan.barred {
@@ -268,9 +271,9 @@ impl Run {
         }
     }
 
-    /// Gives what the container writes from now on to `output`, until it ends.
-    pub fn attach(&self, output: Output) {
-        self.attached.borrow_mut().push(output);
+    /// Gives what the container writes from now on to outputs for its stdout and its stderr, until it ends.
+    pub fn attach(&self, outputs: [Output; 2]) {
+        self.attached.borrow_mut().push(outputs);
     }
 
     /// Its standard input, while it has one.

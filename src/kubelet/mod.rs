@@ -10,6 +10,7 @@ mod images;
 mod log;
 mod manifests;
 mod probes;
+mod proc;
 mod resize;
 mod status;
 mod volumes;
@@ -196,6 +197,10 @@ impl Kubelets {
             dropped: RefCell::default(),
         });
         inner.nodes.borrow_mut().insert(name, kubelet.clone());
+        let uses = Rc::downgrade(&kubelet);
+        proc::node(files, move || {
+            uses.upgrade().map_or(0, |node| connections::used(&node).memory)
+        });
         let (run, lease) = (kubelet.clone(), kubelet.clone());
         let tasks = vec![
             sim.spawn("kubelet", async move { run.run().await }),

@@ -16,7 +16,7 @@ use super::images::{Local, Reference};
 use super::probes::{self, Answer, Kind};
 use super::resize::Resize;
 use super::volumes::{self, Volumes};
-use super::{Node, env, etc, status};
+use super::{Node, env, etc, proc, status};
 use crate::api::events::EventType;
 use crate::api::names;
 use crate::api::quantity::Quantity;
@@ -1106,6 +1106,7 @@ impl Worker {
             // Process 1 of a namespace that the pod's containers share is the sandbox's.
             host.join_processes();
         }
+        proc::container(pod, container, host.files(), &self.node.files, &meter);
         let volumes = self.volumes.borrow().clone();
         let mounted = volumes.map_or(Ok(None), |v| {
             volumes::mount(pod, &v, container.value(), env, host.files())

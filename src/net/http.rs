@@ -511,6 +511,11 @@ impl Url {
         Some(Url { path, ..self.clone() })
     }
 
+    /// The whole address.
+    pub fn text(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority(), self.path)
+    }
+
     /// `host`, or `host:port` where the port is not the scheme's own.
     pub fn authority(&self) -> String {
         match (self.scheme.as_str(), self.port) {

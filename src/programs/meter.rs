@@ -127,6 +127,11 @@ impl Meter {
         *self.on_oom.borrow_mut() = Some(Rc::new(on_oom));
     }
 
+    /// Thousandths of a processor and bytes that the container may use; 0 for any amount.
+    pub fn limits(&self) -> (u64, u64) {
+        (self.cpu_limit.get(), self.memory_limit.get())
+    }
+
     fn window_of(time: Time) -> u64 {
         time.as_secs() / WINDOW.as_secs()
     }

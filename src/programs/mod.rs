@@ -386,6 +386,9 @@ impl Image {
         };
         // nginx's and most servers' Alpine variants bring curl.
         let server = shell == Shell::Alpine && self.cmd.first() != Some(&"/bin/sh");
+        if shell == Shell::Debian || shell == Shell::Alpine {
+            tools.push("getent");
+        }
         if server || (self.shell == Shell::Busybox && is(&["curl", "busyboxplus"])) {
             tools.push("curl");
         }

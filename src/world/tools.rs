@@ -21,6 +21,7 @@ fn network_of(node: &str, commands: &mut Commands, network: &Network) {
         commands,
         &[
             "curl", "wget", "nslookup", "dig", "host", "ping", "nc", "telnet", "ip", "netstat", "ss", "ipvsadm",
+            "getent",
         ],
         network,
         &from,

@@ -4,6 +4,7 @@
 mod curl;
 mod dns;
 mod follow;
+mod getent;
 mod ipvsadm;
 mod link;
 mod nc;
@@ -41,6 +42,7 @@ const COMMANDS: &[(&str, NetCommand)] = &[
     ("ifconfig", |c, n, o| Box::pin(ready(link::ifconfig(&c, &n, &o)))),
     ("netstat", |c, n, o| Box::pin(ready(link::netstat(&c, &n, &o)))),
     ("ss", |c, n, o| Box::pin(ready(link::ss(&c, &n, &o)))),
+    ("getent", |c, n, o| Box::pin(getent::run(c, n, o))),
     ("ipvsadm", |c, n, o| Box::pin(ipvsadm::run(c, n, o))),
 ];
 

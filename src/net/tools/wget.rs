@@ -94,9 +94,8 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     };
     let limit = Duration::from_secs(seconds.unwrap_or(900).max(1));
     let mut at = url.host.clone();
-    let address = format!("{}://{}{}", url.scheme, url.authority(), url.path);
     let result = timeout(network.sim(), limit, async {
-        if let Some(response) = super::downloaded(&context, &address).await {
+        if let Some(response) = super::downloaded(&context, &url.text()).await {
             return Ok(response);
         }
         let ips = network.resolve(&origin, &url.host).await?;

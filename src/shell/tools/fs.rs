@@ -725,7 +725,7 @@ pub(super) fn mode_text(stat: &Stat) -> String {
 }
 
 /// A size as `ls -h` and `du -h` print it.
-fn human(size: u64) -> String {
+pub(super) fn human(size: u64) -> String {
     if size < 1024 {
         return size.to_string();
     }
@@ -1108,20 +1108,6 @@ pub(super) async fn du(c: Context) -> i32 {
     if o.has('c') {
         show(total, "total");
     }
-    0
-}
-
-pub(super) async fn df(c: Context) -> i32 {
-    let (used, _) = c.files.usage();
-    let total = crate::limits::FILE_SYSTEM_BYTES / 1024;
-    let used = used.div_ceil(1024);
-    c.stdout
-        .line("Filesystem     1K-blocks  Used Available Use% Mounted on");
-    c.stdout.line(format!(
-        "overlay        {total:>9} {used:>5} {:>9} {:>3}% /",
-        total.saturating_sub(used),
-        (used * 100).div_ceil(total.max(1))
-    ));
     0
 }
 

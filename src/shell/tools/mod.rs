@@ -10,6 +10,7 @@ pub(super) mod fs;
 mod grep;
 mod hash;
 mod lines;
+mod mounts;
 mod openssl;
 pub(crate) mod options;
 pub(super) mod printf;
@@ -73,7 +74,9 @@ pub(super) fn register(commands: &mut Commands) {
         "stat" => fs::stat,
         "find" => find::find,
         "du" => fs::du,
-        "/bin/df" => fs::df,
+        "/bin/df" => mounts::df,
+        "/bin/mount" => mounts::mount,
+        "free" => mounts::free,
         "basename" => fs::basename,
         "dirname" => fs::dirname,
         "realpath" => fs::realpath,

@@ -1,0 +1,164 @@
+//! What Linux tells in files of a machine: `/proc/mounts`, `/proc/meminfo`, the limits of a container's control group.
+
+use std::rc::Rc;
+
+use crate::api::Object;
+use crate::api::quantity::Quantity;
+use crate::api::views::{Container, Pod};
+use crate::flat::Arrange;
+use crate::programs::Meter;
+use crate::shell::{Files, dir_name, join};
+use crate::value::Value;
+
+/// KiB of memory that a node has, and that pods may use of them, as its status has them.
+const MEMORY: u64 = 3_911_756;
+const ALLOCATABLE: u64 = 3_809_356;
+
+/// The disk that a node keeps everything on.
+const DISK: &str = "/dev/vda1";
+
+const SYSTEM: &str = "nosuid,nodev,noexec,relatime 0 0";
+
+fn put(files: &Files, path: &str, text: String) {
+    // A file system that is full lacks the file.
+    let _ = files.make_dirs(dir_name(path));
+    let _ = files.write(path, text);
+}
+
+/// Writes them for a node; `used` says how many bytes its pods and its system use.
+pub fn node(files: &Files, used: impl Fn() -> u64 + 'static) {
+    put(
+        files,
+        "/proc/mounts",
+        format!(
+            "sysfs /sys sysfs rw,{SYSTEM}\nproc /proc proc rw,{SYSTEM}\n\
+             udev /dev devtmpfs rw,nosuid,relatime,size=1937848k,nr_inodes=484462,mode=755,inode64 0 0\n\
+             devpts /dev/pts devpts rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=000 0 0\n\
+             tmpfs /run tmpfs rw,nosuid,nodev,noexec,relatime,size=391176k,mode=755,inode64 0 0\n\
+             {DISK} / ext4 rw,relatime,errors=remount-ro 0 0\n\
+             tmpfs /dev/shm tmpfs rw,nosuid,nodev,inode64 0 0\n\
+             tmpfs /run/lock tmpfs rw,nosuid,nodev,noexec,relatime,size=5120k,inode64 0 0\n\
+             cgroup2 /sys/fs/cgroup cgroup2 rw,{SYSTEM}\n"
+        ),
+    );
+    let _ = files.generate("/proc/meminfo", move || {
+        // The kernel's caches of files.
+        let (buffers, cached, shared) = (64_812, 1_216_040, 3_584);
+        let available = MEMORY.saturating_sub(used() / 1024);
+        let free = available.saturating_sub(buffers + cached);
+        let rows = [
+            ("MemTotal", MEMORY),
+            ("MemFree", free),
+            ("MemAvailable", available),
+            ("Buffers", buffers),
+            ("Cached", cached),
+            ("Shmem", shared),
+            ("SwapTotal", 0),
+            ("SwapFree", 0),
+        ];
+        let rows = rows.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:")));
+        rows.concat().into_bytes()
+    });
+}
+
+/// KiB that a volume in memory may take: the pod's limit, and its own.
+fn in_memory(pod: &Object, size: &str) -> u64 {
+    let kib = |text: &str| u64::try_from(Quantity::parse_or_zero(text).value() / 1024).unwrap_or(0);
+    let limits = Pod(pod)
+        .containers()
+        .map(|c| kib(c.value().str_at(&["resources", "limits", "memory"])));
+    let limits: Vec<u64> = limits.collect();
+    let sum = if limits.contains(&0) { 0 } else { limits.iter().sum() };
+    [sum, kib(size), ALLOCATABLE]
+        .into_iter()
+        .filter(|n| *n > 0)
+        .min()
+        .unwrap_or(0)
+}
+
+/// Writes them for a container.
+pub fn container(pod: &Object, container: Container, files: &Files, node: &Files, meter: &Rc<Meter>) {
+    let mut rows = Vec::new();
+    for mount in container.value().get("volumeMounts").items() {
+        let name = mount.get("name").str();
+        let mut volumes = Pod(pod).volumes().iter();
+        let volume = volumes.find(|v| v.get("name").str() == name).unwrap_or(&Value::Null);
+        let shows = ["configMap", "secret", "projected", "downwardAPI"]
+            .iter()
+            .any(|kind| volume.has(kind));
+        let empty = volume.get("emptyDir");
+        let memory = (shows && !volume.has("configMap")) || empty.get("medium").str() == "Memory";
+        let mode = if shows || mount.bool_at(&["readOnly"]) {
+            "ro"
+        } else {
+            "rw"
+        };
+        let nfs = volume.get("nfs");
+        rows.push((
+            join("/", mount.get("mountPath").str()),
+            match () {
+                () if memory => {
+                    let size = in_memory(pod, empty.get("sizeLimit").str());
+                    (
+                        "tmpfs".to_owned(),
+                        format!("tmpfs {mode},relatime,size={size}k,inode64"),
+                    )
+                }
+                () if !nfs.is_null() => (super::volumes::nfs_key(nfs), format!("nfs4 {mode},relatime,vers=4.2")),
+                () => (DISK.to_owned(), format!("ext4 {mode},relatime")),
+            },
+        ));
+    }
+    for path in [
+        "/etc/hosts",
+        "/dev/termination-log",
+        "/etc/hostname",
+        "/etc/resolv.conf",
+    ] {
+        rows.push((path.to_owned(), (DISK.to_owned(), "ext4 rw,relatime".to_owned())));
+    }
+    let shared = "tmpfs rw,nosuid,nodev,noexec,relatime,size=65536k,inode64".to_owned();
+    rows.push(("/dev/shm".to_owned(), ("shm".to_owned(), shared)));
+    // As containerd: outer directories first.
+    rows.arrange_by_key(|(path, _)| path.matches('/').count());
+    let rows: String = rows
+        .iter()
+        .map(|(path, (device, rest))| format!("{device} {path} {rest} 0 0\n"))
+        .collect();
+    let root = match container
+        .value()
+        .bool_at(&["securityContext", "readOnlyRootFilesystem"])
+    {
+        true => "ro",
+        false => "rw",
+    };
+    let layers = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots";
+    put(
+        files,
+        "/proc/mounts",
+        format!(
+            "overlay / overlay {root},relatime,lowerdir={layers}/12/fs,upperdir={layers}/31/fs,workdir={layers}/31/work 0 0\n\
+             proc /proc proc rw,{SYSTEM}\ntmpfs /dev tmpfs rw,nosuid,size=65536k,mode=755,inode64 0 0\n\
+             devpts /dev/pts devpts rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666 0 0\n\
+             mqueue /dev/mqueue mqueue rw,{SYSTEM}\nsysfs /sys sysfs ro,{SYSTEM}\ncgroup /sys/fs/cgroup cgroup2 ro,{SYSTEM}\n\
+             {rows}proc /proc/sys proc ro,{SYSTEM}\ntmpfs /proc/acpi tmpfs ro,relatime,inode64 0 0\n\
+             tmpfs /sys/firmware tmpfs ro,relatime,inode64 0 0\n"
+        ),
+    );
+    let _ = files.mount("/proc/meminfo", node, "/proc/meminfo");
+    let limit = |path: &str, text: fn(u64, u64) -> String| {
+        let meter = meter.clone();
+        let _ = files.generate(path, move || {
+            let (cpu, memory) = meter.limits();
+            format!("{}\n", text(cpu, memory)).into_bytes()
+        });
+    };
+    limit("/sys/fs/cgroup/cpu.max", |cpu, _| match cpu {
+        0 => "max 100000".to_owned(),
+        milli => format!("{} 100000", milli * 100),
+    });
+    limit("/sys/fs/cgroup/memory.max", |_, memory| match memory {
+        0 => "max".to_owned(),
+        bytes => bytes.to_string(),
+    });
+}
