@@ -1,6 +1,10 @@
 //! Discovery, `/version`, health and the other paths outside the resources. The documents are
 //! written as text, in the order of fields that a real server has.
 
+use std::rc::Rc;
+
+use super::auth::token;
+use super::metrics;
 use super::openapi;
 use super::request::{Method, Payload, Request, Response};
 use super::resource::{Resource, join};
@@ -9,6 +13,7 @@ use super::status::Status;
 use crate::flat::Arrange;
 use crate::value::gojson;
 use crate::value::{Value, intern};
+use crate::{list, obj};
 
 /// The server's version.
 pub const GIT_VERSION: &str = "v1.36.2";
@@ -69,38 +74,50 @@ pub fn serve(api: &ApiServer, request: &Request) -> Result<Response, Status> {
     }
     let parts: Vec<&str> = request.path.split('/').filter(|p| !p.is_empty()).collect();
     let aggregated = request.accept.contains("as=APIGroupDiscoveryList");
-    let all = api.resources();
+    let stale = stale(api);
+    let all = fresh(api, &stale);
+    let all = &Known { all, stale };
     let text = match parts.as_slice() {
-        [] => root(&all),
+        [] => root(all),
         ["version"] => version(),
         ["healthz" | "livez" | "readyz"] => health(request, parts.first().unwrap_or(&"")),
         [endpoint @ ("healthz" | "livez" | "readyz"), check @ ..] if checks(endpoint).any(|c| c == check.join("/")) => {
             "ok".to_owned()
         }
-        ["api"] if aggregated => group_list(&all, true),
-        ["apis"] if aggregated => group_list(&all, false),
+        ["api"] if aggregated => group_list(all, true),
+        ["apis"] if aggregated => group_list(all, false),
         ["api"] => {
             format!(
                 r#"{{"kind":"APIVersions","versions":["v1"],"serverAddressByClientCIDRs":[{{"clientCIDR":"0.0.0.0/0","serverAddress":"{ADDRESS}"}}]}}"#
             ) + "\n"
         }
         ["apis"] => {
-            let list: Vec<String> = groups(&all)
+            let list: Vec<String> = groups(all)
                 .iter()
                 .filter(|g| !g.is_empty())
-                .map(|g| group(&all, g, false))
+                .map(|g| group(all, g, false))
                 .collect();
             format!(
                 r#"{{"kind":"APIGroupList","apiVersion":"v1","groups":[{}]}}"#,
                 list.join(",")
             ) + "\n"
         }
-        ["apis", name] if groups(&all).contains(&(*name).to_owned()) => group(&all, name, true) + "\n",
+        ["apis", name] if groups(all).contains(&(*name).to_owned()) => group(all, name, true) + "\n",
         ["api", version] if all.iter().any(|r| r.group.is_empty() && &*r.version == *version) => {
-            resource_list(&all, "", version)
+            resource_list(all, "", version)
         }
         ["apis", name, version] if all.iter().any(|r| &*r.group == *name && &*r.version == *version) => {
-            resource_list(&all, name, version)
+            resource_list(all, name, version)
+        }
+        ["apis", group, version] if all.stale.iter().any(|s| s == &(intern(group), intern(version))) => {
+            return Err(unavailable(&join(group, version)));
+        }
+        ["openid", "v1", "jwks"] => token::key_set(api),
+        [".well-known", "openid-configuration"] => {
+            format!(
+                r#"{{"issuer":"{}","jwks_uri":"https://{ADDRESS}/openid/v1/jwks","response_types_supported":["id_token"],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"]}}"#,
+                token::ISSUER
+            )
         }
         ["openapi", "v3"] => return Ok(openapi::index(api).into()),
         ["openapi", "v2"] => return Ok(openapi::v2(api).into()),
@@ -124,40 +141,97 @@ fn document(api: &ApiServer, group: &str, version: &str) -> Result<Response, Sta
     found.map(Response::from).ok_or_else(Status::no_such_path)
 }
 
-type Resources = Vec<std::rc::Rc<Resource>>;
+/// Resources as handles.
+pub type Resources = Rc<Vec<Rc<Resource>>>;
+
+/// A group and a version.
+pub type GroupVersion = (Rc<str>, Rc<str>);
+
+/// What discovery tells of.
+struct Known {
+    all: Resources,
+    /// The groups and versions of APIServices that are not available.
+    stale: Vec<GroupVersion>,
+}
+
+impl std::ops::Deref for Known {
+    type Target = [Rc<Resource>];
+
+    fn deref(&self) -> &[Rc<Resource>] {
+        &self.all
+    }
+}
+
+/// The groups and versions of which nobody knows what they have, as the APIServices that serve them are not
+/// available; sorted.
+pub fn stale(api: &ApiServer) -> Vec<GroupVersion> {
+    let mut stale = Vec::new();
+    api.store().each("apiservices.apiregistration.k8s.io", "", |service| {
+        if !service.spec().get("service").is_null() && !metrics::is_available(service) {
+            let of = |field: &str| intern(service.spec().str_at(&[field]));
+            stale.push((of("group"), of("version")));
+        }
+    });
+    stale.arrange();
+    stale
+}
+
+/// The resources without those of groups and versions that are stale.
+pub fn fresh(api: &ApiServer, stale: &[GroupVersion]) -> Resources {
+    let all = api.resources();
+    if stale.is_empty() {
+        return all;
+    }
+    let is_fresh = |r: &&Rc<Resource>| !stale.iter().any(|(g, v)| *g == r.group && *v == r.version);
+    Rc::new(all.iter().filter(is_fresh).cloned().collect())
+}
+
+/// 503 for what an APIService would serve that is not available. `what` was asked for.
+pub fn unavailable(what: &str) -> Status {
+    let message = format!("the server is currently unable to handle the request (get {what})");
+    let page = obj! { "reason": "UnexpectedServerResponse", "message": "service unavailable" };
+    Status::failure(503, "ServiceUnavailable", message).because(list![page])
+}
 
 fn quoted(text: &str) -> String {
     gojson::compact(&Value::from(text), false)
 }
 
-fn texts(items: &[std::rc::Rc<str>]) -> String {
+fn texts(items: &[Rc<str>]) -> String {
     let all: Vec<String> = items.iter().map(|s| quoted(s)).collect();
     format!("[{}]", all.join(","))
 }
 
 /// The groups in the order of discovery; the core group is the empty one.
-fn groups(all: &Resources) -> Vec<String> {
+fn groups(all: &Known) -> Vec<String> {
     let mut groups: Vec<String> = Vec::new();
     for resource in all.iter() {
         if !groups.iter().any(|g| **g == *resource.group) {
             groups.push(resource.group.to_string());
         }
     }
+    for (group, _) in &all.stale {
+        if !groups.iter().any(|g| **g == **group) {
+            groups.push(group.to_string());
+        }
+    }
     groups
 }
 
 /// The versions of a group, the preferred one first.
-fn versions(all: &Resources, group: &str) -> Vec<std::rc::Rc<str>> {
-    let mut versions: Vec<std::rc::Rc<str>> = Vec::new();
+fn versions(all: &Known, group: &str) -> Vec<Rc<str>> {
+    let mut versions: Vec<Rc<str>> = Vec::new();
     for resource in all.iter().filter(|r| &*r.group == group) {
         if !versions.contains(&resource.version) {
             versions.push(intern(&resource.version));
         }
     }
+    let stale = all.stale.iter().filter(|(g, _)| &**g == group);
+    versions.extend(stale.map(|(_, version)| version.clone()));
     versions
 }
 
-fn group(all: &Resources, name: &str, alone: bool) -> String {
+fn group(all: &Known, name: &str, alone: bool) -> String {
     let one = |version: &str| {
         format!(
             r#"{{"groupVersion":{},"version":{}}}"#,
@@ -180,7 +254,7 @@ fn group(all: &Resources, name: &str, alone: bool) -> String {
 }
 
 /// The plain `APIResourceList` of a group and version.
-fn resource_list(all: &Resources, group: &str, version: &str) -> String {
+fn resource_list(all: &Known, group: &str, version: &str) -> String {
     let of_version = all.iter().filter(|r| &*r.group == group && &*r.version == version);
     let list: Vec<String> = of_version
         .map(|r| {
@@ -232,7 +306,7 @@ fn response_kind(r: &Resource) -> String {
 }
 
 /// Aggregated discovery: of the core group, or of all others.
-fn group_list(all: &Resources, core: bool) -> String {
+fn group_list(all: &Known, core: bool) -> String {
     let items: Vec<String> = groups(all)
         .iter()
         .filter(|g| g.is_empty() == core)
@@ -255,7 +329,7 @@ fn group_list(all: &Resources, core: bool) -> String {
     ) + "\n"
 }
 
-fn aggregated_version(all: &Resources, group: &str, version: &str) -> String {
+fn aggregated_version(all: &Known, group: &str, version: &str) -> String {
     let of_version: Vec<&Resource> = all
         .iter()
         .map(|r| &**r)
@@ -297,6 +371,9 @@ fn aggregated_version(all: &Resources, group: &str, version: &str) -> String {
             text
         })
         .collect();
+    if list.is_empty() {
+        return format!(r#"{{"version":{},"freshness":"Stale"}}"#, quoted(version));
+    }
     format!(
         r#"{{"version":{},"resources":[{}],"freshness":"Current"}}"#,
         quoted(version),
@@ -304,7 +381,7 @@ fn aggregated_version(all: &Resources, group: &str, version: &str) -> String {
     )
 }
 
-fn root(all: &Resources) -> String {
+fn root(all: &Known) -> String {
     let mut paths = vec!["/api".to_owned(), "/api/v1".into(), "/apis".into()];
     for name in groups(all).iter().filter(|g| !g.is_empty()) {
         paths.push(format!("/apis/{name}"));
@@ -312,10 +389,12 @@ fn root(all: &Resources) -> String {
     }
     paths.extend(
         [
+            "/.well-known/openid-configuration",
             "/healthz",
             "/livez",
             "/openapi/v2",
             "/openapi/v3",
+            "/openid/v1/jwks",
             "/readyz",
             "/version",
         ]
@@ -456,5 +535,32 @@ mod tests {
         assert_eq!((ready.lines().count(), live.lines().count()), (39, 36));
         assert_eq!(get("/nosuch", "").code, 404);
         assert!(text(&get("/apis/apps", "")).starts_with(r#"{"kind":"APIGroup","apiVersion":"v1","name":"apps""#));
+    }
+
+    #[test]
+    fn what_an_api_service_would_serve_that_is_not_available() {
+        let api = ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000)));
+        api.restore(obj! {
+            "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": obj! { "name": "v1.foo.io" },
+            "spec": obj! { "group": "foo.io", "version": "v1", "service": obj! { "name": "a", "namespace": "b" } },
+        })
+        .unwrap();
+        let get = |path: &str, accept: &str| {
+            let mut request = Request::get(path);
+            request.accept = accept.into();
+            api.serve(request)
+        };
+        let aggregated = text(&get("/apis", "application/json;as=APIGroupDiscoveryList"));
+        let end = r#"{"metadata":{"name":"foo.io","creationTimestamp":null},"versions":[{"version":"v1","freshness":"Stale"}]}]}"#;
+        assert!(aggregated.trim_end().ends_with(end), "{aggregated}");
+        assert_eq!(get("/apis/foo.io", "").code, 200);
+        for (path, code) in [
+            ("/apis/foo.io/v1", 503),
+            ("/apis/foo.io/v1/namespaces/x/things/y", 503),
+            ("/apis/foo.io/v2", 404),
+            ("/apis/foo.io/v2/things", 404),
+        ] {
+            assert_eq!(get(path, "").code, code, "{path}");
+        }
     }
 }

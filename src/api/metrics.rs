@@ -10,6 +10,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::discovery;
 use super::object::{Object, ObjectKey};
 use super::request::{Method, Payload, Request, Response};
 use super::resource::Resource;
@@ -149,14 +150,7 @@ pub fn serve(api: &ApiServer, request: &Request, target: &Target) -> Result<Resp
         .store()
         .get("apiservices.apiregistration.k8s.io", &ObjectKey::new("", API_SERVICE));
     if !service.is_some_and(|s| is_available(&s)) {
-        return Err(Status::failure(
-            503,
-            "ServiceUnavailable",
-            format!(
-                "the server is currently unable to handle the request (get {})",
-                target.resource.qualified()
-            ),
-        ));
+        return Err(discovery::unavailable(&target.resource.qualified()));
     }
     if request.method != Method::Get || request.flag("watch") {
         return Err(Status::method_not_allowed());

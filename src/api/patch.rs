@@ -9,7 +9,7 @@ use super::request::PatchType;
 use super::schema::Type;
 use super::status::{FieldErrors, Status};
 use crate::value::Value;
-use crate::value::{gofmt, gojson};
+use crate::value::gofmt;
 
 pub use diff::{create_merge, create_three_way, create_three_way_merge, create_two_way};
 
@@ -62,8 +62,9 @@ pub(super) fn unsupported(custom: bool) -> Status {
     ))
 }
 
-/// The failure of a JSON or merge patch whose outcome cannot be decoded, for the reason in `status`.
-pub(super) fn undecodable(patched: &Value, status: &Status) -> Status {
+/// The failure of a patch whose outcome cannot be decoded, for the reason in `status`. The outcome is `shown`,
+/// and of a strategic patch the patch.
+pub(super) fn undecodable(shown: String, status: &Status) -> Status {
     // The sentence begins with what cannot be handled as what, which is left out here.
     let why = status.message();
     let why = why
@@ -71,7 +72,7 @@ pub(super) fn undecodable(patched: &Value, status: &Status) -> Status {
         .and_then(|(_, rest)| rest.split_once(": "))
         .map_or(why, |(_, why)| why);
     let mut errors = FieldErrors::default();
-    errors.invalid("patch", &Value::from(gojson::compact(patched, false)), why);
+    errors.invalid("patch", &Value::from(shown), why);
     Status::invalid("", "", "", &errors)
 }
 

@@ -104,6 +104,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// What it carries.
     pub body: Body,
+    /// What field validation says of fields that the body's text has more than once.
+    pub repeated: Vec<String>,
     /// Who asks, as authentication found it.
     pub user: User,
     /// Whom the user asks to act as. The server checks that it may.
@@ -127,6 +129,7 @@ impl Request {
             content_type: String::new(),
             headers: Vec::new(),
             body: Body::None,
+            repeated: Vec::new(),
             user: User::admin(),
             impersonate: None,
             client: "".into(),

@@ -28,7 +28,7 @@ use crate::limits;
 use crate::obj;
 use crate::pki::Authority;
 use crate::sim::{RequestId, Sim, TraceEvent, WriteKind, seconds};
-use crate::value::{Value, gojson, hex, intern, yaml};
+use crate::value::{Value, gofmt, gojson, hex, intern, yaml};
 
 /// The kinds whose deletion is answered with their last version (`ReturnDeletedObject`); others give
 /// a `Status`.
@@ -293,6 +293,7 @@ impl ApiServer {
     }
 
     fn handle(&self, request: &mut Request, warnings: &mut Vec<String>) -> Result<Response, Status> {
+        watch_of_path(request);
         auth::check(self, request)?;
         let Some(target) = self.target(&request.path)? else {
             return discovery::serve(self, request);
@@ -308,6 +309,9 @@ impl ApiServer {
                 _ => Some(&*target.resource.kind),
             };
             let value = self.parse_body(bytes, &request.content_type, wanted)?;
+            if request.param("fieldValidation") != "Ignore" {
+                request.repeated = repeated_fields(bytes, &request.content_type);
+            }
             request.body = Body::Value(value);
         }
         warnings.extend(deprecation(&target));
@@ -412,7 +416,14 @@ impl ApiServer {
             [r, name, sub @ ..] => (*r, *name, sub.join("/")),
             [] => return Err(Status::no_such_path()),
         };
-        let resource = self.resource(group, version, name).ok_or_else(Status::no_such_path)?;
+        let missing = || {
+            let is_stale = |(g, v): &discovery::GroupVersion| &**g == group && &**v == version;
+            match discovery::stale(self).iter().any(is_stale) {
+                true => discovery::unavailable(&resource::join(name, group)),
+                false => Status::no_such_path(),
+            }
+        };
+        let resource = self.resource(group, version, name).ok_or_else(missing)?;
         if resource.namespaced && namespace.is_empty() && !object.is_empty() {
             return Err(Status::no_such_path());
         }
@@ -566,7 +577,7 @@ impl ApiServer {
     ) -> Result<Value, Status> {
         let resource = &target.resource;
         let api_version = resource.api_version();
-        check_kind(value, resource)?;
+        check_kind(value, &resource.kind, &api_version, resource.custom.is_some())?;
         if value.depth() > limits::VALUE_DEPTH {
             return Err(Status::bad_request("exceeded max depth"));
         }
@@ -578,7 +589,7 @@ impl ApiServer {
         };
         let sent = value;
         let decoded = decode(value, &ty).map_err(|why| cannot_be_handled(resource, &why))?;
-        answer_unknown(decoded.unknown, resource, request, warnings)?;
+        answer_unknown(&decoded.unknown, resource, request, warnings)?;
         let mut value = decoded.value;
         if sent
             .at(&["metadata", "managedFields"])
@@ -626,7 +637,7 @@ impl ApiServer {
         }
         custom.complete(&mut value, &mut unknown);
         structural::embedded_metadata(&mut value, &custom.schema, true, "", &mut unknown);
-        answer_unknown(unknown, resource, request, warnings)?;
+        answer_unknown(&unknown, resource, request, warnings)?;
         Ok(value)
     }
 
@@ -961,6 +972,18 @@ impl ApiServer {
             Body::Value(v) | Body::Typed(v) => v,
             _ => return Err(Status::bad_request("no patch was sent")),
         };
+        if patch_type == PatchType::Apply && !request.repeated.is_empty() {
+            let found = std::mem::take(&mut request.repeated)
+                .into_iter()
+                .map(|why| format!("error converting YAML to JSON: {why}"));
+            match request.param("fieldValidation") {
+                "Strict" => {
+                    let why = found.collect::<String>();
+                    return Err(Status::bad_request(format!("error strict decoding YAML: {why}")));
+                }
+                _ => warnings.extend(found),
+            }
+        }
         let old = match self.find(target) {
             Ok(old) => old,
             Err(status) if status.is_not_found() && patch_type == PatchType::Apply && target.subresource.is_empty() => {
@@ -977,12 +1000,16 @@ impl ApiServer {
         let value = match self.decode(&patched, request, target, warnings) {
             // What these two give is decoded as a whole, and shown as a whole where that fails.
             Err(status) if matches!(patch_type, PatchType::Json | PatchType::Merge) && status.code() == 400 => {
-                return Err(patch::undecodable(&patched, &status));
+                return Err(patch::undecodable(gojson::compact(&patched, false), &status));
             }
             // A strategic patch is turned into the kind's type by another way, with its own words.
             Err(status) if patch_type == PatchType::Strategic => {
                 let why = ty.as_deref().and_then(|ty| decode(&patched, ty).err());
-                return Err(why.map_or(status, |why| patch::mismatch(&patch, &why)));
+                return Err(match why {
+                    Some(why) => patch::mismatch(&patch, &why),
+                    None if status.code() == 400 => patch::undecodable(gofmt::display(&patch), &status),
+                    None => status,
+                });
             }
             other => other?,
         };
@@ -1167,39 +1194,52 @@ impl ApiServer {
     }
 }
 
-/// Refuses a tree that says that it is of another kind or version than the resource.
-fn check_kind(value: &Value, resource: &Resource) -> Result<(), Status> {
-    let expected = resource.api_version();
+/// Makes a watch of a request for one of the old paths, `/api/v1/watch/pods`.
+fn watch_of_path(request: &mut Request) {
+    let at = match request.path.trim_start_matches('/').split('/').next() {
+        Some("api") => 2,
+        Some("apis") => 3,
+        _ => return,
+    };
+    let mut parts: Vec<&str> = request.path.split('/').filter(|p| !p.is_empty()).collect();
+    if request.method == Method::Get && parts.get(at) == Some(&"watch") && parts.len() > at + 1 {
+        parts.remove(at);
+        request.path = format!("/{}", parts.join("/"));
+        request.query.retain(|(k, _)| k != "watch");
+        request.query.push(("watch".into(), "true".into()));
+    }
+}
+
+/// Refuses a tree that says that it is of another kind or version than `wanted` and `expected`.
+pub(super) fn check_kind(value: &Value, wanted: &str, expected: &str, custom: bool) -> Result<(), Status> {
     let said = |field: &str, default: &str| match value.get(field).str() {
         "" => default.to_owned(),
         given => given.to_owned(),
     };
-    let (version, kind) = (said("apiVersion", &expected), said("kind", &resource.kind));
-    if kind == *resource.kind && version == expected {
+    let (version, kind) = (said("apiVersion", expected), said("kind", wanted));
+    if kind == wanted && version == expected {
         return Ok(());
     }
     let cannot = |why: String| {
         let (_, bare) = resource::split(&version);
         Status::bad_request(format!(
-            "{kind} in version {bare:?} cannot be handled as a {}: {why}",
-            resource.kind
+            "{kind} in version {bare:?} cannot be handled as a {wanted}: {why}"
         ))
     };
     let other = schema::by_kind(&version, &kind);
-    if other.is_none() && resource.custom.is_none() {
+    if other.is_none() && !custom {
         return Err(cannot(format!(
             "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""
         )));
     }
-    if kind != *resource.kind && resource.custom.is_none() {
-        let group = match resource.group.split('.').next() {
+    if kind != wanted && !custom {
+        let group = match resource::split(expected).0.split('.').next() {
             None | Some("") => "core",
             Some(group) => group,
         };
         let go_name = other.map_or_else(|| kind.clone(), |ty| ty.go_name().to_owned());
         return Err(cannot(format!(
-            "converting ({go_name}) to ({group}.{}): unknown conversion",
-            resource.kind
+            "converting ({go_name}) to ({group}.{wanted}): unknown conversion"
         )));
     }
     Err(Status::bad_request(format!(
@@ -1215,21 +1255,48 @@ fn cannot_be_handled(resource: &Resource, why: &str) -> Status {
     ))
 }
 
-/// What the request's field validation does with unknown and duplicate fields.
+/// What field validation says of the fields that a body's text has more than once.
+fn repeated_fields(bytes: &[u8], content_type: &str) -> Vec<String> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    if content_type.contains("yaml") {
+        return yaml::decode_strict(text).err().iter().map(|e| e.to_string()).collect();
+    }
+    let patch = match PatchType::from_media_type(content_type) {
+        Some(PatchType::Json) => "json patch ",
+        _ => "",
+    };
+    let fields = gojson::duplicates(text).into_iter();
+    fields.map(|path| format!("{patch}duplicate field {path:?}")).collect()
+}
+
+/// What the request's field validation does with unknown and repeated fields. Inside of a field that is not
+/// known nobody looks.
 fn answer_unknown(
-    mut unknown: Vec<String>,
+    unknown: &[String],
     resource: &Resource,
     request: &Request,
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
+    let inside = |text: &str| {
+        let path = text.strip_prefix("duplicate ").and_then(|t| t.strip_suffix('"'));
+        path.is_some_and(|path| {
+            unknown.iter().any(|u| {
+                let outer = u.strip_prefix("unknown ").unwrap_or(u).trim_end_matches('"');
+                path.strip_prefix(outer)
+                    .is_some_and(|rest| matches!(rest.chars().next(), None | Some('.' | '[')))
+            })
+        })
+    };
+    let repeated = request.repeated.iter().filter(|text| !inside(text));
+    let found: Vec<String> = repeated.chain(unknown).cloned().collect();
     match request.param("fieldValidation") {
-        _ if unknown.is_empty() => {}
+        _ if found.is_empty() => {}
         "Ignore" => {}
         "Strict" => {
-            let why = format!("strict decoding error: {}", unknown.join(", "));
+            let why = format!("strict decoding error: {}", found.join(", "));
             return Err(cannot_be_handled(resource, &why));
         }
-        _ => warnings.append(&mut unknown),
+        _ => warnings.extend(found),
     }
     Ok(())
 }
@@ -1267,6 +1334,17 @@ fn delete_options(request: &mut Request) -> Result<Value, Status> {
     } else {
         sent
     };
+    let kind = options.get("kind").str();
+    if !matches!(kind, "" | "DeleteOptions") {
+        let version = match options.get("apiVersion").str() {
+            "" => "v1",
+            version => version,
+        };
+        return Err(Status::bad_request(format!(
+            "no kind {kind:?} is registered for version {version:?} in scheme \
+             \"pkg/apis/meta/internalversion/scheme/register.go:27\""
+        )));
+    }
     let mut errors = FieldErrors::default();
     let policy = options.get("propagationPolicy");
     if !policy.is_null() && !options.get("orphanDependents").is_null() {
@@ -1501,5 +1579,40 @@ mod tests {
                 .unwrap_err();
             assert_eq!((old.code(), old.reason()), (410, "Expired"));
         });
+    }
+
+    #[test]
+    fn bodies_that_are_not_what_they_should_be() {
+        let (_, client) = world();
+        let path = "/api/v1/namespaces/default/configmaps";
+        let send = |method: Method, path: &str, kind: &str, validation: &str, body: &str| {
+            let mut request = Request::new(method, path).with("fieldValidation", validation);
+            if kind.contains("yaml") {
+                request = request.with("fieldManager", "m");
+            }
+            request.content_type = kind.into();
+            let response = client.api().serve(request.body(Body::Bytes(body.into())));
+            let warnings = response.warnings.clone();
+            let message = response.value().str_at(&["message"]).to_owned();
+            (response.code, warnings.join("; ") + &message)
+        };
+        let twice = r#"{"metadata":{"name":"x","name":"x"},"foo":{"a":1,"a":2}}"#;
+        let found = r#"duplicate field "metadata.name""#;
+        let (json, merge) = ("application/json", "application/merge-patch+json");
+        let one = format!("{path}/x");
+        for (method, path, kind, validation, body, code, said) in [
+            (Method::Post, path, json, "Strict", twice, 400, format!("ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: {found}, unknown field \"foo\"")),
+            (Method::Post, path, json, "Ignore", twice, 201, String::new()),
+            (Method::Patch, &one, merge, "", r#"{"data":{"a":"1","a":"2"}}"#, 200, "duplicate field \"data.a\"".into()),
+            (Method::Patch, &one, "application/apply-patch+yaml", "Strict", "data:\n  a: b\n  a: c\n", 400, "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 3: key \"a\" already set in map".into()),
+            (Method::Delete, &one, json, "", r#"{"kind":"Foo"}"#, 400, "no kind \"Foo\" is registered for version \"v1\" in scheme \"pkg/apis/meta/internalversion/scheme/register.go:27\"".into()),
+            (Method::Delete, &one, json, "", r#"{"kind":"DeleteOptions","apiVersion":"v1"}"#, 200, String::new()),
+        ] {
+            assert_eq!(send(method, path, kind, validation, body), (code, said), "{body}");
+        }
+        let watch = client
+            .api()
+            .serve(Request::get("/api/v1/watch/namespaces/default/configmaps"));
+        assert!(matches!(watch.payload, Payload::Watch(_)));
     }
 }

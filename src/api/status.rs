@@ -218,6 +218,20 @@ impl Status {
         self
     }
 
+    /// The same failure with its causes.
+    pub fn because(mut self, causes: Value) -> Status {
+        self.0.details = obj! { "causes": causes };
+        self
+    }
+
+    /// Whether it is what a client makes of a page of plain text (`UnexpectedServerResponse`).
+    pub fn is_of_page(&self) -> bool {
+        let causes = self.0.details.get("causes").items();
+        causes
+            .iter()
+            .any(|c| c.str_at(&["reason"]) == "UnexpectedServerResponse")
+    }
+
     /// 429, as an eviction that a budget forbids.
     pub fn too_many_requests(message: impl Into<String>, causes: Value) -> Status {
         let mut status = Status::failure(429, "TooManyRequests", message);

@@ -263,7 +263,11 @@ fn scale(
     );
     let mut applied = false;
     let mut wanted = match request.method {
-        Method::Put => body(request)?,
+        Method::Put => {
+            let wanted = body(request)?;
+            super::server::check_kind(&wanted, "Scale", managedfields::SCALE, false)?;
+            wanted
+        }
         Method::Patch => {
             let change = body(request)?;
             let mut wanted = present.clone();

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api::{Client, Resource};
+use crate::api::{Client, Resource, discovery};
 use crate::sim::Time;
 
 /// How long kubectl trusts what it remembers (`cacheTTL` of `ConfigFlags`).
@@ -30,7 +30,7 @@ impl Discovery {
 
     /// The resources as they are now.
     pub fn refresh(&self, client: &Client) -> Resources {
-        let now = client.api().resources();
+        let now = discovery::fresh(client.api(), &discovery::stale(client.api()));
         *self.0.borrow_mut() = Some((client.sim().now(), now.clone()));
         now
     }

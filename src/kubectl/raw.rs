@@ -90,7 +90,15 @@ pub async fn send_file(cmd: &Cmd, method: Method, path: &str) -> Result<(), Erro
 /// # Errors
 /// The API server's failure, or why what a `proxy` path leads to did not answer.
 pub async fn send(cmd: &Cmd, request: Request) -> Result<(), Error> {
-    match cmd.send(request).await?.payload {
+    let answer = cmd.send(request).await.map_err(|e| match e {
+        // Nobody knows the resource that a path names.
+        Error::Status(status) if status.is_of_page() => {
+            let said = status.message().split(" (").next().unwrap_or("").to_owned();
+            Error::Status(status.saying(said))
+        }
+        other => other,
+    })?;
+    match answer.payload {
         Payload::Watch(watch) => events(cmd, *watch).await?,
         Payload::Stream(stream) => {
             while let Some(bytes) = stream.read().await {

@@ -106,8 +106,11 @@ fn begin(cmd: &Cmd, usage: &str, resource: &str, selectors: &str) -> Result<(std
     }
     crate::api::Selector::parse(cmd.flags.str("selector")).map_err(Error::plain)?;
     cmd.meet();
-    let found = cmd.client.resource(metrics::GROUP, metrics::VERSION, resource);
-    let resource = found.map_err(|_| Error::plain("Metrics API not available"))?;
+    let all = cmd.resources_now();
+    let found = all.iter().find(|r| &*r.group == metrics::GROUP && &*r.name == resource);
+    let resource = found
+        .cloned()
+        .ok_or_else(|| Error::plain("Metrics API not available"))?;
     Ok((resource, name))
 }
 

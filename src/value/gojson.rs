@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<Value, SyntaxError> {
     let after = text.get(length..).unwrap_or_default();
     if let Some(c) = after.trim_start_matches(BLANK).chars().next() {
         let offset = text.len() - after.trim_start_matches(BLANK).len();
-        let scanner = Scanner { text, at: offset };
+        let scanner = Scanner::new(text, offset);
         return Err(scanner.invalid(c, "after top-level value"));
     }
     Value::from_json(text.get(..length).unwrap_or_default()).map_err(|e| SyntaxError {
@@ -46,9 +46,18 @@ pub fn parse(text: &str) -> Result<Value, SyntaxError> {
 
 /// The length in bytes of the JSON value that a text begins with, blanks before it included.
 pub fn value_length(text: &str) -> Result<usize, SyntaxError> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::new(text, 0);
     scanner.value(0)?;
     Ok(scanner.at)
+}
+
+/// The paths of the fields that a JSON text has more than once, in their order and each once.
+pub fn duplicates(text: &str) -> Vec<String> {
+    let mut scanner = Scanner::new(text, 0);
+    scanner.repeated = Some(Vec::new());
+    // What is no JSON is found where it is read.
+    let _ = scanner.value(0);
+    scanner.repeated.unwrap_or_default()
 }
 
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -56,9 +65,38 @@ const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
+    /// Where the present value stands; kept while repeated fields are looked for.
+    path: String,
+    repeated: Option<Vec<String>>,
 }
 
-impl Scanner<'_> {
+impl<'t> Scanner<'t> {
+    fn new(text: &'t str, at: usize) -> Scanner<'t> {
+        Scanner {
+            text,
+            at,
+            path: String::new(),
+            repeated: None,
+        }
+    }
+
+    /// Steps into a field of an object, whose key begins at `start` and which has had the keys `seen`.
+    fn enter(&mut self, start: usize, seen: &mut Vec<Value>) {
+        let Some(repeated) = &mut self.repeated else {
+            return;
+        };
+        let key = Value::from_json(self.text.get(start..self.at).unwrap_or_default()).unwrap_or_default();
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        self.path.push_str(key.str());
+        match seen.contains(&key) {
+            false => seen.push(key),
+            true if !repeated.contains(&self.path) => repeated.push(self.path.clone()),
+            true => {}
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -136,18 +174,22 @@ impl Scanner<'_> {
             self.at += 1;
             return Ok(());
         }
+        let (outer, mut seen) = (self.path.len(), Vec::new());
         loop {
             self.blanks();
             if self.peek() != Some(b'"') {
                 return self.fail("looking for beginning of object key string");
             }
+            let start = self.at;
             self.string()?;
+            self.enter(start, &mut seen);
             self.blanks();
             if self.peek() != Some(b':') {
                 return self.fail("after object key");
             }
             self.at += 1;
             self.value(depth + 1)?;
+            self.path.truncate(outer);
             self.blanks();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -167,8 +209,13 @@ impl Scanner<'_> {
             self.at += 1;
             return Ok(());
         }
-        loop {
+        let outer = self.path.len();
+        for index in 0_usize.. {
+            if self.repeated.is_some() {
+                self.path += &format!("[{index}]");
+            }
             self.value(depth + 1)?;
+            self.path.truncate(outer);
             self.blanks();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -179,6 +226,7 @@ impl Scanner<'_> {
                 _ => return self.fail("after array element"),
             }
         }
+        Ok(())
     }
 
     fn string(&mut self) -> Result<(), SyntaxError> {
@@ -435,5 +483,20 @@ mod tests {
             indented(&v, "    ", false),
             "{\n    \"a\": \"<x>\\u2028\\n\",\n    \"b\": [\n        1,\n        2.5\n    ],\n    \"e\": {},\n    \"l\": []\n}"
         );
+    }
+
+    #[test]
+    fn fields_that_are_there_twice() {
+        for (text, twice) in [
+            (r#"{"a":{"x":1,"y":{"x":2}},"b":[{"x":1},{"x":1}]}"#, ""),
+            (r#"{"m":{"n":"a","n":"b","n":"c"},"d":{},"d":{"k":1}}"#, "m.n d"),
+            (
+                r#"[{"a":[[],[{"q":1,"q":1}]]},{"\u0061":1,"a":2}]"#,
+                "[0].a[1][0].q [1].a",
+            ),
+            (r#"{"a":1,"a":"#, "a"),
+        ] {
+            assert_eq!(duplicates(text).join(" "), twice, "{text}");
+        }
     }
 }

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::api::{Body, Method};
     use crate::sim::{Sim, Time};
-    use crate::value::Value;
+    use crate::value::{Value, base64};
     use crate::{list, obj};
     use expect_test::expect;
 
@@ -254,6 +254,23 @@ mod tests {
         let bound = obj! { "kind": "Pod", "apiVersion": "v1", "name": "web" };
         let answer = ask(obj! { "expirationSeconds": 600, "boundObjectRef": bound });
         let token = answer.value().str_at(&["status", "token"]).to_owned();
+        let set = Value::from_json(&token::key_set(&api)).unwrap();
+        let key = set.get("keys").items().first().cloned().unwrap_or_default();
+        let number =
+            |field: &str| num_bigint::BigUint::from_bytes_be(&base64::decode_url(key.get(field).str()).unwrap());
+        let public = crate::pki::rsa::Public {
+            modulus: number("n"),
+            exponent: number("e"),
+        };
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        assert!(
+            public
+                .verify(signed.as_bytes(), &base64::decode_url(signature).unwrap())
+                .is_ok()
+        );
+        let header = base64::decode_url(token.split('.').next().unwrap()).unwrap();
+        let header = Value::from_json(std::str::from_utf8(&header).unwrap()).unwrap();
+        assert_eq!((header.get("alg").str(), header.get("kid")), ("RS256", key.get("kid")));
         let user = api.authenticate(&token).unwrap();
         expect![[r#"{"extra":{"authentication.kubernetes.io/credential-id":["JTI=a833bdcd-b6d1-4eb1-88dc-97e5aab5fe3d"],"authentication.kubernetes.io/pod-name":["web"],"authentication.kubernetes.io/pod-uid":["uid-web"]},"groups":["system:serviceaccounts","system:serviceaccounts:a","system:authenticated"],"uid":"uid-robot","username":"system:serviceaccount:a:robot"}"#]].assert_eq(&user.to_value().to_json());
         // Another audience's, a changed one, one of another world, a late one, an orphan.

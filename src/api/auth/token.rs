@@ -1,9 +1,9 @@
 //! Tokens of service accounts: JSON web tokens as `TokenRequest` issues them and as authentication
 //! reads them back.
 //!
-//! Simulated: a real API server signs with RSA (`RS256`) or an elliptic curve. These tokens are
-//! signed with HMAC-SHA256 (`HS256`, and say so), under a key that follows from the world's seed: a
-//! token of one world is none in another, and one that was tampered with is none at all.
+//! They are signed as a real API server signs them (`RS256`), so that whoever has the keys of `/openid/v1/jwks`
+//! can check them. Simulated: the key is the certificate authority's, where kubeadm makes one of its own for
+//! them.
 
 use std::rc::Rc;
 
@@ -12,6 +12,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::request::{Body, Method, Payload, Request, Response};
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::{FieldErrors, Status};
+use crate::pki::{PrivateKey, PublicKey, rsa};
 use crate::sim::{self, Time};
 use crate::value::Value;
 use crate::value::base64::{self, decode_url, encode_url};
@@ -28,28 +29,50 @@ const EXTENDED: i64 = 365 * 24 * 60 * 60;
 /// What marks the token of a pod that the extension is for: the seconds that admission asks.
 const POD_SECONDS: i64 = 3_607;
 
-/// The world's signing key.
-fn key(api: &ApiServer) -> [u8; 32] {
-    hmac_sha256::HMAC::mac(api.sim().seed().to_le_bytes(), b"kubetab: service account signing key")
+/// The signing key; `None` only when the authority's files are damaged.
+fn key(api: &ApiServer) -> Option<rsa::Private> {
+    match api.authority()?.key() {
+        PrivateKey::Rsa(key) => Some((**key).clone()),
+        PrivateKey::Ec(_) => None,
+    }
+}
+
+/// The name of a key: the hash of its public part (`keyIDFromPublicKey`).
+fn key_id(key: &rsa::Public) -> String {
+    encode_url(hmac_sha256::Hash::hash(&PublicKey::Rsa(key.clone()).to_der()))
 }
 
 /// Signs claims: `header.claims.signature`.
 pub fn sign(api: &ApiServer, claims: &Value) -> String {
-    let key = key(api);
-    let header = obj! { "alg": "HS256", "kid": encode_url(hmac_sha256::Hash::hash(&key)) };
+    let Some(key) = key(api) else {
+        return String::new();
+    };
+    let header = obj! { "alg": "RS256", "kid": key_id(&key.public) };
     let text = format!("{}.{}", encode_url(header.to_json()), encode_url(claims.to_json()));
-    let signature = hmac_sha256::HMAC::mac(text.as_bytes(), key);
-    format!("{text}.{}", encode_url(signature))
+    let signature = encode_url(key.sign(text.as_bytes()));
+    format!("{text}.{signature}")
 }
 
-/// The claims of a token that this world has signed.
+/// The claims of a token that this cluster has signed.
 fn verify(api: &ApiServer, token: &str) -> Option<Value> {
     let (text, signature) = token.rsplit_once('.')?;
     let (_, claims) = text.split_once('.')?;
-    if decode_url(signature)? != hmac_sha256::HMAC::mac(text.as_bytes(), key(api)) {
-        return None;
-    }
+    let key = key(api)?.public;
+    key.verify(text.as_bytes(), &decode_url(signature)?).ok()?;
     Value::from_json(std::str::from_utf8(&decode_url(claims)?).ok()?).ok()
+}
+
+/// `/openid/v1/jwks`: the key that tokens can be checked with.
+pub fn key_set(api: &ApiServer) -> String {
+    let Some(rsa::Private { public, .. }) = key(api) else {
+        return String::new();
+    };
+    format!(
+        r#"{{"keys":[{{"use":"sig","kty":"RSA","kid":"{}","alg":"RS256","n":"{}","e":"{}"}}]}}"#,
+        key_id(&public),
+        encode_url(public.modulus.to_bytes_be()),
+        encode_url(public.exponent.to_bytes_be())
+    )
 }
 
 /// Why a token is none.

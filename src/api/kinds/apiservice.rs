@@ -1,11 +1,13 @@
 //! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their defaults, rules and rows.
 
 use super::resources::{self, Holder};
-use super::{age_cell, edit, edit_at, flow, pod_validation, pod_warnings, set_default, set_default_zero, statuses};
+use super::{
+    age_cell, edit, edit_at, flow, fresh_status, pod_validation, pod_warnings, set_default, set_default_zero, statuses,
+};
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::status::FieldErrors;
-use crate::api::strategy::Strategy;
+use crate::api::status::{FieldErrors, Status};
+use crate::api::strategy::{Context, Strategy};
 use crate::sim::Time;
 use crate::value::{Value, base64};
 
@@ -15,6 +17,11 @@ pub struct ApiServiceRules;
 impl Strategy for ApiServiceRules {
     fn defaults(&self, object: &mut Value) {
         edit_at(object, &["spec", "service"], &mut |s| set_default(s, "port", 443));
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, Value::map());
+        Ok(())
     }
 
     /// The rules of the name need the spec: they stand in `validate`.
@@ -110,6 +117,11 @@ impl Strategy for FlowSchemaRules {
         edit(object, "spec", |s| set_default_zero(s, "matchingPrecedence", 1_000));
     }
 
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, Value::map());
+        Ok(())
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         flow::schema(object, errors);
     }
@@ -170,6 +182,11 @@ impl Strategy for PriorityLevelRules {
                 }
             });
         });
+    }
+
+    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        fresh_status(object, Value::map());
+        Ok(())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use futures::StreamExt;
 use futures::stream;
 use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 use kubetab::api::auth::Impersonation;
 use kubetab::api::request::is_set;
 use kubetab::api::server::Target;
@@ -127,6 +128,9 @@ fn give(server: &Rc<Server>, incoming: &Incoming, response: Response) -> Answer 
         Payload::Object(object) => answer::tree(code, object.value(), style),
         Payload::List(list) => answer::tree(code, &list.to_value(), style),
         Payload::Value(value) if code == 404 && outside(server, incoming, &value) => answer::page_not_found(),
+        Payload::Value(value) if code == 503 && Status::from_value(&value).is_of_page() => {
+            answer::text(503, "service unavailable\n")
+        }
         Payload::Value(value) if incoming.path.starts_with("/openapi/") && code == 200 => {
             openapi_document(incoming, &value)
         }
@@ -179,6 +183,18 @@ fn document(incoming: &Incoming, code: u16, text: String) -> Answer {
     }
     if !text.starts_with('{') {
         return answer::text(code, text);
+    }
+    let keys = incoming.path.starts_with("/openid/");
+    if keys || incoming.path.starts_with("/.well-known/") {
+        let content_type = if keys {
+            "application/jwk-set+json"
+        } else {
+            "application/json"
+        };
+        let mut answer = answer::bytes(code, content_type, text.into_bytes(), false);
+        let kept = HeaderValue::from_static("public, max-age=3600");
+        answer.headers_mut().insert(CACHE_CONTROL, kept);
+        return answer;
     }
     if style.wanted.format == Format::Json && !style.pretty {
         return answer::bytes(code, "application/json", text.into_bytes(), style.gzip);
