@@ -18,6 +18,9 @@ use crate::{list, obj};
 /// The server's version.
 pub const GIT_VERSION: &str = "v1.36.2";
 
+/// The commit that the server and kubectl say to be built from; nothing here is built from one of Kubernetes'.
+pub const GIT_COMMIT: &str = "0000000000000000000000000000000000000000";
+
 /// Where a client finds the server.
 const ADDRESS: &str = "192.168.110.21:6443";
 
@@ -426,7 +429,7 @@ pub fn version() -> String {
         ("minCompatibilityMajor", "1"),
         ("minCompatibilityMinor", "35"),
         ("gitVersion", GIT_VERSION),
-        ("gitCommit", "0000000000000000000000000000000000000000"),
+        ("gitCommit", GIT_COMMIT),
         ("gitTreeState", "clean"),
         ("buildDate", "2026-06-01T00:00:00Z"),
         ("goVersion", "go1.26.6"),

@@ -159,7 +159,8 @@ impl Request {
 
     /// Asks for a server-side Table, as kubectl's `get` does.
     pub fn as_table(mut self) -> Request {
-        self.accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json".into();
+        self.accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+            .into();
         self
     }
 

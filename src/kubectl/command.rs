@@ -10,6 +10,7 @@ use super::discovery::Discovery;
 use super::error::Error;
 use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
+use super::verbosity;
 use crate::api::client::item;
 use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response};
 use crate::flat::FlatSet;
@@ -176,13 +177,13 @@ impl Cmd {
 
     /// A line of the log that kubectl itself keeps, as klog writes it to stderr: `W1126 16:15:36.000000 …`.
     pub fn log(&self, level: char, place: &str, text: &str) {
-        let now = self.sim().now().to_string();
+        let now = self.sim().now().micro();
         let part = |from, to| now.get(from..to).unwrap_or_default();
         self.err(format!(
-            "{level}{}{} {}.000000       1 {place}] {text}",
+            "{level}{}{} {}       1 {place}] {text}",
             part(5, 7),
             part(8, 10),
-            part(11, 19)
+            part(11, 26)
         ));
     }
 
@@ -227,7 +228,11 @@ impl Cmd {
     /// The API server's failure.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         self.meet();
+        let exchange = verbosity::asked(self, &request);
         if let Some(nobody) = &self.nobody {
+            if let Some(exchange) = exchange {
+                exchange.answered(self, None);
+            }
             return Err(nobody.failure(request.method, &request.path, &request.query));
         }
         if request.path.starts_with("/openapi/") {
@@ -241,6 +246,9 @@ impl Cmd {
             }
         }
         let response = self.client.send(request).await;
+        if let Some(exchange) = exchange {
+            exchange.answered(self, Some(&response));
+        }
         for w in &response.warnings {
             self.warn(w);
         }

@@ -16,6 +16,7 @@ use crate::flat::{Arrange, Case};
 use crate::pki::pem;
 use crate::shell::{Context, FileError};
 use crate::value::duration;
+use crate::value::gofmt::query_escape;
 use crate::value::{Value, base64};
 
 /// The address of the Service `kubernetes`, behind which the API server is.
@@ -160,12 +161,7 @@ impl Nobody {
             Method::Patch => "Patch",
             Method::Delete => "Delete",
         };
-        let mut pairs: Vec<String> = query.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        pairs.arrange();
-        let query = match pairs.as_slice() {
-            [] => String::new(),
-            pairs => format!("?{}", pairs.join("&")),
-        };
+        let query = encoded(query);
         let what = match self.how {
             Silence::Rejected => format!(" ({} {})", method.lower(), resource(path)),
             _ => String::new(),
@@ -174,6 +170,19 @@ impl Nobody {
             asked: self.asked(method, &format!("{path}{query}")) + &what,
             closing: self.closing() + &what,
         }
+    }
+}
+
+/// A query as a URL has it, in the order of its names and with `?` before it; empty where there is none.
+pub fn encoded(query: &[(String, String)]) -> String {
+    let mut pairs: Vec<String> = query
+        .iter()
+        .map(|(k, v)| format!("{}={}", query_escape(k), query_escape(v)))
+        .collect();
+    pairs.arrange();
+    match pairs.as_slice() {
+        [] => String::new(),
+        pairs => format!("?{}", pairs.join("&")),
     }
 }
 
@@ -797,11 +806,11 @@ mod tests {
             $ --server=https://k8s-master:6443
             configmap/kube-root-ca.crt
             $ --server=http://192.168.110.21:6443
-            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
-            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
-            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
-            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
-            E0101 08:00:00.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.085000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.085000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.085000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.085000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
+            E0101 08:00:00.085000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: the server rejected our request for an unknown reason"
             Error from server (BadRequest): the server rejected our request for an unknown reason
             $ --tls-server-name=x
             Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for k8s-master, kubernetes, kubernetes.default, kubernetes.default.svc, kubernetes.default.svc.cluster.local, not x

@@ -19,13 +19,7 @@ use crate::value::{Value, base64};
 pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags: &Values) -> Result<Client, Error> {
     let global = |name: &str| connection::global(verb, flags, name);
     let chosen = global("user");
-    let named = match chosen {
-        "" => config
-            .entry("contexts", config.current(flags.str("context")))
-            .map_or("", |c| c.str_at(&["context", "user"])),
-        chosen => chosen,
-    };
-    let entry = config.entry("users", named).map_or(&Value::Null, |u| u.get("user"));
+    let (named, entry) = user(config, verb, flags);
     if !chosen.is_empty() && config.entry("users", chosen).is_none() {
         return Err(Error::plain(format!("auth info {chosen:?} does not exist")));
     }
@@ -108,6 +102,31 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
         None => client.with_unknown_credentials(),
     };
     impersonate(client, flags, named)
+}
+
+/// The name and the entry of the kubeconfig's user that a run speaks for.
+fn user<'a>(config: &'a Kubeconfig, verb: &Verb, flags: &'a Values) -> (&'a str, &'a Value) {
+    let named = match connection::global(verb, flags, "user") {
+        "" => config
+            .entry("contexts", config.current(flags.str("context")))
+            .map_or("", |c| c.str_at(&["context", "user"])),
+        chosen => chosen,
+    };
+    (
+        named,
+        config.entry("users", named).map_or(&Value::Null, |u| u.get("user")),
+    )
+}
+
+/// Whether a run's requests carry a bearer token.
+pub fn bear_token(config: &Kubeconfig, verb: &Verb, flags: &Values) -> bool {
+    let (_, entry) = user(config, verb, flags);
+    let texts = [
+        connection::global(verb, flags, "token"),
+        entry.get("token").str(),
+        entry.get("tokenFile").str(),
+    ];
+    texts.iter().any(|text| !text.is_empty())
 }
 
 /// The client of `--as`.

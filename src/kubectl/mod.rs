@@ -61,6 +61,7 @@ mod set;
 mod template;
 mod top;
 pub mod typed;
+mod verbosity;
 mod wait;
 
 use std::cell::{Cell, RefCell};
@@ -313,6 +314,9 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         discovery,
         nobody,
     };
+    if !away {
+        verbosity::begin(&cmd);
+    }
     let outcome = match connection::looks_first(&cmd) {
         true => {
             let mut running = action(&cmd);

@@ -76,7 +76,7 @@ pub const GLOBAL: &[Flag] = &[
     flag("kubeconfig", '\0', Kind::Str, ""),
     flag("kuberc", '\0', Kind::Str, ""),
     flag("log-flush-frequency", '\0', Kind::OldDuration, "5s").but(NOT_SIMULATED),
-    flag("match-server-version", '\0', Kind::Bool, "false").but(NOT_SIMULATED),
+    flag("match-server-version", '\0', Kind::Bool, "false"),
     flag("namespace", 'n', Kind::Str, ""),
     flag("password", '\0', Kind::Str, "").but(NOT_SIMULATED),
     flag("profile", '\0', Kind::Str, "none").but(NOT_SIMULATED),
@@ -87,7 +87,8 @@ pub const GLOBAL: &[Flag] = &[
     flag("token", '\0', Kind::Str, ""),
     flag("user", '\0', Kind::Str, ""),
     flag("username", '\0', Kind::Str, ""),
-    flag("v", 'v', Kind::Level, "0").but(NOT_SIMULATED),
+    flag("v", 'v', Kind::Level, "0")
+        .but("logs requests and their answers, but nothing of caches, watches and pages of lists"),
     flag("vmodule", '\0', Kind::Levels, "").but(NOT_SIMULATED),
     flag("warnings-as-errors", '\0', Kind::Bool, "false"),
 ];

@@ -215,35 +215,49 @@ impl HttpResponse {
         self.header("Server").is_some_and(|s| s.starts_with("nginx"))
     }
 
-    /// The reason phrase of the status.
+    /// The reason phrase of the status; nginx has some of its own (`ngx_http_status_lines`).
     pub fn reason(&self) -> &'static str {
-        // nginx has some of its own (`ngx_http_status_lines`).
         match self.status {
             302 if self.is_of_nginx() => "Moved Temporarily",
             405 if self.is_of_nginx() => "Not Allowed",
             408 if self.is_of_nginx() => "Request Time-out",
             503 if self.is_of_nginx() => "Service Temporarily Unavailable",
             504 if self.is_of_nginx() => "Gateway Time-out",
-            200 => "OK",
-            201 => "Created",
-            202 => "Accepted",
-            204 => "No Content",
-            301 => "Moved Permanently",
-            302 => "Found",
-            304 => "Not Modified",
-            400 => "Bad Request",
-            401 => "Unauthorized",
-            403 => "Forbidden",
-            404 => "Not Found",
-            405 => "Method Not Allowed",
-            408 => "Request Timeout",
-            429 => "Too Many Requests",
-            500 => "Internal Server Error",
-            502 => "Bad Gateway",
-            503 => "Service Unavailable",
-            504 => "Gateway Timeout",
-            _ => "",
+            status => reason(status),
         }
+    }
+}
+
+/// The reason phrase of a status (Go's `http.StatusText`); empty for those that nothing here answers.
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Entity",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "",
     }
 }
 

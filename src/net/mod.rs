@@ -20,7 +20,7 @@ use crate::api::{ApiServer, Client, Informer, ListOptions, Object, Status, User}
 use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
-pub use http::{HttpRequest, HttpResponse, More, Parsed, Tls, Url};
+pub use http::{HttpRequest, HttpResponse, More, Parsed, Tls, Url, reason};
 pub use proxy::{Mode, Proxy};
 
 /// Between two processes of one node: through its bridge.
