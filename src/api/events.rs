@@ -136,15 +136,10 @@ impl EventRecorder {
             let field = involved.str_at(&["fieldPath"]);
             (Some(format!("{field}\n{message}")), &*self.component, &*self.host)
         };
-        let seen = group.seen.entry(key).or_insert_with(|| {
-            // The event's name: the object's, and a number that no other event has (nanoseconds, as real).
-            let nanos = now.0.wrapping_mul(1_000);
-            let nanos = nanos.wrapping_add(self.client.sim().next_id() % 1_000);
-            Seen {
-                name: format!("{}.{nanos:016x}", involved.str_at(&["name"])),
-                first: now,
-                count: 0,
-            }
+        let seen = group.seen.entry(key).or_insert_with(|| Seen {
+            name: self.client.event_name(involved.str_at(&["name"])),
+            first: now,
+            count: 0,
         });
         seen.count += 1;
         let refill = now.since(subject.at).as_secs_f64() / REFILL.as_secs_f64();
@@ -188,6 +183,13 @@ impl EventRecorder {
 }
 
 impl Client {
+    /// The name of an event about an object of this name: followed by a number that no other event has (nanoseconds,
+    /// as real).
+    pub(crate) fn event_name(&self, of: &str) -> String {
+        let nanos = self.sim().now().0.wrapping_mul(1_000);
+        format!("{of}.{:016x}", nanos.wrapping_add(self.sim().next_id() % 1_000))
+    }
+
     /// Writes an event: what has changed of one that was written before, or all of it, where it is
     /// new or gone by now. A failure (the namespace ends) loses it, as it does in the real recorders.
     pub(crate) async fn write_event(&self, namespace: &str, name: &str, event: Value, patch: Option<Value>) {

@@ -179,8 +179,11 @@ const CONDITIONAL: &[(&str, &str)] = &[
 /// # Errors
 /// 422, in which the resource stands where others have the kind.
 pub fn check_unconditional(value: &Value, old: &Object, resource: &Resource) -> Result<(), Status> {
-    let conditional = resource.custom.is_some() || CONDITIONAL.contains(&(&*resource.group, &*resource.name));
-    if !conditional || version_asked(value).is_some() {
+    // Nearly always a version was named.
+    if version_asked(value).is_some() {
+        return Ok(());
+    }
+    if resource.custom.is_none() && !CONDITIONAL.contains(&(&*resource.group, &*resource.name)) {
         return Ok(());
     }
     check_name(value, old.name())?;

@@ -12,7 +12,7 @@ use crate::api::object::Owner;
 use crate::api::selector::go_text;
 use crate::api::views::pod::set_condition;
 use crate::api::{ApiServer, Informer, Object, ObjectKey, Resource, Selector, Status};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
 use crate::sim::{Time, WorkQueue};
 use crate::value::Value;
@@ -64,16 +64,19 @@ pub fn start(context: &Context) {
     });
     let c = controller.clone();
     controller.0.pods.on_change(move |old, new| {
-        for pod in [old, new].into_iter().flatten() {
-            c.0.objects.each(pod.namespace(), |budget| {
-                if selector(budget).matches(pod.labels()) {
-                    c.0.queue.add(budget.key());
-                }
-            });
-        }
-        if let Some(pod) = new.or(old) {
-            c.warn_of_many(pod);
-        }
+        let Some(pod) = new.or(old) else { return };
+        let mut covering = Vec::new();
+        c.0.objects.each(pod.namespace(), |budget| {
+            let selector = selector(budget);
+            let covers = selector.matches(pod.labels());
+            if covers {
+                covering.push(budget.name().to_owned());
+            }
+            if covers || old.is_some_and(|old| selector.matches(old.labels())) {
+                c.0.queue.add(budget.key());
+            }
+        });
+        c.warn_of_many(pod, &covering);
         if let Some(pod) = new
             && let Some(left) = stale_in(pod, c.0.sim.now())
         {
@@ -118,17 +121,8 @@ fn stale_in(pod: &Object, now: Time) -> Option<Duration> {
 
 impl Controller {
     /// Tells of a pod that more than one budget selects.
-    fn warn_of_many(&self, pod: &Object) {
-        let (mut first, mut count) = (String::new(), 0);
-        self.0.objects.each(pod.namespace(), |budget| {
-            if selector(budget).matches(pod.labels()) {
-                if count == 0 {
-                    first = budget.name().to_owned();
-                }
-                count += 1;
-            }
-        });
-        if count > 1 {
+    fn warn_of_many(&self, pod: &Object, budgets: &[String]) {
+        if let [first, _, ..] = budgets {
             let message = format!(
                 "Pod {:?}/{:?} matches multiple PodDisruptionBudgets.  Chose {first:?} arbitrarily.",
                 pod.namespace(),
@@ -248,12 +242,16 @@ impl Controller {
     async fn scale(&self, covered: &[Object]) -> Result<(i64, bool), String> {
         let inner = &self.0;
         let mut counted: FlatMap<String, i64> = FlatMap::new();
+        let mut seen = FlatSet::new();
         let mut unmanaged = false;
         for pod in covered {
             let Some(owner) = pod.controller() else {
                 unmanaged = true;
                 continue;
             };
+            if !seen.insert(owner.uid()) {
+                continue;
+            }
             // A pod's ReplicaSet may belong to a Deployment, whose size counts.
             let mut size = None;
             if owner.kind() == "ReplicaSet"
@@ -304,7 +302,10 @@ impl Controller {
     async fn clear(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
         let now = inner.sim.now();
-        let Some((pod, left)) = inner.pods.get(key).and_then(|p| Some((p.clone(), stale_in(&p, now)?))) else {
+        let Some(pod) = inner.pods.get(key) else {
+            return Ok(());
+        };
+        let Some(left) = stale_in(&pod, now) else {
             return Ok(());
         };
         if !left.is_zero() {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
+use super::node_lifecycle::is_ready;
 use super::pods;
 use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, ServiceBase};
 use super::topology_hints::{self, Slice, ZONE};
@@ -61,7 +62,15 @@ pub fn start(context: &Context) {
         hinted: RefCell::default(),
     }));
     let c = controller.clone();
-    controller.0.nodes.on_change(move |_, _| {
+    controller.0.nodes.on_change(move |old, new| {
+        // What hints follow from; heartbeats change nothing of it.
+        let read = |node: &Object| {
+            let cpu = node.status().at(&["allocatable", "cpu"]).clone();
+            (is_ready(node), node.labels().clone(), cpu)
+        };
+        if old.map(read) == new.map(read) {
+            return;
+        }
         for (key, _) in c.0.hinted.borrow().iter().filter(|(_, hinted)| hinted.on) {
             c.0.base.queue.add(key.clone());
         }

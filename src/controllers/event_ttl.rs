@@ -2,20 +2,20 @@
 //! no request shows; so here the store is told directly, at the moment that the first is due.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
 use crate::api::server::shelf_name;
 use crate::api::{Object, ObjectKey};
-use crate::flat::FlatSet;
 use crate::sim::{Signal, Time};
 
 /// `--event-ttl`.
 const TTL: Duration = Duration::from_secs(3600);
 
-/// When each event was last written, earliest first.
-type Due = Rc<RefCell<FlatSet<(Time, u64, ObjectKey)>>>;
+/// When each version of an event is due, in the order of its writing.
+type Due = Rc<RefCell<VecDeque<(Time, u64, ObjectKey)>>>;
 
 /// Starts the expiry of events.
 pub fn start(context: &Context) {
@@ -26,7 +26,8 @@ pub fn start(context: &Context) {
     informer.on_change(move |_, new| {
         if let Some(event) = new {
             let was_idle = d.borrow().is_empty();
-            d.borrow_mut().insert((sim.now() + TTL, event.revision(), event.key()));
+            d.borrow_mut()
+                .push_back((sim.now() + TTL, event.revision(), event.key()));
             if was_idle {
                 s.notify();
             }
@@ -36,13 +37,13 @@ pub fn start(context: &Context) {
     context.spawn("event ttl", async move {
         loop {
             let generation = signal.generation();
-            let first = due.borrow().first().cloned();
+            let first = due.borrow().front().cloned();
             let Some((when, revision, key)) = first else {
                 signal.after(generation).await;
                 continue;
             };
             sim.sleep_until(when).await;
-            due.borrow_mut().remove(&(when, revision, key.clone()));
+            due.borrow_mut().pop_front();
             // A newer version has a later time of its own.
             let same = |o: &Object| o.revision() == revision;
             if api.store().get(&shelf, &key).is_some_and(|o| same(&o)) {

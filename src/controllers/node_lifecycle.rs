@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
-use super::pods;
+use super::{pods, topology_hints};
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
@@ -32,7 +32,7 @@ const UNHEALTHY: usize = 55;
 const LARGE: usize = 50;
 
 /// The labels that make a zone.
-const ZONE: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+const ZONE: [&str; 2] = ["topology.kubernetes.io/region", topology_hints::ZONE];
 
 /// Conditions that become unknown with a silent node.
 const CONDITIONS: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
@@ -407,7 +407,7 @@ impl Controller {
     }
 }
 
-fn is_ready(node: &Object) -> bool {
+pub fn is_ready(node: &Object) -> bool {
     node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True")
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
-use super::pods;
+use super::{node_lifecycle, pods};
 use crate::api::views::Pod;
 use crate::api::{Client, Informer, Object, ObjectKey, Resource};
 use crate::flat::{Arrange, FlatSet};
@@ -80,10 +80,9 @@ pub fn start(context: &Context) {
 
 /// Whether somebody has said of a node that is not ready that it will not come back as it was.
 fn is_out_of_service(node: &Object) -> bool {
-    let ready = node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True");
     let taints = node.spec().get("taints").items();
     let told = |t: &Value| t.str_at(&["key"]) == "node.kubernetes.io/out-of-service";
-    !ready && taints.iter().any(told)
+    taints.iter().any(told) && !node_lifecycle::is_ready(node)
 }
 
 impl Collector {

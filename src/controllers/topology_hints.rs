@@ -1,6 +1,7 @@
 //! `service.kubernetes.io/topology-mode: Auto`: which zone each endpoint of a service serves, by the
 //! zones' shares of the nodes' processors (`topologycache`). Pure.
 
+use super::node_lifecycle;
 use crate::api::Object;
 use crate::api::quantity::Quantity;
 use crate::flat::FlatMap;
@@ -29,8 +30,7 @@ pub fn shares(nodes: &[Object]) -> FlatMap<String, f64> {
         let is_master = ["control-plane", "master"]
             .iter()
             .any(|role| node.label(&format!("node-role.kubernetes.io/{role}")).is_some());
-        let is_ready = node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True");
-        if is_master || !is_ready {
+        if is_master || !node_lifecycle::is_ready(node) {
             continue;
         }
         let zone = node.label(ZONE).unwrap_or_default();

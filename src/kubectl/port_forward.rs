@@ -448,7 +448,7 @@ impl Listener for Forwarder {
         request.headers.retain(|(k, _)| !k.eq_ignore_ascii_case("connection"));
         let answer = self.pass(request.to_bytes(), |bytes| match HttpResponse::parse(bytes) {
             Parsed::Whole(response, _) => Some(Ok(response)),
-            Parsed::Other => Some(Err(NoAnswer::NotHttp)),
+            Parsed::Other => Some(Err(NoAnswer::NotHttp(Some(bytes.to_vec())))),
             Parsed::More => None,
         });
         Box::pin(async move { answer.await.unwrap_or(Err(NoAnswer::Closed)) })

@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 use std::rc::Rc;
 
 use futures::future::{Either, LocalBoxFuture, select};
+use regex_lite::Regex;
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
@@ -12,9 +13,10 @@ use super::kustomize::regexp_error;
 use super::port_forward::{Address, free_port, listen_error};
 use super::raw;
 use super::typed;
+use crate::api::custom::openapi::pattern;
 use crate::api::{Body, ByteStream, Client, Method, Payload, Watch};
 use crate::net::{HttpRequest, HttpResponse, Listener, More, NoAnswer, Parsed, Protocol};
-use crate::shell::{FileKind, Files, Regex};
+use crate::shell::{FileKind, Files};
 use crate::value::gojson;
 
 const FLAGS: &[Flag] = &[
@@ -67,7 +69,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     };
     let expressions = |name: &str| -> Result<Vec<Regex>, Error> {
         let texts = cmd.flags.str(name).split(',').filter(|t| !t.is_empty());
-        texts.map(|t| Regex::perl(t, false).map_err(|_| fatal(t))).collect()
+        texts.map(|t| pattern(t).map_err(|_| fatal(t))).collect()
     };
     let filter = Filter {
         hosts: expressions("accept-hosts")?,

@@ -262,7 +262,7 @@ fn forward(worker: &Weak<Worker>, port: u16) -> Session {
                     Parsed::More if bytes.len() > limits::HTTP_BODY_BYTES => break 'stream,
                     Parsed::More => continue 'stream,
                     Parsed::Whole(mut request, n) => {
-                        let raw: Vec<u8> = bytes.drain(..n).collect();
+                        bytes.drain(..n);
                         request.client = Some(Ipv4Addr::LOCALHOST);
                         request.local = Some((Ipv4Addr::LOCALHOST, port));
                         match ports.http(port, request).await {
@@ -273,7 +273,7 @@ fn forward(worker: &Weak<Worker>, port: u16) -> Session {
                                 continue;
                             }
                             Ok(response) => Some(response.to_bytes()),
-                            Err(NoAnswer::NotHttp) => ports.exchange(port, raw).await,
+                            Err(NoAnswer::NotHttp(said)) => said,
                             Err(_) => None,
                         }
                     }

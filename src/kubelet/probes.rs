@@ -70,7 +70,6 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value, limi
             .iter()
             .map(|a| a.str().to_owned())
             .collect();
-        let line = args.join(" ");
         return match timeout(sim, limit, command(run, args)).await {
             Some(Ok((_, 0))) => Answer::Success,
             Some(Ok((text, _))) => Answer::Failure(text),
@@ -78,10 +77,14 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value, limi
                 "rpc error: code = Unknown desc = failed to exec in container: failed to start exec \"{}\": OCI runtime exec failed: exec failed: unable to start container process: {why}: unknown",
                 worker.random_id()
             )),
-            None => Answer::Failure(format!(
-                "command timed out: \"{line}\" timed out after {}s",
-                limit.as_secs()
-            )),
+            None => {
+                let words: Vec<&str> = what.at(&["exec", "command"]).items().iter().map(Value::str).collect();
+                Answer::Failure(format!(
+                    "command timed out: \"{}\" timed out after {}s",
+                    words.join(" "),
+                    limit.as_secs()
+                ))
+            }
         };
     }
     let (kind, target) = match ["httpGet", "tcpSocket", "grpc"].iter().find(|k| what.has(k)) {
@@ -167,8 +170,8 @@ pub async fn http(
 /// # Errors
 /// What Go's HTTP client says.
 async fn get(worker: &Worker, target: &Value, agent: &str, mut url: Url) -> Result<HttpResponse, String> {
-    let first = shown(&url);
-    for _ in 0..=REDIRECTS {
+    let mut last = String::new();
+    for _ in 0..REDIRECTS {
         let mut request = HttpRequest::get(match url.path.as_str() {
             "" => "/",
             path => path,
@@ -195,34 +198,33 @@ async fn get(worker: &Worker, target: &Value, agent: &str, mut url: Url) -> Resu
             // Probes do not verify whom they ask.
             request.tls = Some(Tls::unverified());
         }
-        let address = dialled(&url.host, url.port);
-        let response = match door(worker, &url.host).await {
+        let response = match door(worker, &url.host, url.port).await {
             Ok(Door::Own(sandbox)) => {
-                worker.sim().sleep(HALF_WAY).await;
                 request.client = Some(worker.gateway());
                 request.local = Some((sandbox.ip(), url.port));
-                match sandbox.ports.accepts(Protocol::Tcp, url.port) {
-                    true => crate::net::answer(&*sandbox.ports, url.port, request).await,
-                    false => Err(NetError::Refused),
-                }
+                crate::net::answer(&*sandbox.ports, url.port, request).await
             }
             Ok(Door::Network(network, origin, ip)) => network.http_to(&origin, ip, url.port, request).await,
             Err(why) => Err(why),
         };
-        let response = response.map_err(|why| format!("Get \"{}\": {}", shown(&url), why.of_go(&address)))?;
-        let next = match response.status {
-            301 | 302 | 303 | 307 | 308 => response.header("Location").and_then(|to| url.follow(to)),
-            _ => None,
+        let response =
+            response.map_err(|why| format!("Get \"{}\": {}", shown(&url), why.of_go(&dialled(&url.host, url.port))))?;
+        let to = match response.status {
+            301 | 302 | 303 | 307 | 308 => response.header("Location").unwrap_or_default(),
+            _ => "",
         };
-        match next {
-            Some(next) if next.host == url.host => url = next,
+        match url.follow(to) {
+            Some(next) if !to.is_empty() && next.host == url.host => {
+                last = to.to_owned();
+                url = next;
+            }
             _ => return Ok(response),
         }
     }
-    Err(format!("Get \"{first}\": stopped after {REDIRECTS} redirects"))
+    Err(format!("Get {last:?}: stopped after {REDIRECTS} redirects"))
 }
 
-/// How many redirects Go's HTTP client follows.
+/// How many requests Go's HTTP client sends before it stops to follow redirects.
 const REDIRECTS: usize = 10;
 
 /// From the node's kubelet into a pod beside it.
@@ -236,12 +238,21 @@ enum Door {
     Network(Network, Origin, Ipv4Addr),
 }
 
-async fn door(worker: &Worker, host: &str) -> Result<Door, NetError> {
+/// Where a port of a host is: behind the pod's own door only when something listens there.
+async fn door(worker: &Worker, host: &str, port: u16) -> Result<Door, NetError> {
     let sandbox = worker.sandbox().ok_or(NetError::NoRoute)?;
-    if sandbox.ip().to_string() == host {
-        return Ok(Door::Own(sandbox));
-    }
     let (network, origin) = worker.place_of_node();
+    let ip: Option<Ipv4Addr> = host.parse().ok();
+    let is_open = || sandbox.ports.accepts(Protocol::Tcp, port);
+    // The loopback of the node's network, when the pod shares it.
+    let is_shared = ip.is_some_and(|ip| ip.is_loopback()) && sandbox.ip() == origin.ip;
+    if ip == Some(sandbox.ip()) || is_shared && is_open() {
+        worker.sim().sleep(HALF_WAY).await;
+        return match is_open() {
+            true => Ok(Door::Own(sandbox)),
+            false => Err(NetError::Refused),
+        };
+    }
     let found = network.resolve(&origin, host).await?;
     let ip = found.first().copied();
     let ip = ip.ok_or_else(|| NetError::NoSuchHost(host.to_owned()))?;
@@ -250,14 +261,8 @@ async fn door(worker: &Worker, host: &str) -> Result<Door, NetError> {
 
 /// Opens a connection and closes it.
 async fn connect(worker: &Worker, host: &str, port: u16) -> Result<(), NetError> {
-    match door(worker, host).await? {
-        Door::Own(sandbox) => {
-            worker.sim().sleep(HALF_WAY).await;
-            match sandbox.ports.accepts(Protocol::Tcp, port) {
-                true => Ok(()),
-                false => Err(NetError::Refused),
-            }
-        }
+    match door(worker, host, port).await? {
+        Door::Own(_) => Ok(()),
         Door::Network(network, origin, ip) => network.probe(&origin, ip, port).await,
     }
 }
@@ -321,18 +326,17 @@ pub async fn watch(worker: Rc<Worker>, container: String, run: Rc<Run>, kind: Ki
     }
     let (mut successes, mut failures) = (0u64, 0u64);
     while run.is_running() {
-        let mut answer = ask(&worker, &container, &run, &probe, limit).await;
+        let answer = ask(&worker, &container, &run, &probe, limit).await;
         if !run.is_running() {
             return;
         }
-        if let Answer::Warning(text) = answer {
+        if let Answer::Warning(text) = &answer {
             worker.container_event(
                 &container,
                 EventType::Warning,
                 "ProbeWarning",
                 format!("{} probe warning: {text}", kind.name()),
             );
-            answer = Answer::Success;
         }
         match answer {
             Answer::Success | Answer::Warning(_) => {

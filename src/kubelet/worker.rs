@@ -851,8 +851,7 @@ impl Worker {
                 .unwrap_or_default();
             if let Some(until) = series.until(ended.at, now) {
                 earliest(next, until);
-                let uid = pod.uid();
-                let of = format!("{}_{}({uid})", pod.name(), pod.namespace());
+                let of = formatted(&pod);
                 let known = self
                     .cause(&name)
                     .is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
@@ -1278,8 +1277,7 @@ impl Worker {
     /// Runs a hook. The error says what ran, and what went wrong.
     async fn hook(&self, name: &str, run: &Run, hook: &Value) -> Result<(), String> {
         let failed = |subject: String, why: String| {
-            let pod = self.pod();
-            let of = format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid());
+            let of = formatted(&self.pod());
             Err(format!(
                 "{subject} for Container \"{name}\" in Pod \"{of}\" failed - error: {why}"
             ))
@@ -1778,6 +1776,11 @@ impl Worker {
     }
 }
 
+/// A pod as the kubelet's messages name it (`format.Pod`).
+fn formatted(pod: &Object) -> String {
+    format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid())
+}
+
 /// Why a container may not run as the user that it would have, when it is to run as none with root's rights
 /// (`verifyRunAsNonRoot`).
 fn breaks_non_root(pod: &Object, container: Container, image: &Local) -> Option<String> {
@@ -1786,13 +1789,7 @@ fn breaks_non_root(pod: &Object, container: Container, image: &Local) -> Option<
         return None;
     }
     let image = image.image;
-    let place = format!(
-        "(pod: \"{}_{}({})\", container: {})",
-        pod.name(),
-        pod.namespace(),
-        pod.uid(),
-        container.name()
-    );
+    let place = format!("(pod: \"{}\", container: {})", formatted(pod), container.name());
     match status::secured(pod, container.value(), "runAsUser") {
         Some(0) => Some(format!("container's runAsUser breaks non-root policy {place}")),
         Some(_) => None,

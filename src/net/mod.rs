@@ -115,8 +115,8 @@ impl NetError {
 /// Why what listens on a port answers no HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// It speaks no HTTP.
-    NotHttp,
+    /// It speaks no HTTP: what it says to such a request, nothing when it closes the connection.
+    NotHttp(Option<Vec<u8>>),
     /// It speaks HTTP, but no HTTPS.
     Plain,
     /// It closed the connection.
@@ -130,19 +130,15 @@ pub enum NoAnswer {
 /// # Errors
 /// Why there is no answer.
 pub async fn answer(listener: &dyn Listener, port: u16, request: HttpRequest) -> Result<HttpResponse, NetError> {
-    let raw = request.tls.is_none().then(|| request.to_bytes());
+    let is_plain = request.tls.is_none();
     Err(match listener.http(port, request).await {
         Ok(response) => return Ok(response),
-        Err(NoAnswer::NotHttp) => match raw {
-            Some(raw) => match listener.exchange(port, raw).await {
-                Some(bytes) => {
-                    let line = bytes.split(|b| *b == b'\r' || *b == b'\n').next();
-                    NetError::BadAnswer(String::from_utf8_lossy(line.unwrap_or_default()).into_owned())
-                }
-                None => NetError::Closed,
-            },
-            None => NetError::BadAnswer(String::new()),
-        },
+        Err(NoAnswer::NotHttp(Some(bytes))) if is_plain => {
+            let line = bytes.split(|b| *b == b'\r' || *b == b'\n').next();
+            NetError::BadAnswer(String::from_utf8_lossy(line.unwrap_or_default()).into_owned())
+        }
+        Err(NoAnswer::NotHttp(None)) if is_plain => NetError::Closed,
+        Err(NoAnswer::NotHttp(_)) => NetError::BadAnswer(String::new()),
         Err(NoAnswer::Plain) => NetError::Plain,
         Err(NoAnswer::Closed) => NetError::Closed,
         Err(NoAnswer::Untrusted(why)) => NetError::Untrusted(why),
@@ -751,7 +747,9 @@ impl Network {
         let (flow, reached) = self.connect(origin, ip, port, Protocol::Tcp, &what).await?;
         let mut answer = reached.listener.exchange(reached.port, bytes.clone()).await;
         // A request that was typed by hand: a web server's answer, as its bytes.
-        if let (None, Parsed::Whole(mut request, _)) = (&answer, HttpRequest::parse(&bytes)) {
+        if answer.is_none()
+            && let Parsed::Whole(mut request, _) = HttpRequest::parse(&bytes)
+        {
             request.client = Some(origin.ip);
             request.local = Some((reached.ip, reached.port));
             let response = reached.listener.http(reached.port, request).await;

@@ -323,22 +323,9 @@ impl Proxy {
             return Choice::None;
         };
         let mode = self.0.mode.get();
-        let all = server.cluster.len();
-        if near && all > 0 && matches!(mode, Mode::Iptables | Mode::Nftables) {
-            let index = sim.random_below(all as u64) as usize;
-            if let Some(backend) = server.cluster.get(index) {
-                return Choice::Endpoint(Chosen {
-                    service: server.service.clone(),
-                    ip: backend.ip,
-                    port: backend.port,
-                    by: "random",
-                    index: index as u32,
-                    of: all as u32,
-                    next: None,
-                });
-            }
-        }
-        let of = server.backends.len();
+        let is_wide = near && !server.cluster.is_empty() && matches!(mode, Mode::Iptables | Mode::Nftables);
+        let pool = if is_wide { &server.cluster } else { &server.backends };
+        let of = pool.len();
         if of == 0 {
             return if server.drops { Choice::Drop } else { Choice::Reject };
         }
@@ -349,7 +336,7 @@ impl Proxy {
             if *until < now {
                 return None;
             }
-            server.backends.iter().position(|b| (b.ip, b.port) == (*ip, *port))
+            pool.iter().position(|b| (b.ip, b.port) == (*ip, *port))
         });
         let (index, by, next) = match (sticky, mode) {
             (Some(i), _) => (i, "affinity", None),
@@ -365,7 +352,12 @@ impl Proxy {
                 _ => turn(server, scheduler.name()),
             },
         };
-        let Some(backend) = server.backends.get_mut(index) else {
+        let pool = if is_wide {
+            &mut server.cluster
+        } else {
+            &mut server.backends
+        };
+        let Some(backend) = pool.get_mut(index) else {
             return Choice::Reject;
         };
         backend.connections += 1;

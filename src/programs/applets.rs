@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Sandbox, http_date, media_type, path_of, program, until_stopped};
 use crate::net::http::{HttpRequest, HttpResponse};
-use crate::shell::{Commands, Context, Files, join};
+use crate::shell::{Commands, Context, Files, join, options};
 
 pub(super) fn add(sandbox: &Rc<Sandbox>, commands: &mut Commands) {
     program(commands, "/usr/sbin/httpd", sandbox, httpd);
@@ -13,37 +13,17 @@ pub(super) fn add(sandbox: &Rc<Sandbox>, commands: &mut Commands) {
 
 /// `httpd [-f] [-v] [-p [IP:]PORT] [-h HOME]`.
 async fn httpd(context: Context, sandbox: Rc<Sandbox>) -> i32 {
-    let (mut port, mut home, mut stays) = (80, context.cwd.clone(), false);
-    let mut words = context.rest().iter();
-    while let Some(word) = words.next() {
-        let mut letters = word.chars();
-        if letters.next() != Some('-') {
-            continue;
-        }
-        while let Some(letter) = letters.next() {
-            match letter {
-                'f' => stays = true,
-                'v' | 'i' => {}
-                'p' | 'h' => {
-                    let joined = letters.as_str();
-                    let value = match joined.is_empty() {
-                        true => words.next().cloned().unwrap_or_default(),
-                        false => joined.to_owned(),
-                    };
-                    if letter == 'h' {
-                        home = context.path(&value);
-                    } else {
-                        port = value.rsplit(':').next().and_then(|p| p.parse().ok()).unwrap_or(port);
-                    }
-                    break;
-                }
-                other => {
-                    context.error(format!("-{other} is not simulated"));
-                    return 1;
-                }
-            }
-        }
-    }
+    let o = match options::parse(&context, "fp:h:vi", &[]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    let home = o
+        .value('h')
+        .map_or_else(|| context.cwd.clone(), |home| context.path(home));
+    let port = o
+        .value('p')
+        .and_then(|p| p.rsplit(':').next()?.parse().ok())
+        .unwrap_or(80);
     if !context.files.is_dir(&home) {
         context.error(format!("can't change directory to '{home}': No such file or directory"));
         return 1;
@@ -53,7 +33,7 @@ async fn httpd(context: Context, sandbox: Rc<Sandbox>) -> i32 {
         context.error("bind: Address already in use");
         return 1;
     };
-    if !stays {
+    if !o.has('f') {
         // It goes on in the background, as long as the container lasts.
         let daemon = context.child(&context.args);
         let process = daemon.process.clone();

@@ -64,7 +64,7 @@ struct Deaf;
 
 impl Service for Deaf {
     fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
-        Box::pin(std::future::ready(Err(NoAnswer::NotHttp)))
+        Box::pin(std::future::ready(Err(NoAnswer::NotHttp(None))))
     }
 }
 
@@ -99,7 +99,7 @@ impl Listener for Ports {
     fn http(&self, port: u16, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
         let found = self.find(port);
         Box::pin(async move {
-            let (service, meter) = found.ok_or(NoAnswer::NotHttp)?;
+            let (service, meter) = found.ok_or(NoAnswer::NotHttp(None))?;
             meter.work().await;
             service.http(request).await
         })

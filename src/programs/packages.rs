@@ -102,7 +102,7 @@ fn install(context: &Context, sandbox: &Rc<Sandbox>, alpine: bool, names: &[&str
         ));
         return if alpine { 1 } else { 100 };
     }
-    let mut new = 0;
+    let (mut new, tools) = (0, Commands::with_tools());
     for (package, commands) in found {
         if commands.iter().all(|name| context.host.command(name).is_some()) {
             if !alpine {
@@ -111,7 +111,7 @@ fn install(context: &Context, sandbox: &Rc<Sandbox>, alpine: bool, names: &[&str
             continue;
         }
         for name in commands {
-            if let Some(run) = Commands::with_tools().get(name) {
+            if let Some(run) = tools.get(name) {
                 context.host.add(&format!("/bin/{name}"), move |context| run(context));
                 continue;
             }

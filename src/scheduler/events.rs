@@ -64,14 +64,12 @@ impl Recorder {
     ) {
         let now = self.client.sim().now();
         let kind = kind.name();
-        let related = related.map(Object::reference);
         // The versions count: what is said of a new one is an event of its own.
-        let regarding = object.reference();
-        let of = |v: &Value| v.to_json();
+        let of = |o: &Object| format!("{}@{}", o.uid(), o.revision());
         let key = format!(
             "{kind}/{action}/{reason}/{}/{}",
-            of(&regarding),
-            related.as_ref().map_or_else(String::new, of)
+            of(object),
+            related.map_or_else(String::new, of)
         );
         if let Some(series) = self.series.borrow_mut().get_mut(&key) {
             series.count += 1;
@@ -86,17 +84,13 @@ impl Recorder {
             "" => "default",
             ns => ns,
         };
-        let nanos = now
-            .0
-            .wrapping_mul(1_000)
-            .wrapping_add(self.client.sim().next_id() % 1_000);
-        let name = format!("{}.{nanos:016x}", object.name());
+        let name = self.client.event_name(object.name());
         let mut event = obj! {
             "action": action,
             "apiVersion": "v1",
             "eventTime": micro(now),
             "firstTimestamp": Value::Null,
-            "involvedObject": regarding,
+            "involvedObject": object.reference(),
             "kind": "Event",
             "lastTimestamp": Value::Null,
             "message": note,
@@ -108,7 +102,7 @@ impl Recorder {
             "type": kind,
         };
         if let Some(related) = related {
-            event.set(&["related"], related);
+            event.set(&["related"], related.reference());
         }
         let series = Series {
             namespace: namespace.to_owned(),

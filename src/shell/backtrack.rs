@@ -9,10 +9,10 @@ enum Node {
     One(Set),
     /// Alternatives; with the number of what they capture.
     Group(Option<usize>, Vec<Vec<Node>>),
+    /// Alternatives, with how many characters before this place each begins: none of what looks ahead.
     Look {
-        ahead: bool,
         negate: bool,
-        of: Vec<Vec<Node>>,
+        of: Vec<(usize, Vec<Node>)>,
     },
     Repeat {
         of: Box<Node>,
@@ -39,6 +39,23 @@ pub(super) struct Backtrack {
     of: Vec<Vec<Node>>,
     groups: usize,
     ignore_case: bool,
+}
+
+/// How many characters these take, when that is fixed.
+fn width(nodes: &[Node]) -> Option<usize> {
+    let one = |node: &Node| match node {
+        Node::One(_) => Some(1),
+        Node::At(_) | Node::Look { .. } | Node::Keep => Some(0),
+        Node::Repeat { of, least, most, .. } if least == most => {
+            width(std::slice::from_ref(of.as_ref()))?.checked_mul(*least)
+        }
+        Node::Group(_, of) => {
+            let first = width(of.first()?)?;
+            of.iter().all(|nodes| width(nodes) == Some(first)).then_some(first)
+        }
+        Node::Repeat { .. } | Node::Back(_) => None,
+    };
+    nodes.iter().map(one).sum()
 }
 
 struct Reader {
@@ -165,7 +182,12 @@ impl Reader {
                     return None;
                 }
                 match look {
-                    Some((_, ahead, negate)) => Node::Look { ahead, negate, of },
+                    Some((_, ahead, negate)) => {
+                        // As Perl's, alternatives that look behind are each of a fixed width.
+                        let back = |nodes: Vec<Node>| Some((if ahead { 0 } else { width(&nodes)? }, nodes));
+                        let of = of.into_iter().map(back).collect::<Option<_>>()?;
+                        Node::Look { negate, of }
+                    }
                     None => Node::Group(number, of),
                 }
             }
@@ -290,11 +312,10 @@ impl Search<'_> {
                     }
                     at += b - a;
                 }
-                Node::Look { ahead, negate, of } => {
-                    let starts = if *ahead { at..=at } else { 0..=at };
-                    let found = starts.rev().any(|from| {
-                        let ends = |_: &mut Search, end: usize| *ahead || end == at;
-                        of.iter().any(|nodes| self.sequence(nodes, from, &mut { ends }))
+                Node::Look { negate, of } => {
+                    let found = of.iter().any(|(back, nodes)| {
+                        at.checked_sub(*back)
+                            .is_some_and(|from| self.sequence(nodes, from, &mut |_, _| true))
                     });
                     if found == *negate {
                         return false;
@@ -451,9 +472,26 @@ mod tests {
                 .map(|(a, b)| &text[a..b]);
             assert_eq!(found, want, "{pattern} on {text}");
         }
-        for bad in ["(", "(?=a", "[a", "*", "\\2", "(?<a", &"(?=".repeat(10_000)] {
+        for bad in [
+            "(",
+            "(?=a",
+            "[a",
+            "*",
+            "\\2",
+            "(?<a",
+            "(?<=a*)b",
+            "(?<=a|bc\\d?)b",
+            &"(?=".repeat(10_000),
+        ] {
             assert!(Backtrack::new(bad, false).is_none(), "{bad}");
         }
+        // Looking behind does not look through the whole line.
+        let long = format!("{}\"ip\":\"10.0.0.1\"", "x".repeat(20_000));
+        let behind = Backtrack::new("(?<=\"ip\":\")[0-9.]+", false).unwrap();
+        assert_eq!(
+            behind.groups_at(&long, 0).map(|g| g[0].map(|(a, b)| &long[a..b])),
+            Some(Some("10.0.0.1"))
+        );
         let long = "ab".repeat(100_000);
         assert!(
             Backtrack::new("(ab)*(?!c)", false)

@@ -662,7 +662,7 @@ impl Files {
     }
 
     /// The file at `path` for writing, made when it is missing. A symbolic link is followed.
-    fn file_to_write(&self, path: &str, mode: u32) -> Result<Rc<FileNode>> {
+    fn file_to_write(&self, path: &str) -> Result<Rc<FileNode>> {
         let mut path = path.to_owned();
         for _ in 0..40 {
             match self.resolve(&path, false) {
@@ -678,7 +678,7 @@ impl Files {
                     dir.quota.add_file()?;
                     let file = Rc::new(FileNode {
                         content: RefCell::new(Content::Bytes(Rc::default())),
-                        mode: Cell::new(mode),
+                        mode: Cell::new(0o666 & !self.umask),
                         owner: self.owner_in(&dir),
                         modified: Cell::new(self.sim.now()),
                         inode: self.sim.next_id(),
@@ -716,7 +716,7 @@ impl Files {
 
     /// Writes a whole file, made when it is missing (mode 644).
     pub fn write(&self, path: &str, bytes: impl Into<Vec<u8>>) -> Result<()> {
-        let file = self.file_to_write(path, 0o666 & !self.umask)?;
+        let file = self.file_to_write(path)?;
         file.set(bytes.into(), self.sim.now())
     }
 
@@ -727,7 +727,7 @@ impl Files {
 
     /// Opens a file to write it: truncated, or at its end when `append`; made when it is missing.
     pub fn create(&self, path: &str, append: bool) -> Result<OpenFile> {
-        let node = self.file_to_write(path, 0o666 & !self.umask)?;
+        let node = self.file_to_write(path)?;
         if node.quota.read_only.get() && !matches!(&*node.content.borrow(), Content::Device(_)) {
             return Err(FileError::ReadOnly);
         }
@@ -739,7 +739,7 @@ impl Files {
 
     /// Opens a file to read and write it without truncating it; made when it is missing.
     pub fn open_update(&self, path: &str) -> Result<OpenFile> {
-        Ok(self.opened(self.file_to_write(path, 0o666 & !self.umask)?, false))
+        Ok(self.opened(self.file_to_write(path)?, false))
     }
 
     fn opened(&self, node: Rc<FileNode>, append: bool) -> OpenFile {

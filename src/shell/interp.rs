@@ -495,20 +495,14 @@ impl State {
                         items
                     }
                 };
-                let raw = words
-                    .iter()
-                    .flatten()
-                    .map(|w| w.raw.as_str())
-                    .collect::<Vec<_>>()
-                    .join(" ");
                 let mut code = 0;
                 for item in items {
                     self.pace().await;
                     if self.options.xtrace {
-                        self.trace(&match words {
-                            Some(_) => format!("for {name} in {raw}"),
-                            None => format!("for {name} in \"$@\""),
+                        let raw = words.as_ref().map_or("\"$@\"".to_owned(), |words| {
+                            words.iter().map(|w| w.raw.as_str()).collect::<Vec<_>>().join(" ")
                         });
+                        self.trace(&format!("for {name} in {raw}"));
                     }
                     // A loop over a reference makes it refer to each name.
                     if let Some(var) = self.vars.get_mut(name).filter(|v| v.reference) {
@@ -671,48 +665,37 @@ impl State {
                 }
                 Test::Binary(left, op, right) => {
                     let left = self.text(left).await?;
+                    let right = match op.as_str() {
+                        "=" | "==" | "!=" => self.pattern(right).await?,
+                        "=~" => self.regex(right).await?,
+                        _ => self.text(right).await?,
+                    };
                     if self.options.xtrace {
-                        let shown = match op.as_str() {
-                            // What runs something is not run twice.
-                            _ if right.raw.contains(['(', '`']) => right.raw.clone(),
-                            "=" | "==" | "!=" | "=~" => self.pattern(right).await?,
-                            _ => self.text(right).await?,
-                        };
                         let first = if left.is_empty() { "''" } else { &left };
-                        self.trace(&format!("[[ {first} {op} {shown} ]]"));
+                        self.trace(&format!("[[ {first} {op} {right} ]]"));
                     }
                     match op.as_str() {
-                        "=" | "==" | "!=" => {
-                            let pattern = self.pattern(right).await?;
-                            Glob::new(&pattern).matches(&left) == (op != "!=")
-                        }
-                        "=~" => {
-                            let pattern = self.regex(right).await?;
-                            match super::regex::Regex::new(&pattern, true, false) {
-                                Err(_) => return Ok(None),
-                                Ok(regex) => {
-                                    let groups = regex.captures(&left);
-                                    let mut list = crate::flat::FlatMap::new();
-                                    for (i, group) in groups.iter().flatten().enumerate() {
-                                        list.insert(i as i64, group.clone().unwrap_or_default());
-                                    }
-                                    let var = Var {
-                                        content: Some(Content::List(list)),
-                                        ..Var::default()
-                                    };
-                                    self.vars.insert("BASH_REMATCH".to_owned(), var);
-                                    groups.is_some()
+                        "=" | "==" | "!=" => Glob::new(&right).matches(&left) == (op != "!="),
+                        "=~" => match super::regex::Regex::new(&right, true, false) {
+                            Err(_) => return Ok(None),
+                            Ok(regex) => {
+                                let groups = regex.captures(&left);
+                                let mut list = crate::flat::FlatMap::new();
+                                for (i, group) in groups.iter().flatten().enumerate() {
+                                    list.insert(i as i64, group.clone().unwrap_or_default());
                                 }
+                                let var = Var {
+                                    content: Some(Content::List(list)),
+                                    ..Var::default()
+                                };
+                                self.vars.insert("BASH_REMATCH".to_owned(), var);
+                                groups.is_some()
                             }
-                        }
-                        "<" => left < self.text(right).await?,
-                        ">" => left > self.text(right).await?,
-                        "-nt" | "-ot" | "-ef" => {
-                            let right = self.text(right).await?;
-                            builtins::test::binary_files(self, &left, op, &right)
-                        }
+                        },
+                        "<" => left < right,
+                        ">" => left > right,
+                        "-nt" | "-ot" | "-ef" => builtins::test::binary_files(self, &left, op, &right),
                         op => {
-                            let right = self.text(right).await?;
                             let values = super::arith::evaluate(&left, self)
                                 .and_then(|a| Ok((a, super::arith::evaluate(&right, self)?)));
                             match values {

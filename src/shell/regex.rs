@@ -37,7 +37,10 @@ impl Regex {
     }
 
     pub fn is_match(&self, text: &str) -> bool {
-        self.find_at(text, 0).is_some()
+        match &self.0 {
+            Engine::Lite(regex) => regex.is_match(text),
+            Engine::Backtrack(regex) => regex.groups_at(text, 0).is_some(),
+        }
     }
 
     /// The first match at or after byte `from`, with its groups.

@@ -9,44 +9,28 @@ use futures::future::LocalBoxFuture;
 
 use super::super::http::Parsed;
 use super::super::{HttpRequest, HttpResponse, Listener, NetError, Network, NoAnswer, Origin, Protocol};
-use crate::shell::{Context, Output};
+use crate::shell::{Context, Output, options};
 use crate::sim::{Signal, timeout};
 
 /// Runs `nc`.
 pub(super) async fn run(context: Context, network: Network, origin: Origin, busybox: bool) -> i32 {
-    let (mut zero, mut verbose, mut seconds) = (false, 0, None);
-    let (mut listens, mut stays, mut port) = (false, false, None);
-    let mut places = Vec::new();
-    let mut words = context.rest().iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            w if w.starts_with('-') => {
-                for letter in w.chars().skip(1) {
-                    match letter {
-                        'z' => zero = true,
-                        'v' => verbose += 1,
-                        'l' => listens = true,
-                        'k' => stays = true,
-                        'w' => seconds = words.next().and_then(|n| n.parse::<u64>().ok()),
-                        'p' => port = words.next().cloned(),
-                        'i' | 'q' | 's' => {
-                            words.next();
-                        }
-                        'e' | 'u' => {
-                            context.stderr.line(format!("nc: -{letter} is not simulated"));
-                            return 1;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            w => places.push(w.to_owned()),
-        }
+    let o = match options::parse(&context, "zvlkw:p:i:q:s:eunNdt46", &[]) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    if let Some(letter) = ['e', 'u'].into_iter().find(|letter| o.has(*letter)) {
+        context.stderr.line(format!("nc: -{letter} is not simulated"));
+        return 1;
     }
-    if listens {
-        let port = port.or_else(|| places.last().cloned()).and_then(|p| p.parse().ok());
+    let zero = o.has('z');
+    let verbose = o.flags.iter().filter(|(letter, _)| *letter == 'v').count();
+    let seconds = o.value('w').and_then(|n| n.parse::<u64>().ok());
+    let places = &o.rest;
+    if o.has('l') {
+        let port = o.value('p').or(places.last().map(String::as_str));
+        let port = port.and_then(|p| p.parse().ok());
         return match port {
-            Some(port) => listen(context, network, origin, port, stays).await,
+            Some(port) => listen(context, network, origin, port, o.has('k')).await,
             None => {
                 context
                     .stderr
@@ -121,18 +105,13 @@ struct Server {
     /// The standard input, once all of it has been read.
     reply: RefCell<Option<Vec<u8>>>,
     ready: Signal,
-    /// What came last: a peer that asks for a page and hears something else is heard once.
-    heard: RefCell<Vec<u8>>,
     over: Signal,
 }
 
 impl Server {
     /// Prints what a peer sends, and gives it the standard input.
     async fn talk(&self, bytes: Vec<u8>) -> Vec<u8> {
-        if *self.heard.borrow() != bytes {
-            self.stdout.write(&bytes);
-        }
-        self.heard.replace(bytes);
+        self.stdout.write(&bytes);
         let seen = self.ready.generation();
         let mut reply = self.reply.borrow().clone();
         if reply.is_none() {
@@ -164,7 +143,7 @@ impl Listener for Served {
                     }
                     Ok(response)
                 }
-                _ => Err(NoAnswer::NotHttp),
+                _ => Err(NoAnswer::NotHttp(Some(reply))),
             }
         })
     }
@@ -186,7 +165,6 @@ async fn listen(context: Context, network: Network, origin: Origin, port: u16, s
         stdout: context.stdout.clone(),
         reply: RefCell::default(),
         ready: Signal::default(),
-        heard: RefCell::default(),
         over: Signal::default(),
     });
     let attached = network.attach(origin.ip, &origin.node, &origin.pod, Rc::new(Served(server.clone())));

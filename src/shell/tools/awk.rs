@@ -5,7 +5,6 @@
 //! answer, takes the machine back to where the rule began and runs the rule again with the answers so
 //! far. What the rule has already written is not written again.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -112,6 +111,8 @@ struct Rule {
     pattern: Pattern,
     /// `None` prints the record.
     action: Option<Stmt>,
+    /// Whether it takes records of the input by itself (`getline`).
+    gets: bool,
 }
 
 const OPS: &[&str] = &[
@@ -279,6 +280,8 @@ struct Parser {
     called: Vec<String>,
     /// Whether the program asks anything of other processes or files.
     asks: bool,
+    /// How many times it takes a record of the input by itself.
+    gets: usize,
 }
 
 type Parsed<T> = Result<T, String>;
@@ -388,6 +391,7 @@ impl Parser {
                     Pattern::Expr(first)
                 }
             };
+            let gets = self.gets;
             let action = if self.is("{") {
                 Some(self.block()?)
             } else if matches!(pattern, Pattern::Begin | Pattern::End) {
@@ -395,7 +399,11 @@ impl Parser {
             } else {
                 None
             };
-            rules.push(Rule { pattern, action });
+            rules.push(Rule {
+                pattern,
+                action,
+                gets: self.gets > gets,
+            });
             self.ends();
         }
         if let Some(name) = self.called.iter().find(|n| !self.functions.contains_key(*n)) {
@@ -861,6 +869,7 @@ impl Parser {
                     self.asks = true;
                     return Ok(Expr::GetLine(target, Source::File(Box::new(self.postfix()?))));
                 }
+                self.gets += 1;
                 Ok(Expr::GetLine(target, Source::Main))
             }
             Token::Name(name) => {
@@ -1002,7 +1011,7 @@ struct Machine<'a> {
     /// Which ranges of patterns are open, by rule.
     open: Vec<bool>,
     /// The answers so far in this rule, and how many of them this run of it has used.
-    answers: Rc<RefCell<Vec<Option<String>>>>,
+    answers: Vec<Option<String>>,
     used: usize,
     /// Writes of this run of the rule, and of all its runs.
     wrote: usize,
@@ -1059,7 +1068,7 @@ impl Machine<'_> {
     }
 
     fn ask(&mut self, question: impl FnOnce() -> Question) -> Done<Option<String>> {
-        let answer = self.answers.borrow().get(self.used).cloned();
+        let answer = self.answers.get(self.used).cloned();
         self.used += 1;
         answer.ok_or_else(|| Flow::Ask(question()))
     }
@@ -1924,6 +1933,7 @@ pub(super) async fn awk(c: Context) -> i32 {
             functions: FlatMap::new(),
             called: Vec::new(),
             asks: false,
+            gets: 0,
         };
         let rules = parser.program()?;
         Ok((rules, parser))
@@ -1951,7 +1961,7 @@ pub(super) async fn awk(c: Context) -> i32 {
         readers: FlatMap::new(),
         pipes: FlatMap::new(),
         open: vec![false; rules.len()],
-        answers: Rc::default(),
+        answers: Vec::new(),
         used: 0,
         wrote: 0,
         written: 0,
@@ -1997,8 +2007,7 @@ pub(super) async fn awk(c: Context) -> i32 {
     }
     m.vars.insert("ARGC".to_owned(), Value::Number(argv.len() as f64));
     m.arrays.insert("ARGV".to_owned(), argv);
-    let asks = parser.asks;
-    let code = run(&c, &mut m, &rules, rest, asks).await;
+    let code = run(&c, &mut m, &rules, rest, (parser.asks, parser.gets > 0)).await;
     match code {
         Ok(code) => code,
         Err(message) => {
@@ -2016,7 +2025,7 @@ async fn settle(
 ) -> Result<Option<i32>, String> {
     let start = asks.then(|| m.clone());
     let mut written = 0;
-    m.answers = Rc::default();
+    m.answers.clear();
     loop {
         (m.used, m.wrote, m.written, m.steps) = (0, 0, written, 0);
         let question = match part(m) {
@@ -2029,7 +2038,7 @@ async fn settle(
             return Err("a command was asked for where none can be".to_owned());
         };
         written = m.written;
-        let mut answers = m.answers.take();
+        let mut answers = std::mem::take(&mut m.answers);
         if answers.len() >= limits::SHELL_DEPTH * 20 {
             return Err("one rule uses too many commands and files".to_owned());
         }
@@ -2038,7 +2047,7 @@ async fn settle(
         let outputs = std::mem::take(&mut m.outputs);
         *m = start.clone();
         m.outputs = outputs;
-        m.answers = Rc::new(RefCell::new(answers));
+        m.answers = answers;
     }
 }
 
@@ -2062,8 +2071,15 @@ async fn answer(c: &Context, question: Question) -> Option<String> {
 }
 
 /// Runs `BEGIN`, every record, and `END`, and then the commands that were printed to.
-async fn run(c: &Context, m: &mut Machine<'_>, rules: &[Rule], paths: Vec<String>, asks: bool) -> Result<i32, String> {
-    let code = run_rules(c, m, rules, paths, asks).await?;
+/// The last two say whether the program asks anything of the world outside, and whether it takes records by itself.
+async fn run(
+    c: &Context,
+    m: &mut Machine<'_>,
+    rules: &[Rule],
+    paths: Vec<String>,
+    (asks, gets): (bool, bool),
+) -> Result<i32, String> {
+    let code = run_rules(c, m, rules, paths, asks, gets).await?;
     for (command, text) in std::mem::take(&mut m.pipes) {
         answer(c, Question::Run(command, Some(text))).await;
     }
@@ -2076,28 +2092,25 @@ async fn run_rules(
     rules: &[Rule],
     paths: Vec<String>,
     asks: bool,
+    gets: bool,
 ) -> Result<i32, String> {
-    // `getline` takes records that are read ahead; only then are they.
-    let reads_ahead = |r: &Rule| {
-        let Some(action) = &r.action else { return false };
-        let text = format!("{action:?}");
-        text.contains("GetLine(") && text.contains("Main)")
-    };
-    let uses_getline =
-        rules.iter().any(reads_ahead) || m.functions.values().any(|f| format!("{f:?}").contains("Main)"));
+    // What none of the rules has is in a function, which any of them may call.
+    let functions_get = gets && !rules.iter().any(|rule| rule.gets);
+    // `getline` takes records that were read ahead: before the first record, those of all files.
+    let mut begun = false;
     let mut exit: Option<i32> = None;
     let mut code = 0;
     for rule in rules {
         if let (Pattern::Begin, Some(action)) = (&rule.pattern, &rule.action) {
-            if reads_ahead(rule) {
-                for path in &paths {
-                    m.ahead.extend(split_records(
-                        &c.read_file(path).await.unwrap_or_default(),
-                        &m.var_text("RS"),
-                    ));
-                }
-                if paths.is_empty() {
+            if !begun && (rule.gets || functions_get) {
+                begun = true;
+                let mut files = paths.iter().filter(|p| words::split_assignment(p).is_none()).peekable();
+                if files.peek().is_none() {
                     m.ahead = split_records(&c.stdin.read_text().await, &m.var_text("RS"));
+                }
+                for path in files {
+                    let text = c.read_file(path).await.unwrap_or_default();
+                    m.ahead.extend(split_records(&text, &m.var_text("RS")));
                 }
             }
             exit = settle(m, asks, |m| m.exec(action)).await?;
@@ -2132,18 +2145,19 @@ async fn run_rules(
             }
             m.vars.insert("FNR".to_owned(), Value::Number(0.0));
             let separator = m.var_text("RS");
-            if (uses_getline && m.ahead.is_empty()) || separator != "\n" {
+            let whole = gets || separator != "\n";
+            if whole && !begun {
                 m.ahead = split_records(&input.read_text().await, &separator);
             }
             loop {
-                let line = if uses_getline || separator != "\n" {
+                let line = if whole || begun {
                     m.ahead.pop_front()
                 } else {
                     input.read_line().await
                 };
                 let Some(line) = line else { break };
                 m.count_record(&["NR", "FNR"]);
-                exit = settle(m, asks, |m| record(m, rules, line.clone())).await?;
+                exit = settle(m, asks, |m| record(m, rules, &line)).await?;
                 if exit.is_some() {
                     break 'files;
                 }
@@ -2164,8 +2178,8 @@ async fn run_rules(
     Ok(exit.unwrap_or(code))
 }
 
-fn record(m: &mut Machine<'_>, rules: &[Rule], line: String) -> Done<()> {
-    m.set_record(line)?;
+fn record(m: &mut Machine<'_>, rules: &[Rule], line: &str) -> Done<()> {
+    m.set_record(line.to_owned())?;
     for (i, rule) in rules.iter().enumerate() {
         let chosen = match &rule.pattern {
             Pattern::Begin | Pattern::End => false,

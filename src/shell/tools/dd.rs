@@ -16,7 +16,7 @@ const CALL: Duration = Duration::from_micros(1);
 const PIECE: u64 = 1 << 20;
 
 /// A count with a unit: `512`, `4k`, `1M`, `1MB`.
-fn amount(text: &str) -> Option<u64> {
+pub(super) fn amount(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor = match unit {
@@ -24,7 +24,7 @@ fn amount(text: &str) -> Option<u64> {
         "b" => 512,
         "k" | "K" | "KiB" => 1 << 10,
         "kB" | "KB" => 1_000,
-        "M" | "MiB" => 1 << 20,
+        "m" | "M" | "MiB" => 1 << 20,
         "MB" => 1_000_000,
         "G" | "GiB" => 1 << 30,
         "GB" => 1_000_000_000,

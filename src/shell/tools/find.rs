@@ -309,8 +309,7 @@ impl Parser<'_> {
             }
             "-user" | "-uid" | "-group" | "-gid" => {
                 let user = !arg.starts_with("-g");
-                let known = [0, 1, 2, 33, 65_534].into_iter().find(|id| User::named(*id) == value);
-                match known.or_else(|| value.parse().ok()) {
+                match super::fs::id_of(&value) {
                     Some(id) => Step::Owner(user, id),
                     None if user => return Err(format!("‘{value}’ is not the name of a known user")),
                     None => return Err(format!("‘{value}’ is not the name of an existing group")),
@@ -327,7 +326,7 @@ impl Parser<'_> {
             }
             _ => {
                 self.acts = true;
-                Step::Printf(value)
+                Step::Printf(String::from_utf8_lossy(&words::unescape(&value, Escapes::Printf)).into_owned())
             }
         })
     }
@@ -349,7 +348,7 @@ fn compare(how: i8, value: u64, with: u64) -> bool {
 }
 
 /// What `-printf` prints of an entry.
-fn printf(c: &Context, format: &str, e: &Entry<'_>) -> Vec<u8> {
+fn printf(c: &Context, format: &str, e: &Entry<'_>) -> String {
     let mut out = String::new();
     let mut chars = format.chars();
     while let Some(ch) = chars.next() {
@@ -418,7 +417,7 @@ fn printf(c: &Context, format: &str, e: &Entry<'_>) -> Vec<u8> {
             out.push_str(&String::from_utf8_lossy(&bytes));
         }
     }
-    words::unescape(&out, Escapes::Printf)
+    out
 }
 
 async fn execute(c: &Context, command: &[String], found: &[String], dir: Option<&str>) -> Option<i32> {

@@ -668,6 +668,14 @@ pub(super) async fn chmod(c: Context) -> i32 {
     code
 }
 
+/// The number of a user or a group, by number or name: names are known of root alone.
+pub(super) fn id_of(name: &str) -> Option<i64> {
+    match name {
+        "root" => Some(0),
+        number => number.parse().ok(),
+    }
+}
+
 /// `chown` and `chgrp`. Names of users are known of root alone; what belongs to others by name stays with whom it is.
 pub(super) async fn chown(c: Context) -> i32 {
     let plain: Vec<&String> = c.rest().iter().filter(|a| !a.starts_with('-')).collect();
@@ -675,14 +683,10 @@ pub(super) async fn chown(c: Context) -> i32 {
     let Some((owner, paths)) = plain.split_first() else {
         return options::usage(&c, "missing operand");
     };
-    let id = |name: &str| match name {
-        "root" => Some(0),
-        number => number.parse().ok(),
-    };
     let (user, group) = match owner.split_once([':', '.']) {
-        Some((user, group)) => (id(user), id(group)),
-        None if c.name() == "chgrp" => (None, id(owner)),
-        None => (id(owner), None),
+        Some((user, group)) => (id_of(user), id_of(group)),
+        None if c.name() == "chgrp" => (None, id_of(owner)),
+        None => (id_of(owner), None),
     };
     let mut code = 0;
     let mut todo: Vec<String> = paths.iter().rev().map(|p| c.path(p)).collect();

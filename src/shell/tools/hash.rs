@@ -119,23 +119,23 @@ fn padded(bytes: &[u8], big: bool) -> Vec<[u32; 16]> {
 fn md5(bytes: &[u8]) -> String {
     const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
     let mut state = [0x6745_2301u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+    let constants: [u32; 64] = std::array::from_fn(|i| (math::sin(i as f64 + 1.0).abs() * 4_294_967_296.0) as u32);
     for block in padded(bytes, false) {
         let [mut a, mut b, mut c, mut d] = state;
-        for i in 0..64usize {
+        for (i, constant) in constants.iter().enumerate() {
             let (f, g) = match i / 16 {
                 0 => ((b & c) | (!b & d), i),
                 1 => ((d & b) | (!d & c), 5 * i + 1),
                 2 => (b ^ c ^ d, 3 * i + 5),
                 _ => (c ^ (b | !d), 7 * i),
             };
-            let constant = (math::sin(i as f64 + 1.0).abs() * 4_294_967_296.0) as u32;
             let word = block.get(g % 16).copied().unwrap_or_default();
             let shift = SHIFTS
                 .get(i / 16)
                 .and_then(|s| s.get(i % 4))
                 .copied()
                 .unwrap_or_default();
-            let sum = f.wrapping_add(a).wrapping_add(constant).wrapping_add(word);
+            let sum = f.wrapping_add(a).wrapping_add(*constant).wrapping_add(word);
             (a, d, c, b) = (d, c, b, b.wrapping_add(sum.rotate_left(shift)));
         }
         for (to, add) in state.iter_mut().zip([a, b, c, d]) {

@@ -1,6 +1,7 @@
 //! `comm`, `join`, `shuf`, `split`, `truncate`, `od`, `expand`, `envsubst` and the smallest ones.
 
 use super::super::host::Context;
+use super::dd::amount;
 use super::lines::inputs;
 use super::options;
 use crate::flat::Case;
@@ -52,7 +53,7 @@ pub(super) async fn comm(c: Context) -> i32 {
             (None, None) => break,
             (Some(x), Some(y)) if x == y => (x, 2),
             (Some(x), y) if y.is_none_or(|y| x < y) => (x, 0),
-            (x, Some(y)) => (if let (Some(x), true) = (x, false) { x } else { y }, 1),
+            (_, Some(y)) => (y, 1),
             (Some(x), None) => (x, 0),
         };
         for (side, (list, at)) in [(&a, i), (&b, j)].into_iter().enumerate() {
@@ -241,23 +242,6 @@ pub(super) async fn shuf(c: Context) -> i32 {
     0
 }
 
-/// `10`, `4K`, `1M`, `2G`, `1MB`: a number of bytes.
-fn bytes_of(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|ch: char| !ch.is_ascii_digit());
-    let unit: u64 = match text.get(digits.len()..)? {
-        "" => 1,
-        "b" => 512,
-        "k" | "K" | "KiB" => 1 << 10,
-        "m" | "M" | "MiB" => 1 << 20,
-        "G" | "GiB" => 1 << 30,
-        "KB" | "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
-}
-
 pub(super) async fn split(c: Context) -> i32 {
     let long = [
         ("lines", 'l'),
@@ -282,7 +266,7 @@ pub(super) async fn split(c: Context) -> i32 {
         Some(text) => ("bytes", text),
         None => ("lines", o.value('l').unwrap_or("1000")),
     };
-    let Some(size) = bytes_of(text).filter(|n| *n > 0) else {
+    let Some(size) = amount(text).filter(|n| *n > 0) else {
         c.error(format!("invalid number of {letter}: ‘{text}’"));
         return 1;
     };
@@ -327,7 +311,7 @@ pub(super) async fn truncate(c: Context) -> i32 {
     let Some(text) = o.value('s') else {
         return options::usage(&c, "you must specify either ‘--size’ or ‘--reference’");
     };
-    let Some(size) = bytes_of(text.trim_start_matches(['+', '-'])) else {
+    let Some(size) = amount(text.trim_start_matches(['+', '-'])) else {
         c.error(format!("Invalid number: ‘{text}’"));
         return 1;
     };
@@ -407,7 +391,7 @@ pub(super) async fn od(c: Context) -> i32 {
     if forms.is_empty() {
         forms.push(('o', 2));
     }
-    let number = |letter: char| o.value(letter).and_then(bytes_of);
+    let number = |letter: char| o.value(letter).and_then(amount);
     let take = number('N').map_or(limits::SHELL_WORD_BYTES, |n| {
         n.min(limits::SHELL_WORD_BYTES as u64) as usize
     });
