@@ -1,9 +1,9 @@
 // Makes a release build smaller: takes spaces, comments and long names out of the scripts and style sheets, which are
-// wasm-bindgen's glue and the page's own (4 KiB of what a visitor loads), and arranges the functions of the module. Trunk
-// runs it on the finished page before it becomes `dist`.
+// wasm-bindgen's glue and the page's own (4 KiB of what a visitor loads), and shrinks the module. Trunk runs it on the
+// finished page before it becomes `dist`.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { arrange } from "./arrange.mjs";
+import { shrink } from "./shrink.mjs";
 
 const { TRUNK_PROFILE, TRUNK_STAGING_DIR } = process.env;
 
@@ -13,7 +13,7 @@ if (TRUNK_PROFILE === "release") {
   for (const name of readdirSync(TRUNK_STAGING_DIR, { recursive: true })) {
     const path = join(TRUNK_STAGING_DIR, name);
     const loader = loaders[extname(name)];
-    if (extname(name) === ".wasm") arrange(path);
+    if (extname(name) === ".wasm") shrink(path);
     // What `bundle.mjs` wrote is small already.
     if (loader && !name.startsWith("vendor")) {
       const { code } = await transform(readFileSync(path, "utf8"), { loader, minify: true, target: "esnext" });

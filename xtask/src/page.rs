@@ -95,17 +95,8 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     );
     write(&manifest, &text)?;
     std::fs::copy(root().join("README.md"), root().join("pkg/README.md")).ok();
-    step("wasm-opt -Oz", "half a minute", || {
-        let module = root().join("pkg/kubetab_bg.wasm");
-        // As `www/index.html` has it for the page.
-        let levels = ["-Oz", "--low-memory-unused"];
-        run(rust
-            .command("wasm-opt")
-            .args(levels)
-            .arg(&module)
-            .arg("-o")
-            .arg(&module))?;
-        run(rust.command("node").arg("www/arrange.mjs").arg(&module))
+    step("wasm-opt", "half a minute", || {
+        run(rust.command("node").args(["www/shrink.mjs", "pkg/kubetab_bg.wasm"]))
     })
 }
 

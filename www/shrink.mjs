@@ -1,0 +1,222 @@
+// Makes a wasm module of Rust small: takes out what its panics would say, which nobody in a browser can read (21 KiB of
+// what a visitor loads), has wasm-opt shorten the rest, and puts the functions into an order that compresses well, those
+// whose bodies begin alike side by side (18 KiB): the linker leaves them in no order that brotli could use, and wasm-opt
+// sorts them by how often they are called. `node www/shrink.mjs FILE…` rewrites files.
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+// Numbers of sections, kinds of imports and the bit of limits that have a maximum:
+// https://webassembly.github.io/spec/core/binary/modules.html
+const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
+const [FUNCTION, TABLE, MEMORY, GLOBAL] = [0, 1, 2, 3];
+const HAS_MAXIMUM = 1;
+/** The flags of a segment of data that has an address, and the instruction `i32.const` that gives it. */
+const [ACTIVE, CONSTANT] = [0, 0x41];
+const HEADER = 8;
+/** The part of a name section that names functions. */
+const FUNCTION_NAMES = 1;
+/** The instructions `unreachable` and `end`, with which the body of a function ends that does not return. */
+const [UNREACHABLE, END] = [0x00, 0x0b];
+/** The numbers of a `core::panic::Location`: where the file's name lies, its length, line and column; bytes of each. */
+const [LOCATION, WORD] = [4, 4];
+
+/** Functions of Rust's libraries with which a program panics or ends for want of memory. The crate's name may have a hash. */
+const PANICS = /^<?(core|alloc|std|__rustc|hashbrown)(\[\w+\])?::.*(panic|fail|oom|overflow|handle_(alloc_)?error|begin_unwind)/;
+
+/** Reads a module from its first section on. */
+class Reader {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = HEADER;
+  }
+
+  byte() {
+    return this.bytes[this.at++];
+  }
+
+  /** A whole number in LEB128. */
+  number() {
+    let [value, shift, byte] = [0, 0, 0];
+    do {
+      byte = this.byte();
+      value += (byte & 0x7f) * 2 ** shift;
+      shift += 7;
+    } while (byte & 0x80);
+    return value;
+  }
+
+  /** A whole number of 32 bits with a sign in LEB128. */
+  signed() {
+    const start = this.at;
+    const value = this.number();
+    const bits = 7 * (this.at - start);
+    return bits < 32 && value >= 2 ** (bits - 1) ? value - 2 ** bits : value | 0;
+  }
+
+  /** Bytes with their length before them. */
+  block() {
+    const length = this.number();
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  limits() {
+    const flags = this.byte();
+    this.number();
+    if (flags & HAS_MAXIMUM) this.number();
+  }
+
+  /** A segment of data: the address at which it starts, its bytes. */
+  segment() {
+    const flags = this.number();
+    if (flags !== ACTIVE || this.byte() !== CONSTANT) throw new Error("A segment of data without an address.");
+    const start = this.signed();
+    this.byte();
+    return { start, data: this.block() };
+  }
+
+  /** An import: its kind. */
+  import() {
+    this.block();
+    this.block();
+    const kind = this.byte();
+    if (kind === FUNCTION) this.number();
+    else if (kind === GLOBAL) this.at += 2;
+    else if (kind === MEMORY) this.limits();
+    else if (kind === TABLE) {
+      this.byte();
+      this.limits();
+    } else throw new Error(`An import of the unknown kind ${kind}.`);
+    return kind;
+  }
+}
+
+/** A whole number in LEB128. */
+function leb(value) {
+  const bytes = [];
+  do {
+    bytes.push((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+    value = Math.floor(value / 0x80);
+  } while (value > 0);
+  return Buffer.from(bytes);
+}
+
+const block = (...parts) => {
+  const bytes = Buffer.concat(parts);
+  return Buffer.concat([leb(bytes.length), bytes]);
+};
+
+/** Calls `read` with the number, the start and the end of each section, and a reader of what is in it. */
+function eachSection(bytes, read) {
+  const reader = new Reader(bytes);
+  while (reader.at < bytes.length) {
+    const start = reader.at;
+    const id = reader.byte();
+    const length = reader.number();
+    const end = reader.at + length;
+    read(id, start, end, reader);
+    reader.at = end;
+  }
+}
+
+/** A module's functions: how many are imported, the bodies of the others, and the names of all that have one. */
+function functions(bytes) {
+  let [imported, bodies, names] = [0, [], new Map()];
+  eachSection(bytes, (id, _, end, reader) => {
+    if (id === IMPORT) {
+      for (let left = reader.number(); left > 0; left--) imported += reader.import() === FUNCTION ? 1 : 0;
+    } else if (id === CODE) {
+      bodies = Array.from({ length: reader.number() }, () => reader.block());
+    } else if (id === CUSTOM && reader.block().toString() === "name") {
+      while (reader.at < end) {
+        const part = reader.byte();
+        const length = reader.number();
+        const next = reader.at + length;
+        if (part === FUNCTION_NAMES) {
+          for (let left = reader.number(); left > 0; left--) names.set(reader.number(), reader.block().toString());
+        }
+        reader.at = next;
+      }
+    }
+  });
+  return { imported, bodies, names };
+}
+
+/** Zeroes the places in the source that panics would name, with the names of the files. */
+function forgetPlaces(segments) {
+  const find = (address, length) => {
+    const segment = segments.find(({ start, data }) => start <= address && address + length <= start + data.length);
+    return segment?.data.subarray(address - segment.start, address - segment.start + length);
+  };
+  const files = [];
+  for (const { start, data } of segments) {
+    const words = new DataView(data.buffer, data.byteOffset, data.length);
+    for (let at = -start & (WORD - 1); at + LOCATION * WORD <= data.length; at += WORD) {
+      const [address, length, line, column] = Array.from({ length: LOCATION }, (_, i) => words.getUint32(at + i * WORD, true));
+      // The compiler ends these names, and no other text, with a zero.
+      const file = line > 0 && column > 0 && find(address, length + 1);
+      if (file && file.toString("latin1").endsWith(".rs\0")) {
+        files.push(file);
+        data.fill(0, at, at + LOCATION * WORD);
+      }
+    }
+  }
+  // Several places are in one file.
+  files.forEach((file) => file.fill(0));
+}
+
+/** The module whose panics say nothing: Rust writes what they say to a standard error that no browser has. */
+function silenced(bytes) {
+  const { imported, bodies, names } = functions(bytes);
+  const kept = [bytes.subarray(0, HEADER)];
+  let silent = 0;
+  const mute = (body, index) => {
+    const returns = body.at(-2) !== UNREACHABLE || body.at(-1) !== END;
+    if (returns || !PANICS.test(names.get(imported + index))) return body;
+    silent += 1;
+    return Buffer.from([0, UNREACHABLE, END]);
+  };
+  eachSection(bytes, (id, start, end, reader) => {
+    if (id === CODE) {
+      const muted = bodies.map((body, index) => block(mute(body, index)));
+      kept.push(Buffer.from([CODE]), block(leb(bodies.length), ...muted));
+      return;
+    }
+    if (id === DATA) {
+      const segments = Array.from({ length: reader.number() }, () => reader.segment());
+      forgetPlaces(segments);
+    }
+    kept.push(bytes.subarray(start, end));
+  });
+  if (silent === 0) throw new Error("No function that panics was found: have their names changed, or are there none?");
+  return Buffer.concat(kept);
+}
+
+/** The module with a name section in which each function is called by its place in the new order. */
+function numbered(bytes) {
+  const { imported, bodies } = functions(bytes);
+  const order = [...bodies.keys()].sort((a, b) => Buffer.compare(bodies[a], bodies[b]));
+  const names = [];
+  const digits = String(bodies.length).length;
+  for (const [place, index] of order.entries()) names[index] = String(place).padStart(digits, "0");
+  const map = names.map((name, index) => Buffer.concat([leb(index + imported), block(Buffer.from(name))]));
+  const part = Buffer.concat([Buffer.from([FUNCTION_NAMES]), block(leb(map.length), ...map)]);
+  return Buffer.concat([bytes, Buffer.from([CUSTOM]), block(block(Buffer.from("name")), part)]);
+}
+
+/** Rewrites a module's file. */
+export function shrink(path) {
+  const wasmOpt = createRequire(import.meta.url).resolve("binaryen/bin/wasm-opt");
+  const optimise = (...flags) => execFileSync(process.execPath, [wasmOpt, path, ...flags, "-o", path], { stdio: "inherit" });
+  writeFileSync(path, silenced(readFileSync(path)));
+  // Rust keeps the end of the stack, and nothing else, in the lowest memory: wasm-opt may rely on it (13 KiB less).
+  // A function that is called once is copied there by LLVM where that is of use; copying the others costs 5 KiB.
+  optimise("-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=0");
+  writeFileSync(path, numbered(readFileSync(path)));
+  // The levels are those of -Oz: with them wasm-opt writes as tersely as it did before.
+  optimise("--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", "--strip-debug");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.argv.slice(2).forEach(shrink);
