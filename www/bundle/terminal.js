@@ -1,4 +1,3 @@
 // What the page takes from xterm.js: loaded at the start. Becomes www/vendor/terminal.js.
 export { Terminal } from "@xterm/xterm";
 export { FitAddon } from "@xterm/addon-fit";
-export { Unicode11Addon } from "@xterm/addon-unicode11";

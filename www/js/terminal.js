@@ -1,6 +1,6 @@
 // The terminal's glue: xterm.js draws and reads keys, the line editor in Rust decides. Bytes go in
 // through `onData`, escape sequences come back through `write`.
-import { Terminal, FitAddon, Unicode11Addon } from "../vendor/terminal.js";
+import { Terminal, FitAddon } from "../vendor/terminal.js";
 
 let term;
 let fit;
@@ -21,9 +21,33 @@ function theme() {
   return colours;
 }
 
+/**
+ * How many cells characters take, by the line editor's own table, so that both always agree: an add-on of xterm.js
+ * would bring another (3 KiB). `width` says it of a code point, and is asked once for each.
+ */
+function widths(width) {
+  const known = new Map();
+  const wcwidth = (code) => {
+    if (code < 0x7f) return code < 0x20 ? 0 : 1;
+    if (code < 0xa0) return 0;
+    if (!known.has(code)) known.set(code, width(code));
+    return known.get(code);
+  };
+  // What xterm.js keeps of a character: bit 0 says that it joins the one before, the next two are the cells of both.
+  const charProperties = (code, preceding) => {
+    const own = wcwidth(code);
+    const before = (preceding >> 1) & 3;
+    return own === 0 && before > 0 ? (before << 1) | 1 : own << 1;
+  };
+  return { version: "kubetab", wcwidth, charProperties };
+}
+
 window.kubetabTerminal = {
-  /** Opens the terminal in `element`. `onData` gets what is typed or pasted, `onResize` columns and rows. */
-  open(element, onData, onResize) {
+  /**
+   * Opens the terminal in `element`. `onData` gets what is typed or pasted, `onResize` columns and rows, `width` says
+   * how many cells a code point takes.
+   */
+  open(element, onData, onResize, width) {
     term = new Terminal({
       allowProposedApi: true,
       convertEol: true,
@@ -40,8 +64,9 @@ window.kubetabTerminal = {
     });
     fit = new FitAddon();
     term.loadAddon(fit);
-    term.loadAddon(new Unicode11Addon());
-    term.unicode.activeVersion = "11";
+    const provider = widths(width);
+    term.unicode.register(provider);
+    term.unicode.activeVersion = provider.version;
     term.open(element);
     term.onData(onData);
     term.onResize(({ cols, rows }) => onResize(cols, rows));

@@ -9,6 +9,7 @@ extern "C" {
         element: &web_sys::Element,
         on_data: &Closure<dyn FnMut(String)>,
         on_resize: &Closure<dyn FnMut(u32, u32)>,
+        width: &Closure<dyn Fn(u32) -> u32>,
     ) -> u32;
     #[wasm_bindgen(js_namespace = kubetabTerminal)]
     pub fn write(bytes: &[u8]);

@@ -29,6 +29,11 @@ impl PartialEq for SessionRef {
     }
 }
 
+/// How many cells a code point takes, as the line editor counts them.
+fn cells(code: u32) -> u32 {
+    char::from_u32(code).map_or(1, |c| kubetab::shell::width(c.encode_utf8(&mut [0; 4])) as u32)
+}
+
 #[component]
 pub fn Terminal(props: &TerminalProps) -> Html {
     let Some(ui) = use_ui() else { return Html::default() };
@@ -45,13 +50,14 @@ pub fn Terminal(props: &TerminalProps) -> Html {
             let on_data = Closure::new(move |data: String| typed.input(&data));
             let sized = session.clone();
             let on_resize = Closure::new(move |columns, rows| sized.resize(columns, rows));
+            let width = Closure::new(cells);
             if let Some(element) = screen.cast::<Element>() {
-                glue::open(&element, &on_data, &on_resize);
+                glue::open(&element, &on_data, &on_resize, &width);
                 session.resize(glue::columns(), glue::rows());
                 session.begin(&welcome, glue::write);
                 glue::focus();
             }
-            move || drop((on_data, on_resize))
+            move || drop((on_data, on_resize, width))
         });
     }
     use_effect_with(ui.t("terminal.label"), |label| glue::name(label));
