@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 // Numbers of sections, kinds of imports and the bit of limits that have a maximum:
 // https://webassembly.github.io/spec/core/binary/modules.html
-const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
+const [CUSTOM, IMPORT, EXPORT, CODE, DATA] = [0, 2, 7, 10, 11];
 const [FUNCTION, TABLE, MEMORY, GLOBAL] = [0, 1, 2, 3];
 const HAS_MAXIMUM = 1;
 /** The flags of a segment of data that has an address, and the instruction `i32.const` that gives it. */
@@ -77,10 +77,8 @@ class Reader {
     return { start, data: this.block() };
   }
 
-  /** An import: its kind. */
-  import() {
-    this.block();
-    this.block();
+  /** What stands behind an import's names: its kind, which is returned, and its type. */
+  kind() {
     const kind = this.byte();
     if (kind === FUNCTION) this.number();
     else if (kind === GLOBAL) this.at += 2;
@@ -121,12 +119,47 @@ function eachSection(bytes, read) {
   }
 }
 
+/** The module with what `change` gives for a section's contents; a section for which it gives nothing stays. */
+function changed(bytes, change) {
+  const kept = [bytes.subarray(0, HEADER)];
+  eachSection(bytes, (id, start, end, reader) => {
+    const contents = change(id, reader);
+    kept.push(...(contents ? [Buffer.from([id]), block(...contents)] : [bytes.subarray(start, end)]));
+  });
+  return Buffer.concat(kept);
+}
+
+/** The module with other names of what it imports and exports: `names` has them by the old ones. */
+function renamed(bytes, names) {
+  const named = (old) => block(Buffer.from(names[old.toString()] ?? old));
+  return changed(bytes, (id, reader) => {
+    if (id !== IMPORT && id !== EXPORT) return undefined;
+    const count = reader.number();
+    const entries = Array.from({ length: count }, () => {
+      const module = id === IMPORT ? block(reader.block()) : Buffer.alloc(0);
+      const name = named(reader.block());
+      const start = reader.at;
+      if (id === IMPORT) reader.kind();
+      else {
+        reader.byte();
+        reader.number();
+      }
+      return Buffer.concat([module, name, bytes.subarray(start, reader.at)]);
+    });
+    return [leb(count), ...entries];
+  });
+}
+
 /** A module's functions: how many are imported, the bodies of the others, and the names of all that have one. */
 function functions(bytes) {
   let [imported, bodies, names] = [0, [], new Map()];
   eachSection(bytes, (id, _, end, reader) => {
     if (id === IMPORT) {
-      for (let left = reader.number(); left > 0; left--) imported += reader.import() === FUNCTION ? 1 : 0;
+      for (let left = reader.number(); left > 0; left--) {
+        reader.block();
+        reader.block();
+        imported += reader.kind() === FUNCTION ? 1 : 0;
+      }
     } else if (id === CODE) {
       bodies = Array.from({ length: reader.number() }, () => reader.block());
     } else if (id === CUSTOM && reader.block().toString() === "name") {
@@ -170,7 +203,6 @@ function forgetPlaces(segments) {
 /** The module whose panics say nothing: Rust writes what they say to a standard error that no browser has. */
 function silenced(bytes) {
   const { imported, bodies, names } = functions(bytes);
-  const kept = [bytes.subarray(0, HEADER)];
   let silent = 0;
   const mute = (body, index) => {
     const returns = body.at(-2) !== UNREACHABLE || body.at(-1) !== END;
@@ -178,20 +210,13 @@ function silenced(bytes) {
     silent += 1;
     return Buffer.from([0, UNREACHABLE, END]);
   };
-  eachSection(bytes, (id, start, end, reader) => {
-    if (id === CODE) {
-      const muted = bodies.map((body, index) => block(mute(body, index)));
-      kept.push(Buffer.from([CODE]), block(leb(bodies.length), ...muted));
-      return;
-    }
-    if (id === DATA) {
-      const segments = Array.from({ length: reader.number() }, () => reader.segment());
-      forgetPlaces(segments);
-    }
-    kept.push(bytes.subarray(start, end));
+  const result = changed(bytes, (id, reader) => {
+    if (id === CODE) return [leb(bodies.length), ...bodies.map((body, index) => block(mute(body, index)))];
+    if (id === DATA) forgetPlaces(Array.from({ length: reader.number() }, () => reader.segment()));
+    return undefined;
   });
   if (silent === 0) throw new Error("No function that panics was found: have their names changed, or are there none?");
-  return Buffer.concat(kept);
+  return result;
 }
 
 /** The module with a name section in which each function is called by its place in the new order. */
@@ -206,11 +231,11 @@ function numbered(bytes) {
   return Buffer.concat([bytes, Buffer.from([CUSTOM]), block(block(Buffer.from("name")), part)]);
 }
 
-/** Rewrites a module's file. */
-export function shrink(path) {
+/** Rewrites a module's file. `names` are new names of what it imports and exports, by the old ones. */
+export function shrink(path, names = {}) {
   const wasmOpt = createRequire(import.meta.url).resolve("binaryen/bin/wasm-opt");
   const optimise = (...flags) => execFileSync(process.execPath, [wasmOpt, path, ...flags, "-o", path], { stdio: "inherit" });
-  writeFileSync(path, silenced(readFileSync(path)));
+  writeFileSync(path, silenced(renamed(readFileSync(path), names)));
   // Rust keeps the end of the stack, and nothing else, in the lowest memory: wasm-opt may rely on it (13 KiB less).
   // A function that is called once is copied there by LLVM where that is of use; copying the others costs 5 KiB.
   optimise("-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=0");
@@ -219,4 +244,4 @@ export function shrink(path) {
   optimise("--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", "--strip-debug");
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.argv.slice(2).forEach(shrink);
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.argv.slice(2).forEach((path) => shrink(path));
