@@ -236,6 +236,29 @@ impl Kubeconfig {
         })
     }
 
+    /// What client-go takes in a pod where there is no kubeconfig: the API server of the pod's variables, the service
+    /// account's token and its namespace.
+    pub fn or_of_pod(self, cx: &Context) -> Kubeconfig {
+        const DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+        let read = |name: &str| cx.files.read_text(&format!("{DIR}/{name}")).ok();
+        let host = cx.env.get("KUBERNETES_SERVICE_HOST").filter(|host| !host.is_empty());
+        let (Some(host), Some(token), true) = (host, read("token"), self.files.is_empty() && !self.explicit) else {
+            return self;
+        };
+        let mut context = obj! { "cluster": "pod", "user": "pod" };
+        if let Some(namespace) = read("namespace") {
+            context.set(&["namespace"], namespace);
+        }
+        let server = obj! { "server": format!("https://{host}:443"), "certificate-authority": format!("{DIR}/ca.crt") };
+        let user = obj! { "token": token };
+        Kubeconfig::of_value(obj! {
+            "clusters": list![obj! { "name": "pod", "cluster": server }],
+            "users": list![obj! { "name": "pod", "user": user }],
+            "contexts": list![obj! { "name": "pod", "context": context }],
+            "current-context": "pod",
+        })
+    }
+
     /// A kubeconfig of which only the content matters.
     pub fn of_value(value: Value) -> Kubeconfig {
         Kubeconfig {

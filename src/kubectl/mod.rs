@@ -281,6 +281,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         let missing = format!("stat {}: no such file or directory", config.name);
         return fail(&Error::plain(missing), &path);
     }
+    let config = if away { config } else { config.or_of_pod(&cx) };
     let nobody = if away {
         None
     } else {

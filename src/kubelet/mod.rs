@@ -31,7 +31,7 @@ use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
 use crate::net::Network;
 use crate::obj;
-use crate::shell::Files;
+use crate::shell::{CommandFn, Files};
 use crate::sim::{Sim, TaskHandle, Time};
 use crate::value::{Value, base64};
 
@@ -67,6 +67,8 @@ struct Shared {
     nodes: Informer,
     /// The content of persistent volumes that are no node's directories, by name.
     volumes: RefCell<FlatMap<String, Files>>,
+    /// The kubectl of the images that bring it.
+    kubectl: RefCell<Option<CommandFn>>,
 }
 
 /// The kubelets of a world. Clones are handles.
@@ -136,6 +138,7 @@ impl Kubelets {
                 secrets: informer("secrets")?,
                 nodes: informer("nodes")?,
                 volumes: RefCell::default(),
+                kubectl: RefCell::default(),
             }),
             nodes: RefCell::default(),
         }));
@@ -163,6 +166,11 @@ impl Kubelets {
         });
         api.set_node_connections(Rc::new(connections::Connections(Rc::downgrade(&kubelets.0))));
         Ok(kubelets)
+    }
+
+    /// Gives the images that bring kubectl theirs, which lies above this layer.
+    pub fn set_kubectl(&self, kubectl: CommandFn) {
+        self.0.shared.kubectl.replace(Some(kubectl));
     }
 
     /// Starts the kubelet of a node. Pods that the API shows as running on it are taken over as they

@@ -91,7 +91,7 @@ pub fn phase(worker: &Worker, pod: &Object, terminal: bool) -> &'static str {
         return if all_well { "Succeeded" } else { "Failed" };
     }
     let again = Pod(pod).containers().zip(&states).any(|(c, state)| match state {
-        State::Ended(code) => restarts(pod, c, *code),
+        State::Ended(code) => slots.get(c.name()).is_some_and(|s| s.anew) || restarts(pod, c, *code),
         _ => false,
     });
     match again {

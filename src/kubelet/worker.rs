@@ -103,6 +103,8 @@ pub struct Slot {
     pub ready: bool,
     /// A probe failed, and it is to be killed.
     kill: Option<Kind>,
+    /// It was killed for a change of its spec: the sync that did that starts it again, whatever its restart policy says.
+    pub anew: bool,
     restart_series: Series,
     tasks: Vec<TaskHandle>,
 }
@@ -826,6 +828,7 @@ impl Worker {
                 && let Some(slot) = self.slots.borrow_mut().get_mut(&name)
             {
                 slot.restart_series = Series::default();
+                slot.anew = true;
             }
         }
     }
@@ -834,13 +837,14 @@ impl Worker {
     async fn run_container(self: &Rc<Self>, pod: &Object, container: Container<'_>, next: &mut Option<Time>) {
         let name = container.name().to_owned();
         let now = self.sim().now();
-        let run = {
+        let (run, anew) = {
             let mut slots = self.slots.borrow_mut();
-            slots.entry(name.clone()).or_default().run.clone()
+            let slot = slots.entry(name.clone()).or_default();
+            (slot.run.clone(), slot.anew)
         };
         if let Some(run) = &run {
             let Some(ended) = run.ended() else { return };
-            if !restarts(pod, container, ended.code) {
+            if !anew && !restarts(pod, container, ended.code) {
                 return;
             }
             let series = self
@@ -877,7 +881,11 @@ impl Worker {
             }
         }
         let first_try = self.cause(&name).is_none();
-        match self.start(pod, container).await {
+        let started = self.start(pod, container).await;
+        if let Some(slot) = self.slots.borrow_mut().get_mut(&name) {
+            slot.anew = false;
+        }
+        match started {
             Ok(()) => {
                 if let Some(slot) = self.slots.borrow_mut().get_mut(&name) {
                     slot.cause = None;
@@ -1099,6 +1107,12 @@ impl Worker {
     ) -> (Host, Rc<Meter>, Result<Option<String>, String>) {
         let (host, meter) = programs::machine(image.image, &image.tag, sandbox);
         self.furnish(pod, &host);
+        if image.image.has_kubectl()
+            && let Some(kubectl) = &*self.node.shared.kubectl.borrow()
+        {
+            let kubectl = kubectl.clone();
+            host.add("/usr/local/bin/kubectl", move |context| kubectl(context));
+        }
         if let Some(other) = self.process_namespace(pod, container) {
             host.share_processes(&other.host);
         } else if pod.spec().bool_at(&["shareProcessNamespace"]) {

@@ -1,4 +1,5 @@
-//! Servers among busybox's applets: `httpd`, which serves files. It runs no CGI and knows no configuration.
+//! busybox itself, and the server among its applets: `httpd`, which serves files. It runs no CGI and knows no
+//! configuration.
 
 use std::future::ready;
 use std::rc::Rc;
@@ -9,6 +10,34 @@ use crate::shell::{Commands, Context, Files, join, options};
 
 pub(super) fn add(sandbox: &Rc<Sandbox>, commands: &mut Commands) {
     program(commands, "/usr/sbin/httpd", sandbox, httpd);
+}
+
+/// `busybox APPLET [ARG]...`: the program that all the tools are. `version` is the one of the image's tag.
+pub(super) fn add_busybox(version: &str, commands: &mut Commands) {
+    let version = version.to_owned();
+    commands.add("/bin/busybox", move |context: Context| {
+        let version = version.clone();
+        async move {
+            let args = context.rest().to_vec();
+            match args.first().map(String::as_str) {
+                None | Some("--help") => {
+                    context.stdout.line(format!(
+                        "BusyBox v{version} (2024-09-26 21:31:42 UTC) multi-call binary.\n\
+                         BusyBox is copyrighted by many authors between 1998-2015.\n\
+                         Licensed under GPLv2. See source distribution for detailed\n\
+                         copyright notices.\n\n\
+                         Usage: busybox [function [arguments]...]"
+                    ));
+                    0
+                }
+                Some(applet) if context.host.command(applet).is_none() => {
+                    context.stderr.line(format!("{applet}: applet not found"));
+                    127
+                }
+                Some(_) => super::exec_as(context, args).await,
+            }
+        }
+    });
 }
 
 /// `httpd [-f] [-v] [-p [IP:]PORT] [-h HOME]`.
@@ -50,7 +79,7 @@ async fn httpd(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     128 + until_stopped(&context.process).await
 }
 
-fn answer(files: &Files, home: &str, request: &HttpRequest) -> HttpResponse {
+pub(super) fn answer(files: &Files, home: &str, request: &HttpRequest) -> HttpResponse {
     let asked = join("/", path_of(request));
     let mut path = format!("{home}{asked}");
     if files.is_dir(&path) {

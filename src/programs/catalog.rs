@@ -29,6 +29,8 @@ pub struct Image {
     pub home: &'static str,
     /// The TCP ports on which a program without a model listens.
     pub ports: &'static [u16],
+    /// What its server answers ([`super::hello::install_says`]).
+    pub reply: &'static str,
     /// What makes its programs.
     pub install: Install,
     /// Whether its answers to probes never change by themselves and leave nothing in its log: the
@@ -56,6 +58,7 @@ const fn image(repository: &'static str, tags: &'static str, megabytes: u64, she
         user: "",
         home: "/",
         ports: &[],
+        reply: "",
         install,
         steady: false,
     }
@@ -123,6 +126,16 @@ impl Image {
             .ports(ports)
     }
 
+    /// A small application of a tutorial that answers each request with a text, in which `{host}`, `{ip}`, `{n}` (how
+    /// many requests came before) and `{env}` (its environment in JSON) are filled in. Without a text it answers with
+    /// a page that stands in for its own.
+    const fn says(repository: &'static str, tags: &'static str, ports: &'static [u16], reply: &'static str) -> Image {
+        let mut app = image(repository, tags, 60, Shell::Debian, hello::install_says).cmd(&["/app"]);
+        app.ports = ports;
+        app.reply = reply;
+        app
+    }
+
     /// A component of the cluster.
     const fn system(
         repository: &'static str,
@@ -166,8 +179,15 @@ impl Image {
 
     /// The variables of its configuration for a tag.
     pub fn environment(&self, tag: &str) -> Vec<(String, String)> {
-        let mut env: Vec<(String, String)> = vec![(PATH.0.into(), PATH.1.into())];
-        env.extend(self.env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        let own = self.env.iter().any(|(name, _)| *name == PATH.0);
+        let standard = (!own).then_some(&PATH);
+        let mut env: Vec<(String, String)> = Vec::new();
+        env.extend(
+            standard
+                .into_iter()
+                .chain(self.env)
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        );
         // `X_VERSION` follows the tag, where that is a full version.
         let number = tag.split('-').next().unwrap_or("");
         if number.split('.').count() >= 3 && number.split('.').all(|p| p.parse::<u32>().is_ok()) {
@@ -180,11 +200,31 @@ impl Image {
         env
     }
 
+    /// Whether it brings kubectl.
+    pub fn has_kubectl(&self) -> bool {
+        self.name().contains("kubectl") || self.repository.ends_with("alpine/k8s")
+    }
+
     /// The name of its program: the last part of the repository.
     pub fn name(&self) -> &'static str {
         self.repository.rsplit('/').next().unwrap_or(self.repository)
     }
 }
+
+/// What podinfo says of itself.
+const PODINFO: &str = r##"{
+  "hostname": "{host}",
+  "version": "{tag}",
+  "revision": "unknown",
+  "color": "#34577c",
+  "logo": "https://raw.githubusercontent.com/stefanprodan/podinfo/gh-pages/cuddle_clap.gif",
+  "message": "greetings from podinfo v{tag}",
+  "goos": "linux",
+  "goarch": "amd64",
+  "runtime": "go1.25.3",
+  "num_goroutine": "8",
+  "num_cpu": "2"
+}"##;
 
 /// Bytes and digests of images that recordings name.
 const EXACT: &[(&str, u64, &str)] = &[
@@ -309,7 +349,14 @@ pub static IMAGES: &[Image] = &[
         httpd::install,
     )
     .cmd(&["httpd-foreground"])
-    .env(&[("HTTPD_PREFIX", "/usr/local/apache2"), ("HTTPD_VERSION", "2.4.65")])
+    .env(&[
+        (
+            "PATH",
+            "/usr/local/apache2/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HTTPD_PREFIX", "/usr/local/apache2"),
+        ("HTTPD_VERSION", "2.4.65"),
+    ])
     .workdir("/usr/local/apache2")
     .ports(&[80]),
     image(
@@ -461,6 +508,15 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["nginx", "-g", "daemon off;"])
     .ports(&[80]),
     image(
+        "docker.io/nginxdemos/nginx-hello",
+        "latest plain-text 0.2..4",
+        17,
+        Shell::Alpine,
+        hello::install_nginx_hello,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .ports(&[8080]),
+    image(
         "docker.io/ealen/echo-server",
         "latest 0.5..9",
         30,
@@ -488,52 +544,16 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["/usr/local/bin/run.sh"])
     .ports(&[8080]),
     image(
-        "k8s.gcr.io/echoserver",
-        "1.0..10",
-        43,
-        Shell::Debian,
-        hello::install_echo,
-    )
-    .cmd(&["/usr/local/bin/run.sh"])
-    .ports(&[8080]),
-    image(
-        "gcr.io/google_containers/echoserver",
-        "1.0..10",
-        43,
-        Shell::Debian,
-        hello::install_echo,
-    )
-    .cmd(&["/usr/local/bin/run.sh"])
-    .ports(&[8080]),
-    image(
         "docker.io/kicbase/echo-server",
         "latest 1.0",
         2,
         Shell::None,
-        hello::install_echo,
+        hello::install_request,
     )
     .cmd(&["/bin/echo-server"])
     .ports(&[8080]),
     image(
         "registry.k8s.io/hpa-example",
-        "latest",
-        180,
-        Shell::Debian,
-        hello::install_php,
-    )
-    .cmd(&["apache2-foreground"])
-    .ports(&[80]),
-    image(
-        "k8s.gcr.io/hpa-example",
-        "latest",
-        180,
-        Shell::Debian,
-        hello::install_php,
-    )
-    .cmd(&["apache2-foreground"])
-    .ports(&[80]),
-    image(
-        "gcr.io/google_containers/hpa-example",
         "latest",
         180,
         Shell::Debian,
@@ -624,8 +644,8 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["redis-server"])
     .ports(&[6379]),
     image(
-        "gcr.io/google_samples/gb-redis-follower",
-        "v2",
+        "gcr.io/google-samples/gb-redis-follower",
+        "v1 v2",
         55,
         Shell::Debian,
         redis::install,
@@ -653,25 +673,10 @@ pub static IMAGES: &[Image] = &[
     image("registry.k8s.io/redis", "e2e", 55, Shell::Debian, redis::install)
         .cmd(&["redis-server"])
         .ports(&[6379]),
-    image(
-        "docker.io/stefanprodan/podinfo",
-        "latest 5.0..9 6.0..9",
-        25,
-        Shell::Alpine,
-        hello::install_echo,
-    )
-    .cmd(&["./podinfo"])
-    .ports(&[9898]),
-    image(
-        "ghcr.io/stefanprodan/podinfo",
-        "latest 5.0..9 6.0..9",
-        25,
-        Shell::Alpine,
-        hello::install_echo,
-    )
-    .cmd(&["./podinfo"])
-    .ports(&[9898]),
+    Image::says("docker.io/stefanprodan/podinfo", "latest 4.0..1 5.0..9 6.0..9", &[9898], PODINFO),
+    Image::says("ghcr.io/stefanprodan/podinfo", "latest 4.0..1 5.0..9 6.0..9", &[9898], PODINFO),
     image("docker.io/polinux/stress", "latest", 4, Shell::Alpine, stress::install).cmd(&["stress"]),
+    image("docker.io/progrium/stress", "latest", 240, Shell::Debian, stress::install).entrypoint(&["/usr/bin/stress"]),
     image("docker.io/vish/stress", "latest", 2, Shell::None, stress::install).entrypoint(&["/stress"]),
     // Those of books and courses.
     image(
@@ -683,9 +688,6 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["nginx", "-g", "daemon off;"])
     .ports(&[80]),
-    image("k8s.gcr.io/nginx-slim", "0.7..8", 60, Shell::Debian, nginx::install)
-        .cmd(&["nginx", "-g", "daemon off;"])
-        .ports(&[80]),
     image(
         "registry.k8s.io/e2e-test-images/nginx",
         "1.14..15",
@@ -710,7 +712,7 @@ pub static IMAGES: &[Image] = &[
     .ports(&[8080]),
     image(
         "docker.io/luksa/kubia",
-        "latest v1 v2",
+        "latest v1 v2 v3 v4",
         250,
         Shell::Debian,
         hello::install_kubia,
@@ -718,25 +720,139 @@ pub static IMAGES: &[Image] = &[
     .entrypoint(&["node", "app.js"])
     .ports(&[8080]),
     image(
-        "gcr.io/kuar-demo/kuard-amd64",
-        "latest 1 2 blue green purple",
-        11,
-        Shell::Alpine,
-        hello::install_echo,
+        "docker.io/luksa/kubia-unhealthy",
+        "latest",
+        250,
+        Shell::Debian,
+        hello::install_kubia,
     )
-    .cmd(&["/kuard"])
+    .entrypoint(&["node", "app.js"])
     .ports(&[8080]),
+    image(
+        "docker.io/luksa/kubia-pet",
+        "latest",
+        250,
+        Shell::Debian,
+        hello::install_kubia,
+    )
+    .entrypoint(&["node", "app.js"])
+    .ports(&[8080]),
+    Image::base(
+        "docker.io/luksa/fortune",
+        "latest env args",
+        90,
+        Shell::Debian,
+        &[],
+    )
+    .entrypoint(&[
+        "bash",
+        "-c",
+        "trap exit INT; t=${1:-${INTERVAL:-10}}; echo Configured to generate new fortune every $t seconds; mkdir -p /var/htdocs; while :; do echo $(date) Writing fortune to /var/htdocs/index.html; echo \"Your lucky number is $RANDOM$RANDOM.  Watch for it everywhere.\" > /var/htdocs/index.html; sleep $t; done",
+        "fortune",
+    ]),
+    Image::base(
+        "docker.io/luksa/batch-job",
+        "latest",
+        2,
+        Shell::Busybox,
+        &["sh", "-c", "echo $(date) Batch job starting; sleep 120; echo $(date) Finished succesfully"],
+    ),
+    Image::base(
+        "docker.io/luksa/ssd-monitor",
+        "latest",
+        2,
+        Shell::Busybox,
+        &["sh", "-c", "while :; do echo SSD OK; sleep 5; done"],
+    ),
+    Image::says("gcr.io/kuar-demo/kuard-amd64", "latest 1 2 3 blue green purple", &[8080], ""),
     image(
         "docker.io/jmalloc/echo-server",
         "latest 0.1..3",
         4,
         Shell::None,
-        hello::install_echo,
+        hello::install_request,
     )
     .cmd(&["/bin/echo-server"])
     .ports(&[8080]),
+    Image::says(
+        "docker.io/katacoda/docker-http-server",
+        "latest health v1 v2 v3",
+        &[80],
+        "<h1>This request was processed by host: {host}</h1>",
+    ),
+    Image::says("docker.io/wardviaene/k8s-demo", "latest 1..2", &[3000], "Hello World!"),
+    Image::says("docker.io/bmuschko/nodejs-hello-world", "latest 1.0.0", &[3000], "Hello World"),
+    Image::says(
+        "docker.io/dgkanatsios/simpleapp",
+        "latest",
+        &[8080],
+        "Hello world from {host} and version 2.0",
+    ),
+    Image::says("quay.io/rhdevelopers/myboot", "v1 latest", &[8080], "Aloha from Spring Boot! {n} on {host}"),
+    Image::says("quay.io/rhdevelopers/myboot", "v2", &[8080], "Bonjour from Spring Boot! {n} on {host}"),
+    Image::says("quay.io/rhdevelopers/myboot", "v3 v4", &[8080], "Jambo from Spring Boot! {n} on {host}"),
+    Image::says("docker.io/jpetazzo/httpenv", "latest", &[8888], "{env}"),
+    Image::says("docker.io/bretfisher/httpenv", "latest", &[8888], "{env}"),
+    Image::says("docker.io/dockercoins/hasher", "latest v0.1", &[80], "HASHER running on {host}"),
+    Image::says("docker.io/dockercoins/rng", "latest v0.1", &[80], "RNG running on {host}"),
+    Image::says("docker.io/dockercoins/webui", "latest v0.1", &[80], ""),
+    Image::base(
+        "docker.io/dockercoins/worker",
+        "latest v0.1",
+        60,
+        Shell::Debian,
+        &["sh", "-c", "while sleep 1; do echo 'INFO:__main__:4 units of work done, updating hash counter'; done"],
+    ),
+    Image::says(
+        "docker.io/strm/helloworld-http",
+        "latest",
+        &[80],
+        "<html><head><title>HTTP Hello World</title></head><body><h1>Hello from {host}</h1></body></html",
+    ),
+    Image::says("docker.io/in28min/hello-world-rest-api", "*", &[8080], "{healthy:true}"),
+    Image::says(
+        "ghcr.io/eficode-academy/quotes-flask-backend",
+        "latest release",
+        &[5000],
+        "Hello from the backend!",
+    ),
+    Image::says("ghcr.io/eficode-academy/quotes-flask-frontend", "latest release", &[5000], ""),
+    Image::says("docker.io/nanajanashia/k8s-demo-app", "v1.0", &[3000], ""),
+    Image::says("docker.io/stacksimplify/kubenginx", "1.0..0 2.0..0 3.0..0 4.0..0", &[80], ""),
+    Image::says("docker.io/karthequian/helloworld", "latest black blue", &[80], ""),
+    Image::says("docker.io/dockersamples/examplevotingapp_vote", "latest before after", &[80], ""),
+    Image::says("docker.io/dockersamples/examplevotingapp_result", "latest before after", &[80], ""),
+    Image::says("docker.io/kodekloud/examplevotingapp_vote", "v1", &[80], ""),
+    Image::says("docker.io/kodekloud/examplevotingapp_result", "v1", &[80], ""),
+    Image::server("docker.io/dockersamples/examplevotingapp_worker", "latest", 60, Shell::Debian, &[]),
+    Image::server("docker.io/kodekloud/examplevotingapp_worker", "v1", 60, Shell::Debian, &[]),
+    Image::base(
+        "docker.io/kodekloud/event-simulator",
+        "latest",
+        30,
+        Shell::Alpine,
+        &[
+            "sh",
+            "-c",
+            "i=0; while sleep 1; do i=$((i+1)); echo \"[$(date '+%F %T'),$((i*37%900+100))] INFO in event-simulator: USER$((i%4+1)) logged in\"; done",
+        ],
+    ),
+    Image::says("docker.io/kodekloud/simple-webapp", "latest 1..2", &[8080], ""),
+    Image::says("docker.io/argoproj/rollouts-demo", "*", &[8080], ""),
+    Image::says("docker.io/alexwhen/docker-2048", "latest", &[80], ""),
+    Image::says("public.ecr.aws/l6m2t8p7/docker-2048", "latest", &[80], ""),
+    Image::says("docker.io/library/mongo-express", "latest 0.49..54 1.0..0", &[8081], ""),
+    Image::says("docker.io/kennethreitz/httpbin", "latest", &[80], ""),
+    Image::says("docker.io/kong/httpbin", "latest 0.1..2", &[80], ""),
+    Image::says("mcr.microsoft.com/azuredocs/azure-vote-front", "v1 v2", &[80], ""),
+    Image::says("ghcr.io/azure-samples/aks-store-demo/store-front", "latest 1.0..5 2.0..1", &[8080], ""),
+    Image::says("ghcr.io/azure-samples/aks-store-demo/order-service", "latest 1.0..5 2.0..1", &[3000], ""),
+    Image::says("ghcr.io/azure-samples/aks-store-demo/product-service", "latest 1.0..5 2.0..1", &[3002], ""),
+    Image::says("mcr.microsoft.com/dotnet/samples", "aspnetapp", &[8080], ""),
+    Image::says("docker.io/portainer/portainer-ce", "latest 2.0..33", &[9000], ""),
+    Image::says("docker.io/nigelpoulton/getting-started-k8s", "*", &[8080], ""),
+    Image::says("docker.io/nigelpoulton/qsk-book", "*", &[8080], ""),
     image("registry.k8s.io/liveness", "latest", 2, Shell::None, agnhost::install).cmd(&["/server"]),
-    image("k8s.gcr.io/liveness", "latest", 2, Shell::None, agnhost::install).cmd(&["/server"]),
     image("registry.k8s.io/test-webserver", "latest", 2, Shell::None, web::install)
         .cmd(&["/test-webserver"])
         .ports(&[80]),
@@ -751,7 +867,7 @@ pub static IMAGES: &[Image] = &[
     .ports(&[8080]),
     image(
         "docker.io/nigelpoulton/k8sbook",
-        "latest edge 1.0 2.0",
+        "*",
         30,
         Shell::Alpine,
         web::install,
@@ -804,15 +920,7 @@ pub static IMAGES: &[Image] = &[
         Shell::Busybox,
         &["sh"],
     ),
-    Image::base(
-        "gcr.io/google-containers/busybox",
-        "latest 1.24..27",
-        1,
-        Shell::Busybox,
-        &["sh"],
-    ),
     Image::base("registry.k8s.io/busybox", "latest 1.24..27", 1, Shell::Busybox, &["sh"]),
-    Image::base("k8s.gcr.io/busybox", "latest 1.24..27", 1, Shell::Busybox, &["sh"]),
     Image::base(
         "registry.k8s.io/e2e-test-images/busybox",
         "1.29..37",
@@ -916,13 +1024,24 @@ pub static IMAGES: &[Image] = &[
         &["/bin/sh"],
     ),
     Image::base("docker.io/tutum/dnsutils", "latest", 70, Shell::Debian, &["/bin/bash"]),
+    Image::base("docker.io/infoblox/dnstools", "latest", 30, Shell::Alpine, &["/bin/bash"]),
+    Image::base("docker.io/amouat/network-utils", "latest", 90, Shell::Debian, &["/bin/bash"]),
+    Image::base("docker.io/giantswarm/tiny-tools", "latest", 15, Shell::Alpine, &["/bin/sh"]),
+    Image::base("docker.io/yauritux/busybox-curl", "latest", 5, Shell::Busybox, &["sh"]),
+    Image::base("docker.io/appropriate/curl", "latest", 3, Shell::Alpine, &["-h"]).entrypoint(&["/usr/bin/curl"]),
+    Image::base("docker.io/alpine/curl", "latest 8.0..17", 6, Shell::Alpine, &["-h"]).entrypoint(&["/usr/bin/curl"]),
     Image::base("docker.io/tutum/curl", "latest", 80, Shell::Debian, &["/bin/bash"]),
-    Image::base(
+    Image::says(
         "docker.io/praqma/network-multitool",
-        "latest alpine-extra",
-        30,
-        Shell::Alpine,
-        &["/bin/bash"],
+        "latest alpine-extra extra minimal",
+        &[80],
+        "Praqma Network MultiTool (with NGINX) - {host} - {ip}",
+    ),
+    Image::says(
+        "docker.io/wbitt/network-multitool",
+        "latest extra minimal alpine-extra alpine-minimal",
+        &[80],
+        "WBITT Network MultiTool (with NGINX) - {host} - {ip} - HTTP: 80 , HTTPS: 443 . (Formerly praqma/network-multitool)",
     ),
     image(
         "docker.io/library/perl",
@@ -998,6 +1117,13 @@ pub static IMAGES: &[Image] = &[
         Shell::Alpine,
         &["sh"],
     ),
+    Image::says(
+        "docker.io/library/php",
+        "apache 5-apache 7-apache 8-apache 7.2-apache 7.3-apache 7.4-apache 8.0-apache 8.1-apache 8.2-apache 8.3-apache 8.4-apache",
+        &[80],
+        "",
+    )
+    .workdir("/var/www/html"),
     Image::base(
         "docker.io/library/php",
         "latest cli fpm alpine 7.0..4 8.0..4",
@@ -1014,7 +1140,12 @@ pub static IMAGES: &[Image] = &[
     )
     .entrypoint(&["kubectl"])
     .uid(1001),
-    Image::base("registry.k8s.io/kubectl", "v1.28..36", 20, Shell::None, &[]).entrypoint(&["/bin/kubectl"]),
+    Image::base("registry.k8s.io/kubectl", "v1.28..36", 20, Shell::None, &[]).entrypoint(&["kubectl"]),
+    Image::base("docker.io/rancher/kubectl", "v1.20..36", 20, Shell::None, &[]).entrypoint(&["kubectl"]),
+    Image::base("docker.io/alpine/kubectl", "latest 1.30..36", 20, Shell::Alpine, &["--help"]).entrypoint(&["kubectl"]),
+    Image::base("docker.io/lachlanevenson/k8s-kubectl", "latest v1.10..25", 20, Shell::Alpine, &["--help"])
+        .entrypoint(&["kubectl"]),
+    Image::base("docker.io/alpine/k8s", "1.20..36", 200, Shell::Alpine, &["/bin/bash"]),
     Image::base("docker.io/alpine/git", "latest", 30, Shell::Alpine, &["--help"]).entrypoint(&["git"]),
     Image::base(
         "docker.io/library/buildpack-deps",
@@ -1450,7 +1581,6 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["telegraf"]),
     // The cluster's own.
     Image::system("registry.k8s.io/pause", "3 3.0..10 latest", 1, &["/pause"]),
-    Image::system("k8s.gcr.io/pause", "3.0..7 latest", 1, &["/pause"]),
     Image::system("registry.k8s.io/kube-apiserver", "v1.20..36", 28, &[]),
     Image::system("registry.k8s.io/kube-controller-manager", "v1.20..36", 27, &[]),
     Image::system("registry.k8s.io/kube-scheduler", "v1.20..36", 20, &[]),
@@ -1536,8 +1666,33 @@ const REGISTRIES: &[&str] = &[
     "index.tenxcloud.com",
 ];
 
+/// Registries, and parts of them, that serve what another serves: those that were given up for another name, and mirrors.
+const ALIASES: &[(&str, &str)] = &[
+    ("k8s.gcr.io/", "registry.k8s.io/"),
+    ("gcr.io/google_containers/", "registry.k8s.io/"),
+    ("gcr.io/google-containers/", "registry.k8s.io/"),
+    ("gcr.io/google_samples/", "gcr.io/google-samples/"),
+    ("gcr.io/kubernetes-e2e-test-images/", "registry.k8s.io/e2e-test-images/"),
+    ("public.ecr.aws/docker/", "docker.io/"),
+    ("public.ecr.aws/nginx/", "docker.io/library/"),
+    ("public.ecr.aws/bitnami/", "docker.io/bitnami/"),
+    ("docker.io/bitnamilegacy/", "docker.io/bitnami/"),
+    ("mirror.gcr.io/", "docker.io/"),
+];
+
 /// Looks for a repository (with its registry) and a tag, or `sha256:` and a digest.
 pub fn find(repository: &str, tag: &str) -> Lookup {
+    let found = find_named(repository, tag);
+    let other = ALIASES
+        .iter()
+        .find_map(|(alias, of)| Some(format!("{of}{}", repository.strip_prefix(alias)?)));
+    match (found, other) {
+        (Lookup::NoRepository | Lookup::NoRegistry, Some(other)) => find_named(&other, tag),
+        (found, _) => found,
+    }
+}
+
+fn find_named(repository: &str, tag: &str) -> Lookup {
     let mut known = false;
     for image in IMAGES.iter().filter(|i| i.repository == repository) {
         known = true;
@@ -1630,6 +1785,13 @@ mod tests {
             ("registry.k8s.io/etcd", "3.6.8-0", true),
             ("registry.k8s.io/ingress-nginx/controller", "v1.11.2", true),
             ("ghcr.io/flannel-io/flannel-cni-plugin", "v1.8.0-flannel1", true),
+            ("k8s.gcr.io/echoserver", "1.4", true),
+            ("k8s.gcr.io/e2e-test-images/agnhost", "2.39", true),
+            ("gcr.io/google_containers/hpa-example", "latest", true),
+            ("gcr.io/google_samples/gb-frontend", "v3", true),
+            ("public.ecr.aws/docker/library/redis", "7", true),
+            ("public.ecr.aws/nginx/nginx", "1.27", true),
+            ("mirror.gcr.io/library/nginx", "1.91", false),
         ] {
             assert_eq!(
                 matches!(find(repository, tag), Lookup::Found(_)),

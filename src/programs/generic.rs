@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::{Deaf, Image, Sandbox, program, until_stopped};
+use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{Listener, Protocol};
 use crate::shell::{Commands, Context, Files};
 
@@ -30,6 +31,140 @@ fn add_unsimulated(image: &Image, name: &str, sandbox: &Rc<Sandbox>, commands: &
         context.error(format!("this program of {repository} is not simulated"));
         1
     });
+}
+
+/// The further programs of images, by what their names begin with: they are there, and say that they are not simulated.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("python", "python python3 pip pip3"),
+    ("node", "node npm npx yarn"),
+    ("golang", "go gofmt"),
+    ("openjdk", "java javac jshell jar"),
+    ("eclipse-temurin", "java javac jshell jar"),
+    ("maven", "mvn java"),
+    ("ruby", "ruby irb gem bundle rake"),
+    ("rust", "cargo rustc"),
+    ("gcc", "gcc g++ make"),
+    ("docker", "docker dockerd"),
+    ("php", "php composer"),
+    ("perl", "cpan"),
+    ("mysql", "mysqldump"),
+    ("mariadb", "mariadb-dump mysqldump"),
+    ("postgres", "psql pg_dump createdb pg_ctl pgbench"),
+    ("mongo", "mongodump mongorestore"),
+    ("rabbitmq", "rabbitmqctl rabbitmqadmin"),
+    ("cassandra", "cqlsh nodetool"),
+    (
+        "netshoot",
+        "tcpdump traceroute tracepath mtr nmap iperf iperf3 iptables ethtool jq",
+    ),
+    ("network-multitool", "tcpdump traceroute mtr nmap jq"),
+];
+
+/// Adds what an image has by its name.
+pub(super) fn add_named(image: &Image, sandbox: &Rc<Sandbox>, commands: &mut Commands) {
+    let of = |(name, programs): &(&str, &'static str)| (*name == image.name()).then_some(*programs);
+    for name in PROGRAMS.iter().find_map(of).unwrap_or_default().split(' ') {
+        if !name.is_empty() && commands.get(name).is_none() {
+            add_unsimulated(image, name, sandbox, commands);
+        }
+    }
+    if image.name() == "podinfo" {
+        // `podcli check http localhost:9898/healthz`, which its manifests probe with.
+        program(commands, "podcli", sandbox, |context, sandbox| async move {
+            let place = context
+                .rest()
+                .iter()
+                .find_map(|word| word.split_once(':')?.1.split('/').next());
+            let port = place.and_then(|port| port.parse().ok()).unwrap_or(9898);
+            i32::from(!sandbox.ports.accepts(Protocol::Tcp, port))
+        });
+    }
+    if image.name() == "python" {
+        for name in ["python", "python3"] {
+            let repository = image.repository;
+            program(commands, name, sandbox, move |context, sandbox| {
+                python(context, sandbox, repository)
+            });
+        }
+    }
+}
+
+/// How Python shows a directory.
+fn listing(files: &Files, dir: &str, path: &str) -> String {
+    let title = format!("Directory listing for {path}");
+    let mut text = format!(
+        "<!DOCTYPE HTML>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n<hr>\n<ul>\n"
+    );
+    for (name, _) in files.list(dir).unwrap_or_default() {
+        let slash = if files.is_dir(&format!("{dir}/{name}")) {
+            "/"
+        } else {
+            ""
+        };
+        text.push_str(&format!("<li><a href=\"{name}{slash}\">{name}{slash}</a></li>\n"));
+    }
+    text.push_str("</ul>\n<hr>\n</body>\n</html>\n");
+    text
+}
+
+/// `python -m http.server [PORT]` and its likes, which serve the working directory; nothing else of Python.
+async fn python(context: Context, sandbox: Rc<Sandbox>, repository: &'static str) -> i32 {
+    let words: Vec<&str> = context
+        .rest()
+        .iter()
+        .map(String::as_str)
+        .filter(|w| *w != "-u")
+        .collect();
+    let (module, rest) = match words.as_slice() {
+        ["-m", module, rest @ ..] => (*module, rest),
+        _ => ("", [].as_slice()),
+    };
+    if !matches!(module, "http.server" | "SimpleHTTPServer") {
+        context.error(format!(
+            "of the programs of {repository} only `python -m http.server` is simulated"
+        ));
+        return 1;
+    }
+    let port = rest.iter().find_map(|word| word.parse().ok()).unwrap_or(8000);
+    let mut home = context.cwd.clone();
+    for pair in rest.windows(2) {
+        if let ["-d" | "--directory", path] = pair {
+            home = context.path(path);
+        }
+    }
+    let (files, log, sim) = (context.files.clone(), context.stderr.clone(), sandbox.sim.clone());
+    let serve = move |request: HttpRequest| {
+        let path = format!("{home}{}", crate::shell::join("/", super::path_of(&request)));
+        let listed = files.is_dir(&path) && !files.is_file(&format!("{path}/index.html"));
+        let response = match listed {
+            true => HttpResponse::new(
+                200,
+                "text/html; charset=utf-8",
+                listing(&files, &path, super::path_of(&request)),
+            ),
+            false => super::applets::answer(&files, &home, &request),
+        };
+        let (date, peer) = (super::log_date(sim.now()), super::peer(&request));
+        let (date, _) = date.split_once(" +").unwrap_or((&date, ""));
+        log.line(format!(
+            "{peer} - - [{}] \"{} {} HTTP/1.1\" {} -",
+            date.replacen(':', " ", 1),
+            request.method,
+            request.path,
+            response.status
+        ));
+        std::future::ready(response)
+    };
+    let Ok(_open) = sandbox.serve(port, serve) else {
+        context.stderr.line("OSError: [Errno 98] Address already in use");
+        return 1;
+    };
+    context.stdout.line(format!(
+        "Serving HTTP on 0.0.0.0 port {port} (http://0.0.0.0:{port}/) ..."
+    ));
+    // Process 1 has no handler for SIGTERM: Python sets one for SIGINT alone.
+    super::until_signal(&context.process, &[crate::shell::SIGINT]).await;
+    0
 }
 
 /// A server without a model.

@@ -1,10 +1,12 @@
 //! The small HTTP servers of tutorials: they say hello, or say back what they were asked.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::{Image, Sandbox, combined_log, peer, program, slash_date, until_stopped};
 use crate::net::http::{HttpRequest, HttpResponse};
 use crate::shell::{Commands, Context, Files};
+use crate::value::Value;
 
 /// Serves `answer` on `port` until it is stopped; ends with 128 + the signal.
 async fn serve(
@@ -85,21 +87,93 @@ pub(super) fn install_node_hello(
     });
 }
 
-/// luksa/kubia, the application of a well-known book: says which pod one has hit.
+/// luksa/kubia, the application of a well-known book: says which pod one has hit. Version 3 and `kubia-unhealthy` fail
+/// after five requests; `kubia-pet` keeps what is posted.
 pub(super) fn install_kubia(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
+    const STORE: &str = "/var/data/kubia.txt";
     let greeting = match tag {
-        "v1" | "v2" => format!("This is {tag} running in pod "),
+        "v1" | "v2" | "v3" | "v4" => format!("This is {tag} running in pod "),
         _ => "You've hit ".to_owned(),
     };
+    let (pet, sick) = (image.name() == "kubia-pet", image.name() == "kubia-unhealthy");
+    let fails = sick || tag == "v3";
     program(commands, main_of(image), sandbox, move |context: Context, sandbox| {
         let log = context.stdout.clone();
         log.line("Kubia server starting...");
-        let answer = format!("{greeting}{}\n", sandbox.hostname);
+        let (host, files, count) = (sandbox.hostname.clone(), context.files.clone(), Cell::new(0));
+        let answer = format!("{greeting}{host}\n");
         serve(context, sandbox, 8080, move |request| {
             log.line(format!("Received request from ::ffff:{}", peer(request)));
-            HttpResponse::new(200, "text/plain", answer.clone())
+            count.set(count.get() + 1);
+            let (status, text) = match () {
+                () if fails && count.get() > 5 && sick => (500, "I'm not well. Please restart me!\n".to_owned()),
+                () if fails && count.get() > 5 => {
+                    (500, format!("Some internal error has occurred! This is pod {host}\n"))
+                }
+                () if pet && request.method == "POST" => {
+                    let kept = files
+                        .make_dirs("/var/data")
+                        .and_then(|()| files.write(STORE, request.body.clone()));
+                    match kept {
+                        Ok(()) => {
+                            log.line("New data has been received and stored.");
+                            (200, format!("Data stored on pod {host}\n"))
+                        }
+                        Err(error) => (500, format!("{error}\n")),
+                    }
+                }
+                () if pet => {
+                    let data = files
+                        .read(STORE)
+                        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                    let data = data.unwrap_or_else(|_| "No data posted yet".to_owned());
+                    (200, format!("{answer}Data stored on this pod: {data}\n"))
+                }
+                () => (200, answer.clone()),
+            };
+            HttpResponse::new(status, "text/plain", text)
         })
     });
+}
+
+/// The small applications of which all that is known is their answer ([`Image::says`]).
+pub(super) fn install_says(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
+    if image.reply.is_empty() {
+        return super::web::install(image, tag, sandbox, commands, files);
+    }
+    let (reply, port) = (image.reply, image.ports.first().copied().unwrap_or(80));
+    let tag = tag.to_owned();
+    let run = move |context: Context, sandbox: Rc<Sandbox>| {
+        let log = context.stdout.clone();
+        let env = context.env.iter().fold(Value::map(), |mut map, (name, value)| {
+            map.set(&[name.as_str()], value.as_str());
+            map
+        });
+        let text = reply
+            .replace("{host}", &sandbox.hostname)
+            .replace("{tag}", &tag)
+            .replace("{ip}", &sandbox.ip().to_string())
+            .replace("{env}", &env.to_json());
+        let (sim, count) = (sandbox.sim.clone(), Cell::new(0));
+        serve(context, sandbox, port, move |request| {
+            let is_health = text.starts_with('{') && super::web::HEALTH.contains(&super::path_of(request));
+            let body = match is_health {
+                true => "{\n  \"status\": \"OK\"\n}\n".to_owned(),
+                false => format!("{}\n", text.replace("{n}", &count.get().to_string())),
+            };
+            count.set(count.get() + 1);
+            log.line(combined_log(request, 200, body.len(), sim.now()));
+            let kind = match text.get(..1) {
+                Some("<") => "text/html",
+                Some("{") => "application/json",
+                _ => "text/plain",
+            };
+            HttpResponse::new(200, kind, body)
+        })
+    };
+    // Manifests start some of them by the name that the image has.
+    program(commands, &format!("/{}", image.name()), sandbox, run.clone());
+    program(commands, main_of(image), sandbox, run);
 }
 
 /// gcr.io/google-samples/hello-go-gke: the back end of the "connect a front end" tutorial.
@@ -229,7 +303,7 @@ pub(super) fn install_whoami(
                 request.path,
                 request.host
             );
-            for (name, value) in &request.headers {
+            for (name, value) in others(request) {
                 body.push_str(&format!("{name}: {value}\n"));
             }
             body.push('\n');
@@ -240,23 +314,60 @@ pub(super) fn install_whoami(
 
 /// nginxdemos/hello, as plain text.
 pub(super) fn install_nginx_hello(
-    _image: &Image,
+    image: &Image,
     _tag: &str,
     sandbox: &Rc<Sandbox>,
     commands: &mut Commands,
     _files: &Files,
 ) {
-    program(commands, "/usr/sbin/nginx", sandbox, |context: Context, sandbox| {
-        let (hostname, ip, sim) = (sandbox.hostname.clone(), sandbox.ip(), sandbox.sim.clone());
-        let log = context.stdout.clone();
-        serve(context, sandbox, 80, move |request| {
-            let body = format!(
-                "Server address: {ip}:80\nServer name: {hostname}\nDate: {}\nURI: {}\nRequest ID: {}\n",
-                super::log_date(sim.now()),
-                request.path,
-                &super::stable_digest(&format!("{hostname}{}{}", request.path, sim.now().0))[..32]
+    let port = image.ports.first().copied().unwrap_or(80);
+    program(
+        commands,
+        "/usr/sbin/nginx",
+        sandbox,
+        move |context: Context, sandbox| {
+            let (hostname, ip, sim) = (sandbox.hostname.clone(), sandbox.ip(), sandbox.sim.clone());
+            let log = context.stdout.clone();
+            serve(context, sandbox, port, move |request| {
+                let body = format!(
+                    "Server address: {ip}:{port}\nServer name: {hostname}\nDate: {}\nURI: {}\nRequest ID: {}\n",
+                    super::log_date(sim.now()),
+                    request.path,
+                    &super::stable_digest(&format!("{hostname}{}{}", request.path, sim.now().0))[..32]
+                );
+                log.line(combined_log(request, 200, body.len(), sim.now()));
+                HttpResponse::new(200, "text/plain", body)
+            })
+        },
+    );
+}
+
+/// A request's headers but `Host`, which servers show apart.
+fn others(request: &HttpRequest) -> impl Iterator<Item = &(String, String)> {
+    request
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("host"))
+}
+
+/// Servers that answer with the request itself, as jmalloc's echo-server and what is made of it do.
+pub(super) fn install_request(image: &Image, _: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _: &Files) {
+    program(commands, main_of(image), sandbox, |context: Context, sandbox| {
+        let port = context.env.get("PORT").and_then(|p| p.parse().ok()).unwrap_or(8080);
+        let (hostname, log) = (sandbox.hostname.clone(), context.stdout.clone());
+        log.line(format!("Echo server listening on port {port}."));
+        serve(context, sandbox, port, move |request| {
+            log.line(format!("{}:40000 | {} {}", peer(request), request.method, request.path));
+            let mut body = format!(
+                "Request served by {hostname}\n\nHTTP/1.1 {} {}\n\nHost: {}\n",
+                request.method, request.path, request.host
             );
-            log.line(combined_log(request, 200, body.len(), sim.now()));
+            for (name, value) in others(request) {
+                body.push_str(&format!("{name}: {value}\n"));
+            }
+            if !request.body.is_empty() {
+                body.push_str(&format!("\n{}", String::from_utf8_lossy(&request.body)));
+            }
             HttpResponse::new(200, "text/plain", body)
         })
     });
@@ -286,11 +397,11 @@ pub(super) fn install_echo(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, com
                 request.method,
                 request.path,
                 request.path.split_once('?').map_or("", |(_, q)| q),
-                request.host,
+                request.host.split(':').next().unwrap_or_default(),
                 request.path,
                 request.host,
             );
-            for (name, value) in &request.headers {
+            for (name, value) in others(request) {
                 body.push_str(&format!("\t{}={value}\n", name.to_ascii_lowercase()));
             }
             body.push_str("\nRequest Body:\n");

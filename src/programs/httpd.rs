@@ -19,6 +19,11 @@ pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, command
         "/usr/local/apache2/conf/httpd.conf",
         "ServerRoot \"/usr/local/apache2\"\nListen 80\nDocumentRoot \"/usr/local/apache2/htdocs\"\n",
     );
+    for dir in [
+        "bin", "build", "cgi-bin", "error", "icons", "include", "logs", "modules",
+    ] {
+        let _ = files.make_dirs(&format!("/usr/local/apache2/{dir}"));
+    }
     program(commands, "/usr/local/bin/httpd-foreground", sandbox, run);
     program(
         commands,
@@ -28,6 +33,10 @@ pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, command
             if context.arg(1) == Some("-v") {
                 let version = context.env.get("HTTPD_VERSION").cloned().unwrap_or_default();
                 context.stdout.line(format!("Server version: Apache/{version} (Unix)"));
+                return 0;
+            }
+            if context.arg(1) == Some("-t") {
+                context.stderr.line("Syntax OK");
                 return 0;
             }
             run(context, sandbox).await

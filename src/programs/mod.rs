@@ -272,6 +272,11 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         if let Some(sh) = commands.get("sh") {
             commands.add_boxed("/bin/ash", sh);
         }
+        let number = tag
+            .split('-')
+            .next()
+            .filter(|n| shell == Shell::Busybox && n.split('.').count() == 3);
+        applets::add_busybox(number.unwrap_or("1.37.0"), &mut commands);
         if !image.has_bash() {
             commands.remove("bash");
         }
@@ -281,6 +286,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         for dir in ["/media", "/mnt", "/opt", "/run", "/sbin", "/srv"] {
             let _ = files.remove_all(dir);
         }
+        let _ = files.symlink("lib", "/lib64");
     }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
     let os = match shell {
@@ -297,7 +303,9 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         put(&files, "/etc/passwd", image.users(shell));
     }
     packages::add(shell, sandbox, &mut commands);
+    let _ = files.make_dirs(image.workdir);
     (image.install)(image, tag, sandbox, &mut commands, &files);
+    generic::add_named(image, sandbox, &mut commands);
     let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, shell.dialect());
     host.files().date_all(IMAGE_DATE);
     put(host.files(), "/etc/hostname", format!("{}\n", sandbox.hostname));
@@ -420,8 +428,13 @@ where
 
 /// Catches SIGTERM, SIGINT and SIGQUIT, and waits for the first of them: its number.
 async fn until_stopped(process: &Process) -> i32 {
-    for signal in [SIGTERM, SIGINT, SIGQUIT] {
-        process.set_disposition(signal, Some(Disposition::Handle));
+    until_signal(process, &[SIGTERM, SIGINT, SIGQUIT]).await
+}
+
+/// Catches these signals, and waits for the first of them: its number.
+async fn until_signal(process: &Process, signals: &[i32]) -> i32 {
+    for signal in signals {
+        process.set_disposition(*signal, Some(Disposition::Handle));
     }
     process.next_signal().await
 }

@@ -19,8 +19,11 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("curl", &["curl"]),
     ("dnsutils", &["nslookup", "dig", "host"]),
     ("iproute2", &["ip", "ss"]),
+    ("iputils", &["ping"]),
     ("iputils-ping", &["ping"]),
     ("net-tools", &["ifconfig", "netstat"]),
+    ("less", &[]),
+    ("nano", &[]),
     ("netcat", &["nc"]),
     ("netcat-openbsd", &["nc"]),
     ("netcat-traditional", &["nc"]),
@@ -29,6 +32,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("redis", &["redis-cli"]),
     ("redis-tools", &["redis-cli"]),
     ("telnet", &["telnet"]),
+    ("vim", &[]),
     ("wget", &["wget"]),
 ];
 

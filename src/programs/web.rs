@@ -19,6 +19,19 @@ pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands
     });
 }
 
+/// Where programs are asked whether they are well.
+pub(super) const HEALTH: &[&str] = &[
+    "/healthz",
+    "/health",
+    "/healthy",
+    "/-/healthy",
+    "/-/ready",
+    "/api/health",
+    "/ready",
+    "/livez",
+    "/readyz",
+];
+
 async fn run(
     context: Context,
     sandbox: Rc<Sandbox>,
@@ -31,7 +44,7 @@ async fn run(
         let log = context.stdout.clone();
         let opened = sandbox.serve(*port, move |request| {
             let path = path_of(&request);
-            let health = matches!(path, "/healthz" | "/health" | "/-/healthy" | "/-/ready" | "/api/health" | "/ready" | "/livez" | "/readyz");
+            let health = HEALTH.contains(&path);
             let response = if health {
                 HttpResponse::new(200, "text/plain", "ok\n")
             } else if path == "/" {

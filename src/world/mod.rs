@@ -156,6 +156,8 @@ impl World {
         let _ = files.make_dirs("/root/.kube");
         let _ = files.write("/root/.kube/config", crate::kubectl::admin_kubeconfig());
         let _ = files.make_dirs("/etc/kubernetes/pki");
+        let _ = files.write("/etc/kubernetes/admin.conf", crate::kubectl::admin_kubeconfig());
+        let _ = files.set_mode("/etc/kubernetes/admin.conf", 0o600);
         if let Some(authority) = api.authority() {
             let _ = files.write("/etc/kubernetes/pki/ca.crt", authority.to_pem());
             let key = "/etc/kubernetes/pki/ca.key";
@@ -213,6 +215,7 @@ impl World {
         tools::network(&mut commands, &network);
         tools::kubectl(&mut commands, &api, &network);
         if let Some(kubelets) = &kubelets {
+            kubelets.set_kubectl(tools::kubectl_of_pods(&api));
             tools::ssh(&mut commands, &network, machines, kubelets);
         }
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);

@@ -9,7 +9,7 @@ use crate::api::{ApiServer, Client, User};
 use crate::flat::FlatMap;
 use crate::kubelet::Kubelets;
 use crate::net::{Network, tools};
-use crate::shell::{Commands, Context, Dialect, Files, Host, options};
+use crate::shell::{CommandFn, Commands, Context, Dialect, Files, Host, options};
 
 /// The commands of a node that need the network.
 fn network_of(node: &str, commands: &mut Commands, network: &Network) {
@@ -133,6 +133,11 @@ pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer, network: &Networ
         node: HOST.into(),
     };
     commands.add_boxed("/usr/local/bin/kubectl", crate::kubectl::command(client, Some(local)));
+}
+
+/// kubectl in a container, which acts as the pod's service account: without a kubeconfig it takes that one's token.
+pub(super) fn kubectl_of_pods(api: &ApiServer) -> CommandFn {
+    crate::kubectl::command(Client::new(api, "kubectl", User::anonymous()), None)
 }
 
 /// kubectl's completion on the student's terminals.

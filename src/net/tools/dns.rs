@@ -401,6 +401,14 @@ pub(super) async fn dig(context: Context, network: Network, origin: Origin) -> i
         out.line(";; WARNING: .local is reserved for Multicast DNS");
         out.line(";; You are currently testing what happens when an mDNS query is leaked to DNS");
     }
+    // The addresses of the names that SRV records lead to come with them.
+    let targets = records.iter().filter_map(|(_, record)| match record {
+        Record::Srv(_, _, _, target) => Some(target.trim_end_matches('.')),
+        _ => None,
+    });
+    let extra: Vec<(String, Record)> = targets
+        .flat_map(|target| asked.zone.ask(target, Question::A).unwrap_or_default())
+        .collect();
     let status = if answer.is_some() { "NOERROR" } else { "NXDOMAIN" };
     out.line(format!(
         ";; ->>HEADER<<- opcode: QUERY, status: {status}, id: {}",
@@ -409,8 +417,9 @@ pub(super) async fn dig(context: Context, network: Network, origin: Origin) -> i
     // Where there is no answer, the zone's own record says so.
     let authority = usize::from(records.is_empty());
     out.line(format!(
-        ";; flags: qr aa rd; QUERY: 1, ANSWER: {}, AUTHORITY: {authority}, ADDITIONAL: 1",
-        records.len()
+        ";; flags: qr aa rd; QUERY: 1, ANSWER: {}, AUTHORITY: {authority}, ADDITIONAL: {}",
+        records.len(),
+        extra.len() + 1
     ));
     out.line(";; WARNING: recursion requested but not available\n");
     out.line(";; OPT PSEUDOSECTION:\n; EDNS: version: 0, flags:; udp: 1232");
@@ -440,6 +449,22 @@ pub(super) async fn dig(context: Context, network: Network, origin: Origin) -> i
             (&soa, 48),
         ]);
         out.line(format!(";; AUTHORITY SECTION:\n{line}\n"));
+    }
+    if !extra.is_empty() {
+        out.line(";; ADDITIONAL SECTION:");
+        for (name, record) in &extra {
+            let (kind, data, bytes) = parts(record);
+            size += name.len() + 12 + bytes;
+            let name = format!("{name}.");
+            out.line(at_columns(&[
+                (&name, 0),
+                ("30", 24),
+                ("IN", 32),
+                (kind, 40),
+                (&data, 48),
+            ]));
+        }
+        out.line("");
     }
     out.line(";; Query time: 0 msec");
     out.line(format!(";; SERVER: {0}#53({0}) (UDP)", asked.server));

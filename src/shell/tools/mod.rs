@@ -77,6 +77,7 @@ pub(super) fn register(commands: &mut Commands) {
         "/bin/df" => mounts::df,
         "/bin/mount" => mounts::mount,
         "free" => mounts::free,
+        "top" => mounts::top,
         "basename" => fs::basename,
         "dirname" => fs::dirname,
         "realpath" => fs::realpath,

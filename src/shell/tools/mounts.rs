@@ -267,3 +267,8 @@ pub(super) async fn free(c: Context) -> i32 {
     }
     0
 }
+
+pub(super) async fn top(c: Context) -> i32 {
+    c.error("what each process uses is not simulated; see `ps` for the processes, and `kubectl top pod` for what a container uses");
+    1
+}

@@ -1,0 +1,247 @@
+//! What students of courses and readers of books do in containers, beyond the tasks of Kubernetes' documentation.
+
+use expect_test::expect;
+
+mod scenario;
+
+use scenario::check;
+
+#[test]
+fn a_changed_image_restarts_a_container_whatever_its_restart_policy_says() {
+    check(
+        r#"$ kubectl run web --image=nginx:1.25 --restart=Never
+@settle
+$ kubectl set image pod/web web=nginx:1.27
+@wait 5
+$ kubectl get pod web --no-headers | awk '{print $2, $3, $4}'
+$ kubectl get pod web -o jsonpath='{.status.phase} {.status.containerStatuses[0].state.running.startedAt}{"\n"}' | cut -dT -f1
+$ kubectl get events --field-selector reason=Killing -o jsonpath='{.items[0].message}{"\n"}'
+$ kubectl set image pod/web web=nginx:nosuch
+@wait 5
+$ kubectl get pod web --no-headers | awk '{print $2, $3, $4}'
+"#,
+        expect![[r#"
+            $ kubectl run web --image=nginx:1.25 --restart=Never
+            pod/web created
+            @settle
+            $ kubectl set image pod/web web=nginx:1.27
+            pod/web image updated
+            @wait 5
+            $ kubectl get pod web --no-headers | awk '{print $2, $3, $4}'
+            1/1 Running 1
+            $ kubectl get pod web -o jsonpath='{.status.phase} {.status.containerStatuses[0].state.running.startedAt}{"\n"}' | cut -dT -f1
+            Running 2026-01-01
+            $ kubectl get events --field-selector reason=Killing -o jsonpath='{.items[0].message}{"\n"}'
+            Container web definition changed, will be restarted
+            $ kubectl set image pod/web web=nginx:nosuch
+            pod/web image updated
+            @wait 5
+            $ kubectl get pod web --no-headers | awk '{print $2, $3, $4}'
+            0/1 Completed 1
+        "#]],
+    );
+}
+
+#[test]
+fn busybox_is_one_program() {
+    check(
+        r#"$ kubectl run bb --image=busybox:1.36.1 -- sleep 9999
+@settle
+$ kubectl exec bb -- sh -c 'busybox | head -n 1; busybox echo hi; busybox nosuch; ls -d /lib64; top -bn1'
+"#,
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn small_applications_of_courses_answer() {
+    check(
+        r#"$ kubectl run kat --image=katacoda/docker-http-server; kubectl run env --image=jpetazzo/httpenv --env=GREETING=hello
+$ kubectl run boot --image=quay.io/rhdevelopers/myboot:v2; kubectl run tool --image=wbitt/network-multitool
+$ kubectl run pet --image=luksa/kubia-pet; kubectl run ill --image=luksa/kubia-unhealthy; kubectl run v3 --image=luksa/kubia:v3
+$ kubectl run fortune --image=luksa/fortune:args -- 3; kubectl run echo --image=kicbase/echo-server:1.0
+$ kubectl run info --image=stefanprodan/podinfo:6.5.0; kubectl run kuard --image=gcr.io/kuar-demo/kuard-amd64:blue
+$ kubectl run py --image=python:3.12-alpine -- python -m http.server 80; kubectl run who --image=traefik/whoami
+$ kubectl run php --image=php:8.2-apache; kubectl run old --image=k8s.gcr.io/echoserver:1.4; kubectl run ecr --image=public.ecr.aws/docker/library/httpd:2.4
+@settle
+$ kubectl get pods --no-headers | awk '$3 != "Running"'
+$ at() { curl -s $(kubectl get pod $1 -o jsonpath={.status.podIP}):$2; }; at kat 80; at env 8888 | grep -o '"GREETING":"hello"'; at boot 8080; at boot 8080; at tool 80 | cut -c1-40
+$ pet=$(kubectl get pod pet -o jsonpath={.status.podIP}):8080; curl -s $pet; curl -s -X POST -d 'Hey there!' $pet; curl -s $pet
+$ for pod in ill v3; do for i in 1 2 3 4 5 6; do curl -s $(kubectl get pod $pod -o jsonpath={.status.podIP}):8080; done | tail -n 2; done
+$ kubectl logs fortune | head -n 1; kubectl exec fortune -- grep -c lucky /var/htdocs/index.html
+$ curl -s $(kubectl get pod echo -o jsonpath={.status.podIP}):8080/a?b | grep -v Host
+$ info=$(kubectl get pod info -o jsonpath={.status.podIP}):9898; curl -s $info | grep message; curl -s $info/readyz; kubectl exec info -- podcli check http localhost:9898/healthz && echo well
+$ curl -s $(kubectl get pod kuard -o jsonpath={.status.podIP}):8080/healthy
+$ kubectl exec py -- sh -c 'mkdir /srv/www; cd /srv/www; echo one > a.txt; python3 -m http.server 8080 & sleep 1; wget -qO- localhost:8080 | grep href; wget -qO- localhost:8080/a.txt'
+$ curl -s $(kubectl get pod who -o jsonpath={.status.podIP}) | grep -c Host:
+$ curl -s $(kubectl get pod old -o jsonpath={.status.podIP}):8080 | grep -e request_uri -e host= | sed 's/10[.0-9]*/IP/'
+$ kubectl get pod ecr -o jsonpath='{.status.containerStatuses[0].imageID}{"\n"}' | cut -d@ -f1; kubectl exec ecr -- sh -c 'httpd -v; httpd -t; pwd; ls'
+$ kubectl run go --image=golang --restart=Never -- go version; kubectl run sql --image=postgres --env=POSTGRES_PASSWORD=x
+@settle
+$ kubectl logs go; kubectl exec sql -- psql -c 'select 1'; kubectl exec py -- python -c 'print(1)'
+$ kubectl exec tool -- sh -c 'nc -zvw2 localhost 80; tcpdump -i eth0'
+"#,
+        expect![[r#"
+            $ kubectl run kat --image=katacoda/docker-http-server; kubectl run env --image=jpetazzo/httpenv --env=GREETING=hello
+            pod/kat created
+            pod/env created
+            $ kubectl run boot --image=quay.io/rhdevelopers/myboot:v2; kubectl run tool --image=wbitt/network-multitool
+            pod/boot created
+            pod/tool created
+            $ kubectl run pet --image=luksa/kubia-pet; kubectl run ill --image=luksa/kubia-unhealthy; kubectl run v3 --image=luksa/kubia:v3
+            pod/pet created
+            pod/ill created
+            pod/v3 created
+            $ kubectl run fortune --image=luksa/fortune:args -- 3; kubectl run echo --image=kicbase/echo-server:1.0
+            pod/fortune created
+            pod/echo created
+            $ kubectl run info --image=stefanprodan/podinfo:6.5.0; kubectl run kuard --image=gcr.io/kuar-demo/kuard-amd64:blue
+            pod/info created
+            pod/kuard created
+            $ kubectl run py --image=python:3.12-alpine -- python -m http.server 80; kubectl run who --image=traefik/whoami
+            pod/py created
+            pod/who created
+            $ kubectl run php --image=php:8.2-apache; kubectl run old --image=k8s.gcr.io/echoserver:1.4; kubectl run ecr --image=public.ecr.aws/docker/library/httpd:2.4
+            pod/php created
+            pod/old created
+            pod/ecr created
+            @settle
+            $ kubectl get pods --no-headers | awk '$3 != "Running"'
+            $ at() { curl -s $(kubectl get pod $1 -o jsonpath={.status.podIP}):$2; }; at kat 80; at env 8888 | grep -o '"GREETING":"hello"'; at boot 8080; at boot 8080; at tool 80 | cut -c1-40
+            <h1>This request was processed by host: kat</h1>
+            "GREETING":"hello"
+            Bonjour from Spring Boot! 0 on boot
+            Bonjour from Spring Boot! 1 on boot
+            WBITT Network MultiTool (with NGINX) - t
+            $ pet=$(kubectl get pod pet -o jsonpath={.status.podIP}):8080; curl -s $pet; curl -s -X POST -d 'Hey there!' $pet; curl -s $pet
+            You've hit pet
+            Data stored on this pod: No data posted yet
+            Data stored on pod pet
+            You've hit pet
+            Data stored on this pod: Hey there!
+            $ for pod in ill v3; do for i in 1 2 3 4 5 6; do curl -s $(kubectl get pod $pod -o jsonpath={.status.podIP}):8080; done | tail -n 2; done
+            You've hit ill
+            I'm not well. Please restart me!
+            This is v3 running in pod v3
+            Some internal error has occurred! This is pod v3
+            $ kubectl logs fortune | head -n 1; kubectl exec fortune -- grep -c lucky /var/htdocs/index.html
+            Configured to generate new fortune every 3 seconds
+            1
+            $ curl -s $(kubectl get pod echo -o jsonpath={.status.podIP}):8080/a?b | grep -v Host
+            Request served by echo
+
+            HTTP/1.1 GET /a?b
+
+            User-Agent: curl/8.14.1
+            Accept: */*
+            $ info=$(kubectl get pod info -o jsonpath={.status.podIP}):9898; curl -s $info | grep message; curl -s $info/readyz; kubectl exec info -- podcli check http localhost:9898/healthz && echo well
+              "message": "greetings from podinfo v6.5.0",
+            {
+              "status": "OK"
+            }
+            well
+            $ curl -s $(kubectl get pod kuard -o jsonpath={.status.podIP}):8080/healthy
+            ok
+            $ kubectl exec py -- sh -c 'mkdir /srv/www; cd /srv/www; echo one > a.txt; python3 -m http.server 8080 & sleep 1; wget -qO- localhost:8080 | grep href; wget -qO- localhost:8080/a.txt'
+            Serving HTTP on 0.0.0.0 port 8080 (http://0.0.0.0:8080/) ...
+            10.244.1.7 - - [01/Jan/2026 08:00:14] "GET / HTTP/1.1" 200 -
+            <li><a href="a.txt">a.txt</a></li>
+            10.244.1.7 - - [01/Jan/2026 08:00:14] "GET /a.txt HTTP/1.1" 200 -
+            one
+            $ curl -s $(kubectl get pod who -o jsonpath={.status.podIP}) | grep -c Host:
+            1
+            $ curl -s $(kubectl get pod old -o jsonpath={.status.podIP}):8080 | grep -e request_uri -e host= | sed 's/10[.0-9]*/IP/'
+            	request_uri=http://IP:8080/
+            	host=IP:8080
+            $ kubectl get pod ecr -o jsonpath='{.status.containerStatuses[0].imageID}{"\n"}' | cut -d@ -f1; kubectl exec ecr -- sh -c 'httpd -v; httpd -t; pwd; ls'
+            public.ecr.aws/docker/library/httpd
+            Server version: Apache/2.4.65 (Unix)
+            /usr/local/apache2
+            bin
+            build
+            cgi-bin
+            conf
+            error
+            htdocs
+            icons
+            include
+            logs
+            modules
+            Syntax OK
+            $ kubectl run go --image=golang --restart=Never -- go version; kubectl run sql --image=postgres --env=POSTGRES_PASSWORD=x
+            pod/go created
+            pod/sql created
+            @settle
+            $ kubectl logs go; kubectl exec sql -- psql -c 'select 1'; kubectl exec py -- python -c 'print(1)'
+            go: this program of docker.io/library/golang is not simulated
+            psql: this program of docker.io/library/postgres is not simulated
+            command terminated with exit code 1
+            python: of the programs of docker.io/library/python only `python -m http.server` is simulated
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec tool -- sh -c 'nc -zvw2 localhost 80; tcpdump -i eth0'
+            Connection to localhost 80 port [tcp/*] succeeded!
+            tcpdump: this program of docker.io/wbitt/network-multitool is not simulated
+            command terminated with exit code 1
+            [exit 1]
+        "#]],
+    );
+}
+
+#[test]
+fn kubectl_in_a_pod_acts_as_its_service_account() {
+    check(
+        r#"$ kubectl create serviceaccount viewer; kubectl create rolebinding v --clusterrole=view --serviceaccount=default:viewer
+$ kubectl run no --image=bitnami/kubectl --restart=Never -- get pods
+$ kubectl run yes --image=bitnami/kubectl --restart=Never --overrides='{"spec":{"serviceAccountName":"viewer"}}' -- get pods -o name
+$ kubectl run shell --image=alpine/k8s:1.33.0 --overrides='{"spec":{"serviceAccountName":"viewer"}}' -- sleep 9999
+@settle
+$ kubectl logs no; kubectl logs yes
+$ kubectl exec shell -- kubectl auth whoami -o jsonpath='{.status.userInfo.username}'
+$ kubectl exec shell -- kubectl delete pod no
+$ kubectl exec shell -- sh -c 'KUBERNETES_SERVICE_HOST= kubectl get pods'
+$ KUBECONFIG=/etc/kubernetes/admin.conf kubectl config current-context
+$ kubectl run dns --image=tutum/dnsutils -q -i --rm --restart=Never -- dig SRV kubernetes.default.svc.cluster.local | grep -A1 -e ADDITIONAL
+"#,
+        expect![[r#"
+            $ kubectl create serviceaccount viewer; kubectl create rolebinding v --clusterrole=view --serviceaccount=default:viewer
+            serviceaccount/viewer created
+            rolebinding.rbac.authorization.k8s.io/v created
+            $ kubectl run no --image=bitnami/kubectl --restart=Never -- get pods
+            pod/no created
+            $ kubectl run yes --image=bitnami/kubectl --restart=Never --overrides='{"spec":{"serviceAccountName":"viewer"}}' -- get pods -o name
+            pod/yes created
+            $ kubectl run shell --image=alpine/k8s:1.33.0 --overrides='{"spec":{"serviceAccountName":"viewer"}}' -- sleep 9999
+            pod/shell created
+            @settle
+            $ kubectl logs no; kubectl logs yes
+            Error from server (Forbidden): pods is forbidden: User "system:serviceaccount:default:default" cannot list resource "pods" in API group "" in the namespace "default"
+            pod/no
+            pod/shell
+            pod/yes
+            $ kubectl exec shell -- kubectl auth whoami -o jsonpath='{.status.userInfo.username}'
+            system:serviceaccount:default:viewer
+            $ kubectl exec shell -- kubectl delete pod no
+            Error from server (Forbidden): pods "no" is forbidden: User "system:serviceaccount:default:viewer" cannot delete resource "pods" in API group "" in the namespace "default"
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec shell -- sh -c 'KUBERNETES_SERVICE_HOST= kubectl get pods'
+            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            The connection to the server localhost:8080 was refused - did you specify the right host or port?
+            command terminated with exit code 1
+            [exit 1]
+            $ KUBECONFIG=/etc/kubernetes/admin.conf kubectl config current-context
+            kubernetes-admin@kubernetes
+            $ kubectl run dns --image=tutum/dnsutils -q -i --rm --restart=Never -- dig SRV kubernetes.default.svc.cluster.local | grep -A1 -e ADDITIONAL
+            ;; flags: qr aa rd; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 2
+            ;; WARNING: recursion requested but not available
+            --
+            ;; ADDITIONAL SECTION:
+            kubernetes.default.svc.cluster.local. 30 IN A	10.96.0.1
+        "#]],
+    );
+}
