@@ -49,7 +49,19 @@ fn busybox_is_one_program() {
 @settle
 $ kubectl exec bb -- sh -c 'busybox | head -n 1; busybox echo hi; busybox nosuch; ls -d /lib64; top -bn1'
 "#,
-        expect![[r#""#]],
+        expect![[r#"
+            $ kubectl run bb --image=busybox:1.36.1 -- sleep 9999
+            pod/bb created
+            @settle
+            $ kubectl exec bb -- sh -c 'busybox | head -n 1; busybox echo hi; busybox nosuch; ls -d /lib64; top -bn1'
+            BusyBox v1.36.1 (2024-09-26 21:31:42 UTC) multi-call binary.
+            hi
+            nosuch: applet not found
+            /lib64
+            top: what each process uses is not simulated; see `ps` for the processes, and `kubectl top pod` for what a container uses
+            command terminated with exit code 1
+            [exit 1]
+        "#]],
     );
 }
 
@@ -156,6 +168,7 @@ $ kubectl exec tool -- sh -c 'nc -zvw2 localhost 80; tcpdump -i eth0'
             $ kubectl get pod ecr -o jsonpath='{.status.containerStatuses[0].imageID}{"\n"}' | cut -d@ -f1; kubectl exec ecr -- sh -c 'httpd -v; httpd -t; pwd; ls'
             public.ecr.aws/docker/library/httpd
             Server version: Apache/2.4.65 (Unix)
+            Syntax OK
             /usr/local/apache2
             bin
             build
@@ -167,7 +180,6 @@ $ kubectl exec tool -- sh -c 'nc -zvw2 localhost 80; tcpdump -i eth0'
             include
             logs
             modules
-            Syntax OK
             $ kubectl run go --image=golang --restart=Never -- go version; kubectl run sql --image=postgres --env=POSTGRES_PASSWORD=x
             pod/go created
             pod/sql created
@@ -226,11 +238,11 @@ $ kubectl run dns --image=tutum/dnsutils -q -i --rm --restart=Never -- dig SRV k
             command terminated with exit code 1
             [exit 1]
             $ kubectl exec shell -- sh -c 'KUBERNETES_SERVICE_HOST= kubectl get pods'
-            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
-            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
-            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
-            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
-            E0101 08:00:06.000000       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.620500       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.620500       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.620500       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.620500       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
+            E0101 08:00:06.620500       1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused"
             The connection to the server localhost:8080 was refused - did you specify the right host or port?
             command terminated with exit code 1
             [exit 1]
