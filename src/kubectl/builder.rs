@@ -14,6 +14,8 @@ use crate::value::Value;
 #[derive(Clone, Debug, Default)]
 pub struct Select {
     pub args: Vec<String>,
+    /// The type of arguments that are names; empty where they name their types.
+    pub of: String,
     /// Reads `-f`, `-R` and `-k`.
     pub files: bool,
     pub labels: String,
@@ -194,6 +196,10 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
         found.single = docs.single;
         return Ok(found);
     }
+    let selecting = !select.labels.is_empty() || !select.fields.is_empty() || select.all;
+    if !select.of.is_empty() {
+        return tuples(cmd, select, &select.args, &namespace, selecting);
+    }
     let args = each_type(&select.args);
     let slashes = args.iter().filter(|a| a.contains('/')).count();
     if slashes > 0 && slashes != args.len() {
@@ -203,7 +209,6 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
              resource/<resource_name>'",
         ));
     }
-    let selecting = !select.labels.is_empty() || !select.fields.is_empty() || select.all;
     if slashes > 0 {
         return tuples(cmd, select, &args, &namespace, selecting);
     }
@@ -265,6 +270,9 @@ fn named(resource: &Rc<Resource>, namespace: &str, name: &str) -> Info {
     }
 }
 
+/// What names of objects and a selector together get.
+pub const NO_SELECTORS: &str = "selectors and the all flag cannot be used when passing resource/name arguments";
+
 /// `TYPE1,TYPE2 NAME` is `TYPE1/NAME TYPE2/NAME`; other arguments stay as they are.
 fn each_type(args: &[String]) -> Vec<String> {
     let Some((first, names)) = args
@@ -288,7 +296,7 @@ fn each_type(args: &[String]) -> Vec<String> {
     pairs.collect()
 }
 
-/// `TYPE/NAME TYPE/NAME`.
+/// `TYPE/NAME TYPE/NAME`, and names alone where their type is known.
 fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selecting: bool) -> Result<Targets, Error> {
     let mut pairs = Vec::new();
     for arg in args {
@@ -298,6 +306,7 @@ fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selectin
             ));
         }
         match arg.split_once('/') {
+            None if !select.of.is_empty() => pairs.push((select.of.as_str(), arg.as_str())),
             Some((t, n)) if !t.is_empty() && !n.is_empty() && !t.contains(',') => pairs.push((t, n)),
             _ => {
                 return Err(Error::plain(
@@ -307,9 +316,7 @@ fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selectin
         }
     }
     if selecting {
-        return Err(Error::plain(
-            "selectors and the all flag cannot be used when passing resource/name arguments",
-        ));
+        return Err(Error::plain(NO_SELECTORS));
     }
     let mut found = Targets {
         single: pairs.len() == 1,
@@ -318,6 +325,9 @@ fn tuples(cmd: &Cmd, select: &Select, args: &[String], namespace: &str, selectin
     let mut first: Option<Rc<Resource>> = None;
     for (word, name) in pairs {
         let resource = mapper::resource(cmd, word)?;
+        if name.is_empty() {
+            return Err(Error::plain("resource name may not be empty"));
+        }
         if select.single_type && *first.get_or_insert_with(|| resource.clone()) != resource {
             return Err(Error::plain("you may only specify a single resource type"));
         }

@@ -269,18 +269,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         .unwrap_or_default()
         .to_vec();
     validate(cmd, &wanted, &names)?;
-    let args: Vec<String> = names
-        .iter()
-        .map(|n| {
-            if n.contains('/') {
-                n.clone()
-            } else {
-                format!("pods/{n}")
-            }
-        })
-        .collect();
     let select = super::builder::Select {
-        args,
+        args: names,
+        of: "pods".into(),
         files: true,
         ..super::builder::Select::default()
     };

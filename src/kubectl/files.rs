@@ -5,7 +5,7 @@ use super::command::Cmd;
 use super::error::Error;
 use super::mapper;
 use crate::api::decode::decode;
-use crate::api::schema;
+use crate::api::{Status, schema};
 use crate::flat::Arrange;
 use crate::limits;
 use crate::obj;
@@ -228,6 +228,25 @@ pub fn documents(source: &str, text: &str, docs: &mut Docs) {
     }
 }
 
+/// What comes of an object of no version where only the kind is asked for: a request to a path that there is not.
+fn nowhere(cmd: &Cmd, object: &Value, select: &Select, source: &str) -> Option<Error> {
+    if select.typed || select.local {
+        return None;
+    }
+    let kind = object.str_at(&["kind"]);
+    let resource = cmd.find_resource(|all| mapper::of_kind(all, "v1", kind))?;
+    let name = format!("{} {}", resource.name, object.str_at(&["metadata", "name"]));
+    let (begin, asked) = match cmd.verb.name {
+        "delete" => (format!("error when deleting {source:?}: "), format!("delete {name}")),
+        "debug" => return None,
+        "diff" => (String::new(), format!("post {}", resource.name)),
+        _ => (String::new(), format!("get {name}")),
+    };
+    let status = Status::no_such_path();
+    let said = format!("{begin}{} ({asked})", status.message());
+    Some(Error::Status(status.saying(said)))
+}
+
 /// Finds the resource of a document's object, and its namespace.
 ///
 /// # Errors
@@ -260,6 +279,9 @@ pub fn info(cmd: &Cmd, doc: Doc, select: &Select) -> Result<Info, Error> {
                 "error validating {source:?}: error validating data: {unset}; if you choose to ignore these errors, \
                  turn validation off with --validate=false"
             )));
+        }
+        if let Some(e) = nowhere(cmd, &object, select, &source).filter(|_| unset == "apiVersion not set") {
+            return Err(e);
         }
         let json = gojson::compact(&object, false);
         return Err(Error::plain(match unset {

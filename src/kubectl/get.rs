@@ -14,8 +14,8 @@ use super::print::sort;
 use super::raw;
 use crate::api::{Method, Object, Payload, Request, Resource, Response, WatchEvent, table};
 use crate::flat::Case;
-use crate::obj;
 use crate::value::{Value, gofmt};
+use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
     flag("ignore-not-found", '\0', Kind::Bool, "false"),
@@ -133,6 +133,10 @@ fn item_request(cmd: &Cmd, info: &Info) -> Result<Request, Error> {
 
 /// The answer to the request of one object.
 async fn send_one(cmd: &Cmd, info: &Info) -> Result<Response, Error> {
+    // What a file gives no name is shown as the file has it.
+    if info.name.is_empty() && !info.source.is_empty() {
+        return Ok(Response::from(info.object.clone()));
+    }
     match cmd.send(item_request(cmd, info)?).await {
         Err(e) => Err(info.missing(cmd, e).await),
         ok => ok,
@@ -354,6 +358,14 @@ struct Answer {
     table: Value,
 }
 
+/// The table of an object that has no name, and so is not on the server.
+fn nameless() -> Value {
+    obj! {
+        "columnDefinitions": list![obj! { "name": "Name" }, obj! { "name": "Age" }],
+        "rows": list![obj! { "cells": list!["", "<unknown>"] }],
+    }
+}
+
 async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error> {
     let mut errors = targets.errors;
     let mut answers = Vec::new();
@@ -373,6 +385,8 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                     continue;
                 }
                 let result = match item_request(cmd, &info) {
+                    // What a file gives no name is shown as the file has it.
+                    _ if info.name.is_empty() && !info.source.is_empty() => Ok(nameless()),
                     Err(e) => Err(e),
                     Ok(request) => match fetch_table(cmd, request).await {
                         Err(e) => {

@@ -58,7 +58,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut container = cmd.flags.str("container").to_owned();
     match (cmd.args.len(), selector.is_empty()) {
         (0, true) => return Err(usage()),
-        (1.., false) => return Err(Error::usage("only a selector (-l) or a POD name is allowed")),
+        (1, false) => return Err(Error::usage("only a selector (-l) or a POD name is allowed")),
+        (2, false) => return Err(Error::plain(super::builder::NO_SELECTORS)),
         (2, true) => container = cmd.arg(1).to_owned(),
         (3.., true) => return Err(usage()),
         _ => {}

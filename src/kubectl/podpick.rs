@@ -17,12 +17,13 @@ const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
 /// # Errors
 /// The API server's failure.
 pub async fn object(cmd: &Cmd, words: &[String]) -> Result<Info, Error> {
-    let args = match words {
-        [one] if !one.contains('/') => vec!["pods".to_owned(), one.clone()],
-        all => all.to_vec(),
+    let (of, args) = match words {
+        [of, name] => (of.clone(), vec![name.clone()]),
+        all => ("pods".to_owned(), all.to_vec()),
     };
     let select = Select {
         args,
+        of,
         ..Select::default()
     };
     let found = builder::find(cmd, &select, true).await?;

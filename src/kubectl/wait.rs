@@ -155,7 +155,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         cmd.flags.duration("timeout")
     };
     let end = cmd.sim().now() + limit;
-    let select = Select::of(cmd);
+    let select = Select::of(cmd).all_of_bare_type();
+    let of_files = cmd.flags.has("filename") || cmd.flags.has("kustomize");
     let creating = goals.iter().any(|g| matches!(g, Goal::Create));
     let deleting = goals.iter().any(|g| matches!(g, Goal::Delete));
     let mut infos: Vec<Info> = Vec::new();
@@ -184,7 +185,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         // What is not there yet is waited for; several such failures at once are not told apart from others.
         match errors.as_slice() {
             [] if infos.is_empty() => {}
-            [one] if one.is_not_found() => {}
+            [one] if one.is_not_found() && !of_files => {}
             [] => break,
             _ => return Error::all(errors),
         }
@@ -234,6 +235,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 
 /// Waits until one object fits: its state then.
 async fn one(cmd: &Cmd, info: &Info, goal: &Goal) -> Result<Value, Error> {
+    if info.name.is_empty() {
+        return Err(Error::plain("resource name must be provided"));
+    }
     if let Goal::Delete = goal {
         wait_gone(cmd, info, info.object.str_at(&["metadata", "uid"])).await;
         return Ok(info.object.clone());

@@ -108,9 +108,10 @@ pub async fn ask(worker: &Worker, container: &str, run: &Run, what: &Value, limi
         Err(answer) => return answer,
     };
     let address = dialled(&host, port);
-    match timeout(sim, limit, connect(worker, &host, port)).await {
+    let is_grpc = kind == "grpc";
+    match timeout(sim, limit, connect(worker, &host, port, is_grpc)).await {
         Some(Ok(())) => Answer::Success,
-        _ if kind == "grpc" => Answer::Failure(format!(
+        _ if is_grpc => Answer::Failure(format!(
             "timeout: failed to connect service \"{address}\" within {}s: context deadline exceeded",
             limit.as_secs()
         )),
@@ -259,10 +260,18 @@ async fn door(worker: &Worker, host: &str, port: u16) -> Result<Door, NetError> 
     Ok(Door::Network(network.clone(), origin, ip))
 }
 
-/// Opens a connection and closes it.
-async fn connect(worker: &Worker, host: &str, port: u16) -> Result<(), NetError> {
+/// Opens a connection and closes it. One `of_grpc` is never established with what answers in HTTP/1.
+async fn connect(worker: &Worker, host: &str, port: u16, of_grpc: bool) -> Result<(), NetError> {
     match door(worker, host, port).await? {
-        Door::Own(_) => Ok(()),
+        Door::Own(sandbox) => {
+            let mut preface = HttpRequest::get("*");
+            preface.method = "PRI".into();
+            preface.client = Some(worker.gateway());
+            if of_grpc && sandbox.ports.http(port, preface).await.is_ok() {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
         Door::Network(network, origin, ip) => network.probe(&origin, ip, port).await,
     }
 }

@@ -1449,3 +1449,27 @@ fn hooks_take_any_response_and_no_socket() {
         &agents.concat(),
     );
 }
+
+#[test]
+fn what_answers_in_http_passes_no_probe_of_grpc() {
+    let c = Cluster::new();
+    let pod = |name: &str, image: &str, port: u16| {
+        format!(
+            "{{kind: Pod, apiVersion: v1, metadata: {{name: {name}}}, spec: {{containers: [{{name: c, {image}, readinessProbe: {{grpc: {{port: {port}}}, periodSeconds: 2}}}}]}}}}"
+        )
+    };
+    c.apply(&format!(
+        "{}\n---\n{}",
+        pod("web", "image: nginx", 80),
+        pod("store", "image: 'registry.k8s.io/etcd:3.6.8-0', command: [etcd]", 2379)
+    ));
+    c.wait(20);
+    let ready = |name: &str| Pod(&c.pod(name).unwrap()).is_ready();
+    assert_eq!((ready("web"), ready("store")), (false, true), "{}", c.events("store"));
+    let events = c.events("web");
+    let said = "Readiness probe failed: timeout: failed to connect service \"10.244.";
+    assert!(
+        events.contains(said) && events.contains("within 1s: context deadline exceeded"),
+        "{events}"
+    );
+}

@@ -521,4 +521,29 @@ mod tests {
         proxy.sync(&key, None, &[], node);
         assert_eq!(pick(), "None");
     }
+
+    #[test]
+    fn a_session_stays_with_its_endpoint_on_the_way_past_a_local_policy() {
+        let sim = Sim::new(1, Time::default());
+        let proxy = Proxy::new("n1", Mode::Iptables);
+        let key = ObjectKey::new("default", "web");
+        let node = Ipv4Addr::new(192, 168, 110, 22);
+        let (service, slices) = objects(&["10.244.1.2", "10.244.1.3", "10.244.2.2", "10.244.2.3"]);
+        for (affinity, most) in [("ClientIP", 1), ("None", 4)] {
+            let mut service = service.value().clone();
+            service.set(&["spec", "sessionAffinity"], affinity);
+            service.set(&["spec", "type"], "NodePort");
+            service.set(&["spec", "externalTrafficPolicy"], "Local");
+            proxy.sync(&key, Some(&Object::new(service)), &slices, node);
+            let mut seen: Vec<Ipv4Addr> = Vec::new();
+            for _ in 0..40 {
+                if let Choice::Endpoint(c) = proxy.choose(&sim, Protocol::Tcp, node, 30080, node, true)
+                    && !seen.contains(&c.ip)
+                {
+                    seen.push(c.ip);
+                }
+            }
+            assert_eq!(seen.len(), most, "{affinity}");
+        }
+    }
 }

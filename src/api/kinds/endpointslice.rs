@@ -30,6 +30,13 @@ impl Strategy for EndpointSliceRules {
         Ok(())
     }
 
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        match object.str_at(&["addressType"]) {
+            "FQDN" => vec!["spec.addressType: FQDN endpoints are deprecated".into()],
+            _ => Vec::new(),
+        }
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         let kind = object.get("addressType");
         let kinds = ["FQDN", "IPv4", "IPv6"];

@@ -39,6 +39,15 @@ impl Strategy for NodeRules {
         Ok(())
     }
 
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        let old = [
+            ("configSource", "the feature is removed"),
+            ("externalID", "this field is deprecated, and is unused by Kubernetes"),
+        ];
+        let said = old.iter().filter(|(field, _)| !object.at(&["spec", field]).is_empty());
+        said.map(|(field, why)| format!("spec.{field}: {why}")).collect()
+    }
+
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
         // The real server says this of the metadata.
         let mut seen = FlatSet::new();

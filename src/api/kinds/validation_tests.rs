@@ -787,6 +787,7 @@ fn services() {
         => EndpointSlice.discovery.k8s.io "e" is invalid: addressType: Unsupported value: "IPv5": supported values: "FQDN", "IPv4", "IPv6"
         {addressType: FQDN}
         => ok
+           ! spec.addressType: FQDN endpoints are deprecated
         {endpoints: [{addresses: []}, {addresses: [0.0.0.0, x], hostname: A}], ports: [{name: a, port: 1}, {name: a, port: 2}]}
         => EndpointSlice.discovery.k8s.io "e" is invalid: [endpoints[0].addresses: Required value: must contain at least 1 address, endpoints[1].addresses[0]: Invalid value: "0.0.0.0": may not be unspecified (0.0.0.0), endpoints[1].addresses[1]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), endpoints[1].hostname: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?'), ports[1].name: Duplicate value: "a"]
     "#]].assert_eq(&creations(

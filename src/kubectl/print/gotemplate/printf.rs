@@ -167,7 +167,8 @@ pub(super) fn sprintf(format: &str, args: &[Val]) -> String {
             continue;
         };
         next += 1;
-        one(verb, &flags, arg.value.as_ref().unwrap_or(&Value::Null), &mut out);
+        let value = arg.value.as_ref().unwrap_or(&Value::Null);
+        one(verb, &flags, value, arg.interface, &mut out);
     }
     if !reordered && next < args.len() {
         let extra: Vec<String> = args
@@ -175,7 +176,7 @@ pub(super) fn sprintf(format: &str, args: &[Val]) -> String {
             .skip(next)
             .map(|v| match &v.value {
                 None | Some(Value::Null) => "<nil>".to_owned(),
-                Some(value) => format!("{}={}", type_name(value), gofmt::display(value)),
+                Some(value) => format!("{}={}", type_of(value, v.interface), gofmt::display(value)),
             })
             .collect();
         out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
@@ -183,28 +184,40 @@ pub(super) fn sprintf(format: &str, args: &[Val]) -> String {
     out
 }
 
-fn bad(verb: char, value: &Value, out: &mut String) {
+/// The name of a value's type: whole numbers of the data are of another than a template's own.
+fn type_of(value: &Value, data: bool) -> &'static str {
     match value {
-        Value::Null => out.push_str(&format!("%!{verb}(<nil>)")),
-        _ => out.push_str(&format!("%!{verb}({}={})", type_name(value), gofmt::display(value))),
+        Value::Int(_) if data => "int64",
+        _ => type_name(value),
     }
 }
 
-fn one(verb: char, flags: &Flags, value: &Value, out: &mut String) {
-    match (verb, value) {
-        ('T', _) => out.push_str(&flags.pad(type_name(value), false)),
-        ('v', Value::Null) => out.push_str(&flags.pad("<nil>", false)),
-        ('v', Value::Map(_) | Value::List(_)) if flags.sharp => out.push_str(&gofmt::go_syntax(value)),
-        ('v', Value::Str(s)) if flags.sharp => out.push_str(&flags.pad(&gofmt::quote(s), false)),
+fn bad(verb: char, flags: &Flags, value: &Value, data: bool, out: &mut String) {
+    if value.is_null() {
+        out.push_str(&format!("%!{verb}(<nil>)"));
+        return;
+    }
+    out.push_str(&format!("%!{verb}({}=", type_of(value, data)));
+    one('v', flags, value, data, out);
+    out.push(')');
+}
+
+/// Writes one value, which is of the `data` or of the template itself.
+fn one(verb: char, flags: &Flags, value: &Value, data: bool, out: &mut String) {
+    let text = match (verb, value) {
+        ('T', _) => Some(flags.pad(type_of(value, data), false)),
+        ('v', Value::Null) => Some(flags.pad("<nil>", false)),
+        ('v', Value::Map(_) | Value::List(_)) if flags.sharp => Some(gofmt::go_syntax(value)),
+        ('v', Value::Str(s)) if flags.sharp => Some(flags.pad(&gofmt::quote(s), false)),
         (_, Value::List(items)) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
                     out.push(' ');
                 }
-                one(verb, flags, item, out);
+                one(verb, flags, item, true, out);
             }
-            out.push(']');
+            Some("]".to_owned())
         }
         (_, Value::Map(map)) => {
             out.push_str("map[");
@@ -212,27 +225,21 @@ fn one(verb: char, flags: &Flags, value: &Value, out: &mut String) {
                 if i > 0 {
                     out.push(' ');
                 }
-                one(verb, flags, &Value::from(key), out);
+                one(verb, flags, &Value::from(key), true, out);
                 out.push(':');
-                one(verb, flags, item, out);
+                one(verb, flags, item, true, out);
             }
-            out.push(']');
+            Some("]".to_owned())
         }
-        (_, Value::Null) => bad(verb, value, out),
-        ('v' | 't', Value::Bool(b)) => out.push_str(&flags.pad(if *b { "true" } else { "false" }, false)),
-        (_, Value::Int(i)) => match integer(verb, flags, *i) {
-            Some(text) => out.push_str(&text),
-            None => bad(verb, value, out),
-        },
-        (_, Value::Float(f)) => match float(verb, flags, *f) {
-            Some(text) => out.push_str(&text),
-            None => bad(verb, value, out),
-        },
-        (_, Value::Str(text)) => match string(verb, flags, text) {
-            Some(text) => out.push_str(&text),
-            None => bad(verb, value, out),
-        },
-        _ => bad(verb, value, out),
+        ('v' | 't', Value::Bool(b)) => Some(flags.pad(if *b { "true" } else { "false" }, false)),
+        (_, Value::Int(i)) => integer(verb, flags, *i),
+        (_, Value::Float(f)) => float(verb, flags, *f),
+        (_, Value::Str(text)) => string(verb, flags, text),
+        _ => None,
+    };
+    match text {
+        Some(text) => out.push_str(&text),
+        None => bad(verb, flags, value, data, out),
     }
 }
 
