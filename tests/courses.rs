@@ -257,3 +257,25 @@ $ kubectl run dns --image=tutum/dnsutils -q -i --rm --restart=Never -- dig SRV k
         "#]],
     );
 }
+
+#[test]
+fn nodes_have_their_kubelets_configuration_and_say_what_is_not_simulated() {
+    check(
+        r#"$ ssh k8s-node-01 'grep static /var/lib/kubelet/config.yaml; systemctl restart kubelet; crictl ps'
+$ grep -A1 clusterDNS /var/lib/kubelet/config.yaml; sudo journalctl -u kubelet; docker ps
+"#,
+        expect![[r#"
+            $ ssh k8s-node-01 'grep static /var/lib/kubelet/config.yaml; systemctl restart kubelet; crictl ps'
+            staticPodPath: /etc/kubernetes/manifests
+            systemctl: what runs on a node beside the containers of its pods is not simulated
+            crictl: what runs on a node beside the containers of its pods is not simulated
+            [exit 1]
+            $ grep -A1 clusterDNS /var/lib/kubelet/config.yaml; sudo journalctl -u kubelet; docker ps
+            clusterDNS:
+            - 10.96.0.10
+            journalctl: what runs on a node beside the containers of its pods is not simulated
+            bash: line 1: docker: command not found
+            [exit 127]
+        "#]],
+    );
+}

@@ -855,7 +855,7 @@ impl Worker {
                 .unwrap_or_default();
             if let Some(until) = series.until(ended.at, now) {
                 earliest(next, until);
-                let of = formatted(&pod);
+                let of = formatted(pod);
                 let known = self
                     .cause(&name)
                     .is_some_and(|(reason, _)| reason == "CrashLoopBackOff");

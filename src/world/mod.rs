@@ -200,6 +200,7 @@ impl World {
                     ("/proc/sys/kernel/hostname", format!("{node}\n")),
                     ("/etc/hostname", format!("{node}\n")),
                     ("/etc/machine-id", format!("{id}\n")),
+                    ("/var/lib/kubelet/config.yaml", tools::KUBELET_CONFIG.to_owned()),
                 ] {
                     let _ = own.make_dirs(crate::shell::dir_name(path));
                     let _ = own.write(path, text);

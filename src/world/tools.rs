@@ -26,7 +26,51 @@ fn network_of(node: &str, commands: &mut Commands, network: &Network) {
         network,
         &from,
     );
+    // A kubeadm node has them: that they are not found would be another machine's answer.
+    for name in NODE_TOOLS {
+        commands.add(name, |context: Context| async move {
+            context.error("what runs on a node beside the containers of its pods is not simulated");
+            1
+        });
+    }
 }
+
+/// What a node has for its services and containers, and what is not simulated.
+const NODE_TOOLS: [&str; 8] = [
+    "systemctl",
+    "journalctl",
+    "service",
+    "crictl",
+    "ctr",
+    "kubeadm",
+    "kubelet",
+    "iptables",
+];
+
+/// The kubelet's configuration, as kubeadm writes it.
+pub(super) const KUBELET_CONFIG: &str = "apiVersion: kubelet.config.k8s.io/v1beta1
+authentication:
+  anonymous:
+    enabled: false
+  webhook:
+    cacheTTL: 0s
+    enabled: true
+  x509:
+    clientCAFile: /etc/kubernetes/pki/ca.crt
+authorization:
+  mode: Webhook
+  webhook:
+    cacheAuthorizedTTL: 0s
+    cacheUnauthorizedTTL: 0s
+cgroupDriver: systemd
+clusterDNS:
+- 10.96.0.10
+clusterDomain: cluster.local
+containerRuntimeEndpoint: unix:///var/run/containerd/containerd.sock
+kind: KubeletConfiguration
+rotateCertificates: true
+staticPodPath: /etc/kubernetes/manifests
+";
 
 /// The commands of the student's host that need the network.
 pub(super) fn network(commands: &mut Commands, network: &Network) {
