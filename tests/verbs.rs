@@ -696,6 +696,49 @@ fn interactive_verbs_in_the_terminal() {
 }
 
 #[test]
+fn a_database_is_asked_in_the_terminal() {
+    let shown = type_keys(&[
+        (
+            "kubectl run db --image=mysql:9 --env MYSQL_ROOT_PASSWORD=password --port=3306 --expose\r",
+            20,
+        ),
+        (
+            "kubectl run -it --rm client --image=mysql:9 --restart=Never -- mysql -h db -ppassword\r",
+            20,
+        ),
+        ("create database shop;\r", 1),
+        ("use shop\r", 1),
+        ("create table fruit (id int auto_increment primary key,\r", 1),
+        ("name varchar(20));\r", 1),
+        ("insert into fruit (name) values ('apple'), ('plum');\r", 1),
+        ("select * from fruit where name like 'p%';\r", 1),
+        ("select * from fruit where id > 7;\r", 1),
+        ("delete from fruit where id = 1; select count(*) from fruit;\r", 1),
+        ("select * from veg;\r", 1),
+        ("exit\r", 10),
+    ]);
+    let wanted: [&[&str]; 12] = [
+        &["pod/db created"],
+        &["Welcome to the MySQL monitor.", "mysql> "],
+        &["Query OK, 1 row affected", "mysql> "],
+        &["Database changed"],
+        &["    -> "],
+        &["Query OK, 0 rows affected"],
+        &["Query OK, 2 rows affected", "Records: 2  Duplicates: 0  Warnings: 0"],
+        &["|  2 | plum |", "1 row in set (0.00 sec)"],
+        &["Empty set"],
+        &["Query OK, 1 row affected", "|        1 |"],
+        &["ERROR 1146 (42S02): Table 'shop.veg' doesn't exist"],
+        &["Bye", "pod \"client\" deleted"],
+    ];
+    for (i, (shown, wanted)) in shown.iter().zip(wanted).enumerate() {
+        for text in wanted {
+            assert!(shown.contains(text), "{i}: {text:?} is not in {shown:?}");
+        }
+    }
+}
+
+#[test]
 fn template_hashes_are_those_of_the_recorded_cluster() {
     let world = World::new(&Options::default()).unwrap();
     let mut found = 0;

@@ -1014,7 +1014,8 @@ $ kubectl get pods zookeeper nats registry goproxy --no-headers | awk '{print $1
             0/1 Pending
             1/1 Running
             $ kubectl exec deploy/db -- mysql -ppassword
-            mysql: this program is simulated for probes only: it says whether its own server listens
+            mysql: [Warning] Using a password on the command line interface can be insecure.
+            ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)
             command terminated with exit code 1
             [exit 1]
             $ ssh root@k8s-node-01 -- 'echo here > /srv/one/who; hostname; pwd'; ssh 192.168.110.23 cat /etc/hostname
@@ -1646,6 +1647,103 @@ $ cat /etc/hosts /etc/resolv.conf; head -n 2 /etc/passwd; cat /proc/sys/kernel/h
     );
 }
 
+#[test]
+fn a_database_keeps_what_tutorials_put_in() {
+    check(
+        r#"$ kubectl run db --image=mysql:9 --env MYSQL_ROOT_PASSWORD=password --env MYSQL_DATABASE=shop --port 3306 --expose
+@settle
+$ kubectl run -i --rm client --image=mysql:9 --restart=Never -- mysql -h db -ppassword -e 'SHOW DATABASES'
+$ kubectl exec db -- mysql -uroot -pwrong -e 'SELECT 1'; kubectl exec db -- mysql -h nosuch; kubectl exec db -- mysql -P 3307 -h db
+$ kubectl exec -i db -- mysql -t -ppassword <<S
+CREATE TABLE shop.fruit (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20) NOT NULL, n INT);
+INSERT INTO shop.fruit (name, n) VALUES ('it''s; ripe', 3), ("plum", 20), ('fig', NULL);
+USE shop
+SELECT name, n AS number FROM fruit WHERE n > 5 OR name LIKE '%ripe' ORDER BY n DESC LIMIT 5;
+UPDATE fruit SET n = 4 WHERE id = 1;
+DESCRIBE fruit;
+SELECT COUNT(*), @@server_id, DATABASE() FROM fruit;
+SHOW TABLES
+S
+$ kubectl exec db -- mysql -ppassword shop -N -e "SELECT * FROM fruit; DELETE FROM fruit WHERE n IS NULL; SELECT COUNT(*) FROM fruit"
+$ for s in 'SELEC 1' 'SELECT nope FROM shop.fruit' 'SELECT * FROM fruit' 'INSERT INTO shop.fruit VALUES (1, 2)' 'CREATE DATABASE shop' 'USE none' 'INSERT INTO shop.fruit VALUES (1, 2, 3)' 'DROP TABLE shop.none' 'GRANT ALL'; do kubectl exec db -- mysql -ppassword -e "$s" 2>&1 | grep ERROR; done
+"#,
+        expect![[r#"
+            $ kubectl run db --image=mysql:9 --env MYSQL_ROOT_PASSWORD=password --env MYSQL_DATABASE=shop --port 3306 --expose
+            service/db created
+            pod/db created
+            @settle
+            $ kubectl run -i --rm client --image=mysql:9 --restart=Never -- mysql -h db -ppassword -e 'SHOW DATABASES'
+            mysql: [Warning] Using a password on the command line interface can be insecure.
+            Database
+            information_schema
+            mysql
+            performance_schema
+            shop
+            sys
+            pod "client" deleted from default namespace
+            $ kubectl exec db -- mysql -uroot -pwrong -e 'SELECT 1'; kubectl exec db -- mysql -h nosuch; kubectl exec db -- mysql -P 3307 -h db
+            mysql: [Warning] Using a password on the command line interface can be insecure.
+            ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)
+            command terminated with exit code 1
+            ERROR 2005 (HY000): Unknown MySQL server host 'nosuch' (-2)
+            command terminated with exit code 1
+            ERROR 2003 (HY000): Can't connect to MySQL server on 'db:3307' (111)
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec -i db -- mysql -t -ppassword <<S
+            CREATE TABLE shop.fruit (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20) NOT NULL, n INT);
+            INSERT INTO shop.fruit (name, n) VALUES ('it''s; ripe', 3), ("plum", 20), ('fig', NULL);
+            USE shop
+            SELECT name, n AS number FROM fruit WHERE n > 5 OR name LIKE '%ripe' ORDER BY n DESC LIMIT 5;
+            UPDATE fruit SET n = 4 WHERE id = 1;
+            DESCRIBE fruit;
+            SELECT COUNT(*), @@server_id, DATABASE() FROM fruit;
+            SHOW TABLES
+            S
+            mysql: [Warning] Using a password on the command line interface can be insecure.
+            +------------+--------+
+            | name       | number |
+            +------------+--------+
+            | plum       |     20 |
+            | it's; ripe |      3 |
+            +------------+--------+
+            +-------+-------------+------+-----+---------+----------------+
+            | Field | Type        | Null | Key | Default | Extra          |
+            +-------+-------------+------+-----+---------+----------------+
+            | id    | int         | NO   | PRI | NULL    | auto_increment |
+            | name  | varchar(20) | NO   |     | NULL    |                |
+            | n     | int         | YES  |     | NULL    |                |
+            +-------+-------------+------+-----+---------+----------------+
+            +----------+-------------+------------+
+            | COUNT(*) | @@server_id | DATABASE() |
+            +----------+-------------+------------+
+            |        3 |           1 | shop       |
+            +----------+-------------+------------+
+            +----------------+
+            | Tables_in_shop |
+            +----------------+
+            | fruit          |
+            +----------------+
+            $ kubectl exec db -- mysql -ppassword shop -N -e "SELECT * FROM fruit; DELETE FROM fruit WHERE n IS NULL; SELECT COUNT(*) FROM fruit"
+            mysql: [Warning] Using a password on the command line interface can be insecure.
+            1	it's; ripe	4
+            2	plum	20
+            3	fig	NULL
+            2
+            $ for s in 'SELEC 1' 'SELECT nope FROM shop.fruit' 'SELECT * FROM fruit' 'INSERT INTO shop.fruit VALUES (1, 2)' 'CREATE DATABASE shop' 'USE none' 'INSERT INTO shop.fruit VALUES (1, 2, 3)' 'DROP TABLE shop.none' 'GRANT ALL'; do kubectl exec db -- mysql -ppassword -e "$s" 2>&1 | grep ERROR; done
+            ERROR 1064 (42000) at line 1: You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version for the right syntax to use near 'SELEC 1' at line 1
+            ERROR 1054 (42S22) at line 1: Unknown column 'nope' in 'field list'
+            ERROR 1046 (3D000) at line 1: No database selected
+            ERROR 1136 (21S01) at line 1: Column count doesn't match value count at row 1
+            ERROR 1007 (HY000) at line 1: Can't create database 'shop'; database exists
+            ERROR 1049 (42000) at line 1: Unknown database 'none'
+            ERROR 1062 (23000) at line 1: Duplicate entry '1' for key 'fruit.PRIMARY'
+            ERROR 1051 (42S02) at line 1: Unknown table 'shop.none'
+            ERROR 1235 (42000) at line 1: this statement is not simulated
+        "#]],
+    );
+}
+
 /// What a student looks at inside pods: file systems, memory, names, and what curl says of a connection.
 #[test]
 fn machines_tell_of_their_mounts_and_curl_of_its_connections() {
@@ -1662,7 +1760,7 @@ $ kubectl exec ng -- sh -c 'ls nofile; echo out; echo err >&2; echo out'
 $ kubectl exec ng -- curl -v http://web 2>&1 | sed 's/10\.[0-9.]*/IP/g; /^< Date/d' | tr -d '\r' | head -n 30
 $ kubectl exec ng -- curl -sv http://localhost:1 2>&1 | sed 's/port [0-9]* failed/port N failed/'
 $ kubectl exec ng -- curl -s -o /dev/null -w '%{http_code} %{remote_port} %{url_effective} %{num_connects} %{nope}%%\n' http://web
-$ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1
+$ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1 | tr -d '\r'
 $ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl exec ng -- curl -o /no/x -sS http://web
 "#,
         expect![[r#"
@@ -1750,7 +1848,7 @@ $ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl
             $ kubectl exec ng -- curl -s -o /dev/null -w '%{http_code} %{remote_port} %{url_effective} %{num_connects} %{nope}%%\n' http://web
             curl: unknown --write-out variable: 'nope'
             200 80 http://web/ 1 %
-            $ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1
+            $ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1 | tr -d '\r'
             curl: (22) The requested URL returned error: 404
             command terminated with exit code 22
             <html>

@@ -114,7 +114,8 @@ pub async fn debugged(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Err
     };
     let pod = wait_for(cmd, pod, fits).await?;
     if there(&pod, "terminated") {
-        return super::logs::whole(cmd, &pod, container).await;
+        super::logs::whole(cmd, &pod, container, 0).await?;
+        return Ok(());
     }
     attach_or_log(cmd, &pod, container, open(cmd, &pod, container, None).await).await
 }
@@ -129,7 +130,8 @@ async fn attach_or_log(cmd: &Cmd, pod: &Value, container: &str, opened: Result<S
         pod.str_at(&["metadata", "name"]),
         e.message()
     ));
-    super::logs::whole(cmd, pod, container).await
+    super::logs::whole(cmd, pod, container, 0).await?;
+    Ok(())
 }
 
 /// Waits until a new pod runs, shows what it prints, and ends as it ends.
@@ -156,11 +158,13 @@ pub async fn wait_and_attach(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
     let pod = in_time(pod, &started).await?;
     let container = podpick::container(cmd, &pod, "", true)?;
     // What was printed before the attachment is shown as well.
-    super::logs::whole(cmd, &pod, &container).await?;
+    let shown = super::logs::whole(cmd, &pod, &container, 0).await?;
     if !over(&pod) {
         match open(cmd, &pod, &container, None).await {
-            // A short container may have ended since: its log was all that it printed.
-            Err(e) if e.message().contains("container not found") => {}
+            // A short container may have ended since: its log has the rest of what it printed.
+            Err(e) if e.message().contains("container not found") => {
+                super::logs::whole(cmd, &pod, &container, shown).await?;
+            }
             opened => attach_or_log(cmd, &pod, &container, opened).await?,
         }
     }

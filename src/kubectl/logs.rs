@@ -272,11 +272,11 @@ async fn one(cmd: &Cmd, source: &Source) -> Result<(), Error> {
     Ok(())
 }
 
-/// A pod's whole log of a container, for attached runs that are over already.
+/// Shows a pod's log of a container without its first bytes, for attached runs that are over already; how long it is.
 ///
 /// # Errors
 /// The API server's failure.
-pub async fn whole(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error> {
+pub async fn whole(cmd: &Cmd, pod: &Value, container: &str, skip: usize) -> Result<usize, Error> {
     let source = Source {
         namespace: pod.str_at(&["metadata", "namespace"]).to_owned(),
         pod: pod.str_at(&["metadata", "name"]).to_owned(),
@@ -287,9 +287,9 @@ pub async fn whole(cmd: &Cmd, pod: &Value, container: &str) -> Result<(), Error>
     let request =
         Request::get(format!("{}/log", item(&pods, &source.namespace, &source.pod))).with("container", container);
     if let Payload::Stream(stream) = cmd.send(request).await?.payload {
-        while let Some(bytes) = stream.read().await {
-            cmd.cx.stdout.write(&bytes);
-        }
+        let bytes = stream.read_all().await;
+        cmd.cx.stdout.write(bytes.get(skip..).unwrap_or_default());
+        return Ok(bytes.len());
     }
-    Ok(())
+    Ok(skip)
 }

@@ -5,7 +5,8 @@
 //! of images that no recording names are stable numbers made from the name and tag.
 
 use super::{
-    Install, Shell, agnhost, bootcamp, generic, hello, httpd, nginx, perl, redis, stable_digest, stress, system, web,
+    Install, Shell, agnhost, bootcamp, generic, hello, httpd, mysql, nginx, perl, redis, stable_digest, stress, system,
+    web,
 };
 
 /// A repository with the tags that it has, and how its containers begin.
@@ -1181,13 +1182,14 @@ pub static IMAGES: &[Image] = &[
     .cmd(&["valkey-server"])
     .workdir("/data")
     .ports(&[6379]),
-    Image::server(
+    image(
         "docker.io/library/mysql",
         "latest lts innovation 5 8 9 5.5..7 8.0..4 9.0..5 debian oracle",
         240,
         Shell::Debian,
-        &[3306],
+        mysql::install,
     )
+    .ports(&[3306])
     .entrypoint(&["docker-entrypoint.sh"])
     .cmd(&["mysqld"]),
     Image::server(

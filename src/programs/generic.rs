@@ -267,8 +267,8 @@ pub(super) fn add_entrypoint(image: &Image, sandbox: &Rc<Sandbox>, commands: &mu
     }
 }
 
-async fn run(context: Context, sandbox: Rc<Sandbox>, repository: &'static str, ports: &'static [u16]) -> i32 {
-    // What the official images insist on, since people meet it.
+/// What the official images insist on, since people meet it: whether it is not there, which was said.
+pub(super) fn refuses(context: &Context, sandbox: &Sandbox, repository: &str) -> bool {
     let has = |names: &[&str]| names.iter().any(|n| context.env.contains_key(*n));
     match repository {
         "docker.io/library/mysql"
@@ -286,7 +286,6 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, repository: &'static str, p
             context.stderr.line(format!(
                 "{stamp}+00:00 [ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n    You need to specify one of the following as an environment variable:\n    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD"
             ));
-            return 1;
         }
         "docker.io/library/mariadb"
             if !has(&[
@@ -300,7 +299,6 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, repository: &'static str, p
             ]) =>
         {
             context.stderr.line("[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n\tYou need to specify one of MARIADB_ROOT_PASSWORD, MARIADB_ROOT_PASSWORD_HASH, MARIADB_ALLOW_EMPTY_ROOT_PASSWORD and MARIADB_RANDOM_ROOT_PASSWORD");
-            return 1;
         }
         "docker.io/library/postgres"
             if !has(&[
@@ -310,9 +308,15 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, repository: &'static str, p
             ]) =>
         {
             context.stderr.line("Error: Database is uninitialized and superuser password is not specified.\n       You must specify POSTGRES_PASSWORD to a non-empty value for the\n       superuser. For example, \"-e POSTGRES_PASSWORD=password\" on \"docker run\".\n\n       You may also use \"POSTGRES_HOST_AUTH_METHOD=trust\" to allow all\n       connections without a password. This is *not* recommended.\n\n       See PostgreSQL documentation about \"trust\":\n       https://www.postgresql.org/docs/current/auth-trust.html");
-            return 1;
         }
-        _ => {}
+        _ => return false,
+    }
+    true
+}
+
+async fn run(context: Context, sandbox: Rc<Sandbox>, repository: &'static str, ports: &'static [u16]) -> i32 {
+    if refuses(&context, &sandbox, repository) {
+        return 1;
     }
     let mut listening = Vec::new();
     for port in ports {

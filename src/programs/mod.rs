@@ -11,6 +11,7 @@ mod generic;
 mod hello;
 mod httpd;
 mod meter;
+mod mysql;
 mod nginx;
 mod packages;
 mod perl;
