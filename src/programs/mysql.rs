@@ -92,7 +92,7 @@ type Result<T> = core::result::Result<T, String>;
 
 impl Service for Server {
     fn http(&self, _request: HttpRequest) -> LocalBoxFuture<'static, core::result::Result<HttpResponse, NoAnswer>> {
-        Box::pin(ready(Err(NoAnswer::NotHttp)))
+        Box::pin(ready(Err(NoAnswer::NotHttp(Some(b"J\0\0\0\n".to_vec())))))
     }
 
     /// Client, user, password, database and statement, with zeros between; the answer begins with a letter for its kind.

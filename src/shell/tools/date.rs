@@ -1,6 +1,7 @@
 //! `date`, in UTC on the virtual clock.
 
 use super::super::host::Context;
+use super::options;
 use crate::flat::Case;
 use crate::sim::Time;
 
@@ -123,110 +124,212 @@ pub(in super::super) fn strftime(format: &str, when: Time) -> String {
     out
 }
 
-/// A time as people write it: RFC 3339, `2026-11-21 08:55:19`, `@seconds`, `now`, `1 hour ago`.
+/// Where a word stands in a list, by its first three letters or more.
+fn named(list: &[&str], word: &str) -> Option<u32> {
+    let fits = |name: &&str| word.len() >= 3 && name.lower().starts_with(word);
+    u32::try_from(list.iter().position(|name| fits(&name))?).ok()
+}
+
+/// A time as people write it, as GNU's `date -d` reads it: dates, times, names of months and days, and what is added
+/// to them (`+1 day`, `2 hours ago`, `next monday`), in any order. Zones are all UTC.
 pub(super) fn parse(text: &str, now: Time) -> Option<Time> {
-    let text = text.trim();
+    let text = text.trim().lower();
     if let Some(secs) = text.strip_prefix('@') {
         return secs.split('.').next()?.parse().ok().map(Time::from_secs);
     }
-    match text {
-        "now" | "" => return Some(now),
-        "today" => return Some(now),
-        "yesterday" => return Some(Time(now.0.checked_sub(86_400_000_000)?)),
-        "tomorrow" => return Some(Time(now.0.checked_add(86_400_000_000)?)),
-        _ => {}
+    // Digits with their sign, marks between digits, and letters are words of their own.
+    let mut words: Vec<String> = Vec::new();
+    for word in text.replace(',', " ").split_whitespace() {
+        let whole = Time::parse(&word.upper()).is_some();
+        let letters = word.find(|c: char| c.is_ascii_lowercase()).filter(|_| !whole);
+        let (number, rest) = word.split_at_checked(letters.unwrap_or(0)).unwrap_or_default();
+        match rest
+            .strip_prefix('t')
+            .filter(|time| time.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            Some(time) => words.extend([number.to_owned(), time.trim_end_matches('z').to_owned()]),
+            None => words.extend([number, rest].map(str::to_owned)),
+        }
     }
-    if let Some(t) = Time::parse(text) {
-        return Some(t);
+    words.retain(|word| !word.is_empty());
+    let c = now.civil();
+    let (mut year, mut month, mut day) = (c.year, c.month, c.day);
+    let mut clock = None;
+    let (mut dated, mut relative) = (text.is_empty(), false);
+    // What is added: months, then seconds.
+    let (mut months, mut seconds) = (0_i64, 0_i64);
+    let (mut count, mut sign) = (None::<i64>, 1);
+    let mut weekday = None;
+    let number = |text: &str| text.parse::<u32>().ok();
+    for word in &words {
+        if let Some(at) = Time::parse(&word.upper()) {
+            let c = at.civil();
+            (year, month, day, dated) = (c.year, c.month, c.day, true);
+            clock = Some((c.hour, c.minute, c.second));
+            continue;
+        }
+        let unit = word.strip_suffix('s').unwrap_or(word);
+        let of_seconds = match unit {
+            "second" | "sec" => 1,
+            "minute" | "min" => 60,
+            "hour" => 3_600,
+            "day" => 86_400,
+            "week" => 604_800,
+            "fortnight" => 1_209_600,
+            _ => 0,
+        };
+        let digits = word.trim_start_matches(['+', '-']);
+        match word.as_str() {
+            _ if of_seconds > 0 => {
+                seconds = seconds.checked_add(count.take().unwrap_or(1).checked_mul(of_seconds)?)?;
+                relative = true;
+            }
+            _ if unit == "month" || unit == "year" => {
+                months += count.take().unwrap_or(1) * if unit == "year" { 12 } else { 1 };
+                relative = true;
+            }
+            "ago" if relative => (months, seconds) = (-months, -seconds),
+            "next" => count = Some(1),
+            "last" => count = Some(-1),
+            "this" => count = Some(0),
+            "+" => sign = 1,
+            "-" => sign = -1,
+            "now" | "today" | "utc" | "gmt" | "z" | "+0000" | "+00:00" => {}
+            "yesterday" => seconds -= 86_400,
+            "tomorrow" => seconds += 86_400,
+            _ if word.contains(':') => {
+                let mut parts = word.split('.').next()?.split(':').map(number);
+                clock = Some((parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?));
+            }
+            _ if digits.contains(['-', '/']) => {
+                let parts: Vec<u32> = digits.split(['-', '/']).map(number).collect::<Option<_>>()?;
+                (year, month, day) = match parts.as_slice() {
+                    [y, m, d] if *y > 31 => (i64::from(*y), *m, *d),
+                    [m, d, y] if digits.contains('/') => (i64::from(*y), *m, *d),
+                    [m, d] if digits.contains('/') => (year, *m, *d),
+                    _ => return None,
+                };
+                dated = true;
+            }
+            _ if digits.starts_with(|c: char| c.is_ascii_digit()) => {
+                let n = digits.parse::<i64>().ok().filter(|n| *n < 1_000_000_000_000)?;
+                let signed = digits.len() < word.len() || sign < 0;
+                match digits.len() {
+                    8 if !signed => {
+                        (year, month, day) = (n / 10_000, (n / 100 % 100) as u32, (n % 100) as u32);
+                        dated = true;
+                    }
+                    4 if !signed && dated => year = n,
+                    // The day beside a month's name, or how many of what follows.
+                    _ if !signed && dated && n < 32 && day == 0 => day = n as u32,
+                    _ => count = Some(if word.starts_with('-') { -n } else { n * sign }),
+                }
+                sign = 1;
+            }
+            _ => match (named(&MONTHS, word), named(&DAYS, word)) {
+                (Some(m), _) => {
+                    month = m + 1;
+                    day = count.take().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+                    dated = true;
+                }
+                (_, Some(d)) => weekday = Some((i64::from(d), count.take().unwrap_or(0))),
+                _ => return None,
+            },
+        }
     }
-    let joined = text.replacen(' ', "T", 1);
-    if let Some(t) = Time::parse(&format!("{joined}Z")) {
-        return Some(t);
+    if count.is_some() || month > 12 || day > 31 {
+        return None;
     }
-    if let Some(t) = Time::parse(&format!("{joined}:00Z")) {
-        return Some(t);
+    Time::from_civil(year, month, day.max(1), 0, 0, 0)?;
+    if let Some((wanted, which)) = weekday.filter(|_| !dated) {
+        let ahead = (wanted - c.weekday as i64).rem_euclid(7);
+        let weeks = which - i64::from(which > 0 && ahead != 0);
+        seconds += (ahead + 7 * weeks) * 86_400;
+        dated = true;
     }
-    if let Some(t) = Time::parse(&format!("{text}T00:00:00Z")) {
-        return Some(t);
-    }
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let (n, unit, ago) = match words.as_slice() {
-        [n, unit, "ago"] => (n.parse::<i64>().ok()?, *unit, true),
-        [n, unit] => (n.parse::<i64>().ok()?, *unit, false),
-        _ => return None,
+    let (hour, minute, second) = match clock {
+        Some(clock) => clock,
+        None if dated => (0, 0, 0),
+        None => (c.hour, c.minute, c.second),
     };
-    let secs = match unit.trim_end_matches('s') {
-        "second" | "sec" => 1,
-        "minute" | "min" => 60,
-        "hour" => 3_600,
-        "day" => 86_400,
-        "week" => 604_800,
-        _ => return None,
-    };
-    let delta = n.checked_mul(secs)?.checked_mul(1_000_000)?;
-    let delta = if ago { -delta } else { delta };
-    now.0.checked_add_signed(delta).map(Time)
+    let all = year * 12 + i64::from(month.max(1)) - 1 + months;
+    let start = Time::from_civil(
+        all.div_euclid(12),
+        all.rem_euclid(12) as u32 + 1,
+        1,
+        hour,
+        minute,
+        second,
+    )?;
+    let seconds = seconds + (i64::from(day.max(1)) - 1) * 86_400;
+    start.0.checked_add_signed(seconds.checked_mul(1_000_000)?).map(Time)
 }
 
 pub(super) async fn run(c: Context) -> i32 {
-    let mut when = c.sim.now();
-    let mut format: Option<String> = None;
-    let mut args = c.rest().iter();
-    while let Some(arg) = args.next() {
-        if let Some(f) = arg.strip_prefix('+') {
-            format = Some(f.to_owned());
-            continue;
-        }
-        let given = match arg.as_str() {
-            "-u" | "--utc" | "--universal" => continue,
-            "-R" | "--rfc-email" => {
-                format = Some("%a, %d %b %Y %H:%M:%S %z".to_owned());
-                continue;
-            }
-            "-d" | "--date" => args.next().cloned().unwrap_or_default(),
-            "-r" => {
-                let path = args.next().cloned().unwrap_or_default();
-                match c.files.stat(&c.path(&path), true) {
-                    Ok(stat) => when = stat.modified,
-                    Err(error) => {
-                        c.error(format!("{path}: {error}"));
-                        return 1;
-                    }
-                }
-                continue;
-            }
-            other => {
-                if let Some(text) = other.strip_prefix("--date=").or_else(|| other.strip_prefix("-d")) {
-                    text.to_owned()
-                } else if let Some(spec) = other.strip_prefix("--iso-8601").or_else(|| other.strip_prefix("-I")) {
-                    format = Some(
-                        match spec.trim_start_matches('=') {
-                            "seconds" | "second" | "s" => "%Y-%m-%dT%H:%M:%S%:z",
-                            "minutes" => "%Y-%m-%dT%H:%M%:z",
-                            "hours" => "%Y-%m-%dT%H%:z",
-                            _ => "%Y-%m-%d",
-                        }
-                        .to_owned(),
-                    );
-                    continue;
-                } else if other.starts_with("--rfc-3339") {
-                    format = Some("%Y-%m-%d %H:%M:%S%:z".to_owned());
-                    continue;
-                } else {
-                    c.error(format!("invalid date ‘{other}’"));
-                    return 1;
-                }
-            }
-        };
-        match parse(&given, c.sim.now()) {
-            Some(t) => when = t,
+    let long = [
+        ("date", 'd'),
+        ("reference", 'r'),
+        ("utc", 'u'),
+        ("universal", 'u'),
+        ("rfc-email", 'R'),
+        ("iso-8601", 'I'),
+        ("rfc-3339", '3'),
+        ("set", 's'),
+    ];
+    let o = match options::parse(&c, "d:r:RI?3:s: u", &long) {
+        Ok(o) => o,
+        Err(code) => return code,
+    };
+    let mut format = "%a %b %e %H:%M:%S UTC %Y".to_owned();
+    match o.rest.as_slice() {
+        [] => {}
+        [_, extra, ..] => return options::usage(&c, &format!("extra operand ‘{extra}’")),
+        [one] => match one.strip_prefix('+') {
+            Some(text) => format = text.to_owned(),
             None => {
-                c.error(format!("invalid date ‘{given}’"));
+                c.error(format!("invalid date ‘{one}’"));
                 return 1;
             }
+        },
+    }
+    let (mut when, mut code) = (c.sim.now(), 0);
+    for (letter, value) in &o.flags {
+        match letter {
+            'R' => format = "%a, %d %b %Y %H:%M:%S %z".to_owned(),
+            'I' | '3' => {
+                format = match (value.as_str(), letter) {
+                    ("seconds" | "second" | "s", 'I') => "%Y-%m-%dT%H:%M:%S%:z",
+                    ("minutes", 'I') => "%Y-%m-%dT%H:%M%:z",
+                    ("hours", 'I') => "%Y-%m-%dT%H%:z",
+                    ("seconds", _) => "%Y-%m-%d %H:%M:%S%:z",
+                    ("ns", _) => "%Y-%m-%d %H:%M:%S.%N%:z",
+                    _ => "%Y-%m-%d",
+                }
+                .to_owned();
+            }
+            'r' => match c.files.stat(&c.path(value), true) {
+                Ok(stat) => when = stat.modified,
+                Err(error) => {
+                    c.error(format!("{value}: {error}"));
+                    return 1;
+                }
+            },
+            'd' | 's' => match parse(value, c.sim.now()) {
+                Some(t) => {
+                    when = t;
+                    if *letter == 's' {
+                        c.error("cannot set date: Operation not permitted");
+                        code = 1;
+                    }
+                }
+                None => {
+                    c.error(format!("invalid date ‘{value}’"));
+                    return 1;
+                }
+            },
+            _ => {}
         }
     }
-    let format = format.unwrap_or_else(|| "%a %b %e %H:%M:%S UTC %Y".to_owned());
     c.stdout.line(strftime(&format, when));
-    0
+    code
 }
