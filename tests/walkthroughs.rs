@@ -554,7 +554,7 @@ $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
             OK: 9 MiB in 20 packages
             $ kubectl exec redis -- apt-get install -y python3 | tail -n 1
             E: Unable to locate package python3
-            apt-get: there is no archive of packages here; the simulation has only these: apache2-utils, bash, bind-tools, bind9-dnsutils, ca-certificates, coreutils, curl, dnsutils, iproute2, iputils-ping, net-tools, netcat, netcat-openbsd, netcat-traditional, openssl, procps, redis, redis-tools, telnet, wget
+            apt-get: there is no archive of packages here; the simulation has only these: apache2-utils, bash, bind-tools, bind9-dnsutils, ca-certificates, coreutils, curl, dnsutils, iproute2, iputils, iputils-ping, less, nano, net-tools, netcat, netcat-openbsd, netcat-traditional, openssl, procps, redis, redis-tools, telnet, vim, wget
             command terminated with exit code 100
             Reading state information... Done
         "#]],

@@ -12,6 +12,7 @@ use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{NetError, NoAnswer};
 use crate::shell::{Commands, Context, Files};
 use crate::sim::Sim;
+use crate::value::float;
 
 const DATA: &str = "/var/lib/mysql";
 
@@ -252,8 +253,8 @@ fn holds(row: &[String], conditions: &Conditions) -> bool {
     conditions.iter().any(|all| {
         all.iter().all(|(column, mark, value)| {
             let cell = row.get(*column).map_or("", String::as_str);
-            let order = match (cell.parse::<f64>(), value.parse::<f64>()) {
-                (Ok(a), Ok(b)) => a.total_cmp(&b),
+            let order = match (float::parse(cell), float::parse(value)) {
+                (Some(a), Some(b)) => a.total_cmp(&b),
                 _ => cell.lower().cmp(&value.lower()),
             };
             match mark.as_str() {
@@ -671,7 +672,7 @@ impl Server {
             let key = |row: &Vec<String>| {
                 let cell = row.get(by).cloned().unwrap_or_default();
                 // Numbers by their amount, which their digits behind enough zeros have.
-                if cell.parse::<f64>().is_ok() {
+                if float::parse(&cell).is_some() {
                     format!("{cell:0>20}")
                 } else {
                     cell
@@ -742,7 +743,7 @@ fn framed(rows: &[Vec<&str>]) -> String {
     let widths: Vec<usize> = (0..columns)
         .map(|i| rows.iter().map(|row| cell(row, i).chars().count()).max().unwrap_or(0))
         .collect();
-    let number = |row: &Vec<&str>, i| cell(row, i) == "NULL" || cell(row, i).parse::<f64>().is_ok();
+    let number = |row: &Vec<&str>, i| cell(row, i) == "NULL" || float::parse(&cell(row, i)).is_some();
     let numbers: Vec<bool> = (0..columns)
         .map(|i| rows.iter().skip(1).all(|row| number(row, i)) && rows.iter().skip(1).any(|row| cell(row, i) != "NULL"))
         .collect();

@@ -127,7 +127,7 @@ pub(in super::super) fn strftime(format: &str, when: Time) -> String {
 /// Where a word stands in a list, by its first three letters or more.
 fn named(list: &[&str], word: &str) -> Option<u32> {
     let fits = |name: &&str| word.len() >= 3 && name.lower().starts_with(word);
-    u32::try_from(list.iter().position(|name| fits(&name))?).ok()
+    u32::try_from(list.iter().position(fits)?).ok()
 }
 
 /// A time as people write it, as GNU's `date -d` reads it: dates, times, names of months and days, and what is added
