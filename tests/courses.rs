@@ -267,7 +267,6 @@ $ grep -A1 clusterDNS /var/lib/kubelet/config.yaml; sudo journalctl -u kubelet; 
         expect![[r#"
             $ ssh k8s-node-01 'grep static /var/lib/kubelet/config.yaml; systemctl restart kubelet; crictl ps'
             staticPodPath: /etc/kubernetes/manifests
-            systemctl: what runs on a node beside the containers of its pods is not simulated
             crictl: what runs on a node beside the containers of its pods is not simulated
             [exit 1]
             $ grep -A1 clusterDNS /var/lib/kubelet/config.yaml; sudo journalctl -u kubelet; docker ps

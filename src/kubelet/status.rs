@@ -163,7 +163,9 @@ pub fn make(worker: &Worker, pod: &Object, terminal: bool, now: Time) -> Value {
     }
     status.set(&["hostIP"], worker.node_ip());
     status.set(&["hostIPs"], crate::list![obj! { "ip": worker.node_ip() }]);
-    if let Some(ip) = worker.pod_ip() {
+    // A pod on its node's network has the node's address before it has a sandbox.
+    let of_node = || Pod(pod).host_network().then(|| worker.node_ip());
+    if let Some(ip) = worker.pod_ip().or_else(of_node) {
         status.set(&["podIP"], ip.as_str());
         status.set(&["podIPs"], crate::list![obj! { "ip": ip.as_str() }]);
     }

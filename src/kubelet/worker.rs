@@ -23,7 +23,7 @@ use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
 use crate::flat::{FlatMap, FlatSet};
-use crate::net::{Attached, Network, Origin};
+use crate::net::{Attached, HostPort, Network, Origin, Protocol};
 use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, Files, Host, SIGKILL, SIGQUIT, SIGTERM};
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
@@ -1524,6 +1524,23 @@ impl Worker {
         let ports = Rc::new(programs::Ports::default());
         let network = &self.node.network;
         let attached = network.attach(ip, &self.node.name, &self.name, ports.clone());
+        if !host_network {
+            let all = Pod(pod).containers().chain(Pod(pod).init_containers());
+            let published = all.flat_map(|c| c.ports().to_vec()).filter_map(|p| {
+                let number = |field: &str| p.i64_at(&[field]).and_then(|n| u16::try_from(n).ok());
+                Some(HostPort {
+                    protocol: Protocol::parse(p.get("protocol").str()),
+                    ip: p
+                        .get("hostIP")
+                        .str()
+                        .parse()
+                        .unwrap_or(core::net::Ipv4Addr::UNSPECIFIED),
+                    port: number("hostPort").filter(|n| *n > 0)?,
+                    to: number("containerPort")?,
+                })
+            });
+            attached.publish(published.collect());
+        }
         let sandbox = Rc::new(Sandbox {
             sim: self.sim().clone(),
             network: network.clone(),

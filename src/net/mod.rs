@@ -186,6 +186,17 @@ struct Attachment {
     /// `namespace/name`; empty for a process of the host itself.
     pod: Rc<str>,
     listener: Rc<dyn Listener>,
+    host_ports: Vec<HostPort>,
+}
+
+/// A port of a node that leads to a pod, as the portmap plugin makes of a container's `hostPort`.
+pub struct HostPort {
+    pub protocol: Protocol,
+    /// Which of the node's addresses; unspecified for all.
+    pub ip: Ipv4Addr,
+    pub port: u16,
+    /// The pod's port.
+    pub to: u16,
 }
 
 struct Node {
@@ -220,6 +231,17 @@ pub struct Attached {
     id: u64,
 }
 
+impl Attached {
+    /// Lets ports of the node lead here.
+    pub fn publish(&self, ports: Vec<HostPort>) {
+        let mut attachments = self.network.0.attachments.borrow_mut();
+        let list = attachments.get_mut(&self.ip);
+        if let Some(attachment) = list.and_then(|l| l.iter_mut().find(|a| a.id == self.id)) {
+            attachment.host_ports = ports;
+        }
+    }
+}
+
 impl Drop for Attached {
     fn drop(&mut self) {
         let gone = {
@@ -236,11 +258,18 @@ impl Drop for Attached {
     }
 }
 
+/// Whether an address is one of the services' own (kubeadm's 10.96.0.0/12).
+pub(crate) fn is_cluster_address(ip: Ipv4Addr) -> bool {
+    matches!(ip.octets(), [10, 96..=111, ..])
+}
+
 /// Where a connection arrived.
 struct Reached {
     listener: Rc<dyn Listener>,
     ip: Ipv4Addr,
     port: u16,
+    /// Whom the listener takes for the client.
+    client: Ipv4Addr,
     back: Vec<(Hop, Duration)>,
 }
 
@@ -442,6 +471,7 @@ impl Network {
             node: node.into(),
             pod: pod.into(),
             listener,
+            host_ports: Vec::new(),
         };
         self.0.attachments.borrow_mut().entry(ip).or_default().push(attachment);
         Attached {
@@ -449,6 +479,27 @@ impl Network {
             ip,
             id,
         }
+    }
+
+    /// Where a port of a node leads by a pod's `hostPort`.
+    fn published(
+        &self,
+        node: &str,
+        protocol: Protocol,
+        ip: Ipv4Addr,
+        port: u16,
+        local: bool,
+    ) -> Option<(Ipv4Addr, u16)> {
+        let attachments = self.0.attachments.borrow();
+        let meant = |p: &&HostPort| {
+            p.protocol == protocol
+                && p.port == port
+                && (p.ip.is_unspecified() || p.ip == ip || local && p.ip.is_loopback())
+        };
+        attachments.iter().find_map(|(pod, list)| {
+            let mut here = list.iter().filter(|a| *a.node == *node);
+            here.find_map(|a| a.host_ports.iter().find(meant).map(|p| (*pod, p.to)))
+        })
     }
 
     /// Whether a process listens on this TCP port of an address.
@@ -595,9 +646,14 @@ impl Network {
             back.push((hop, SAME_NODE));
             at = node;
         }
-        let (mut ip, mut port) = (ip, port);
+        let (asked, mut ip, mut port) = (ip, ip, port);
+        // Whether the node that forwards a packet puts its own address in place of the sender's.
+        let mut masked = origin.pod.is_empty() && origin.node == at;
         if let Some(proxy) = self.proxy(&at) {
             match proxy.choose(&self.0.sim, protocol, ip, port, origin.ip, origin.node == at) {
+                proxy::Choice::None if target_node.is_some() => {
+                    (ip, port) = self.published(&at, protocol, ip, port, local).unwrap_or((ip, port));
+                }
                 proxy::Choice::None => {}
                 proxy::Choice::Reject => {
                     self.0.sim.sleep(SAME_NODE).await;
@@ -621,6 +677,9 @@ impl Network {
                     self.travel(flow, hop.clone(), SAME_NODE).await;
                     back.push((hop, SAME_NODE));
                     (ip, port) = (chosen.ip, chosen.port);
+                    // A pod that asks for a cluster address keeps its own, and so does everybody whom a service with
+                    // externalTrafficPolicy Local lets in.
+                    masked |= !chosen.keeps_client && (origin.pod.is_empty() || !is_cluster_address(asked));
                 }
             }
         }
@@ -642,6 +701,12 @@ impl Network {
             self.0.sim.sleep(if pods { NO_ROUTE } else { CONNECT }).await;
             return Err(fail(if pods { NetError::NoRoute } else { NetError::TimedOut }));
         };
+        // Towards pods that is the bridge's address, or the tunnel's for those of other nodes.
+        let pods = self.pod_network(&at).filter(|_| masked && self.node_at(ip).is_none());
+        let client = pods.map_or(origin.ip, |tunnel| match node == at {
+            true => Ipv4Addr::from(u32::from(tunnel) + 1),
+            false => tunnel,
+        });
         let latency = if node == at { SAME_NODE } else { CROSS_NODE };
         let address: Rc<str> = format!("{ip}:{port}").into();
         let hop = if pod.is_empty() {
@@ -667,6 +732,7 @@ impl Network {
                     listener,
                     ip,
                     port,
+                    client,
                     back,
                 },
             )),
@@ -702,7 +768,7 @@ impl Network {
     ) -> Result<HttpResponse, NetError> {
         let what = format!("{} http://{}{}", request.method, request.host, request.path);
         let (flow, reached) = self.connect(origin, ip, port, Protocol::Tcp, &what).await?;
-        request.client = Some(origin.ip);
+        request.client = Some(reached.client);
         request.local = Some((reached.ip, reached.port));
         let answer = answer(&*reached.listener, reached.port, request).await;
         self.back(flow, reached.back).await;
@@ -750,7 +816,7 @@ impl Network {
         if answer.is_none()
             && let Parsed::Whole(mut request, _) = HttpRequest::parse(&bytes)
         {
-            request.client = Some(origin.ip);
+            request.client = Some(reached.client);
             request.local = Some((reached.ip, reached.port));
             let response = reached.listener.http(reached.port, request).await;
             answer = response.ok().map(|response| response.to_bytes());

@@ -113,6 +113,8 @@ pub struct Backend {
 pub struct VirtualServer {
     /// `namespace/name`.
     pub service: Rc<str>,
+    /// The name of its port there; empty when it has none.
+    pub port_name: Rc<str>,
     pub protocol: Protocol,
     pub ip: Ipv4Addr,
     pub port: u16,
@@ -149,6 +151,8 @@ pub struct Chosen {
     pub index: u32,
     pub of: u32,
     pub next: Option<u32>,
+    /// Whether the endpoint sees the client's own address (externalTrafficPolicy Local).
+    pub keeps_client: bool,
 }
 
 type Address = (Protocol, Ipv4Addr, u16);
@@ -266,6 +270,7 @@ impl Proxy {
                 let drops = only_local && chosen.is_empty() && !all.is_empty();
                 let server = VirtualServer {
                     service: name.clone(),
+                    port_name: name_of_port.into(),
                     protocol,
                     ip,
                     port: number,
@@ -326,6 +331,7 @@ impl Proxy {
         let is_wide = near && !server.cluster.is_empty() && matches!(mode, Mode::Iptables | Mode::Nftables);
         let pool = if is_wide { &server.cluster } else { &server.backends };
         let of = pool.len();
+        let keeps_client = !is_wide && !server.cluster.is_empty();
         if of == 0 {
             return if server.drops { Choice::Drop } else { Choice::Reject };
         }
@@ -381,6 +387,7 @@ impl Proxy {
             index: index as u32,
             of: of as u32,
             next,
+            keeps_client,
         })
     }
 }

@@ -1275,14 +1275,16 @@ pub static IMAGES: &[Image] = &[
         Shell::Debian,
         &[5044],
     ),
-    Image::server(
+    image(
         "docker.io/library/influxdb",
         "latest alpine 1..3 1.0..11 2.0..7 3.0..6",
         160,
         Shell::Debian,
-        &[8086],
+        web::install,
     )
-    .cmd(&["influxd"]),
+    .entrypoint(&["/entrypoint.sh"])
+    .cmd(&["influxd"])
+    .ports(&[8086]),
     Image::server(
         "docker.io/library/zookeeper",
         "latest 3.4..9",

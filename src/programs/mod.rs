@@ -264,11 +264,10 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     let shell = image.shell(tag);
     if shell == Shell::None {
         commands.retain(|_| false);
-    } else {
-        let origin = sandbox.origin.clone();
-        let from: crate::net::tools::From = Rc::new(move || origin.clone());
-        crate::net::tools::register(&mut commands, &image.network_tools(tag), &sandbox.network, &from);
     }
+    let origin = sandbox.origin.clone();
+    let from: crate::net::tools::From = Rc::new(move || origin.clone());
+    crate::net::tools::register(&mut commands, &image.network_tools(tag), &sandbox.network, &from);
     if shell.dialect() == Dialect::Busybox {
         if let Some(sh) = commands.get("sh") {
             commands.add_boxed("/bin/ash", sh);
@@ -389,6 +388,7 @@ impl Image {
         }
         let shell = self.shell(tag);
         let mut tools = match shell {
+            Shell::None if name == "kube-proxy" => vec!["iptables", "iptables-save"],
             Shell::None => Vec::new(),
             Shell::Debian => vec!["curl", "wget"],
             Shell::Busybox | Shell::Alpine => BUSYBOX.to_vec(),

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Image, Sandbox, generic, path_of, peer, program, until_stopped};
+use super::{Image, Sandbox, generic, http_date, path_of, peer, program, until_stopped};
 use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};
 
@@ -41,12 +41,21 @@ async fn run(
 ) -> i32 {
     let mut listening = Vec::new();
     for port in ports {
-        let log = context.stdout.clone();
+        let (log, sim) = (context.stdout.clone(), context.sim.clone());
         let opened = sandbox.serve(*port, move |request| {
             let path = path_of(&request);
             let health = HEALTH.contains(&path);
             let response = if health {
                 HttpResponse::new(200, "text/plain", "ok\n")
+            } else if (name, path) == ("influxdb", "/ping") {
+                // What InfluxDB's clients and tutorials look for first.
+                let mut response = HttpResponse::new(204, "", "");
+                response.headers = vec![
+                    ("X-Influxdb-Build".into(), "OSS".into()),
+                    ("X-Influxdb-Version".into(), "2.7.12".into()),
+                    ("Date".into(), http_date(sim.now())),
+                ];
+                response
             } else if path == "/" {
                 let body = format!(
                     "<!DOCTYPE html>\n<html>\n<head><title>{name}</title></head>\n<body>\n<h1>{name}</h1>\n<p>The application of {repository} is not simulated; this page stands in for it.</p>\n</body>\n</html>\n"

@@ -378,6 +378,8 @@ fn bracket(chars: &[char], from: usize) -> Result<(String, usize), String> {
                 let is_last = chars.get(i) == Some(&']');
                 if first || is_last {
                     out.push_str("\\-");
+                } else if chars.get(i) < chars.get(i.wrapping_sub(2)) && chars.get(i) != Some(&'[') {
+                    return Err("Invalid range end".to_owned());
                 } else {
                     out.push('-');
                 }
@@ -430,6 +432,7 @@ mod tests {
         }
         assert!(Regex::new("[a", false, false).is_err());
         assert!(Regex::new("\\(a", false, false).is_err());
+        assert!(Regex::new("^[a-Z]", false, false).is_err_and(|e| e == "Invalid range end"));
         assert!(Regex::new("(a)\\2", true, false).is_err_and(|e| e == "Invalid back reference"));
         assert!(Regex::new("\\(.\\)x\\1", false, false).is_ok_and(|r| r.is_match("bxb") && !r.is_match("bxc")));
         assert!(Regex::new("A", false, true).unwrap().is_match("a"));

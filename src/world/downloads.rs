@@ -145,6 +145,7 @@ mod tests {
                 "kubectl apply -f https://example.com/x.yaml",
                 "kubectl apply -f https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.6.1/components.yaml | tail -1",
                 "kubectl get deployment -n kube-system metrics-server -o jsonpath='{.spec.template.spec.containers[*].image}{\"\\n\"}'",
+                "kubectl apply -f https://raw.githubusercontent.com/kubernetes/dashboard/v2.7.0/aio/deploy/recommended.yaml | sed -n '1p;$='",
             ],
             expect![[r#"
                 $ kubectl apply -f https://k8s.io/examples/pods/simple-pod.yaml
@@ -179,6 +180,9 @@ mod tests {
                 apiservice.apiregistration.k8s.io/v1beta1.metrics.k8s.io created
                 $ kubectl get deployment -n kube-system metrics-server -o jsonpath='{.spec.template.spec.containers[*].image}{"\n"}'
                 registry.k8s.io/metrics-server/metrics-server:v0.6.1
+                $ kubectl apply -f https://raw.githubusercontent.com/kubernetes/dashboard/v2.7.0/aio/deploy/recommended.yaml | sed -n '1p;$='
+                namespace/kubernetes-dashboard created
+                14
             "#]],
         );
     }

@@ -7,6 +7,7 @@ mod scenario;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod simulated;
 mod snapshot;
+mod system;
 mod tools;
 
 pub use input::{Finished, Input, replay};
@@ -154,10 +155,11 @@ impl World {
         let files = Files::with_base(&sim);
         // A fresh file system has room for it.
         let _ = files.make_dirs("/root/.kube");
-        let _ = files.write("/root/.kube/config", crate::kubectl::admin_kubeconfig());
         let _ = files.make_dirs("/etc/kubernetes/pki");
-        let _ = files.write("/etc/kubernetes/admin.conf", crate::kubectl::admin_kubeconfig());
-        let _ = files.set_mode("/etc/kubernetes/admin.conf", 0o600);
+        for path in ["/root/.kube/config", "/etc/kubernetes/admin.conf"] {
+            let _ = files.write(path, crate::kubectl::admin_kubeconfig());
+            let _ = files.set_mode(path, 0o600);
+        }
         if let Some(authority) = api.authority() {
             let _ = files.write("/etc/kubernetes/pki/ca.crt", authority.to_pem());
             let key = "/etc/kubernetes/pki/ca.key";
@@ -205,6 +207,9 @@ impl World {
                     let _ = own.make_dirs(crate::shell::dir_name(path));
                     let _ = own.write(path, text);
                 }
+                if let Some((subnet, _)) = object.spec().get("podCIDR").str().rsplit_once('.') {
+                    system::write_files(&api, &own, subnet);
+                }
                 kubelets.start(node, &own);
                 machines.push((node.to_owned(), own));
             }
@@ -214,10 +219,11 @@ impl World {
         };
         let mut commands = Commands::with_tools();
         tools::network(&mut commands, &network);
+        system::register(&mut commands, options.start);
         tools::kubectl(&mut commands, &api, &network);
         if let Some(kubelets) = &kubelets {
             kubelets.set_kubectl(tools::kubectl_of_pods(&api));
-            tools::ssh(&mut commands, &network, machines, kubelets);
+            tools::ssh(&mut commands, &network, machines, kubelets, options.start);
         }
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
         tools::completion(&host, &api);

@@ -10,6 +10,7 @@ use crate::flat::FlatMap;
 use crate::kubelet::Kubelets;
 use crate::net::{Network, tools};
 use crate::shell::{CommandFn, Commands, Context, Dialect, Files, Host, options};
+use crate::sim::Time;
 
 /// The commands of a node that need the network.
 fn network_of(node: &str, commands: &mut Commands, network: &Network) {
@@ -20,7 +21,20 @@ fn network_of(node: &str, commands: &mut Commands, network: &Network) {
     tools::register(
         commands,
         &[
-            "curl", "wget", "nslookup", "dig", "host", "ping", "nc", "telnet", "ip", "netstat", "ss", "ipvsadm",
+            "curl",
+            "wget",
+            "nslookup",
+            "dig",
+            "host",
+            "ping",
+            "nc",
+            "telnet",
+            "ip",
+            "netstat",
+            "ss",
+            "ipvsadm",
+            "iptables",
+            "iptables-save",
             "getent",
         ],
         network,
@@ -36,16 +50,7 @@ fn network_of(node: &str, commands: &mut Commands, network: &Network) {
 }
 
 /// What a node has for its services and containers, and what is not simulated.
-const NODE_TOOLS: [&str; 8] = [
-    "systemctl",
-    "journalctl",
-    "service",
-    "crictl",
-    "ctr",
-    "kubeadm",
-    "kubelet",
-    "iptables",
-];
+const NODE_TOOLS: [&str; 5] = ["journalctl", "crictl", "ctr", "kubeadm", "kubelet"];
 
 /// The kubelet's configuration, as kubeadm writes it.
 pub(super) const KUBELET_CONFIG: &str = "apiVersion: kubelet.config.k8s.io/v1beta1
@@ -86,6 +91,8 @@ struct Nodes {
     kubelets: Kubelets,
     nodes: Vec<(String, Files)>,
     machines: RefCell<FlatMap<String, Host>>,
+    /// When they began.
+    since: Time,
 }
 
 impl Nodes {
@@ -108,6 +115,7 @@ impl Nodes {
         let machine = machines.entry(node.clone()).or_insert_with(|| {
             let mut commands = Commands::with_tools();
             network_of(node, &mut commands, &self.network);
+            super::system::register(&mut commands, self.since);
             Host::new(&context.sim, node, files.clone(), commands, Dialect::Bash)
         });
         Ok(machine.clone())
@@ -156,12 +164,19 @@ impl Nodes {
 }
 
 /// `ssh` to the nodes.
-pub(super) fn ssh(commands: &mut Commands, network: &Network, nodes: Vec<(String, Files)>, kubelets: &Kubelets) {
+pub(super) fn ssh(
+    commands: &mut Commands,
+    network: &Network,
+    nodes: Vec<(String, Files)>,
+    kubelets: &Kubelets,
+    since: Time,
+) {
     let nodes = Rc::new(Nodes {
         network: network.clone(),
         kubelets: kubelets.clone(),
         nodes,
         machines: RefCell::default(),
+        since,
     });
     commands.add("ssh", move |context: Context| {
         let nodes = nodes.clone();

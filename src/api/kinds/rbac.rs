@@ -99,7 +99,7 @@ impl Strategy for RoleBindingRules {
         edit(object, "roleRef", |r| set_default_zero(r, "apiGroup", GROUP));
         edit_items(object, "subjects", |subject| {
             if matches!(subject.get("kind").str(), "User" | "Group") {
-                set_default(subject, "apiGroup", GROUP);
+                set_default_zero(subject, "apiGroup", GROUP);
             } else if subject.get("apiGroup").as_str() == Some("") {
                 subject.remove(&["apiGroup"]);
             }

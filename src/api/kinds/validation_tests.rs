@@ -1307,11 +1307,14 @@ fn networks_and_others() {
         => ClusterRoleBinding.rbac.authorization.k8s.io "r" is invalid: [roleRef.apiGroup: Unsupported value: "x": supported values: "rbac.authorization.k8s.io", roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"]
         {subjects: [{kind: ServiceAccount, name: A_}, {kind: User}, {kind: Robot, name: x}]}
         => ClusterRoleBinding.rbac.authorization.k8s.io "r" is invalid: [subjects[0].name: Invalid value: "A_": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), subjects[0].namespace: Required value, subjects[1].name: Required value, subjects[2].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"]
+        {subjects: [{kind: User, name: x, apiGroup: ''}], roleRef: {kind: ClusterRole, name: x, apiGroup: ''}}
+        => ok
     "#]].assert_eq(&creations(
         "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: r}, roleRef: {kind: ClusterRole, name: x}}",
         &[
             "{roleRef: {kind: Role, apiGroup: x}}",
             "{subjects: [{kind: ServiceAccount, name: A_}, {kind: User}, {kind: Robot, name: x}]}",
+            "{subjects: [{kind: User, name: x, apiGroup: ''}], roleRef: {kind: ClusterRole, name: x, apiGroup: ''}}",
         ],
     ));
     let metric = "{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}";

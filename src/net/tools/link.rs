@@ -3,6 +3,7 @@
 use core::net::Ipv4Addr;
 
 use super::super::{Mode, Network, Origin};
+use crate::flat::FlatSet;
 use crate::shell::Context;
 
 /// An interface with its addresses, each with the length of its network's prefix.
@@ -40,7 +41,8 @@ fn interfaces(network: &Network, origin: &Origin) -> Vec<Interface> {
     {
         let mut held: Vec<(Ipv4Addr, u32)> = proxy.servers().iter().map(|s| (s.ip, 32)).collect();
         held.retain(|(ip, _)| *ip != origin.ip);
-        held.dedup();
+        let mut seen = FlatSet::new();
+        held.retain(|(ip, _)| seen.insert(*ip));
         all.push(interface("kube-ipvs0", 1500, held));
     }
     all

@@ -1,10 +1,11 @@
 //! Commands that need the network, for a node's host or a container: `curl`, `wget`, `nslookup`, `dig`, `ping`, `nc`,
-//! `ip` and their like, and on hosts `ipvsadm`.
+//! `ip` and their like, and on hosts `ipvsadm` and `iptables`.
 
 mod curl;
 mod dns;
 mod follow;
 mod getent;
+mod iptables;
 mod ipvsadm;
 mod link;
 mod nc;
@@ -44,6 +45,8 @@ const COMMANDS: &[(&str, NetCommand)] = &[
     ("ss", |c, n, o| Box::pin(ready(link::ss(&c, &n, &o)))),
     ("getent", |c, n, o| Box::pin(getent::run(c, n, o))),
     ("ipvsadm", |c, n, o| Box::pin(ipvsadm::run(c, n, o))),
+    ("iptables", |c, n, o| Box::pin(ready(iptables::run(&c, &n, &o)))),
+    ("iptables-save", |c, n, o| Box::pin(ready(iptables::run(&c, &n, &o)))),
 ];
 
 /// Adds these commands (`curl`, `wget`, …) to a machine. Unknown names are passed over.

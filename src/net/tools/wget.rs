@@ -1,4 +1,4 @@
-//! `wget`, as busybox's: `-q`, `-O FILE`, `-T SECONDS`, `-S`, `--post-data`, `--header`.
+//! `wget`, as busybox's: `-q`, `-O FILE`, `-o FILE`, `-T SECONDS`, `-S`, `--post-data`, `--header`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::shell::{Context, Dialect};
 use crate::sim::timeout;
 
 /// Runs `wget`.
-pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i32 {
+pub(super) async fn run(mut context: Context, network: Network, origin: Origin) -> i32 {
     let mut quiet = false;
     let mut output: Option<String> = None;
     let mut seconds: Option<u64> = None;
@@ -16,6 +16,7 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
     let mut request = HttpRequest::get("/");
     request.headers.push(("User-Agent".into(), "Wget".into()));
     let (mut spider, mut show, mut prefix, mut resumes) = (false, false, None::<String>, false);
+    let mut log: Option<String> = None;
     let mut words = context.rest().iter();
     while let Some(word) = words.next() {
         let mut value = |letter: char| -> Option<String> {
@@ -56,9 +57,8 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
                         'O' | 'o' | 'T' | 'U' | 'P' | 't' => {
                             let v = value(c).unwrap_or_default();
                             match c {
-                                // busybox takes `-o` for a log file; the seeds' `-o-` means the output.
                                 'O' => output = Some(v),
-                                'o' if v == "-" => output = Some(v),
+                                'o' => log = Some(v),
                                 'P' => prefix = Some(v),
                                 'T' => seconds = v.parse().ok(),
                                 _ => {}
@@ -79,14 +79,32 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
         context.stderr.line("wget: missing URL");
         return 1;
     };
+    // All that is said goes to the log.
+    match log.as_deref() {
+        None => {}
+        Some("-") => context.stderr = context.stdout.clone(),
+        Some(name) => match context.create(name, false) {
+            Ok(sink) => context.stderr = sink,
+            Err(_) => {
+                let why = format!("wget: can't open '{name}': No such file or directory");
+                context.stderr.line(why);
+                return 1;
+            }
+        },
+    }
     // The seeds write a full stop behind some addresses.
-    let url = match Url::parse(text.trim_end_matches('.')) {
+    let text = text.trim_end_matches('.');
+    let url = match Url::parse(text) {
         Ok(url) => url,
         Err(_) => {
             context.stderr.line(format!("wget: bad address '{text}'"));
             return 1;
         }
     };
+    // The host as it was typed, with a port even where the port is the scheme's own.
+    let typed = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let typed = typed.split(['/', '?', '#']).next().unwrap_or_default();
+    let typed = typed.rsplit('@').next().unwrap_or_default().to_owned();
     let say = |line: String| {
         if !quiet {
             context.stderr.line(line);
@@ -103,9 +121,9 @@ pub(super) async fn run(context: Context, network: Network, origin: Origin) -> i
             return Err(NetError::NoSuchHost(url.host.clone()));
         };
         at = ip.to_string();
-        say(format!("Connecting to {} ({ip}:{})", url.authority(), url.port));
+        say(format!("Connecting to {typed} ({ip}:{})", url.port));
         let host = request.header("Host").map(str::to_owned);
-        request.host = host.unwrap_or_else(|| url.authority());
+        request.host = host.unwrap_or(typed);
         request.path = url.path.clone();
         request.tls = (url.scheme == "https").then(Tls::unverified);
         network.http_to(&origin, ip, url.port, request.clone()).await
