@@ -1861,3 +1861,88 @@ $ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl
         "#]],
     );
 }
+
+#[test]
+fn programs_of_the_control_plane_run_while_their_manifests_are_there() {
+    check(
+        r#"
+$ ls -l /etc/kubernetes/manifests | awk '{print $1, $9}'
+$ head -12 /etc/kubernetes/manifests/kube-scheduler.yaml
+$ mv /etc/kubernetes/manifests/kube-scheduler.yaml /root/
+@wait 40
+$ kubectl get pods -n kube-system -l component=kube-scheduler
+$ kubectl create deployment web --image=nginx
+@wait 10
+$ kubectl get pods --no-headers | awk '{print $2, $3}'
+$ mv /root/kube-scheduler.yaml /etc/kubernetes/manifests/
+@wait 30
+$ kubectl get pods --no-headers | awk '{print $2, $3}'
+$ kubectl get pods -n kube-system -l component=kube-scheduler --no-headers | awk '{print $1, $2, $3, $4}'
+$ mv /etc/kubernetes/manifests/kube-controller-manager.yaml /root/
+@wait 40
+$ kubectl scale deployment web --replicas=3
+@wait 10
+$ kubectl get deployment web --no-headers | awk '{print $2}'
+$ sed -i 's/- kube-controller-manager$/- kube-controller-mangler/' /root/kube-controller-manager.yaml
+$ mv /root/kube-controller-manager.yaml /etc/kubernetes/manifests/
+@wait 20
+$ kubectl get pods -n kube-system -l component=kube-controller-manager --no-headers | awk '{print $2, $3}'
+$ sed -i s/mangler/manager/ /etc/kubernetes/manifests/kube-controller-manager.yaml
+@wait 60
+$ kubectl get deployment web --no-headers | awk '{print $2}'
+"#,
+        expect![[r#"
+
+            $ ls -l /etc/kubernetes/manifests | awk '{print $1, $9}'
+            total 
+            -rw------- etcd.yaml
+            -rw------- kube-apiserver.yaml
+            -rw------- kube-controller-manager.yaml
+            -rw------- kube-scheduler.yaml
+            $ head -12 /etc/kubernetes/manifests/kube-scheduler.yaml
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              labels:
+                component: kube-scheduler
+                tier: control-plane
+              name: kube-scheduler
+              namespace: kube-system
+            spec:
+              containers:
+              - command:
+                - kube-scheduler
+            $ mv /etc/kubernetes/manifests/kube-scheduler.yaml /root/
+            @wait 40
+            $ kubectl get pods -n kube-system -l component=kube-scheduler
+            No resources found in kube-system namespace.
+            $ kubectl create deployment web --image=nginx
+            deployment.apps/web created
+            @wait 10
+            $ kubectl get pods --no-headers | awk '{print $2, $3}'
+            0/1 Pending
+            $ mv /root/kube-scheduler.yaml /etc/kubernetes/manifests/
+            @wait 30
+            $ kubectl get pods --no-headers | awk '{print $2, $3}'
+            1/1 Running
+            $ kubectl get pods -n kube-system -l component=kube-scheduler --no-headers | awk '{print $1, $2, $3, $4}'
+            kube-scheduler-k8s-master 1/1 Running 0
+            $ mv /etc/kubernetes/manifests/kube-controller-manager.yaml /root/
+            @wait 40
+            $ kubectl scale deployment web --replicas=3
+            deployment.apps/web scaled
+            @wait 10
+            $ kubectl get deployment web --no-headers | awk '{print $2}'
+            1/3
+            $ sed -i 's/- kube-controller-manager$/- kube-controller-mangler/' /root/kube-controller-manager.yaml
+            $ mv /root/kube-controller-manager.yaml /etc/kubernetes/manifests/
+            @wait 20
+            $ kubectl get pods -n kube-system -l component=kube-controller-manager --no-headers | awk '{print $2, $3}'
+            0/1 RunContainerError
+            $ sed -i s/mangler/manager/ /etc/kubernetes/manifests/kube-controller-manager.yaml
+            @wait 60
+            $ kubectl get deployment web --no-headers | awk '{print $2}'
+            3/3
+        "#]],
+    );
+}

@@ -3,12 +3,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Node;
-use crate::api::ObjectKey;
+use super::{Kubelets, Node};
 use crate::api::names;
+use crate::api::views::Pod;
+use crate::api::{Object, ObjectKey};
 use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
-use crate::shell::{FileKind, join};
+use crate::shell::{FileKind, Files, join};
+use crate::sim::Time;
 use crate::value::fnv::{self, fnv1a};
 use crate::value::{Value, yaml};
 
@@ -21,11 +23,81 @@ const SETTLES: Duration = Duration::from_millis(800);
 /// A static pod that has its mirror.
 pub(super) struct Static {
     hash: String,
+    /// The file's inode, and when it was written.
+    version: (u64, Time),
     key: ObjectKey,
 }
 
 /// The static pods of a node, by their files.
 pub(super) type Statics = FlatMap<String, Static>;
+
+/// The hash of a manifest: other than a real kubelet's, which hashes the pod as Go prints it.
+fn hash_of(node: &str, text: &str) -> String {
+    let part = |i| format!("{:08x}", fnv1a(fnv1a(fnv::START ^ i, node.as_bytes()), text.as_bytes()));
+    (0..4).map(part).collect()
+}
+
+/// The manifest that kubeadm wrote for a mirror: what the kubelet and the defaults have added is left out.
+fn manifest_of(mirror: &Object, name: &str) -> Value {
+    let mut pod = mirror.value().clone();
+    for field in [
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "uid",
+    ] {
+        pod.remove(&["metadata", field]);
+    }
+    for what in ["hash", "mirror", "seen", "source"] {
+        pod.remove(&["metadata", "annotations", &format!("kubernetes.io/config.{what}")]);
+    }
+    if pod.at(&["metadata", "annotations"]).is_empty() {
+        pod.remove(&["metadata", "annotations"]);
+    }
+    pod.set(&["metadata", "name"], name);
+    for field in [
+        "dnsPolicy",
+        "enableServiceLinks",
+        "nodeName",
+        "preemptionPolicy",
+        "restartPolicy",
+        "schedulerName",
+        "terminationGracePeriodSeconds",
+        "tolerations",
+    ] {
+        pod.remove(&["spec", field]);
+    }
+    for container in pod.at_mut(&["spec", "containers"]).list_mut() {
+        container.remove(&["terminationMessagePath"]);
+        container.remove(&["terminationMessagePolicy"]);
+    }
+    pod.set(&["status"], Value::map());
+    pod
+}
+
+impl Kubelets {
+    /// Puts the manifests of the static pods that the API shows on a node into the node's files, before its kubelet
+    /// starts.
+    pub fn write_manifests(&self, node: &str, files: &Files) {
+        for pod in self.0.api.store().list("pods", "kube-system") {
+            let Some(hash) = pod.annotation(names::MIRROR).filter(|_| Pod(&pod).node_name() == node) else {
+                continue;
+            };
+            let name = pod.name().strip_suffix(&format!("-{node}")).unwrap_or(pod.name());
+            let text = yaml::to_yaml(&manifest_of(&pod, name));
+            let path = join(DIR, &format!("{name}.yaml"));
+            let known = (hash_of(node, &text), hash.to_owned());
+            let written = files.make_dirs(DIR).and_then(|()| files.write(&path, text));
+            // A host without room has no manifests.
+            if written.is_ok() {
+                let _ = files.set_mode(&path, 0o600);
+                self.0.shared.hashes.borrow_mut().insert(known.0, known.1);
+            }
+        }
+    }
+}
 
 impl Node {
     /// Looks at the manifests whenever one is added or taken away.
@@ -57,15 +129,16 @@ impl Node {
             if stat.kind == FileKind::Directory || name.starts_with('.') {
                 continue;
             }
+            let version = (stat.inode, stat.modified);
+            if self.statics.borrow().get(&name).is_some_and(|of| of.version == version) {
+                old.remove(&name);
+                continue;
+            }
             let text = self.files.read_text(&join(DIR, &name)).unwrap_or_default();
-            let part = |i| {
-                format!(
-                    "{:08x}",
-                    fnv1a(fnv1a(fnv::START ^ i, self.name.as_bytes()), text.as_bytes())
-                )
-            };
-            let hash: String = (0..4).map(part).collect();
-            if self.statics.borrow().get(&name).is_some_and(|of| of.hash == hash) {
+            let hash = hash_of(&self.name, &text);
+            let hash = self.shared.hashes.borrow().get(&hash).cloned().unwrap_or(hash);
+            if let Some(of) = self.statics.borrow_mut().get_mut(&name).filter(|of| of.hash == hash) {
+                of.version = version;
                 old.remove(&name);
                 continue;
             }
@@ -74,7 +147,7 @@ impl Node {
                 && pod.get("kind").str() == "Pod"
                 && !pod.str_at(&["metadata", "name"]).is_empty()
             {
-                wanted.insert(name, (hash, pod));
+                wanted.insert(name, (hash, version, pod));
             }
         }
         for name in old {
@@ -89,7 +162,7 @@ impl Node {
                 .delete(&self.kinds.pods, &of.key.namespace, &of.key.name, options)
                 .await;
         }
-        for (name, (hash, mut pod)) in wanted {
+        for (name, (hash, version, mut pod)) in wanted {
             if self.statics.borrow().contains_key(&name) {
                 continue;
             }
@@ -100,7 +173,7 @@ impl Node {
             let there = mirror.is_some_and(|m| m.annotation(names::MIRROR) == Some(&hash));
             // Where the former pod of that name still ends, the next look finds room.
             if there || self.client.make(&self.kinds.pods, &key.namespace, pod).await.is_ok() {
-                self.statics.borrow_mut().insert(name, Static { hash, key });
+                self.statics.borrow_mut().insert(name, Static { hash, version, key });
             }
         }
     }

@@ -69,7 +69,13 @@ struct Shared {
     volumes: RefCell<FlatMap<String, Files>>,
     /// The kubectl of the images that bring it.
     kubectl: RefCell<Option<CommandFn>>,
+    /// The hashes that the snapshot's mirrors have of their manifests, by those that are computed here.
+    hashes: RefCell<FlatMap<String, String>>,
+    /// Is told of the control plane's programs that start (`true`) and end, by their component.
+    programs: RefCell<Option<ProgramWatch>>,
 }
+
+type ProgramWatch = Rc<dyn Fn(&str, bool)>;
 
 /// The kubelets of a world. Clones are handles.
 #[derive(Clone)]
@@ -139,6 +145,8 @@ impl Kubelets {
                 nodes: informer("nodes")?,
                 volumes: RefCell::default(),
                 kubectl: RefCell::default(),
+                hashes: RefCell::default(),
+                programs: RefCell::default(),
             }),
             nodes: RefCell::default(),
         }));
@@ -217,6 +225,12 @@ impl Kubelets {
         *kubelet.tasks.borrow_mut() = tasks;
     }
 
+    /// Calls `watch` whenever a program of a static pod starts (`true`) or ends, with what the pod's label `component`
+    /// calls it.
+    pub fn on_program(&self, watch: impl Fn(&str, bool) + 'static) {
+        *self.0.shared.programs.borrow_mut() = Some(Rc::new(watch));
+    }
+
     /// Ends the kubelet of a node and everything that runs there, as a power cut does. Nobody writes
     /// that into the API: the node's lease grows old.
     pub fn stop(&self, node: &str) {
@@ -289,6 +303,7 @@ impl Node {
         });
         adopting.set(false);
         self.watch_manifests();
+        self.read_manifests().await;
     }
 
     fn pod_changed(self: &Rc<Self>, pod: &Object, beginning: bool) {

@@ -346,6 +346,15 @@ impl Worker {
     }
 
     fn trace(&self, container: &str, change: ContainerChange) {
+        let watch = self.node.shared.programs.borrow().clone();
+        let pod = self.pod();
+        if let (Some(watch), Some(_)) = (watch, pod.annotation(names::MIRROR)) {
+            match change {
+                ContainerChange::Started => watch(pod.label("component").unwrap_or_default(), true),
+                ContainerChange::Exited(_) => watch(pod.label("component").unwrap_or_default(), false),
+                _ => {}
+            }
+        }
         self.sim().emit(TraceEvent::Container {
             node: self.node.name.clone(),
             pod: self.name.clone(),

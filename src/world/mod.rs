@@ -1,5 +1,6 @@
 //! A whole world: the cluster's parts around one API server, and the host that a student types on.
 
+mod control_plane;
 mod downloads;
 mod gateway;
 mod input;
@@ -21,12 +22,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::channel::oneshot;
 
+use self::control_plane::ControlPlane;
 use crate::api::{ApiServer, Client, Status, User, auth};
 use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
 use crate::pki::Authority;
-use crate::scheduler;
 use crate::shell::{Commands, Dialect, Files, Host, Terminal};
 use crate::sim::{Journal, Sim, Time};
 use crate::value::Value;
@@ -93,8 +94,7 @@ struct Inner {
     api: ApiServer,
     network: Network,
     host: Host,
-    controllers: Option<controllers::Controllers>,
-    scheduler: Option<scheduler::Scheduler>,
+    _programs: Rc<ControlPlane>,
     kubelets: Option<Kubelets>,
 }
 
@@ -146,12 +146,7 @@ impl World {
         gateway::open(&network, &api);
         // They run as long as the API server, which is as long as the world.
         controllers::start_in_server(&api);
-        let controllers = options
-            .controllers
-            .then(|| controllers::start(&api, controllers::Options::default()));
-        let scheduler = options
-            .scheduler
-            .then(|| scheduler::start(&api, scheduler::Options::default()));
+        let programs = Rc::new(ControlPlane::start(&api, options.controllers, options.scheduler));
         let files = Files::with_base(&sim);
         // A fresh file system has room for it.
         let _ = files.make_dirs("/root/.kube");
@@ -178,6 +173,8 @@ impl World {
         }
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
+            let known = programs.clone();
+            kubelets.on_program(move |component, runs| known.switch(component, runs));
             for object in &nodes {
                 let node = object.name();
                 let id = object.status().str_at(&["nodeInfo", "machineID"]);
@@ -210,6 +207,7 @@ impl World {
                 if let Some((subnet, _)) = object.spec().get("podCIDR").str().rsplit_once('.') {
                     system::write_files(&api, &own, subnet);
                 }
+                kubelets.write_manifests(node, &own);
                 kubelets.start(node, &own);
                 machines.push((node.to_owned(), own));
             }
@@ -242,8 +240,7 @@ impl World {
             api,
             network,
             host,
-            controllers,
-            scheduler,
+            _programs: programs,
             kubelets,
         }));
         // The first lists arrive, so that the parts begin with what is there.
@@ -261,16 +258,6 @@ impl World {
 
     pub fn network(&self) -> &Network {
         &self.0.network
-    }
-
-    /// The controllers, when they run.
-    pub fn controllers(&self) -> Option<&controllers::Controllers> {
-        self.0.controllers.as_ref()
-    }
-
-    /// The scheduler, when it runs.
-    pub fn scheduler(&self) -> Option<&scheduler::Scheduler> {
-        self.0.scheduler.as_ref()
     }
 
     /// The kubelets, when they run.
