@@ -47,7 +47,7 @@ $ kubectl top pods
             $ kubectl apply -f https://github.com/kubernetes-sigs/metrics-server/releases/latest/download/components.yaml | tail -1
             apiservice.apiregistration.k8s.io/v1beta1.metrics.k8s.io created
             $ kubectl top nodes
-            Error from server (ServiceUnavailable): the server is currently unable to handle the request (get nodes.metrics.k8s.io)
+            error: Metrics API not available
             [exit 1]
             @wait 60
             $ kubectl get apiservice v1beta1.metrics.k8s.io
