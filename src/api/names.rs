@@ -204,6 +204,9 @@ pub fn label_value(value: &str) -> Result<(), Broken> {
     ])
 }
 
+/// Where a pod's containers find the token of its service account.
+pub const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 /// The annotation by which the copy of a static pod in the API names its file.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 

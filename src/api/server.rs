@@ -1196,13 +1196,13 @@ impl ApiServer {
 
 /// Makes a watch of a request for one of the old paths, `/api/v1/watch/pods`.
 fn watch_of_path(request: &mut Request) {
-    let at = match request.path.trim_start_matches('/').split('/').next() {
-        Some("api") => 2,
-        Some("apis") => 3,
-        _ => return,
-    };
+    // Nearly every request ends here.
+    if request.method != Method::Get || !request.path.contains("/watch/") {
+        return;
+    }
     let mut parts: Vec<&str> = request.path.split('/').filter(|p| !p.is_empty()).collect();
-    if request.method == Method::Get && parts.get(at) == Some(&"watch") && parts.len() > at + 1 {
+    let at = if parts.first() == Some(&"apis") { 3 } else { 2 };
+    if matches!(parts.first(), Some(&("api" | "apis"))) && parts.get(at) == Some(&"watch") && parts.len() > at + 1 {
         parts.remove(at);
         request.path = format!("/{}", parts.join("/"));
         request.query.retain(|(k, _)| k != "watch");

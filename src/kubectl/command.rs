@@ -228,11 +228,7 @@ impl Cmd {
     /// The API server's failure.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         self.meet();
-        let exchange = verbosity::asked(self, &request);
         if let Some(nobody) = &self.nobody {
-            if let Some(exchange) = exchange {
-                exchange.answered(self, None);
-            }
             return Err(nobody.failure(request.method, &request.path, &request.query));
         }
         if request.path.starts_with("/openapi/") {
@@ -245,9 +241,10 @@ impl Cmd {
                 ));
             }
         }
+        let exchange = verbosity::asked(self, &request);
         let response = self.client.send(request).await;
         if let Some(exchange) = exchange {
-            exchange.answered(self, Some(&response));
+            exchange.answered(self, &response);
         }
         for w in &response.warnings {
             self.warn(w);

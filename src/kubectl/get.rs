@@ -133,8 +133,8 @@ fn item_request(cmd: &Cmd, info: &Info) -> Result<Request, Error> {
 
 /// The answer to the request of one object.
 async fn send_one(cmd: &Cmd, info: &Info) -> Result<Response, Error> {
-    // What a file gives no name is shown as the file has it.
-    if info.name.is_empty() && !info.source.is_empty() {
+    // It is shown as the file has it.
+    if is_nameless(info) {
         return Ok(Response::from(info.object.clone()));
     }
     match cmd.send(item_request(cmd, info)?).await {
@@ -358,6 +358,11 @@ struct Answer {
     table: Value,
 }
 
+/// Whether a file gives an object no name.
+fn is_nameless(info: &Info) -> bool {
+    info.name.is_empty() && !info.source.is_empty()
+}
+
 /// The table of an object that has no name, and so is not on the server.
 fn nameless() -> Value {
     obj! {
@@ -385,8 +390,7 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                     continue;
                 }
                 let result = match item_request(cmd, &info) {
-                    // What a file gives no name is shown as the file has it.
-                    _ if info.name.is_empty() && !info.source.is_empty() => Ok(nameless()),
+                    _ if is_nameless(&info) => Ok(nameless()),
                     Err(e) => Err(e),
                     Ok(request) => match fetch_table(cmd, request).await {
                         Err(e) => {

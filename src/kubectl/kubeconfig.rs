@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use crate::api::auth::certificate;
+use crate::api::names::TOKEN_PATH;
 use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Context, Env, Files, join};
 use crate::value::{Value, base64, yaml};
@@ -239,8 +240,7 @@ impl Kubeconfig {
     /// What client-go takes in a pod where there is no kubeconfig: the API server of the pod's variables, the service
     /// account's token and its namespace.
     pub fn or_of_pod(self, cx: &Context) -> Kubeconfig {
-        const DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-        let read = |name: &str| cx.files.read_text(&format!("{DIR}/{name}")).ok();
+        let read = |name: &str| cx.files.read_text(&format!("{TOKEN_PATH}/{name}")).ok();
         let host = cx.env.get("KUBERNETES_SERVICE_HOST").filter(|host| !host.is_empty());
         let (Some(host), Some(token), true) = (host, read("token"), self.files.is_empty() && !self.explicit) else {
             return self;
@@ -249,7 +249,8 @@ impl Kubeconfig {
         if let Some(namespace) = read("namespace") {
             context.set(&["namespace"], namespace);
         }
-        let server = obj! { "server": format!("https://{host}:443"), "certificate-authority": format!("{DIR}/ca.crt") };
+        let server =
+            obj! { "server": format!("https://{host}:443"), "certificate-authority": format!("{TOKEN_PATH}/ca.crt") };
         let user = obj! { "token": token };
         Kubeconfig::of_value(obj! {
             "clusters": list![obj! { "name": "pod", "cluster": server }],

@@ -82,16 +82,17 @@ pub fn asked(cmd: &Cmd, request: &Request) -> Option<Exchange> {
             (Method::Put, _) => "helper.go:319",
         },
     };
-    let body = match &request.body {
+    if level == 6 {
+        return Some(exchange);
+    }
+    exchange.body(cmd, "Request", || match &request.body {
         Body::None => String::new(),
         Body::Value(value) | Body::Typed(value) if request.method == Method::Patch => value.to_json(),
         Body::Value(value) | Body::Typed(value) => wire(value, false) + "\n",
         Body::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-    };
+    });
     let headers = request_headers(cmd, request);
-    exchange.body(cmd, "Request", &body);
     let rest = match level {
-        6 => return Some(exchange),
         7 | 8 => {
             let headers: String = headers.iter().map(|(k, v)| format!("{k}: {v}\n")).collect();
             format!("{} headers={}", exchange.asked, lines(&headers))
@@ -118,21 +119,22 @@ fn is_item(path: &str) -> bool {
 }
 
 impl Exchange {
-    /// Logs the answer; none where nobody answered.
-    pub fn answered(&self, cmd: &Cmd, response: Option<&Response>) {
-        let status = response.map_or(String::new(), |r| format!("{} {}", r.code, reason(r.code)));
-        let body = response.map(|r| match &r.payload {
-            Payload::Object(_) | Payload::List(_) | Payload::Value(_) => wire(&r.value(), false) + "\n",
+    /// Logs the answer.
+    pub fn answered(&self, cmd: &Cmd, response: &Response) {
+        // Only bodies and their lengths need it, from level 8 on.
+        let body = match &response.payload {
+            _ if self.level < 8 => String::new(),
+            Payload::Object(_) | Payload::List(_) | Payload::Value(_) => wire(&response.value(), false) + "\n",
             Payload::Text(text) => text.clone(),
             _ => String::new(),
-        });
+        };
         let mut line = String::from("\"Response\"");
         if matches!(self.level, 6 | 9..) {
             line.push_str(&self.asked);
         }
-        line.push_str(&format!(" status={status:?}"));
-        if let (8.., Some(body)) = (self.level, &body) {
-            line.push_str(&format!(" headers={}", lines(&response_headers(cmd, body))));
+        line.push_str(&format!(" status=\"{} {}\"", response.code, reason(response.code)));
+        if self.level >= 8 {
+            line.push_str(&format!(" headers={}", lines(&response_headers(cmd, &body))));
         }
         let taken = cmd.sim().now().since(self.since);
         line.push_str(&format!(" milliseconds={}", taken.as_millis()));
@@ -140,19 +142,20 @@ impl Exchange {
             line.push_str(" getConnectionMilliseconds=0");
         }
         cmd.log('I', "round_trippers.go:632", &line);
-        if let Some(body) = body.filter(|b| !b.is_empty()) {
-            self.body(cmd, "Response", &body);
+        if !body.is_empty() {
+            self.body(cmd, "Response", || body);
         }
     }
 
     /// Logs a body from level 8 on: up to 1,024 bytes of it, from level 9 on 10,240, and then all.
-    fn body(&self, cmd: &Cmd, of: &str, body: &str) {
+    fn body(&self, cmd: &Cmd, of: &str, body: impl FnOnce() -> String) {
         let most = match self.level {
             ..8 => return,
             8 => 1_024,
             9 => 10_240,
-            _ => body.len(),
+            _ => usize::MAX,
         };
+        let body = body();
         let (shown, rest) = body.split_at(body.floor_char_boundary(most));
         let mut shown = shown.to_owned();
         if !rest.is_empty() {

@@ -215,7 +215,11 @@ impl Kubelets {
         inner.nodes.borrow_mut().insert(name, kubelet.clone());
         let uses = Rc::downgrade(&kubelet);
         proc::node(files, move || {
-            uses.upgrade().map_or(0, |node| connections::used(&node).memory)
+            uses.upgrade().map_or((0, 0), |node| {
+                let object = node.object();
+                let total = object.status().str_at(&["capacity", "memory"]);
+                (proc::kib(total), connections::used(&node).memory)
+            })
         });
         let (run, lease) = (kubelet.clone(), kubelet.clone());
         let tasks = vec![

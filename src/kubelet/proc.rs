@@ -10,10 +10,6 @@ use crate::programs::Meter;
 use crate::shell::{Files, dir_name, join};
 use crate::value::Value;
 
-/// KiB of memory that a node has, and that pods may use of them, as its status has them.
-const MEMORY: u64 = 3_911_756;
-const ALLOCATABLE: u64 = 3_809_356;
-
 /// The disk that a node keeps everything on.
 const DISK: &str = "/dev/vda1";
 
@@ -25,8 +21,13 @@ fn put(files: &Files, path: &str, text: String) {
     let _ = files.write(path, text);
 }
 
-/// Writes them for a node; `used` says how many bytes its pods and its system use.
-pub fn node(files: &Files, used: impl Fn() -> u64 + 'static) {
+/// How many KiB a quantity of bytes is.
+pub fn kib(quantity: &str) -> u64 {
+    u64::try_from(Quantity::parse_or_zero(quantity).value() / 1024).unwrap_or(0)
+}
+
+/// Writes them for a node; `memory` says how many KiB it has, and how many bytes its pods and its system use.
+pub fn node(files: &Files, memory: impl Fn() -> (u64, u64) + 'static) {
     put(
         files,
         "/proc/mounts",
@@ -44,10 +45,11 @@ pub fn node(files: &Files, used: impl Fn() -> u64 + 'static) {
     let _ = files.generate("/proc/meminfo", move || {
         // The kernel's caches of files.
         let (buffers, cached, shared) = (64_812, 1_216_040, 3_584);
-        let available = MEMORY.saturating_sub(used() / 1024);
+        let (total, used) = memory();
+        let available = total.saturating_sub(used / 1024);
         let free = available.saturating_sub(buffers + cached);
         let rows = [
-            ("MemTotal", MEMORY),
+            ("MemTotal", total),
             ("MemFree", free),
             ("MemAvailable", available),
             ("Buffers", buffers),
@@ -61,23 +63,28 @@ pub fn node(files: &Files, used: impl Fn() -> u64 + 'static) {
     });
 }
 
-/// KiB that a volume in memory may take: the pod's limit, and its own.
-fn in_memory(pod: &Object, size: &str) -> u64 {
-    let kib = |text: &str| u64::try_from(Quantity::parse_or_zero(text).value() / 1024).unwrap_or(0);
+/// KiB that a volume in memory may take: the pod's limit, its own, and what the node has for pods.
+fn in_memory(pod: &Object, size: &str, allocatable: u64) -> u64 {
     let limits = Pod(pod)
         .containers()
         .map(|c| kib(c.value().str_at(&["resources", "limits", "memory"])));
     let limits: Vec<u64> = limits.collect();
     let sum = if limits.contains(&0) { 0 } else { limits.iter().sum() };
-    [sum, kib(size), ALLOCATABLE]
+    [sum, kib(size), allocatable]
         .into_iter()
         .filter(|n| *n > 0)
         .min()
         .unwrap_or(0)
 }
 
-/// Writes them for a container.
-pub fn container(pod: &Object, container: Container, files: &Files, node: &Files, meter: &Rc<Meter>) {
+/// Writes them for a container. `files` are its own, `node` those of its node, whose pods may have `allocatable` KiB.
+pub fn container(
+    pod: &Object,
+    container: Container,
+    files: &Files,
+    (node, allocatable): (&Files, u64),
+    meter: &Rc<Meter>,
+) {
     let mut rows = Vec::new();
     for mount in container.value().get("volumeMounts").items() {
         let name = mount.get("name").str();
@@ -98,7 +105,7 @@ pub fn container(pod: &Object, container: Container, files: &Files, node: &Files
             join("/", mount.get("mountPath").str()),
             match () {
                 () if memory => {
-                    let size = in_memory(pod, empty.get("sizeLimit").str());
+                    let size = in_memory(pod, empty.get("sizeLimit").str(), allocatable);
                     (
                         "tmpfs".to_owned(),
                         format!("tmpfs {mode},relatime,size={size}k,inode64"),

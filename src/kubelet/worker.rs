@@ -346,13 +346,18 @@ impl Worker {
     }
 
     fn trace(&self, container: &str, change: ContainerChange) {
-        let watch = self.node.shared.programs.borrow().clone();
+        let runs = match change {
+            ContainerChange::Started => Some(true),
+            ContainerChange::Exited(_) => Some(false),
+            _ => None,
+        };
         let pod = self.pod();
-        if let (Some(watch), Some(_)) = (watch, pod.annotation(names::MIRROR)) {
-            match change {
-                ContainerChange::Started => watch(pod.label("component").unwrap_or_default(), true),
-                ContainerChange::Exited(_) => watch(pod.label("component").unwrap_or_default(), false),
-                _ => {}
+        if let Some(runs) = runs.filter(|_| pod.annotation(names::MIRROR).is_some())
+            && let Some(component) = pod.label("component")
+        {
+            let watch = self.node.shared.programs.borrow().clone();
+            if let Some(watch) = watch {
+                watch(component, runs);
             }
         }
         self.sim().emit(TraceEvent::Container {
@@ -1128,7 +1133,8 @@ impl Worker {
             // Process 1 of a namespace that the pod's containers share is the sandbox's.
             host.join_processes();
         }
-        proc::container(pod, container, host.files(), &self.node.files, &meter);
+        let allocatable = proc::kib(self.node_allocatable().str_at(&["memory"]));
+        proc::container(pod, container, host.files(), (&self.node.files, allocatable), &meter);
         let volumes = self.volumes.borrow().clone();
         let mounted = volumes.map_or(Ok(None), |v| {
             volumes::mount(pod, &v, container.value(), env, host.files())

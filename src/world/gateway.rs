@@ -61,22 +61,8 @@ fn user(api: &ApiServer, tls: &Tls, request: &HttpRequest) -> Result<User, ()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sim::Time;
-    use crate::world::{Options, Scenario, World};
+    use crate::world::testing::printed;
     use expect_test::expect;
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
-    /// What a scenario prints in a fresh world.
-    fn printed(steps: &str) -> String {
-        let world = World::new(&Options::default()).unwrap();
-        let scenario = Scenario::parse(steps).unwrap();
-        let printed = Rc::new(RefCell::new(String::new()));
-        let (w, out) = (world.clone(), printed.clone());
-        let run = async move { scenario.run(&w, move |text| out.borrow_mut().push_str(text)).await };
-        world.sim().run_future(run, Time(u64::MAX)).unwrap();
-        printed.take()
-    }
 
     #[test]
     fn the_api_answers_in_pods_and_on_the_host() {

@@ -302,3 +302,24 @@ impl World {
         }
     }
 }
+
+/// What tests of this folder share.
+#[cfg(test)]
+mod testing {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::{Options, Scenario, World};
+    use crate::sim::Time;
+
+    /// What a scenario prints in a fresh world, without its files.
+    pub fn printed(steps: &str) -> String {
+        let world = World::new(&Options::default()).unwrap();
+        let scenario = Scenario::parse(steps).unwrap();
+        let printed = Rc::new(RefCell::new(String::new()));
+        let (w, out) = (world.clone(), printed.clone());
+        let run = async move { scenario.run(&w, move |text| out.borrow_mut().push_str(text)).await };
+        world.sim().run_future(run, Time(u64::MAX)).unwrap();
+        printed.take()
+    }
+}

@@ -161,24 +161,9 @@ pub(super) fn write_files(api: &ApiServer, files: &Files, subnet: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
     use expect_test::expect;
 
-    use crate::sim::Time;
-    use crate::world::{Options, Scenario, World};
-
-    /// What a scenario prints in a fresh world, without its files.
-    fn printed(steps: &str) -> String {
-        let world = World::new(&Options::default()).unwrap();
-        let scenario = Scenario::parse(steps).unwrap();
-        let printed = Rc::new(RefCell::new(String::new()));
-        let (w, out) = (world.clone(), printed.clone());
-        let run = async move { scenario.run(&w, move |text| out.borrow_mut().push_str(text)).await };
-        world.sim().run_future(run, Time(u64::MAX)).unwrap();
-        printed.take()
-    }
+    use crate::world::testing::printed;
 
     #[test]
     fn a_node_has_its_files_modules_and_units() {

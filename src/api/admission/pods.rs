@@ -8,8 +8,6 @@ use crate::api::status::Status;
 use crate::value::Value;
 use crate::{list, obj};
 
-const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-
 /// `PodTopologyLabels`: a pod shows in which region and zone its node is, where its labels do not say so themselves.
 pub fn topology_labels(api: &ApiServer, pod: &mut Value) {
     let node = pod.str_at(&["spec", "nodeName"]);
@@ -76,7 +74,7 @@ fn mount_token(a: &Attributes, pod: &mut Value) {
     let volume = present
         .clone()
         .unwrap_or_else(|| format!("kube-api-access-{}", a.api.sim().random_suffix(5)));
-    let mount = obj! { "mountPath": TOKEN_PATH, "name": volume.as_str(), "readOnly": true };
+    let mount = obj! { "mountPath": names::TOKEN_PATH, "name": volume.as_str(), "readOnly": true };
     let mut needed = false;
     let Some(spec) = pod.map_mut().get_mut("spec") else {
         return;
@@ -87,7 +85,7 @@ fn mount_token(a: &Attributes, pod: &mut Value) {
         }
         for container in spec.at_mut(&[list]).list_mut() {
             let mounts = container.get("volumeMounts").items();
-            if !mounts.iter().any(|m| m.get("mountPath").str() == TOKEN_PATH) {
+            if !mounts.iter().any(|m| m.get("mountPath").str() == names::TOKEN_PATH) {
                 container.at_mut(&["volumeMounts"]).list_mut().push(mount.clone());
                 needed = true;
             }
