@@ -1666,6 +1666,19 @@ SHOW TABLES
 S
 $ kubectl exec db -- mysql -ppassword shop -N -e "SELECT * FROM fruit; DELETE FROM fruit WHERE n IS NULL; SELECT COUNT(*) FROM fruit"
 $ for s in 'SELEC 1' 'SELECT nope FROM shop.fruit' 'SELECT * FROM fruit' 'INSERT INTO shop.fruit VALUES (1, 2)' 'CREATE DATABASE shop' 'USE none' 'INSERT INTO shop.fruit VALUES (1, 2, 3)' 'DROP TABLE shop.none' 'GRANT ALL'; do kubectl exec db -- mysql -ppassword -e "$s" 2>&1 | grep ERROR; done
+$ for s in 'UPDATE shop.fruit SET n = n + 1 WHERE id = 1' 'UPDATE shop.fruit SET n = NOW() WHERE id = 1' 'DELETE FROM shop.fruit LIMIT 1' 'DELETE FROM shop.fruit WHERE n % 2' "SELECT 'open;"; do kubectl exec db -- mysql -ppassword -e "$s" 2>&1 | grep ERROR | sed 's/You .* use//'; done
+$ kubectl exec db -- mysql -ppassword -Nse 'SELECT * FROM shop.fruit\g' 2>/dev/null; kubectl exec db -- mysql -Nx
+$ kubectl exec -i db -- mysql -sNppassword shop 2>/dev/null <<'S'
+CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(80), n INT);
+INSERT INTO t (a, n) VALUES ('it\'s; ripe', -5), (')', 7), (',', -40), ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 1.5)\g
+UPDATE t SET a = 'two
+	cells', n = null WHERE a = ')';
+UPDATE t SET n = -50.5 WHERE n < -5;
+SELECT * FROM t ORDER BY n \G
+SELECT a FROM t WHERE n IS NULL OR n = -5;
+SELECT id FROM t WHERE a LIKE '%a%a%a%a%a%a%a%a%a%a%b' OR a LIKE '_wo%s' OR a LIKE '*';
+S
+$ kubectl exec db -- mysql -ppassword -e 'CREATE DATABASE `my-app`' 2>/dev/null; kubectl exec db -- mysql -ppassword my-app -sNe 'SELECT DATABASE()' 2>/dev/null
 "#,
         expect![[r#"
             $ kubectl run db --image=mysql:9 --env MYSQL_ROOT_PASSWORD=password --env MYSQL_DATABASE=shop --port 3306 --expose
@@ -1740,6 +1753,37 @@ $ for s in 'SELEC 1' 'SELECT nope FROM shop.fruit' 'SELECT * FROM fruit' 'INSERT
             ERROR 1062 (23000) at line 1: Duplicate entry '1' for key 'fruit.PRIMARY'
             ERROR 1051 (42S02) at line 1: Unknown table 'shop.none'
             ERROR 1235 (42000) at line 1: this statement is not simulated
+            $ for s in 'UPDATE shop.fruit SET n = n + 1 WHERE id = 1' 'UPDATE shop.fruit SET n = NOW() WHERE id = 1' 'DELETE FROM shop.fruit LIMIT 1' 'DELETE FROM shop.fruit WHERE n % 2' "SELECT 'open;"; do kubectl exec db -- mysql -ppassword -e "$s" 2>&1 | grep ERROR | sed 's/You .* use//'; done
+            ERROR 1064 (42000) at line 1:  near '+ 1 WHERE id = 1' at line 1
+            ERROR 1064 (42000) at line 1:  near '( ) WHERE id = 1' at line 1
+            ERROR 1064 (42000) at line 1:  near 'LIMIT 1' at line 1
+            ERROR 1064 (42000) at line 1:  near '% 2' at line 1
+            ERROR 1064 (42000) at line 1:  near ''open;' at line 1
+            $ kubectl exec db -- mysql -ppassword -Nse 'SELECT * FROM shop.fruit\g' 2>/dev/null; kubectl exec db -- mysql -Nx
+            1	it's; ripe	4
+            2	plum	20
+            mysql: [ERROR] unknown option '-x'.
+            command terminated with exit code 2
+            [exit 2]
+            $ kubectl exec -i db -- mysql -sNppassword shop 2>/dev/null <<'S'
+            CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(80), n INT);
+            INSERT INTO t (a, n) VALUES ('it\'s; ripe', -5), (')', 7), (',', -40), ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 1.5)\g
+            UPDATE t SET a = 'two
+            	cells', n = null WHERE a = ')';
+            UPDATE t SET n = -50.5 WHERE n < -5;
+            SELECT * FROM t ORDER BY n \G
+            SELECT a FROM t WHERE n IS NULL OR n = -5;
+            SELECT id FROM t WHERE a LIKE '%a%a%a%a%a%a%a%a%a%a%b' OR a LIKE '_wo%s' OR a LIKE '*';
+            S
+            3	,	-50.5
+            1	it's; ripe	-5
+            4	aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa	1.5
+            2	two  cells	NULL
+            it's; ripe
+            two  cells
+            2
+            $ kubectl exec db -- mysql -ppassword -e 'CREATE DATABASE `my-app`' 2>/dev/null; kubectl exec db -- mysql -ppassword my-app -sNe 'SELECT DATABASE()' 2>/dev/null
+            my-app
         "#]],
     );
 }

@@ -1,7 +1,9 @@
 //! `mysqld` and its client `mysql`, as far as tutorials use them: databases, tables, plain INSERT, SELECT, UPDATE and
 //! DELETE. Tables are files of the data directory, in the form of MySQL's own text dumps, so that they live as long as
-//! the volume there does. There are no indexes, joins, transactions nor replication; SQL beyond the above says so.
+//! the volume there does. There are no indexes, joins, transactions nor replication; SQL beyond the above says so. The
+//! client ends a statement at `\G` as at `;`: rows are not shown one column a line.
 
+use core::cmp::Ordering;
 use std::rc::Rc;
 
 use futures::future::{LocalBoxFuture, ready};
@@ -10,7 +12,7 @@ use super::{Image, Sandbox, Service, generic, program, until_stopped};
 use crate::flat::{Arrange, Case};
 use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{NetError, NoAnswer};
-use crate::shell::{Commands, Context, Files};
+use crate::shell::{Commands, Context, Files, Glob, escape_glob};
 use crate::sim::Sim;
 use crate::value::float;
 
@@ -147,30 +149,40 @@ impl Words {
         let mut all = Vec::new();
         let mut chars = sql.chars().peekable();
         while let Some(c) = chars.next() {
+            let number = c.is_ascii_digit() || c == '-' && chars.peek().is_some_and(char::is_ascii_digit);
             match c {
                 _ if c.is_whitespace() => {}
                 '\'' | '"' | '`' => {
-                    let mut text = String::new();
+                    let (mut text, mut closed) = (String::new(), false);
                     while let Some(d) = chars.next() {
                         match d {
                             '\\' => text.extend(chars.next()),
                             _ if d == c && chars.peek() == Some(&c) => text.extend(chars.next()),
-                            _ if d == c => break,
-                            // Names are those of files.
-                            '/' if c == '`' => text.push('_'),
+                            _ if d == c => {
+                                closed = true;
+                                break;
+                            }
                             _ => text.push(d),
                         }
                     }
-                    all.push((if c == '`' { 'w' } else { 's' }, text));
+                    // Tables and answers have tabs between their cells, and line feeds between their rows.
+                    text = text.replace(['\t', '\n'], " ");
+                    all.push(match c {
+                        // A mark that no statement knows.
+                        _ if !closed => ('p', format!("{c}{text}")),
+                        // Names are those of files.
+                        '`' => ('w', text.replace('/', "_")),
+                        _ => ('s', text),
+                    });
                 }
-                _ if c.is_alphanumeric() || "_@".contains(c) => {
+                _ if number || c.is_alphanumeric() || "_@".contains(c) => {
                     let mut text = c.to_string();
                     while let Some(d) =
-                        chars.next_if(|d| d.is_alphanumeric() || "_@".contains(*d) || (*d == '.' && c.is_ascii_digit()))
+                        chars.next_if(|d| d.is_alphanumeric() || "_@".contains(*d) || (*d == '.' && number))
                     {
                         text.push(d);
                     }
-                    all.push((if c.is_ascii_digit() { 's' } else { 'w' }, text));
+                    all.push((if number { 's' } else { 'w' }, text));
                 }
                 _ => {
                     let mut text = c.to_string();
@@ -210,6 +222,19 @@ impl Words {
         if self.eat(words) { Ok(()) } else { self.error() }
     }
 
+    /// That nothing follows.
+    fn end(&self) -> Result<()> {
+        if self.at < self.all.len() {
+            return self.error();
+        }
+        Ok(())
+    }
+
+    /// Whether a string or a number comes next, whatever its text is.
+    fn is_literal(&self) -> bool {
+        self.all.get(self.at).is_some_and(|(kind, _)| *kind == 's')
+    }
+
     fn next(&mut self, kinds: &str) -> Result<String> {
         match self.all.get(self.at) {
             Some((kind, text)) if kinds.contains(*kind) => {
@@ -225,11 +250,12 @@ impl Words {
         self.need("(")?;
         let (mut all, mut one, mut depth) = (Vec::new(), String::new(), 0);
         loop {
+            let literal = self.is_literal();
             let text = self.next("wsp")?;
             match text.as_str() {
-                ")" if depth == 0 => break,
-                "," if depth == 0 => all.push(std::mem::take(&mut one)),
-                "(" | ")" | "," => {
+                ")" if depth == 0 && !literal => break,
+                "," if depth == 0 && !literal => all.push(std::mem::take(&mut one)),
+                "(" | ")" | "," if !literal => {
                     depth += i32::from(text == "(") - i32::from(text == ")");
                     one.push_str(&text);
                 }
@@ -253,10 +279,7 @@ fn holds(row: &[String], conditions: &Conditions) -> bool {
     conditions.iter().any(|all| {
         all.iter().all(|(column, mark, value)| {
             let cell = row.get(*column).map_or("", String::as_str);
-            let order = match (float::parse(cell), float::parse(value)) {
-                (Some(a), Some(b)) => a.total_cmp(&b),
-                _ => cell.lower().cmp(&value.lower()),
-            };
+            let order = order(cell, value);
             match mark.as_str() {
                 "null" => cell == "NULL",
                 _ if cell == "NULL" => false,
@@ -273,27 +296,31 @@ fn holds(row: &[String], conditions: &Conditions) -> bool {
     })
 }
 
+/// The order of two cells: of their amounts when both are numbers, else of their letters, large or small.
+fn order(a: &str, b: &str) -> Ordering {
+    match (float::parse(a), float::parse(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        _ => a.lower().cmp(&b.lower()),
+    }
+}
+
 /// LIKE's pattern: `%` for anything, `_` for one character.
 fn like(pattern: &str, text: &str) -> bool {
-    match (pattern.chars().next(), text.chars().next()) {
-        (None, first) => first.is_none(),
-        (Some('%'), first) => {
-            let rest = pattern.get(1..).unwrap_or_default();
-            like(rest, text) || first.is_some_and(|c| like(pattern, text.get(c.len_utf8()..).unwrap_or_default()))
-        }
-        (Some(p), Some(c)) if p == '_' || p == c => like(
-            pattern.get(p.len_utf8()..).unwrap_or_default(),
-            text.get(c.len_utf8()..).unwrap_or_default(),
-        ),
-        _ => false,
-    }
+    // Neither means anything to a glob, so neither is guarded.
+    let glob = escape_glob(pattern).replace('%', "*").replace('_', "?");
+    Glob::new(&glob).matches(text)
+}
+
+/// The file of a table.
+fn path_of(database: &str, table: &str) -> String {
+    format!("{DATA}/{database}/{table}.ibd")
 }
 
 impl Server {
     fn table(&self, database: &str, name: &str) -> Result<Table> {
-        let path = format!("{DATA}/{database}/{name}.ibd");
+        let path = path_of(database, name);
         let text = match self.files.read_text(&path) {
-            Ok(text) if !name.contains('/') => text,
+            Ok(text) => text,
             _ if !self.files.is_dir(&format!("{DATA}/{database}")) => {
                 return Err(format!("1049 (42000): Unknown database '{database}'"));
             }
@@ -349,7 +376,14 @@ impl Server {
                     () if words.eat("is not null") => ("not".to_owned(), String::new()),
                     () if words.eat("is null") => ("null".to_owned(), String::new()),
                     () if words.eat("like") => ("like".to_owned(), words.next("s")?),
-                    () => (words.next("p")?, words.next("s")?),
+                    () => {
+                        let mark = words.next("p")?;
+                        if !["=", "<", ">", "<=", ">=", "<>", "!="].contains(&mark.as_str()) {
+                            words.at -= 1;
+                            return words.error();
+                        }
+                        (mark, words.next("s")?)
+                    }
                 };
                 if let Some(last) = found.last_mut() {
                     last.push((column, mark, value));
@@ -368,7 +402,6 @@ impl Server {
         let mut words = Words::of(sql);
         let w = &mut words;
         let changed = |count: usize| Ok(Answer::Changed(count, String::new()));
-        let exists = |w: &mut Words, text: &str| w.eat(text);
         if w.all.is_empty() {
             return changed(0);
         }
@@ -402,7 +435,7 @@ impl Server {
             return Ok(Answer::Rows(rows.into_iter().map(|name| vec![name]).collect()));
         }
         if w.eat("create database") || w.eat("create schema") {
-            let may = exists(w, "if not exists");
+            let may = w.eat("if not exists");
             let name = w.next("w")?;
             return match self.files.is_dir(&dir(&name)) {
                 true if !may => Err(format!("1007 (HY000): Can't create database '{name}'; database exists")),
@@ -413,7 +446,7 @@ impl Server {
             };
         }
         if w.eat("drop database") || w.eat("drop schema") {
-            let may = exists(w, "if exists");
+            let may = w.eat("if exists");
             let name = w.next("w")?;
             let tables = self.names(&dir(&name), ".ibd").len();
             return match self.files.remove_all(&dir(&name)) {
@@ -424,7 +457,7 @@ impl Server {
             };
         }
         if w.eat("create table") {
-            let may = exists(w, "if not exists");
+            let may = w.eat("if not exists");
             let (database, name) = self.place(w, database)?;
             match self.table(&database, &name) {
                 Ok(_) if may => return changed(0),
@@ -456,9 +489,8 @@ impl Server {
                     }
                 }
             }
-            let path = format!("{DATA}/{database}/{name}.ibd");
             self.save(&Table {
-                path,
+                path: path_of(&database, &name),
                 names,
                 types,
                 rows: Vec::new(),
@@ -466,7 +498,7 @@ impl Server {
             return changed(0);
         }
         if w.eat("drop table") {
-            let may = exists(w, "if exists");
+            let may = w.eat("if exists");
             let (database, name) = self.place(w, database)?;
             return match self.table(&database, &name) {
                 Ok(table) => {
@@ -529,10 +561,7 @@ impl Server {
                 let mut row = vec!["NULL".to_owned(); table.names.len()];
                 for (column, value) in given.iter().zip(values) {
                     if let Some(cell) = row.get_mut(*column) {
-                        *cell = self
-                            .value(&value, database.as_str())
-                            .unwrap_or(value)
-                            .replace(['\t', '\n'], " ");
+                        *cell = self.value(&value, &database).unwrap_or(value);
                     }
                 }
                 for (i, kind) in table.types.iter().enumerate() {
@@ -566,6 +595,7 @@ impl Server {
             let (database, name) = self.place(w, database)?;
             let mut table = self.table(&database, &name)?;
             let conditions = self.conditions(w, &table)?;
+            w.end()?;
             let before = table.rows.len();
             table.rows.retain(|row| !holds(row, &conditions));
             self.save(&table)?;
@@ -579,12 +609,16 @@ impl Server {
             loop {
                 let column = column(&table, &w.next("w")?, "field list")?;
                 w.need("=")?;
-                set.push((column, w.next("ws")?));
+                let literal = w.is_literal();
+                let value = w.next("ws")?;
+                let known = if literal { None } else { self.value(&value, &database) };
+                set.push((column, known.unwrap_or(value)));
                 if !w.eat(",") {
                     break;
                 }
             }
             let conditions = self.conditions(w, &table)?;
+            w.end()?;
             let (mut matched, mut count) = (0, 0);
             for row in table.rows.iter_mut().filter(|row| holds(row, &conditions)) {
                 let before = row.clone();
@@ -669,35 +703,29 @@ impl Server {
         table.rows.retain(|row| holds(row, &conditions));
         if w.eat("order by") {
             let by = column(&table, &w.next("w")?, "order clause")?;
-            let key = |row: &Vec<String>| {
-                let cell = row.get(by).cloned().unwrap_or_default();
-                // Numbers by their amount, which their digits behind enough zeros have.
-                if float::parse(&cell).is_some() {
-                    format!("{cell:0>20}")
-                } else {
-                    cell
-                }
-            };
-            table.rows.arrange_by_key(key);
+            let cell = |row: &Vec<String>| row.get(by).cloned().unwrap_or_default();
+            table.rows.arrange_by(|a, b| order(&cell(a), &cell(b)));
             if w.eat("desc") {
                 table.rows.reverse();
             }
             w.eat("asc");
         }
         if w.eat("limit") {
-            let limit = w.next("s")?;
-            table.rows.truncate(limit.parse().unwrap_or(usize::MAX));
+            match w.next("s")?.parse() {
+                Ok(limit) => table.rows.truncate(limit),
+                Err(_) => {
+                    w.at -= 1;
+                    return w.error();
+                }
+            }
         }
-        if w.at < w.all.len() {
-            return w.error();
-        }
+        w.end()?;
         let counts = list.iter().any(|(_, text, _)| text.lower().starts_with("count("));
         let total = table.rows.len().to_string();
         if counts {
             table.rows = vec![Vec::new()];
         }
-        let mut out = vec![Vec::new()];
-        out.resize(table.rows.len() + 1, Vec::new());
+        let mut out = vec![Vec::new(); table.rows.len() + 1];
         for (kind, text, name) in list {
             let columns: Vec<(String, Option<usize>)> = match text.as_str() {
                 "*" => table.names.iter().cloned().zip((0..).map(Some)).collect(),
@@ -773,20 +801,28 @@ async fn client(context: Context, sandbox: Rc<Sandbox>, version: &'static str) -
     let (mut database, mut statements, mut names, mut table) =
         (String::new(), None, true, context.stdout.is_terminal());
     let mut asks = false;
-    let mut args = context.rest().iter();
-    while let Some(arg) = args.next() {
+    // In reverse, since what is left of bundled letters is read next.
+    let mut args: Vec<String> = context.rest().iter().rev().cloned().collect();
+    while let Some(arg) = args.pop() {
         let (name, value) = match arg.strip_prefix("--") {
             Some(long) => match long.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (long, None),
             },
             None if arg.starts_with('-') => {
-                let value = arg.get(2..).filter(|v| !v.is_empty()).map(str::to_owned);
-                (arg.get(1..2).unwrap_or_default(), value)
+                let letter = arg.get(1..2).unwrap_or_default();
+                match arg.get(2..).filter(|rest| !rest.is_empty()) {
+                    // Behind a letter without a value stands another one.
+                    Some(rest) if "NtBsVf".contains(letter) => {
+                        args.push(format!("-{rest}"));
+                        (letter, None)
+                    }
+                    value => (letter, value.map(str::to_owned)),
+                }
             }
             None => ("database", Some(arg.clone())),
         };
-        let mut need = || value.clone().or_else(|| args.next().cloned()).unwrap_or_default();
+        let mut need = || value.clone().or_else(|| args.pop()).unwrap_or_default();
         match name {
             "h" | "host" => host = need(),
             "P" | "port" => port = need().parse().unwrap_or(3306),
@@ -910,7 +946,7 @@ async fn client(context: Context, sandbox: Rc<Sandbox>, version: &'static str) -
     let begin = if database.is_empty() {
         String::new()
     } else {
-        format!("use {database}")
+        format!("use `{}`", database.replace('`', "``"))
     };
     let entered = match ask("", &begin).await {
         Ok(text) => text.strip_prefix('E').map_or(Ok(()), |why| Err(why.to_owned())),
@@ -963,7 +999,11 @@ async fn client(context: Context, sandbox: Rc<Sandbox>, version: &'static str) -
             context.stdout.line("Bye");
             return 0;
         }
-        while let Some((statement, rest)) = split(&text) {
+        // At the end of all a quote that is still open hides the last semicolon, and the server says so.
+        let ends = statements.is_some();
+        while let Some((statement, rest)) =
+            split(&text).or_else(|| Some((text.strip_suffix(';').filter(|_| ends)?, "")))
+        {
             let (statement, rest) = (statement.trim().to_owned(), rest.to_owned());
             text = rest;
             if statement.is_empty() {
@@ -991,15 +1031,22 @@ async fn client(context: Context, sandbox: Rc<Sandbox>, version: &'static str) -
     }
 }
 
-/// The first statement of a text and what follows its semicolon or `\G`.
+/// The first statement of a text, and what follows the `;`, `\g` or `\G` that ends it.
 fn split(text: &str) -> Option<(&str, &str)> {
     let mut quote = None;
-    for (i, c) in text.char_indices() {
+    let mut chars = text.char_indices().peekable();
+    while let Some((i, c)) = chars.next() {
         match quote {
+            Some(_) if c == '\\' => {
+                chars.next();
+            }
             Some(q) if c == q => quote = None,
             Some(_) => {}
             None if "'\"`".contains(c) => quote = Some(c),
             None if c == ';' => return Some((text.get(..i)?, text.get(i + 1..)?)),
+            None if c == '\\' && matches!(chars.peek(), Some((_, 'g' | 'G'))) => {
+                return Some((text.get(..i)?, text.get(i + 2..)?));
+            }
             None => {}
         }
     }

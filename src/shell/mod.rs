@@ -51,3 +51,4 @@ pub use regex::Regex;
 pub use shell::{Names, Shell, ShellOptions, default_env};
 pub(crate) use tools::options;
 pub use tools::tar;
+pub(crate) use words::{Glob, escape_glob};

@@ -114,7 +114,7 @@ pub(super) fn unescape_until(text: &str, kind: Escapes) -> (Vec<u8>, bool) {
 }
 
 /// A compiled glob pattern. A backslash guards the next character.
-pub(super) struct Glob(Vec<Atom>);
+pub(crate) struct Glob(Vec<Atom>);
 
 enum Atom {
     Char(char),
@@ -295,7 +295,7 @@ pub(super) fn has_glob(pattern: &str) -> bool {
 }
 
 /// Text in which no character means anything to a glob.
-pub(super) fn escape_glob(text: &str) -> String {
+pub(crate) fn escape_glob(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if "\\*?[]!^-".contains(c) {
