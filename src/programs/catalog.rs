@@ -98,6 +98,10 @@ impl Image {
         self.ports = ports;
         self
     }
+    const fn install(mut self, install: Install) -> Image {
+        self.install = install;
+        self
+    }
     const fn steady(mut self) -> Image {
         self.steady = true;
         self
@@ -674,8 +678,8 @@ pub static IMAGES: &[Image] = &[
     image("registry.k8s.io/redis", "e2e", 55, Shell::Debian, redis::install)
         .cmd(&["redis-server"])
         .ports(&[6379]),
-    Image::says("docker.io/stefanprodan/podinfo", "latest 4.0..1 5.0..9 6.0..9", &[9898], PODINFO),
-    Image::says("ghcr.io/stefanprodan/podinfo", "latest 4.0..1 5.0..9 6.0..9", &[9898], PODINFO),
+    Image::says("docker.io/stefanprodan/podinfo", "latest 4.0..1 5.0..9 6.0..9", &[9898], PODINFO).install(hello::install_podinfo),
+    Image::says("ghcr.io/stefanprodan/podinfo", "latest 4.0..1 5.0..9 6.0..9", &[9898], PODINFO).install(hello::install_podinfo),
     image("docker.io/polinux/stress", "latest", 4, Shell::Alpine, stress::install).cmd(&["stress"]),
     image("docker.io/progrium/stress", "latest", 240, Shell::Debian, stress::install).entrypoint(&["/usr/bin/stress"]),
     image("docker.io/vish/stress", "latest", 2, Shell::None, stress::install).entrypoint(&["/stress"]),
@@ -1067,7 +1071,7 @@ pub static IMAGES: &[Image] = &[
         390,
         Shell::Debian,
         &["python3"],
-    ),
+    ).install(generic::install_python),
     Image::base(
         "docker.io/library/node",
         "latest lts alpine lts-alpine slim 8..25 10.0..24 12.0..22 14.0..21 16.0..20 18.0..20 20.0..20 22.0..22",
@@ -1280,7 +1284,7 @@ pub static IMAGES: &[Image] = &[
         "latest alpine 1..3 1.0..11 2.0..7 3.0..6",
         160,
         Shell::Debian,
-        web::install,
+        web::install_influxdb,
     )
     .entrypoint(&["/entrypoint.sh"])
     .cmd(&["influxd"])

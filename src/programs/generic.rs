@@ -33,9 +33,9 @@ fn add_unsimulated(image: &Image, name: &str, sandbox: &Rc<Sandbox>, commands: &
     });
 }
 
-/// The further programs of images, by what their names begin with: they are there, and say that they are not simulated.
+/// The further programs of images, by their names: they are there, and say that they are not simulated.
 const PROGRAMS: &[(&str, &str)] = &[
-    ("python", "python python3 pip pip3"),
+    ("python", "pip pip3"),
     ("node", "node npm npx yarn"),
     ("golang", "go gofmt"),
     ("openjdk", "java javac jshell jar"),
@@ -60,7 +60,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("network-multitool", "tcpdump traceroute mtr nmap jq"),
 ];
 
-/// Adds what an image has by its name.
+/// Adds the further programs of an image.
 pub(super) fn add_named(image: &Image, sandbox: &Rc<Sandbox>, commands: &mut Commands) {
     let of = |(name, programs): &(&str, &'static str)| (*name == image.name()).then_some(*programs);
     for name in PROGRAMS.iter().find_map(of).unwrap_or_default().split(' ') {
@@ -68,24 +68,16 @@ pub(super) fn add_named(image: &Image, sandbox: &Rc<Sandbox>, commands: &mut Com
             add_unsimulated(image, name, sandbox, commands);
         }
     }
-    if image.name() == "podinfo" {
-        // `podcli check http localhost:9898/healthz`, which its manifests probe with.
-        program(commands, "podcli", sandbox, |context, sandbox| async move {
-            let place = context
-                .rest()
-                .iter()
-                .find_map(|word| word.split_once(':')?.1.split('/').next());
-            let port = place.and_then(|port| port.parse().ok()).unwrap_or(9898);
-            i32::from(!sandbox.ports.accepts(Protocol::Tcp, port))
+}
+
+/// Python's images.
+pub(super) fn install_python(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
+    install_nothing(image, tag, sandbox, commands, files);
+    let repository = image.repository;
+    for name in ["python", "python3"] {
+        program(commands, name, sandbox, move |context, sandbox| {
+            python(context, sandbox, repository)
         });
-    }
-    if image.name() == "python" {
-        for name in ["python", "python3"] {
-            let repository = image.repository;
-            program(commands, name, sandbox, move |context, sandbox| {
-                python(context, sandbox, repository)
-            });
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Image, Sandbox, combined_log, peer, program, slash_date, until_stopped};
 use crate::net::http::{HttpRequest, HttpResponse};
+use crate::net::{Listener, Protocol};
 use crate::shell::{Commands, Context, Files};
 use crate::value::Value;
 
@@ -174,6 +175,19 @@ pub(super) fn install_says(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, comm
     // Manifests start some of them by the name that the image has.
     program(commands, &format!("/{}", image.name()), sandbox, run.clone());
     program(commands, main_of(image), sandbox, run);
+}
+
+/// podinfo, with the client that its manifests probe with: `podcli check http localhost:9898/healthz`.
+pub(super) fn install_podinfo(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
+    install_says(image, tag, sandbox, commands, files);
+    program(commands, "podcli", sandbox, |context, sandbox| async move {
+        let place = context
+            .rest()
+            .iter()
+            .find_map(|word| word.split_once(':')?.1.split('/').next());
+        let port = place.and_then(|port| port.parse().ok()).unwrap_or(9898);
+        i32::from(!sandbox.ports.accepts(Protocol::Tcp, port))
+    });
 }
 
 /// gcr.io/google-samples/hello-go-gke: the back end of the "connect a front end" tutorial.

@@ -6,8 +6,35 @@ use std::rc::Rc;
 use super::{Image, Sandbox, generic, http_date, path_of, peer, program, until_stopped};
 use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};
+use crate::sim::Time;
+
+/// What an application answers besides, by the path: most nothing.
+type Own = fn(&str, Time) -> Option<HttpResponse>;
 
 pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
+    add(image, sandbox, commands, |_, _| None);
+}
+
+/// InfluxDB, which says what its clients and tutorials look for first.
+pub(super) fn install_influxdb(
+    image: &Image,
+    _tag: &str,
+    sandbox: &Rc<Sandbox>,
+    commands: &mut Commands,
+    _files: &Files,
+) {
+    add(image, sandbox, commands, |path, now| {
+        let mut response = HttpResponse::new(204, "", "");
+        response.headers = vec![
+            ("X-Influxdb-Build".into(), "OSS".into()),
+            ("X-Influxdb-Version".into(), "2.7.12".into()),
+            ("Date".into(), http_date(now)),
+        ];
+        Some(response).filter(|_| path == "/ping")
+    });
+}
+
+fn add(image: &Image, sandbox: &Rc<Sandbox>, commands: &mut Commands, own: Own) {
     generic::add_entrypoint(image, sandbox, commands);
     let (repository, name, ports) = (image.repository, image.name(), image.ports);
     // What an entry point starts, or the server as the entry point itself.
@@ -15,7 +42,7 @@ pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands
         return;
     };
     program(commands, main, sandbox, move |context: Context, sandbox| {
-        run(context, sandbox, repository, name, ports)
+        run(context, sandbox, repository, name, ports, own)
     });
 }
 
@@ -38,6 +65,7 @@ async fn run(
     repository: &'static str,
     name: &'static str,
     ports: &'static [u16],
+    own: Own,
 ) -> i32 {
     let mut listening = Vec::new();
     for port in ports {
@@ -47,14 +75,7 @@ async fn run(
             let health = HEALTH.contains(&path);
             let response = if health {
                 HttpResponse::new(200, "text/plain", "ok\n")
-            } else if (name, path) == ("influxdb", "/ping") {
-                // What InfluxDB's clients and tutorials look for first.
-                let mut response = HttpResponse::new(204, "", "");
-                response.headers = vec![
-                    ("X-Influxdb-Build".into(), "OSS".into()),
-                    ("X-Influxdb-Version".into(), "2.7.12".into()),
-                    ("Date".into(), http_date(sim.now())),
-                ];
+            } else if let Some(response) = own(path, sim.now()) {
                 response
             } else if path == "/" {
                 let body = format!(
