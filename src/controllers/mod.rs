@@ -132,11 +132,6 @@ pub fn start(api: &ApiServer, options: Options) -> Controllers {
 }
 
 impl Controllers {
-    /// The informers that the controllers share.
-    pub fn informers(&self) -> &Informers {
-        self.context.informers()
-    }
-
     /// Ends every controller, as when kube-controller-manager is stopped.
     pub fn stop(&self) {
         self.context.stop();

@@ -7,19 +7,13 @@ use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod};
 use crate::flat::Arrange;
 use crate::programs::Meter;
-use crate::shell::{Files, dir_name, join};
+use crate::shell::{Files, join};
 use crate::value::Value;
 
 /// The disk that a node keeps everything on.
 const DISK: &str = "/dev/vda1";
 
 const SYSTEM: &str = "nosuid,nodev,noexec,relatime 0 0";
-
-fn put(files: &Files, path: &str, text: String) {
-    // A file system that is full lacks the file.
-    let _ = files.make_dirs(dir_name(path));
-    let _ = files.write(path, text);
-}
 
 /// How many KiB a quantity of bytes is.
 pub fn kib(quantity: &str) -> u64 {
@@ -28,8 +22,8 @@ pub fn kib(quantity: &str) -> u64 {
 
 /// Writes them for a node; `memory` says how many KiB it has, and how many bytes its pods and its system use.
 pub fn node(files: &Files, memory: impl Fn() -> (u64, u64) + 'static) {
-    put(
-        files,
+    // A file system that is full lacks the file.
+    let _ = files.put(
         "/proc/mounts",
         format!(
             "sysfs /sys sysfs rw,{SYSTEM}\nproc /proc proc rw,{SYSTEM}\n\
@@ -140,9 +134,8 @@ pub fn container(
         false => "rw",
     };
     let layers = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots";
-    put(
-        files,
-        "/proc/mounts",
+    // A file system that is full lacks the file.
+    let _ = files.put("/proc/mounts",
         format!(
             "overlay / overlay {root},relatime,lowerdir={layers}/12/fs,upperdir={layers}/31/fs,workdir={layers}/31/work 0 0\n\
              proc /proc proc rw,{SYSTEM}\ntmpfs /dev tmpfs rw,nosuid,size=65536k,mode=755,inode64 0 0\n\

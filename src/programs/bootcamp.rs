@@ -8,7 +8,7 @@ use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};
 
 pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
-    super::put(files, "/server.js", "// The server of kubernetes-bootcamp.\n");
+    let _ = files.put("/server.js", "// The server of kubernetes-bootcamp.\n");
     let repository = image.repository;
     let version = if tag == "v2" { 2 } else { 1 };
     program(commands, "/usr/local/bin/node", sandbox, move |context, sandbox| {

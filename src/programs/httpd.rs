@@ -9,13 +9,11 @@ use crate::shell::{Commands, Context, Files};
 const ROOT: &str = "/usr/local/apache2/htdocs";
 
 pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
-    super::put(
-        files,
+    let _ = files.put(
         &format!("{ROOT}/index.html"),
         "<html><body><h1>It works!</h1></body></html>\n",
     );
-    super::put(
-        files,
+    let _ = files.put(
         "/usr/local/apache2/conf/httpd.conf",
         "ServerRoot \"/usr/local/apache2\"\nListen 80\nDocumentRoot \"/usr/local/apache2/htdocs\"\n",
     );

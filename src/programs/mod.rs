@@ -260,11 +260,11 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         ..sandbox.clone()
     });
     let files = Files::with_base(&sandbox.sim);
-    let mut commands = Commands::with_tools();
     let shell = image.shell(tag);
-    if shell == Shell::None {
-        commands.retain(|_| false);
-    }
+    let mut commands = match shell {
+        Shell::None => Commands::new(),
+        _ => Commands::with_tools(),
+    };
     let origin = sandbox.origin.clone();
     let from: crate::net::tools::From = Rc::new(move || origin.clone());
     crate::net::tools::register(&mut commands, &image.network_tools(tag), &sandbox.network, &from);
@@ -297,10 +297,10 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         _ => DEBIAN,
     };
     if !os.is_empty() {
-        put(&files, "/etc/os-release", os);
+        let _ = files.put("/etc/os-release", os);
     }
     if shell != Shell::None {
-        put(&files, "/etc/passwd", image.users(shell));
+        let _ = files.put("/etc/passwd", image.users(shell));
     }
     packages::add(shell, sandbox, &mut commands);
     let _ = files.make_dirs(image.workdir);
@@ -308,7 +308,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     generic::add_named(image, sandbox, &mut commands);
     let host = Host::new(&sandbox.sim, &sandbox.hostname, files, commands, shell.dialect());
     host.files().date_all(IMAGE_DATE);
-    put(host.files(), "/etc/hostname", format!("{}\n", sandbox.hostname));
+    let _ = host.files().put("/etc/hostname", format!("{}\n", sandbox.hostname));
     let measured = meter.clone();
     host.set_meter(move |time| measured.spend(time));
     (host, meter)
@@ -405,7 +405,7 @@ impl Image {
         let minor = tag
             .strip_prefix("1.")
             .and_then(|t| t.split(['.', '-']).next()?.parse().ok());
-        let old = minor.is_some_and(|m: u32| m < 29) || is(&["busyboxplus", "google-containers", "google_containers"]);
+        let old = minor.is_some_and(|m: u32| m < 29) || is(&["busyboxplus"]);
         if self.shell == Shell::Busybox && old {
             tools.retain(|t| *t != "nslookup.busybox");
             tools.push("nslookup.old");
@@ -535,13 +535,6 @@ fn stable_hash(text: &str, seed: u64) -> u64 {
 /// 64 stable hexadecimal digits of a text.
 pub fn stable_digest(text: &str) -> String {
     (0..4).map(|i| format!("{:016x}", stable_hash(text, i))).collect()
-}
-
-/// Writes an image's file with its directories. A fresh file system refuses at its limits only; the
-/// container then lacks the file.
-fn put(files: &Files, path: &str, bytes: impl Into<Vec<u8>>) {
-    let _ = files.make_dirs(crate::shell::dir_name(path));
-    let _ = files.write(path, bytes);
 }
 
 /// The last part of a path.

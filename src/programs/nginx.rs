@@ -156,15 +156,11 @@ fn version(image: &Image, tag: &str) -> String {
 }
 
 pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
-    super::put(files, "/usr/share/nginx/html/index.html", WELCOME);
-    super::put(files, "/usr/share/nginx/html/50x.html", ERROR_50X);
-    super::put(files, "/etc/nginx/nginx.conf", CONF);
-    super::put(files, "/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
-    super::put(
-        files,
-        "/etc/nginx/mime.types",
-        "types {\n    text/html html htm shtml;\n}\n",
-    );
+    let _ = files.put("/usr/share/nginx/html/index.html", WELCOME);
+    let _ = files.put("/usr/share/nginx/html/50x.html", ERROR_50X);
+    let _ = files.put("/etc/nginx/nginx.conf", CONF);
+    let _ = files.put("/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
+    let _ = files.put("/etc/nginx/mime.types", "types {\n    text/html html htm shtml;\n}\n");
     let _ = files.make_dirs("/var/log/nginx");
     let _ = files.symlink("/dev/stdout", "/var/log/nginx/access.log");
     let _ = files.symlink("/dev/stderr", "/var/log/nginx/error.log");
@@ -186,7 +182,7 @@ pub(super) fn install_frontend(
     install(image, tag, sandbox, commands, files);
     let _ = files.remove_file("/etc/nginx/conf.d/default.conf");
     let server = "upstream Backend {\n    server hello;\n}\n\nserver {\n    listen 80;\n\n    location / {\n        proxy_pass http://Backend;\n    }\n}\n";
-    super::put(files, "/etc/nginx/conf.d/frontend.conf", server);
+    let _ = files.put("/etc/nginx/conf.d/frontend.conf", server);
 }
 
 async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {

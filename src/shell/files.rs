@@ -720,6 +720,13 @@ impl Files {
         file.set(bytes.into(), self.sim.now())
     }
 
+    /// Writes a whole file as [`Files::write`] does; its directories are made as needed.
+    pub fn put(&self, path: &str, bytes: impl Into<Vec<u8>>) -> Result<()> {
+        // Without them the file is not written, which tells why as well.
+        let _ = self.make_dirs(dir_name(path));
+        self.write(path, bytes)
+    }
+
     /// Opens a file to read it.
     pub fn open(&self, path: &str) -> Result<OpenFile> {
         Ok(self.opened(self.readable(path)?, false))

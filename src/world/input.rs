@@ -70,8 +70,7 @@ impl World {
             Input::File(path, content) => {
                 let files = self.host().files();
                 let path = crate::shell::join("/root", &path);
-                let _ = files.make_dirs(crate::shell::dir_name(&path));
-                let finished = match files.write(&path, content) {
+                let finished = match files.put(&path, content) {
                     Ok(()) => Finished::default(),
                     Err(error) => Finished {
                         stderr: format!("{path}: {error:?}\n"),

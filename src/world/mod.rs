@@ -28,7 +28,7 @@ use crate::controllers;
 use crate::kubelet::Kubelets;
 use crate::net::{Mode, Network};
 use crate::pki::Authority;
-use crate::shell::{Commands, Dialect, Files, Host, Terminal};
+use crate::shell::{Dialect, Files, Host, Terminal};
 use crate::sim::{Journal, Sim, Time};
 use crate::value::Value;
 
@@ -94,7 +94,6 @@ struct Inner {
     api: ApiServer,
     network: Network,
     host: Host,
-    _programs: Rc<ControlPlane>,
     kubelets: Option<Kubelets>,
 }
 
@@ -146,17 +145,16 @@ impl World {
         gateway::open(&network, &api);
         // They run as long as the API server, which is as long as the world.
         controllers::start_in_server(&api);
-        let programs = Rc::new(ControlPlane::start(&api, options.controllers, options.scheduler));
+        let programs = ControlPlane::start(&api, options.controllers, options.scheduler);
         let files = Files::with_base(&sim);
-        // A fresh file system has room for it.
-        let _ = files.make_dirs("/root/.kube");
-        let _ = files.make_dirs("/etc/kubernetes/pki");
+        // A fresh file system has room for it. The key in it takes long to make.
+        let config = crate::kubectl::admin_kubeconfig();
         for path in ["/root/.kube/config", "/etc/kubernetes/admin.conf"] {
-            let _ = files.write(path, crate::kubectl::admin_kubeconfig());
+            let _ = files.put(path, config.as_str());
             let _ = files.set_mode(path, 0o600);
         }
         if let Some(authority) = api.authority() {
-            let _ = files.write("/etc/kubernetes/pki/ca.crt", authority.to_pem());
+            let _ = files.put("/etc/kubernetes/pki/ca.crt", authority.to_pem());
             let key = "/etc/kubernetes/pki/ca.key";
             let _ = files.generate(key, move || authority.key().to_traditional_pem().into_bytes());
             let _ = files.set_mode(key, 0o600);
@@ -173,8 +171,7 @@ impl World {
         }
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
-            let known = programs.clone();
-            kubelets.on_program(move |component, runs| known.switch(component, runs));
+            kubelets.on_program(move |component, runs| programs.switch(component, runs));
             for object in &nodes {
                 let node = object.name();
                 let id = object.status().str_at(&["nodeInfo", "machineID"]);
@@ -199,10 +196,9 @@ impl World {
                     ("/proc/sys/kernel/hostname", format!("{node}\n")),
                     ("/etc/hostname", format!("{node}\n")),
                     ("/etc/machine-id", format!("{id}\n")),
-                    ("/var/lib/kubelet/config.yaml", tools::KUBELET_CONFIG.to_owned()),
+                    ("/var/lib/kubelet/config.yaml", system::kubelet_config(&api)),
                 ] {
-                    let _ = own.make_dirs(crate::shell::dir_name(path));
-                    let _ = own.write(path, text);
+                    let _ = own.put(path, text);
                 }
                 if let Some((subnet, _)) = object.spec().get("podCIDR").str().rsplit_once('.') {
                     system::write_files(&api, &own, subnet);
@@ -215,9 +211,7 @@ impl World {
         } else {
             None
         };
-        let mut commands = Commands::with_tools();
-        tools::network(&mut commands, &network);
-        system::register(&mut commands, options.start);
+        let mut commands = tools::commands_of(HOST, &network, options.start);
         tools::kubectl(&mut commands, &api, &network);
         if let Some(kubelets) = &kubelets {
             kubelets.set_kubectl(tools::kubectl_of_pods(&api));
@@ -240,7 +234,6 @@ impl World {
             api,
             network,
             host,
-            _programs: programs,
             kubelets,
         }));
         // The first lists arrive, so that the parts begin with what is there.

@@ -145,8 +145,7 @@ impl Scenario {
                 Step::File(name, content) => {
                     out(&format!("@file {name}\n{content}@end\n"));
                     let path = crate::shell::join(folder, name);
-                    let _ = files.make_dirs(crate::shell::dir_name(&path));
-                    if let Err(error) = files.write(&path, content.as_bytes()) {
+                    if let Err(error) = files.put(&path, content.as_bytes()) {
                         out(&format!("{name}: {error:?}\n"));
                     }
                 }

@@ -1,5 +1,5 @@
-//! A node's own system: the files that flannel leaves there, its kernel's modules and its
-//! units.
+//! A node's own system: the files that flannel and kubeadm leave there, its kernel's modules, its
+//! units, and its tools that are not simulated.
 
 use crate::api::{ApiServer, ObjectKey};
 use crate::shell::{Commands, Context, Files};
@@ -37,7 +37,7 @@ async fn modprobe(c: Context) -> i32 {
     for name in c.rest().iter().filter(|w| !w.starts_with('-')) {
         let known = |m: &&(&str, u32, &str)| m.0 == name.replace('-', "_");
         let family = |prefix: &str| name.starts_with(prefix);
-        if MODULES.iter().find(known).is_none() && !["ip_vs_", "nf_", "xt_", "ip"].into_iter().any(family) {
+        if MODULES.iter().find(known).is_none() && !["nf_", "xt_", "ip"].into_iter().any(family) {
             c.stderr.line(format!(
                 "modprobe: FATAL: Module {name} not found in directory /lib/modules/6.1.0-41-amd64"
             ));
@@ -46,6 +46,9 @@ async fn modprobe(c: Context) -> i32 {
     }
     0
 }
+
+/// What a node has for its services and containers, and what is not simulated.
+const UNSIMULATED: [&str; 5] = ["journalctl", "crictl", "ctr", "kubeadm", "kubelet"];
 
 /// The units that a node of a cluster runs: the name, its description, and where it is documented.
 const UNITS: &[(&str, &str, &str)] = &[
@@ -138,6 +141,27 @@ pub(super) fn register(commands: &mut Commands, since: Time) {
     commands.add("/usr/sbin/swapoff", |_: Context| async { 0 });
     commands.add("/usr/bin/systemctl", move |c| systemctl(c, since));
     commands.add("/usr/sbin/service", move |c| systemctl(c, since));
+    // A kubeadm node has them: that they are not found would be another machine's answer.
+    for name in UNSIMULATED {
+        commands.add(name, |context: Context| async move {
+            context.error("what runs on a node beside the containers of its pods is not simulated");
+            1
+        });
+    }
+}
+
+/// The kubelet's configuration, as kubeadm writes it from the cluster's ConfigMap when a node joins: it names the
+/// node's own container runtime there.
+pub(super) fn kubelet_config(api: &ApiServer) -> String {
+    let map = api
+        .store()
+        .get("configmaps", &ObjectKey::new("kube-system", "kubelet-config"));
+    map.map(|m| m.value().str_at(&["data", "kubelet"]).to_owned())
+        .unwrap_or_default()
+        .replace(
+            "containerRuntimeEndpoint: \"\"",
+            "containerRuntimeEndpoint: unix:///var/run/containerd/containerd.sock",
+        )
 }
 
 /// Writes what flannel leaves on a node: its part of the network, and the plugin's configuration as the cluster's
@@ -152,8 +176,7 @@ pub(super) fn write_files(api: &ApiServer, files: &Files, subnet: &str) {
         map.map(|m| m.value().str_at(&["data", "cni-conf.json"]).as_bytes().to_vec())
             .unwrap_or_default()
     });
-    let _ = files.make_dirs("/run/flannel");
-    let _ = files.write(
+    let _ = files.put(
         "/run/flannel/subnet.env",
         format!("FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET={subnet}.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"),
     );
@@ -171,6 +194,7 @@ mod tests {
 $ cmp ~/.kube/config /etc/kubernetes/admin.conf; ls -l /etc/kubernetes/admin.conf | cut -c1-10
 $ KUBECONFIG=/etc/kubernetes/admin.conf kubectl get node k8s-master -o name
 $ cat /run/flannel/subnet.env; ssh k8s-node-02 'grep SUBNET /run/flannel/subnet.env; head -1 /var/lib/kubelet/config.yaml; grep -c portmap /etc/cni/net.d/10-flannel.conflist'
+$ diff <(kubectl get cm -n kube-system kubelet-config -o jsonpath={.data.kubelet}) /var/lib/kubelet/config.yaml
 $ lsmod | grep -e '^ip_vs ' -e ^Module
 $ modprobe -- ip_vs_rr && modprobe br_netfilter nosuch
 $ systemctl daemon-reload && systemctl restart kubelet.service && systemctl is-active kubelet docker
@@ -191,6 +215,12 @@ $ systemctl stop firewalld; systemctl disable firewalld; systemctl status docker
             FLANNEL_SUBNET=10.244.2.1/24
             apiVersion: kubelet.config.k8s.io/v1beta1
             1
+            $ diff <(kubectl get cm -n kube-system kubelet-config -o jsonpath={.data.kubelet}) /var/lib/kubelet/config.yaml
+            19c19
+            < containerRuntimeEndpoint: ""
+            ---
+            > containerRuntimeEndpoint: unix:///var/run/containerd/containerd.sock
+            [exit 1]
             $ lsmod | grep -e '^ip_vs ' -e ^Module
             Module                  Size  Used by
             ip_vs                 192512  3 ip_vs_rr,ip_vs_sh,ip_vs_wrr

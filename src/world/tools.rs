@@ -12,14 +12,15 @@ use crate::net::{Network, tools};
 use crate::shell::{CommandFn, Commands, Context, Dialect, Files, Host, options};
 use crate::sim::Time;
 
-/// The commands of a node that need the network.
-fn network_of(node: &str, commands: &mut Commands, network: &Network) {
+/// What a node's machine has. `since` is when the node began.
+pub(super) fn commands_of(node: &str, network: &Network, since: Time) -> Commands {
+    let mut commands = Commands::with_tools();
     let from: tools::From = Rc::new({
         let (network, node) = (network.clone(), node.to_owned());
         move || network.host(&node)
     });
     tools::register(
-        commands,
+        &mut commands,
         &[
             "curl",
             "wget",
@@ -40,46 +41,8 @@ fn network_of(node: &str, commands: &mut Commands, network: &Network) {
         network,
         &from,
     );
-    // A kubeadm node has them: that they are not found would be another machine's answer.
-    for name in NODE_TOOLS {
-        commands.add(name, |context: Context| async move {
-            context.error("what runs on a node beside the containers of its pods is not simulated");
-            1
-        });
-    }
-}
-
-/// What a node has for its services and containers, and what is not simulated.
-const NODE_TOOLS: [&str; 5] = ["journalctl", "crictl", "ctr", "kubeadm", "kubelet"];
-
-/// The kubelet's configuration, as kubeadm writes it.
-pub(super) const KUBELET_CONFIG: &str = "apiVersion: kubelet.config.k8s.io/v1beta1
-authentication:
-  anonymous:
-    enabled: false
-  webhook:
-    cacheTTL: 0s
-    enabled: true
-  x509:
-    clientCAFile: /etc/kubernetes/pki/ca.crt
-authorization:
-  mode: Webhook
-  webhook:
-    cacheAuthorizedTTL: 0s
-    cacheUnauthorizedTTL: 0s
-cgroupDriver: systemd
-clusterDNS:
-- 10.96.0.10
-clusterDomain: cluster.local
-containerRuntimeEndpoint: unix:///var/run/containerd/containerd.sock
-kind: KubeletConfiguration
-rotateCertificates: true
-staticPodPath: /etc/kubernetes/manifests
-";
-
-/// The commands of the student's host that need the network.
-pub(super) fn network(commands: &mut Commands, network: &Network) {
-    network_of(HOST, commands, network);
+    super::system::register(&mut commands, since);
+    commands
 }
 
 /// The options of OpenSSH's client: those with a value, and those that change nothing here.
@@ -113,9 +76,7 @@ impl Nodes {
         }
         let mut machines = self.machines.borrow_mut();
         let machine = machines.entry(node.clone()).or_insert_with(|| {
-            let mut commands = Commands::with_tools();
-            network_of(node, &mut commands, &self.network);
-            super::system::register(&mut commands, self.since);
+            let commands = commands_of(node, &self.network, self.since);
             Host::new(&context.sim, node, files.clone(), commands, Dialect::Bash)
         });
         Ok(machine.clone())
