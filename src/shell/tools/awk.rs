@@ -111,8 +111,8 @@ struct Rule {
     pattern: Pattern,
     /// `None` prints the record.
     action: Option<Stmt>,
-    /// Whether it takes records of the input by itself (`getline`).
-    gets: bool,
+    /// How many times it takes records of the input by itself (`getline`).
+    gets: usize,
 }
 
 const OPS: &[&str] = &[
@@ -374,6 +374,7 @@ impl Parser {
                 self.ends();
                 continue;
             }
+            let gets = self.gets;
             let pattern = if self.is_name("BEGIN") {
                 self.at += 1;
                 Pattern::Begin
@@ -391,7 +392,6 @@ impl Parser {
                     Pattern::Expr(first)
                 }
             };
-            let gets = self.gets;
             let action = if self.is("{") {
                 Some(self.block()?)
             } else if matches!(pattern, Pattern::Begin | Pattern::End) {
@@ -402,7 +402,7 @@ impl Parser {
             rules.push(Rule {
                 pattern,
                 action,
-                gets: self.gets > gets,
+                gets: self.gets - gets,
             });
             self.ends();
         }
@@ -2007,7 +2007,7 @@ pub(super) async fn awk(c: Context) -> i32 {
     }
     m.vars.insert("ARGC".to_owned(), Value::Number(argv.len() as f64));
     m.arrays.insert("ARGV".to_owned(), argv);
-    let code = run(&c, &mut m, &rules, rest, (parser.asks, parser.gets > 0)).await;
+    let code = run(&c, &mut m, &rules, rest, (parser.asks, parser.gets)).await;
     match code {
         Ok(code) => code,
         Err(message) => {
@@ -2071,13 +2071,14 @@ async fn answer(c: &Context, question: Question) -> Option<String> {
 }
 
 /// Runs `BEGIN`, every record, and `END`, and then the commands that were printed to.
-/// The last two say whether the program asks anything of the world outside, and whether it takes records by itself.
+/// The last two say whether the program asks anything of the world outside, and how many times it takes records by
+/// itself.
 async fn run(
     c: &Context,
     m: &mut Machine<'_>,
     rules: &[Rule],
     paths: Vec<String>,
-    (asks, gets): (bool, bool),
+    (asks, gets): (bool, usize),
 ) -> Result<i32, String> {
     let code = run_rules(c, m, rules, paths, asks, gets).await?;
     for (command, text) in std::mem::take(&mut m.pipes) {
@@ -2092,17 +2093,17 @@ async fn run_rules(
     rules: &[Rule],
     paths: Vec<String>,
     asks: bool,
-    gets: bool,
+    gets: usize,
 ) -> Result<i32, String> {
     // What none of the rules has is in a function, which any of them may call.
-    let functions_get = gets && !rules.iter().any(|rule| rule.gets);
+    let functions_get = gets > rules.iter().map(|rule| rule.gets).sum::<usize>();
     // `getline` takes records that were read ahead: before the first record, those of all files.
     let mut begun = false;
     let mut exit: Option<i32> = None;
     let mut code = 0;
     for rule in rules {
         if let (Pattern::Begin, Some(action)) = (&rule.pattern, &rule.action) {
-            if !begun && (rule.gets || functions_get) {
+            if !begun && (rule.gets > 0 || functions_get) {
                 begun = true;
                 let mut files = paths.iter().filter(|p| words::split_assignment(p).is_none()).peekable();
                 if files.peek().is_none() {
@@ -2145,7 +2146,7 @@ async fn run_rules(
             }
             m.vars.insert("FNR".to_owned(), Value::Number(0.0));
             let separator = m.var_text("RS");
-            let whole = gets || separator != "\n";
+            let whole = gets > 0 || separator != "\n";
             if whole && !begun {
                 m.ahead = split_records(&input.read_text().await, &separator);
             }

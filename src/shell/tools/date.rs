@@ -155,13 +155,16 @@ pub(super) fn parse(text: &str, now: Time) -> Option<Time> {
     let c = now.civil();
     let (mut year, mut month, mut day) = (c.year, c.month, c.day);
     let mut clock = None;
-    let (mut dated, mut relative) = (text.is_empty(), false);
+    let mut dated = text.is_empty();
     // What is added: months, then seconds.
     let (mut months, mut seconds) = (0_i64, 0_i64);
+    // What the last word added, which `ago` right after it turns round.
+    let mut last = None::<(i64, i64)>;
     let (mut count, mut sign) = (None::<i64>, 1);
     let mut weekday = None;
     let number = |text: &str| text.parse::<u32>().ok();
     for word in &words {
+        let before = last.take();
         if let Some(at) = Time::parse(&word.upper()) {
             let c = at.civil();
             (year, month, day, dated) = (c.year, c.month, c.day, true);
@@ -181,14 +184,20 @@ pub(super) fn parse(text: &str, now: Time) -> Option<Time> {
         let digits = word.trim_start_matches(['+', '-']);
         match word.as_str() {
             _ if of_seconds > 0 => {
-                seconds = seconds.checked_add(count.take().unwrap_or(1).checked_mul(of_seconds)?)?;
-                relative = true;
+                let n = count.take().unwrap_or(1).checked_mul(of_seconds)?;
+                seconds = seconds.checked_add(n)?;
+                last = Some((0, n));
             }
             _ if unit == "month" || unit == "year" => {
-                months += count.take().unwrap_or(1) * if unit == "year" { 12 } else { 1 };
-                relative = true;
+                let n = count.take().unwrap_or(1) * if unit == "year" { 12 } else { 1 };
+                months += n;
+                last = Some((n, 0));
             }
-            "ago" if relative => (months, seconds) = (-months, -seconds),
+            "ago" => {
+                let (m, s) = before?;
+                months -= 2 * m;
+                seconds = seconds.checked_sub(s.checked_mul(2)?)?;
+            }
             "next" => count = Some(1),
             "last" => count = Some(-1),
             "this" => count = Some(0),
@@ -237,7 +246,7 @@ pub(super) fn parse(text: &str, now: Time) -> Option<Time> {
             },
         }
     }
-    if count.is_some() || month > 12 || day > 31 {
+    if count.is_some() {
         return None;
     }
     Time::from_civil(year, month, day.max(1), 0, 0, 0)?;
@@ -252,7 +261,7 @@ pub(super) fn parse(text: &str, now: Time) -> Option<Time> {
         None if dated => (0, 0, 0),
         None => (c.hour, c.minute, c.second),
     };
-    let all = year * 12 + i64::from(month.max(1)) - 1 + months;
+    let all = year * 12 + i64::from(month) - 1 + months;
     let start = Time::from_civil(
         all.div_euclid(12),
         all.rem_euclid(12) as u32 + 1,

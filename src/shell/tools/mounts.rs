@@ -27,9 +27,13 @@ fn mounts(c: &Context) -> Vec<Mount> {
     rows.collect()
 }
 
+/// `/proc/meminfo`, which is made anew each time that it is read.
+fn meminfo(c: &Context) -> String {
+    c.files.read_text("/proc/meminfo").unwrap_or_default()
+}
+
 /// A row of `/proc/meminfo`, in KiB.
-fn memory(c: &Context, name: &str) -> u64 {
-    let text = c.files.read_text("/proc/meminfo").unwrap_or_default();
+fn memory(text: &str, name: &str) -> u64 {
     let row = text.lines().find_map(|line| line.strip_prefix(name));
     let number = row.and_then(|row| row.split_whitespace().nth(1)?.parse().ok());
     number.unwrap_or(0)
@@ -62,7 +66,7 @@ impl Mount {
                     .split(',')
                     .find_map(|f| f.strip_prefix("size=")?.strip_suffix('k')?.parse().ok());
                 // Half of the memory, where nothing else was said; an i-node for each page of it.
-                let size = size.unwrap_or_else(|| memory(c, "MemTotal") / 2);
+                let size = size.unwrap_or_else(|| memory(&meminfo(c), "MemTotal") / 2);
                 // A directory of the root's own files has no count of its own.
                 let used = if own == root { 0 } else { of(own) };
                 (if nodes { size / 4 } else { size }, used, 0)
@@ -105,7 +109,8 @@ pub(super) async fn df(c: Context) -> i32 {
     let busybox = c.host.dialect() == Dialect::Busybox;
     let (nodes, people, mut code) = (o.has('i'), o.has('h'), 0);
     let all = mounts(&c);
-    let mut chosen: Vec<&Mount> = Vec::new();
+    let room = |mount: &Mount| mount.room(&c, nodes);
+    let mut chosen: Vec<(&Mount, (u64, u64, u64))> = Vec::new();
     for path in &o.rest {
         if !c.files.exists(&c.path(path)) {
             c.error(match busybox {
@@ -117,7 +122,8 @@ pub(super) async fn df(c: Context) -> i32 {
         }
         let path = join("/", &c.files.real_path(&c.path(path)).unwrap_or_default());
         let holds = |m: &&Mount| m.dir == "/" || path == m.dir || path.starts_with(&format!("{}/", m.dir));
-        chosen.extend(all.iter().filter(holds).max_by_key(|m| m.dir.len()));
+        let mount = all.iter().filter(holds).max_by_key(|m| m.dir.len());
+        chosen.extend(mount.map(|m| (m, room(m))));
     }
     if o.rest.is_empty() {
         for mount in &all {
@@ -125,9 +131,10 @@ pub(super) async fn df(c: Context) -> i32 {
                 let real = mount.device.starts_with('/');
                 real && other.device == mount.device && (other.dir.len(), &other.dir) < (mount.dir.len(), &mount.dir)
             };
-            let shown = mount.room(&c, nodes).0 > 0 && (busybox || all.iter().find(same).is_none());
+            let room = room(mount);
+            let shown = room.0 > 0 && (busybox || all.iter().find(same).is_none());
             if shown || o.has('a') {
-                chosen.push(mount);
+                chosen.push((mount, room));
             }
         }
     }
@@ -146,8 +153,7 @@ pub(super) async fn df(c: Context) -> i32 {
         (_, _, _, true) => "Filesystem|Type|1M-blocks|Used|Available|Use%|Mounted on",
         _ => "Filesystem|Type|1K-blocks|Used|Available|Use%|Mounted on",
     })];
-    for mount in chosen {
-        let (total, used, kept) = mount.room(&c, nodes);
+    for (mount, (total, used, kept)) in chosen {
         let left = total.saturating_sub(used + kept);
         let show = |n: u64| match people {
             true if nodes => n.to_string(),
@@ -248,7 +254,8 @@ pub(super) async fn free(c: Context) -> i32 {
             }
         }
     };
-    let of = |name| memory(&c, name);
+    let text = meminfo(&c);
+    let of = |name| memory(&text, name);
     let (total, free, available) = (of("MemTotal"), of("MemFree"), of("MemAvailable"));
     let cache = of("Buffers") + of("Cached");
     let used = total.saturating_sub(available);
