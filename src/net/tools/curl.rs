@@ -9,7 +9,7 @@ use super::follow::{Why, follow};
 use crate::api::auth::certificate::check_pair;
 use crate::shell::Context;
 use crate::sim::{Time, timeout};
-use crate::value::float;
+use crate::value::{float, gofmt::query_escape};
 
 const AGENT: &str = "curl/8.14.1";
 
@@ -44,6 +44,8 @@ struct Options {
     retry_all: bool,
     /// Data go into the query.
     get: bool,
+    /// The data that went there: the request itself has none then.
+    query: Option<String>,
     dump_header: Option<String>,
     cookie_jar: Option<String>,
     version: bool,
@@ -165,6 +167,11 @@ fn parse(args: &[String], read: Read) -> Result<Options, (i32, String)> {
         };
         return Err((2, why.into()));
     }
+    if options.get && options.has_data {
+        options.has_data = false;
+        let data = std::mem::take(&mut options.data);
+        options.query = Some(String::from_utf8_lossy(&data).into_owned());
+    }
     Ok(options)
 }
 
@@ -190,6 +197,14 @@ fn set_plain(o: &mut Options, long: &str) {
     }
 }
 
+/// Gets ready for more data, which `&` parts from those before.
+fn more_data(o: &mut Options) {
+    if o.has_data {
+        o.data.push(b'&');
+    }
+    o.has_data = true;
+}
+
 fn set_value(o: &mut Options, long: &str, value: &str, read: Read) -> Result<(), (i32, String)> {
     let number = || {
         float::parse(value).ok_or_else(|| (2, format!("curl: option {long}: expected a proper numerical parameter")))
@@ -201,9 +216,7 @@ fn set_value(o: &mut Options, long: &str, value: &str, read: Read) -> Result<(),
             o.headers.push((name.trim().to_owned(), text.trim().to_owned()));
         }
         "--data" | "--data-raw" | "--data-binary" => {
-            if o.has_data {
-                o.data.push(b'&');
-            }
+            more_data(o);
             match value.strip_prefix('@').filter(|_| long != "--data-raw") {
                 None => o.data.extend_from_slice(value.as_bytes()),
                 Some(file) => {
@@ -219,7 +232,6 @@ fn set_value(o: &mut Options, long: &str, value: &str, read: Read) -> Result<(),
                         .extend(text.bytes().filter(|b| !joined || !matches!(b, b'\n' | b'\r')));
                 }
             }
-            o.has_data = true;
         }
         "--output" => o.output = Some(value.to_owned()),
         "--write-out" => o.write_out = Some(value.to_owned()),
@@ -240,19 +252,11 @@ fn set_value(o: &mut Options, long: &str, value: &str, read: Read) -> Result<(),
                 },
                 (None, None) => ("", value.to_owned()),
             };
-            if o.has_data {
-                o.data.push(b'&');
-            }
+            more_data(o);
             if !name.is_empty() {
                 o.data.extend(format!("{name}=").bytes());
             }
-            for byte in text.bytes() {
-                match byte {
-                    b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => o.data.push(b),
-                    b => o.data.extend(format!("%{b:02X}").bytes()),
-                }
-            }
-            o.has_data = true;
+            o.data.extend(query_escape(&text).bytes());
         }
         "--resolve" => {
             let parts = value.trim_start_matches('+').rsplit_once(':');
@@ -335,6 +339,7 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
             context.stderr.line(why);
         }
     };
+    options.remote.set(None);
     let mut url = match Url::parse(text) {
         Ok(url) => url,
         Err(why) => {
@@ -343,9 +348,9 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
             return code;
         }
     };
-    if options.get && options.has_data {
+    if let Some(query) = &options.query {
         let between = if url.path.contains('?') { '&' } else { '?' };
-        url.path = format!("{}{between}{}", url.path, String::from_utf8_lossy(&options.data));
+        url.path = format!("{}{between}{query}", url.path);
     }
     // The meter is for who would otherwise see nothing: not where the body goes to the terminal.
     let shown = options.output.is_none() && !options.remote_name && context.stdout.is_terminal();
@@ -410,7 +415,6 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
         network.sim().sleep(Duration::from_secs_f64(wait)).await;
         tries += 1;
     };
-    let mut code = 0;
     let mut streamed = 0;
     let mut failure = None;
     let seconds = || network.sim().now().since(started).as_secs_f64();
@@ -508,12 +512,11 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
     if meters {
         let length = got.and_then(|r| r.header("Content-Length")?.parse().ok());
         let read = if options.fail && failure.is_some() { 0 } else { size };
-        let sent = if options.get { 0 } else { options.data.len() };
-        let line = meter(read, length, sent, seconds());
+        let line = meter(read, length, options.data.len(), seconds());
         context.stderr.write(format!("\r{line}\n"));
     }
+    let code = failure.as_ref().map_or(0, |(failed, _)| *failed);
     if let Some((failed, why)) = &failure {
-        code = *failed;
         say(format!("curl: ({failed}) {why}"));
     }
     if code == 0 || (code == 22 && !options.fail) {
@@ -554,6 +557,12 @@ async fn one(context: &Context, network: &Network, origin: &Origin, options: &Op
                 "errormsg" => failure.as_ref().map(|(_, why)| why.clone()).unwrap_or_default(),
                 "time_redirect" | "time_queue" => "0.000000".to_owned(),
                 "time_appconnect" if url.scheme == "http" => "0.000000".to_owned(),
+                // It came to no connection.
+                "time_connect" | "time_appconnect" | "time_pretransfer" | "time_starttransfer"
+                    if got.is_none() && matches!(code, 6 | 7 | 28) =>
+                {
+                    "0.000000".to_owned()
+                }
                 "time_namelookup" | "time_connect" | "time_appconnect" | "time_pretransfer" => {
                     let named = options
                         .remote
@@ -647,7 +656,7 @@ fn meter(read: usize, length: Option<usize>, sent: usize, seconds: f64) -> Strin
 }
 
 fn method(options: &Options) -> String {
-    match (&options.method, options.head, options.has_data && !options.get) {
+    match (&options.method, options.head, options.has_data) {
         (Some(m), _, _) => m.clone(),
         (None, true, _) => "HEAD".into(),
         (None, _, true) => "POST".into(),
@@ -715,13 +724,12 @@ async fn exchange(
         return Ok(response);
     }
     let method = method(options);
-    let sends = options.has_data && !options.get;
     let mut headers: Vec<(String, String)> = vec![
         ("Host".into(), url.authority()),
         ("User-Agent".into(), AGENT.into()),
         ("Accept".into(), "*/*".into()),
     ];
-    if sends {
+    if options.has_data {
         headers.push(("Content-Length".into(), options.data.len().to_string()));
         headers.push(("Content-Type".into(), "application/x-www-form-urlencoded".into()));
     }
@@ -739,7 +747,7 @@ async fn exchange(
         host: host.clone(),
         path: url.path.clone(),
         headers: headers.clone(),
-        body: if sends { options.data.clone() } else { Vec::new() },
+        body: options.data.clone(),
         client: None,
         local: None,
         tls: tls(context, options, url)?,
@@ -803,9 +811,7 @@ async fn exchange(
                 }
                 note(text + "> \r");
                 match options.data.len() {
-                    n if sends && n > 0 => {
-                        note(format!("}} [{n} bytes data]\n* upload completely sent off: {n} bytes"))
-                    }
+                    n if n > 0 => note(format!("}} [{n} bytes data]\n* upload completely sent off: {n} bytes")),
                     _ => note("* Request completely sent off".to_owned()),
                 }
             }

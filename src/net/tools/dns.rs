@@ -382,11 +382,12 @@ pub(super) async fn dig(context: Context, network: Network, origin: Origin) -> i
         }
         return 0;
     }
+    let row = |name: &str, kind: &str, data: &str| {
+        at_columns(&[(&format!("{name}."), 0), ("30", 24), ("IN", 32), (kind, 40), (data, 48)])
+    };
     let lines = texts
         .iter()
-        .map(|(name, (kind, data, _))| {
-            at_columns(&[(&format!("{name}."), 0), ("30", 24), ("IN", 32), (kind, 40), (data, 48)])
-        })
+        .map(|(name, (kind, data, _))| row(name, kind, data))
         .collect::<Vec<String>>()
         .join("\n");
     if answer_only {
@@ -441,28 +442,14 @@ pub(super) async fn dig(context: Context, network: Network, origin: Origin) -> i
             now.0 / 1_000_000
         );
         size += DOMAIN.len() + 12 + 63;
-        let line = at_columns(&[
-            (&format!("{DOMAIN}."), 0),
-            ("30", 24),
-            ("IN", 32),
-            ("SOA", 40),
-            (&soa, 48),
-        ]);
-        out.line(format!(";; AUTHORITY SECTION:\n{line}\n"));
+        out.line(format!(";; AUTHORITY SECTION:\n{}\n", row(DOMAIN, "SOA", &soa)));
     }
     if !extra.is_empty() {
         out.line(";; ADDITIONAL SECTION:");
         for (name, record) in &extra {
             let (kind, data, bytes) = parts(record);
             size += name.len() + 12 + bytes;
-            let name = format!("{name}.");
-            out.line(at_columns(&[
-                (&name, 0),
-                ("30", 24),
-                ("IN", 32),
-                (kind, 40),
-                (&data, 48),
-            ]));
+            out.line(row(name, kind, &data));
         }
         out.line("");
     }
