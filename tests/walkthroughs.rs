@@ -1806,6 +1806,8 @@ $ kubectl exec ng -- curl -sv http://localhost:1 2>&1 | sed 's/port [0-9]* faile
 $ kubectl exec ng -- curl -s -o /dev/null -w '%{http_code} %{remote_port} %{url_effective} %{num_connects} %{nope}%%\n' http://web
 $ kubectl exec ng -- curl -sS --fail-with-body --resolve web.example:80:127.0.0.1 http://web.example/no | head -n 1 | tr -d '\r'
 $ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl exec ng -- curl -o /no/x -sS http://web
+$ kubectl exec ng -- curl -s -w '%{exitcode} %{time_namelookup} %{time_connect} %{time_pretransfer} %{time_starttransfer}\n' http://localhost:1 http://none
+$ kubectl exec ng -- curl -sv -G --data-urlencode 'q=a b' -d x=1 'http://localhost/s?k' 2>&1 | grep '^> ' | tr -d '\r'
 "#,
         expect![[r#"
 
@@ -1902,6 +1904,17 @@ $ kubectl exec ng -- curl --retry 1 --retry-connrefused -sS localhost:1; kubectl
             curl: (23) Failure writing output to destination, passed 615 returned 0
             command terminated with exit code 23
             [exit 23]
+            $ kubectl exec ng -- curl -s -w '%{exitcode} %{time_namelookup} %{time_connect} %{time_pretransfer} %{time_starttransfer}\n' http://localhost:1 http://none
+            7 0.000000 0.000000 0.000000 0.000000
+            6 0.000000 0.000000 0.000000 0.000000
+            command terminated with exit code 6
+            [exit 6]
+            $ kubectl exec ng -- curl -sv -G --data-urlencode 'q=a b' -d x=1 'http://localhost/s?k' 2>&1 | grep '^> ' | tr -d '\r'
+            > GET /s?k&q=a+b&x=1 HTTP/1.1
+            > Host: localhost
+            > User-Agent: curl/8.14.1
+            > Accept: */*
+            > 
         "#]],
     );
 }
@@ -1987,6 +2000,48 @@ $ kubectl get deployment web --no-headers | awk '{print $2}'
             @wait 60
             $ kubectl get deployment web --no-headers | awk '{print $2}'
             3/3
+        "#]],
+    );
+}
+
+/// Cluster IPs are what the ServiceCIDRs say, not one range.
+#[test]
+fn a_cluster_ip_of_an_added_service_cidr_is_one() {
+    check(
+        r#"
+@file cidr.yaml
+apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: {name: more}
+spec: {cidrs: [10.200.0.0/24]}
+@end
+$ kubectl apply -f cidr.yaml; kubectl create deployment web --image=nginx; kubectl run box --image=busybox -- sleep 3600
+$ kubectl expose deployment web --port=80 --overrides='{"spec":{"clusterIP":"10.200.0.80"}}'; kubectl create service nodeport lonely --tcp=81 --node-port=30081
+@settle
+$ iptables-save -t nat | grep -e 10.200 -e KUBE-EXT; iptables -nL KUBE-EXTERNAL-SERVICES; iptables -S KUBE-EXTERNAL-SERVICES
+$ kubectl exec box -- wget -q -O /dev/null 10.200.0.80; kubectl logs deployment/web | grep -c "^$(kubectl get pod box -o jsonpath={.status.podIP}) .*Wget"
+"#,
+        expect![[r#"
+
+            @file cidr.yaml
+            $ kubectl apply -f cidr.yaml; kubectl create deployment web --image=nginx; kubectl run box --image=busybox -- sleep 3600
+            servicecidr.networking.k8s.io/more created
+            deployment.apps/web created
+            pod/box created
+            $ kubectl expose deployment web --port=80 --overrides='{"spec":{"clusterIP":"10.200.0.80"}}'; kubectl create service nodeport lonely --tcp=81 --node-port=30081
+            service/web exposed
+            service/lonely created
+            @settle
+            $ iptables-save -t nat | grep -e 10.200 -e KUBE-EXT; iptables -nL KUBE-EXTERNAL-SERVICES; iptables -S KUBE-EXTERNAL-SERVICES
+            -A KUBE-SERVICES -d 10.200.0.80/32 -p tcp -m comment --comment "default/web cluster IP" -m tcp --dport 80 -j KUBE-SVC-LOLE4ISW44XBNF3G
+            -A KUBE-SVC-LOLE4ISW44XBNF3G ! -s 10.244.0.0/16 -d 10.200.0.80/32 -p tcp -m comment --comment "default/web cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ
+            Chain KUBE-EXTERNAL-SERVICES (0 references)
+            target     prot opt source               destination         
+            REJECT     tcp  --  0.0.0.0/0            0.0.0.0/0            /* default/lonely:81 has no endpoints */ ADDRTYPE match dst-type LOCAL tcp dpt:30081 reject-with icmp-port-unreachable
+            -N KUBE-EXTERNAL-SERVICES
+            -A KUBE-EXTERNAL-SERVICES -p tcp -m comment --comment "default/lonely:81 has no endpoints" -m addrtype --dst-type LOCAL -m tcp --dport 30081 -j REJECT --reject-with icmp-port-unreachable
+            $ kubectl exec box -- wget -q -O /dev/null 10.200.0.80; kubectl logs deployment/web | grep -c "^$(kubectl get pod box -o jsonpath={.status.podIP}) .*Wget"
+            1
         "#]],
     );
 }

@@ -45,6 +45,8 @@ pub struct HostPort {
     pub protocol: String,
     /// The node's port.
     pub port: i64,
+    /// The container's port, where it leads.
+    pub to: i64,
 }
 
 impl HostPort {
@@ -77,6 +79,7 @@ pub fn host_ports(pod: Pod) -> Vec<HostPort> {
                 ip: or(port.str_at(&["hostIP"]), "0.0.0.0"),
                 protocol: or(port.str_at(&["protocol"]), "TCP"),
                 port: number,
+                to: port.i64_at(&["containerPort"]).unwrap_or(0),
             });
         }
     }
@@ -231,5 +234,24 @@ mod tests {
         ];
         assert_eq!(named_nodes(&spec(terms)), Some(vec!["n1"]));
         assert_eq!(named_nodes(&obj! {}), None);
+    }
+
+    #[test]
+    fn containers_and_sidecars_take_host_ports() {
+        let at = |port: i64| {
+            list![
+                obj! { "containerPort": 80, "hostPort": port },
+                obj! { "containerPort": 81 }
+            ]
+        };
+        let pod = Object::new(obj! { "spec": obj! {
+            "containers": list![obj! { "name": "a", "ports": at(8080) }],
+            "initContainers": list![
+                obj! { "name": "b", "ports": at(8081), "restartPolicy": "Always" },
+                obj! { "name": "c", "ports": at(8082) },
+            ],
+        } });
+        let taken: Vec<(i64, i64)> = host_ports(Pod(&pod)).iter().map(|p| (p.port, p.to)).collect();
+        assert_eq!(taken, [(8080, 80), (8081, 80)]);
     }
 }

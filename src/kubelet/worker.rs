@@ -19,6 +19,7 @@ use super::volumes::{self, Volumes};
 use super::{Node, env, etc, proc, status};
 use crate::api::events::EventType;
 use crate::api::names;
+use crate::api::placement::host_ports;
 use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod, Resources};
 use crate::api::{Object, ObjectKey, Status};
@@ -1540,21 +1541,16 @@ impl Worker {
         let network = &self.node.network;
         let attached = network.attach(ip, &self.node.name, &self.name, ports.clone());
         if !host_network {
-            let all = Pod(pod).containers().chain(Pod(pod).init_containers());
-            let published = all.flat_map(|c| c.ports().to_vec()).filter_map(|p| {
-                let number = |field: &str| p.i64_at(&[field]).and_then(|n| u16::try_from(n).ok());
+            // What the scheduler and the admission have reserved, no more.
+            let published = host_ports(Pod(pod)).into_iter().filter_map(|p| {
                 Some(HostPort {
-                    protocol: Protocol::parse(p.get("protocol").str()),
-                    ip: p
-                        .get("hostIP")
-                        .str()
-                        .parse()
-                        .unwrap_or(core::net::Ipv4Addr::UNSPECIFIED),
-                    port: number("hostPort").filter(|n| *n > 0)?,
-                    to: number("containerPort")?,
+                    protocol: Protocol::parse(&p.protocol),
+                    ip: p.ip.parse().unwrap_or(core::net::Ipv4Addr::UNSPECIFIED),
+                    port: u16::try_from(p.port).ok()?,
+                    to: u16::try_from(p.to).ok()?,
                 })
             });
-            attached.publish(published.collect());
+            attached.publish(&self.node.name, published);
         }
         let sandbox = Rc::new(Sandbox {
             sim: self.sim().clone(),

@@ -186,7 +186,6 @@ struct Attachment {
     /// `namespace/name`; empty for a process of the host itself.
     pod: Rc<str>,
     listener: Rc<dyn Listener>,
-    host_ports: Vec<HostPort>,
 }
 
 /// A port of a node that leads to a pod, as the portmap plugin makes of a container's `hostPort`.
@@ -199,6 +198,15 @@ pub struct HostPort {
     pub to: u16,
 }
 
+/// Where a port of a node leads: what an [`Attached`] published.
+struct Published {
+    /// The attachment.
+    id: u64,
+    node: Rc<str>,
+    pod: Ipv4Addr,
+    port: HostPort,
+}
+
 struct Node {
     ip: Ipv4Addr,
     pods: Option<Ipv4Addr>,
@@ -209,6 +217,8 @@ struct Inner {
     sim: Sim,
     nodes: RefCell<FlatMap<Rc<str>, Node>>,
     attachments: RefCell<FlatMap<Ipv4Addr, Vec<Attachment>>>,
+    /// Few pods have host ports: they are found without a walk over all that is attached.
+    published: RefCell<Vec<Published>>,
     next: Cell<u64>,
     services: Informer,
     slices: Informer,
@@ -233,17 +243,20 @@ pub struct Attached {
 
 impl Attached {
     /// Lets ports of the node lead here.
-    pub fn publish(&self, ports: Vec<HostPort>) {
-        let mut attachments = self.network.0.attachments.borrow_mut();
-        let list = attachments.get_mut(&self.ip);
-        if let Some(attachment) = list.and_then(|l| l.iter_mut().find(|a| a.id == self.id)) {
-            attachment.host_ports = ports;
-        }
+    pub fn publish(&self, node: &Rc<str>, ports: impl Iterator<Item = HostPort>) {
+        let mut published = self.network.0.published.borrow_mut();
+        published.extend(ports.map(|port| Published {
+            id: self.id,
+            node: node.clone(),
+            pod: self.ip,
+            port,
+        }));
     }
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
+        self.network.0.published.borrow_mut().retain(|p| p.id != self.id);
         let gone = {
             let mut attachments = self.network.0.attachments.borrow_mut();
             let list = attachments.get_mut(&self.ip);
@@ -256,11 +269,6 @@ impl Drop for Attached {
         // A listener may own what drops into the network again: outside the borrow.
         drop(gone);
     }
-}
-
-/// Whether an address is one of the services' own (kubeadm's 10.96.0.0/12).
-pub(crate) fn is_cluster_address(ip: Ipv4Addr) -> bool {
-    matches!(ip.octets(), [10, 96..=111, ..])
 }
 
 /// Where a connection arrived.
@@ -294,6 +302,7 @@ impl Network {
             sim: api.sim().clone(),
             nodes: RefCell::default(),
             attachments: RefCell::default(),
+            published: RefCell::default(),
             next: Cell::new(0),
             services,
             slices,
@@ -471,7 +480,6 @@ impl Network {
             node: node.into(),
             pod: pod.into(),
             listener,
-            host_ports: Vec::new(),
         };
         self.0.attachments.borrow_mut().entry(ip).or_default().push(attachment);
         Attached {
@@ -490,16 +498,14 @@ impl Network {
         port: u16,
         local: bool,
     ) -> Option<(Ipv4Addr, u16)> {
-        let attachments = self.0.attachments.borrow();
-        let meant = |p: &&HostPort| {
+        let meant = |p: &HostPort| {
             p.protocol == protocol
                 && p.port == port
                 && (p.ip.is_unspecified() || p.ip == ip || local && p.ip.is_loopback())
         };
-        attachments.iter().find_map(|(pod, list)| {
-            let mut here = list.iter().filter(|a| *a.node == *node);
-            here.find_map(|a| a.host_ports.iter().find(meant).map(|p| (*pod, p.to)))
-        })
+        let published = self.0.published.borrow();
+        let found = published.iter().find(|p| *p.node == *node && meant(&p.port))?;
+        Some((found.pod, found.port.to))
     }
 
     /// Whether a process listens on this TCP port of an address.
@@ -646,7 +652,7 @@ impl Network {
             back.push((hop, SAME_NODE));
             at = node;
         }
-        let (asked, mut ip, mut port) = (ip, ip, port);
+        let (mut ip, mut port) = (ip, port);
         // Whether the node that forwards a packet puts its own address in place of the sender's.
         let mut masked = origin.pod.is_empty() && origin.node == at;
         if let Some(proxy) = self.proxy(&at) {
@@ -679,7 +685,7 @@ impl Network {
                     (ip, port) = (chosen.ip, chosen.port);
                     // A pod that asks for a cluster address keeps its own, and so does everybody whom a service with
                     // externalTrafficPolicy Local lets in.
-                    masked |= !chosen.keeps_client && (origin.pod.is_empty() || !is_cluster_address(asked));
+                    masked |= !chosen.keeps_client && (origin.pod.is_empty() || !chosen.is_cluster_ip);
                 }
             }
         }

@@ -118,6 +118,8 @@ pub struct VirtualServer {
     pub protocol: Protocol,
     pub ip: Ipv4Addr,
     pub port: u16,
+    /// Whether it is the service's cluster IP, rather than one for clients from outside (a node's, an external IP).
+    pub is_cluster_ip: bool,
     pub backends: Vec<Backend>,
     /// Seconds of ClientIP affinity.
     pub affinity: Option<u64>,
@@ -153,6 +155,8 @@ pub struct Chosen {
     pub next: Option<u32>,
     /// Whether the endpoint sees the client's own address (externalTrafficPolicy Local).
     pub keeps_client: bool,
+    /// Whether the cluster IP was asked for.
+    pub is_cluster_ip: bool,
 }
 
 type Address = (Protocol, Ipv4Addr, u16);
@@ -267,6 +271,7 @@ impl Proxy {
             let local = backends(slices, name_of_port, &|e| e.str_at(&["nodeName"]) == &*self.0.node);
             let mut add = |ip: Ipv4Addr, number: u16, only_local: bool| {
                 let chosen = if only_local { local.clone() } else { all.clone() };
+                let is_cluster_ip = Some(ip) == cluster_ip;
                 let drops = only_local && chosen.is_empty() && !all.is_empty();
                 let server = VirtualServer {
                     service: name.clone(),
@@ -274,10 +279,11 @@ impl Proxy {
                     protocol,
                     ip,
                     port: number,
+                    is_cluster_ip,
                     backends: chosen,
                     affinity,
                     drops,
-                    cluster: if only_local && Some(ip) != cluster_ip {
+                    cluster: if only_local && !is_cluster_ip {
                         all.clone()
                     } else {
                         Vec::new()
@@ -388,6 +394,7 @@ impl Proxy {
             of: of as u32,
             next,
             keeps_client,
+            is_cluster_ip: server.is_cluster_ip,
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::super::{Mode, Network, Origin, is_cluster_address, proxy::VirtualServer};
+use super::super::{Mode, Network, Origin, proxy::VirtualServer};
 use crate::flat::FlatMap;
 use crate::shell::Context;
 use crate::value::sha256;
@@ -120,59 +120,64 @@ fn rules(servers: &[VirtualServer], own: core::net::Ipv4Addr) -> [Table; 2] {
         };
         filter.add(chain, &rule);
     }
-    for chain in ["PREROUTING", "OUTPUT"] {
-        nat.add(
-            chain,
-            &Rule {
-                comment: PORTALS,
-                target: "KUBE-SERVICES",
-                ..Rule::default()
-            },
-        );
-    }
-    let comment = "kubernetes postrouting rules";
-    nat.add(
-        "POSTROUTING",
-        &Rule {
-            comment,
-            target: "KUBE-POSTROUTING",
-            ..Rule::default()
-        },
-    );
-    let tells = ("--set-xmark 0x4000/0x4000", "MARK or 0x4000");
-    nat.add(
-        "KUBE-MARK-MASQ",
-        &Rule {
-            target: "MARK",
-            tells,
-            ..Rule::default()
-        },
-    );
-    let asks = ("-m mark ! --mark 0x4000/0x4000", "mark match ! 0x4000/0x4000");
-    nat.add(
-        "KUBE-POSTROUTING",
-        &Rule {
-            asks,
-            target: "RETURN",
-            ..Rule::default()
-        },
-    );
-    let tells = ("--set-xmark 0x4000/0x0", "MARK xor 0x4000");
-    nat.add(
-        "KUBE-POSTROUTING",
-        &Rule {
-            target: "MARK",
-            tells,
-            ..Rule::default()
-        },
-    );
-    let rule = Rule {
-        comment: "kubernetes service traffic requiring SNAT",
-        target: "MASQUERADE",
-        tells: ("--random-fully", "random-fully"),
+    let to = |target| Rule {
+        target,
         ..Rule::default()
     };
-    nat.add("KUBE-POSTROUTING", &rule);
+    for (chain, rule) in [
+        (
+            "PREROUTING",
+            Rule {
+                comment: PORTALS,
+                ..to("KUBE-SERVICES")
+            },
+        ),
+        (
+            "OUTPUT",
+            Rule {
+                comment: PORTALS,
+                ..to("KUBE-SERVICES")
+            },
+        ),
+        (
+            "POSTROUTING",
+            Rule {
+                comment: "kubernetes postrouting rules",
+                ..to("KUBE-POSTROUTING")
+            },
+        ),
+        (
+            "KUBE-MARK-MASQ",
+            Rule {
+                tells: ("--set-xmark 0x4000/0x4000", "MARK or 0x4000"),
+                ..to("MARK")
+            },
+        ),
+        (
+            "KUBE-POSTROUTING",
+            Rule {
+                asks: ("-m mark ! --mark 0x4000/0x4000", "mark match ! 0x4000/0x4000"),
+                ..to("RETURN")
+            },
+        ),
+        (
+            "KUBE-POSTROUTING",
+            Rule {
+                tells: ("--set-xmark 0x4000/0x0", "MARK xor 0x4000"),
+                ..to("MARK")
+            },
+        ),
+        (
+            "KUBE-POSTROUTING",
+            Rule {
+                comment: "kubernetes service traffic requiring SNAT",
+                tells: ("--random-fully", "random-fully"),
+                ..to("MASQUERADE")
+            },
+        ),
+    ] {
+        nat.add(chain, &rule);
+    }
     for server in servers {
         let name = match &*server.port_name {
             "" => server.service.to_string(),
@@ -187,7 +192,7 @@ fn rules(servers: &[VirtualServer], own: core::net::Ipv4Addr) -> [Table; 2] {
             format!("{protocol} dpt:{dport}"),
         );
         let is_node_port = server.ip == own;
-        let what = match (is_node_port, is_cluster_address(server.ip)) {
+        let what = match (is_node_port, server.is_cluster_ip) {
             (true, _) => name.clone(),
             (_, true) => format!("{name} cluster IP"),
             _ => format!("{name} external IP"),
@@ -201,7 +206,10 @@ fn rules(servers: &[VirtualServer], own: core::net::Ipv4Addr) -> [Table; 2] {
         };
         if server.backends.is_empty() {
             let comment = format!("{name} has no endpoints");
-            let asks = format!("-m addrtype --dst-type LOCAL {}", to_port.0);
+            let asks = (
+                format!("-m addrtype --dst-type LOCAL {}", to_port.0),
+                format!("ADDRTYPE match dst-type LOCAL {}", to_port.1),
+            );
             rule.comment = &comment;
             (rule.target, rule.tells) = (
                 "REJECT",
@@ -211,7 +219,7 @@ fn rules(servers: &[VirtualServer], own: core::net::Ipv4Addr) -> [Table; 2] {
                 ),
             );
             if is_node_port {
-                rule.asks.0 = &asks;
+                rule.asks = (&asks.0, &asks.1);
             }
             filter.add(
                 if is_node_port {
@@ -223,7 +231,7 @@ fn rules(servers: &[VirtualServer], own: core::net::Ipv4Addr) -> [Table; 2] {
             );
             continue;
         }
-        if !is_cluster_address(server.ip) {
+        if !server.is_cluster_ip {
             rule.target = &external;
             nat.add(
                 if is_node_port {
