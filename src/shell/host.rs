@@ -219,11 +219,6 @@ impl Commands {
         self.0.remove(name);
     }
 
-    /// Keeps only the commands that `keep` wants, by name.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|name, _| keep(name));
-    }
-
     /// The commands' names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
