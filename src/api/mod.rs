@@ -43,6 +43,7 @@ pub mod table;
 pub mod views;
 pub mod volumes;
 pub mod watch;
+pub mod well_known;
 pub mod zone;
 
 pub use auth::{Impersonation, User};

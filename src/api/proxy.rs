@@ -6,6 +6,7 @@ use super::request::{Body, Payload, Request, Response};
 use super::server::{ApiServer, Target};
 use super::status::Status;
 use super::subresource::Session;
+use crate::api::well_known;
 use crate::value::Value;
 use crate::value::gofmt::query_escape;
 
@@ -172,7 +173,7 @@ fn service_address(api: &ApiServer, service: &Object, port: &str) -> Result<(Str
     let mut addresses = Vec::new();
     api.store()
         .each("endpointslices.discovery.k8s.io", service.namespace(), |slice| {
-            if slice.label("kubernetes.io/service-name") != Some(service.name()) {
+            if slice.label(well_known::SERVICE_NAME) != Some(service.name()) {
                 return;
             }
             let port = slice.value().get("ports").items().iter();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::names::{Broken, Rule};
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 use crate::{list, obj};
 
 /// An error of the API, as Kubernetes answers it. Boxed inside, since most results are `Ok`.
@@ -590,10 +591,7 @@ impl FieldErrors {
     /// All of them in one text, each once (`ToAggregate`).
     pub fn sentence(&self) -> String {
         let list: Vec<String> = self.unique().map(|e| e.to_string()).collect();
-        match list.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        }
+        aggregate(&list).unwrap_or_default()
     }
 
     /// The errors without repetitions, as `ToAggregate` keeps them.

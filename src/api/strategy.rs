@@ -52,8 +52,16 @@ pub trait Strategy {
     /// # Errors
     /// A failure that is not one of validation (an address that is taken).
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        object.remove(&["status"]);
+        match self.first_status() {
+            Some(status) => object.set(&["status"], status),
+            None => drop(object.remove(&["status"])),
+        }
         Ok(())
+    }
+
+    /// The status that a new object begins with, whatever a client sent; `None` for a kind that begins without one.
+    fn first_status(&self) -> Option<Value> {
+        None
     }
 
     /// Checks an object that is to be created, and the new version of an update, in the order that

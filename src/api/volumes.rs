@@ -5,6 +5,7 @@ use super::object::Object;
 use super::placement::node_selector_fits;
 use super::quantity::Quantity;
 use super::selector::Selector;
+use crate::api::well_known;
 use crate::obj;
 use crate::value::Value;
 
@@ -202,7 +203,7 @@ pub fn protect(object: &mut Value, finalizer: &str) {
 
 /// The annotation and fields of a node affinity for one node, as volumes on its disk have.
 pub fn on_node(name: &str) -> Value {
-    let expression = obj! { "key": "kubernetes.io/hostname", "operator": "In", "values": crate::list![name] };
+    let expression = obj! { "key": well_known::HOSTNAME, "operator": "In", "values": crate::list![name] };
     let term = obj! { "matchExpressions": crate::list![expression] };
     obj! { "required": obj! { "nodeSelectorTerms": crate::list![term] } }
 }

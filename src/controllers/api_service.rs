@@ -5,6 +5,7 @@
 use super::context::{Context, resource};
 use crate::api::metrics;
 use crate::api::object::set_condition;
+use crate::api::well_known;
 use crate::api::{Informer, Object, ObjectKey};
 use crate::sim::WorkQueue;
 use crate::value::Value;
@@ -101,7 +102,7 @@ impl Targets {
         let port_name = chosen.get("name").str();
         let mut slices = Vec::new();
         self.slices.each(namespace, |slice| {
-            if slice.label("kubernetes.io/service-name") == Some(name) {
+            if slice.label(well_known::SERVICE_NAME) == Some(name) {
                 slices.push(slice.clone());
             }
         });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::{Context, resource};
 use crate::api::kinds::certificate::{self, APPROVED, DENIED, FAILED};
+use crate::api::well_known;
 use crate::api::{Body, Client, Method, Object, ObjectKey, Request, Status};
 use crate::flat::Arrange;
 use crate::obj;
@@ -38,11 +39,8 @@ const KUBELET_CLIENT: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 const SIGNERS: [(&str, &str); 4] = [
     ("csrsigning-kubelet-serving", "kubernetes.io/kubelet-serving"),
     ("csrsigning-kubelet-client", KUBELET_CLIENT),
-    (
-        "csrsigning-kube-apiserver-client",
-        "kubernetes.io/kube-apiserver-client",
-    ),
-    ("csrsigning-legacy-unknown", "kubernetes.io/legacy-unknown"),
+    ("csrsigning-kube-apiserver-client", well_known::CLIENT_SIGNER),
+    ("csrsigning-legacy-unknown", well_known::LEGACY_SIGNER),
 ];
 
 /// Watches requests with one worker's `sync`.
@@ -271,7 +269,7 @@ fn refusal(asked: &Asked, usages: &[&str], signer: &str) -> Result<(), String> {
     match signer {
         "kubernetes.io/kubelet-serving" => of_kubelet(asked, usages, true),
         KUBELET_CLIENT => of_kubelet(asked, usages, false),
-        "kubernetes.io/kube-apiserver-client" => {
+        well_known::CLIENT_SIGNER => {
             let known = ["digital signature", "key encipherment", "client auth"];
             if let Some(other) = usages.iter().find(|u| !known.contains(u)) {
                 return Err(format!("invalid usage for client certificate: {other}"));

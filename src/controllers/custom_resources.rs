@@ -13,6 +13,7 @@ use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Re
 use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, WorkQueue};
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 use crate::{list, obj};
 
 /// Between two looks at whether all objects of a definition are gone, and how long it is waited.
@@ -163,10 +164,9 @@ fn accept(definition: &Object, taken: &Taken) -> (Value, Option<(&'static str, S
                 .filter(|s| !had.contains(s) && *s != own.get("plural") && *s != own.get("singular"))
                 .filter_map(|s| fresh(s.str(), "", &taken.resources).err())
                 .collect();
-            match wrong.as_slice() {
-                [] => names.set_or_remove(&["shortNames"], wanted.get("shortNames").clone()),
-                [one] => conflict = Some(("ShortNamesConflict", one.clone())),
-                many => conflict = Some(("ShortNamesConflict", format!("[{}]", many.join(", ")))),
+            match aggregate(&wrong) {
+                None => names.set_or_remove(&["shortNames"], wanted.get("shortNames").clone()),
+                Some(why) => conflict = Some(("ShortNamesConflict", why)),
             }
         }
     }

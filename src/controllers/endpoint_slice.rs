@@ -7,14 +7,16 @@ use std::rc::Rc;
 use super::context::{Context, OwnerIndex, resource};
 use super::node_lifecycle::is_ready;
 use super::pods;
-use super::service_pods::{self, HEADLESS, SERVICE_NAME, SLICE_MANAGED_BY, ServiceBase};
-use super::topology_hints::{self, Slice, ZONE};
+use super::service_pods::{self, HEADLESS, SLICE_MANAGED_BY, ServiceBase};
+use super::topology_hints::{self, Slice};
 use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::Pod;
+use crate::api::well_known::{SERVICE_NAME, ZONE};
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 use crate::{list, obj};
 
 /// Endpoints of one slice (`--max-endpoints-per-slice`).
@@ -174,10 +176,8 @@ impl Controller {
             let message = format!("{message}, addressType: {family}");
             inner.base.recorder.event(&service, kind, reason, message);
         }
-        let why = match skipped.as_slice() {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            several => format!("[{}]", several.join(", ")),
+        let Some(why) = aggregate(&skipped) else {
+            return Ok(());
         };
         let message = format!(
             "Error updating Endpoint Slices for Service {}/{}: {why}",

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
-use super::service_pods::{self, LAST_CHANGE, SERVICE_NAME, SLICE_MANAGED_BY, ServiceBase};
+use super::service_pods::{self, LAST_CHANGE, SLICE_MANAGED_BY, ServiceBase};
 use crate::api::client::delete_uid;
+use crate::api::well_known::{LAST_APPLIED, SERVICE_NAME};
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::value::Value;
 use crate::{list, obj};
@@ -169,7 +170,7 @@ impl Controller {
                 labels.set(&[SLICE_MANAGED_BY], MANAGER);
                 let mut annotations = Value::map();
                 for (key, text) in endpoints.annotations().entries() {
-                    let private = [LAST_CHANGE, "kubectl.kubernetes.io/last-applied-configuration"];
+                    let private = [LAST_CHANGE, LAST_APPLIED];
                     if !private.contains(&key.as_str()) {
                         annotations.set(&[key], text.clone());
                     }

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::{Context, resource};
-use super::{pods, topology_hints};
+use super::pods;
 use crate::api::events::{EventRecorder, EventType};
+use crate::api::well_known::{self, NOT_READY, UNREACHABLE};
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
 use crate::obj;
@@ -17,9 +18,6 @@ use crate::value::Value;
 const NAME: &str = "node-lifecycle-controller";
 const COMPONENT: &str = "node-controller";
 const LEASES: &str = "kube-node-lease";
-
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
 /// Between two nodes whose pods are to leave (`--node-eviction-rate` 0.1 a second).
 const EVICTION: Duration = Duration::from_secs(10);
@@ -32,7 +30,7 @@ const UNHEALTHY: usize = 55;
 const LARGE: usize = 50;
 
 /// The labels that make a zone.
-const ZONE: [&str; 2] = ["topology.kubernetes.io/region", topology_hints::ZONE];
+const ZONE: [&str; 2] = [well_known::REGION, well_known::ZONE];
 
 /// Conditions that become unknown with a silent node.
 const CONDITIONS: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
@@ -318,7 +316,7 @@ impl Controller {
             }
         }
         if node.spec().bool_at(&["unschedulable"]) {
-            wanted.push(("node.kubernetes.io/unschedulable", "NoSchedule"));
+            wanted.push((well_known::UNSCHEDULABLE, "NoSchedule"));
         }
         let leave = match ready.as_str() {
             "False" => Some(NOT_READY),
@@ -354,7 +352,7 @@ impl Controller {
                 "node.kubernetes.io/disk-pressure",
                 "node.kubernetes.io/network-unavailable",
                 "node.kubernetes.io/pid-pressure",
-                "node.kubernetes.io/unschedulable",
+                well_known::UNSCHEDULABLE,
             ];
             let schedule = t.str_at(&["effect"]) == "NoSchedule" && managed.contains(&key);
             schedule || (t.str_at(&["effect"]) == "NoExecute" && [NOT_READY, UNREACHABLE].contains(&key))

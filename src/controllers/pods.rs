@@ -12,6 +12,7 @@ use super::expectations::Expectations;
 use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::views::Pod;
+use crate::api::well_known;
 use crate::api::{Client, Object, Resource, Status};
 use crate::flat::FlatMap;
 use crate::list;
@@ -94,9 +95,7 @@ pub fn restarts(pod: &Object) -> i64 {
 
 /// The annotation `controller.kubernetes.io/pod-deletion-cost`; 0 when there is none that is valid.
 pub fn deletion_cost(pod: &Object) -> i64 {
-    let text = pod
-        .annotation("controller.kubernetes.io/pod-deletion-cost")
-        .unwrap_or("0");
+    let text = pod.annotation(well_known::POD_DELETION_COST).unwrap_or("0");
     let plain = text == "0" || !text.trim_start_matches('-').starts_with(['0', '+']);
     if plain {
         text.parse::<i32>().map_or(0, i64::from)

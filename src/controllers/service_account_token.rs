@@ -4,22 +4,21 @@
 use super::context::{Context, resource};
 use crate::api::auth::token;
 use crate::api::client::delete_uid;
+use crate::api::well_known::{SERVICE_ACCOUNT_NAME, TOKEN_SECRET};
 use crate::api::{Object, ObjectKey};
 use crate::sim::WorkQueue;
 use crate::value::{Value, base64};
 
 const NAME: &str = "tokens-controller";
-const TYPE: &str = "kubernetes.io/service-account-token";
-const ACCOUNT: &str = "kubernetes.io/service-account.name";
 const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
 
 fn is_token(secret: &Object) -> bool {
-    secret.value().get("type").str() == TYPE
+    secret.value().get("type").str() == TOKEN_SECRET
 }
 
 /// The account that a Secret is for, by its name.
 fn account_of(secret: &Object) -> &str {
-    secret.metadata().at(&["annotations", ACCOUNT]).str()
+    secret.metadata().at(&["annotations", SERVICE_ACCOUNT_NAME]).str()
 }
 
 /// Starts the controller.
@@ -122,7 +121,7 @@ fn filled(api: &crate::api::ApiServer, secret: &Object, account: &Object, root: 
             base64::encode(token::legacy(api, account, secret.name())),
         );
     }
-    value.set(&["metadata", "annotations", ACCOUNT], account.name());
+    value.set(&["metadata", "annotations", SERVICE_ACCOUNT_NAME], account.name());
     value.set(&["metadata", "annotations", ACCOUNT_UID], account.uid());
     (&value != secret.value()).then_some(value)
 }
@@ -151,7 +150,7 @@ mod tests {
         };
         let secret = |name: &str| {
             obj! {
-                "apiVersion": "v1", "kind": "Secret", "type": TYPE,
+                "apiVersion": "v1", "kind": "Secret", "type": TOKEN_SECRET,
                 "metadata": obj! {
                     "name": name, "namespace": "default", "annotations": obj! { "kubernetes.io/service-account.name": "robot" },
                 },
@@ -203,7 +202,7 @@ mod tests {
             "secrets": list![obj! { "name": "x/one" }],
         });
         world.create(obj! {
-            "apiVersion": "v1", "kind": "Secret", "type": TYPE,
+            "apiVersion": "v1", "kind": "Secret", "type": TOKEN_SECRET,
             "metadata": obj! {
                 "name": "one", "namespace": "default", "annotations": obj! { "kubernetes.io/service-account.name": "robot/x" },
             },

@@ -13,7 +13,6 @@ use crate::obj;
 use crate::sim::{Time, WorkQueue};
 use crate::value::Value;
 
-pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub const SLICE_MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 pub const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 pub const HEADLESS: &str = "service.kubernetes.io/headless";

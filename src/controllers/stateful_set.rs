@@ -17,6 +17,7 @@ use crate::limits;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 const NAME: &str = "statefulset-controller";
 /// The label of a revision with the hash of its data.
@@ -586,10 +587,9 @@ impl Controller {
                 }
             }
         }
-        match failures.len() {
-            0 => Ok(()),
-            1 => Err(Status::internal(failures.remove(0))),
-            _ => Err(Status::internal(format!("[{}]", failures.join(", ")))),
+        match aggregate(&failures) {
+            None => Ok(()),
+            Some(why) => Err(Status::internal(why)),
         }
     }
 

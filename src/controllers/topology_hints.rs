@@ -4,15 +4,13 @@
 use super::node_lifecycle;
 use crate::api::Object;
 use crate::api::quantity::Quantity;
+use crate::api::well_known::ZONE;
 use crate::flat::FlatMap;
 use crate::value::Value;
 use crate::{list, obj};
 
 /// How much more traffic than others an endpoint may get (`overloadThreshold`).
 const OVERLOAD: f64 = 0.2;
-
-/// The label that names a node's zone.
-pub const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// Whether a service asks for such hints.
 pub fn is_auto(service: &Object) -> bool {

@@ -14,12 +14,12 @@ use super::options::{
     wait,
 };
 use super::output::{PRINT, Report};
+use crate::api::well_known::LAST_APPLIED;
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::flat::Arrange;
 use crate::value::{Value, gojson, yaml};
 
 /// The annotation that keeps what was applied last.
-pub use crate::api::managedfields::LAST_APPLIED;
 
 const FLAGS: &[Flag] = &[
     flag("force-conflicts", '\0', Kind::Bool, "false"),

@@ -1,12 +1,13 @@
 //! `kubectl diff`: what `apply` would change, shown by the host's `diff`.
 
-use super::apply::{self, LAST_APPLIED, annotate, difference};
+use super::apply::{self, annotate, difference};
 use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, VERB, Verb, Write, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
+use crate::api::well_known::LAST_APPLIED;
 use crate::api::{Body, Method, PatchType, Request, Resource};
 use crate::value::{Value, yaml};
 

@@ -1,6 +1,5 @@
 //! `kubectl edit`: writes the object into a file, opens the editor, and sends what changed.
 
-use super::apply::LAST_APPLIED;
 use super::builder::{self, Info, Select, Target};
 use super::change::{CHANGE_CAUSE, command_line, merge_diff};
 use super::command::{Cmd, VERB, Verb, Write, item_path};
@@ -9,6 +8,7 @@ use super::files::{self, Doc};
 use super::flags::{Flag, Kind, flag};
 use super::options::{FILES, RECORD, SAVE_CONFIG, SUBRESOURCE, VALIDATE, WINDOWS_LINES, field_manager};
 use super::output::{PRINT, Report};
+use crate::api::well_known::LAST_APPLIED;
 use crate::api::{PatchType, Request, patch, schema};
 use crate::flat::Case;
 use crate::value::{Value, gofmt, gojson, yaml};

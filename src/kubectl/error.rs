@@ -2,6 +2,7 @@
 
 use crate::api::{Resource, Status};
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 /// A failure of a command.
 #[derive(Clone, Debug)]
@@ -93,7 +94,7 @@ impl Error {
             Error::Status(s) => s.message().to_owned(),
             Error::Many(all) => {
                 let all: Vec<String> = all.iter().map(Error::message).collect();
-                format!("[{}]", all.join(", "))
+                aggregate(&all).unwrap_or_default()
             }
             Error::Unanswered { asked, .. } => asked.clone(),
             Error::Code(m, _) => m.clone(),

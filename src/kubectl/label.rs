@@ -9,6 +9,7 @@ use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, RECORD
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, names};
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 const FLAGS: &[Flag] = &[
     flag("list", '\0', Kind::Bool, "false"),
@@ -251,13 +252,11 @@ fn overwritten(held: &Value, set: &[(String, String)], labels: bool) -> Option<S
             false => format!("'{k}' already has a value ({now})"),
         })
         .collect();
-    match (taken.as_slice(), labels) {
-        ([], _) => None,
-        ([one], true) => Some(one.clone()),
-        (many, true) => Some(format!("[{}]", many.join(", "))),
-        (many, false) => Some(format!(
-            "--overwrite is false but found the following declared annotation(s): {}",
-            many.join("; ")
-        )),
+    if labels || taken.is_empty() {
+        return aggregate(&taken);
     }
+    let all = taken.join("; ");
+    Some(format!(
+        "--overwrite is false but found the following declared annotation(s): {all}"
+    ))
 }

@@ -15,6 +15,7 @@ use crate::flat::Case;
 use crate::obj;
 use crate::sim::timeout;
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 const GROUP: &str = "Cluster Management Commands:";
 
@@ -219,12 +220,7 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
                 cmd.err(format!("Warning: {}", warnings.join("; ")));
             }
             errors = evict_all(cmd, &go, dry).await;
-            if !errors.is_empty() {
-                let said = if errors.len() == 1 {
-                    errors.join("")
-                } else {
-                    format!("[{}]", errors.join(", "))
-                };
+            if let Some(said) = aggregate(&errors) {
                 cmd.err(format!(
                     "There are pending pods in node {:?} when an error occurred: {said}",
                     info.name
@@ -234,13 +230,9 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
                 }
             }
         }
-        if errors.is_empty() {
+        let Some(said) = aggregate(&errors) else {
             Report::new(cmd, "drained")?.print(cmd, &info.object)?;
             continue;
-        }
-        let said = match errors.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
         };
         cmd.err(format!(
             "error: unable to drain node {:?} due to error: {said}, continuing command...",

@@ -99,7 +99,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             || info
                 .object
                 .at(&["metadata", "annotations"])
-                .has(super::apply::LAST_APPLIED)
+                .has(crate::api::well_known::LAST_APPLIED)
         {
             super::apply::annotate(&mut info.object);
         }

@@ -8,6 +8,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use super::print::TabWriter;
+use crate::api::well_known::{self, DEPLOYMENT_REVISION};
 use crate::api::{PatchType, Payload, Request, WatchEvent};
 use crate::flat::{Arrange, Case};
 use crate::obj;
@@ -95,7 +96,7 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
             if revision > 0 {
                 let at: i64 = object
                     .at(&["metadata", "annotations"])
-                    .str_at(&["deployment.kubernetes.io/revision"])
+                    .str_at(&[well_known::DEPLOYMENT_REVISION])
                     .parse()
                     .unwrap_or(0);
                 if at != revision {
@@ -328,8 +329,6 @@ impl Version {
     }
 }
 
-const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
-
 /// The versions that are kept of a workload, oldest first.
 async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
     let uid = info.object.str_at(&["metadata", "uid"]);
@@ -457,12 +456,12 @@ async fn undo(cmd: &Cmd) -> Result<(), Error> {
 async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     let kind = info.resource.kind.lower();
     let object = &info.object;
-    if object.at(&["metadata", "annotations"]).has(super::apply::LAST_APPLIED) {
+    if object.at(&["metadata", "annotations"]).has(well_known::LAST_APPLIED) {
         cmd.warn(&format!(
             "resource {}/{} was previously managed with 'kubectl apply'. Rolling back will not update the {} annotation, which may cause unexpected behavior on future 'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead.",
             info.resource.name,
             info.name,
-            super::apply::LAST_APPLIED
+            well_known::LAST_APPLIED
         ));
     }
     if !matches!(kind.as_str(), "deployment" | "daemonset" | "statefulset") {
@@ -511,11 +510,11 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     let mut patch = vec![obj! { "op": "replace", "path": "/spec/template", "value": template }];
     if kind == "deployment" {
         const KEPT: [&str; 6] = [
-            super::apply::LAST_APPLIED,
+            well_known::LAST_APPLIED,
             DEPLOYMENT_REVISION,
-            "deployment.kubernetes.io/revision-history",
-            "deployment.kubernetes.io/desired-replicas",
-            "deployment.kubernetes.io/max-replicas",
+            well_known::REVISION_HISTORY,
+            well_known::DESIRED_REPLICAS,
+            well_known::MAX_REPLICAS,
             "deprecated.deployment.rollback.to",
         ];
         let mut annotations = Value::map();

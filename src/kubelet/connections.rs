@@ -10,6 +10,7 @@ use super::worker::Worker;
 use crate::api::metrics::Usage;
 use crate::api::subresource::{ByteStream, ExecOptions, Forward, LogOptions, NodeConnections, Session};
 use crate::api::views::Pod;
+use crate::api::well_known;
 use crate::api::{Object, Status};
 use crate::limits;
 use crate::net::http::chunk;
@@ -189,7 +190,7 @@ impl NodeConnections for Connections {
         };
         let control_plane = inner.shared.nodes.list("").into_iter();
         let node = control_plane
-            .filter(|n| n.label("node-role.kubernetes.io/control-plane").is_some())
+            .filter(|n| n.label(well_known::CONTROL_PLANE).is_some())
             .map(|n| n.name().to_owned())
             .next()
             .unwrap_or_default();

@@ -12,6 +12,7 @@ use crate::flat::{Arrange, Case, FlatMap, FlatSet};
 use crate::shell::{FileError, FileKind, Files, join};
 use crate::value::Value;
 use crate::value::fnv::{self, fnv1a};
+use crate::value::gofmt::aggregate;
 use crate::{list, obj};
 
 /// The volumes of one pod: files, and the directory in them that is the volume.
@@ -200,10 +201,8 @@ pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), Str
                     missing.push(why);
                 }
             }
-            match missing.as_slice() {
-                [] => {}
-                [why] => return Err(why.clone()),
-                several => return Err(format!("[{}]", several.join(", "))),
+            if let Some(why) = aggregate(&missing) {
+                return Err(why);
             }
         }
         kind => one_source(origin, kind, source, &mut content)?,

@@ -1,5 +1,6 @@
 //! The records of the cluster's DNS (the CoreDNS `kubernetes` plugin), from Services and EndpointSlices.
 
+use crate::api::well_known::SERVICE_NAME;
 use crate::flat::Arrange;
 use core::net::Ipv4Addr;
 
@@ -7,9 +8,6 @@ use crate::api::{Informer, Object, ObjectKey};
 
 /// The cluster's domain.
 pub const DOMAIN: &str = "cluster.local";
-
-/// The label of a slice with its service's name.
-pub(super) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// How many CNAMEs are followed.
 const DEPTH: usize = 8;

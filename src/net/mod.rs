@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 
+use crate::api::well_known;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, Status, User};
 use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
@@ -332,7 +333,7 @@ impl Network {
         let weak = Rc::downgrade(&network.0);
         network.0.slices.on_change(move |old, new| {
             if let (Some(inner), Some(slice)) = (weak.upgrade(), new.or(old)) {
-                let service = slice.label(dns::SERVICE_NAME).unwrap_or("");
+                let service = slice.label(well_known::SERVICE_NAME).unwrap_or("");
                 Network(inner).sync_service(slice.namespace(), service);
             }
         });
@@ -374,7 +375,7 @@ impl Network {
             .and_then(|a| a.str_at(&["address"]).parse().ok());
         let Some(ip) = ip else { return };
         let name: Rc<str> = object.name().into();
-        let zone = object.label("topology.kubernetes.io/zone").unwrap_or_default();
+        let zone = object.label(well_known::ZONE).unwrap_or_default();
         let known = self
             .0
             .nodes
@@ -410,7 +411,7 @@ impl Network {
         let mut slices = Vec::new();
         if service.is_some() {
             self.0.slices.each(namespace, |slice| {
-                if slice.label(dns::SERVICE_NAME) == Some(name) {
+                if slice.label(well_known::SERVICE_NAME) == Some(name) {
                     slices.push(slice.clone());
                 }
             });

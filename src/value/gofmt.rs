@@ -2,6 +2,15 @@
 
 use super::Value;
 
+/// Several errors in one text (apimachinery's `Aggregate`): one alone as it is, more of them as `[a, b]`, `None` for none.
+pub fn aggregate(errors: &[String]) -> Option<String> {
+    match errors {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(format!("[{}]", many.join(", "))),
+    }
+}
+
 /// Decimal digits of a finite number without leading zeros, and the place of the point: 0.DIGITS × 10^point.
 fn shortest(scientific: &str) -> (String, i32) {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));

@@ -4,6 +4,7 @@ use super::Attributes;
 use crate::api::auth;
 use crate::api::kinds::certificate;
 use crate::api::status::Status;
+use crate::api::well_known;
 use crate::value::Value;
 
 const GROUP: &str = "certificates.k8s.io";
@@ -43,7 +44,7 @@ pub fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
 }
 
 fn subject(a: &Attributes, value: &Value) -> Result<(), Status> {
-    let signer = "kubernetes.io/kube-apiserver-client";
+    let signer = well_known::CLIENT_SIGNER;
     if value.str_at(&["spec", "signerName"]) != signer {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::quantity::Quantity;
 use crate::api::status::Status;
 use crate::api::volumes;
+use crate::api::well_known;
 use crate::obj;
 use crate::value::Value;
 
@@ -24,9 +25,7 @@ pub(super) fn mutate(a: &Attributes, value: &mut Value) {
     {
         value.set(&["spec", "storageClassName"], class.name());
     }
-    let by_annotation = value
-        .at(&["metadata", "annotations"])
-        .has("kubernetes.io/ingress.class");
+    let by_annotation = value.at(&["metadata", "annotations"]).has(well_known::INGRESS_CLASS);
     if a.creates("networking.k8s.io", "ingresses")
         && !value.get("spec").has("ingressClassName")
         && !by_annotation
@@ -35,7 +34,7 @@ pub(super) fn mutate(a: &Attributes, value: &mut Value) {
         value.set(&["spec", "ingressClassName"], class.name());
     }
     if a.creates("", "nodes") {
-        let key = "node.kubernetes.io/not-ready";
+        let key = well_known::NOT_READY;
         let taints = value.at_mut(&["spec", "taints"]).list_mut();
         if !taints.iter().any(|t| t.get("key").str() == key) {
             taints.push(obj! { "effect": "NoSchedule", "key": key });

@@ -4,6 +4,7 @@ use super::Attributes;
 use crate::api::status::Status;
 use crate::api::views::pod::{Amounts, Sum, amounts, total};
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 /// All items of the namespace's LimitRanges.
 fn limits(a: &Attributes) -> Vec<Value> {
@@ -95,10 +96,9 @@ pub(super) fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
             }
         }
     }
-    match errors.as_slice() {
-        [] => Ok(()),
-        [one] => Err(a.forbidden(value, one)),
-        many => Err(a.forbidden(value, format!("[{}]", many.join(", ")))),
+    match aggregate(&errors) {
+        None => Ok(()),
+        Some(why) => Err(a.forbidden(value, why)),
     }
 }
 

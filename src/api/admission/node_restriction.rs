@@ -6,19 +6,20 @@ use crate::api::auth::node_of;
 use crate::api::names::MIRROR;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::status::Status;
+use crate::api::well_known;
 use crate::flat::FlatSet;
 use crate::value::Value;
 
 /// The labels of Kubernetes' own that a kubelet may set (`kubeletLabels`).
 const LABELS: [&str; 11] = [
-    "kubernetes.io/hostname",
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
+    well_known::HOSTNAME,
+    well_known::ZONE,
+    well_known::REGION,
     "failure-domain.beta.kubernetes.io/zone",
     "failure-domain.beta.kubernetes.io/region",
     "beta.kubernetes.io/instance-type",
-    "node.kubernetes.io/instance-type",
-    "kubernetes.io/os",
+    well_known::INSTANCE_TYPE,
+    well_known::OS,
     "kubernetes.io/arch",
     "beta.kubernetes.io/os",
     "beta.kubernetes.io/arch",

@@ -2,11 +2,10 @@
 //! (`pod-security-admission`). Each mode has a level and a version: what breaks the enforced one is
 //! refused, what breaks the others is warned of (and would be audited).
 
-use crate::flat::{Arrange, FlatMap, FlatSet};
-
 use super::Attributes;
 use crate::api::object::ObjectKey;
 use crate::api::status::{FieldErrors, Status};
+use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::limits;
 use crate::value::Value;
 

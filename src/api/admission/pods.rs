@@ -5,6 +5,7 @@ use crate::api::names;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::server::ApiServer;
 use crate::api::status::Status;
+use crate::api::well_known;
 use crate::value::Value;
 use crate::{list, obj};
 
@@ -17,7 +18,7 @@ pub fn topology_labels(api: &ApiServer, pod: &mut Value) {
     let Some(node) = api.store().get("nodes", &ObjectKey::new("", node)) else {
         return;
     };
-    for label in ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] {
+    for label in [well_known::REGION, well_known::ZONE] {
         if let Some(place) = node.label(label)
             && !pod.at(&["metadata", "labels"]).has(label)
         {
@@ -257,7 +258,7 @@ pub fn keep_priority(pod: &mut Value, old: Option<&Object>) {
 
 /// `DefaultTolerationSeconds`: a pod outlives its node's silence by 300 s, unless it says otherwise.
 pub fn default_tolerations(pod: &mut Value) {
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+    for key in [well_known::NOT_READY, well_known::UNREACHABLE] {
         let tolerated = pod.at(&["spec", "tolerations"]).items().iter().any(|t| {
             let (k, effect) = (t.get("key").str(), t.get("effect").str());
             (k == key || k.is_empty()) && (effect == "NoExecute" || effect.is_empty())

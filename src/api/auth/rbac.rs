@@ -16,6 +16,7 @@ use crate::api::status::Status;
 use crate::flat::FlatMap;
 use crate::limits;
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 /// The API group of roles and bindings.
 pub const GROUP: &str = "rbac.authorization.k8s.io";
@@ -224,17 +225,13 @@ fn decide(api: &ApiServer, user: &User, asked: &Attributes, grants: &Grants) -> 
     {
         reasons.push(why);
     }
-    let mut missing: Vec<&str> = Vec::new();
+    let mut missing: Vec<String> = Vec::new();
     for name in grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m)) {
-        if !missing.contains(&name.as_str()) {
-            missing.push(name);
+        if !missing.contains(name) {
+            missing.push(name.clone());
         }
     }
-    match missing.as_slice() {
-        [] => {}
-        [one] => reasons.push(format!("RBAC: {one}")),
-        many => reasons.push(format!("RBAC: [{}]", many.join(", "))),
-    }
+    reasons.extend(aggregate(&missing).map(|why| format!("RBAC: {why}")));
     Decision {
         allowed: false,
         reason: reasons.join("\n"),

@@ -7,6 +7,7 @@ use super::user::User;
 use crate::api::request::{Body, Method, Payload, Request, Response};
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::{FieldErrors, Status};
+use crate::value::gofmt::aggregate;
 use crate::value::{Value, intern};
 use crate::{list, obj};
 
@@ -198,10 +199,8 @@ fn rules(api: &ApiServer, user: &User, namespace: &str) -> Value {
         errors.insert(0, "node authorizer does not support user rule resolution".into());
         status.set(&["incomplete"], true);
     }
-    match errors.as_slice() {
-        [] => {}
-        [one] => status.set(&["evaluationError"], one.as_str()),
-        many => status.set(&["evaluationError"], format!("[{}]", many.join(", "))),
+    if let Some(why) = aggregate(&errors) {
+        status.set(&["evaluationError"], why);
     }
     status
 }

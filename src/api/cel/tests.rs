@@ -1,8 +1,7 @@
 //! Expressions and what they give, or what is wrong with them.
 
-use crate::flat::FlatMap;
-
 use super::*;
+use crate::flat::FlatMap;
 use crate::value::Value;
 use crate::{list, obj};
 

@@ -1,7 +1,5 @@
 //! The kinds of `admissionregistration.k8s.io`: policies in CEL, their bindings, and webhooks.
 
-use crate::flat::{Case, FlatSet};
-
 use super::{age_cell, edit, edit_items, set_default, set_default_zero, workload};
 use crate::api::admission::policies::expressions;
 use crate::api::cel::{self, Type};
@@ -10,6 +8,7 @@ use crate::api::object::Object;
 use crate::api::selector::go_text;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
+use crate::flat::{Case, FlatSet};
 use crate::sim::Time;
 use crate::value::Value;
 

@@ -1,13 +1,11 @@
 //! APIServices, FlowSchemas, PriorityLevelConfigurations and RuntimeClasses: their defaults, rules and rows.
 
 use super::resources::{self, Holder};
-use super::{
-    age_cell, edit, edit_at, flow, fresh_status, pod_validation, pod_warnings, set_default, set_default_zero, statuses,
-};
+use super::{age_cell, edit, edit_at, flow, pod_validation, pod_warnings, set_default, set_default_zero, statuses};
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::{Value, base64};
 
@@ -19,9 +17,8 @@ impl Strategy for ApiServiceRules {
         edit_at(object, &["spec", "service"], &mut |s| set_default(s, "port", 443));
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     /// The rules of the name need the spec: they stand in `validate`.
@@ -117,9 +114,8 @@ impl Strategy for FlowSchemaRules {
         edit(object, "spec", |s| set_default_zero(s, "matchingPrecedence", 1_000));
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -184,9 +180,8 @@ impl Strategy for PriorityLevelRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

@@ -316,9 +316,8 @@ impl Strategy for CronJobRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

@@ -7,6 +7,7 @@ use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
 use crate::api::table::human_duration;
+use crate::api::well_known;
 use crate::pki::{self, Certificate, Request, pem};
 use crate::sim::Time;
 use crate::value::{Value, base64};
@@ -277,7 +278,7 @@ impl Strategy for CertificateSigningRequestRules {
         }
         match spec.get("signerName").str() {
             "" => errors.required("spec.signerName", "signerName must be provided"),
-            "kubernetes.io/legacy-unknown" => errors.invalid(
+            well_known::LEGACY_SIGNER => errors.invalid(
                 "spec.signerName",
                 spec.get("signerName"),
                 "the legacy signerName is not allowed via this API version",

@@ -1,12 +1,10 @@
 //! Deployments.
 
-use super::{
-    age_cell, container_cells, edit, fresh_status, int, pod_spec, set_default, set_default_zero, statuses, workload,
-};
+use super::{age_cell, container_cells, edit, int, pod_spec, set_default, set_default_zero, statuses, workload};
 use crate::api::object::Object;
 use crate::api::selector::Selector;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{self, Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::{self, Strategy};
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -35,9 +33,8 @@ impl Strategy for DeploymentRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

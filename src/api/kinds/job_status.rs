@@ -1,13 +1,12 @@
 //! How a Job's status may go on (`ValidateJobStatusUpdate`): whoever manages a Job keeps to what
 //! others rely on.
 
+use super::workload;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::flat::FlatSet;
 use crate::sim::Time;
 use crate::value::Value;
-
-use super::workload;
 
 /// A Job's status with what is asked of it.
 struct Job<'a> {

@@ -1,14 +1,15 @@
 //! Ingresses, IngressClasses, NetworkPolicies, ServiceCIDRs and IPAddresses.
 
 use super::{
-    age_cell, edit, edit_items, format_selector, fresh_status, internal, or_none, pod_validation, set_default,
-    set_default_zero, statuses, texts, workload,
+    age_cell, edit, edit_items, format_selector, internal, or_none, pod_validation, set_default, set_default_zero,
+    statuses, texts, workload,
 };
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
 use crate::api::volumes;
+use crate::api::well_known::INGRESS_CLASS;
 use crate::flat::Case;
 use crate::obj;
 use crate::sim::Time;
@@ -16,9 +17,6 @@ use crate::value::Value;
 
 /// The rules of Ingresses.
 pub struct IngressRules;
-
-/// The annotation that named the class once.
-const CLASS: &str = "kubernetes.io/ingress.class";
 
 fn host_rule(host: &Value) -> names::Rule {
     if host.str().contains('*') {
@@ -47,9 +45,8 @@ fn reference(reference: &Value, at: &str, errors: &mut FieldErrors) {
 }
 
 impl Strategy for IngressRules {
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "loadBalancer": obj! {} });
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "loadBalancer": obj! {} })
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -103,10 +100,10 @@ impl Strategy for IngressRules {
 
     fn validate_create(&self, object: &Value, errors: &mut FieldErrors) {
         self.validate(object, errors);
-        let annotation = object.at(&["metadata", "annotations", CLASS]);
+        let annotation = object.at(&["metadata", "annotations", INGRESS_CLASS]);
         if !annotation.is_null() && !object.at(&["spec", "ingressClassName"]).is_null() {
             let why = "can not be set when the class field is also set";
-            errors.invalid(format!("annotations.{CLASS}"), annotation, why);
+            errors.invalid(format!("annotations.{INGRESS_CLASS}"), annotation, why);
         }
     }
 
@@ -115,11 +112,11 @@ impl Strategy for IngressRules {
     }
 
     fn warnings(&self, object: &Value) -> Vec<String> {
-        if object.at(&["metadata", "annotations", CLASS]).is_null() {
+        if object.at(&["metadata", "annotations", INGRESS_CLASS]).is_null() {
             return Vec::new();
         }
         vec![format!(
-            "annotation {CLASS:?} is deprecated, please use 'spec.ingressClassName' instead"
+            "annotation {INGRESS_CLASS:?} is deprecated, please use 'spec.ingressClassName' instead"
         )]
     }
 

@@ -1,12 +1,11 @@
 //! Nodes.
 
-use crate::flat::FlatSet;
-
 use super::{age_cell, or_none, pod_validation, set_default, statuses};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrorKind, FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy};
+use crate::flat::FlatSet;
 use crate::sim::Time;
 use crate::value::Value;
 

@@ -1,5 +1,6 @@
 //! Validation of pod specs (`pkg/apis/core/validation`), for pods and templates alike.
 
+use crate::api::well_known;
 use crate::flat::{Case, FlatMap, FlatSet};
 use std::fmt::Display;
 
@@ -71,7 +72,7 @@ fn annotations(annotations: &Value, spec: &Value, field: &str, errors: &mut Fiel
         let why = "must set spec.nodeName if mirror pod annotation is set";
         errors.invalid(format!("{field}[{}]", names::MIRROR), mirror, why);
     }
-    let key = "controller.kubernetes.io/pod-deletion-cost";
+    let key = well_known::POD_DELETION_COST;
     let cost = annotations.get(key);
     if !cost.is_null() {
         let digits = cost.str().strip_prefix('-').unwrap_or(cost.str());

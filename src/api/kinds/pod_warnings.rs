@@ -1,31 +1,19 @@
 //! What the API server warns of in pods and templates (`pkg/api/pod/warnings.go`): it stores them, but
 //! they hardly do what was meant.
 
-use crate::flat::{FlatMap, FlatSet};
-
 use crate::api::names;
 use crate::api::quantity::Quantity;
+use crate::api::well_known;
+use crate::flat::{FlatMap, FlatSet};
 use crate::value::Value;
 
 /// Labels of nodes that have other names now.
 const NODE_LABELS: [(&str, &str, &str); 5] = [
     ("beta.kubernetes.io/arch", "v1.14", "kubernetes.io/arch"),
-    ("beta.kubernetes.io/os", "v1.14", "kubernetes.io/os"),
-    (
-        "failure-domain.beta.kubernetes.io/region",
-        "v1.17",
-        "topology.kubernetes.io/region",
-    ),
-    (
-        "failure-domain.beta.kubernetes.io/zone",
-        "v1.17",
-        "topology.kubernetes.io/zone",
-    ),
-    (
-        "beta.kubernetes.io/instance-type",
-        "v1.17",
-        "node.kubernetes.io/instance-type",
-    ),
+    ("beta.kubernetes.io/os", "v1.14", well_known::OS),
+    ("failure-domain.beta.kubernetes.io/region", "v1.17", well_known::REGION),
+    ("failure-domain.beta.kubernetes.io/zone", "v1.17", well_known::ZONE),
+    ("beta.kubernetes.io/instance-type", "v1.17", well_known::INSTANCE_TYPE),
 ];
 
 fn old_label(key: &str) -> Option<String> {

@@ -1,14 +1,13 @@
 //! ResourceQuotas, LimitRanges and PriorityClasses.
 
-use crate::flat::FlatSet;
-
 use super::resources::{self, Holder};
-use super::{age_cell, edit_items, fresh_status, set_default_zero};
+use super::{age_cell, edit_items, set_default_zero};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
+use crate::flat::FlatSet;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -16,9 +15,8 @@ use crate::value::Value;
 pub struct ResourceQuotaRules;
 
 impl Strategy for ResourceQuotaRules {
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

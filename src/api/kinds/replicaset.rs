@@ -1,11 +1,9 @@
 //! ReplicaSets.
 
-use super::{
-    age_cell, container_cells, edit, format_selector, fresh_status, int, pod_spec, set_default, statuses, workload,
-};
+use super::{edit, format_selector, pod_spec, set_default, statuses, workload};
 use crate::api::object::Object;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -22,9 +20,8 @@ impl Strategy for ReplicaSetRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "replicas": 0 });
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "replicas": 0 })
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -50,20 +47,14 @@ impl Strategy for ReplicaSetRules {
     }
 
     fn field(&self, object: &Object, field: &str) -> Option<String> {
-        (field == "status.replicas").then(|| object.status().i64_at(&["replicas"]).unwrap_or(0).to_string())
+        workload::replicas_field(object, field)
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
-        let (containers, images) = container_cells(object.at(&["spec", "template", "spec"]));
-        Some(vec![
-            object.name().into(),
-            int(object.spec(), &["replicas"]),
-            int(object.status(), &["replicas"]),
-            int(object.status(), &["readyReplicas"]),
-            age_cell(object, now),
-            containers,
-            images,
+        Some(workload::replicas_row(
+            object,
             format_selector(object.spec().get("selector")),
-        ])
+            now,
+        ))
     }
 }

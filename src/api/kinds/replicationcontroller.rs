@@ -1,14 +1,11 @@
 //! ReplicationControllers and PodTemplates.
 
 use super::batch::labels_from_template;
-use super::{
-    age_cell, container_cells, edit, format_labels, fresh_status, int, pod_spec, pod_warnings, set_default, statuses,
-    workload,
-};
+use super::{container_cells, edit, format_labels, pod_spec, pod_warnings, set_default, statuses, workload};
 use crate::api::object::Object;
 use crate::api::selector::Selector;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
@@ -38,9 +35,8 @@ impl Strategy for ReplicationControllerRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "replicas": 0 });
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "replicas": 0 })
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -81,21 +77,15 @@ impl Strategy for ReplicationControllerRules {
     }
 
     fn field(&self, object: &Object, field: &str) -> Option<String> {
-        (field == "status.replicas").then(|| object.status().i64_at(&["replicas"]).unwrap_or(0).to_string())
+        workload::replicas_field(object, field)
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
-        let (containers, images) = container_cells(object.at(&["spec", "template", "spec"]));
-        Some(vec![
-            object.name().into(),
-            int(object.spec(), &["replicas"]),
-            int(object.status(), &["replicas"]),
-            int(object.status(), &["readyReplicas"]),
-            age_cell(object, now),
-            containers,
-            images,
+        Some(workload::replicas_row(
+            object,
             format_labels(object.spec().get("selector")),
-        ])
+            now,
+        ))
     }
 }
 

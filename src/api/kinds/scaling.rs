@@ -1,12 +1,12 @@
 //! HorizontalPodAutoscalers and PodDisruptionBudgets.
 
 use super::resources::{self, Holder};
-use super::{age_cell, edit, fresh_status, int, set_default, set_default_zero, statuses, workload};
+use super::{age_cell, edit, int, set_default, set_default_zero, statuses, workload};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
-use crate::api::status::{FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::FieldErrors;
+use crate::api::strategy::Strategy;
 use crate::flat::Case;
 use crate::sim::Time;
 use crate::value::Value;
@@ -45,9 +45,8 @@ impl Strategy for HpaRules {
         });
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "currentMetrics": Value::Null, "desiredReplicas": 0 });
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "currentMetrics": Value::Null, "desiredReplicas": 0 })
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {
@@ -344,10 +343,9 @@ fn one_target(metric: &Value, current: &Value) -> String {
 pub struct PdbRules;
 
 impl Strategy for PdbRules {
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+    fn first_status(&self) -> Option<Value> {
         let status = obj! { "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0 };
-        fresh_status(object, status);
-        Ok(())
+        Some(status)
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

@@ -6,6 +6,7 @@ use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
+use crate::api::well_known;
 use crate::sim::Time;
 use crate::value::{Value, base64, gojson};
 
@@ -40,8 +41,8 @@ impl Strategy for SecretRules {
             }
         };
         match object.get("type").str() {
-            "kubernetes.io/service-account-token" => {
-                let annotation = "kubernetes.io/service-account.name";
+            well_known::TOKEN_SECRET => {
+                let annotation = well_known::SERVICE_ACCOUNT_NAME;
                 if object.at(&["metadata", "annotations", annotation]).is_empty() {
                     errors.required(format!("metadata.annotations[{annotation}]"), "");
                 }

@@ -11,6 +11,7 @@ use crate::api::quantity::Quantity;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{Context, Strategy, keep_status};
 use crate::api::volumes;
+use crate::api::well_known;
 use crate::flat::Case;
 use crate::obj;
 use crate::sim::Time;
@@ -154,7 +155,7 @@ impl Strategy for PersistentVolumeRules {
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         fresh_status(object, obj! { "lastPhaseTransitionTime": cx.now, "phase": "Pending" });
         if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
-            volumes::protect(object, "kubernetes.io/pv-protection");
+            volumes::protect(object, well_known::VOLUME_PROTECTION);
         }
         Ok(())
     }
@@ -362,7 +363,7 @@ impl Strategy for PersistentVolumeClaimRules {
         fresh_status(object, obj! { "phase": "Pending" });
         edit(object, "spec", |spec| join_sources(spec, None));
         if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
-            volumes::protect(object, "kubernetes.io/pvc-protection");
+            volumes::protect(object, well_known::CLAIM_PROTECTION);
         }
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! Validation of volumes, a pod's own and persistent ones (`validateVolumeSource` and its kin).
 
-use crate::flat::{Case, FlatMap, FlatSet};
-
 use super::pod_validation::{self, Pod, descending, no_backsteps, one_of};
 use super::storage;
 use crate::api::names;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
+use crate::flat::{Case, FlatMap, FlatSet};
 use crate::value::Value;
 
 /// The sources in the order in which they are checked: the first one counts. Each line has the

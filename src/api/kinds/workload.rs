@@ -1,13 +1,13 @@
 //! Rules that the kinds with a pod template share.
 
+use super::{age_cell, container_cells, int, internal, pod_validation, pod_warnings};
 use crate::api::metadata;
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::selector::Selector;
 use crate::api::status::FieldErrors;
+use crate::sim::Time;
 use crate::value::Value;
-
-use super::{internal, pod_validation, pod_warnings};
 
 /// Checks `spec.selector` and `spec.template`, and that the one selects the other.
 /// `restart_policies` are those that the template may have.
@@ -240,4 +240,24 @@ pub(crate) fn validate_update_strategy(object: &Value, name: &str, types: &[&str
         &format!("{field}.rollingUpdate.maxUnavailable"),
         errors,
     );
+}
+
+/// The field of ReplicaSets and ReplicationControllers that a field selector may ask for.
+pub(crate) fn replicas_field(object: &Object, field: &str) -> Option<String> {
+    (field == "status.replicas").then(|| object.status().i64_at(&["replicas"]).unwrap_or(0).to_string())
+}
+
+/// The row of a ReplicaSet or a ReplicationController, whose selectors are written differently.
+pub(crate) fn replicas_row(object: &Object, selector: Value, now: Time) -> Vec<Value> {
+    let (containers, images) = container_cells(object.spec().at(&["template", "spec"]));
+    vec![
+        object.name().into(),
+        int(object.spec(), &["replicas"]),
+        int(object.status(), &["replicas"]),
+        int(object.status(), &["readyReplicas"]),
+        age_cell(object, now),
+        containers,
+        images,
+        selector,
+    ]
 }

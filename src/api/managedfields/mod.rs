@@ -13,6 +13,7 @@ use std::rc::Rc;
 use super::resource;
 use super::schema::Type;
 use super::status::Status;
+use crate::api::well_known::LAST_APPLIED;
 use crate::flat::{Arrange, FlatMap};
 use crate::sim::Time;
 use crate::value::{Value, gofmt, gojson, intern};
@@ -23,9 +24,6 @@ pub(super) use set::difference;
 pub use set::{display_paths, has, union};
 #[cfg(test)]
 pub(super) use typed::{field_set, with_named_fields};
-
-/// The annotation in which `kubectl apply` keeps what was applied last.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The manager of `kubectl apply --server-side`.
 const KUBECTL: &str = "kubectl";

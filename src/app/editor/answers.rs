@@ -1,8 +1,7 @@
 //! Finds the places in the text that kubectl's answer complains about. Pure.
 
-use kubetab::value::yaml::{self, SourceMap};
-
 use super::problems::Problem;
+use kubetab::value::yaml::{self, SourceMap};
 
 /// The fields that an answer names, with the sentence about each: unknown and duplicate fields, and
 /// `… is invalid: PATH: …`.

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use kubetab::api::well_known::SERVICE_NAME;
 use kubetab::flat::{FlatMap, FlatSet};
 use kubetab::sim::{ContainerChange, Hop, TraceEvent, TraceRecord, Verdict, WriteKind};
 use kubetab::value::Value;
@@ -11,7 +12,7 @@ use super::flight::Arrival;
 use super::narration::Line;
 use super::node::Node;
 use super::pod::{Mood, Pod, Pull, is_system};
-use super::service::{SERVICE_NAME, Service};
+use super::service::Service;
 use super::workload::Workload;
 
 /// The kinds of objects that the picture shows, with the API group and version to list them by.

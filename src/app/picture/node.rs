@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use kubetab::api::well_known;
 use kubetab::value::Value;
 
 /// A node as the picture shows it.
@@ -29,7 +30,7 @@ impl Node {
                 .iter()
                 .any(|c| c.get("type").str() == "Ready" && c.get("status").str() == "True"),
             cordoned: object.bool_at(&["spec", "unschedulable"]),
-            control_plane: labels.has("node-role.kubernetes.io/control-plane"),
+            control_plane: labels.has(well_known::CONTROL_PLANE),
             address: object
                 .at(&["status", "addresses"])
                 .items()

@@ -7,9 +7,6 @@ use kubetab::flat::{Arrange, FlatMap};
 use kubetab::sim::Outcome;
 use kubetab::value::Value;
 
-/// The label by which a slice names its service.
-pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
 /// One address and port behind a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {

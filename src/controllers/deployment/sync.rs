@@ -3,6 +3,7 @@
 use super::util::{self, replicas};
 use super::{Controller, HASH_LABEL, Rollout, without_hash};
 use crate::api::events::EventType;
+use crate::api::well_known;
 use crate::api::{Object, Status};
 use crate::controllers::{hash, pods};
 use crate::flat::Arrange;
@@ -46,7 +47,7 @@ fn active_or_latest(rollout: &Rollout) -> Option<Object> {
 fn is_saturated(deployment: &Object, new: Option<&Object>) -> bool {
     let desired = replicas(deployment);
     new.is_some_and(|set| {
-        util::annotated(set, util::DESIRED_REPLICAS) == Some(desired)
+        util::annotated(set, well_known::DESIRED_REPLICAS) == Some(desired)
             && replicas(set) == desired
             && util::available(set) == desired
     })
@@ -83,7 +84,7 @@ impl Controller {
             return Ok(());
         }
         let mut value = deployment.value().clone();
-        let own = set.annotation(util::REVISION).unwrap_or("").to_owned();
+        let own = set.annotation(well_known::DEPLOYMENT_REVISION).unwrap_or("").to_owned();
         let mut changed = set_revision(&mut value, &own);
         if util::has_deadline(&deployment) && deployment.condition("Progressing").is_none() {
             let message = format!("Found new replica set {:?}", set.name());
@@ -219,7 +220,7 @@ impl Controller {
         let desired = replicas(&rollout.deployment);
         Ok(active(&rollout.all())
             .iter()
-            .filter_map(|s| util::annotated(s, util::DESIRED_REPLICAS))
+            .filter_map(|s| util::annotated(s, well_known::DESIRED_REPLICAS))
             .any(|n| n != desired))
     }
 
@@ -462,7 +463,7 @@ impl Controller {
 
 /// Sets the Deployment's own annotation of its revision. Returns whether it changed.
 fn set_revision(value: &mut Value, revision: &str) -> bool {
-    let path = ["metadata", "annotations", util::REVISION];
+    let path = ["metadata", "annotations", well_known::DEPLOYMENT_REVISION];
     if value.str_at(&path) == revision || revision.is_empty() {
         return false;
     }

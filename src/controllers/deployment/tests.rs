@@ -1,6 +1,7 @@
 //! Deployments with the ReplicaSet controller and a kubelet that the test plays.
 
 use super::*;
+use crate::api::well_known;
 use crate::controllers::replica_set::start_replica_sets;
 use crate::controllers::testing::World;
 use crate::{list, obj};
@@ -107,9 +108,9 @@ fn a_rollout_stops_at_the_numbers_that_the_strategy_allows() {
     assert_eq!(sizes(&world), [("bad".into(), 2, 0), ("good".into(), 3, 4)]);
     let sets = world.list("apps", "replicasets");
     let good = sets.iter().find(|s| util::revision(s) == 3).unwrap();
-    assert_eq!(good.annotation(util::REVISION_HISTORY), Some("1"));
+    assert_eq!(good.annotation(well_known::REVISION_HISTORY), Some("1"));
     let deployment = world.get("apps", "deployments", "web");
-    assert_eq!(deployment.annotation(util::REVISION), Some("3"));
+    assert_eq!(deployment.annotation(well_known::DEPLOYMENT_REVISION), Some("3"));
     let hash = good.label(HASH_LABEL).unwrap();
     assert_eq!(good.name(), format!("web-{hash}"));
     let first = &world.messages("ScalingReplicaSet")[0];

@@ -1,19 +1,15 @@
 //! The formulas of Deployments (`deployment/util`). Pure functions.
 
 use crate::api::Object;
+use crate::api::well_known::{self, DEPLOYMENT_REVISION, DESIRED_REPLICAS, MAX_REPLICAS, REVISION_HISTORY};
 use crate::obj;
 use crate::sim::Time;
 use crate::value::Value;
 
-pub const REVISION: &str = "deployment.kubernetes.io/revision";
-pub const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
-pub const DESIRED_REPLICAS: &str = "deployment.kubernetes.io/desired-replicas";
-pub const MAX_REPLICAS: &str = "deployment.kubernetes.io/max-replicas";
-
 /// Annotations of a Deployment that its ReplicaSets do not get.
 const NOT_COPIED: [&str; 6] = [
-    "kubectl.kubernetes.io/last-applied-configuration",
-    REVISION,
+    well_known::LAST_APPLIED,
+    DEPLOYMENT_REVISION,
     REVISION_HISTORY,
     DESIRED_REPLICAS,
     MAX_REPLICAS,
@@ -110,7 +106,7 @@ pub fn annotated(set: &Object, key: &str) -> Option<i64> {
 
 /// The revision of a ReplicaSet; 0 when it has none.
 pub fn revision(set: &Object) -> i64 {
-    annotated(set, REVISION).unwrap_or(0)
+    annotated(set, DEPLOYMENT_REVISION).unwrap_or(0)
 }
 
 /// The share of `to_add` that a ReplicaSet gets, of which `added` was given out already
@@ -170,10 +166,15 @@ pub fn set_new_annotations(value: &mut Value, deployment: &Object, new_revision:
             changed = true;
         }
     }
-    let old = value.str_at(&["metadata", "annotations", REVISION]).to_owned();
+    let old = value
+        .str_at(&["metadata", "annotations", DEPLOYMENT_REVISION])
+        .to_owned();
     let old_number = old.parse::<i64>().unwrap_or(0);
     if old_number < new_revision {
-        value.set(&["metadata", "annotations", REVISION], new_revision.to_string());
+        value.set(
+            &["metadata", "annotations", DEPLOYMENT_REVISION],
+            new_revision.to_string(),
+        );
         changed = true;
         if !old.is_empty() {
             let history = value.str_at(&["metadata", "annotations", REVISION_HISTORY]);

@@ -4,13 +4,11 @@
 use std::rc::Rc;
 
 use crate::api::volumes::claim_names;
+use crate::api::well_known::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::controllers::context::{Context, resource};
 use crate::sim::WorkQueue;
 use crate::value::Value;
-
-pub const CLAIM: &str = "kubernetes.io/pvc-protection";
-pub const VOLUME: &str = "kubernetes.io/pv-protection";
 
 fn has(object: &Object, finalizer: &str) -> bool {
     object.finalizers().any(|f| f == finalizer)
@@ -49,7 +47,7 @@ pub fn start_claims(context: &Context) {
     informer.on_change(move |_, new| {
         if let Some(claim) = new
             && claim.is_deleting()
-            && has(claim, CLAIM)
+            && has(claim, CLAIM_PROTECTION)
         {
             q.add(claim.key());
         }
@@ -66,9 +64,11 @@ pub fn start_claims(context: &Context) {
     });
     let synced = vec![informer.clone(), pods.clone()];
     context.run(NAME, &queue, 1, synced, async move |key| {
-        let claim = informer.get(&key).filter(|c| c.is_deleting() && has(c, CLAIM));
+        let claim = informer
+            .get(&key)
+            .filter(|c| c.is_deleting() && has(c, CLAIM_PROTECTION));
         match claim.filter(|c| !is_used(&pods, c)) {
-            Some(claim) => free(&client, &claims, &claim, CLAIM).await,
+            Some(claim) => free(&client, &claims, &claim, CLAIM_PROTECTION).await,
             None => Ok(()),
         }
     });
@@ -82,7 +82,7 @@ pub fn start_volumes(context: &Context) {
     let informer = context.informers().of(&volumes);
     let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
     let q = queue.clone();
-    let is_free = |v: &Object| v.is_deleting() && has(v, VOLUME) && v.status().str_at(&["phase"]) != "Bound";
+    let is_free = |v: &Object| v.is_deleting() && has(v, VOLUME_PROTECTION) && v.status().str_at(&["phase"]) != "Bound";
     informer.on_change(move |_, new| {
         if let Some(volume) = new
             && is_free(volume)
@@ -93,7 +93,7 @@ pub fn start_volumes(context: &Context) {
     let synced = vec![informer.clone()];
     context.run(NAME, &queue, 1, synced, async move |key| {
         match informer.get(&key).filter(is_free) {
-            Some(volume) => free(&client, &volumes, &volume, VOLUME).await,
+            Some(volume) => free(&client, &volumes, &volume, VOLUME_PROTECTION).await,
             None => Ok(()),
         }
     });

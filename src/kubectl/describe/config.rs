@@ -2,6 +2,7 @@
 
 use super::Related;
 use super::writer::Out;
+use crate::api::well_known;
 use crate::value::{Value, base64};
 
 /// The bytes that a base64 text stands for.
@@ -31,7 +32,7 @@ pub(super) fn secret(out: &mut Out, secret: &Value) {
     out.line(0, format!("\nType:\t{kind}"));
     out.line(0, "\nData\n====");
     for (key, value) in secret.get("data").entries() {
-        if key.as_str() == "token" && kind == "kubernetes.io/service-account-token" {
+        if key.as_str() == "token" && kind == well_known::TOKEN_SECRET {
             let bytes = base64::decode(value.str()).unwrap_or_default();
             out.field(0, key, String::from_utf8_lossy(&bytes));
         } else {

@@ -3,6 +3,7 @@
 use super::Related;
 use super::writer::{Out, int_or_text, join, number_or_unset, or};
 use crate::api::ListOptions;
+use crate::api::well_known;
 use crate::value::Value;
 
 /// Endpoints shown of a port before `+ n more...`.
@@ -14,7 +15,7 @@ pub(super) async fn slices(related: &Related<'_>, namespace: &str, service: &str
     let all = related
         .list(("discovery.k8s.io", "v1", "endpointslices"), namespace, options)
         .await;
-    let of = |s: &Value| s.at(&["metadata", "labels", "kubernetes.io/service-name"]).str() == service;
+    let of = |s: &Value| s.at(&["metadata", "labels", well_known::SERVICE_NAME]).str() == service;
     all.into_iter().filter(of).collect()
 }
 

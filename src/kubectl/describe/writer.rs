@@ -2,6 +2,7 @@
 //! tolerations, events. Touches nothing else.
 
 use crate::api::table::human_duration;
+use crate::api::well_known::LAST_APPLIED;
 use crate::flat::Arrange;
 use crate::kubectl::print::{TabWriter, escape_terminal};
 use crate::sim::Time;
@@ -9,9 +10,6 @@ use crate::value::Value;
 
 /// Annotations longer than this go on lines of their own, cut to it.
 pub(super) const ANNOTATION: usize = 140;
-
-/// The annotation that `apply` keeps its input in; describe leaves it out.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Text in columns.
 pub(super) struct Out {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::api::placement::{node_affinity_fits, untolerated};
 use crate::api::selector::{Op, Requirement};
 use crate::api::views::pod::Pod;
+use crate::api::well_known::{HOSTNAME, ZONE};
 use crate::api::{Object, ObjectKey, Selector};
 use crate::flat::{FlatMap, FlatSet};
 use crate::scheduler::framework::{Cycle, MAX_SCORE, Refusal};
@@ -13,9 +14,6 @@ use crate::scheduler::node_info::NodeInfo;
 use crate::value::math;
 
 pub const NAME: &str = "PodTopologySpread";
-
-const HOSTNAME: &str = "kubernetes.io/hostname";
-const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// One constraint.
 pub struct Constraint {

@@ -2,6 +2,7 @@
 
 use crate::api::ObjectKey;
 use crate::api::volumes::claim_names;
+use crate::api::well_known;
 use crate::scheduler::framework::{Cycle, Refusal};
 use crate::scheduler::node_info::NodeInfo;
 
@@ -11,8 +12,8 @@ pub const NAME: &str = "VolumeZone";
 const LABELS: [&str; 4] = [
     "failure-domain.beta.kubernetes.io/region",
     "failure-domain.beta.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-    "topology.kubernetes.io/zone",
+    well_known::REGION,
+    well_known::ZONE,
 ];
 
 /// The other name of a label.

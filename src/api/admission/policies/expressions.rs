@@ -10,6 +10,7 @@ use crate::api::object::Object;
 use crate::api::server::ApiServer;
 use crate::flat::FlatMap;
 use crate::value::Value;
+use crate::value::gofmt::aggregate;
 
 /// The variable with the permissions about the resource of the request.
 pub(super) const REQUEST_RESOURCE: &str = "authorizer.requestResource";
@@ -361,11 +362,6 @@ impl<'a> Evaluation<'a> {
                 Err(why) => errors.push(why),
             }
         }
-        match errors.as_slice() {
-            [] => {}
-            [one] => return Matched::Failed(one.clone()),
-            many => return Matched::Failed(format!("[{}]", many.join(", "))),
-        }
-        Matched::Yes
+        aggregate(&errors).map_or(Matched::Yes, Matched::Failed)
     }
 }

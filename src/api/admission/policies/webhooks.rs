@@ -4,6 +4,7 @@
 use super::Subject;
 use crate::api::object::ObjectKey;
 use crate::api::status::Status;
+use crate::api::well_known;
 use crate::value::Value;
 
 /// Calls the webhooks of the configurations on a shelf, as far as that fails. Gives the names of those that nobody calls.
@@ -71,7 +72,7 @@ fn answers(subject: &Subject, namespace: &str, service: &str) -> bool {
     let ready = |e: &Value| e.at(&["conditions", "ready"]).as_bool() != Some(false);
     slices
         .iter()
-        .filter(|s| s.labels().get("kubernetes.io/service-name").str() == service)
+        .filter(|s| s.labels().get(well_known::SERVICE_NAME).str() == service)
         .any(|s| s.value().get("endpoints").items().iter().any(ready))
 }
 

@@ -1,9 +1,8 @@
 //! The kubeconfig of the administrator, with the names that kubeadm gives.
 
+use super::tls::Certificates;
 use kubetab::value::{Value, base64, yaml};
 use kubetab::{list, obj};
-
-use super::tls::Certificates;
 
 /// The file's text. Without certificates the server speaks plain HTTP.
 pub fn text(server: &str, token: &str, certificates: Option<&Certificates>) -> String {

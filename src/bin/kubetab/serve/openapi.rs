@@ -4,9 +4,8 @@
 //! The numbers are those of gnostic's `OpenAPIv2.proto`. What no client of Kubernetes reads (contacts,
 //! licences, examples) is left out.
 
-use kubetab::value::Value;
-
 use super::protobuf::Writer;
+use kubetab::value::Value;
 
 /// What `Accept` says for it.
 pub const ACCEPT: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
