@@ -52,6 +52,16 @@ impl Informer {
         self.add_handler(Rc::new(handler));
     }
 
+    /// Adds the key of each object that comes or changes to a queue, of those that fit.
+    pub fn feed_those(&self, queue: &WorkQueue<ObjectKey>, fit: fn(&Object) -> bool) {
+        let queue = queue.clone();
+        self.on_change(move |_, new| {
+            if let Some(object) = new.filter(|o| fit(o)) {
+                queue.add(object.key());
+            }
+        });
+    }
+
     /// Adds the key of each object that changes to a queue, as [`Informer::on_change`] would call it.
     pub fn feed(&self, queue: &WorkQueue<ObjectKey>) {
         let queue = queue.clone();

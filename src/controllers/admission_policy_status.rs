@@ -1,44 +1,48 @@
 //! The status of ValidatingAdmissionPolicies: what of their expressions does not fit the types of the kinds that they
 //! look at (`pkg/controller/validatingadmissionpolicystatus`).
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context};
 use crate::api::admission::policies::typecheck;
-use crate::api::{ObjectKey, PatchType, WriteOptions};
+use crate::api::{ApiServer, ObjectKey, PatchType, Status, WriteOptions};
 use crate::obj;
-use crate::sim::WorkQueue;
+use crate::value::Value;
 
 const NAME: &str = "validatingadmissionpolicy-status-controller";
 
 /// Who owns the status.
 const MANAGER: &str = "validatingadmissionpolicy-status";
 
+struct Controller {
+    base: Base,
+    api: ApiServer,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let client = context.client(NAME);
-    let api = context.api().clone();
-    let policies = resource(
-        context.api(),
-        "admissionregistration.k8s.io",
-        "validatingadmissionpolicies",
-    );
-    let informer = context.informers().of(&policies);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    informer.on_change(move |_, new| {
-        if let Some(policy) = new {
-            q.add(policy.key());
-        }
+    let plural = "validatingadmissionpolicies";
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, "admissionregistration.k8s.io", plural),
+        api: context.api().clone(),
     });
-    let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 5, synced, async move |key| {
-        let Some(policy) = informer.get(&key) else {
+    let base = &controller.base;
+    base.objects.feed_those(&base.queue, |_| true);
+    let c = controller.clone();
+    base.run(context, 5, &[], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let base = &self.base;
+        let Some(policy) = base.objects.get(key) else {
             return Ok(());
         };
         if policy.generation() <= policy.status().i64_at(&["observedGeneration"]).unwrap_or(0) {
             return Ok(());
         }
-        let mut checked = crate::value::Value::map();
-        checked.set_or_remove(&["expressionWarnings"], typecheck::warnings(&api, policy.spec()));
+        let mut checked = Value::map();
+        checked.set_or_remove(&["expressionWarnings"], typecheck::warnings(&self.api, policy.spec()));
         let config = obj! {
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "ValidatingAdmissionPolicy",
@@ -50,8 +54,8 @@ pub fn start(context: &Context) {
             force: true,
             ..WriteOptions::default()
         };
-        let applied = client.patch(
-            &policies,
+        let applied = base.client.patch(
+            &base.resource,
             "",
             policy.name(),
             "status",
@@ -59,11 +63,8 @@ pub fn start(context: &Context) {
             config,
             &options,
         );
-        match applied.await {
-            Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(()),
-        }
-    });
+        Status::ignore_not_found(applied.await)
+    }
 }
 
 #[cfg(test)]

@@ -2,90 +2,94 @@
 //! after: those that name a Service are available while it has endpoints whose pods serve their
 //! group. The one group that a pod can serve here is metrics-server's.
 
-use super::context::{Context, resource};
-use crate::api::metrics;
+use std::rc::Rc;
+
+use super::context::{Base, Context, resource};
 use crate::api::object::set_condition;
-use crate::api::well_known;
-use crate::api::{Informer, Object, ObjectKey};
-use crate::sim::WorkQueue;
+use crate::api::{ApiServer, Informer, Object, ObjectKey, Status, metrics, well_known};
 use crate::value::Value;
 
 const NAME: &str = "apiservice-availability";
 
+struct Controller {
+    base: Base,
+    api: ApiServer,
+    // What an APIService's availability depends on.
+    services: Informer,
+    slices: Informer,
+    pods: Informer,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
-    let client = context.client(NAME);
     let of = |group: &str, name: &str| context.informers().of(&resource(api, group, name));
-    let kind = resource(api, "apiregistration.k8s.io", "apiservices");
-    let services = of("apiregistration.k8s.io", "apiservices");
-    let targets = Targets {
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, "apiregistration.k8s.io", "apiservices"),
+        api: api.clone(),
         services: of("", "services"),
         slices: of("discovery.k8s.io", "endpointslices"),
         pods: of("", "pods"),
-    };
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    services.on_change(move |old, new| {
+    });
+    let c = controller.clone();
+    controller.base.objects.on_change(move |old, new| {
         if let Some(service) = new.or(old)
             && (!service.spec().get("service").is_null() || new.is_none())
         {
-            q.add(service.key());
+            c.base.queue.add(service.key());
         }
     });
-    for informer in [&targets.services, &targets.slices] {
-        let (q, all) = (queue.clone(), services.clone());
+    for informer in [&controller.services, &controller.slices] {
+        let c = controller.clone();
         informer.on_change(move |old, new| {
-            let Some(changed) = new.or(old) else { return };
-            all.each("", |service| {
-                let named = service.spec().get("service");
-                if named.get("namespace").str() == changed.namespace() && !named.is_null() {
-                    q.add(service.key());
-                }
-            });
+            if let Some(changed) = new.or(old) {
+                c.target_changed(changed);
+            }
         });
     }
-    let synced = vec![
-        services.clone(),
-        targets.services.clone(),
-        targets.slices.clone(),
-        targets.pods.clone(),
-    ];
-    let api = api.clone();
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        let service = services.get(&key);
+    let others = [&controller.services, &controller.slices, &controller.pods];
+    let c = controller.clone();
+    controller
+        .base
+        .run(context, 1, &others, async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    /// A change of a Service or a slice concerns all that name a service of its namespace.
+    fn target_changed(&self, changed: &Object) {
+        self.base.objects.each("", |service| {
+            let named = service.spec().get("service");
+            if named.get("namespace").str() == changed.namespace() && !named.is_null() {
+                self.base.queue.add(service.key());
+            }
+        });
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let base = &self.base;
+        let service = base.objects.get(key);
         if key.name.as_ref() == metrics::API_SERVICE {
             let remote = service.as_ref().is_some_and(|s| !s.spec().get("service").is_null());
-            api.set_metrics_served(remote);
+            self.api.set_metrics_served(remote);
         }
         let Some(service) = service.filter(|s| !s.spec().get("service").is_null()) else {
             return Ok(());
         };
-        let verdict = targets.verdict(&service);
+        let verdict = self.verdict(&service);
         let available = verdict.is_ok();
         let (reason, message) = match verdict {
             Ok(()) => ("Passed", "all checks passed".to_owned()),
             Err(why) => why,
         };
         let mut value = service.value().clone();
-        let now = client.sim().now();
+        let now = base.sim.now();
         set_condition(value.at_mut(&["status"]), "Available", available, reason, &message, now);
         if value == *service.value() {
             return Ok(());
         }
-        client.update_status(&kind, value).await.map(|_| ())
-    });
-}
+        base.client.update_status(&base.resource, value).await.map(|_| ())
+    }
 
-/// What an APIService's availability depends on.
-#[derive(Clone)]
-struct Targets {
-    services: Informer,
-    slices: Informer,
-    pods: Informer,
-}
-
-impl Targets {
     /// Whether what an APIService names answers; the reason and the message when not.
     fn verdict(&self, api_service: &Object) -> Result<(), (&'static str, String)> {
         let named = api_service.spec().get("service");

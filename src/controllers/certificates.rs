@@ -50,12 +50,7 @@ where
 {
     let informer = context.informers().of(&resource(context.api(), GROUP, REQUESTS));
     let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    informer.on_change(move |_, new| {
-        if let Some(request) = new {
-            q.add(request.key());
-        }
-    });
+    informer.feed_those(&queue, |_| true);
     let synced = vec![informer.clone()];
     let sync = std::rc::Rc::new(sync);
     context.run(name, &queue, 5, synced, async move |key| {

@@ -1,37 +1,45 @@
 //! The aggregation of ClusterRoles: a role with an `aggregationRule` has the rules of those that its
 //! selectors choose (`pkg/controller/clusterroleaggregation`).
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context};
 use crate::api::selector::Selector;
-use crate::api::{Object, ObjectKey, PatchType, WriteOptions};
+use crate::api::{Object, ObjectKey, PatchType, Status, WriteOptions};
 use crate::obj;
-use crate::sim::WorkQueue;
 use crate::value::Value;
 
 const NAME: &str = "clusterrole-aggregation-controller";
 const GROUP: &str = "rbac.authorization.k8s.io";
 
+struct Controller(Base);
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let client = context.client(NAME);
-    let roles = resource(context.api(), GROUP, "clusterroles");
-    let informer = context.informers().of(&roles);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let (q, all) = (queue.clone(), informer.clone());
-    // Nobody knows which depend on which: a change of one is a question to each that joins others.
-    informer.on_change(move |_, _| {
-        all.each("", |role| {
+    let controller = Rc::new(Controller(Base::new(context, NAME, GROUP, "clusterroles")));
+    let base = &controller.0;
+    let c = controller.clone();
+    base.objects.on_change(move |_, _| c.role_changed());
+    let c = controller.clone();
+    base.run(context, 5, &[], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    /// Nobody knows which depend on which: a change of one is a question to each that joins others.
+    fn role_changed(&self) {
+        self.0.objects.each("", |role| {
             if role.value().has("aggregationRule") {
-                q.add(role.key());
+                self.0.queue.add(role.key());
             }
         });
-    });
-    let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 5, synced, async move |key| {
-        let Some(role) = informer.get(&key).filter(|r| r.value().has("aggregationRule")) else {
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let base = &self.0;
+        let Some(role) = base.objects.get(key).filter(|r| r.value().has("aggregationRule")) else {
             return Ok(());
         };
-        let rules = joined(&role, &informer.list(""));
+        let rules = joined(&role, &base.objects.list(""));
         if rules.items() == role.value().get("rules").items() {
             return Ok(());
         }
@@ -46,9 +54,11 @@ pub fn start(context: &Context) {
             force: true,
             ..WriteOptions::default()
         };
-        let applied = client.patch(&roles, "", role.name(), "", PatchType::Apply, config, &options);
+        let applied = base
+            .client
+            .patch(&base.resource, "", role.name(), "", PatchType::Apply, config, &options);
         applied.await.map(|_| ())
-    });
+    }
 }
 
 /// The rules that a role is to have: those of each selector's roles in the order of their names, which `all`

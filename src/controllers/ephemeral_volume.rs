@@ -1,14 +1,47 @@
 //! The ephemeral-volume controller: makes the claims of pods' `ephemeral` volumes, which go with
 //! their pods.
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context, resource};
 use super::pods;
-use crate::api::{Object, ObjectKey, Status};
+use crate::api::events::EventType;
+use crate::api::{Object, ObjectKey, Resource, Status};
 use crate::list;
-use crate::sim::WorkQueue;
 use crate::value::Value;
 
 const NAME: &str = "ephemeral-volume-controller";
+/// Whom its events are by.
+const COMPONENT: &str = "ephemeral_volume";
+
+struct Controller {
+    base: Base,
+    claim_resource: Rc<Resource>,
+}
+
+/// Starts the controller.
+pub fn start(context: &Context) {
+    let mut base = Base::new(context, NAME, "", "pods");
+    base.recorder = context.recorder(&base.client, COMPONENT);
+    let controller = Rc::new(Controller {
+        base,
+        claim_resource: resource(context.api(), "", "persistentvolumeclaims"),
+    });
+    let c = controller.clone();
+    controller.base.objects.on_change(move |old, new| {
+        if old.is_none()
+            && let Some(pod) = new
+            && pods::is_active(pod)
+            && pod.spec().get("volumes").items().iter().any(|v| v.has("ephemeral"))
+        {
+            c.base.queue.add(pod.key());
+        }
+    });
+    let c = controller.clone();
+    controller
+        .base
+        .run(context, 1, &[], async move |key| c.sync(&key).await);
+}
 
 /// The claims that a pod's ephemeral volumes ask for.
 fn claims(pod: &Object) -> Vec<Value> {
@@ -28,35 +61,24 @@ fn claims(pod: &Object) -> Vec<Value> {
         .collect()
 }
 
-/// Starts the controller.
-pub fn start(context: &Context) {
-    let client = context.client(NAME);
-    let recorder = context.recorder(&client, "ephemeral_volume");
-    let claim_resource = resource(context.api(), "", "persistentvolumeclaims");
-    let informer = context.informers().of(&resource(context.api(), "", "pods"));
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    informer.on_change(move |old, new| {
-        if old.is_none()
-            && let Some(pod) = new
-            && pods::is_active(pod)
-            && pod.spec().get("volumes").items().iter().any(|v| v.has("ephemeral"))
-        {
-            q.add(pod.key());
-        }
-    });
-    let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        let Some(pod) = informer.get(&key).filter(pods::is_active) else {
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let Base {
+            client,
+            recorder,
+            objects,
+            ..
+        } = &self.base;
+        let Some(pod) = objects.get(key).filter(pods::is_active) else {
             return Ok(());
         };
         for claim in claims(&pod) {
             let name = claim.str_at(&["metadata", "name"]).to_owned();
-            let made = client.make(&claim_resource, pod.namespace(), claim).await;
+            let made = client.make(&self.claim_resource, pod.namespace(), claim).await;
             let failure = match made {
                 Ok(_) => continue,
                 Err(status) if status.is_already_exists() => {
-                    let present = client.get(&claim_resource, pod.namespace(), &name).await?;
+                    let present = client.get(&self.claim_resource, pod.namespace(), &name).await?;
                     if present.is_controlled_by(pod.uid()) {
                         continue;
                     }
@@ -70,16 +92,11 @@ pub fn start(context: &Context) {
                 Err(status) => status,
             };
             let message = format!("ephemeral volume: {}", failure.message());
-            recorder.event(
-                &pod,
-                crate::api::events::EventType::Warning,
-                "FailedEphemeralVolumeCreation",
-                message,
-            );
+            recorder.event(&pod, EventType::Warning, "FailedEphemeralVolumeCreation", message);
             return Err(failure);
         }
         Ok(())
-    });
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The status of FlowSchemas, which in a real cluster the API server's own controller writes: whether
 //! the priority level that one names is there (`k8s.io/apiserver/pkg/util/flowcontrol`).
 
-use super::context::{Context, resource};
-use crate::api::{ObjectKey, PatchType, Status, WriteOptions};
-use crate::sim::WorkQueue;
+use std::rc::Rc;
+
+use super::context::{Base, Context, resource};
+use crate::api::{Informer, ObjectKey, PatchType, Status, WriteOptions};
 use crate::{list, obj};
 
 const NAME: &str = "priority-and-fairness-config-consumer";
@@ -11,31 +12,40 @@ const NAME: &str = "priority-and-fairness-config-consumer";
 /// Who owns the status.
 const MANAGER: &str = "api-priority-and-fairness-config-consumer-v1";
 
+struct Controller {
+    base: Base,
+    levels: Informer,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
     const GROUP: &str = "flowcontrol.apiserver.k8s.io";
-    let client = context.client(NAME);
-    let kind = resource(context.api(), GROUP, "flowschemas");
-    let schemas = context.informers().of(&kind);
-    let levels = context
-        .informers()
-        .of(&resource(context.api(), GROUP, "prioritylevelconfigurations"));
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    schemas.feed(&queue);
-    let (q, all) = (queue.clone(), schemas.clone());
+    let levels = resource(context.api(), GROUP, "prioritylevelconfigurations");
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, GROUP, "flowschemas"),
+        levels: context.informers().of(&levels),
+    });
+    let (base, levels) = (&controller.base, &controller.levels);
+    base.objects.feed(&base.queue);
+    let c = controller.clone();
     levels.on_change(move |old, new| {
         // What is in a level does not matter, only that it is there.
         if old.is_none() || new.is_none() {
-            all.each("", |schema| q.add(schema.key()));
+            c.base.objects.each("", |schema| c.base.queue.add(schema.key()));
         }
     });
-    let synced = vec![schemas.clone(), levels.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        let Some(schema) = schemas.get(&key) else {
+    let c = controller.clone();
+    base.run(context, 1, &[levels], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let base = &self.base;
+        let Some(schema) = base.objects.get(key) else {
             return Ok(());
         };
         let level = schema.spec().at(&["priorityLevelConfiguration", "name"]).str();
-        let (status, reason, end) = match levels.get(&ObjectKey::new("", level)) {
+        let (status, reason, end) = match self.levels.get(&ObjectKey::new("", level)) {
             Some(_) => ("False", "Found", "it exists"),
             None => ("True", "NotFound", "there is no such object"),
         };
@@ -49,7 +59,7 @@ pub fn start(context: &Context) {
             return Ok(());
         }
         let condition = obj! {
-            "lastTransitionTime": client.sim().now(),
+            "lastTransitionTime": base.sim.now(),
             "message": message,
             "reason": reason,
             "status": status,
@@ -66,9 +76,17 @@ pub fn start(context: &Context) {
             force: true,
             ..WriteOptions::default()
         };
-        let applied = client.patch(&kind, "", schema.name(), "status", PatchType::Apply, config, &options);
+        let applied = base.client.patch(
+            &base.resource,
+            "",
+            schema.name(),
+            "status",
+            PatchType::Apply,
+            config,
+            &options,
+        );
         Status::ignore_not_found(applied.await)
-    });
+    }
 }
 
 #[cfg(test)]

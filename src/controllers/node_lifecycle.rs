@@ -5,14 +5,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context, resource};
 use super::pods;
-use crate::api::events::{EventRecorder, EventType};
+use crate::api::events::EventType;
 use crate::api::well_known::{self, NOT_READY, UNREACHABLE};
-use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
+use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::{Signal, Sim, Time, WorkQueue};
+use crate::sim::{Signal, Time};
 use crate::value::Value;
 
 const NAME: &str = "node-lifecycle-controller";
@@ -39,15 +39,11 @@ const CONDITIONS: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPr
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
-    nodes: Informer,
+    /// Of nodes.
+    base: Base,
     leases: Informer,
     pods: Informer,
-    node_resource: Rc<Resource>,
     pod_resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
     /// When each node was last heard of, as its lease and status show here.
     heard: RefCell<FlatMap<Rc<str>, Time>>,
     changed: Signal,
@@ -58,23 +54,25 @@ struct Inner {
     begun: Time,
 }
 
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
-    let client = context.client(NAME);
     let informers = context.informers();
-    let node_resource = resource(api, "", "nodes");
     let pod_resource = resource(api, "", "pods");
+    let mut base = Base::new(context, NAME, "", "nodes");
+    base.recorder = context.recorder(&base.client, COMPONENT);
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        recorder: context.recorder(&client, COMPONENT),
-        client,
-        nodes: informers.of(&node_resource),
+        base,
         leases: informers.of(&resource(api, "coordination.k8s.io", "leases")),
         pods: informers.of(&pod_resource),
-        node_resource,
         pod_resource,
-        queue: WorkQueue::new(context.sim()),
         heard: RefCell::default(),
         changed: Signal::default(),
         grace: context.options().node_monitor_grace_period,
@@ -82,28 +80,28 @@ pub fn start(context: &Context) {
         next_eviction: Cell::new(context.sim().now()),
         begun: context.sim().now(),
     }));
+    let inner = &controller.0;
     let c = controller.clone();
-    controller.0.nodes.on_change(move |old, new| c.node_changed(old, new));
+    inner.objects.on_change(move |old, new| c.node_changed(old, new));
     let c = controller.clone();
-    controller.0.leases.on_change(move |old, new| {
-        let Some(lease) = new.filter(|l| l.namespace() == LEASES) else {
-            return;
-        };
-        let renewed = |l: &Object| l.spec().get("renewTime").clone();
-        if old.is_none_or(|o| renewed(o) != renewed(lease)) {
-            c.hear(lease.name());
-        }
-    });
+    inner.leases.on_change(move |old, new| c.lease_changed(old, new));
     let c = controller.clone();
-    let synced = vec![controller.0.nodes.clone(), controller.0.leases.clone()];
-    context.run(NAME, &controller.0.queue, 8, synced, async move |key| {
-        c.taint(&key).await
-    });
+    inner.run(context, 8, &[&inner.leases], async move |key| c.taint(&key).await);
     let c = controller;
     context.spawn("node monitor", async move { c.monitor().await });
 }
 
 impl Controller {
+    fn lease_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        let Some(lease) = new.filter(|l| l.namespace() == LEASES) else {
+            return;
+        };
+        let renewed = |l: &Object| l.spec().get("renewTime").clone();
+        if old.is_none_or(|o| renewed(o) != renewed(lease)) {
+            self.hear(lease.name());
+        }
+    }
+
     fn hear(&self, node: &str) {
         let now = self.0.sim.now();
         let before = self.0.heard.borrow_mut().insert(node.into(), now);
@@ -166,7 +164,7 @@ impl Controller {
     /// five seconds; a node is found silent at the same ticks here.
     async fn monitor(&self) {
         let inner = &self.0;
-        inner.nodes.synced().await;
+        inner.objects.synced().await;
         inner.leases.synced().await;
         loop {
             let generation = inner.changed.generation();
@@ -176,7 +174,7 @@ impl Controller {
             {
                 let heard = inner.heard.borrow();
                 for (name, last) in heard.iter() {
-                    let Some(node) = inner.nodes.get(&ObjectKey::new("", name)) else {
+                    let Some(node) = inner.objects.get(&ObjectKey::new("", name)) else {
                         continue;
                     };
                     let unknown = node
@@ -222,7 +220,7 @@ impl Controller {
 
     async fn mark_unknown(&self, name: &str) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(node) = inner.nodes.get(&ObjectKey::new("", name)) else {
+        let Some(node) = inner.objects.get(&ObjectKey::new("", name)) else {
             return Ok(());
         };
         let was_ready = is_ready(&node);
@@ -245,7 +243,7 @@ impl Controller {
         }
         let mut value = node.value().clone();
         value.set(&["status", "conditions"], conditions);
-        inner.client.update_status(&inner.node_resource, value).await?;
+        inner.client.update_status(&inner.resource, value).await?;
         if was_ready {
             let message = format!("Node {name} status is now: NodeNotReady");
             inner
@@ -287,14 +285,14 @@ impl Controller {
     async fn taint(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
         if key.name.is_empty() {
-            inner.nodes.each("", |n| {
+            inner.objects.each("", |n| {
                 if !is_ready(n) {
                     inner.queue.add(n.key());
                 }
             });
             return Ok(());
         }
-        let Some(node) = inner.nodes.get(key) else {
+        let Some(node) = inner.objects.get(key) else {
             return Ok(());
         };
         let state = |kind: &str| node.condition(kind).map_or("", |c| c.str_at(&["status"])).to_owned();
@@ -376,13 +374,13 @@ impl Controller {
         }
         let mut value = node.value().clone();
         value.set_or_remove(&["spec", "taints"], taints);
-        Status::ignore_not_found(inner.client.update(&inner.node_resource, value).await)
+        Status::ignore_not_found(inner.client.update(&inner.resource, value).await)
     }
 
     /// Whether no node at all is ready: then the fault is nearer, and nobody is to leave.
     fn all_silent(&self) -> bool {
         let mut any = false;
-        self.0.nodes.each("", |n| any |= is_ready(n));
+        self.0.objects.each("", |n| any |= is_ready(n));
         !any
     }
 
@@ -392,7 +390,7 @@ impl Controller {
         let zone = |n: &Object| ZONE.map(|label| n.label(label).map(str::to_owned));
         let here = zone(node);
         let (mut all, mut lost) = (0, 0);
-        self.0.nodes.each("", |n| {
+        self.0.objects.each("", |n| {
             if zone(n) == here {
                 all += 1;
                 lost += usize::from(!is_ready(n));

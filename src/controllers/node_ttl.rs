@@ -4,10 +4,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::context::{Context, resource};
-use crate::api::{ObjectKey, PatchType, Status, WriteOptions};
+use super::context::{Base, Context};
+use crate::api::{Object, ObjectKey, PatchType, Status, WriteOptions};
 use crate::obj;
-use crate::sim::WorkQueue;
 
 const NAME: &str = "ttl-controller";
 const ANNOTATION: &str = "node.alpha.kubernetes.io/ttl";
@@ -31,44 +30,59 @@ fn step(present: usize, nodes: usize) -> usize {
     }
 }
 
+struct Controller {
+    base: Base,
+    /// How many nodes there are, and the step that they are at.
+    seen: Cell<(usize, usize)>,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let client = context.client(NAME);
-    let nodes = resource(context.api(), "", "nodes");
-    let informer = context.informers().of(&nodes);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    // How many nodes there are, and the step that they are at.
-    let seen: Rc<Cell<(usize, usize)>> = Rc::default();
-    let (q, s) = (queue.clone(), seen.clone());
-    informer.on_change(move |old, new| {
-        let (count, at) = s.get();
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, "", "nodes"),
+        seen: Cell::default(),
+    });
+    let base = &controller.base;
+    let c = controller.clone();
+    base.objects.on_change(move |old, new| c.node_changed(old, new));
+    let c = controller.clone();
+    base.run(context, 1, &[], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    fn node_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        let (count, at) = self.seen.get();
         let count = match (old, new) {
             (None, Some(_)) => count + 1,
             (Some(_), None) => count.saturating_sub(1),
             _ => count,
         };
-        s.set((count, step(at, count)));
+        self.seen.set((count, step(at, count)));
         // Heartbeats do not matter: only the annotation is looked at.
         if let Some(node) = new
-            && old.is_none_or(|o| o.metadata().get("annotations") != node.metadata().get("annotations"))
+            && old.is_none_or(|o| o.annotations() != node.annotations())
         {
-            q.add(node.key());
+            self.base.queue.add(node.key());
         }
-    });
-    let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        let node = informer.get(&key);
-        let seconds = STEPS.get(seen.get().1).map_or(0, |s| s.2).to_string();
-        let Some(node) = node else { return Ok(()) };
-        if node.metadata().at(&["annotations", ANNOTATION]).str() == seconds {
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let base = &self.base;
+        let Some(node) = base.objects.get(key) else {
+            return Ok(());
+        };
+        let seconds = STEPS.get(self.seen.get().1).map_or(0, |s| s.2).to_string();
+        if node.annotation(ANNOTATION) == Some(&*seconds) {
             return Ok(());
         }
         let mut patch = obj! {};
         patch.set(&["metadata", "annotations", ANNOTATION], seconds);
         let none = WriteOptions::default();
-        let done = client.patch(&nodes, "", node.name(), "", PatchType::Strategic, patch, &none);
+        let done = base
+            .client
+            .patch(&base.resource, "", node.name(), "", PatchType::Strategic, patch, &none);
         Status::ignore_not_found(done.await)
-    });
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The root CA publisher: every namespace has the ConfigMap `kube-root-ca.crt`, with which pods
 //! check the API server's certificate.
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context, resource};
 use super::pods;
-use crate::api::ObjectKey;
+use crate::api::{Informer, ObjectKey, Resource, Status};
 use crate::obj;
-use crate::sim::WorkQueue;
 
 const NAME: &str = "root-ca-cert-publisher";
 const MAP: &str = "kube-root-ca.crt";
@@ -15,50 +16,60 @@ const DESCRIPTION: (&str, &str) = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.",
 );
 
+struct Controller {
+    base: Base,
+    maps: Informer,
+    map_resource: Rc<Resource>,
+    /// Empty for a cluster that has its certificate in `kube-system`.
+    configured: Rc<str>,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let api = context.api();
-    let client = context.client(NAME);
-    let maps_resource = resource(api, "", "configmaps");
-    let namespaces = context.informers().of(&resource(api, "", "namespaces"));
-    let maps = context.informers().of(&maps_resource);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    namespaces.on_change(move |_, new| {
-        if let Some(namespace) = new {
-            q.add(namespace.key());
-        }
+    let map_resource = resource(context.api(), "", "configmaps");
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, "", "namespaces"),
+        maps: context.informers().of(&map_resource),
+        map_resource,
+        configured: context.options().root_ca.clone(),
     });
-    let q = queue.clone();
+    let (base, maps) = (&controller.base, &controller.maps);
+    base.objects.feed_those(&base.queue, |_| true);
+    let q = base.queue.clone();
     maps.on_change(move |old, new| {
         if let Some(map) = new.or(old).filter(|m| m.name() == MAP) {
             q.add(ObjectKey::new("", map.namespace()));
         }
     });
-    let configured = context.options().root_ca.clone();
-    let synced = vec![namespaces.clone(), maps.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        if namespaces.get(&key).is_none_or(|n| n.is_deleting()) {
+    let c = controller.clone();
+    base.run(context, 1, &[maps], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let Base { client, objects, .. } = &self.base;
+        if objects.get(key).is_none_or(|n| n.is_deleting()) {
             return Ok(());
         }
         // A cluster that was booted from a snapshot has its certificate there.
         let published = || {
-            let map = maps.get(&ObjectKey::new("kube-system", MAP))?;
+            let map = self.maps.get(&ObjectKey::new("kube-system", MAP))?;
             map.value().at(&["data", KEY]).shared_str().cloned()
         };
+        let configured = self.configured.clone();
         let text = if configured.is_empty() {
-            published().unwrap_or_else(|| configured.clone())
+            published().unwrap_or(configured)
         } else {
-            configured.clone()
+            configured
         };
         let data = obj! { "ca.crt": text };
-        let present = maps.get(&ObjectKey::new(&key.name, MAP));
+        let present = self.maps.get(&ObjectKey::new(&key.name, MAP));
         let result = match present {
             Some(map) if map.value().get("data") == &data => return Ok(()),
             Some(map) => {
                 let mut value = map.value().clone();
                 value.set(&["data"], data);
-                client.update(&maps_resource, value).await
+                client.update(&self.map_resource, value).await
             }
             None => {
                 let mut value = obj! {
@@ -68,14 +79,14 @@ pub fn start(context: &Context) {
                     "metadata": obj! { "name": MAP, "namespace": &key.name },
                 };
                 value.set(&["metadata", "annotations", DESCRIPTION.0], DESCRIPTION.1);
-                client.make(&maps_resource, &key.name, value).await
+                client.make(&self.map_resource, &key.name, value).await
             }
         };
         match result {
             Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
             _ => Ok(()),
         }
-    });
+    }
 }
 
 #[cfg(test)]

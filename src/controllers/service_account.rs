@@ -1,29 +1,32 @@
 //! The ServiceAccount controller: every namespace has its account `default`.
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context, resource};
 use super::pods;
-use crate::api::ObjectKey;
+use crate::api::{Informer, ObjectKey, Resource, Status};
 use crate::obj;
-use crate::sim::WorkQueue;
 
 const NAME: &str = "service-account-controller";
 const DEFAULT: &str = "default";
 
+struct Controller {
+    base: Base,
+    accounts: Informer,
+    account_resource: Rc<Resource>,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let api = context.api();
-    let client = context.client(NAME);
-    let accounts_resource = resource(api, "", "serviceaccounts");
-    let namespaces = context.informers().of(&resource(api, "", "namespaces"));
-    let accounts = context.informers().of(&accounts_resource);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    namespaces.on_change(move |_, new| {
-        if let Some(namespace) = new {
-            q.add(namespace.key());
-        }
+    let account_resource = resource(context.api(), "", "serviceaccounts");
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, "", "namespaces"),
+        accounts: context.informers().of(&account_resource),
+        account_resource,
     });
-    let q = queue.clone();
+    let (base, accounts) = (&controller.base, &controller.accounts);
+    base.objects.feed_those(&base.queue, |_| true);
+    let q = base.queue.clone();
     accounts.on_change(move |old, new| {
         if let (Some(account), None) = (old, new)
             && account.name() == DEFAULT
@@ -31,10 +34,15 @@ pub fn start(context: &Context) {
             q.add(ObjectKey::new("", account.namespace()));
         }
     });
-    let synced = vec![namespaces.clone(), accounts.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        let live = namespaces.get(&key).is_some_and(|n| !n.is_deleting());
-        if !live || accounts.get(&ObjectKey::new(&key.name, DEFAULT)).is_some() {
+    let c = controller.clone();
+    base.run(context, 1, &[accounts], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let base = &self.base;
+        let live = base.objects.get(key).is_some_and(|n| !n.is_deleting());
+        if !live || self.accounts.get(&ObjectKey::new(&key.name, DEFAULT)).is_some() {
             return Ok(());
         }
         let account = obj! {
@@ -42,12 +50,12 @@ pub fn start(context: &Context) {
             "kind": "ServiceAccount",
             "metadata": obj! { "name": DEFAULT, "namespace": &key.name },
         };
-        let made = client.make(&accounts_resource, &key.name, account).await;
+        let made = base.client.make(&self.account_resource, &key.name, account).await;
         match made {
             Err(status) if !status.is_already_exists() && !pods::namespace_ends(&status) => Err(status),
             _ => Ok(()),
         }
-    });
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The controller of tokens in Secrets: fills those of the type `kubernetes.io/service-account-token`, and
 //! deletes them when their ServiceAccount is gone (`pkg/controller/serviceaccount/tokens_controller.go`).
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context, resource};
 use crate::api::auth::token;
 use crate::api::client::delete_uid;
 use crate::api::well_known::{SERVICE_ACCOUNT_NAME, TOKEN_SECRET};
-use crate::api::{Object, ObjectKey};
+use crate::api::{ApiServer, Informer, Object, ObjectKey, Resource, Status};
 use crate::sim::WorkQueue;
 use crate::value::{Value, base64};
 
@@ -21,75 +23,114 @@ fn account_of(secret: &Object) -> &str {
     secret.metadata().at(&["annotations", SERVICE_ACCOUNT_NAME]).str()
 }
 
+struct Controller {
+    base: Base,
+    api: ApiServer,
+    accounts: Informer,
+    account_resource: Rc<Resource>,
+    maps: Informer,
+    /// Empty for a cluster that has its certificate in `kube-system`.
+    root_ca: Rc<str>,
+    /// Secrets that are gone, by the names of the account and of the secret, with a slash between them. No account has
+    /// a name with a slash; an annotation may, and then there is no account to tidy.
+    gone: WorkQueue<ObjectKey>,
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
     let api = context.api();
-    let client = context.client(NAME);
-    let secrets_resource = resource(api, "", "secrets");
-    let accounts_resource = resource(api, "", "serviceaccounts");
-    let secrets = context.informers().of(&secrets_resource);
-    let accounts = context.informers().of(&accounts_resource);
-    let maps = context.informers().of(&resource(api, "", "configmaps"));
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    // By the names of the account and of the secret, with a slash between them. No account has a name with a slash;
-    // an annotation may, and then there is no account to tidy.
-    let gone: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let (q, g) = (queue.clone(), gone.clone());
-    secrets.on_change(move |old, new| {
+    let informers = context.informers();
+    let account_resource = resource(api, "", "serviceaccounts");
+    let controller = Rc::new(Controller {
+        base: Base::new(context, NAME, "", "secrets"),
+        api: api.clone(),
+        accounts: informers.of(&account_resource),
+        account_resource,
+        maps: informers.of(&resource(api, "", "configmaps")),
+        root_ca: context.options().root_ca.clone(),
+        gone: WorkQueue::new(context.sim()),
+    });
+    let (base, accounts, maps) = (&controller.base, &controller.accounts, &controller.maps);
+    let c = controller.clone();
+    base.objects.on_change(move |old, new| c.secret_changed(old, new));
+    let c = controller.clone();
+    accounts.on_change(move |old, new| {
+        if let Some(account) = new.or(old) {
+            c.account_changed(account);
+        }
+    });
+    let c = controller.clone();
+    base.run(context, 5, &[accounts, maps], async move |key| c.sync(&key).await);
+    let c = controller.clone();
+    let synced = vec![base.objects.clone(), accounts.clone(), maps.clone()];
+    context.run(NAME, &controller.gone, 1, synced, async move |key| c.unlist(&key).await);
+}
+
+impl Controller {
+    fn secret_changed(&self, old: Option<&Object>, new: Option<&Object>) {
         if let Some(secret) = new.filter(|s| is_token(s)) {
-            q.add(secret.key());
+            self.base.queue.add(secret.key());
         } else if let (Some(secret), None) = (old.filter(|s| is_token(s)), new)
             && !account_of(secret).contains('/')
         {
             let both = format!("{}/{}", account_of(secret), secret.name());
-            g.add(ObjectKey::new(secret.namespace(), &both));
+            self.gone.add(ObjectKey::new(secret.namespace(), &both));
         }
-    });
-    let (q, all) = (queue.clone(), secrets.clone());
-    accounts.on_change(move |old, new| {
-        if let Some(account) = new.or(old) {
-            all.each(account.namespace(), |secret| {
-                if is_token(secret) && account_of(secret) == account.name() {
-                    q.add(secret.key());
-                }
-            });
-        }
-    });
-    let synced = vec![secrets.clone(), accounts.clone(), maps.clone()];
-    let (c, a, r) = (client.clone(), api.clone(), accounts_resource.clone());
-    let configured = context.options().root_ca.clone();
-    context.run(NAME, &queue, 5, synced.clone(), async move |key| {
-        let published = maps.get(&ObjectKey::new("kube-system", "kube-root-ca.crt"));
-        let root = match &*configured {
+    }
+
+    fn account_changed(&self, account: &Object) {
+        self.base.objects.each(account.namespace(), |secret| {
+            if is_token(secret) && account_of(secret) == account.name() {
+                self.base.queue.add(secret.key());
+            }
+        });
+    }
+
+    /// Fills a Secret, or deletes it when its account is gone.
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let Base {
+            client,
+            resource: secrets,
+            objects,
+            ..
+        } = &self.base;
+        let published = self.maps.get(&ObjectKey::new("kube-system", "kube-root-ca.crt"));
+        let root = match &*self.root_ca {
             "" => published.map_or(String::new(), |m| m.value().str_at(&["data", "ca.crt"]).to_owned()),
             text => text.to_owned(),
         };
-        let Some(secret) = secrets.get(&key) else { return Ok(()) };
+        let Some(secret) = objects.get(key) else {
+            return Ok(());
+        };
         // The informer may be behind: what is deleted must be meant.
-        let account = c.get(&r, secret.namespace(), account_of(&secret)).await;
+        let account = client
+            .get(&self.account_resource, secret.namespace(), account_of(&secret))
+            .await;
         let uid = secret.metadata().at(&["annotations", ACCOUNT_UID]).str();
         let account = match account {
             Ok(account) if uid.is_empty() || uid == account.uid() => account,
             Err(status) if !status.is_not_found() => return Err(status),
             _ => {
                 let options = delete_uid(secret.uid());
-                let deleted = c.delete(&secrets_resource, secret.namespace(), secret.name(), options);
+                let deleted = client.delete(secrets, secret.namespace(), secret.name(), options);
                 return match deleted.await {
                     Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
                     _ => Ok(()),
                 };
             }
         };
-        match filled(&a, &secret, &account, &root) {
-            Some(value) => c.update(&secrets_resource, value).await.map(|_| ()),
+        match filled(&self.api, &secret, &account, &root) {
+            Some(value) => client.update(secrets, value).await.map(|_| ()),
             None => Ok(()),
         }
-    });
-    context.run(NAME, &gone, 1, synced, async move |key| {
+    }
+
+    /// Takes a Secret that is gone from the list of its account.
+    async fn unlist(&self, key: &ObjectKey) -> Result<(), Status> {
         let Some((account, secret)) = key.name.split_once('/') else {
             return Ok(());
         };
-        let Some(account) = accounts.get(&ObjectKey::new(&key.namespace, account)) else {
+        let Some(account) = self.accounts.get(&ObjectKey::new(&key.namespace, account)) else {
             return Ok(());
         };
         let mut value = account.value().clone();
@@ -101,12 +142,13 @@ pub fn start(context: &Context) {
         if value.get("secrets").is_empty() {
             value.remove(&["secrets"]);
         }
-        client.update(&accounts_resource, value).await.map(|_| ())
-    });
+        let updated = self.base.client.update(&self.account_resource, value);
+        updated.await.map(|_| ())
+    }
 }
 
 /// The Secret with all that it lacks; `None` when it lacks nothing.
-fn filled(api: &crate::api::ApiServer, secret: &Object, account: &Object, root: &str) -> Option<Value> {
+fn filled(api: &ApiServer, secret: &Object, account: &Object, root: &str) -> Option<Value> {
     let mut value = secret.value().clone();
     let same = |field: &str, text: &str| secret.value().at(&["data", field]).str() == base64::encode(text);
     if !root.is_empty() && !same("ca.crt", root) {

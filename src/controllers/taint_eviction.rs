@@ -5,16 +5,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::{Context, resource};
+use super::context::{Base, Context, resource};
 use super::pods;
 use crate::api::client::delete_uid;
-use crate::api::events::{EventRecorder, EventType};
+use crate::api::events::EventType;
 use crate::api::placement::toleration_fits;
 use crate::api::views::Pod;
-use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
+use crate::api::{Informer, Object, ObjectKey, Status};
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::{Sim, Time, WorkQueue};
+use crate::sim::Time;
 use crate::value::Value;
 
 const NAME: &str = "taint-eviction-controller";
@@ -23,67 +23,33 @@ const NAME: &str = "taint-eviction-controller";
 struct Controller(Rc<Inner>);
 
 struct Inner {
-    sim: Sim,
-    client: Client,
-    recorder: EventRecorder,
-    pods: Informer,
+    base: Base,
     nodes: Informer,
-    resource: Rc<Resource>,
-    queue: WorkQueue<ObjectKey>,
     /// Pods that are to go, since when that is known, and when they go.
     due: RefCell<FlatMap<ObjectKey, (Time, Time)>>,
 }
 
+impl std::ops::Deref for Inner {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let api = context.api();
-    let client = context.client(NAME);
-    let pod_resource = resource(api, "", "pods");
     let controller = Controller(Rc::new(Inner {
-        sim: context.sim().clone(),
-        recorder: context.recorder(&client, NAME),
-        client,
-        pods: context.informers().of(&pod_resource),
-        nodes: context.informers().of(&resource(api, "", "nodes")),
-        resource: pod_resource,
-        queue: WorkQueue::new(context.sim()),
+        base: Base::new(context, NAME, "", "pods"),
+        nodes: context.informers().of(&resource(context.api(), "", "nodes")),
         due: RefCell::default(),
     }));
+    let inner = &controller.0;
     let c = controller.clone();
-    controller.0.pods.on_change(move |old, new| {
-        if let Some(pod) = new {
-            let same = |o: &Object| {
-                pods::node_name(o) == pods::node_name(pod)
-                    && o.spec().get("tolerations") == pod.spec().get("tolerations")
-            };
-            let known = c.0.due.borrow().contains_key(&pod.key());
-            if old.is_none_or(|o| !same(o)) || (known && pod.is_deleting()) {
-                c.0.queue.add(pod.key());
-            }
-        } else if let Some(pod) = old {
-            c.0.due.borrow_mut().remove(&pod.key());
-        }
-    });
+    inner.objects.on_change(move |old, new| c.pod_changed(old, new));
     let c = controller.clone();
-    controller.0.nodes.on_change(move |old, new| {
-        let Some(node) = new else { return };
-        let leaving = |n: &Object| evicting(n).len();
-        let changed = old.map_or(leaving(node) > 0, |o| {
-            o.spec().get("taints") != node.spec().get("taints")
-        });
-        if changed {
-            c.0.pods.each("", |pod| {
-                if pods::node_name(pod) == node.name() {
-                    c.0.queue.add(pod.key());
-                }
-            });
-        }
-    });
+    inner.nodes.on_change(move |old, new| c.node_changed(old, new));
     let c = controller.clone();
-    let synced = vec![controller.0.pods.clone(), controller.0.nodes.clone()];
-    context.run(NAME, &controller.0.queue, 8, synced, async move |key| {
-        c.sync(&key).await
-    });
+    inner.run(context, 8, &[&inner.nodes], async move |key| c.sync(&key).await);
 }
 
 /// The taints of a node that make pods leave.
@@ -110,10 +76,40 @@ fn stay(pod: &Object, taints: &[&Value]) -> Option<Duration> {
 }
 
 impl Controller {
+    fn pod_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        let inner = &self.0;
+        if let Some(pod) = new {
+            let same = |o: &Object| {
+                pods::node_name(o) == pods::node_name(pod)
+                    && o.spec().get("tolerations") == pod.spec().get("tolerations")
+            };
+            let known = inner.due.borrow().contains_key(&pod.key());
+            if old.is_none_or(|o| !same(o)) || (known && pod.is_deleting()) {
+                inner.queue.add(pod.key());
+            }
+        } else if let Some(pod) = old {
+            inner.due.borrow_mut().remove(&pod.key());
+        }
+    }
+
+    fn node_changed(&self, old: Option<&Object>, new: Option<&Object>) {
+        let Some(node) = new else { return };
+        let changed = old.map_or(!evicting(node).is_empty(), |o| {
+            o.spec().get("taints") != node.spec().get("taints")
+        });
+        if changed {
+            self.0.objects.each("", |pod| {
+                if pods::node_name(pod) == node.name() {
+                    self.0.queue.add(pod.key());
+                }
+            });
+        }
+    }
+
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
         let forget = || inner.due.borrow_mut().remove(key);
-        let Some(pod) = inner.pods.get(key).filter(|p| !p.is_deleting()) else {
+        let Some(pod) = inner.objects.get(key).filter(|p| !p.is_deleting()) else {
             forget();
             return Ok(());
         };

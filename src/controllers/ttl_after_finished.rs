@@ -1,10 +1,12 @@
 //! The TTL-after-finished controller: deletes jobs `spec.ttlSecondsAfterFinished` after their end.
 
-use super::context::{Context, resource};
+use std::rc::Rc;
+
+use super::context::{Base, Context};
 use crate::api::client::delete_uid;
 use crate::api::views::Job;
 use crate::api::{Object, ObjectKey, Status};
-use crate::sim::{Time, WorkQueue};
+use crate::sim::Time;
 
 const NAME: &str = "ttl-after-finished-controller";
 
@@ -17,40 +19,51 @@ fn expiry(job: &Object) -> Option<Time> {
     Some(view.finish_time()? + crate::sim::seconds(view.ttl_after_finished()?))
 }
 
+struct Controller(Base);
+
 /// Starts the controller.
 pub fn start(context: &Context) {
-    let client = context.client(NAME);
-    let sim = context.sim().clone();
-    let jobs = resource(context.api(), "batch", "jobs");
-    let informer = context.informers().of(&jobs);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(&sim);
-    let (q, s) = (queue.clone(), sim.clone());
-    informer.on_change(move |_, new| {
+    let controller = Rc::new(Controller(Base::new(context, NAME, "batch", "jobs")));
+    let base = &controller.0;
+    let c = controller.clone();
+    base.objects.on_change(move |_, new| {
         if let Some(job) = new
             && let Some(when) = expiry(job)
         {
-            q.add_after(job.key(), when.since(s.now()));
+            c.0.queue.add_after(job.key(), when.since(c.0.sim.now()));
         }
     });
-    let (informers, q) = (vec![informer.clone()], queue.clone());
-    context.run(NAME, &queue, 5, informers, async move |key| {
-        if informer.get(&key).as_ref().and_then(expiry).is_none() {
+    let c = controller.clone();
+    base.run(context, 5, &[], async move |key| c.sync(&key).await);
+}
+
+impl Controller {
+    async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
+        let Base {
+            sim,
+            client,
+            resource: jobs,
+            objects,
+            queue,
+            ..
+        } = &self.0;
+        if objects.get(key).as_ref().and_then(expiry).is_none() {
             return Ok(());
         }
         // The informer may be behind: the present job decides.
-        let job = match client.get(&jobs, &key.namespace, &key.name).await {
+        let job = match client.get(jobs, &key.namespace, &key.name).await {
             Err(status) if status.is_not_found() => return Ok(()),
             other => other?,
         };
         let Some(when) = expiry(&job) else { return Ok(()) };
         if when > sim.now() {
-            q.add_after(key, when.since(sim.now()));
+            queue.add_after(key.clone(), when.since(sim.now()));
             return Ok(());
         }
         let mut options = delete_uid(job.uid());
         options.set(&["propagationPolicy"], "Foreground");
-        Status::ignore_not_found(client.delete(&jobs, &key.namespace, &key.name, options).await)
-    });
+        Status::ignore_not_found(client.delete(jobs, &key.namespace, &key.name, options).await)
+    }
 }
 
 #[cfg(test)]

@@ -5,17 +5,16 @@ use std::rc::Rc;
 
 use crate::api::volumes::claim_names;
 use crate::api::well_known::{CLAIM_PROTECTION, VOLUME_PROTECTION};
-use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
-use crate::controllers::context::{Context, resource};
-use crate::sim::WorkQueue;
+use crate::api::{Informer, Object, ObjectKey, Status};
+use crate::controllers::context::{Base, Context, resource};
 use crate::value::Value;
 
 fn has(object: &Object, finalizer: &str) -> bool {
     object.finalizers().any(|f| f == finalizer)
 }
 
-/// An object without the finalizer.
-async fn free(client: &Client, resource: &Rc<Resource>, object: &Object, finalizer: &str) -> Result<(), Status> {
+/// Takes the finalizer from an object.
+async fn free(base: &Base, object: &Object, finalizer: &str) -> Result<(), Status> {
     let left: Vec<Value> = object
         .finalizers()
         .filter(|f| *f != finalizer)
@@ -23,7 +22,15 @@ async fn free(client: &Client, resource: &Rc<Resource>, object: &Object, finaliz
         .collect();
     let mut value = object.value().clone();
     value.set_or_remove(&["metadata", "finalizers"], left);
-    Status::ignore_not_found(client.update(resource, value).await)
+    Status::ignore_not_found(base.client.update(&base.resource, value).await)
+}
+
+fn is_leaving_claim(claim: &Object) -> bool {
+    claim.is_deleting() && has(claim, CLAIM_PROTECTION)
+}
+
+fn is_free_volume(volume: &Object) -> bool {
+    volume.is_deleting() && has(volume, VOLUME_PROTECTION) && volume.status().str_at(&["phase"]) != "Bound"
 }
 
 /// Whether a scheduled pod mounts a claim. One that has ended counts until it is deleted.
@@ -38,37 +45,22 @@ fn is_used(pods: &Informer, claim: &Object) -> bool {
 /// Starts the controller that protects claims.
 pub fn start_claims(context: &Context) {
     const NAME: &str = "persistentvolumeclaim-protection-controller";
-    let client = context.client(NAME);
-    let claims = resource(context.api(), "", "persistentvolumeclaims");
-    let informer = context.informers().of(&claims);
+    let base = Rc::new(Base::new(context, NAME, "", "persistentvolumeclaims"));
     let pods = context.informers().of(&resource(context.api(), "", "pods"));
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    informer.on_change(move |_, new| {
-        if let Some(claim) = new
-            && claim.is_deleting()
-            && has(claim, CLAIM_PROTECTION)
-        {
-            q.add(claim.key());
-        }
-    });
-    let q = queue.clone();
+    base.objects.feed_those(&base.queue, is_leaving_claim);
+    let q = base.queue.clone();
     pods.on_change(move |old, new| {
-        if new.is_none()
-            && let Some(pod) = old
-        {
+        if let (Some(pod), None) = (old, new) {
             for name in claim_names(pod) {
                 q.add(ObjectKey::new(pod.namespace(), &name));
             }
         }
     });
-    let synced = vec![informer.clone(), pods.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        let claim = informer
-            .get(&key)
-            .filter(|c| c.is_deleting() && has(c, CLAIM_PROTECTION));
-        match claim.filter(|c| !is_used(&pods, c)) {
-            Some(claim) => free(&client, &claims, &claim, CLAIM_PROTECTION).await,
+    let (b, p) = (base.clone(), pods.clone());
+    base.run(context, 1, &[&pods], async move |key| {
+        let claim = b.objects.get(&key).filter(is_leaving_claim);
+        match claim.filter(|c| !is_used(&p, c)) {
+            Some(claim) => free(&b, &claim, CLAIM_PROTECTION).await,
             None => Ok(()),
         }
     });
@@ -77,23 +69,12 @@ pub fn start_claims(context: &Context) {
 /// Starts the controller that protects volumes.
 pub fn start_volumes(context: &Context) {
     const NAME: &str = "persistentvolume-protection-controller";
-    let client = context.client(NAME);
-    let volumes = resource(context.api(), "", "persistentvolumes");
-    let informer = context.informers().of(&volumes);
-    let queue: WorkQueue<ObjectKey> = WorkQueue::new(context.sim());
-    let q = queue.clone();
-    let is_free = |v: &Object| v.is_deleting() && has(v, VOLUME_PROTECTION) && v.status().str_at(&["phase"]) != "Bound";
-    informer.on_change(move |_, new| {
-        if let Some(volume) = new
-            && is_free(volume)
-        {
-            q.add(volume.key());
-        }
-    });
-    let synced = vec![informer.clone()];
-    context.run(NAME, &queue, 1, synced, async move |key| {
-        match informer.get(&key).filter(is_free) {
-            Some(volume) => free(&client, &volumes, &volume, VOLUME_PROTECTION).await,
+    let base = Rc::new(Base::new(context, NAME, "", "persistentvolumes"));
+    base.objects.feed_those(&base.queue, is_free_volume);
+    let b = base.clone();
+    base.run(context, 1, &[], async move |key| {
+        match b.objects.get(&key).filter(is_free_volume) {
+            Some(volume) => free(&b, &volume, VOLUME_PROTECTION).await,
             None => Ok(()),
         }
     });
