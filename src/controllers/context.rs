@@ -12,6 +12,7 @@ use crate::api::events::EventRecorder;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
 use crate::flat::{FlatMap, FlatSet, WideMap};
 use crate::sim::{Sim, TaskHandle, WorkQueue};
+use crate::value::Value;
 
 /// What a sync spends on one object that it lists, claims and counts: an estimate of Go's, on a machine
 /// that runs the rest of the control plane too.
@@ -311,6 +312,19 @@ impl Base {
         let owner = object.controller().filter(|o| o.kind() == &*self.resource.kind)?;
         let found = self.objects.get(&ObjectKey::new(object.namespace(), owner.name()))?;
         (found.uid() == owner.uid()).then_some(found)
+    }
+
+    /// Writes the status of an object, unless it has it already. One that is gone needs none.
+    ///
+    /// # Errors
+    /// The API's failure.
+    pub async fn write_status(&self, object: &Object, status: Value) -> Result<(), Status> {
+        if &status == object.status() {
+            return Ok(());
+        }
+        let mut value = object.value().clone();
+        value.set(&["status"], status);
+        Status::ignore_not_found(self.client.update_status(&self.resource, value).await)
     }
 
     /// Starts the workers, which wait until `others` hold their first lists too.

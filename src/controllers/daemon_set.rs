@@ -316,23 +316,10 @@ impl Controller {
             return Ok((revision.label(HASH_LABEL).unwrap_or("").to_owned(), old));
         }
         let hash = hash::compute(set.spec().get("template"), set.status().i64_at(&["collisionCount"]));
-        let mut value = history::revision(set, data.clone(), latest + 1, HASH_LABEL, &hash);
-        value.set_or_remove(&["metadata", "annotations"], set.annotations());
-        let made = inner
-            .client
-            .make(&inner.revision_resource, set.namespace(), value)
-            .await;
-        match made {
+        let (resource, label) = (&inner.revision_resource, (HASH_LABEL, hash.as_str()));
+        match history::create(&inner.client, resource, set, &data, latest + 1, label).await {
             Ok(_) => Ok((hash, old)),
             Err(status) if status.is_already_exists() => {
-                let name = format!("{}-{hash}", set.name());
-                let present = inner
-                    .client
-                    .get(&inner.revision_resource, set.namespace(), &name)
-                    .await?;
-                if present.value().get("data") == &data {
-                    return Ok((hash, old));
-                }
                 let mut value = set.value().clone();
                 let count = set.status().i64_at(&["collisionCount"]).unwrap_or(0);
                 value.set(&["status", "collisionCount"], count + 1);
@@ -542,14 +529,7 @@ impl Controller {
         status.set_or_remove(&["numberUnavailable"], desired - available);
         status.set_or_remove(&["updatedNumberScheduled"], updated);
         status.set(&["observedGeneration"], pass.set.generation());
-        if &status != pass.set.status() {
-            let mut value = pass.set.value().clone();
-            value.set(&["status"], status);
-            match inner.client.update_status(&inner.resource, value).await {
-                Err(failure) if failure.is_not_found() => return Ok(()),
-                other => other.map(|_| ())?,
-            }
-        }
+        inner.write_status(&pass.set, status).await?;
         let all = pass.by_node.values().flatten();
         if let Some(delay) = pods::next_available(all, pass.min_ready(), now) {
             inner.queue.add_after(pass.set.key(), delay);

@@ -328,7 +328,7 @@ impl Controller {
         );
         status.set(&["conditions"], crate::list![condition]);
         status.set(&["disruptionsAllowed"], 0);
-        self.write_status(budget, status).await
+        self.0.write_status(budget, status).await
     }
 
     /// The condition `DisruptionAllowed`, of a status, a reason and a message.
@@ -347,15 +347,6 @@ impl Controller {
         };
         condition.set_or_remove(&["observedGeneration"], generation.clone());
         condition
-    }
-
-    async fn write_status(&self, budget: &Object, status: Value) -> Result<(), Status> {
-        if &status == budget.status() {
-            return Ok(());
-        }
-        let mut value = budget.value().clone();
-        value.set(&["status"], status);
-        Status::ignore_not_found(self.0.client.update_status(&self.0.resource, value).await)
     }
 
     async fn write(
@@ -388,7 +379,7 @@ impl Controller {
             let map: Value = disrupted.iter().map(|(k, t)| (k.as_str(), Value::from(*t))).collect();
             status.set(&["disruptedPods"], map);
         }
-        self.write_status(budget, status).await
+        self.0.write_status(budget, status).await
     }
 }
 

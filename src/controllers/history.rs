@@ -1,7 +1,9 @@
 //! ControllerRevisions: the history of a DaemonSet's or StatefulSet's templates.
 
+use std::rc::Rc;
+
 use super::hash;
-use crate::api::Object;
+use crate::api::{Client, Object, Resource, Status};
 use crate::flat::Arrange;
 use crate::value::{Value, gojson};
 use crate::{list, obj};
@@ -23,21 +25,45 @@ pub fn data_of(revision: &Object) -> &Value {
     revision.value().get("data")
 }
 
-/// A new revision of a set, named after the set and the hash, which its label carries too.
-pub fn revision(set: &Object, data: Value, number: i64, label: &str, hash: &str) -> Value {
+/// Creates a revision of a set, named after the set and the hash, which its `label` carries too. One that is there with
+/// the same data will do.
+///
+/// # Errors
+/// That the name is taken, when the one that is there has other data: the hashes collide. Any other failure of the API.
+pub async fn create(
+    client: &Client,
+    resource: &Rc<Resource>,
+    set: &Object,
+    data: &Value,
+    number: i64,
+    (label, hash): (&str, &str),
+) -> Result<Object, Status> {
     let mut labels = set.spec().at(&["template", "metadata", "labels"]).clone();
     labels.set(&[label], hash);
-    obj! {
+    let name = format!("{}-{hash}", set.name());
+    let mut value = obj! {
         "apiVersion": "apps/v1",
-        "data": data,
+        "data": data.clone(),
         "kind": "ControllerRevision",
         "metadata": obj! {
             "labels": labels,
-            "name": format!("{}-{hash}", set.name()),
+            "name": name.as_str(),
             "namespace": set.namespace(),
             "ownerReferences": list![set.controller_reference()],
         },
         "revision": number,
+    };
+    value.set_or_remove(&["metadata", "annotations"], set.annotations());
+    match client.make(resource, set.namespace(), value).await {
+        Err(taken) if taken.is_already_exists() => {
+            let present = client.get(resource, set.namespace(), &name).await?;
+            if data_of(&present) == data {
+                Ok(present)
+            } else {
+                Err(taken)
+            }
+        }
+        other => other,
     }
 }
 

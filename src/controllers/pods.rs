@@ -212,6 +212,16 @@ pub fn namespace_ends(status: &Status) -> bool {
     status.code() == 403 && status.message().contains("because it is being terminated")
 }
 
+/// Tells in an event of `owner` that something was done for it, or could not be: `SuccessfulCreate`, `FailedDelete`.
+pub fn tell(recorder: &EventRecorder, owner: &Object, verb: &str, done: bool, message: String) {
+    let (kind, how) = if done {
+        (EventType::Normal, "Successful")
+    } else {
+        (EventType::Warning, "Failed")
+    };
+    recorder.event(owner, kind, &format!("{how}{verb}"), message);
+}
+
 /// Creates and deletes the pods of a controller, with its events (`RealPodControl`). Clones share
 /// everything.
 #[derive(Clone)]
@@ -242,14 +252,13 @@ impl PodControl {
         match made {
             Ok(pod) => {
                 let message = format!("Created pod: {}", pod.name());
-                self.recorder
-                    .event(owner, EventType::Normal, "SuccessfulCreate", message);
+                tell(&self.recorder, owner, "Create", true, message);
                 Ok(())
             }
             Err(status) => {
                 if !namespace_ends(&status) {
                     let message = format!("Error creating: {}", status.message());
-                    self.recorder.event(owner, EventType::Warning, "FailedCreate", message);
+                    tell(&self.recorder, owner, "Create", false, message);
                 }
                 Err(status)
             }
@@ -307,8 +316,7 @@ impl PodControl {
         match deleted {
             Ok(_) => {
                 let message = format!("Deleted pod: {}", pod.name());
-                self.recorder
-                    .event(owner, EventType::Normal, "SuccessfulDelete", message);
+                tell(&self.recorder, owner, "Delete", true, message);
                 Ok(())
             }
             Err(status) => {
@@ -317,7 +325,7 @@ impl PodControl {
                     return Ok(());
                 }
                 let message = format!("Error deleting: {}", status.message());
-                self.recorder.event(owner, EventType::Warning, "FailedDelete", message);
+                tell(&self.recorder, owner, "Delete", false, message);
                 Err(status)
             }
         }

@@ -252,19 +252,13 @@ impl Controller {
             _ => {}
         }
         status.set(&["observedGeneration"], set.generation());
-        if &status == set.status() {
-            return Ok(());
-        }
-        let mut value = set.value().clone();
-        value.set(&["status"], status);
-        match inner.client.update_status(&inner.resource, value).await {
-            // The set is newer than the informer says, or gone: its change will come.
+        match inner.write_status(set, status).await {
+            // The set is newer than the informer says: its change will come.
             Err(failure) if failure.is_conflict() => {
                 inner.queue.add_rate_limited(set.key());
                 Ok(())
             }
-            Err(failure) if failure.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
+            other => other,
         }
     }
 }

@@ -98,12 +98,7 @@ impl Controller {
             inner.queue.add_after(key.clone(), after);
         }
         status.set_or_remove(&["used"], used);
-        if &status == present.status() {
-            return Ok(());
-        }
-        let mut value = present.value().clone();
-        value.set(&["status"], status);
-        Status::ignore_not_found(inner.client.update_status(&inner.resource, value).await)
+        inner.write_status(&present, status).await
     }
 
     /// After which time a pod that is ending now would be stuck, and hold nothing any more. (The real controller

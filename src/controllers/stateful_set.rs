@@ -8,7 +8,6 @@ use std::rc::Rc;
 use super::context::{Base, Context, OwnerIndex, resource};
 use super::ownership::Claimer;
 use super::{history, pods};
-use crate::api::events::EventType;
 use crate::api::views::StatefulSet;
 use crate::api::views::stateful_set::{POD_INDEX, POD_NAME, REVISION};
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
@@ -311,7 +310,7 @@ impl Controller {
         } else {
             self.manage(&pass).await
         };
-        self.update_status(&pass, updating).await?;
+        inner.write_status(&set, pass.status(updating, inner.sim.now())).await?;
         managed?;
         let now = inner.sim.now();
         if let Some(delay) = pods::next_available(pass.pods(), view.min_ready_seconds(), now) {
@@ -360,19 +359,9 @@ impl Controller {
         let inner = &self.0;
         loop {
             let hash = history::hash(&data, *collisions);
-            let name = format!("{}-{hash}", set.name());
-            let mut value = history::revision(set, data.clone(), number, HASH, &hash);
-            value.set_or_remove(&["metadata", "annotations"], set.annotations());
-            let resource = &inner.revision_resource;
-            let made = inner.client.make(resource, set.namespace(), value).await;
-            match made {
-                Err(status) if status.is_already_exists() => {
-                    let present = inner.client.get(resource, set.namespace(), &name).await?;
-                    if history::data_of(&present) == &data {
-                        return Ok(present);
-                    }
-                    *collisions += 1;
-                }
+            let (resource, label) = (&inner.revision_resource, (HASH, hash.as_str()));
+            match history::create(&inner.client, resource, set, &data, number, label).await {
+                Err(status) if status.is_already_exists() => *collisions += 1,
                 other => return other,
             }
         }
@@ -509,21 +498,11 @@ impl Controller {
     /// Tells of something done to a pod in an event, and hands the result on.
     fn tell(&self, pass: &Pass, verb: &str, pod: &str, result: Result<(), Status>) -> Result<(), Status> {
         let text = format!("{verb} Pod {pod} in StatefulSet {}", pass.set.name());
-        let recorder = &self.0.recorder;
-        match &result {
-            Ok(()) => recorder.event(
-                &pass.set,
-                EventType::Normal,
-                &format!("Successful{verb}"),
-                format!("{text} successful"),
-            ),
-            Err(status) => recorder.event(
-                &pass.set,
-                EventType::Warning,
-                &format!("Failed{verb}"),
-                format!("{text} failed error: {}", status.message()),
-            ),
-        }
+        let message = match &result {
+            Ok(()) => format!("{text} successful"),
+            Err(status) => format!("{text} failed error: {}", status.message()),
+        };
+        pods::tell(&self.0.recorder, &pass.set, verb, result.is_ok(), message);
         result
     }
 
@@ -569,9 +548,7 @@ impl Controller {
                     match made {
                         Ok(_) => {
                             let message = format!("Create Claim {name} Pod {pod} in StatefulSet {set} success");
-                            inner
-                                .recorder
-                                .event(&pass.set, EventType::Normal, "SuccessfulCreate", message);
+                            pods::tell(&inner.recorder, &pass.set, "Create", true, message);
                         }
                         Err(status) if status.is_already_exists() => {}
                         Err(status) => {
@@ -579,9 +556,7 @@ impl Controller {
                             failures.push(format!("failed to create PVC {name}: {why}"));
                             let message =
                                 format!("Create Claim {name} for Pod {pod} in StatefulSet {set} failed error: {why}");
-                            inner
-                                .recorder
-                                .event(&pass.set, EventType::Warning, "FailedCreate", message);
+                            pods::tell(&inner.recorder, &pass.set, "Create", false, message);
                         }
                     }
                 }
@@ -637,16 +612,6 @@ impl Controller {
             self.0.client.update(&self.0.claim_resource, value).await?;
         }
         Ok(())
-    }
-
-    async fn update_status(&self, pass: &Pass, updating: i64) -> Result<(), Status> {
-        let status = pass.status(updating, self.0.sim.now());
-        if &status == pass.set.status() {
-            return Ok(());
-        }
-        let mut value = pass.set.value().clone();
-        value.set(&["status"], status);
-        Status::ignore_not_found(self.0.client.update_status(&self.0.resource, value).await)
     }
 
     /// Deletes revisions beyond the limit that nothing is of, the oldest first.

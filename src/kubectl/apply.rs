@@ -19,8 +19,6 @@ use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::flat::Arrange;
 use crate::value::{Value, gojson, yaml};
 
-/// The annotation that keeps what was applied last.
-
 const FLAGS: &[Flag] = &[
     flag("force-conflicts", '\0', Kind::Bool, "false"),
     flag("openapi-patch", '\0', Kind::Bool, "true").but(NOT_SIMULATED),

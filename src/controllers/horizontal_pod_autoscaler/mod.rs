@@ -105,13 +105,8 @@ impl Controller {
     async fn sync(&self, scaler: &Object) {
         let mut status = scaler.status().clone();
         self.look(scaler, &mut status).await;
-        if &status == scaler.status() {
-            return;
-        }
-        let mut value = scaler.value().clone();
-        value.set(&["status"], status);
         // What fails is said again at the next look.
-        let _ = self.0.client.update_status(&self.0.resource, value).await;
+        let _ = self.0.write_status(scaler, status).await;
     }
 
     async fn scale_of(&self, scaler: &Object) -> Result<Scale, String> {
