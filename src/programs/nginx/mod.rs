@@ -1,0 +1,361 @@
+//! nginx: serves files as its configuration says, proxies, and writes its logs.
+//!
+//! Of the configuration it knows `server`, `listen` (with `ssl`), `upstream`, `server_name`, `root`, `index`, `location`
+//! (prefixes, `=`, `^~`, regular expressions), `return`, `rewrite`, `allow`, `deny`, `alias`, `proxy_pass`, `add_header`,
+//! `default_type`, `try_files`, `autoindex off`, `include`, `access_log`. Of others that would change an answer
+//! ([`IDLE`]) it says in its error log that they are not simulated; a name that nginx does not know is an error.
+
+mod config;
+mod serve;
+
+use std::rc::Rc;
+
+use self::config::{certificate, configuration};
+use self::serve::{Door, Serve};
+use super::{Image, Sandbox, program, slash_date, until_stopped};
+use crate::flat::{Arrange, FlatMap};
+use crate::net::Protocol;
+use crate::shell::{Commands, Context, Files, SIGQUIT, SIGTERM};
+
+const WELCOME: &str = "<!DOCTYPE html>
+<html>
+<head>
+<title>Welcome to nginx!</title>
+<style>
+html { color-scheme: light dark; }
+body { width: 35em; margin: 0 auto;
+font-family: Tahoma, Verdana, Arial, sans-serif; }
+</style>
+</head>
+<body>
+<h1>Welcome to nginx!</h1>
+<p>If you see this page, the nginx web server is successfully installed and
+working. Further configuration is required.</p>
+
+<p>For online documentation and support please refer to
+<a href=\"http://nginx.org/\">nginx.org</a>.<br/>
+Commercial support is available at
+<a href=\"http://nginx.com/\">nginx.com</a>.</p>
+
+<p><em>Thank you for using nginx.</em></p>
+</body>
+</html>
+";
+
+const ERROR_50X: &str = "<!DOCTYPE html>
+<html>
+<head>
+<title>Error</title>
+</head>
+<body>
+<h1>An error occurred.</h1>
+<p>Sorry, the page you are looking for is currently unavailable.<br/>
+Please try again later.</p>
+</body>
+</html>
+";
+
+const CONF: &str = "
+user  nginx;
+worker_processes  auto;
+
+error_log  /var/log/nginx/error.log notice;
+pid        /run/nginx.pid;
+
+events {
+    worker_connections  1024;
+}
+
+http {
+    include       /etc/nginx/mime.types;
+    default_type  application/octet-stream;
+
+    access_log  /var/log/nginx/access.log;
+
+    sendfile        on;
+    keepalive_timeout  65;
+
+    include /etc/nginx/conf.d/*.conf;
+}
+";
+
+const DEFAULT_SERVER: &str = "server {
+    listen       80;
+    listen  [::]:80;
+    server_name  localhost;
+
+    location / {
+        root   /usr/share/nginx/html;
+        index  index.html index.htm;
+    }
+
+    error_page   500 502 503 504  /50x.html;
+    location = /50x.html {
+        root   /usr/share/nginx/html;
+    }
+}
+";
+
+/// nginx's version of an image's tag.
+fn version(image: &Image, tag: &str) -> String {
+    let number = tag.split('-').next().unwrap_or("");
+    let parts = number.split('.').filter(|p| p.parse::<u32>().is_ok()).count();
+    let own = image.repository.ends_with("/nginx") || image.repository.ends_with("/nginx-unprivileged");
+    match parts {
+        3 if own => number.to_owned(),
+        2 if own && number.starts_with("1.") => format!("{number}.5"),
+        _ => "1.29.3".to_owned(),
+    }
+}
+
+pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
+    let _ = files.put("/usr/share/nginx/html/index.html", WELCOME);
+    let _ = files.put("/usr/share/nginx/html/50x.html", ERROR_50X);
+    let _ = files.put("/etc/nginx/nginx.conf", CONF);
+    let _ = files.put("/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
+    let _ = files.put("/etc/nginx/mime.types", "types {\n    text/html html htm shtml;\n}\n");
+    let _ = files.make_dirs("/var/log/nginx");
+    let _ = files.symlink("/dev/stdout", "/var/log/nginx/access.log");
+    let _ = files.symlink("/dev/stderr", "/var/log/nginx/error.log");
+    let version = version(image, tag);
+    program(commands, "/usr/sbin/nginx", sandbox, move |context, sandbox| {
+        run(context, sandbox, version.clone())
+    });
+    program(commands, "/docker-entrypoint.sh", sandbox, entrypoint);
+}
+
+/// The front of Kubernetes' tutorial "Connect a Frontend to a Backend Using Services".
+pub(super) fn install_frontend(
+    image: &Image,
+    tag: &str,
+    sandbox: &Rc<Sandbox>,
+    commands: &mut Commands,
+    files: &Files,
+) {
+    install(image, tag, sandbox, commands, files);
+    let _ = files.remove_file("/etc/nginx/conf.d/default.conf");
+    let server = "upstream Backend {\n    server hello;\n}\n\nserver {\n    listen 80;\n\n    location / {\n        proxy_pass http://Backend;\n    }\n}\n";
+    let _ = files.put("/etc/nginx/conf.d/frontend.conf", server);
+}
+
+async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
+    let args = context.rest().to_vec();
+    if args.first().is_some_and(|a| a == "nginx" || a == "nginx-debug") {
+        for line in [
+            "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
+            "/docker-entrypoint.sh: Looking for shell scripts in /docker-entrypoint.d/",
+            "/docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh",
+            "10-listen-on-ipv6-by-default.sh: info: Getting the checksum of /etc/nginx/conf.d/default.conf",
+            "10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf",
+            "/docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh",
+            "/docker-entrypoint.sh: Launching /docker-entrypoint.d/20-envsubst-on-templates.sh",
+            "/docker-entrypoint.sh: Launching /docker-entrypoint.d/30-tune-worker-processes.sh",
+            "/docker-entrypoint.sh: Configuration complete; ready for start up",
+        ] {
+            context.stdout.line(line);
+        }
+    }
+    super::exec_as(context, args).await
+}
+
+async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
+    let mut args = context.rest().iter();
+    let mut signal = None;
+    let mut test = false;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-v" | "-V" => {
+                context.stderr.line(format!("nginx version: nginx/{version}"));
+                return 0;
+            }
+            "-t" | "-T" => test = true,
+            "-s" => signal = args.next().cloned(),
+            "-g" | "-c" | "-p" | "-e" => {
+                args.next();
+            }
+            "-q" => {}
+            other => {
+                context.stderr.line(format!("nginx: invalid option: \"{other}\""));
+                return 1;
+            }
+        }
+    }
+    let sim = context.sim.clone();
+    if let Some(signal) = signal {
+        let number = match signal.as_str() {
+            "quit" => SIGQUIT,
+            "stop" => SIGTERM,
+            "reload" | "reopen" => {
+                context.stderr.line(format!(
+                    "{} [notice] {}#{}: signal process started",
+                    slash_date(sim.now()),
+                    context.process.pid(),
+                    context.process.pid()
+                ));
+                return 0;
+            }
+            other => {
+                context.stderr.line(format!("nginx: invalid option: \"-s {other}\""));
+                return 1;
+            }
+        };
+        let master = context
+            .host
+            .processes()
+            .list()
+            .into_iter()
+            .find(|p| p.command().starts_with("nginx: master"));
+        let pid = context.process.pid();
+        return match master {
+            Some(process) => {
+                context.stderr.line(format!(
+                    "{} [notice] {pid}#{pid}: signal process started",
+                    slash_date(sim.now())
+                ));
+                process.signal(number);
+                0
+            }
+            None => {
+                context.stderr.line(format!(
+                    "{} [error] {pid}#{pid}: open() \"/run/nginx.pid\" failed (2: No such file or directory)",
+                    slash_date(sim.now())
+                ));
+                1
+            }
+        };
+    }
+    let mut idle = Vec::new();
+    let servers = match configuration(&context.files, &mut idle) {
+        Ok(servers) => {
+            let pid = if test { context.process.pid() } else { 1 };
+            for text in idle {
+                let now = slash_date(sim.now());
+                context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
+            }
+            servers
+        }
+        Err(message) => {
+            let pid = context.process.pid();
+            context
+                .stderr
+                .line(format!("{} [emerg] {pid}#{pid}: {message}", slash_date(sim.now())));
+            if test {
+                context
+                    .stderr
+                    .line("nginx: configuration file /etc/nginx/nginx.conf test failed");
+            } else {
+                context.stderr.line(format!("nginx: [emerg] {message}"));
+            }
+            return 1;
+        }
+    };
+    if test {
+        context
+            .stderr
+            .line("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok");
+        context
+            .stderr
+            .line("nginx: configuration file /etc/nginx/nginx.conf test is successful");
+        return 0;
+    }
+    context
+        .process
+        .set_command("nginx: master process nginx -g daemon off;");
+    let mut certificates = FlatMap::new();
+    for server in &servers {
+        for port in &server.encrypted {
+            match certificate(&context.files, &server.certificate) {
+                Ok(found) => {
+                    certificates.insert(*port, Rc::new(found));
+                }
+                // nginx gives up; here it stays, and refuses that port's handshakes, as web servers without a certificate
+                // stay where the recordings of real clusters were made.
+                Err(message) => {
+                    let now = slash_date(sim.now());
+                    context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
+                }
+            };
+        }
+    }
+    let servers = Rc::new(servers);
+    let mut listening = Vec::new();
+    let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
+    ports.arrange();
+    ports.dedup();
+    let open = |port: u16| {
+        let serve = Rc::new(Serve {
+            servers: servers.clone(),
+            port,
+            files: context.files.clone(),
+            log: context.stdout.clone(),
+            errors: context.stderr.clone(),
+            sim: sim.clone(),
+            version: version.clone(),
+            sandbox: Rc::downgrade(&sandbox),
+            certificate: certificates.get(&port).cloned(),
+        });
+        sandbox.listen(Protocol::Tcp, port, Door(serve))
+    };
+    let mut taken = Vec::new();
+    for port in ports {
+        match open(port) {
+            Ok(opened) => listening.push(opened),
+            Err(_) => taken.push(port),
+        }
+    }
+    // nginx tries five times. It then gives up; here it stays without the port, as pods with two web
+    // servers do where the recordings of real clusters were made.
+    for _ in 0..5 {
+        if taken.is_empty() {
+            break;
+        }
+        for port in &taken {
+            context.stderr.line(format!(
+                "{} [emerg] 1#1: bind() to 0.0.0.0:{port} failed (98: Address already in use)",
+                slash_date(sim.now())
+            ));
+        }
+        context.stderr.line(format!(
+            "{} [notice] 1#1: try again to bind() after 500ms",
+            slash_date(sim.now())
+        ));
+        sim.sleep(std::time::Duration::from_millis(500)).await;
+        taken.retain(|port| match open(*port) {
+            Ok(opened) => {
+                listening.push(opened);
+                false
+            }
+            Err(_) => true,
+        });
+    }
+    if !taken.is_empty() {
+        context
+            .stderr
+            .line(format!("{} [emerg] 1#1: still could not bind()", slash_date(sim.now())));
+    }
+    let notice = |text: &str| {
+        context
+            .stderr
+            .line(format!("{} [notice] 1#1: {text}", slash_date(sim.now())));
+    };
+    notice("using the \"epoll\" event method");
+    notice(&format!("nginx/{version}"));
+    notice("built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1) ");
+    notice("OS: Linux 6.1.0-41-amd64");
+    notice("getrlimit(RLIMIT_NOFILE): 1048576:1048576");
+    notice("start worker processes");
+    for worker in [29, 30] {
+        notice(&format!("start worker process {worker}"));
+    }
+    let signal = until_stopped(&context.process).await;
+    let name = crate::shell::signal_name(signal).unwrap_or("TERM");
+    let how = if signal == SIGQUIT {
+        "gracefully shutting down"
+    } else {
+        "exiting"
+    };
+    notice(&format!("signal {signal} (SIG{name}) received, {how}"));
+    drop(listening);
+    notice("exit");
+    0
+}
