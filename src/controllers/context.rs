@@ -91,6 +91,7 @@ fn can_follow(resource: &Resource) -> bool {
 }
 
 impl Context {
+    /// The context of kube-controller-manager itself.
     pub fn new(api: &ApiServer, options: Options) -> Context {
         Context::named(api, options, "kube-controller-manager")
     }
@@ -113,18 +114,23 @@ impl Context {
         }))
     }
 
+    /// The clock that everything waits on.
     pub fn sim(&self) -> &Sim {
         self.0.api.sim()
     }
 
+    /// The server itself, for what only it knows (ARCHITECTURE.md, "No back door"); all else goes through
+    /// [`Context::client`].
     pub fn api(&self) -> &ApiServer {
         &self.0.api
     }
 
+    /// How the component was started.
     pub fn options(&self) -> &Options {
         &self.0.options
     }
 
+    /// The informers that all controllers of the component share.
     pub fn informers(&self) -> &Informers {
         &self.0.informers
     }
@@ -282,12 +288,17 @@ impl Context {
 /// the queue of those objects' keys.
 pub struct Base {
     name: &'static str,
+    /// The clock.
     pub sim: Sim,
+    /// Asks as the controller's service account.
     pub client: Client,
+    /// Writes events by the controller's name, unless it has another one for them.
     pub recorder: EventRecorder,
     /// Of what is reconciled.
     pub resource: Rc<Resource>,
+    /// What is reconciled, as the informer has it.
     pub objects: Informer,
+    /// The keys that the workers take.
     pub queue: WorkQueue<ObjectKey>,
 }
 
@@ -352,6 +363,7 @@ struct InformersInner {
 }
 
 impl Informers {
+    /// None yet; they will list and watch as `client`.
     pub fn new(client: &Client) -> Informers {
         Informers(Rc::new(InformersInner {
             client: client.clone(),
@@ -445,6 +457,7 @@ impl OwnerIndex {
         }
     }
 
+    /// The informer whose objects these are.
     pub fn informer(&self) -> &Informer {
         &self.informer
     }
@@ -474,26 +487,6 @@ impl OwnerIndex {
 }
 
 /// The built-in resource of a group and plural.
-///
-/// Every controller asks for resources that the API server always has; an empty one, which no
-/// request can reach, stands for a plural that it lacks.
 pub fn resource(api: &ApiServer, group: &str, name: &str) -> Rc<Resource> {
-    let resources = api.resources();
-    let found = resources.iter().find(|r| &*r.group == group && &*r.name == name);
-    found.cloned().unwrap_or_else(|| {
-        Rc::new(Resource {
-            group: group.into(),
-            version: "v1".into(),
-            name: name.into(),
-            singular: "".into(),
-            kind: "".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            kind_group_version: None,
-            storage_version_hash: "".into(),
-            custom: None,
-        })
-    })
+    api.built_in(group, name)
 }

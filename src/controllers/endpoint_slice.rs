@@ -292,15 +292,9 @@ impl Controller {
         }
         for slice in plan.delete {
             let options = delete_uid(slice.uid());
-            let deleted = inner
-                .base
-                .client
-                .delete(&inner.slice_resource, slice.namespace(), slice.name(), options)
-                .await;
-            match deleted {
-                Err(status) if !status.is_not_found() => return Err(status),
-                _ => {}
-            }
+            let (client, resource) = (&inner.base.client, &inner.slice_resource);
+            let deleted = client.delete(resource, slice.namespace(), slice.name(), options);
+            Status::ignore_not_found(deleted.await)?;
         }
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! agnhost, the test image of Kubernetes: `netexec`, `serve-hostname`, `pause`, `porter`.
 
+use super::hello::serve;
 use std::rc::Rc;
 
 use super::{Image, Sandbox, path_of, peer, program, until_stopped};
-use crate::net::http::{HttpRequest, HttpResponse};
+use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};
 
 pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
@@ -31,22 +32,6 @@ pub(super) fn install_serve_hostname(
 
 fn text(body: impl Into<Vec<u8>>) -> HttpResponse {
     HttpResponse::new(200, "text/plain; charset=utf-8", body)
-}
-
-async fn serve(
-    context: Context,
-    sandbox: Rc<Sandbox>,
-    port: u16,
-    answer: impl Fn(&HttpRequest) -> HttpResponse + 'static,
-) -> i32 {
-    let listening = sandbox.serve(port, move |request| std::future::ready(answer(&request)));
-    if listening.is_err() {
-        context
-            .stderr
-            .line(format!("listen tcp :{port}: bind: address already in use"));
-        return 1;
-    }
-    128 + until_stopped(&context.process).await
 }
 
 /// The value of `--name=value` or `--name value`.

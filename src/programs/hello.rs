@@ -10,7 +10,7 @@ use crate::shell::{Commands, Context, Files};
 use crate::value::Value;
 
 /// Serves `answer` on `port` until it is stopped; ends with 128 + the signal.
-async fn serve(
+pub(super) async fn serve(
     context: Context,
     sandbox: Rc<Sandbox>,
     port: u16,

@@ -1,12 +1,14 @@
 //! kube-scheduler: takes unbound pods from its queue one at a time, decides from its informers'
 //! state where each goes, and binds it. Every decision leaves its verdict in the trace.
 
-pub mod cycle;
-pub mod events;
-pub mod framework;
-pub mod node_info;
-pub mod plugins;
-pub mod queue;
+#![warn(missing_docs)]
+
+mod cycle;
+mod events;
+mod framework;
+mod node_info;
+mod plugins;
+mod queue;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -84,7 +86,7 @@ struct State {
 pub fn start(api: &ApiServer, options: Options) -> Scheduler {
     let user = User::new("system:kube-scheduler", [AUTHENTICATED]);
     let client = Client::new(api, "kube-scheduler", user);
-    let find = |group: &str, name: &str| -> Rc<Resource> { find_resource(api, group, name) };
+    let find = |group: &str, name: &str| -> Rc<Resource> { api.built_in(group, name) };
     let inform = |group: &str, name: &str| Informer::start(&client, &find(group, name), ListOptions::default());
     let pods_resource = find("", "pods");
     let scheduler = Scheduler(Rc::new(Inner {
@@ -115,27 +117,6 @@ pub fn start(api: &ApiServer, options: Options) -> Scheduler {
     let task = api.sim().spawn("kube-scheduler", async move { s.run().await });
     scheduler.0.tasks.borrow_mut().push(task);
     scheduler
-}
-
-fn find_resource(api: &ApiServer, group: &str, name: &str) -> Rc<Resource> {
-    let resources = api.resources();
-    let found = resources.iter().find(|r| &*r.group == group && &*r.name == name);
-    found.cloned().unwrap_or_else(|| {
-        Rc::new(Resource {
-            group: group.into(),
-            version: "v1".into(),
-            name: name.into(),
-            singular: "".into(),
-            kind: "".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            kind_group_version: None,
-            storage_version_hash: "".into(),
-            custom: None,
-        })
-    })
 }
 
 impl Scheduler {
@@ -474,7 +455,7 @@ impl Scheduler {
             ("persistentvolumes", plan.volumes),
             ("persistentvolumeclaims", plan.claims),
         ] {
-            let resource = find_resource(inner.client.api(), "", resource);
+            let resource = inner.client.api().built_in("", resource);
             for value in values {
                 let written = inner.client.update(&resource, value).await;
                 written.map_err(|status| status.message().to_owned())?;

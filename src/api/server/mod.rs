@@ -217,6 +217,31 @@ impl ApiServer {
         }
     }
 
+    /// The built-in resource of a group and plural.
+    ///
+    /// Every component asks for resources that the server always has; an empty one, which no request can reach, stands
+    /// for a plural that it lacks.
+    pub fn built_in(&self, group: &str, name: &str) -> Rc<Resource> {
+        let resources = self.resources();
+        let found = resources.iter().find(|r| &*r.group == group && &*r.name == name);
+        found.cloned().unwrap_or_else(|| {
+            Rc::new(Resource {
+                group: group.into(),
+                version: "v1".into(),
+                name: name.into(),
+                singular: "".into(),
+                kind: "".into(),
+                namespaced: true,
+                verbs: Vec::new(),
+                short_names: Vec::new(),
+                categories: Vec::new(),
+                kind_group_version: None,
+                storage_version_hash: "".into(),
+                custom: None,
+            })
+        })
+    }
+
     /// The resource of a group, version and plural.
     pub fn resource(&self, group: &str, version: &str, name: &str) -> Option<Rc<Resource>> {
         self.resources()

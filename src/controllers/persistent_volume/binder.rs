@@ -221,19 +221,8 @@ impl Controller {
         self.0.queue.add_after(key, next.saturating_sub(since));
     }
 
-    async fn write_claim(&self, value: Value, status: bool) -> Result<Object, Status> {
-        let (client, resource) = (&self.0.client, &self.0.claim_resource);
-        let stored = if status {
-            client.update_status(resource, value).await?
-        } else {
-            client.update(resource, value).await?
-        };
-        self.keep(stored.key(), &stored);
-        Ok(stored)
-    }
-
-    async fn write_volume(&self, value: Value, status: bool) -> Result<Object, Status> {
-        let (client, resource) = (&self.0.client, &self.0.volume_resource);
+    async fn write(&self, resource: &Rc<Resource>, value: Value, status: bool) -> Result<Object, Status> {
+        let client = &self.0.client;
         let stored = if status {
             client.update_status(resource, value).await?
         } else {
@@ -311,7 +300,7 @@ impl Controller {
         {
             let mut value = claim.value().clone();
             value.set(&["spec", "storageClassName"], class.name());
-            return self.write_claim(value, false).await.map(|_| ());
+            return self.write(&self.0.claim_resource, value, false).await.map(|_| ());
         }
         if waits && claim.annotation(SELECTED_NODE).is_none() {
             let (reason, message) = self.waits_for(claim);
@@ -374,7 +363,7 @@ impl Controller {
             for annotation in [BETA_PROVISIONER, PROVISIONER] {
                 value.set(&["metadata", "annotations", annotation], provisioner);
             }
-            self.write_claim(value, false).await?;
+            self.write(&self.0.claim_resource, value, false).await?;
         }
         let message = format!(
             "Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
@@ -415,7 +404,7 @@ impl Controller {
     async fn bind(&self, volume: &Object, claim: &Object) -> Result<(), Status> {
         let mut volume = volume.clone();
         if let Some(value) = volumes::bind_volume(&volume, claim) {
-            volume = self.write_volume(value, false).await?;
+            volume = self.write(&self.0.volume_resource, value, false).await?;
         }
         let volume = self.set_volume_phase(&volume, "Bound", "").await?;
         let mut claim = claim.clone();
@@ -426,7 +415,7 @@ impl Controller {
         }
         value.set(&["metadata", "annotations", BIND_COMPLETED], "yes");
         if &value != claim.value() {
-            claim = self.write_claim(value, false).await?;
+            claim = self.write(&self.0.claim_resource, value, false).await?;
         }
         self.set_claim_phase(&claim, "Bound", Some(&volume)).await.map(|_| ())
     }
@@ -452,7 +441,7 @@ impl Controller {
         }
         let mut value = claim.value().clone();
         value.set(&["status"], status);
-        self.write_claim(value, true).await
+        self.write(&self.0.claim_resource, value, true).await
     }
 
     async fn set_volume_phase(&self, volume: &Object, phase: &str, message: &str) -> Result<Object, Status> {
@@ -463,7 +452,7 @@ impl Controller {
         value.set(&["status", "phase"], phase);
         value.set_or_remove(&["status", "message"], message);
         value.set(&["status", "lastPhaseTransitionTime"], self.0.sim.now());
-        self.write_volume(value, true).await
+        self.write(&self.0.volume_resource, value, true).await
     }
 
     async fn sync_volume(&self, key: &ObjectKey) {
@@ -531,7 +520,7 @@ impl Controller {
             // The user's promise stays.
             value.remove(&["spec", "claimRef", "uid"]);
         }
-        let volume = self.write_volume(value, false).await?;
+        let volume = self.write(&self.0.volume_resource, value, false).await?;
         self.set_volume_phase(&volume, "Available", "").await.map(|_| ())
     }
 

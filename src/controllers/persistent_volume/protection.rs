@@ -7,6 +7,7 @@ use crate::api::volumes::claim_names;
 use crate::api::well_known::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 use crate::api::{Informer, Object, ObjectKey, Status};
 use crate::controllers::context::{Base, Context, resource};
+use crate::controllers::pods;
 use crate::value::Value;
 
 fn has(object: &Object, finalizer: &str) -> bool {
@@ -34,10 +35,10 @@ fn is_free_volume(volume: &Object) -> bool {
 }
 
 /// Whether a scheduled pod mounts a claim. One that has ended counts until it is deleted.
-fn is_used(pods: &Informer, claim: &Object) -> bool {
+fn is_used(all: &Informer, claim: &Object) -> bool {
     let mut used = false;
-    pods.each(claim.namespace(), |pod| {
-        used |= !pod.spec().str_at(&["nodeName"]).is_empty() && claim_names(pod).iter().any(|n| n == claim.name());
+    all.each(claim.namespace(), |pod| {
+        used |= !pods::node_name(pod).is_empty() && claim_names(pod).iter().any(|n| n == claim.name());
     });
     used
 }
