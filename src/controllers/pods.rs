@@ -23,12 +23,14 @@ use crate::value::Value;
 /// (`SlowStartInitialBatchSize`).
 const SLOW_START: usize = 1;
 
+/// `status.phase`; empty before the kubelet or the server has said one.
 pub fn phase(pod: &Object) -> &str {
-    pod.status().str_at(&["phase"])
+    Pod(pod).phase()
 }
 
+/// The node that the pod is bound to; empty for one that waits for the scheduler.
 pub fn node_name(pod: &Object) -> &str {
-    pod.spec().str_at(&["nodeName"])
+    Pod(pod).node_name()
 }
 
 /// Whether it ended (`Succeeded` or `Failed`).

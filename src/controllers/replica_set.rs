@@ -7,7 +7,7 @@ use super::context::{Base, Context, OwnerIndex, resource};
 use super::expectations::Expectations;
 use super::ownership::{Claimer, Matcher};
 use super::pods;
-use crate::api::views::Pod;
+use crate::api::views::{Pod, ReplicaSet};
 use crate::api::{Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
 
@@ -77,7 +77,7 @@ impl Controller {
     /// Wakes every set that could adopt a pod.
     fn orphan_changed(&self, pod: &Object) {
         self.0.objects.each(pod.namespace(), |set| {
-            if selector(set).matches(pod.labels()) {
+            if ReplicaSet(set).selector().matches(pod.labels()) {
                 self.0.queue.add(set.key());
             }
         });
@@ -134,7 +134,8 @@ impl Controller {
         };
         inner.context.busy_with(inner.pods.count(set.uid())).await;
         let satisfied = inner.expectations.satisfied(key);
-        let selector = selector(&set);
+        let view = ReplicaSet(&set);
+        let selector = view.selector();
         let claimer = Claimer::new(&inner.client, &inner.resource, &set, &selector, &inner.pod_resource);
         // Of ten thousand pods each pass costs as much as all that is asked of them: so there are few.
         let mut terminating = 0;
@@ -150,14 +151,12 @@ impl Controller {
         let mut managed = Ok(());
         // A set that would not select its own pods would make them without end. The API server
         // refuses such a set; one that came past it is left alone.
-        let labels = set.spec().at(&["template", "metadata", "labels"]);
-        let sane = !selector.is_everything() && selector.matches(labels);
+        let sane = !selector.is_everything() && selector.matches(view.template_labels());
         if satisfied && sane && !set.is_deleting() {
             managed = self.manage(&set, &active).await;
         }
         let now = inner.context.sim().now();
-        let min_ready = min_ready_seconds(&set);
-        let next = pods::next_available(&active, min_ready, now);
+        let next = pods::next_available(&active, view.min_ready_seconds(), now);
         self.update_status(&set, &active, terminating, &managed).await?;
         if let (Ok(()), Some(delay)) = (&managed, next) {
             inner.queue.add_after(key.clone(), delay);
@@ -168,11 +167,11 @@ impl Controller {
     /// Creates or deletes as many pods as differ. The error carries the reason of the condition.
     async fn manage(&self, set: &Object, active: &[Object]) -> Result<(), (&'static str, Status)> {
         let inner = &self.0;
-        let wanted = replicas(set);
+        let view = ReplicaSet(set);
+        let wanted = view.replicas();
         if active.len() < wanted {
             let count = (wanted - active.len()).min(BURST);
-            let template = set.spec().get("template");
-            let pod = pods::from_template(set, template);
+            let pod = pods::from_template(set, view.template());
             let (_, result) = inner.control.change(set, count, |_| pod.clone(), &[]).await;
             return result.map_err(|status| ("FailedCreate", status));
         }
@@ -207,9 +206,10 @@ impl Controller {
     ) -> Result<(), Status> {
         let inner = &self.0;
         let now = inner.context.sim().now();
-        let labels = Selector::from_map(set.spec().at(&["template", "metadata", "labels"]));
+        let view = ReplicaSet(set);
+        let labels = Selector::from_map(view.template_labels());
         let labels = Matcher::new(&labels);
-        let min_ready = min_ready_seconds(set);
+        let min_ready = view.min_ready_seconds();
         let (mut labelled, mut ready, mut available) = (0, 0, 0);
         for pod in active {
             labelled += usize::from(labels.fits(pod));
@@ -261,25 +261,6 @@ impl Controller {
             other => other,
         }
     }
-}
-
-/// The selector of a ReplicaSet (a `LabelSelector`) or of a ReplicationController (a map).
-fn selector(set: &Object) -> Selector {
-    let selector = set.spec().get("selector");
-    if set.kind() == "ReplicationController" {
-        // The labels of the template stand in for a selector that is left out.
-        let labels = set.spec().at(&["template", "metadata", "labels"]);
-        return Selector::from_map(if selector.is_empty() { labels } else { selector });
-    }
-    Selector::from_label_selector(selector)
-}
-
-fn replicas(set: &Object) -> usize {
-    usize::try_from(set.spec().i64_at(&["replicas"]).unwrap_or(1)).unwrap_or(0)
-}
-
-fn min_ready_seconds(set: &Object) -> i64 {
-    set.spec().i64_at(&["minReadySeconds"]).unwrap_or(0)
 }
 
 #[cfg(test)]

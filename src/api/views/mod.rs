@@ -4,9 +4,11 @@
 pub mod cron_job;
 pub mod job;
 pub mod pod;
+pub mod replica_set;
 pub mod stateful_set;
 
 pub use cron_job::CronJob;
 pub use job::Job;
 pub use pod::{Container, ContainerStatus, Pod, Resources};
+pub use replica_set::ReplicaSet;
 pub use stateful_set::StatefulSet;
