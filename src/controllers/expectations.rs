@@ -26,6 +26,7 @@ pub struct Expectations {
 }
 
 impl Expectations {
+    /// None yet. They time out on the clock of `sim`.
     pub fn new(sim: &Sim) -> Expectations {
         Expectations {
             sim: sim.clone(),

@@ -1,6 +1,8 @@
 //! kube-controller-manager: one file per controller. Each watches through shared informers, keeps a
 //! work queue, reconciles from state and writes through the API. Knows the API and nothing above it.
 
+#![warn(missing_docs)]
+
 pub mod admission_policy_status;
 pub mod api_service;
 pub mod certificates;
@@ -40,7 +42,7 @@ pub mod service_pods;
 pub mod stateful_set;
 pub mod taint_eviction;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 pub mod topology_hints;
 pub mod ttl_after_finished;
 

@@ -403,6 +403,7 @@ impl Controller {
     }
 }
 
+/// Whether the condition `Ready` is true; a silent node's is unknown.
 pub fn is_ready(node: &Object) -> bool {
     node.condition("Ready").is_some_and(|c| c.str_at(&["status"]) == "True")
 }

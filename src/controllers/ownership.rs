@@ -16,6 +16,7 @@ pub struct Matcher<'a> {
 }
 
 impl<'a> Matcher<'a> {
+    /// A matcher that has seen nothing.
     pub fn new(selector: &'a Selector) -> Matcher<'a> {
         Matcher {
             selector,
@@ -35,10 +36,13 @@ impl<'a> Matcher<'a> {
 
 /// Claims for one owner.
 pub struct Claimer<'a> {
+    /// Adopts and releases as the controller.
     pub client: &'a Client,
     /// The resource of the owner, to read it anew before the first adoption.
     pub owner_resource: &'a Rc<Resource>,
+    /// For whom it claims.
     pub owner: &'a Object,
+    /// What it adopts, and keeps.
     pub selector: Matcher<'a>,
     /// The resource of what is claimed.
     pub resource: &'a Rc<Resource>,
@@ -49,6 +53,7 @@ pub struct Claimer<'a> {
 }
 
 impl<'a> Claimer<'a> {
+    /// Claims for `owner` objects of `resource` that `selector` selects, without a finalizer.
     pub fn new(
         client: &'a Client,
         owner_resource: &'a Rc<Resource>,

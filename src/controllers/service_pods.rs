@@ -13,8 +13,11 @@ use crate::obj;
 use crate::sim::{Time, WorkQueue};
 use crate::value::Value;
 
+/// The label of a slice with the controller that keeps it.
 pub const SLICE_MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// The annotation with the time of the change that endpoints follow.
 pub const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+/// The label of endpoints whose service has no virtual address; its value is empty.
 pub const HEADLESS: &str = "service.kubernetes.io/headless";
 
 /// Whether the service selects pods.
@@ -27,6 +30,7 @@ pub fn is_headless(service: &Object) -> bool {
     service.spec().str_at(&["clusterIP"]) == "None"
 }
 
+/// Whether pods count as ready whatever their probes say.
 pub fn publishes_not_ready(service: &Object) -> bool {
     service.spec().bool_at(&["publishNotReadyAddresses"])
 }
@@ -131,6 +135,7 @@ pub fn target_ref(pod: &Object) -> Value {
 /// What the three controllers of endpoints have alike: services are what they reconcile.
 pub struct ServiceBase {
     base: Base,
+    /// When what the endpoints follow from was changed.
     pub triggers: Triggers,
 }
 

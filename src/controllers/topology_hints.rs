@@ -48,7 +48,9 @@ pub fn shares(nodes: &[Object]) -> FlatMap<String, f64> {
 
 /// The endpoints that a slice is to have, and those that it has.
 pub struct Slice<'a> {
+    /// Endpoints as they will be written, which get their hints here.
     pub wanted: &'a mut Vec<Value>,
+    /// Endpoints of the stored slice; empty for a new one.
     pub present: &'a [Value],
 }
 

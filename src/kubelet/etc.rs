@@ -24,9 +24,11 @@ pub fn hostname(name: &str) -> String {
 
 /// How a pod's name is known in its network.
 pub struct Name<'a> {
+    /// The pod's address, or the node's on the host's network.
     pub ip: &'a str,
     /// Without a domain.
     pub host: &'a str,
+    /// The pod has no network of its own: the node's lines stand in `/etc/hosts`, too.
     pub host_network: bool,
     /// The pod asks the cluster's DNS.
     pub in_cluster: bool,

@@ -2,6 +2,8 @@
 //! and its node's status. They read and write through the API server, run programs as containers,
 //! and answer the API server's `logs`, `exec` and `attach`.
 
+#![warn(missing_docs)]
+
 mod connections;
 mod container;
 mod env;

@@ -96,6 +96,7 @@ pub struct HttpRequest {
     pub path: String,
     /// Header names as they were written, and their values.
     pub headers: Vec<(String, String)>,
+    /// All of it: requests are not streamed.
     pub body: Vec<u8>,
     /// Where the request came from, as the server sees it.
     pub client: Option<Ipv4Addr>,
@@ -106,6 +107,7 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
+    /// A `GET` of a path, to a host that is yet to be named.
     pub fn get(path: &str) -> HttpRequest {
         HttpRequest {
             method: "GET".into(),
@@ -123,8 +125,11 @@ impl HttpRequest {
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpResponse {
+    /// The code: 200.
     pub status: u16,
+    /// Header names as they are sent, and their values.
     pub headers: Vec<(String, String)>,
+    /// All of it, or its beginning when `more` follows.
     pub body: Vec<u8>,
     /// What follows, as it comes: of a watch each event. It is closed when nobody reads it any more.
     pub more: More,
@@ -158,6 +163,7 @@ impl Drop for Reading {
 }
 
 impl More {
+    /// What comes through a stream, which ends when nobody reads any more.
     pub fn new(stream: ByteStream) -> More {
         More(Some(Rc::new(Reading(stream))))
     }
@@ -194,6 +200,7 @@ impl HttpResponse {
         Ok(self)
     }
 
+    /// A whole response with one header, `Content-Type`.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> HttpResponse {
         HttpResponse {
             status,
@@ -203,10 +210,12 @@ impl HttpResponse {
         }
     }
 
+    /// A header's value, by its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
+    /// The body; bytes that are no UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -460,8 +469,11 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 /// An `http` or `https` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
+    /// `http` or `https`, in lower case.
     pub scheme: String,
+    /// A name or an address, without brackets.
     pub host: String,
+    /// The scheme's own when none is written.
     pub port: u16,
     /// Path and query; at least `/`.
     pub path: String,

@@ -4,10 +4,12 @@
 //! A process that listens is a [`Listener`] attached at an address; whoever dials goes through the
 //! rules of the node that it dials from.
 
-pub mod dns;
-pub mod http;
-pub mod proxy;
-pub mod tools;
+#![warn(missing_docs)]
+
+pub(crate) mod dns;
+pub(crate) mod http;
+pub(crate) mod proxy;
+pub(crate) mod tools;
 
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
@@ -22,7 +24,7 @@ use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
 
 pub use http::{HttpRequest, HttpResponse, More, Parsed, Tls, Url, reason};
-pub use proxy::{Mode, Proxy};
+pub use proxy::{Mode, Proxy, Scheduler as IpvsScheduler};
 
 /// Between two processes of one node: through its bridge.
 pub const SAME_NODE: Duration = Duration::from_micros(150);
@@ -38,7 +40,9 @@ const CONNECT: Duration = Duration::from_millis(131_072);
 /// A resolver's patience: two tries of 5 s.
 const RESOLVE: Duration = Duration::from_secs(10);
 
+/// What a port speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say all")]
 pub enum Protocol {
     Tcp,
     Udp,
@@ -46,6 +50,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// As the API writes it: `TCP`, `UDP`, `SCTP`.
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Tcp => "TCP",
@@ -54,6 +59,7 @@ impl Protocol {
         }
     }
 
+    /// From the API's name; TCP for one that is left out.
     pub fn parse(name: &str) -> Protocol {
         match name {
             "UDP" => Protocol::Udp,
@@ -66,12 +72,16 @@ impl Protocol {
 /// Why a connection or a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
+    /// No DNS that was asked knows the name.
     #[error("Could not resolve host: {0}")]
     NoSuchHost(String),
+    /// Nothing listens there, or the service has no endpoint.
     #[error("Connection refused")]
     Refused,
+    /// No pod has the address.
     #[error("No route to host")]
     NoRoute,
+    /// Nothing came back.
     #[error("Connection timed out")]
     TimedOut,
     /// The peer does not speak the protocol that was asked of it: the first line of what it said.
@@ -173,6 +183,7 @@ pub struct Origin {
     pub node: Rc<str>,
     /// `namespace/name`; empty for a node's host.
     pub pod: Rc<str>,
+    /// The address that a packet from there carries.
     pub ip: Ipv4Addr,
     /// Whether names are asked of the cluster's DNS (a pod with dnsPolicy ClusterFirst), and in
     /// which namespace's search path.
@@ -191,9 +202,11 @@ struct Attachment {
 
 /// A port of a node that leads to a pod, as the portmap plugin makes of a container's `hostPort`.
 pub struct HostPort {
+    /// One port may lead elsewhere for each protocol.
     pub protocol: Protocol,
     /// Which of the node's addresses; unspecified for all.
     pub ip: Ipv4Addr,
+    /// The node's port.
     pub port: u16,
     /// The pod's port.
     pub to: u16,
@@ -340,6 +353,7 @@ impl Network {
         Ok(network)
     }
 
+    /// The clock that packets take their time on.
     pub fn sim(&self) -> &Sim {
         &self.0.sim
     }

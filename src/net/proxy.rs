@@ -24,6 +24,7 @@ pub enum Mode {
     /// Rules that choose at random (the default).
     #[default]
     Iptables,
+    /// Rules of nftables, which choose alike.
     Nftables,
     /// The kernel's load balancer, round-robin unless configured otherwise.
     Ipvs(Scheduler),
@@ -45,6 +46,7 @@ impl Mode {
 
 /// IPVS schedulers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`name` has what ipvsadm calls them")]
 pub enum Scheduler {
     #[default]
     RoundRobin,
@@ -175,6 +177,7 @@ struct Inner {
 pub struct Proxy(Rc<Inner>);
 
 impl Proxy {
+    /// That of a node, which knows no service yet.
     pub fn new(node: &str, mode: Mode) -> Proxy {
         Proxy(Rc::new(Inner {
             node: node.into(),
@@ -185,6 +188,7 @@ impl Proxy {
         }))
     }
 
+    /// How its rules choose now.
     pub fn mode(&self) -> Mode {
         self.0.mode.get()
     }

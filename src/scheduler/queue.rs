@@ -27,15 +27,13 @@ pub enum Happening {
     PodGone,
     /// A pod was bound to a node, or one there changed its labels.
     PodPlaced,
-    /// The pod itself changed.
-    PodItself,
     Volumes,
     Namespaces,
 }
 
 /// Whether it can lift a refusal of a plugin.
 fn helps(plugin: &str, what: Happening) -> bool {
-    matches!(what, Happening::NodeAdded | Happening::PodItself)
+    what == Happening::NodeAdded
         || FILTERS
             .iter()
             .any(|(name, _, by)| *name == plugin && by.contains(&what))
@@ -225,10 +223,6 @@ impl Queue {
         self.take(key);
     }
 
-    pub fn contains(&self, key: &ObjectKey) -> bool {
-        self.pods.contains_key(key)
-    }
-
     /// Moves the unschedulable pods that it can help.
     pub fn happened(&mut self, what: Happening, now: Time) {
         let mut helped = Vec::new();
@@ -345,7 +339,7 @@ mod tests {
         assert_eq!(name(&mut queue).as_deref(), Some("a"));
         queue.remove(&pod("d", 0, 0).key());
         assert_eq!(name(&mut queue), None);
-        assert!(queue.contains(&pod("b", 0, 0).key()) && !queue.contains(&pod("d", 0, 0).key()));
+        assert!(queue.pods.contains_key(&pod("b", 0, 0).key()) && !queue.pods.contains_key(&pod("d", 0, 0).key()));
     }
 
     #[test]

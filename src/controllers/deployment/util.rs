@@ -16,10 +16,12 @@ const NOT_COPIED: [&str; 6] = [
     "deprecated.deployment.rollback.to",
 ];
 
+/// Whether its template may change without a rollout.
 pub fn is_paused(deployment: &Object) -> bool {
     deployment.spec().bool_at(&["paused"])
 }
 
+/// Whether old pods go before new ones come, instead of step by step.
 pub fn is_recreate(deployment: &Object) -> bool {
     deployment.spec().str_at(&["strategy", "type"]) == "Recreate"
 }
@@ -33,10 +35,12 @@ fn status(object: &Object, field: &str) -> i64 {
     object.status().i64_at(&[field]).unwrap_or(0)
 }
 
+/// `status.availableReplicas` of a ReplicaSet.
 pub fn available(set: &Object) -> i64 {
     status(set, "availableReplicas")
 }
 
+/// A number over all sets.
 pub fn sum(sets: &[Object], field: impl Fn(&Object) -> i64) -> i64 {
     sets.iter().map(field).sum()
 }
@@ -222,6 +226,7 @@ pub fn new_condition(kind: &str, state: &str, reason: &str, message: String, now
     }
 }
 
+/// Takes a condition from a status, if it has it.
 pub fn remove_condition(status: &mut Value, kind: &str) {
     if condition(status, kind).is_some() {
         let mut conditions = status.get("conditions").items().to_vec();

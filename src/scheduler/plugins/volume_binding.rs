@@ -66,12 +66,6 @@ pub struct Plan {
     pub claims: Vec<Value>,
 }
 
-impl Plan {
-    pub fn is_empty(&self) -> bool {
-        self.volumes.is_empty() && self.claims.is_empty()
-    }
-}
-
 /// The plan for a pod on a node.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kubetab::api::auth::{AUTHENTICATED, rbac};
 use kubetab::api::{User, admission};
-use kubetab::net::{Mode, proxy};
+use kubetab::net::{IpvsScheduler, Mode};
 use kubetab::pki::authority::CERTIFICATE;
 use kubetab::pki::{Certificate, pem};
 use kubetab::sim::Time;
@@ -241,8 +241,8 @@ fn mode(name: &str) -> Option<Mode> {
         "iptables" => Mode::Iptables,
         "nftables" => Mode::Nftables,
         "userspace" => Mode::Userspace,
-        "ipvs" => Mode::Ipvs(proxy::Scheduler::default()),
-        _ => Mode::Ipvs(proxy::Scheduler::parse(name.strip_prefix("ipvs/")?)?),
+        "ipvs" => Mode::Ipvs(IpvsScheduler::default()),
+        _ => Mode::Ipvs(IpvsScheduler::parse(name.strip_prefix("ipvs/")?)?),
     })
 }
 
@@ -273,7 +273,7 @@ mod tests {
             ),
             (false, true, 7, now)
         );
-        assert_eq!(options.world.proxy_mode, Mode::Ipvs(proxy::Scheduler::LeastConnection));
+        assert_eq!(options.world.proxy_mode, Mode::Ipvs(IpvsScheduler::LeastConnection));
         let paused = Options::parse(&["--paused", "--http"], now).unwrap();
         assert_eq!((paused.pace, paused.http), (Pace::Paused, true));
         assert_ne!(paused.world.start, now, "a paused world is the same every time");
