@@ -125,7 +125,15 @@ impl Selector {
             at: 0,
         }
         .requirements()
-        .map_err(|why| format!("couldn't parse the selector string \"{text}\": {why}"))?;
+        .map_err(|why| {
+            // The requirements have no field of an object that they stand in.
+            let why = why.replacen(
+                "unable to parse requirement: key:",
+                "unable to parse requirement: <nil>:",
+                1,
+            );
+            format!("couldn't parse the selector string \"{text}\": {why}")
+        })?;
         let (mut selector, mut expressions) = (Value::map(), Vec::new());
         for (r, operator) in parsed {
             let op = match (r.op, operator) {

@@ -79,7 +79,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut set = ApplySet::of(cmd)?;
     let allowed = if pruning { allowed(cmd)? } else { Vec::new() };
     check(cmd, set.as_ref(), !allowed.is_empty()).await?;
-    let mut report = Report::new(cmd, "configured")?;
+    // Objects in another format than that of names are printed when all are applied, and only then it is looked at.
+    let mut told = match cmd.flags.str("output") {
+        "" | "name" => Some(Report::new(cmd, "configured")?),
+        _ => None,
+    };
     let mut select = Select::of(cmd);
     select.all = false;
     select.validate = true;
@@ -120,10 +124,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         match result {
             Ok((object, operation)) => {
                 kept.push(object.str_at(&["metadata", "uid"]).to_owned());
-                if report.has_format() && !matches!(cmd.flags.str("output"), "name") {
-                    done.push(object);
-                } else {
-                    report.print_as(cmd, &object, operation)?;
+                match &mut told {
+                    Some(report) => report.print_as(cmd, &object, operation)?,
+                    None => done.push(object),
                 }
             }
             Err(e) => errors.push(e),
@@ -133,8 +136,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     Error::all(errors)?;
     match done.as_slice() {
         [] => {}
-        [one] => report.print(cmd, one)?,
-        _ => report.print_list(cmd, done)?,
+        [one] => Report::new(cmd, "configured")?.print(cmd, one)?,
+        _ => Report::new(cmd, "configured")?.print_list(cmd, done)?,
     }
     match (pruning, set) {
         (true, Some(set)) => set.prune(cmd, cascade, &kept).await,

@@ -6,7 +6,7 @@ use super::command::{Cmd, scope};
 use super::error::Error;
 use super::files;
 use super::mapper;
-use crate::api::Resource;
+use crate::api::{Resource, Selector};
 use crate::flat::{Arrange, Case};
 use crate::value::Value;
 
@@ -112,6 +112,11 @@ impl Info {
         Ok(())
     }
 
+    /// Whether the object's labels fit.
+    fn fits(&self, selector: &Selector) -> bool {
+        selector.matches(self.object.at(&["metadata", "labels"]))
+    }
+
     /// What is not found may lack its namespace too, which is the better news.
     pub async fn missing(&self, cmd: &Cmd, e: Error) -> Error {
         if !e.is_not_found() || matches!(&*self.namespace, "" | "default") {
@@ -161,6 +166,18 @@ Example resource specifications include:
 /// # Errors
 /// What kubectl says of arguments that make no sense, and of types that the server has not.
 pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
+    targets_of(cmd, select, false).await
+}
+
+/// The selector that objects of files have to fit.
+fn selector(select: &Select) -> Result<Selector, Error> {
+    Selector::parse(&select.labels)
+        .map_err(|e| Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels)))
+}
+
+/// As [`targets`]. With `latest` the objects of files are read from the server first, so that the selector is for what
+/// comes from there: the caller looks at it.
+async fn targets_of(cmd: &Cmd, select: &Select, latest: bool) -> Result<Targets, Error> {
     let namespace = if select.all_namespaces {
         String::new()
     } else {
@@ -169,21 +186,21 @@ pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
     let mut found = Targets::default();
     if select.files && (cmd.flags.has("filename") || cmd.flags.has("kustomize")) {
         let docs = files::read(cmd).await?;
-        if !select.args.is_empty() {
-            return Err(Error::plain(
-                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
-            ));
+        if let Some(first) = select.args.first() {
+            return Err(Error::plain(match (select.of.is_empty(), first.contains('/')) {
+                (true, false) => {
+                    "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
+                }
+                _ => "resource/name arguments cannot be provided when a path is specified",
+            }));
         }
         found.places = vec![usize::MAX; docs.errors.len()];
         found.errors = docs.errors;
-        let selector = crate::api::Selector::parse(&select.labels);
+        let selector = selector(select)?;
         for doc in docs.list {
             match files::info(cmd, doc, select) {
                 Ok(info) => {
-                    let selector = selector.as_ref().map_err(|e| {
-                        Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels))
-                    })?;
-                    if selector.matches(info.object.at(&["metadata", "labels"])) {
+                    if latest || info.fits(&selector) {
                         found.list.push(Target::Item(info));
                     }
                 }
@@ -374,7 +391,9 @@ impl Found {
 /// # Errors
 /// As [`targets`]; failures of single objects are in [`Found::errors`].
 pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Error> {
-    let targets = targets(cmd, select).await?;
+    let targets = targets_of(cmd, select, latest).await?;
+    // Unused where it is wrong, for then no file was read.
+    let selector = selector(select).unwrap_or_default();
     let mut found = Found {
         single: targets.single,
         ..Found::default()
@@ -402,7 +421,9 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
                 if select.typed {
                     known_kind(cmd, &info.resource)?;
                 }
-                found.infos.push(info);
+                if info.source.is_empty() || info.fits(&selector) {
+                    found.infos.push(info);
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
 use super::verbosity;
 use crate::api::client::item;
-use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response};
+use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response, Status};
 use crate::flat::FlatSet;
 use crate::shell::Context;
 use crate::sim::Sim;
@@ -80,6 +80,8 @@ pub struct Cmd {
     /// Whether the deprecation of a bare `--dry-run` was told.
     pub noted: Cell<bool>,
     pub discovery: Rc<Discovery>,
+    /// Whether a person is still to be asked who they are.
+    pub unnamed: Cell<bool>,
     /// The server that does not answer.
     pub nobody: Option<Nobody>,
     /// Whether it was asked something: then the run is over, and prints nothing more.
@@ -231,6 +233,9 @@ impl Cmd {
         if let Some(nobody) = &self.nobody {
             return Err(nobody.failure(request.method, &request.path, &request.query));
         }
+        if self.unnamed.take() {
+            self.ask_who().await?;
+        }
         if request.path.starts_with("/openapi/") {
             // These documents hold texts that the page loads when they are first needed.
             let docs = self.client.api().docs();
@@ -250,6 +255,18 @@ impl Cmd {
             self.warn(w);
         }
         Ok(response.ok()?)
+    }
+
+    /// Asks for a name and a password, as client-go does where the kubeconfig has nothing to show. The API server knows no
+    /// passwords, so that whatever is typed is refused.
+    async fn ask_who(&self) -> Result<(), Error> {
+        let end = || Error::plain("EOF");
+        self.out("Please enter Username: ");
+        self.cx.stdin.read_line().await.ok_or_else(end)?;
+        self.out("Please enter Password: ");
+        self.cx.stdin.read_line().await.ok_or_else(end)?;
+        self.out("\n");
+        Err(Error::Status(Status::unauthorized()))
     }
 
     /// The answer to a request; its failure says what was asked of which object.

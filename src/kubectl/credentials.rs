@@ -104,6 +104,29 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
     impersonate(client, flags, named)
 }
 
+/// Whether a person is asked who they are, since neither the kubeconfig's user nor a flag says it. Over plain HTTP nobody
+/// is, as client-go has it.
+pub fn are_asked_for(config: &Kubeconfig, verb: &Verb, flags: &Values) -> bool {
+    let global = |name: &str| connection::global(verb, flags, name);
+    let server = match global("server") {
+        "" => config.server(global("context"), global("cluster")),
+        given => given,
+    };
+    let (_, entry) = user(config, verb, flags);
+    let says = ["token", "username", "client-certificate"];
+    server.starts_with("https:")
+        && says.iter().all(|flag| global(flag).is_empty())
+        && [
+            "token",
+            "tokenFile",
+            "username",
+            "client-certificate",
+            "client-certificate-data",
+        ]
+        .iter()
+        .all(|field| entry.get(field).str().is_empty())
+}
+
 /// The name and the entry of the kubeconfig's user that a run speaks for.
 fn user<'a>(config: &'a Kubeconfig, verb: &Verb, flags: &'a Values) -> (&'a str, &'a Value) {
     let named = match connection::global(verb, flags, "user") {

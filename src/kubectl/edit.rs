@@ -91,12 +91,12 @@ fn show(cmd: &Cmd, object: &Value) -> String {
     }
 }
 
-/// What is to be edited is looked at before what else the flags say; what is read from files is read once.
+/// What is to be edited is named before other flags are looked at; what is read from files is read once.
 async fn check(cmd: &Cmd, select: &Select) -> Result<(), Error> {
     if !cmd.flags.has("filename") {
         builder::targets(cmd, select).await?;
     }
-    check_format(cmd)
+    Ok(())
 }
 
 /// The objects are edited in one of these formats only.
@@ -122,16 +122,17 @@ enum Mode {
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut select = Select::of(cmd).bare_type();
     select.labels.clear();
-    check(cmd, &select).await?;
-    cmd.validation()?;
     let subresource = cmd.flags.str("subresource");
     if cmd.flags.has("subresource") && builder::is_bulk(cmd) {
         return Err(Error::plain(
             "subresource cannot be used when bulk resources are specified",
         ));
     }
+    check(cmd, &select).await?;
+    cmd.validation()?;
     let mut found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
+    check_format(cmd)?;
     if found.infos.is_empty() {
         return Err(Error::plain("edit cancelled, no objects found"));
     }
@@ -154,6 +155,7 @@ pub async fn last_applied(cmd: &Cmd) -> Result<(), Error> {
     check(cmd, &select).await?;
     let found = builder::find(cmd, &select, true).await?;
     Error::all(found.errors)?;
+    check_format(cmd)?;
     let mut infos = Vec::new();
     for info in &found.infos {
         let text = info.object.at(&["metadata", "annotations"]).str_at(&[LAST_APPLIED]);

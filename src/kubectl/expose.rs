@@ -1,6 +1,6 @@
 //! `kubectl expose`: a service for what an object selects.
 
-use super::builder::{self, Select};
+use super::builder::{self, Found, Info, Select};
 use super::change::pod_spec;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
@@ -8,9 +8,9 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use super::run::parse_labels;
-use crate::list;
-use crate::obj;
+use crate::flat::Case;
 use crate::value::Value;
+use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
     flag("cluster-ip", '\0', Kind::Str, ""),
@@ -45,6 +45,20 @@ pub static EXPOSE: Verb = Verb {
     ..VERB
 };
 
+/// What the flags say, and where they say nothing, what the first object said that had it: kubectl keeps that for the
+/// other objects of a run.
+#[derive(Default)]
+struct Kept {
+    selector: String,
+    /// A single port.
+    port: String,
+    /// Several ports of an object; they go before `port`.
+    ports: String,
+    /// The protocols of each port.
+    protocols: Vec<(i64, Vec<String>)>,
+    labels: String,
+}
+
 async fn run(cmd: &Cmd) -> Result<(), Error> {
     cmd.complete()?;
     let select = Select {
@@ -53,97 +67,128 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         files: true,
         ..Select::default()
     };
-    let found = builder::find(cmd, &select, true).await?;
-    let mut errors = found.errors;
+    let found = builder::find(cmd, &select, false).await?;
     let mut report = Report::new(cmd, "exposed")?.typed();
-    // kubectl keeps the first selector for all objects of a run.
-    let mut kept = None;
-    for info in &found.infos {
+    let mut kept = Kept {
+        selector: cmd.flags.str("selector").to_owned(),
+        port: cmd.flags.str("port").to_owned(),
+        labels: cmd.flags.str("labels").to_owned(),
+        ..Kept::default()
+    };
+    let mut errors = Vec::new();
+    for (i, info) in found.infos.iter().enumerate() {
         if let Err(e) = one(cmd, info, &mut report, &mut kept).await {
-            errors.push(e);
+            errors.push((i, e));
         }
     }
-    Error::all(errors)
+    Error::all(Found::told(found.errors, &found.places, errors))
 }
 
-async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report, kept: &mut Option<Value>) -> Result<(), Error> {
+/// The selector of an object that can be exposed, as kubectl writes it.
+fn own_selector(info: &Info) -> Result<String, String> {
+    let object = &info.object;
+    match &*info.resource.kind {
+        "ReplicationController" => Ok(written(object.at(&["spec", "selector"]))),
+        "Pod" => match object.at(&["metadata", "labels"]) {
+            labels if labels.is_empty() => Err("the pod has no labels and cannot be exposed".to_owned()),
+            labels => Ok(written(labels)),
+        },
+        "Service" => match object.at(&["spec", "selector"]) {
+            Value::Null => Err("the service has no pod selector set".to_owned()),
+            selector => Ok(written(selector)),
+        },
+        kind => {
+            let labels = object.at(&["spec", "selector", "matchLabels"]);
+            if labels.is_empty() {
+                let kind = kind.lower();
+                return Err(format!("invalid {kind}: no selectors, therefore cannot be exposed"));
+            }
+            let expressions = object.at(&["spec", "selector", "matchExpressions"]).items();
+            if expressions.is_empty() {
+                return Ok(written(labels));
+            }
+            let shown = expressions.iter().map(|e| {
+                let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
+                let (key, operator) = (e.str_at(&["key"]), e.str_at(&["operator"]));
+                format!("{{Key:{key} Operator:{operator} Values:[{}]}}", values.join(" "))
+            });
+            let shown: Vec<String> = shown.collect();
+            Err(format!(
+                "couldn't convert expressions - \"[{}]\" to map-based selector format",
+                shown.join(" ")
+            ))
+        }
+    }
+}
+
+/// `a=b,c=d`; nothing of no labels.
+fn written(labels: &Value) -> String {
+    let pairs = labels.entries().map(|(k, v)| format!("{k}={}", v.str()));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
+/// An object's ports, each with its protocols.
+fn own_ports(info: &Info) -> Vec<(i64, Vec<String>)> {
     let kind = &*info.resource.kind;
     let object = &info.object;
-    let cannot = || Error::plain(format!("cannot expose a {}", info.resource.group_kind()));
-    let own_selector = match kind {
-        "Service" | "ReplicationController" => object.at(&["spec", "selector"]).clone(),
-        "Pod" => object.at(&["metadata", "labels"]).clone(),
-        "Deployment" | "ReplicaSet" => {
-            if !object.at(&["spec", "selector", "matchExpressions"]).is_empty() {
-                if let Some(kept) = kept {
-                    kept.clone()
-                } else {
-                    let expressions = object.at(&["spec", "selector", "matchExpressions"]).items();
-                    let shown = expressions.iter().map(|e| {
-                        let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
-                        let (key, operator) = (e.str_at(&["key"]), e.str_at(&["operator"]));
-                        format!("{{Key:{key} Operator:{operator} Values:[{}]}}", values.join(" "))
-                    });
-                    let shown: Vec<String> = shown.collect();
-                    return Err(Error::plain(format!(
-                        "couldn't retrieve selectors via --selector flag or introspection: couldn't convert \
-                         expressions - \"[{}]\" to map-based selector format",
-                        shown.join(" ")
-                    )));
-                }
-            } else {
-                object.at(&["spec", "selector", "matchLabels"]).clone()
+    let mut own: Vec<(i64, Vec<String>)> = Vec::new();
+    let mut add = |ports: &Value, field: &str| {
+        for p in ports.items() {
+            let number = p.i64_at(&[field]).unwrap_or(0);
+            let protocol = match p.str_at(&["protocol"]) {
+                "" => "TCP",
+                given => given,
+            };
+            match own.iter_mut().find(|(n, _)| *n == number) {
+                Some((_, protocols)) => protocols.push(protocol.to_owned()),
+                None => own.push((number, vec![protocol.to_owned()])),
             }
         }
-        _ => return Err(cannot()),
     };
-    let mut name = cmd.flags.str("name").to_owned();
-    if name.is_empty() {
-        name = info.name.chars().take(63).collect();
-    }
-    let selector = match cmd.flags.str("selector") {
-        "" if own_selector.is_empty() && kind == "Pod" => {
-            return Err(Error::plain(
-                "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed",
-            ));
-        }
-        "" => kept.get_or_insert(own_selector).clone(),
-        given => parse_labels(given)?,
-    };
-    let ports = ports(cmd, kind, object)?;
-    let labels = match cmd.flags.str("labels") {
-        "" => object.at(&["metadata", "labels"]).clone(),
-        given => parse_labels(given)?,
-    };
-    let mut service = obj! {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": obj! { "name": name.as_str() },
-        "spec": obj! { "ports": ports, "selector": selector },
-        "status": obj! { "loadBalancer": obj! {} },
-    };
-    service.set_or_remove(&["metadata", "labels"], labels);
-    let affinity = cmd.flags.str("session-affinity");
-    if !matches!(affinity, "" | "None" | "ClientIP") {
-        return Err(Error::plain(format!("unknown session affinity: {affinity}")));
-    }
-    for (flag, field) in [
-        ("type", "type"),
-        ("load-balancer-ip", "loadBalancerIP"),
-        ("session-affinity", "sessionAffinity"),
-    ] {
-        service.set_or_remove(&["spec", field], cmd.flags.str(flag));
-    }
-    let ip = cmd.flags.str("cluster-ip");
-    if ip == "None" {
-        service.set(&["spec", "clusterIP"], "None");
+    if kind == "Service" {
+        add(object.at(&["spec", "ports"]), "port");
     } else {
-        service.set_or_remove(&["spec", "clusterIP"], ip);
+        let spec = pod_spec(kind).map_or(&Value::Null, |path| object.at(path));
+        for container in spec.get("containers").items() {
+            add(container.get("ports"), "containerPort");
+        }
     }
-    let external = cmd.flags.str("external-ip");
-    if !external.is_empty() {
-        service.set(&["spec", "externalIPs"], list![external]);
+    own
+}
+
+async fn one(cmd: &Cmd, info: &Info, report: &mut Report, kept: &mut Kept) -> Result<(), Error> {
+    let kind = &*info.resource.kind;
+    let exposable = ["ReplicationController", "Service", "Pod", "Deployment", "ReplicaSet"];
+    if !exposable.contains(&kind) {
+        return Err(Error::plain(format!("cannot expose a {}", info.resource.group_kind())));
     }
+    if kept.selector.is_empty() {
+        let own = own_selector(info);
+        kept.selector = own.map_err(|why| {
+            Error::plain(format!(
+                "couldn't retrieve selectors via --selector flag or introspection: {why}"
+            ))
+        })?;
+    }
+    let own = own_ports(info);
+    if kept.port.is_empty() {
+        let numbers: Vec<String> = own.iter().map(|(number, _)| number.to_string()).collect();
+        match numbers.as_slice() {
+            [] if cmd.flags.str("cluster-ip") != "None" => {
+                return Err(Error::plain("couldn't find port via --port flag or introspection"));
+            }
+            [] => {}
+            [one] => kept.port.clone_from(one),
+            many => kept.ports = many.join(","),
+        }
+    }
+    if !own.is_empty() {
+        kept.protocols = own;
+    }
+    if kept.labels.is_empty() {
+        kept.labels = written(info.object.at(&["metadata", "labels"]));
+    }
+    let mut service = service(cmd, info, kept)?;
     let overrides = cmd.flags.str("overrides");
     if !overrides.is_empty() {
         let patch = Value::from_json(overrides).map_err(|_| Error::plain("Invalid JSON Patch"))?;
@@ -163,70 +208,96 @@ async fn one(cmd: &Cmd, info: &builder::Info, report: &mut Report, kept: &mut Op
     if cmd.dry_run()? != DryRun::Client {
         let resource = cmd.client.resource("", "v1", "services")?;
         let write = Write::of(cmd, "kubectl-expose")?;
-        service = cmd.create(&resource, &info.namespace, &service, &write).await?;
+        service = cmd.create(&resource, &cmd.namespace(), &service, &write).await?;
     }
     report.print(cmd, &service)
 }
 
-/// The service's ports: those of the flags, or those that the object has.
-fn ports(cmd: &Cmd, kind: &str, object: &Value) -> Result<Value, Error> {
-    let mut own: Vec<(i64, String)> = Vec::new();
-    if kind == "Service" {
-        for p in object.at(&["spec", "ports"]).items() {
-            own.push((p.i64_at(&["port"]).unwrap_or(0), p.str_at(&["protocol"]).to_owned()));
-        }
-    } else {
-        let spec = pod_spec(kind).map_or(&Value::Null, |path| object.at(path));
-        for c in spec.get("containers").items() {
-            for p in c.get("ports").items() {
-                let protocol = match p.str_at(&["protocol"]) {
-                    "" => "TCP",
-                    p => p,
-                };
-                own.push((p.i64_at(&["containerPort"]).unwrap_or(0), protocol.to_owned()));
+/// The service of the flags and of what was kept.
+fn service(cmd: &Cmd, info: &Info, kept: &Kept) -> Result<Value, Error> {
+    if kept.selector.is_empty() {
+        return Err(Error::plain("selector must be specified"));
+    }
+    let selector = parse_labels(&kept.selector)?;
+    let labels = match kept.labels.is_empty() {
+        true => Value::Null,
+        false => parse_labels(&kept.labels)?,
+    };
+    let name = match cmd.flags.str("name") {
+        "" => info.name.chars().take(63).collect(),
+        given => given.to_owned(),
+    };
+    if name.is_empty() {
+        return Err(Error::plain("name must be specified"));
+    }
+    let mut service = obj! {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": obj! { "name": name },
+        "spec": obj! { "ports": ports(cmd, kept)?, "selector": selector },
+        "status": obj! { "loadBalancer": obj! {} },
+    };
+    service.set_or_remove(&["metadata", "labels"], labels);
+    let external = cmd.flags.str("external-ip");
+    if !external.is_empty() {
+        service.set(&["spec", "externalIPs"], list![external]);
+    }
+    let kind = cmd.flags.str("type");
+    service.set_or_remove(&["spec", "type"], kind);
+    if kind == "LoadBalancer" {
+        service.set_or_remove(&["spec", "loadBalancerIP"], cmd.flags.str("load-balancer-ip"));
+    }
+    let affinity = cmd.flags.str("session-affinity");
+    if !matches!(affinity, "" | "None" | "ClientIP") {
+        return Err(Error::plain(format!("unknown session affinity: {affinity}")));
+    }
+    service.set_or_remove(&["spec", "sessionAffinity"], affinity);
+    service.set_or_remove(&["spec", "clusterIP"], cmd.flags.str("cluster-ip"));
+    Ok(service)
+}
+
+/// The service's ports: those of the flags, or those that an object had. A port of several protocols is as many ports.
+fn ports(cmd: &Cmd, kept: &Kept) -> Result<Value, Error> {
+    let text = match kept.ports.is_empty() {
+        true => &kept.port,
+        false => &kept.ports,
+    };
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    let target = cmd.flags.str("target-port");
+    let given = cmd.flags.str("protocol");
+    let words: Vec<&str> = text.split(',').collect();
+    let mut ports = Vec::new();
+    for (i, word) in words.iter().enumerate() {
+        let number: i64 = word
+            .parse()
+            .map_err(|_| Error::plain(format!("strconv.Atoi: parsing {word:?}: invalid syntax")))?;
+        let mut add = |name: String, protocol: &str| {
+            let mut port = obj! { "port": number, "protocol": protocol };
+            port.set_or_remove(&["name"], name);
+            match target.parse::<i64>() {
+                Ok(n) => port.set(&["targetPort"], n),
+                Err(_) if target.is_empty() => port.set(&["targetPort"], number),
+                Err(_) => port.set(&["targetPort"], target),
+            }
+            ports.push(port);
+        };
+        let name = match words.len() {
+            1 => String::new(),
+            _ => format!("port-{}", i + 1),
+        };
+        let own = kept.protocols.iter().find(|(n, _)| *n == number);
+        match own.map(|(_, protocols)| protocols.as_slice()) {
+            _ if !given.is_empty() => add(name, given),
+            None | Some([]) => add(name, "TCP"),
+            Some([one]) => add(name, one),
+            Some(many) => {
+                for protocol in many {
+                    add(format!("port-{}-{}", i + 1, protocol.lower()), protocol);
+                }
             }
         }
-    }
-    let port = cmd.flags.str("port");
-    let wanted: Vec<i64> = if port.is_empty() {
-        own.iter().map(|(p, _)| *p).collect()
-    } else {
-        let mut list = Vec::new();
-        for p in port.split(',') {
-            let n = p.parse::<i64>();
-            list.push(n.map_err(|_| Error::plain(format!("strconv.Atoi: parsing {p:?}: invalid syntax")))?);
-        }
-        list
-    };
-    if wanted.is_empty() {
-        let headless = cmd.flags.str("cluster-ip") == "None";
-        if headless {
-            return Ok(Value::Null);
-        }
-        return Err(Error::plain("couldn't find port via --port flag or introspection"));
-    }
-    let many = wanted.len() > 1;
-    let target = cmd.flags.str("target-port");
-    let mut ports = Vec::new();
-    for (i, number) in wanted.into_iter().enumerate() {
-        let protocol = match cmd.flags.str("protocol") {
-            "" => own
-                .iter()
-                .find(|(p, _)| *p == number)
-                .map_or("TCP", |(_, protocol)| protocol.as_str())
-                .to_owned(),
-            given => given.to_owned(),
-        };
-        let mut entry = obj! { "port": number, "protocol": protocol };
-        if many {
-            entry.set(&["name"], format!("port-{}", i + 1));
-        }
-        match target.parse::<i64>() {
-            Ok(n) => entry.set(&["targetPort"], n),
-            Err(_) if target.is_empty() => entry.set(&["targetPort"], number),
-            Err(_) => entry.set(&["targetPort"], target),
-        }
-        ports.push(entry);
     }
     Ok(Value::from(ports))
 }

@@ -81,13 +81,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         ));
     }
     let targets = builder::targets(cmd, &select).await?;
-    let printer = output::printer(cmd, output::GET_FORMATS)?;
     if watching {
-        return watch(cmd, &select, targets, printer).await;
+        return watch(cmd, &select, targets).await;
     }
-    match printer {
-        Some(p) => generic(cmd, &select, targets, p).await,
-        None => tables(cmd, &select, targets).await,
+    match output::is_table(cmd) {
+        false => generic(cmd, &select, targets).await,
+        true => tables(cmd, &select, targets).await,
     }
 }
 
@@ -157,7 +156,7 @@ fn ignore_missing(cmd: &Cmd, errors: &mut Vec<Error>) {
 }
 
 /// Formats other than tables: one object, or a List of all.
-async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Printer) -> Result<(), Error> {
+async fn generic(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error> {
     let mut objects: Vec<Value> = Vec::new();
     let mut errors = targets.errors;
     let single = targets.single;
@@ -179,11 +178,15 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Prin
     if single && !errors.is_empty() {
         return Error::all(errors);
     }
-    if objects.is_empty() && (cmd.flags.bool("ignore-not-found") || !errors.is_empty()) {
+    if objects.is_empty() && cmd.flags.bool("ignore-not-found") {
         return Error::all(errors);
     }
+    // A format that there is not is told of objects that there are.
+    let Some(mut printer) = output::printer(cmd, output::GET_FORMATS)? else {
+        return Error::all(errors);
+    };
     let sort_by = cmd.flags.str("sort-by");
-    if !sort_by.is_empty() {
+    if !sort_by.is_empty() && !(single && objects.len() == 1) {
         match sort::order(&objects, sort_by) {
             Ok(order) => objects = order.into_iter().filter_map(|i| objects.get(i).cloned()).collect(),
             Err(e) => {
@@ -426,7 +429,8 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     let mut printed = false;
     for answer in &answers {
         let mut rows: Vec<Value> = answer.table.get("rows").items().to_vec();
-        if !sort_by.is_empty() {
+        // A single row needs no order, whatever the field is.
+        if !sort_by.is_empty() && rows.len() > 1 {
             let objects: Vec<Value> = rows.iter().map(|r| r.get("object").clone()).collect();
             // A field that no object has leaves nothing to print.
             let order = match sort::order(&objects, sort_by) {
@@ -491,7 +495,7 @@ fn nothing(cmd: &Cmd, select: &Select, namespaced: bool) {
 }
 
 /// `-w` and `--watch-only`.
-async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option<Printer>) -> Result<(), Error> {
+async fn watch(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error> {
     Error::all(targets.errors)?;
     // What is not there is told before there are too many.
     if targets.list.len() > 1 {
@@ -525,6 +529,7 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets, mut printer: Option
             (info.resource, info.namespace, first, info.name)
         }
     };
+    let mut printer = output::printer(cmd, output::GET_FORMATS)?;
     let (objects, revision): (Vec<Object>, u64) = match first.payload {
         Payload::List(l) => (l.items, l.revision),
         Payload::Object(o) => {

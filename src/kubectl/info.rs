@@ -104,8 +104,13 @@ async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
         }
     };
     let services = cmd.client.resource("", "v1", "services")?;
+    // The context's namespace does not count here.
+    let namespace = match cmd.flags.str("namespace") {
+        "" => "kube-system",
+        given => given,
+    };
     let list = cmd
-        .list(&services, "kube-system", "kubernetes.io/cluster-service=true", "")
+        .list(&services, namespace, "kubernetes.io/cluster-service=true", "")
         .await;
     let list = match list {
         Ok(list) => list,
@@ -132,7 +137,7 @@ async fn cluster_info(cmd: &Cmd) -> Result<(), Error> {
         };
         let secure = port.i64_at(&["port"]) == Some(443) || port.str_at(&["name"]) == "https";
         let scheme = if secure { "https:" } else { "" };
-        let link = format!("{server}/api/v1/namespaces/kube-system/services/{scheme}{name}{port_name}/proxy");
+        let link = format!("{server}/api/v1/namespaces/{namespace}/services/{scheme}{name}{port_name}/proxy");
         cmd.say(format!(
             "{} is running at {}",
             paint(label, "0;32"),

@@ -236,7 +236,9 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
                 }
             }
         }
-        Report::new(cmd, said)?.print(cmd, &shown)?;
+        if let Err(e) = Report::new(cmd, said).and_then(|mut report| report.print(cmd, &shown)) {
+            errors.push(e);
+        }
     }
     Error::all(errors)
 }

@@ -299,6 +299,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         },
     };
     let strict = parsed.values.bool("warnings-as-errors");
+    let unnamed = !away && nobody.is_none() && credentials::are_asked_for(&config, verb, &parsed.values);
     let cmd = Cmd {
         cx,
         client,
@@ -313,6 +314,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         met_nobody: Cell::new(false),
         noted: Cell::new(false),
         discovery,
+        unnamed: Cell::new(unnamed),
         nobody,
     };
     if !away {

@@ -59,7 +59,7 @@ pub static DRAIN: Verb = Verb {
 
 /// The nodes that the arguments or the selector name.
 async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
-    let selecting = cmd.flags.has("selector");
+    let selecting = !cmd.flags.str("selector").is_empty();
     let verb = cmd.verb.name;
     if cmd.args.is_empty() && !selecting {
         return Err(Error::usage(format!("USAGE: {verb} NODE [flags]")));

@@ -60,6 +60,14 @@ pub fn no_printer(format: &str, allowed: &str) -> Error {
     ))
 }
 
+/// Whether `get` prints a table: without a format, or with `wide`.
+pub fn is_table(cmd: &Cmd) -> bool {
+    match cmd.flags.str("output") {
+        "wide" => true,
+        format => format.is_empty() && cmd.flags.str("template").is_empty(),
+    }
+}
+
 /// The printer that `-o` asks for; `None` without one (and for `wide`).
 ///
 /// # Errors
@@ -221,11 +229,6 @@ impl Report {
         self.printer = self.printer.typed();
         self.typed = true;
         self
-    }
-
-    /// Whether `-o` was given.
-    pub fn has_format(&self) -> bool {
-        self.asked
     }
 
     /// Reports one object.

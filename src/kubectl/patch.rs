@@ -37,23 +37,21 @@ pub static PATCH: Verb = Verb {
 };
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
-    cmd.dry_run()?;
-    let text = match (cmd.flags.str("patch"), cmd.flags.str("patch-file")) {
-        ("", "") => {
-            return Err(Error::plain(
-                "must specify --patch or --patch-file containing the contents of the patch",
-            ));
+    let dry = cmd.dry_run()?;
+    let local = cmd.flags.bool("local");
+    let (inline, file) = (cmd.flags.str("patch"), cmd.flags.str("patch-file"));
+    let refused = match (inline, file) {
+        ("", "") => "must specify --patch or --patch-file containing the contents of the patch",
+        _ if !inline.is_empty() && !file.is_empty() => "cannot specify --patch and --patch-file together",
+        _ if local && !cmd.args.is_empty() => "cannot specify --local and server resources",
+        _ if local && dry == DryRun::Server => {
+            "cannot specify --local and --dry-run=server - did you mean --dry-run=client?"
         }
-        (p, "") => p.to_owned(),
-        ("", file) => cmd
-            .cx
-            .read_file(file)
-            .await
-            .map_err(|e| Error::plain(format!("unable to read patch file: {}", e.reading(file))))?,
-        _ => {
-            return Err(Error::plain("cannot specify --patch and --patch-file together"));
-        }
+        _ => "",
     };
+    if !refused.is_empty() {
+        return Err(Error::plain(refused));
+    }
     let kind = match cmd.flags.str("type").lower().as_str() {
         "json" => PatchType::Json,
         "merge" => PatchType::Merge,
@@ -64,9 +62,14 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             )));
         }
     };
-    if cmd.flags.bool("local") && !cmd.args.is_empty() {
-        return Err(Error::plain("cannot specify --local and server resources"));
-    }
+    let text = match file {
+        "" => inline.to_owned(),
+        file => cmd
+            .cx
+            .read_file(file)
+            .await
+            .map_err(|e| Error::plain(format!("unable to read patch file: {}", e.reading(file))))?,
+    };
     // What looks like an object of JSON is sent as it is.
     let patch = match Value::from_json(&text) {
         Ok(patch) => Ok(patch),
@@ -77,8 +80,6 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         Err(_) => Ok(yaml::decode(&text).map_err(|e| Error::plain(format!("unable to parse {text:?}: {e}")))?),
     };
     let subresource = cmd.flags.str("subresource");
-    let local = cmd.flags.bool("local");
-    let dry = cmd.dry_run()?;
     let select = Select {
         args: cmd.args.clone(),
         files: true,

@@ -183,8 +183,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "unable to forward port because pod is not running. Current status={phase}"
         )));
     }
-    let pairs: Vec<Pair> = texts.iter().map(|t| pair(t)).collect::<Result<_, _>>()?;
     let addresses = addresses(cmd)?;
+    let pairs: Vec<Pair> = texts.iter().map(|t| pair(t)).collect::<Result<_, _>>()?;
     let local = cmd
         .local
         .clone()

@@ -1,6 +1,6 @@
 //! `kubectl rollout`: status, history, undo, pause, resume, restart.
 
-use super::builder::{self, Info, Select};
+use super::builder::{self, Found, Info, Select};
 use super::change::CHANGE_CAUSE;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
@@ -386,71 +386,73 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
 async fn history(cmd: &Cmd) -> Result<(), Error> {
     let revision = revision(cmd)?;
     let found = find(cmd).await?;
-    let mut errors = found.errors;
-    for info in &found.infos {
-        let versions = match versions(cmd, info).await {
-            Ok(v) => v,
-            Err(e) => {
-                errors.push(e);
-                continue;
-            }
-        };
-        let printer = super::output::printer(cmd, super::output::FORMATS)?;
-        if let Some(mut printer) = printer.map(super::output::Printer::typed) {
-            let mut shown = versions
-                .iter()
-                .filter(|v| revision == 0 || v.number == revision)
-                .peekable();
-            if shown.peek().is_none() && revision > 0 {
-                errors.push(Error::plain("unable to find the specified revision"));
-            }
-            for version in shown {
-                printer.print(cmd, &version.object)?;
-            }
-            continue;
+    // What is wrong with a format that was asked for is said before the histories are looked at.
+    super::output::printer(cmd, super::output::FORMATS)?;
+    let mut errors = Vec::new();
+    for (i, info) in found.infos.iter().enumerate() {
+        if let Err(e) = history_of(cmd, info, revision).await {
+            errors.push((i, e));
         }
-        if revision > 0 {
-            let Some(version) = versions.iter().find(|v| v.number == revision) else {
-                errors.push(Error::plain("unable to find the specified revision"));
-                continue;
-            };
-            let mut template = version.template().clone();
-            if !version.cause.is_empty() {
-                template.set(&["metadata", "annotations", CHANGE_CAUSE], version.cause.as_str());
-            }
-            cmd.say(format!("{} with revision #{revision}", info.display()));
-            cmd.out(super::describe::pod_template(&template, cmd.sim().now()));
-            cmd.out("\n");
-            continue;
-        }
-        cmd.say(format!("{} ", info.display()));
-        if versions.is_empty() {
-            cmd.say("No rollout history found.");
-            continue;
-        }
-        let mut writer = TabWriter::describe();
-        writer.row(&["REVISION", "CHANGE-CAUSE"]);
-        for v in &versions {
-            let cause = if v.cause.is_empty() { "<none>" } else { &v.cause };
-            writer.row(&[v.number.to_string().as_str(), cause]);
-        }
-        cmd.out(writer.flush());
-        cmd.out("\n");
     }
-    Error::all(errors)
+    Error::all(Found::told(found.errors, &found.places, errors))
+}
+
+async fn history_of(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
+    let versions = versions(cmd, info).await?;
+    let printer = super::output::printer(cmd, super::output::FORMATS)?;
+    if let Some(mut printer) = printer.map(super::output::Printer::typed) {
+        let mut shown = versions
+            .iter()
+            .filter(|v| revision == 0 || v.number == revision)
+            .peekable();
+        if shown.peek().is_none() && revision > 0 {
+            return Err(Error::plain("unable to find the specified revision"));
+        }
+        for version in shown {
+            printer.print(cmd, &version.object)?;
+        }
+        return Ok(());
+    }
+    if revision > 0 {
+        let Some(version) = versions.iter().find(|v| v.number == revision) else {
+            return Err(Error::plain("unable to find the specified revision"));
+        };
+        let mut template = version.template().clone();
+        if !version.cause.is_empty() {
+            template.set(&["metadata", "annotations", CHANGE_CAUSE], version.cause.as_str());
+        }
+        cmd.say(format!("{} with revision #{revision}", info.display()));
+        cmd.out(super::describe::pod_template(&template, cmd.sim().now()));
+        cmd.out("\n");
+        return Ok(());
+    }
+    cmd.say(format!("{} ", info.display()));
+    if versions.is_empty() {
+        cmd.say("No rollout history found.");
+        return Ok(());
+    }
+    let mut writer = TabWriter::describe();
+    writer.row(&["REVISION", "CHANGE-CAUSE"]);
+    for v in &versions {
+        let cause = if v.cause.is_empty() { "<none>" } else { &v.cause };
+        writer.row(&[v.number.to_string().as_str(), cause]);
+    }
+    cmd.out(writer.flush());
+    cmd.out("\n");
+    Ok(())
 }
 
 async fn undo(cmd: &Cmd) -> Result<(), Error> {
     cmd.dry_run()?;
     let to = cmd.flags.int("to-revision");
     let found = find(cmd).await?;
-    let mut errors = found.errors;
-    for info in &found.infos {
+    let mut errors = Vec::new();
+    for (i, info) in found.infos.iter().enumerate() {
         if let Err(e) = undo_one(cmd, info, to).await {
-            errors.push(e);
+            errors.push((i, e));
         }
     }
-    Error::all(errors)
+    Error::all(Found::told(found.errors, &found.places, errors))
 }
 
 async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
@@ -489,7 +491,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             "deployment" => shown,
             _ => format!("will roll back to {shown}"),
         };
-        return Report::new(cmd, &shown)?.typed().print(cmd, object);
+        return print(cmd, &shown, object);
     }
     template.remove(&["metadata", "labels", "pod-template-hash"]);
     if object.bool_at(&["spec", "paused"]) {
@@ -504,7 +506,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
     now.remove(&["metadata", "creationTimestamp"]);
     if now == plain {
         let said = format!("skipped rollback (current template already matches revision {to})");
-        return Report::new(cmd, &said)?.typed().print(cmd, object);
+        return print(cmd, &said, object);
     }
     // A deployment takes over the version's annotations, but for those that are the cluster's own.
     let mut patch = vec![obj! { "op": "replace", "path": "/spec/template", "value": template }];
@@ -542,7 +544,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
             &write,
         )
         .await?;
-    Report::new(cmd, "rolled back")?.typed().print(cmd, &stored)
+    print(cmd, "rolled back", &stored)
 }
 
 async fn pause(cmd: &Cmd) -> Result<(), Error> {
@@ -581,13 +583,21 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
             &write,
         );
         match stored.await {
-            Ok(stored) => Report::new(cmd, if pausing { "paused" } else { "resumed" })?
-                .typed()
-                .print(cmd, &stored)?,
+            Ok(stored) => {
+                let done = if pausing { "paused" } else { "resumed" };
+                if let Err(e) = print(cmd, done, &stored) {
+                    errors.push(e);
+                }
+            }
             Err(e) => errors.push(not_patched(e)),
         }
     }
     Error::all(errors)
+}
+
+/// Prints what was done to an object.
+fn print(cmd: &Cmd, done: &str, object: &Value) -> Result<(), Error> {
+    Report::new(cmd, done)?.typed().print(cmd, object)
 }
 
 /// What is said of a patch that the API server refused.
@@ -647,7 +657,11 @@ async fn restart(cmd: &Cmd) -> Result<(), Error> {
             &write,
         );
         match stored.await {
-            Ok(stored) => Report::new(cmd, "restarted")?.typed().print(cmd, &stored)?,
+            Ok(stored) => {
+                if let Err(e) = print(cmd, "restarted", &stored) {
+                    errors.push(e);
+                }
+            }
             Err(e) => errors.push(not_patched(e)),
         }
     }

@@ -68,6 +68,7 @@ pub fn parse_labels(text: &str) -> Result<Value, Error> {
     for spec in text.split(',') {
         match spec.split_once('=') {
             Some((k, v)) if !k.is_empty() && !v.contains('=') => labels.map_mut().insert(k, v.into()),
+            Some(("", v)) if !v.contains('=') => return Err(Error::plain("unexpected empty label key")),
             _ => return Err(Error::plain(format!("unexpected label spec: {spec}"))),
         };
     }
@@ -75,13 +76,13 @@ pub fn parse_labels(text: &str) -> Result<Value, Error> {
 }
 
 async fn run(cmd: &Cmd) -> Result<(), Error> {
+    let dry = cmd.dry_run()?;
     let (name, words) = match (cmd.args.split_first(), cmd.dash) {
         (Some((name, words)), dash) if dash != Some(0) => (name.as_str(), words),
         _ => return Err(Error::usage("NAME is required for run")),
     };
     let attach =
         cmd.flags.bool("attach") || ((cmd.flags.bool("stdin") || cmd.flags.bool("tty")) && !cmd.flags.has("attach"));
-    let dry = cmd.dry_run()?;
     let image = cmd.flags.str("image");
     if image.is_empty() {
         return Err(Error::plain("--image is required"));

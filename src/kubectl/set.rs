@@ -165,7 +165,15 @@ fn refused(error: &Error, what: &str) -> Error {
 async fn image(cmd: &Cmd) -> Result<(), Error> {
     cmd.complete()?;
     let (resources, args) = pairs(&cmd.args, "image")?;
-    let (images, _) = parse_pairs(&args, "image", false)?;
+    let (pairs, _) = parse_pairs(&args, "image", false)?;
+    // Of two images of one container the last counts.
+    let mut images: Vec<(String, String)> = Vec::new();
+    for (name, image) in pairs {
+        match images.iter_mut().find(|(n, _)| *n == name) {
+            Some(pair) => pair.1 = image,
+            None => images.push((name, image)),
+        }
+    }
     let unnamed = resources.is_empty() && !cmd.flags.has("filename") && !cmd.flags.has("kustomize");
     let infos = find(cmd, resources).await?;
     check(cmd)?;
@@ -590,10 +598,10 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
     let list = cmd.flags.bool("list");
     let from = cmd.flags.str("from");
     if list && cmd.flags.has("output") {
-        return Err(Error::usage("--list and --output may not be specified together"));
+        return Err(Error::plain("--list and --output may not be specified together"));
     }
     if cmd.flags.has("keys") && from.is_empty() {
-        return Err(Error::usage(
+        return Err(Error::plain(
             "when specifying --keys, a configmap or secret must be provided with --from",
         ));
     }
@@ -614,10 +622,6 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
     let pattern = cmd.flags.str("containers");
     if list {
         return show(cmd, &infos, &set, &remove).await;
-    }
-    if set.is_empty() && args.is_empty() {
-        // Nothing can change then, and kubectl says nothing of it.
-        return Ok(());
     }
     let words = Words {
         done: "env updated",
