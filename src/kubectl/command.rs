@@ -264,6 +264,9 @@ impl Cmd {
         self.out("Please enter Username: ");
         self.cx.stdin.read_line().await.ok_or_else(end)?;
         self.out("Please enter Password: ");
+        if !self.cx.stdin.is_terminal() {
+            return Err(Error::plain("error reading input for Password"));
+        }
         self.cx.stdin.read_line().await.ok_or_else(end)?;
         self.out("\n");
         Err(Error::Status(Status::unauthorized()))
