@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use super::auth::token;
-use super::metrics;
 use super::openapi;
 use super::request::{Method, Payload, Request, Response};
 use super::resource::{Resource, join};
 use super::server::ApiServer;
 use super::status::Status;
+use super::{metrics, monitoring};
 use crate::flat::Arrange;
 use crate::value::gojson;
 use crate::value::{Value, intern};
@@ -126,6 +126,7 @@ pub fn serve(api: &ApiServer, request: &Request) -> Result<Response, Status> {
         ["openapi", "v2"] => return Ok(openapi::v2(api).into()),
         ["openapi", "v3", "api", version] => return document(api, "", version),
         ["openapi", "v3", "apis", group, version] => return document(api, group, version),
+        ["metrics"] => monitoring::of_server(api),
         ["metrics", ..] => {
             return Err(Status::failure(
                 404,

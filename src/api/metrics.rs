@@ -40,12 +40,15 @@ pub struct Usage {
     pub cpu: u64,
     /// Bytes of its working set.
     pub memory: u64,
+    /// Nanoseconds of processor time that it has spent altogether.
+    pub spent: u64,
 }
 
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Usage) {
         self.cpu += other.cpu;
         self.memory += other.memory;
+        self.spent += other.spent;
     }
 }
 
@@ -228,6 +231,7 @@ fn render(items: &[Value]) -> Value {
             let usage = Usage {
                 cpu: sum("cpu"),
                 memory: sum("memory") * 1024,
+                spent: 0,
             }
             .value();
             let shown = obj! {

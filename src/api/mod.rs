@@ -18,6 +18,7 @@ mod listing;
 pub mod managedfields;
 pub mod metadata;
 pub mod metrics;
+pub mod monitoring;
 pub mod names;
 pub mod object;
 pub mod openapi;

@@ -1,6 +1,6 @@
-//! The subresource `proxy`: the API server asks a pod, or a node, on a client's behalf. To nodes only
-//! `kubetab serve` does.
+//! The subresource `proxy`: the API server asks a pod, or a node, on a client's behalf.
 
+use super::monitoring;
 use super::object::{Object, ObjectKey};
 use super::request::{Body, Payload, Request, Response};
 use super::server::{ApiServer, Target};
@@ -24,12 +24,16 @@ pub struct Location {
     pub port: u16,
 }
 
-/// Serves `…/pods/[SCHEME:]NAME[:PORT]/proxy/PATH` and the same of a service.
+/// Serves `…/pods/[SCHEME:]NAME[:PORT]/proxy/PATH` and the same of a service and of a node.
 ///
 /// # Errors
 /// When there is no such object, or nothing behind it.
 pub fn serve(api: &ApiServer, request: &Request, target: &Target) -> Result<Response, Status> {
-    let Location { ip, port, .. } = locate(api, &target.resource.name, &target.namespace, &target.name)?;
+    let Location { object, ip, port } = locate(api, &target.resource.name, &target.namespace, &target.name)?;
+    if &*target.resource.name == "nodes" && port == KUBELET {
+        let path = target.subresource.strip_prefix("proxy").unwrap_or("");
+        return Ok(Response::new(200, monitoring::of_kubelet(api, &object, path)?));
+    }
     let nodes = api
         .node_connections()
         .ok_or_else(|| Status::failure(503, "ServiceUnavailable", "no node can be reached"))?;

@@ -127,6 +127,18 @@ impl Store {
         }
     }
 
+    /// Calls `f` with the objects after this key, in the order of [`Store::list`], until it says that it has enough.
+    /// `f` must not write to the store.
+    pub fn each_after(&self, shelf: &str, after: &ObjectKey, mut f: impl FnMut(&Object) -> bool) {
+        let shelves = self.shelves.borrow();
+        let Some(shelf) = shelves.get(shelf) else { return };
+        for (key, object) in shelf.objects.starting_at(after) {
+            if key != after && !f(object) {
+                break;
+            }
+        }
+    }
+
     /// The names of the shelves that hold something.
     pub fn shelves(&self) -> Vec<ShelfName> {
         self.shelves

@@ -132,9 +132,10 @@ pub fn serve(
         ("pods", "attach") => connect(api, request, target, true, warnings),
         ("pods", "portforward") => forward(api, request, target, warnings),
         ("pods", "ephemeralcontainers" | "resize") => part_of_pod(api, request, target, warnings),
-        ("pods" | "services", proxied) if proxied == "proxy" || proxied.starts_with("proxy/") => {
+        ("pods" | "services" | "nodes", proxied) if proxied == "proxy" || proxied.starts_with("proxy/") => {
             let kind = match &*target.resource.name {
                 "pods" => "PodProxyOptions",
+                "nodes" => "NodeProxyOptions",
                 _ => "ServiceProxyOptions",
             };
             let mut options = obj! { "apiVersion": "v1", "kind": kind };

@@ -23,6 +23,10 @@ pub struct Select {
     /// `--all`: everything of the types.
     pub all: bool,
     pub all_namespaces: bool,
+    /// How many objects a page of a list has; 0 for lists that come whole (`--chunk-size`).
+    pub limit: i64,
+    /// Objects that are named are left for the verb to fetch, each when its turn comes.
+    pub lazy: bool,
     /// A type without names means all of it (`get pods`).
     pub bare_type: bool,
     pub single_type: bool,
@@ -44,6 +48,10 @@ impl Select {
             fields: cmd.flags.str("field-selector").to_owned(),
             all: cmd.flags.knows("all") && cmd.flags.bool("all"),
             all_namespaces: cmd.flags.bool("all-namespaces"),
+            limit: match cmd.flags.knows("chunk-size") {
+                true => cmd.flags.int("chunk-size"),
+                false => 0,
+            },
             ..Select::default()
         }
     }
@@ -406,13 +414,15 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
         Vec::into_iter(before).for_each(|(_, e)| found.fail(e));
         match target {
             Target::List { resource, namespace } => {
-                match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
+                let (labels, fields) = (&select.labels, &select.fields);
+                match cmd.list_by(&resource, &namespace, labels, fields, select.limit).await {
                     Ok(list) => found.infos.extend(items(&resource, &list)),
                     Err(e) => found.fail(selector_error(e, &resource, select)),
                 }
             }
             Target::Item(mut info) => {
                 if (latest || info.source.is_empty())
+                    && !select.lazy
                     && let Err(e) = info.fetch(cmd).await
                 {
                     found.fail(e);

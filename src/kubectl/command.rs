@@ -5,19 +5,19 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
-use super::connection::Nobody;
+use super::connection::{Nobody, request_timeout};
 use super::discovery::Discovery;
 use super::error::Error;
 use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
 use super::verbosity;
 use crate::api::client::item;
-use crate::api::{Body, Client, Method, PatchType, Request, Resource, Response, Status};
+use crate::api::{Body, Client, Method, PatchType, Payload, Request, Resource, Response, Status};
 use crate::flat::FlatSet;
 use crate::shell::Context;
 use crate::sim::Sim;
-use crate::value::Value;
 use crate::value::gofmt::parse_bool;
+use crate::value::{Value, duration};
 
 /// What a verb does: `Ok` is exit code 0.
 pub type Run = for<'a> fn(&'a Cmd) -> LocalBoxFuture<'a, Result<(), Error>>;
@@ -246,6 +246,11 @@ impl Cmd {
                 ));
             }
         }
+        // The time that requests may take stands in each of them.
+        let request = match request_timeout(&self.flags)? {
+            Some(limit) if request.param("timeout").is_empty() => request.with("timeout", duration::text(limit)),
+            _ => request,
+        };
         let exchange = verbosity::asked(self, &request);
         let response = self.client.send(request).await;
         if let Some(exchange) = exchange {
@@ -294,11 +299,60 @@ impl Cmd {
     /// # Errors
     /// The API server's failure.
     pub async fn list(&self, resource: &Resource, namespace: &str, labels: &str, fields: &str) -> Result<Value, Error> {
+        self.list_by(resource, namespace, labels, fields, 0).await
+    }
+
+    /// The same, asked for in pages of so many objects.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn list_by(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        labels: &str,
+        fields: &str,
+        limit: i64,
+    ) -> Result<Value, Error> {
         segment("namespace", scope(resource, namespace)).map_err(Error::Text)?;
         let request = Request::get(resource.path(scope(resource, namespace)))
             .with("labelSelector", labels)
             .with("fieldSelector", fields);
-        Ok(self.send(request).await?.value())
+        let mut pages = self.pages(request, limit).await?.into_iter().map(|page| page.value());
+        let mut list = pages.next().unwrap_or_default();
+        let more: Vec<Value> = pages.flat_map(|page| page.get("items").items().to_vec()).collect();
+        if !more.is_empty() {
+            list.remove(&["metadata", "continue"]);
+            list.remove(&["metadata", "remainingItemCount"]);
+            let first = list.get("items").items().to_vec();
+            list.set(&["items"], first.into_iter().chain(more).collect::<Value>());
+        }
+        Ok(list)
+    }
+
+    /// The answers to the request of a list: as long as one says how the list goes on, the next page is asked for
+    /// (cli-runtime's `FollowContinue`). With a limit of 0 the server gives all at once.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn pages(&self, request: Request, limit: i64) -> Result<Vec<Response>, Error> {
+        let request = match limit {
+            0 => request,
+            limit => request.with("limit", limit.to_string()),
+        };
+        let (mut pages, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = self.send(request.clone().with("continue", token)).await?;
+            token = match &page.payload {
+                Payload::List(list) => list.continue_token.clone(),
+                Payload::Value(table) => table.str_at(&["metadata", "continue"]).to_owned(),
+                _ => String::new(),
+            };
+            pages.push(page);
+            if token.is_empty() {
+                return Ok(pages);
+            }
+        }
     }
 
     /// Creates an object. A resource version in it is left out: it says of what was read, and the server would refuse it.

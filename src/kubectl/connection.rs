@@ -173,13 +173,14 @@ impl Nobody {
     }
 }
 
-/// A query as a URL has it, in the order of its names and with `?` before it; empty where there is none.
+/// A query as a URL has it, in the order of its names, values of one name in their own, and with `?` before it; empty where there is none.
 pub fn encoded(query: &[(String, String)]) -> String {
-    let mut pairs: Vec<String> = query
-        .iter()
+    let mut query: Vec<&(String, String)> = query.iter().collect();
+    query.arrange_by(|a, b| a.0.cmp(&b.0));
+    let pairs: Vec<String> = query
+        .into_iter()
         .map(|(k, v)| format!("{}={}", query_escape(k), query_escape(v)))
         .collect();
-    pairs.arrange();
     match pairs.as_slice() {
         [] => String::new(),
         pairs => format!("?{}", pairs.join("&")),

@@ -517,10 +517,7 @@ async fn copy(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, String)
     let object = obj! { "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec };
     let pods = cmd.client.resource("", "v1", "pods")?;
     let namespace = pod.str_at(&["metadata", "namespace"]).to_owned();
-    let write = Write {
-        manager: "kubectl-debug".into(),
-        ..Write::default()
-    };
+    let write = Write::default();
     let made = cmd.create(&pods, &namespace, &object, &write).await?;
     if cmd.flags.bool("replace") {
         let now = obj! { "apiVersion": "v1", "gracePeriodSeconds": 0, "kind": "DeleteOptions" };
@@ -562,10 +559,7 @@ async fn on_node(cmd: &Cmd, wanted: &Wanted, node: &Value) -> Result<(Value, Str
         customize(wanted, c);
     }
     let pods = cmd.client.resource("", "v1", "pods")?;
-    let write = Write {
-        manager: "kubectl-debug".into(),
-        ..Write::default()
-    };
+    let write = Write::default();
     let made = cmd.create(&pods, &cmd.namespace(), &object, &write).await?;
     Ok((made, name.to_owned()))
 }

@@ -1,12 +1,13 @@
 //! `kubectl delete`: asks for deletions, then waits until the objects are gone.
 
-use super::builder::{self, Info, Select};
+use super::builder::{self, Info, Select, Target};
 use super::command::{Cmd, DryRun, VERB, Verb, scope};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
+use super::follow::Following;
 use super::options::{ALL, ALL_NAMESPACES, DELETION, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR, wait};
 use super::raw;
-use crate::api::{Body, Method, Payload, Request, WatchEvent};
+use crate::api::{Body, Method, WatchEvent};
 use crate::sim::timeout;
 use crate::value::Value;
 use crate::{list, obj};
@@ -178,72 +179,102 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "unexpected -o output mode: {output}. We only support '-o name'"
         )));
     }
-    let mut infos = Vec::new();
-    let mut errors = Vec::new();
-    for target in targets.list {
-        match target {
-            builder::Target::List { resource, namespace } => {
-                match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
-                    Ok(list) => infos.extend(builder::items(&resource, &list)),
-                    // `delete all --all` meets types that cannot be listed.
-                    Err(e) => errors.push(builder::selector_error(e, &resource, &select)),
-                }
-            }
-            builder::Target::Item(info) => infos.push(info),
-        }
+    if cmd.flags.bool("interactive") && !confirmed(cmd, &targets.list, &select).await? {
+        return Ok(());
     }
-    errors.extend(targets.errors);
-    if cmd.flags.bool("interactive") && !infos.is_empty() {
-        cmd.say(format!(
-            "You are about to delete the following {} resource(s):",
-            infos.len()
-        ));
-        for info in &infos {
-            cmd.say(info.display());
-        }
-        cmd.out("Do you want to continue? (y/N): ");
-        let answer = cmd.cx.stdin.read_line().await.unwrap_or_default();
-        if !matches!(answer.trim(), "y" | "Y") {
-            cmd.say("deletion is cancelled");
-            return Ok(());
-        }
-    }
-    delete(cmd, infos, errors, &deletion).await
+    delete(cmd, targets.list, &select, targets.errors, &deletion).await
 }
 
-/// Deletes these objects, says so, and waits for their end.
+/// Asks whether all this is to be deleted.
+async fn confirmed(cmd: &Cmd, targets: &[Target], select: &Select) -> Result<bool, Error> {
+    let mut infos = Vec::new();
+    for target in targets {
+        match target {
+            Target::List { resource, namespace } => {
+                let list = cmd.list(resource, namespace, &select.labels, &select.fields).await;
+                let list = list.map_err(|e| builder::selector_error(e, resource, select))?;
+                infos.extend(builder::items(resource, &list));
+            }
+            Target::Item(info) => infos.push(info.clone()),
+        }
+    }
+    if infos.is_empty() {
+        return Ok(true);
+    }
+    cmd.say(format!(
+        "You are about to delete the following {} resource(s):",
+        infos.len()
+    ));
+    for info in &infos {
+        cmd.say(info.display());
+    }
+    cmd.out("Do you want to continue? (y/N): ");
+    let answer = cmd.cx.stdin.read_line().await.unwrap_or_default();
+    let yes = matches!(answer.trim(), "y" | "Y");
+    if !yes {
+        cmd.say("deletion is cancelled");
+    }
+    Ok(yes)
+}
+
+/// Deletes these objects, type by type as they are listed, says so, and waits for their end.
 ///
 /// # Errors
 /// The failures of single deletions, together.
-pub async fn delete(cmd: &Cmd, infos: Vec<Info>, mut errors: Vec<Error>, deletion: &Deletion) -> Result<(), Error> {
-    if deletion.force && deletion.grace == 0 && !infos.is_empty() {
-        cmd.warn(FORCED);
-    }
+pub async fn delete(
+    cmd: &Cmd,
+    targets: Vec<Target>,
+    select: &Select,
+    mut errors: Vec<Error>,
+    deletion: &Deletion,
+) -> Result<(), Error> {
     let mut waits: Vec<(Info, String)> = Vec::new();
     let mut found = 0;
     let options = deletion.options();
-    if cmd.namespace_given() && infos.iter().any(|i| !i.resource.namespaced && i.source.is_empty()) {
-        cmd.warn("deleting cluster-scoped resources, not scoped to the provided namespace");
-    }
-    for info in infos {
-        if deletion.dry_run == DryRun::Client {
-            found += 1;
-            say(cmd, &info, deletion);
-            continue;
-        }
-        match cmd.remove(&info.resource, &info.namespace, &info.name, &options).await {
-            Ok(answer) => {
+    for target in targets {
+        let infos = match target {
+            Target::Item(info) => vec![info],
+            Target::List { resource, namespace } => {
+                match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
+                    Ok(list) => builder::items(&resource, &list),
+                    // `delete all --all` meets types that cannot be listed.
+                    Err(e) => {
+                        errors.push(builder::selector_error(e, &resource, select));
+                        continue;
+                    }
+                }
+            }
+        };
+        for info in infos {
+            if deletion.force && deletion.grace == 0 {
+                cmd.warn(FORCED);
+            }
+            if cmd.namespace_given() && !info.resource.namespaced && info.source.is_empty() {
+                cmd.warn("deleting cluster-scoped resources, not scoped to the provided namespace");
+            }
+            if deletion.dry_run == DryRun::Client {
                 found += 1;
                 say(cmd, &info, deletion);
-                let uid = match answer.str_at(&["metadata", "uid"]) {
-                    "" => answer.str_at(&["details", "uid"]).to_owned(),
-                    uid => uid.to_owned(),
-                };
-                waits.push((info, uid));
+                continue;
             }
-            Err(e) if e.is_not_found() && deletion.ignore_not_found => {}
-            Err(e) if info.source.is_empty() => errors.push(e),
-            Err(e) => errors.push(e.when(&format!("error when deleting {:?}", info.source))),
+            match cmd.remove(&info.resource, &info.namespace, &info.name, &options).await {
+                Ok(answer) => {
+                    found += 1;
+                    say(cmd, &info, deletion);
+                    let uid = match answer.str_at(&["metadata", "uid"]) {
+                        "" => answer.str_at(&["details", "uid"]).to_owned(),
+                        uid => uid.to_owned(),
+                    };
+                    waits.push((info, uid));
+                }
+                // What was not there counts as found, and its end is waited for as that of the others.
+                Err(e) if e.is_not_found() && deletion.ignore_not_found => {
+                    found += 1;
+                    waits.push((info, String::new()));
+                }
+                Err(e) if info.source.is_empty() => errors.push(e),
+                Err(e) => errors.push(e.when(&format!("error when deleting {:?}", info.source))),
+            }
         }
     }
     if !errors.is_empty() {
@@ -314,22 +345,18 @@ pub async fn wait_gone(cmd: &Cmd, info: &Info, uid: &str) {
         if !uid.is_empty() && object.str_at(&["metadata", "uid"]) != uid {
             return;
         }
-        let request = Request::get(
-            info.resource
-                .path(super::command::scope(&info.resource, &info.namespace)),
-        )
-        .with("fieldSelector", format!("metadata.name={}", info.name))
-        .with("resourceVersion", object.str_at(&["metadata", "resourceVersion"]))
-        .with("watch", "true");
-        let Ok(response) = cmd.send(request).await else { return };
-        let Payload::Watch(mut watch) = response.payload else {
+        let Ok(mut following) = Following::begin(cmd, info).await else {
             return;
         };
+        if !following.knows_more() {
+            return;
+        }
         loop {
-            match watch.next().await {
-                Some(WatchEvent::Deleted(_)) => return,
-                Some(WatchEvent::Error(_)) | None => break,
-                Some(_) => {}
+            match following.next().await {
+                Ok(WatchEvent::Deleted(_)) => return,
+                Ok(WatchEvent::Added(o)) if !uid.is_empty() && o.uid() != uid => return,
+                Ok(_) => {}
+                Err(_) => break,
             }
         }
     }

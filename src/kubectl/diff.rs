@@ -193,6 +193,11 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<(Value, Value), Error> {
         let (kind, mut change) = difference(resource, &original, &modified, &live)?;
         // The annotation is bookkeeping: a diff leaves it as it is.
         change.remove(&["metadata", "annotations", LAST_APPLIED]);
+        for path in [&["metadata", "annotations"][..], &["metadata"]] {
+            if change.at(path).is_empty() {
+                change.remove(path);
+            }
+        }
         match change.is_empty() {
             true => live.clone(),
             false => cmd.patch(resource, namespace, name, "", kind, &change, &write).await?,

@@ -87,6 +87,14 @@ impl Error {
         matches!(self, Error::Status(s) if s.is_not_found())
     }
 
+    /// The API server's failure; of anything else one that says as much.
+    pub fn into_status(self) -> Status {
+        match self {
+            Error::Status(status) => status,
+            other => Status::internal(other.message()),
+        }
+    }
+
     /// What a failure says inside a longer sentence.
     pub fn message(&self) -> String {
         match self {

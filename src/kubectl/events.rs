@@ -30,6 +30,9 @@ pub static EVENTS: Verb = Verb {
     ..VERB
 };
 
+/// How many events a page has, whatever `--chunk-size` says.
+const PAGE: i64 = 500;
+
 /// When an event was seen last, and first.
 fn times(e: &Value) -> (Time, Time) {
     let read = |path: &[&str]| Time::parse(e.str_at(path));
@@ -84,10 +87,18 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         about && (types.is_empty() || types.iter().any(|t| t.eq_ignore_ascii_case(e.str_at(&["type"]))))
     };
     let resource = cmd.client.resource("", "v1", "events")?;
-    let list = cmd.list(&resource, &namespace, "", "").await?;
-    let mut events: Vec<Value> = list.get("items").items().iter().filter(|e| fits(e)).cloned().collect();
-    events.arrange_by_key(|e| times(e).0);
+    let about = wanted.as_ref().map(|(kind, version, name)| {
+        format!("involvedObject.kind={kind},involvedObject.apiVersion={version},involvedObject.name={name}")
+    });
+    let about = about.unwrap_or_default();
     let watching = cmd.flags.bool("watch");
+    let mut events: Vec<Value> = Vec::new();
+    // A watch begins with what is there.
+    if !watching {
+        let list = cmd.list_by(&resource, &namespace, "", &about, PAGE).await?;
+        events.extend(list.get("items").items().iter().filter(|e| fits(e)).cloned());
+    }
+    events.arrange_by_key(|e| times(e).0);
     if events.is_empty() && !watching {
         if namespace.is_empty() {
             cmd.err("No events found.");
@@ -155,15 +166,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         Ok(())
     };
     // A watch shows each event on its own, so that formats print them one by one.
-    if watching {
-        for e in &events {
-            show(std::slice::from_ref(e), cmd)?;
-        }
-    } else {
+    if !watching {
         return show(&events, cmd);
     }
     let request = Request::get(resource.path(&namespace))
-        .with("resourceVersion", list.str_at(&["metadata", "resourceVersion"]))
+        .with("fieldSelector", about)
+        .with("limit", PAGE.to_string())
         .with("watch", "true");
     let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
         return Err(Error::plain("the API server did not answer with a watch"));

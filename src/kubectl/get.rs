@@ -14,6 +14,7 @@ use super::print::sort;
 use super::raw;
 use crate::api::{Method, Object, Payload, Request, Resource, Response, WatchEvent, table};
 use crate::flat::Case;
+use crate::sim::timeout;
 use crate::value::{Value, gofmt};
 use crate::{list, obj};
 
@@ -73,6 +74,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         return raw::send(cmd, raw::request(Method::Get, raw)).await;
     }
     let mut select = Select::of(cmd).bare_type();
+    // What is put in order comes whole.
+    if !watching && !cmd.flags.str("sort-by").is_empty() {
+        select.limit = 0;
+    }
     select.single_type = watching;
     let subresource = cmd.flags.str("subresource");
     if !subresource.is_empty() && builder::is_bulk(cmd) {
@@ -163,8 +168,15 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Err
     for target in targets.list {
         match target {
             Target::List { resource, namespace } => {
-                match cmd.send(list_request(select, &resource, &namespace)?).await {
-                    Ok(r) => objects.extend(r.value().get("items").items().iter().cloned()),
+                match cmd
+                    .pages(list_request(select, &resource, &namespace)?, select.limit)
+                    .await
+                {
+                    Ok(pages) => {
+                        for page in pages {
+                            objects.extend(page.value().get("items").items().iter().cloned());
+                        }
+                    }
                     Err(e) => errors.push(builder::selector_error(e, &resource, select)),
                 }
             }
@@ -317,19 +329,27 @@ fn cell(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// The table of one request.
-async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
+/// The tables of one request: of a list one for each page.
+async fn fetch_tables(cmd: &Cmd, request: Request, limit: i64) -> Result<Vec<Value>, Error> {
     let include = if cmd.flags.str("sort-by").is_empty() {
         ""
     } else {
         "Object"
     };
-    let value = cmd
-        .send(request.as_table().with("includeObject", include))
-        .await?
-        .value();
-    if cmd.flags.bool("server-print") || value.str_at(&["kind"]) != "Table" {
-        return Ok(value);
+    let pages = cmd
+        .pages(request.as_table().with("includeObject", include), limit)
+        .await?;
+    let by_server = cmd.flags.bool("server-print");
+    let tables = pages.iter().map(Response::value);
+    Ok(tables
+        .map(|table| if by_server { table } else { names_and_ages(table) })
+        .collect())
+}
+
+/// A table as kubectl makes one without the server's columns.
+fn names_and_ages(value: Value) -> Value {
+    if value.str_at(&["kind"]) != "Table" {
+        return value;
     }
     // Without the server's columns kubectl knows names and ages only.
     let mut plain = value.clone();
@@ -351,7 +371,7 @@ async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
         .collect();
     plain.set(&["columnDefinitions"], columns);
     plain.set(&["rows"], rows);
-    Ok(plain)
+    plain
 }
 
 /// What a request answered, to be printed: a table of this resource.
@@ -359,6 +379,8 @@ async fn fetch_table(cmd: &Cmd, request: Request) -> Result<Value, Error> {
 struct Answer {
     resource: Rc<Resource>,
     table: Value,
+    /// Whether it is an object without a name, of which the server made no table.
+    nameless: bool,
 }
 
 /// Whether a file gives an object no name.
@@ -384,7 +406,7 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     for target in targets.list {
         let (resource, result) = match target {
             Target::List { resource, namespace } => {
-                let result = fetch_table(cmd, list_request(select, &resource, &namespace)?).await;
+                let result = fetch_tables(cmd, list_request(select, &resource, &namespace)?, select.limit).await;
                 let result = result.map_err(|e| builder::selector_error(e, &resource, select));
                 (resource, result)
             }
@@ -393,9 +415,9 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                     continue;
                 }
                 let result = match item_request(cmd, &info) {
-                    _ if is_nameless(&info) => Ok(nameless()),
+                    _ if is_nameless(&info) => Ok(vec![nameless()]),
                     Err(e) => Err(e),
-                    Ok(request) => match fetch_table(cmd, request).await {
+                    Ok(request) => match fetch_tables(cmd, request, 0).await {
                         Err(e) => {
                             let e = e.asked("get", &info.resource, &info.name);
                             Err(info.missing(cmd, e).await)
@@ -408,7 +430,14 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
         };
         namespaced &= resource.namespaced;
         match result {
-            Ok(table) => answers.push(Answer { resource, table }),
+            Ok(tables) => {
+                let answer = |table: Value| Answer {
+                    resource: resource.clone(),
+                    nameless: table.get("kind").is_null(),
+                    table,
+                };
+                answers.extend(tables.into_iter().map(answer));
+            }
             Err(e) => errors.push(e),
         }
     }
@@ -427,6 +456,8 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
     let mut writer = TabWriter::table();
     let mut last: Option<Rc<Resource>> = None;
     let mut printed = false;
+    // Below which head the rows stand. An object without a name has a head of its own, once.
+    let (mut head, mut plain) = (Value::Null, false);
     for answer in &answers {
         let mut rows: Vec<Value> = answer.table.get("rows").items().to_vec();
         // A single row needs no order, whatever the field is.
@@ -456,10 +487,18 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
             if printed && layout.headers {
                 cmd.out("\n");
             }
-            if layout.headers {
-                writer.row(&layout.header(&answer.resource, &columns));
-            }
             last = Some(answer.resource.clone());
+            (head, plain) = (Value::Null, false);
+        }
+        let known = match answer.nameless {
+            true => std::mem::replace(&mut plain, true),
+            false => {
+                let columns = answer.table.get("columnDefinitions");
+                std::mem::replace(&mut head, columns.clone()) == *columns
+            }
+        };
+        if layout.headers && !known {
+            writer.row(&layout.header(&answer.resource, &columns));
         }
         printed = true;
         for row in &rows {
@@ -520,28 +559,30 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error
     let mut headers = layout.headers;
     let (resource, namespace, first, name) = match target {
         Target::List { resource, namespace } => {
-            let first = cmd.send(list_request(select, &resource, &namespace)?).await;
-            let first = first.map_err(|e| builder::selector_error(e, &resource, select))?;
-            (resource, namespace, first, String::new())
+            let pages = cmd
+                .pages(list_request(select, &resource, &namespace)?, select.limit)
+                .await;
+            let pages = pages.map_err(|e| builder::selector_error(e, &resource, select))?;
+            (resource, namespace, pages, String::new())
         }
         Target::Item(info) => {
             let first = send_one(cmd, &info).await?;
-            (info.resource, info.namespace, first, info.name)
+            (info.resource, info.namespace, vec![first], info.name)
         }
     };
     let mut printer = output::printer(cmd, output::GET_FORMATS)?;
-    let (objects, revision): (Vec<Object>, u64) = match first.payload {
-        Payload::List(l) => (l.items, l.revision),
-        Payload::Object(o) => {
-            let revision = o.revision();
-            (vec![o], revision)
+    // The watch of one object begins with the object as it is, which was shown already.
+    let (mut objects, mut revision, mut known) = (Vec::new(), 0, true);
+    for page in first {
+        match page.payload {
+            Payload::List(l) => {
+                objects.extend(l.items);
+                (revision, known) = (l.revision, false);
+            }
+            Payload::Object(o) => objects.push(o),
+            other => objects.push(Object::new(Response::new(200, other).value())),
         }
-        other => {
-            let value = crate::api::Response::new(200, other).value();
-            let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
-            (vec![Object::new(value)], revision)
-        }
-    };
+    }
     let mut show = |event: &str, objects: &[Object]| -> Result<(), Error> {
         if let Some(p) = &mut printer {
             for o in objects {
@@ -579,18 +620,25 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error
         (false, true) => format!("metadata.name={name}"),
         (false, false) => format!("{},metadata.name={name}", select.fields),
     };
-    let mut request = Request::get(resource.path(&namespace))
+    let request = Request::get(resource.path(&namespace))
         .with("labelSelector", select.labels.as_str())
         .with("fieldSelector", fields)
-        .with("resourceVersion", revision.to_string());
-    if let Some(limit) = super::connection::request_timeout(&cmd.flags)? {
-        request = request.with("timeoutSeconds", limit.as_secs().max(1).to_string());
-    }
-    request.query.push(("watch".into(), "true".into()));
+        .with("resourceVersion", revision.to_string())
+        .with("watch", "true");
+    let end = super::connection::request_timeout(&cmd.flags)?.map(|limit| cmd.sim().now() + limit);
     let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
         return Err(Error::plain("the API server did not answer with a watch"));
     };
-    while let Some(event) = watch.next().await {
+    loop {
+        let next = watch.next();
+        let next = match end {
+            Some(end) => timeout(cmd.sim(), end.since(cmd.sim().now()), next).await.flatten(),
+            None => next.await,
+        };
+        let Some(event) = next else { return Ok(()) };
+        if std::mem::take(&mut known) {
+            continue;
+        }
         if cmd.cx.stdout.is_closed() {
             return Ok(());
         }
@@ -603,5 +651,4 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error
             }
         }
     }
-    Ok(())
 }

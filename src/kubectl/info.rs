@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::command::{Cmd, VERB, Verb};
+use super::connection::request_timeout;
 use super::error::Error;
 use super::flags::{Kind, flag};
 use super::options::NO_HEADERS;
@@ -41,7 +42,9 @@ async fn version(cmd: &Cmd) -> Result<(), Error> {
         cmd.out(client_version());
     }
     if !cmd.flags.bool("client") {
-        let answer = cmd.send(Request::get("/version")).await?.value();
+        // What asks for it has a limit of its own, unless it is given one.
+        let limit = request_timeout(&cmd.flags)?.map_or("32s", |_| "");
+        let answer = cmd.send(Request::get("/version").with("timeout", limit)).await?.value();
         // The document comes as text, as the server indents it.
         server = match answer.as_str() {
             Some(text) => Value::from_json(text).unwrap_or_default(),

@@ -154,7 +154,9 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
     let mut select = Select::of(cmd).all_of_bare_type();
     select.local = local;
     select.args = resources;
-    let found = builder::find(cmd, &select, !local).await?;
+    // Each object is read when its turn comes.
+    select.lazy = true;
+    let found = builder::find(cmd, &select, false).await?;
     let single = found.single;
     let version = cmd.flags.str("resource-version");
     if !version.is_empty() && !single {
@@ -162,14 +164,21 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
             "--resource-version may only be used with a single resource",
         ));
     }
-    let mut errors = found.errors;
+    let mut errors: Vec<(usize, Error)> = Vec::new();
     let write = Write::of(cmd, &format!("kubectl-{}", cmd.verb.name))?;
-    for info in found.infos {
+    for (i, mut info) in found.infos.into_iter().enumerate() {
+        if !local
+            && (info.object.is_null() || !info.source.is_empty())
+            && let Err(e) = info.fetch(cmd).await
+        {
+            errors.push((i, e));
+            continue;
+        }
         let held = info.object.at(&["metadata", sort.field]).clone();
         if !cmd.flags.bool("overwrite")
             && let Some(why) = overwritten(&held, &set, labels)
         {
-            errors.push(Error::plain(why));
+            errors.push((i, Error::plain(why)));
             continue;
         }
         let mut new = info.object.clone();
@@ -231,16 +240,16 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
                 Ok(stored) if !labels => shown = stored,
                 Ok(_) => {}
                 Err(e) => {
-                    errors.push(e);
+                    errors.push((i, e));
                     continue;
                 }
             }
         }
         if let Err(e) = Report::new(cmd, said).and_then(|mut report| report.print(cmd, &shown)) {
-            errors.push(e);
+            errors.push((i, e));
         }
     }
-    Error::all(errors)
+    Error::all(builder::Found::told(found.errors, &found.places, errors))
 }
 
 /// What is said where a value would be replaced, and that was not asked for.

@@ -121,6 +121,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if let Some(info) = workload {
         pods = podpick::pods_of(cmd, &info, "get the logs from").await?;
         if cmd.flags.bool("all-pods") {
+            // That there is one was the first question.
+            pods = podpick::pods_of(cmd, &info, "get the logs from").await?;
+        }
+        if cmd.flags.bool("all-pods") {
             pods.arrange_by(|a, b| a.str_at(&["metadata", "name"]).cmp(b.str_at(&["metadata", "name"])));
         } else if let [first, _, ..] = pods.as_slice() {
             let name = first.str_at(&["metadata", "name"]);

@@ -33,6 +33,7 @@ mod explain;
 mod expose;
 mod files;
 mod flags;
+mod follow;
 mod get;
 mod help;
 mod info;

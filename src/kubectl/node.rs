@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::builder::{self, Info, Select};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
-use super::delete::wait_gone;
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::options::{ALL, CHUNK, DRY_RUN, SELECTOR, VALIDATE, field_manager};
@@ -58,6 +57,14 @@ pub static DRAIN: Verb = Verb {
 };
 
 /// The nodes that the arguments or the selector name.
+/// How many objects a page of a list has; of verbs without the flag as many as that has by default.
+fn page(cmd: &Cmd) -> i64 {
+    match cmd.flags.knows("chunk-size") {
+        true => cmd.flags.int("chunk-size"),
+        false => 500,
+    }
+}
+
 async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
     let selecting = !cmd.flags.str("selector").is_empty();
     let verb = cmd.verb.name;
@@ -78,6 +85,7 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
     let select = Select {
         args,
         labels: cmd.flags.str("selector").to_owned(),
+        limit: page(cmd),
         single_type: true,
         typed: true,
         ..Select::default()
@@ -194,7 +202,7 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
     let mut pending: Vec<&str> = Vec::new();
     for info in &nodes {
         let fields = format!("spec.nodeName={}", info.name);
-        let list = cmd.list(&pods, "", selector, &fields).await?;
+        let list = cmd.list_by(&pods, "", selector, &fields, page(cmd)).await?;
         let (mut go, mut refused, mut warned) = (Vec::new(), Vec::new(), Vec::new());
         for pod in list.get("items").items() {
             let name = format!(
@@ -202,6 +210,7 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
                 pod.str_at(&["metadata", "namespace"]),
                 pod.str_at(&["metadata", "name"])
             );
+            look_for_owner(cmd, pod).await?;
             match fate(cmd, pod) {
                 Fate::Stay => {}
                 Fate::StayBut(why) => warned.push((why, name)),
@@ -218,6 +227,10 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
             let warnings = grouped(&warned);
             if !warnings.is_empty() {
                 cmd.err(format!("Warning: {}", warnings.join("; ")));
+            }
+            if !go.is_empty() && dry != DryRun::Client && !cmd.flags.bool("disable-eviction") {
+                // Whether the server knows evictions.
+                cmd.send(Request::get("/api/v1")).await?;
             }
             errors = evict_all(cmd, &go, dry).await;
             if let Some(said) = aggregate(&errors) {
@@ -249,6 +262,22 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
         cmd.err(format!(" {name}"));
     }
     Err(Error::Many(failed))
+}
+
+/// Reads the DaemonSet of a pod that has one and has not ended, as what finds out about it does.
+async fn look_for_owner(cmd: &Cmd, pod: &Value) -> Result<(), Error> {
+    let owners = pod.at(&["metadata", "ownerReferences"]).items();
+    let owner = owners.iter().find(|o| o.bool_at(&["controller"]));
+    let ended = matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed");
+    if let Some(owner) = owner.filter(|o| o.get("kind").str() == "DaemonSet" && !ended) {
+        let resource = cmd.client.resource("apps", "v1", "daemonsets")?;
+        let namespace = pod.str_at(&["metadata", "namespace"]);
+        match cmd.get(&resource, namespace, owner.get("name").str()).await {
+            Err(e) if !e.is_not_found() => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Evicts pods at the same time: what went wrong.
@@ -340,14 +369,21 @@ async fn evict(cmd: &Cmd, pod: &Value, dry: DryRun) -> Result<(), String> {
     if dry != DryRun::None {
         return Ok(());
     }
-    let info = Info {
-        resource,
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        source: String::new(),
-        object: Value::Null,
-    };
-    wait_gone(cmd, &info, pod.str_at(&["metadata", "uid"])).await;
+    // Its end is asked for each second.
+    loop {
+        match cmd.get(&resource, namespace, name).await {
+            Ok(now) if now.at(&["metadata", "uid"]) == pod.at(&["metadata", "uid"]) => {
+                cmd.sim().sleep(Duration::from_secs(1)).await;
+            }
+            Err(e) if !e.is_not_found() => {
+                return Err(format!(
+                    "error when waiting for pod {name:?} in namespace {namespace:?} to terminate: {}",
+                    e.message()
+                ));
+            }
+            _ => break,
+        }
+    }
     cmd.say(format!("pod/{name} {done}"));
     Ok(())
 }

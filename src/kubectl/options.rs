@@ -23,7 +23,7 @@ pub const ALL: &[Flag] = &[flag("all", '\0', Kind::Bool, "false")];
 pub const WINDOWS_LINES: Flag =
     flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending");
 
-pub const CHUNK: &[Flag] = &[flag("chunk-size", '\0', Kind::Int, "500").but("lists come whole")];
+pub const CHUNK: &[Flag] = &[flag("chunk-size", '\0', Kind::Int, "500")];
 
 /// How objects are deleted.
 pub const DELETION: &[Flag] = &[
@@ -88,7 +88,7 @@ pub const GLOBAL: &[Flag] = &[
     flag("user", '\0', Kind::Str, ""),
     flag("username", '\0', Kind::Str, ""),
     flag("v", 'v', Kind::Level, "0")
-        .but("logs requests and their answers, but nothing of caches, watches and pages of lists"),
+        .but("logs requests and their answers, but nothing of caches, of discovery and of what a watch brings"),
     flag("vmodule", '\0', Kind::Levels, "").but(NOT_SIMULATED),
     flag("warnings-as-errors", '\0', Kind::Bool, "false"),
 ];

@@ -165,6 +165,7 @@ mod tests {
     use super::super::testing::run_in;
     use crate::world::{Options, World};
     use expect_test::expect;
+    use std::time::Duration;
 
     #[test]
     fn watches_and_logs_come_as_they_are_written() {
@@ -188,5 +189,58 @@ mod tests {
         .assert_eq(&run(
             "timeout 2 kubectl get --raw '/api/v1/namespaces/default/pods/talk/log?follow=true'",
         ));
+    }
+
+    #[test]
+    fn what_is_measured_can_be_read() {
+        let world = World::new(&Options::default()).unwrap();
+        world.sim().run_for(Duration::from_secs(60));
+        let mut told = String::new();
+        for line in [
+            "kubectl get --raw /metrics | grep -e 'nodes\".*\"LIST' -e '\"namespaces\"'",
+            "kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/stats/summary | grep -o -e podRef -e 'nodeName.*01'",
+            "kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics/resource | grep -e ^node -e container=.kube-proxy",
+            "kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics",
+            "kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/healthz",
+            "kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/logs/",
+            "kubectl get --raw /api/v1/nodes/nosuch/proxy/metrics",
+            "kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics --as=anna",
+        ] {
+            let (text, _) = run_in(&world, line);
+            told.push_str(&format!("$ {line}\n{}\n", text.trim_end()));
+        }
+        expect![[r#"
+            $ kubectl get --raw /metrics | grep -e 'nodes".*"LIST' -e '"namespaces"'
+            apiserver_request_total{code="200",component="apiserver",dry_run="",group="storage.k8s.io",resource="csinodes",scope="cluster",subresource="",verb="LIST",version="v1"} 1
+            apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="namespaces",scope="cluster",subresource="",verb="LIST",version="v1"} 2
+            apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="namespaces",scope="cluster",subresource="",verb="WATCH",version="v1"} 2
+            apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="nodes",scope="cluster",subresource="",verb="LIST",version="v1"} 4
+            apiserver_storage_objects{resource="namespaces"} 5
+            $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/stats/summary | grep -o -e podRef -e 'nodeName.*01'
+            nodeName": "k8s-node-01
+            podRef
+            podRef
+            $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics/resource | grep -e ^node -e container=.kube-proxy
+            container_cpu_usage_seconds_total{container="kube-proxy",namespace="kube-system",pod="kube-proxy-47l45"} 0.0552124
+            container_memory_working_set_bytes{container="kube-proxy",namespace="kube-system",pod="kube-proxy-47l45"} 1.67936e+07
+            node_cpu_usage_seconds_total 5.343534
+            node_memory_working_set_bytes 6.71424512e+08
+            container_start_time_seconds{container="kube-proxy",namespace="kube-system",pod="kube-proxy-47l45"} 1.767254372e+09
+            $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics
+            # HELP kubelet_running_containers [STABLE] Number of containers currently running
+            # TYPE kubelet_running_containers gauge
+            kubelet_running_containers{container_state="running"} 2
+            # HELP kubelet_running_pods [STABLE] Number of pods that have a running pod sandbox
+            # TYPE kubelet_running_pods gauge
+            kubelet_running_pods 2
+            $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/healthz
+            ok
+            $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/logs/
+            Error from server (NotFound): the kubelet's /logs is not simulated
+            $ kubectl get --raw /api/v1/nodes/nosuch/proxy/metrics
+            Error from server (NotFound): nodes "nosuch" not found
+            $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics --as=anna
+            Error from server (Forbidden): nodes "k8s-node-01" is forbidden: User "anna" cannot get resource "nodes/proxy" in API group "" at the cluster scope
+        "#]].assert_eq(&told);
     }
 }

@@ -85,7 +85,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             name_only: cmd.flags.str("output") == "name",
             ..Deletion::default()
         };
-        delete::delete(cmd, infos.clone(), Vec::new(), &deletion).await?;
+        let targets = infos.iter().cloned().map(Target::Item).collect();
+        delete::delete(cmd, targets, &Select::default(), Vec::new(), &deletion).await?;
         // Without a limit five minutes are given.
         let patience = if limit.is_zero() { PATIENCE } else { limit };
         let mut late = Vec::new();

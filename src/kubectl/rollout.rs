@@ -5,11 +5,12 @@ use super::change::CHANGE_CAUSE;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
+use super::follow::Following;
 use super::options::{DRY_RUN, FILES, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use super::print::TabWriter;
 use crate::api::well_known::{self, DEPLOYMENT_REVISION};
-use crate::api::{PatchType, Payload, Request, WatchEvent};
+use crate::api::{PatchType, Selector, WatchEvent};
 use crate::flat::{Arrange, Case};
 use crate::obj;
 use crate::sim::timeout;
@@ -264,15 +265,8 @@ async fn status(cmd: &Cmd) -> Result<(), Error> {
     let limit = cmd.flags.duration("timeout");
     let mut errors = found.errors;
     for info in &found.infos {
-        let (text, done) = match progress(info, &info.object, revision) {
-            Ok(state) => state,
-            Err(e) => {
-                errors.push(e);
-                continue;
-            }
-        };
-        if !cmd.flags.bool("watch") || done {
-            cmd.out(text);
+        if let Err(e) = progress(info, &info.object, revision) {
+            errors.push(e);
             continue;
         }
         let wait = follow(cmd, info, revision);
@@ -290,29 +284,22 @@ async fn status(cmd: &Cmd) -> Result<(), Error> {
     Error::all(errors)
 }
 
-/// Prints the state at each change until the rollout is done.
+/// Prints the state, and at each change again until the rollout is done.
 async fn follow(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
-    let request = Request::get(info.resource.path(&info.namespace))
-        .with("fieldSelector", format!("metadata.name={}", info.name))
-        .with("watch", "true");
-    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
-        return Err(Error::plain("the API server did not answer with a watch"));
-    };
-    while let Some(event) = watch.next().await {
-        match event {
+    let mut following = Following::begin(cmd, info).await?;
+    loop {
+        match following.next().await? {
             WatchEvent::Added(o) | WatchEvent::Modified(o) => {
                 let (text, done) = progress(info, o.value(), revision)?;
                 cmd.out(text);
-                if done {
+                if done || !cmd.flags.bool("watch") {
                     return Ok(());
                 }
             }
             WatchEvent::Deleted(_) => return Err(Error::plain("object has been deleted")),
-            WatchEvent::Error(s) => return Err(Error::Status(s)),
-            WatchEvent::Bookmark(_) => {}
+            WatchEvent::Error(_) | WatchEvent::Bookmark(_) => {}
         }
     }
-    Ok(())
 }
 
 /// One version of a workload: its number, why it came to be.
@@ -331,6 +318,12 @@ impl Version {
 
 /// The versions that are kept of a workload, oldest first.
 async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
+    if !matches!(&*info.resource.kind, "Deployment" | "DaemonSet" | "StatefulSet") {
+        return Err(without(info, "history", "history viewer"));
+    }
+    // What looks for versions reads the workload by itself, and lists what fits its selector.
+    let object = cmd.get(&info.resource, &info.namespace, &info.name).await?;
+    let selector = Selector::from_label_selector(object.at(&["spec", "selector"])).to_string();
     let uid = info.object.str_at(&["metadata", "uid"]);
     let owned = |o: &Value| {
         o.at(&["metadata", "ownerReferences"])
@@ -342,7 +335,7 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
     match &*info.resource.kind {
         "Deployment" => {
             let resource = cmd.client.resource("apps", "v1", "replicasets")?;
-            let sets = cmd.list(&resource, &info.namespace, "", "").await.map_err(|e| {
+            let sets = cmd.list(&resource, &info.namespace, &selector, "").await.map_err(|e| {
                 Error::plain(format!(
                     "failed to retrieve replica sets from deployment {}: {}",
                     info.name,
@@ -361,9 +354,9 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
                 });
             }
         }
-        "DaemonSet" | "StatefulSet" => {
+        _ => {
             let resource = cmd.client.resource("apps", "v1", "controllerrevisions")?;
-            let revisions = cmd.list(&resource, &info.namespace, "", "").await?;
+            let revisions = cmd.list(&resource, &info.namespace, &selector, "").await?;
             for r in revisions.get("items").items().iter().filter(|o| owned(o)) {
                 // The workload as it was: a revision holds the parts that are its own.
                 let mut object = info.object.clone();
@@ -377,7 +370,6 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
                 });
             }
         }
-        _ => return Err(without(info, "history", "history viewer")),
     }
     list.arrange_by_key(|v| v.number);
     Ok(list)
@@ -532,7 +524,8 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
         }
         patch.push(obj! { "op": "replace", "path": "/metadata/annotations", "value": annotations });
     }
-    let write = Write::of(cmd, "kubectl-rollout")?;
+    // It names no manager: the API server takes the program's name.
+    let write = Write::of(cmd, "")?;
     let stored = cmd
         .patch(
             &info.resource,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::builder::{self, Info};
+use super::builder::{self, Info, Select, Target};
 use super::change::{CHANGE_CAUSE, command_line};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::delete::{self, Deletion};
@@ -176,7 +176,8 @@ async fn remove(cmd: &Cmd, object: Value) -> Result<(), Error> {
         silent: cmd.flags.bool("quiet"),
         ..Deletion::default()
     };
-    delete::delete(cmd, vec![info], Vec::new(), &deletion).await
+    let targets = vec![Target::Item(info)];
+    delete::delete(cmd, targets, &Select::default(), Vec::new(), &deletion).await
 }
 
 fn resource_of(cmd: &Cmd, object: &Value) -> Result<Rc<Resource>, Error> {

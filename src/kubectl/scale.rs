@@ -76,12 +76,12 @@ async fn one(
     version: &str,
     write: &Write,
 ) -> Result<(), Error> {
+    let path = format!(
+        "{}/scale",
+        crate::api::client::item(&info.resource, &info.namespace, &info.name)
+    );
     if cmd.flags.has("current-replicas") && expected >= 0 || !version.is_empty() {
-        let path = format!(
-            "{}/scale",
-            crate::api::client::item(&info.resource, &info.namespace, &info.name)
-        );
-        let scale = cmd.send(crate::api::Request::get(path)).await?.value();
+        let scale = cmd.send(crate::api::Request::get(path.as_str())).await?.value();
         let now = scale.i64_at(&["spec", "replicas"]).unwrap_or(0);
         if expected >= 0 && now != expected {
             return Err(Error::plain(format!("Expected replicas to be {expected}, was {now}")));
@@ -122,17 +122,21 @@ async fn one(
     if !limit.is_zero() && !write.dry_run {
         let end = cmd.sim().now() + limit;
         loop {
-            let object = cmd.get(&info.resource, &info.namespace, &info.name).await?;
-            let there = object.i64_at(&["status", "replicas"]).unwrap_or(0) == replicas
-                && object.i64_at(&["status", "observedGeneration"]).unwrap_or(0)
-                    >= object.i64_at(&["metadata", "generation"]).unwrap_or(0);
-            if there {
+            // Who asks for another number meanwhile ends it as well.
+            let scale = cmd.send(crate::api::Request::get(path.as_str())).await?.value();
+            let number = |part: &str| scale.i64_at(&[part, "replicas"]).unwrap_or(0);
+            if number("spec") != replicas || number("status") == replicas {
                 break;
             }
             if cmd.sim().now() >= end {
-                return Err(Error::plain("timed out waiting for the condition"));
+                return Err(Error::plain(format!(
+                    "timed out waiting for {:?} to be synced",
+                    info.name
+                )));
             }
-            cmd.sim().sleep(Duration::from_millis(100)).await;
+            cmd.sim()
+                .sleep(Duration::from_secs(1).min(end.since(cmd.sim().now())))
+                .await;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{ALL_NAMESPACES, FIELD_SELECTOR, NO_HEADERS, SELECTOR};
 use super::print::TabWriter;
 use crate::api::quantity::Quantity;
-use crate::api::{Resource, metrics};
+use crate::api::{Request, Resource, metrics};
 use crate::flat::Arrange;
 use crate::sim::Time;
 use crate::value::Value;
@@ -91,7 +91,12 @@ impl Used {
 }
 
 /// Checks what both commands are given, and that the API is there: the resource, and the name.
-fn begin(cmd: &Cmd, usage: &str, resource: &str, selectors: &str) -> Result<(std::rc::Rc<Resource>, String), Error> {
+async fn begin(
+    cmd: &Cmd,
+    usage: &str,
+    resource: &str,
+    selectors: &str,
+) -> Result<(std::rc::Rc<Resource>, String), Error> {
     if cmd.args.len() > 1 {
         return Err(Error::usage(usage));
     }
@@ -105,7 +110,10 @@ fn begin(cmd: &Cmd, usage: &str, resource: &str, selectors: &str) -> Result<(std
         return Err(Error::plain(format!("only one of NAME or {selectors} can be provided")));
     }
     crate::api::Selector::parse(cmd.flags.str("selector")).map_err(Error::plain)?;
-    cmd.meet();
+    // Whether metrics are served is asked anew.
+    for path in ["/api", "/apis"] {
+        cmd.send(Request::get(path)).await?;
+    }
     let all = cmd.resources_now();
     let found = all.iter().find(|r| &*r.group == metrics::GROUP && &*r.name == resource);
     let resource = found
@@ -134,7 +142,7 @@ fn texts(cells: &[&str]) -> Vec<String> {
 }
 
 async fn nodes(cmd: &Cmd) -> Result<(), Error> {
-    let (resource, name) = begin(cmd, "node [NAME | -l label]", "nodes", "--selector")?;
+    let (resource, name) = begin(cmd, "node [NAME | -l label]", "nodes", "--selector").await?;
     let selector = cmd.flags.str("selector");
     let mut found: Vec<Value> = if name.is_empty() {
         cmd.list(&resource, "", selector, "")
@@ -207,7 +215,7 @@ async fn nodes(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn pods(cmd: &Cmd) -> Result<(), Error> {
-    let (resource, name) = begin(cmd, "pod [NAME | -l label]", "pods", "selector")?;
+    let (resource, name) = begin(cmd, "pod [NAME | -l label]", "pods", "selector").await?;
     let all = cmd.flags.bool("all-namespaces");
     let namespace = if all { String::new() } else { cmd.namespace() };
     let (labels, fields) = (cmd.flags.str("selector"), cmd.flags.str("field-selector"));

@@ -255,7 +255,7 @@ mod tests {
         expect![[r#"
             $ kubectl get pods -v=6
             loader.go:407] Config loaded from file:  /root/.kube/config
-            round_trippers.go:632] "Response" verb="GET" url="https://192.168.110.21:6443/api/v1/namespaces/default/pods" status="200 OK" milliseconds=1
+            round_trippers.go:632] "Response" verb="GET" url="https://192.168.110.21:6443/api/v1/namespaces/default/pods?limit=500" status="200 OK" milliseconds=1
             No resources found in default namespace.
             $ kubectl create ns a -v=8
             namespace/a created
@@ -280,7 +280,7 @@ mod tests {
              >
             $ kubectl get nodes -l 'a in (b,c)' -v=7 --as=bob
             loader.go:407] Config loaded from file:  /root/.kube/config
-            round_trippers.go:527] "Request" verb="GET" url="https://192.168.110.21:6443/api/v1/nodes?labelSelector=a+in+%28b%2Cc%29" headers=<
+            round_trippers.go:527] "Request" verb="GET" url="https://192.168.110.21:6443/api/v1/nodes?labelSelector=a+in+%28b%2Cc%29&limit=500" headers=<
             	Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json
             	Impersonate-User: bob
             	User-Agent: kubectl/v1.36.2 (linux/amd64) kubernetes/0000000

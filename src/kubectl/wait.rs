@@ -1,14 +1,15 @@
 //! `kubectl wait`.
 
 use super::builder::{self, Info, Select, Target};
-use super::command::{Cmd, VERB, Verb, scope};
+use super::command::{Cmd, VERB, Verb};
 use super::delete::wait_gone;
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
+use super::follow::Following;
 use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES_BELOW, SELECTOR};
 use super::output::{PRINT, Report};
 use super::print::jsonpath::{JsonPath, relaxed};
-use crate::api::{Payload, Request, WatchEvent};
+use crate::api::{Status, WatchEvent};
 use crate::flat::Case;
 use crate::sim::timeout;
 use crate::value::{Value, gofmt};
@@ -157,7 +158,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let end = cmd.sim().now() + limit;
     let select = Select::of(cmd).all_of_bare_type();
     let of_files = cmd.flags.has("filename") || cmd.flags.has("kustomize");
-    let creating = goals.iter().any(|g| matches!(g, Goal::Create));
+    let mut creating = goals.iter().any(|g| matches!(g, Goal::Create));
     let deleting = goals.iter().any(|g| matches!(g, Goal::Delete));
     let mut infos: Vec<Info> = Vec::new();
     let mut errors: Vec<Error>;
@@ -186,7 +187,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         match errors.as_slice() {
             [] if infos.is_empty() => {}
             [one] if one.is_not_found() && !of_files => {}
-            [] => break,
+            // Then all is looked for once more, for which standard input has nothing left.
+            [] => {
+                creating = false;
+                continue;
+            }
             _ => return Error::all(errors),
         }
         if cmd.sim().now() >= end {
@@ -210,7 +215,14 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             let left = end.since(cmd.sim().now());
             let waited = match left.is_zero() && !limit.is_zero() {
                 true => None,
-                false => timeout(cmd.sim(), left.max(Duration::from_millis(5)), one(cmd, info, goal)).await,
+                false => {
+                    timeout(
+                        cmd.sim(),
+                        left.max(Duration::from_millis(5)),
+                        one(cmd, info, goal, limit.is_zero()),
+                    )
+                    .await
+                }
             };
             match waited {
                 Some(Ok(object)) => info.object = object,
@@ -233,8 +245,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     Error::all(errors)
 }
 
-/// Waits until one object fits: its state then.
-async fn one(cmd: &Cmd, info: &Info, goal: &Goal) -> Result<Value, Error> {
+/// Waits until one object fits: its state then. Without any time it is looked at `once`.
+async fn one(cmd: &Cmd, info: &Info, goal: &Goal, once: bool) -> Result<Value, Error> {
     if info.name.is_empty() {
         return Err(Error::plain("resource name must be provided"));
     }
@@ -242,17 +254,29 @@ async fn one(cmd: &Cmd, info: &Info, goal: &Goal) -> Result<Value, Error> {
         wait_gone(cmd, info, info.object.str_at(&["metadata", "uid"])).await;
         return Ok(info.object.clone());
     }
-    if goal.met(&info.object)? {
+    if let Goal::Create = goal {
         return Ok(info.object.clone());
     }
-    let request = Request::get(info.resource.path(scope(&info.resource, &info.namespace)))
-        .with("fieldSelector", format!("metadata.name={}", info.name))
-        .with("watch", "true");
-    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
-        return Err(Error::plain("the API server did not answer with a watch"));
-    };
-    while let Some(event) = watch.next().await {
-        match event {
+    if once {
+        let object = cmd.get(&info.resource, &info.namespace, &info.name).await?;
+        return match goal.met(&object)? {
+            true => Ok(object),
+            false => Err(Error::plain(format!(
+                "condition not met for {}/{}",
+                info.resource.name, info.name
+            ))),
+        };
+    }
+    let mut following = Following::begin(cmd, info).await?;
+    if !following.knows_more() {
+        return Err(Error::Status(Status::not_found(
+            &info.resource.group,
+            &info.resource.name,
+            &info.name,
+        )));
+    }
+    loop {
+        match following.next().await? {
             WatchEvent::Added(o) | WatchEvent::Modified(o) => {
                 if goal.met(o.value())? {
                     return Ok(o.value().clone());
@@ -264,9 +288,7 @@ async fn one(cmd: &Cmd, info: &Info, goal: &Goal) -> Result<Value, Error> {
                     info.resource.name, info.name
                 )));
             }
-            WatchEvent::Error(s) => return Err(Error::Status(s)),
-            WatchEvent::Bookmark(_) => {}
+            WatchEvent::Error(_) | WatchEvent::Bookmark(_) => {}
         }
     }
-    Err(Error::plain("the watch ended"))
 }

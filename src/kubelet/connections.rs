@@ -320,6 +320,7 @@ async fn pump_response(session: &Session, response: &HttpResponse) -> bool {
 const SYSTEM: Usage = Usage {
     cpu: 55_000_000,
     memory: 612 << 20,
+    spent: 0,
 };
 
 /// What a node's pods and its system use.

@@ -82,6 +82,10 @@ impl Profile {
     }
 }
 
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Measures one run of a container.
 pub struct Meter {
     sim: Sim,
@@ -90,6 +94,10 @@ pub struct Meter {
     /// The number of a window, and the processor time that was spent in it: the present one and the
     /// two before it.
     windows: RefCell<[(u64, Duration); 3]>,
+    /// Nanoseconds of all the work that was done.
+    worked: Cell<u64>,
+    /// Until when what keeps processors busy is a part of that.
+    settled: Cell<Time>,
     /// Processors that are kept busy, in thousandths.
     busy: Cell<u64>,
     /// Bytes that the program allocated on top of its profile.
@@ -110,6 +118,8 @@ impl Meter {
             profile: Profile::of(image),
             started: sim.now(),
             windows: RefCell::default(),
+            worked: Cell::default(),
+            settled: Cell::default(),
             busy: Cell::new(0),
             allocated: Cell::new(0),
             cpu_limit: Cell::new(0),
@@ -138,6 +148,7 @@ impl Meter {
 
     /// Adds processor time that was spent now.
     pub fn spend(&self, time: Duration) {
+        self.worked.set(self.worked.get() + nanos(time));
         let window = Meter::window_of(self.sim.now());
         let mut windows = self.windows.borrow_mut();
         if let Some((_, spent)) = windows.iter_mut().find(|(w, _)| *w == window) {
@@ -174,12 +185,25 @@ impl Meter {
 
     /// Keeps this many more thousandths of a processor busy until [`Meter::rest`] is called.
     pub fn burn(&self, milli: u64) {
+        self.settle();
         self.busy.set(self.busy.get() + milli);
     }
 
     /// Ends what [`Meter::burn`] began.
     pub fn rest(&self, milli: u64) {
+        self.settle();
         self.busy.set(self.busy.get().saturating_sub(milli));
+    }
+
+    /// Counts what has kept processors busy up to now.
+    fn settle(&self) {
+        let now = self.sim.now();
+        let limit = self.cpu_limit.get();
+        let busy = self.busy.get().min(if limit == 0 { u64::MAX } else { limit });
+        let since = now.since(self.settled.replace(now));
+        if busy > 0 {
+            self.worked.set(self.worked.get() + nanos(since) / 1_000 * busy);
+        }
     }
 
     /// Sets how many bytes the program holds on top of what it begins with. Whether it may: one
@@ -214,7 +238,7 @@ impl Meter {
             .iter()
             .find(|(w, _)| *w == last)
             .map_or(Duration::ZERO, |(_, s)| *s);
-        let worked = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX) / WINDOW.as_secs();
+        let worked = nanos(spent) / WINDOW.as_secs();
         let mut cpu = self.profile.idle * 1_000 + worked + self.busy.get() * 1_000_000;
         let limit = self.cpu_limit.get() * 1_000_000;
         if limit > 0 {
@@ -225,7 +249,10 @@ impl Meter {
             limit => self.memory().min(limit),
         };
         let looked = Time::from_secs(present * WINDOW.as_secs());
-        Some((Usage { cpu, memory }, looked))
+        self.settle();
+        let idle = nanos(self.sim.now().since(self.started)) / 1_000_000 * self.profile.idle;
+        let spent = idle + self.worked.get();
+        Some((Usage { cpu, memory, spent }, looked))
     }
 }
 

@@ -26,6 +26,7 @@ use super::status::Status;
 use super::store::{ShelfName, Store};
 use super::strategy::{Context, Strategy};
 use super::{admission, custom, discovery, kinds, metrics, subresource, table};
+use crate::flat::FlatMap;
 use crate::pki::Authority;
 use crate::sim::Sim;
 use crate::value::{Value, intern};
@@ -44,8 +45,59 @@ struct Inner {
     admission: admission::Plugins,
     docs: Docs,
     openapi: openapi::Cache,
+    /// How often requests were answered.
+    served: RefCell<FlatMap<Served, u64>>,
     /// Made when it is first asked for.
     authority: RefCell<Option<Rc<Authority>>>,
+}
+
+/// Requests that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Served {
+    /// Of which resource.
+    pub resource: Kept,
+    /// Empty for the object itself.
+    pub subresource: String,
+    /// `resource`, `namespace` or `cluster`.
+    pub scope: &'static str,
+    /// As authorization names it.
+    pub verb: &'static str,
+    /// Whether nothing was to be stored.
+    pub dry_run: bool,
+    /// What was answered.
+    pub code: u16,
+}
+
+/// The names of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kept {
+    /// The plural.
+    pub name: Rc<str>,
+    /// Empty for the core group.
+    pub group: Rc<str>,
+    /// `v1`
+    pub version: Rc<str>,
+}
+
+impl Served {
+    fn of(request: &Request, target: &Target) -> Served {
+        Served {
+            resource: Kept {
+                name: target.resource.name.clone(),
+                group: target.resource.group.clone(),
+                version: target.resource.version.clone(),
+            },
+            subresource: target.subresource.clone(),
+            scope: match (target.name.is_empty(), target.namespace.is_empty()) {
+                (false, _) => "resource",
+                (true, false) => "namespace",
+                (true, true) => "cluster",
+            },
+            verb: auth::verb(request, target.name.is_empty()),
+            dry_run: request.dry_run(),
+            code: 0,
+        }
+    }
 }
 
 /// What a path names.
@@ -110,6 +162,7 @@ impl ApiServer {
             admission: admission::Plugins::default(),
             docs: Docs::new(sim),
             openapi: openapi::Cache::default(),
+            served: RefCell::default(),
             authority: RefCell::default(),
         }))
     }
@@ -269,22 +322,42 @@ impl ApiServer {
         }
     }
 
+    /// How often requests were answered.
+    pub fn served(&self) -> FlatMap<Served, u64> {
+        self.0.served.borrow().clone()
+    }
+
     /// Answers a request.
     pub fn serve(&self, mut request: Request) -> Response {
         let mut warnings = Vec::new();
-        let mut response = match self.handle(&mut request, &mut warnings) {
+        let mut served = None;
+        let mut response = match self.handle(&mut request, &mut warnings, &mut served) {
             Ok(response) => response,
             Err(status) => Response::from(status),
         };
+        if let Some(served) = served {
+            let code = response.code;
+            *self.0.served.borrow_mut().entry(Served { code, ..served }).or_default() += 1;
+        }
         warnings.append(&mut response.warnings);
         response.warnings = warnings;
         response
     }
 
-    fn handle(&self, request: &mut Request, warnings: &mut Vec<String>) -> Result<Response, Status> {
+    fn handle(
+        &self,
+        request: &mut Request,
+        warnings: &mut Vec<String>,
+        served: &mut Option<Served>,
+    ) -> Result<Response, Status> {
         watch_of_path(request);
+        let target = self.target(&request.path);
+        // Whoever only looks from outside sends no request that counts.
+        if let (Ok(Some(target)), true) = (&target, request.id > 0) {
+            *served = Some(Served::of(request, target));
+        }
         auth::check(self, request)?;
-        let Some(target) = self.target(&request.path)? else {
+        let Some(target) = target? else {
             return discovery::serve(self, request);
         };
         // What goes through a proxy is no object.

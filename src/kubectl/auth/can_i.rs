@@ -1,6 +1,7 @@
 //! `kubectl auth can-i`.
 
 use super::post;
+use crate::api::Request;
 use crate::api::auth::rules;
 use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::create::{KNOWN_VERBS, PATH_VERBS};
@@ -69,13 +70,17 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     } else {
         let (word, name) = target.split_once('/').unwrap_or((target, ""));
         let (mut group, mut plural) = (String::new(), word.to_owned());
-        let mut namespaced = true;
+        let (mut namespaced, mut found) = (true, None);
         if word != "*" {
             match mapper::find(&cmd.resources(), word) {
                 Some(r) => {
                     group = r.group.to_string();
                     plural = r.name.to_string();
                     namespaced = r.namespaced;
+                    found = Some(match group.is_empty() {
+                        true => format!("/api/{}", r.version),
+                        false => format!("/apis/{}", r.group_version()),
+                    });
                 }
                 // What is only impersonated is no resource that can be discovered.
                 None if matches!(word.to_ascii_lowercase().as_str(), "users" | "groups") => {}
@@ -94,6 +99,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             }
         }
         if !everywhere {
+            // Whether it is namespaced is asked anew.
+            if let Some(at) = found {
+                let _ = cmd.send(Request::get(at)).await;
+            }
             if !namespaced {
                 let place = if group.is_empty() {
                     String::new()

@@ -27,6 +27,8 @@ use std::cell::RefCell;
 
 use crate::api::resource::split;
 use crate::api::{Client, ListOptions, Object, Status};
+use crate::kubectl::command::Cmd;
+use crate::kubectl::error::Error;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -38,9 +40,17 @@ use writer::Out;
 /// # Errors
 /// The API's failure, where a part cannot be left out.
 pub async fn describe(client: &Client, object: &Object, show_events: bool) -> Result<String, Status> {
-    let now = client.sim().now();
+    finished(Source::Client(client), client.sim().now(), object, show_events).await
+}
+
+/// The same for a run of kubectl, whose requests are logged, and whose lists come in pages.
+async fn describe_for(cmd: &Cmd, object: &Object, show_events: bool) -> Result<String, Status> {
+    finished(Source::Cmd(cmd), cmd.sim().now(), object, show_events).await
+}
+
+async fn finished(source: Source<'_>, now: Time, object: &Object, show_events: bool) -> Result<String, Status> {
     let related = Related {
-        source: Source::Client(client),
+        source,
         show_events,
         now,
         refused: RefCell::default(),
@@ -63,6 +73,7 @@ pub fn pod_template(template: &Value, now: Time) -> String {
 /// Where related objects come from.
 enum Source<'a> {
     Client(&'a Client),
+    Cmd(&'a Cmd),
     #[cfg(test)]
     Objects(&'a [Value]),
 }
@@ -145,6 +156,17 @@ impl Related<'_> {
                 let list = client.list(&resource, namespace, &options).await?;
                 Ok(list.items.iter().map(|o| o.value().clone()).collect())
             }
+            Source::Cmd(cmd) => {
+                let resource = cmd.client.resource(group, version, plural)?;
+                // Slices are asked for whole.
+                let limit = match plural.ends_with("slices") {
+                    true => 0,
+                    false => cmd.flags.int("chunk-size"),
+                };
+                let (labels, fields) = (&options.label_selector, &options.field_selector);
+                let list = cmd.list_by(&resource, namespace, labels, fields, limit).await;
+                Ok(list.map_err(Error::into_status)?.get("items").items().to_vec())
+            }
             #[cfg(test)]
             Source::Objects(objects) => {
                 let kind = plural.trim_end_matches('s');
@@ -163,6 +185,10 @@ impl Related<'_> {
             Source::Client(client) => {
                 let resource = client.resource(group, version, plural)?;
                 Ok(client.get(&resource, namespace, name).await?.value().clone())
+            }
+            Source::Cmd(cmd) => {
+                let resource = cmd.client.resource(group, version, plural)?;
+                cmd.get(&resource, namespace, name).await.map_err(Error::into_status)
             }
             #[cfg(test)]
             Source::Objects(_) => self
@@ -186,10 +212,7 @@ impl Related<'_> {
         }
         let name = object.str_at(&["metadata", "name"]);
         let namespace = object.str_at(&["metadata", "namespace"]);
-        let mut selector = format!("involvedObject.name={name}");
-        if !namespace.is_empty() {
-            selector.push_str(&format!(",involvedObject.namespace={namespace}"));
-        }
+        let mut selector = format!("involvedObject.name={name},involvedObject.namespace={namespace}");
         // Pods are also found by the uid alone: mirror pods' events name another kind.
         let kind = object.get("kind").str();
         if kind != "Pod" {

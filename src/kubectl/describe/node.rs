@@ -2,9 +2,9 @@
 
 use super::Related;
 use super::writer::{Out, join, or, quantity, resource_names, rfc1123};
-use crate::api::ListOptions;
 use crate::api::quantity::Quantity;
 use crate::api::views::pod::{Amounts, Sum, total};
+use crate::api::{ListOptions, Status};
 use crate::flat::{Arrange, FlatMap};
 use crate::value::Value;
 
@@ -14,6 +14,19 @@ const STANDARD: [&str; 4] = ["cpu", "memory", "ephemeral-storage", "pods"];
 pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value) {
     let (spec, status) = (node.get("spec"), node.get("status"));
     let name = node.str_at(&["metadata", "name"]);
+    let selector = format!("spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed");
+    let found = related
+        .try_list(("", "v1", "pods"), "", ListOptions::fields(selector))
+        .await;
+    // Controllers name a node by its uid, kubelets by its name.
+    let mut events = related.events(node).await;
+    if let (Some(all), Some(more)) = (&mut events, related.events_of(node, name).await) {
+        all.extend(more);
+    }
+    let devices = ("resource.k8s.io", "v1", "resourceslices");
+    let devices = related
+        .list(devices, "", ListOptions::fields(format!("spec.nodeName={name}")))
+        .await;
     out.field(0, "Name", name);
     out.field(0, "Roles", roles(node));
     out.metadata(node);
@@ -80,7 +93,7 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value)
             }
         }
     }
-    slices(related, out, name).await;
+    slices(out, devices, name);
     out.line(0, "System Info:");
     let info = status.get("nodeInfo");
     for (label, field) in [
@@ -99,23 +112,14 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, node: &Value)
     out.field_if(0, "PodCIDR", spec.get("podCIDR").str());
     out.field_if(0, "PodCIDRs", &join(spec.get("podCIDRs"), ","));
     out.field_if(0, "ProviderID", spec.get("providerID").str());
-    pods(related, out, node).await;
-    // Controllers name a node by its uid, kubelets by its name.
-    let mut events = related.events(node).await;
-    if let (Some(all), Some(more)) = (&mut events, related.events_of(node, name).await) {
-        all.extend(more);
-    }
+    pods(out, found, node);
     out.events(events);
 }
 
 /// The pools of devices of the node's own ResourceSlices.
-async fn slices(related: &Related<'_>, out: &mut Out, node: &str) {
+fn slices(out: &mut Out, mut all: Vec<Value>, node: &str) {
     /// Pools that are listed before the rest is only counted.
     const SHOWN: usize = 10;
-    let options = ListOptions::fields(format!("spec.nodeName={node}"));
-    let mut all = related
-        .list(("resource.k8s.io", "v1", "resourceslices"), "", options)
-        .await;
     all.retain(|slice| slice.str_at(&["spec", "nodeName"]) == node);
     let mut pools: FlatMap<String, (String, String, usize, usize)> = FlatMap::new();
     for slice in &all {
@@ -196,12 +200,8 @@ fn share(part: Quantity, whole: Quantity) -> String {
     format!("{part} ({percent}%)")
 }
 
-async fn pods(related: &Related<'_>, out: &mut Out, node: &Value) {
+fn pods(out: &mut Out, found: Result<Vec<Value>, Status>, node: &Value) {
     let name = node.str_at(&["metadata", "name"]);
-    let selector = format!("spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed");
-    let found = related
-        .try_list(("", "v1", "pods"), "", ListOptions::fields(selector))
-        .await;
     let Ok(mut pods) = found else {
         return out.field(0, "Pods", "not authorized");
     };

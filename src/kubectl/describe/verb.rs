@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::describe;
+use super::describe_for;
 use crate::api::{Object, Resource};
 use crate::kubectl::builder::{self, Found, Info, Select};
 use crate::kubectl::command::{Cmd, VERB, Verb};
@@ -59,12 +59,9 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
 }
 
 async fn text(cmd: &Cmd, info: &Info, events: bool) -> Result<String, Error> {
-    // A describer reads by itself what a file only names.
-    let object = match info.source.is_empty() {
-        true => info.object.clone(),
-        false => cmd.get(&info.resource, &info.namespace, &info.name).await?,
-    };
-    Ok(describe(&cmd.client, &Object::new(object), events).await?)
+    // A describer reads by itself what it is to describe, whether a list has it already or not.
+    let object = cmd.get(&info.resource, &info.namespace, &info.name).await?;
+    Ok(describe_for(cmd, &Object::new(object), events).await?)
 }
 
 /// Describes the objects whose names begin with a prefix; without their events, unless asked for.
@@ -75,7 +72,8 @@ async fn matching(cmd: &Cmd, kind: &str, prefix: &str, errors: Vec<Error>) -> Re
     } else {
         cmd.namespace()
     };
-    let list = cmd.list(&resource, &namespace, "", "").await?;
+    let limit = cmd.flags.int("chunk-size");
+    let list = cmd.list_by(&resource, &namespace, "", "", limit).await?;
     let events = cmd.flags.bool("show-events") && cmd.flags.has("show-events");
     let mut found = false;
     for info in builder::items(&resource, &list)

@@ -81,12 +81,13 @@ pub(super) async fn deployment(related: &Related<'_>, out: &mut Out, deployment:
     }
     template(out, spec.get("template"));
     conditions(out, status.get("conditions"));
+    let events = related.events(deployment).await;
     let (old, new) = replica_sets(related, deployment, selector).await;
     if !old.is_empty() || !new.is_empty() {
         out.field(0, "OldReplicaSets", replica_set_list(&old));
         out.field(0, "NewReplicaSet", replica_set_list(&new));
     }
-    out.events(related.events(deployment).await);
+    out.events(events);
 }
 
 /// The old ReplicaSets of a Deployment, and the one of its template.

@@ -6,10 +6,9 @@ use std::rc::Rc;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, LOCATION};
 use kubetab::api::proxy::{KUBELET, Location, locate, passes_on, with_query};
-use kubetab::api::{Object, Request, Status, auth};
+use kubetab::api::{Payload, Request, Status, auth, monitoring};
 use kubetab::net::{HttpRequest, HttpResponse, NetError};
-use kubetab::value::Value;
-use kubetab::{obj, world};
+use kubetab::world;
 
 use super::Server;
 use super::answer::{self, Answer};
@@ -91,7 +90,13 @@ async fn send(
 ) -> Result<Answer, Status> {
     let Location { object, ip, port } = locate(server.world.api(), proxied.resource, proxied.namespace, proxied.id)?;
     if proxied.resource == "nodes" && port == KUBELET {
-        return Ok(kubelet(server, incoming, &object, proxied.rest));
+        return Ok(
+            match monitoring::of_kubelet(server.world.api(), &object, proxied.rest)? {
+                Payload::Value(tree) => answer::tree(200, &tree, &incoming.style),
+                Payload::Text(text) => answer::text(200, text),
+                _ => answer::text(200, ""),
+            },
+        );
     }
     let address = ip.parse().map_err(|_| unavailable("address not allowed"))?;
     let path = if proxied.rest.is_empty() { "/" } else { proxied.rest };
@@ -125,21 +130,6 @@ async fn send(
                 "error trying to reach service: dial tcp {ip}:{port}: {why}"
             )))
         }
-    }
-}
-
-/// What the kubelet itself answers of its API.
-fn kubelet(server: &Server, incoming: &Incoming, node: &Object, path: &str) -> Answer {
-    match path.trim_end_matches('/') {
-        "/healthz" => answer::text(200, "ok"),
-        "/pods" | "/runningpods" => {
-            let mut pods = server.world.api().store().list("pods", "");
-            pods.retain(|p| p.spec().str_at(&["nodeName"]) == node.name());
-            let items: Value = pods.iter().map(|p| p.value().clone()).collect();
-            let list = obj! { "apiVersion": "v1", "items": items, "kind": "PodList", "metadata": obj! {} };
-            answer::tree(200, &list, &incoming.style)
-        }
-        other => answer::text(404, format!("the kubelet's {other} is not simulated\n")),
     }
 }
 
