@@ -138,12 +138,17 @@ impl ApiServer {
         // Behind a selector nobody counts: that there is another object is enough.
         let counted = filter.labels.is_everything() && filter.fields.is_empty();
         let mut take = |object: &Object| {
+            // The rest of a long list is only counted, for each of its pages.
+            if counted && limit > 0 && items.len() >= limit {
+                remaining += 1;
+                return true;
+            }
             if !start.is_empty() && (object.namespace(), object.name()) <= after || !filter.matches(object) {
                 return true;
             }
             if limit > 0 && items.len() >= limit {
                 remaining += 1;
-                return counted;
+                return false;
             }
             items.push(custom::in_version(object.clone(), &target.resource));
             true
