@@ -19,7 +19,7 @@ use kubetab::world::{Input, Options, World};
 pub type Entry = fn(&[u8]);
 
 /// Every entry.
-pub const ENTRIES: [(&str, Entry); 9] = [
+pub const ENTRIES: [(&str, Entry); 10] = [
     ("command", command),
     ("manifest", manifest),
     ("kustomization", kustomization),
@@ -27,6 +27,7 @@ pub const ENTRIES: [(&str, Entry); 9] = [
     ("gotemplate", go_template),
     ("yaml", yaml_text),
     ("shell", shell_line),
+    ("jq", jq_program),
     ("selector", selector),
     ("patch", patch),
 ];
@@ -401,6 +402,31 @@ pub fn shell_line(data: &[u8]) {
         }
     }
     handle.abort();
+}
+
+/// A line with a program of `jq`, then its input, in a shell with little for steps and room.
+pub fn jq_program(data: &[u8]) {
+    let text = text(data.get(..BYTES / 4).unwrap_or(data));
+    let (program, input) = text.split_once('\n').unwrap_or((&text, "null"));
+    let request = kubetab_jq::Request {
+        program: program.to_owned(),
+        inputs: vec![kubetab_jq::Input {
+            name: String::new(),
+            text: Ok(input.as_bytes().to_vec()),
+        }],
+        limits: kubetab_jq::Limits {
+            steps: 20_000,
+            bytes: 1 << 20,
+            output: 1 << 20,
+            nesting: 100,
+            stack: 0,
+        },
+        ..kubetab_jq::Request::default()
+    };
+    let bytes = request.to_bytes();
+    assert_eq!(kubetab_jq::Request::from_bytes(&bytes), Some(request.clone()));
+    let response = kubetab_jq::run_apart(&request);
+    assert!(response.is_ok(), "{program:?}: {response:?}");
 }
 
 /// Label and field selectors. A label selector that parses is printed, and what that parses to fits the same

@@ -132,6 +132,26 @@ pub const CONTAINER_LOG_BYTES: usize = 10 * 1024 * 1024;
 /// Pods of one node that the kubelet admits: its default of `maxPods`.
 pub const NODE_PODS: usize = 110;
 
+/// Bytes of all texts that one `jq` reads: the largest file.
+pub const JQ_INPUT_BYTES: usize = FILE_BYTES;
+
+/// Steps of `jq`'s interpreter in one run: some three seconds of a browser, in which nothing else happens. A `walk` over the
+/// list of a thousand pods takes two million.
+pub const JQ_STEPS: u64 = 5_000_000;
+
+/// Bytes of the values that one `jq` makes, those that it drops again among them: four times the largest file.
+pub const JQ_VALUE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Levels of arrays and objects in a value of `jq`, which compares and writes them by recursion. What it reads has at
+/// most 256, the real one's own limit.
+pub const JQ_NESTING: u32 = 512;
+
+/// Bytes of a program of `jq`: its parser recurses.
+pub const JQ_PROGRAM_BYTES: usize = 32 * 1024;
+
+/// Bytes of the module of `jq` that the page fetches: some four times its size today.
+pub const JQ_MODULE_BYTES: usize = 4 * 1024 * 1024;
+
 /// Bytes of the file of `explain`'s texts that the page fetches: some five times its size today.
 pub const DOCS_BYTES: usize = 4 * 1024 * 1024;
 

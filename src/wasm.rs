@@ -14,9 +14,11 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::api::Status;
-use crate::api::docs::{Docs, Source};
+use crate::api::docs::Docs;
 use crate::flat::Case;
+use crate::limits;
 use crate::net::{Mode, proxy::Scheduler};
+use crate::shell::jq;
 use crate::sim::{Time, TraceRecord};
 use crate::value::Value;
 use crate::world::{Finished, Input, Options, World};
@@ -36,57 +38,89 @@ pub trait Drive {
 }
 
 #[wasm_bindgen(inline_js = r#"
-export async function fetchText(path, base) {
+async function fetchBytes(path, base) {
   const url = new URL(path, base || import.meta.url);
   if (url.protocol === "file:") {
     const files = await import(/* webpackIgnore: true */ "node:fs/promises");
-    return await files.readFile(url, "utf8");
+    return await files.readFile(url);
   }
   const response = await fetch(url, { signal: AbortSignal.timeout(30000) });
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
-  return await response.text();
+  return await response.arrayBuffer();
+}
+export async function fetchText(path, base) {
+  return new TextDecoder().decode(await fetchBytes(path, base));
+}
+export async function fetchModule(path, base, limit) {
+  const bytes = await fetchBytes(path, base);
+  if (bytes.byteLength > limit) throw new Error("the file is too large");
+  const module = await WebAssembly.compile(bytes);
+  // Each run has an instance of its own: what one has broken or filled is gone with it.
+  return (message) => {
+    const { memory, request, run, response } = new WebAssembly.Instance(module).exports;
+    const place = request(message.length);
+    new Uint8Array(memory.buffer).set(message, place);
+    const length = run();
+    return new Uint8Array(memory.buffer, response(), length).slice();
+  };
 }
 "#)]
 extern "C" {
     /// The text of a file, by its place from `base`, or from this module's own glue when that is empty.
     #[wasm_bindgen(js_name = fetchText)]
     fn fetch_text(path: &str, base: &str) -> Promise;
+
+    /// A function that has another wasm module answer a message; it throws when that module breaks off.
+    #[wasm_bindgen(js_name = fetchModule)]
+    fn fetch_module(path: &str, base: &str, limit: usize) -> Promise;
 }
 
-/// Loads the texts of `kubectl explain` and of help when they are first needed, from the file that the build put
-/// beside the module.
-pub struct TextsFile {
-    path: String,
-    base: String,
-    then: Rc<dyn Fn()>,
-}
-
-impl TextsFile {
-    /// The file at `path`, seen from `base` (a URL). `then` is called when it is here or has failed,
-    /// so that whoever drives the world goes on.
-    pub fn new(path: &str, base: &str, then: Rc<dyn Fn()>) -> TextsFile {
-        TextsFile {
-            path: path.to_owned(),
-            base: base.to_owned(),
-            then,
-        }
-    }
-}
-
-impl Source for TextsFile {
-    fn begin(&self, docs: &Docs) {
-        let promise = fetch_text(&self.path, &self.base);
-        let (docs, then) = (docs.clone(), self.then.clone());
-        wasm_bindgen_futures::spawn_local(async move {
-            let outcome = match wasm_bindgen_futures::JsFuture::from(promise).await {
-                Ok(text) => text.as_string().ok_or_else(|| "it is no text".to_owned()),
-                Err(why) => Err(why
-                    .dyn_ref::<js_sys::Error>()
-                    .map_or_else(|| "the network failed".to_owned(), |e| String::from(e.message()))),
-            };
-            docs.arrive(outcome);
+/// Loads what the module does not hold when it is first needed, from files that the build put beside it: the texts of
+/// `kubectl explain` and of help, and the interpreter of `jq`. `texts` and `jq` are their places seen from `base` (a
+/// URL). `then` is called when one is here or has failed, so that whoever drives the world goes on.
+pub fn load_later(world: &World, texts: &'static str, jq: &'static str, base: &str, then: Rc<dyn Fn()>) {
+    let (own, done) = (base.to_owned(), then.clone());
+    world.api().docs().set_source(Rc::new(move |docs: &Docs| {
+        let (docs, done) = (docs.clone(), done.clone());
+        begin(fetch_text(texts, &own), move |outcome| {
+            docs.arrive(outcome.and_then(|text| text.as_string().ok_or_else(|| "it is no text".to_owned())));
+            done();
+        });
+    }));
+    let base = base.to_owned();
+    world.jq().set_source(Rc::new(move |engine: &jq::Engine| {
+        let (engine, then) = (engine.clone(), then.clone());
+        begin(fetch_module(jq, &base, limits::JQ_MODULE_BYTES), move |outcome| {
+            engine.arrive(outcome.map(|run| {
+                let run: Box<dyn jq::Run> = Box::new(Module(run.unchecked_into()));
+                Rc::new(run)
+            }));
             then();
         });
+    }));
+}
+
+/// Waits for a promise.
+fn begin(promise: Promise, then: impl FnOnce(Result<JsValue, String>) + 'static) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let outcome = wasm_bindgen_futures::JsFuture::from(promise).await;
+        then(outcome.map_err(|why| {
+            why.dyn_ref::<js_sys::Error>()
+                .map_or_else(|| "the network failed".to_owned(), |e| String::from(e.message()))
+        }));
+    });
+}
+
+/// The module of `jq`, as the function that runs it.
+struct Module(Function);
+
+impl jq::Run for Module {
+    fn run(&self, request: &jq::Request) -> Result<jq::Response, String> {
+        let message = js_sys::Uint8Array::from(request.to_bytes().as_slice());
+        // Whatever it throws, its stack or its memory was full: nothing else ends it.
+        let answer = self.0.call1(&JsValue::NULL, &message).ok();
+        let answer = answer.and_then(|bytes| jq::Response::from_bytes(&js_sys::Uint8Array::new(&bytes).to_vec()));
+        answer.ok_or_else(|| "it needs more room than the simulation gives to one jq".to_owned())
     }
 }
 
@@ -208,17 +242,14 @@ impl Kubetab {
         let world = World::new(&chosen).map_err(|s| error(&s))?;
         let listeners: Rc<Listeners> = Rc::default();
         let drive: Rc<dyn Drive> = Rc::new(Headless::new(&world, &listeners));
-        // The package has the file beside its module; this glue lies two folders below.
+        // The package has the files beside its module; this glue lies two folders below.
         let then = Rc::downgrade(&drive);
         let then = Rc::new(move || {
             if let Some(drive) = then.upgrade() {
                 drive.started();
             }
         });
-        world
-            .api()
-            .docs()
-            .set_source(Rc::new(TextsFile::new("../../explain.txt", "", then)));
+        load_later(&world, "../../explain.txt", "../../jq.wasm", "", then);
         Ok(Kubetab {
             world,
             drive,

@@ -7,7 +7,7 @@ mod entries;
 use std::path::Path;
 
 /// Inputs of each entry. Those that need a world cost most.
-const INPUTS: [(&str, usize); 9] = [
+const INPUTS: [(&str, usize); 10] = [
     ("command", 1_500),
     ("manifest", 500),
     ("kustomization", 400),
@@ -15,6 +15,7 @@ const INPUTS: [(&str, usize); 9] = [
     ("gotemplate", 3_000),
     ("yaml", 3_000),
     ("shell", 400),
+    ("jq", 1_500),
     ("selector", 3_000),
     ("patch", 2_000),
 ];

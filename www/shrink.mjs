@@ -22,8 +22,10 @@ const [UNREACHABLE, END] = [0x00, 0x0b];
 /** The numbers of a `core::panic::Location`: where the file's name lies, its length, line and column; bytes of each. */
 const [LOCATION, WORD] = [4, 4];
 
-/** Functions of Rust's libraries with which a program panics or ends for want of memory. The crate's name may have a hash. */
-const PANICS = /^<?(core|alloc|std|__rustc|hashbrown)(\[\w+\])?::.*(panic|fail|oom|overflow|handle_(alloc_)?error|begin_unwind)/;
+/** Functions of Rust's libraries with which a program panics or ends for want of memory. The crate's name may have a hash;
+ * a module that wasm-bindgen has not been over has all names as the compiler writes them (`_ZN`, `_R`). */
+const PANICS =
+  /^(<?(core|alloc|std|__rustc|hashbrown)(\[\w+\])?::|_(ZN|R)\w*\d(core|alloc|std|__rustc|hashbrown)\d).*(panic|fail|oom|overflow|handle_(alloc_)?error|begin_unwind)/;
 
 /** Reads a module from its first section on. */
 class Reader {

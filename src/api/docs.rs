@@ -2,9 +2,8 @@
 //! help and what can be downloaded.
 //!
 //! They are gathered at build time (`xtask/src/docs.rs`). Native builds
-//! hold them. Builds for wasm do not, since most people never ask: there a [`Source`] brings them when
-//! they are first needed, and meanwhile the world stands still ([`Sim::hold`]), so that its course does
-//! not depend on how long that took. When they cannot be had, everything goes on without texts.
+//! hold them. Builds for wasm do not, since most people never ask: there they come from [`Outside`] when they are first
+//! needed. When they cannot be had, everything goes on without texts.
 //!
 //! Form of the file: a heading, the texts (one a line, sorted, with `\n`, `\t` and `\\` escaped), an
 //! empty line, then each type with its fields: `name`, and below it `⇥field⇥number of the text`, where
@@ -12,43 +11,19 @@
 //! stand there like types, and their texts like fields; so do the manifests that can be downloaded, as the fields of
 //! [`DOWNLOADS`] by their addresses.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 
 use crate::flat::FlatMap;
 use crate::limits;
-use crate::sim::Sim;
+use crate::sim::{Outside, Sim};
 
 /// The name under which the manifests stand that the student's host can download, by their addresses without a
 /// scheme.
 pub const DOWNLOADS: &str = "downloads";
 
-/// Brings the texts from outside.
-pub trait Source {
-    /// Begins to bring them; the outcome comes through [`Docs::arrive`].
-    fn begin(&self, docs: &Docs);
-}
-
 /// The texts of one world. Clones are handles.
 #[derive(Clone)]
-pub struct Docs(Rc<Inner>);
-
-struct Inner {
-    sim: Sim,
-    state: RefCell<State>,
-}
-
-enum State {
-    /// Nobody needed them yet.
-    Absent(Option<Rc<dyn Source>>),
-    /// On their way; who waits for them.
-    Coming(Vec<Waker>),
-    Here(Rc<Texts>),
-    /// Why there are none.
-    Failed(Rc<str>),
-}
+pub struct Docs(Outside<Texts>);
 
 /// The texts, once they are here.
 #[derive(Debug, Default)]
@@ -129,83 +104,45 @@ pub(crate) fn included() -> Option<Rc<Texts>> {
 
 impl Docs {
     pub(super) fn new(sim: &Sim) -> Docs {
-        let state = State::Absent(None);
-        Docs(Rc::new(Inner {
-            sim: sim.clone(),
-            state: RefCell::new(state),
-        }))
+        Docs(Outside::new(sim))
     }
 
-    /// Says who brings the texts that this build does not hold.
-    pub fn set_source(&self, source: Rc<dyn Source>) {
-        if let State::Absent(slot) = &mut *self.0.state.borrow_mut() {
-            *slot = Some(source);
-        }
+    /// Says who brings the text that this build does not hold.
+    pub fn set_source(&self, source: Rc<dyn Fn(&Docs)>) {
+        self.0
+            .set_source(Rc::new(move |outside: &Outside<Texts>| source(&Docs(outside.clone()))));
     }
 
     /// Takes what the source brought, and lets the world go on.
     pub fn arrive(&self, outcome: Result<String, String>) {
-        let state = match outcome {
-            Ok(text) if text.len() > limits::DOCS_BYTES => State::Failed("the file is too large".into()),
-            Ok(text) => match Texts::parse(&text) {
-                Some(texts) => State::Here(Rc::new(texts)),
-                None => State::Failed("the file is something else".into()),
-            },
-            Err(why) => State::Failed(why.into()),
-        };
-        let before = self.0.state.replace(state);
-        self.0.sim.release();
-        if let State::Coming(waiting) = before {
-            for waker in waiting {
-                waker.wake();
+        self.0.arrive(outcome.and_then(|text| {
+            if text.len() > limits::DOCS_BYTES {
+                return Err("the file is too large".into());
             }
-        }
+            let texts = Texts::parse(&text).ok_or("the file is something else")?;
+            Ok(Rc::new(texts))
+        }));
     }
 
     /// The texts, if they are here.
     pub fn texts(&self) -> Option<Rc<Texts>> {
-        if let State::Here(texts) = &*self.0.state.borrow() {
-            return Some(texts.clone());
-        }
-        let texts = included()?;
-        *self.0.state.borrow_mut() = State::Here(texts.clone());
-        Some(texts)
+        self.0.here().or_else(|| {
+            let texts = included()?;
+            self.0.arrive(Ok(texts.clone()));
+            Some(texts)
+        })
     }
 
     /// Why there are no texts, once that is known.
     pub fn failure(&self) -> Option<Rc<str>> {
-        match &*self.0.state.borrow() {
-            State::Failed(why) => Some(why.clone()),
-            _ => None,
-        }
+        self.0.failure()
     }
 
     /// Waits until the texts are here or known to be missing. Takes no virtual time.
     pub async fn ready(&self) {
-        poll_fn(|cx| {
-            if self.texts().is_some() || self.failure().is_some() {
-                return Poll::Ready(());
-            }
-            let mut begin = None;
-            match &mut *self.0.state.borrow_mut() {
-                State::Coming(waiting) => waiting.push(cx.waker().clone()),
-                state => {
-                    if let State::Absent(source) = state {
-                        begin = Some(source.take());
-                    }
-                    *state = State::Coming(vec![cx.waker().clone()]);
-                }
-            }
-            // The world stops before the source begins, which may be done at once.
-            self.0.sim.hold();
-            match begin {
-                Some(Some(source)) => source.begin(self),
-                Some(None) => self.arrive(Err("nobody can bring it".into())),
-                None => {}
-            }
-            Poll::Pending
-        })
-        .await;
+        if self.texts().is_none() {
+            self.0.ready().await;
+        }
     }
 }
 
@@ -213,8 +150,6 @@ impl Docs {
 mod tests {
     use super::*;
     use crate::sim::Time;
-    use std::cell::Cell;
-    use std::time::Duration;
 
     #[test]
     fn texts_of_types_and_fields() {
@@ -279,71 +214,14 @@ mod tests {
         );
     }
 
-    struct Later(RefCell<Option<Docs>>);
-
-    impl Source for Later {
-        fn begin(&self, docs: &Docs) {
-            *self.0.borrow_mut() = Some(docs.clone());
-        }
-    }
-
-    /// While something comes from outside no task runs and the clock stands; then the world goes the
-    /// way that it would have gone without waiting.
     #[test]
-    fn the_world_waits_and_its_course_stays() {
-        let run = |waits: bool| {
-            let sim = Sim::new(1, Time::from_secs(1));
-            let said: Rc<RefCell<Vec<String>>> = Rc::default();
-            let held: Rc<Cell<bool>> = Rc::default();
-            let handle = (sim.clone(), held.clone(), said.clone());
-            sim.spawn("asks", async move {
-                let (sim, held, said) = handle;
-                sim.sleep(Duration::from_secs(1)).await;
-                poll_fn(|_| {
-                    if waits && !held.get() {
-                        sim.hold();
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(())
-                })
-                .await;
-                said.borrow_mut().push(format!("asked at {:?}", sim.now()));
-            });
-            let handle = (sim.clone(), said.clone());
-            sim.spawn("other", async move {
-                let (sim, said) = handle;
-                for _ in 0..3 {
-                    sim.sleep(Duration::from_millis(500)).await;
-                    said.borrow_mut().push(format!("other at {:?}", sim.now()));
-                }
-            });
-            sim.run_until(Time::from_secs(10));
-            if waits {
-                assert!(sim.is_held() && !sim.has_ready() && sim.run_ready(9) == 0);
-                assert_eq!(sim.now(), Time::from_secs(2));
-                held.set(true);
-                sim.release();
-                sim.run_until(Time::from_secs(10));
-            }
-            assert_eq!(sim.now(), Time::from_secs(10));
-            (said.take(), sim.steps())
-        };
-        assert_eq!(run(true), run(false));
-    }
-
-    #[test]
-    fn a_source_brings_them_or_fails() {
+    fn what_a_source_brings_is_read() {
         let sim = Sim::new(1, Time::from_secs(1));
         let docs = Docs::new(&sim);
-        // As if this build held none.
-        *docs.0.state.borrow_mut() = State::Failed("no network".into());
+        docs.arrive(Err("no network".into()));
         assert_eq!(docs.failure().as_deref(), Some("no network"));
-        let later = Rc::new(Later(RefCell::default()));
-        docs.set_source(later.clone());
         docs.arrive(Ok("heading\nA text.\n\ncore.v1.Pod\n\t\t0\n".into()));
         assert_eq!(docs.texts().unwrap().text("core.v1.Pod", ""), "A text.");
-        later.begin(&docs);
-        assert!(later.0.borrow().is_some());
         docs.arrive(Ok("<html>".into()));
         assert!(docs.failure().is_some());
     }

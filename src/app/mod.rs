@@ -38,7 +38,7 @@ mod start {
     use std::rc::Rc;
 
     use kubetab::sim::Time;
-    use kubetab::wasm::TextsFile;
+    use kubetab::wasm::load_later;
 
     use super::engine::Engine;
     use super::host::Host;
@@ -60,13 +60,18 @@ mod start {
                 return;
             }
         };
-        // The frame loop runs on while the texts come, so that nobody has to be told.
+        // The frame loop runs on while what is loaded later comes, so that nobody has to be told.
         let base = document
             .as_ref()
             .and_then(|d| d.base_uri().ok().flatten())
             .unwrap_or_default();
-        let texts = TextsFile::new("vendor/explain.txt", &base, Rc::new(|| {}));
-        host.world().api().docs().set_source(Rc::new(texts));
+        load_later(
+            host.world(),
+            "vendor/explain.txt",
+            "vendor/jq.wasm",
+            &base,
+            Rc::new(|| {}),
+        );
         let engine = Engine::new(host);
         super::api::install(&engine);
         let session = SessionRef(Session::new(engine.clone()));

@@ -49,6 +49,7 @@ pub use process::{
 };
 pub use regex::Regex;
 pub use shell::{Names, Shell, ShellOptions, default_env};
+pub use tools::jq;
 pub(crate) use tools::options;
 pub use tools::tar;
 pub(crate) use words::{Glob, escape_glob};

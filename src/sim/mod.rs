@@ -7,12 +7,14 @@
 
 mod executor;
 mod journal;
+mod outside;
 mod queue;
 mod time;
 mod trace;
 
 pub use executor::{Sim, Sleep, TaskHandle, timeout, uuid_from};
 pub use journal::{Entry, Journal};
+pub use outside::{Outside, Source};
 pub use queue::{Signal, WorkQueue};
 pub use time::{Time, civil_from_days, seconds};
 pub use trace::{

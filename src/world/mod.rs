@@ -94,6 +94,7 @@ struct Inner {
     api: ApiServer,
     network: Network,
     host: Host,
+    jq: crate::shell::jq::Engine,
     kubelets: Option<Kubelets>,
 }
 
@@ -213,6 +214,8 @@ impl World {
         };
         let mut commands = tools::commands_of(HOST, &network, options.start);
         tools::kubectl(&mut commands, &api, &network);
+        let jq = crate::shell::jq::engine(&sim);
+        tools::jq(&mut commands, &jq);
         if let Some(kubelets) = &kubelets {
             kubelets.set_kubectl(tools::kubectl_of_pods(&api));
             tools::ssh(&mut commands, &network, machines, kubelets, options.start);
@@ -234,6 +237,7 @@ impl World {
             api,
             network,
             host,
+            jq,
             kubelets,
         }));
         // The first lists arrive, so that the parts begin with what is there.
@@ -261,6 +265,11 @@ impl World {
     /// The host that the student's terminals are on.
     pub fn host(&self) -> &Host {
         &self.0.host
+    }
+
+    /// What runs the programs of `jq`: where this build does not hold it, somebody has to bring it.
+    pub fn jq(&self) -> &crate::shell::jq::Engine {
+        &self.0.jq
     }
 
     /// A client that acts as the cluster's administrator.

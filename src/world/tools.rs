@@ -9,7 +9,7 @@ use crate::api::{ApiServer, Client, User};
 use crate::flat::FlatMap;
 use crate::kubelet::Kubelets;
 use crate::net::{Network, tools};
-use crate::shell::{CommandFn, Commands, Context, Dialect, Files, Host, options};
+use crate::shell::{CommandFn, Commands, Context, Dialect, Files, Host, jq, options};
 use crate::sim::Time;
 
 /// What a node's machine has. `since` is when the node began.
@@ -43,6 +43,12 @@ pub(super) fn commands_of(node: &str, network: &Network, since: Time) -> Command
     );
     super::system::register(&mut commands, since);
     commands
+}
+
+/// `jq`, which the student's host has and the nodes have not.
+pub(super) fn jq(commands: &mut Commands, engine: &jq::Engine) {
+    let engine = engine.clone();
+    commands.add("jq", move |context| jq::jq(context, engine.clone()));
 }
 
 /// The options of OpenSSH's client: those with a value, and those that change nothing here.

@@ -43,6 +43,21 @@ test("help and explain load their texts when they are first asked for", async ()
   assert.equal(loaded.length, 1, "it is loaded once");
 });
 
+test("jq's module is loaded when jq is first used", async () => {
+  const loaded = [];
+  tab.page.on("response", (response) => loaded.push(new URL(response.url()).pathname));
+  assert.match(await shows("which jq; jq --version"), /\/usr\/bin\/jq\njq-1\.7\.1/);
+  assert.equal(loaded.length, 0, `neither needs it: ${loaded}`);
+  const names = await shows("kubectl get nodes -o json | jq -r '.items[].metadata.name | ascii_upcase'");
+  assert.match(names, /K8S-MASTER\nK8S-NODE/);
+  assert.match(await shows("kubectl get nodes -o json | jq '.items | length'"), /^3$/m);
+  assert.equal(loaded.length, 1, `one file was loaded: ${loaded}`);
+  // A terminal gets colours, and a program that calls itself without end is ended.
+  assert.match(await says("jq -n 'def f: 1 + f; f' 2>&1 | cut -c1-60"), /the program was ended/);
+  assert.match(await says(`jq -n '${"[".repeat(3000)}' 2>&1 | tail -c 80`), /ended|compile error/);
+  assert.match(await shows("jq -n '1 + 1'"), /^2$/m);
+});
+
 test("manifests of the documentation are applied from their address", async () => {
   const says = await shows("kubectl apply -f https://k8s.io/examples/pods/simple-pod.yaml");
   assert.match(says, /pod\/nginx created/);

@@ -30,8 +30,9 @@ pub fn command() -> Result<()> {
         None => step("clippy, wasm", "a minute or two the first time", || {
             run(rust
                 .command("cargo")
-                // What is built for wasm: the library, the page, the npm package; not the native command.
+                // What is built for wasm: the library, the page, the npm package, jq; not the native command.
                 .args(["clippy", "--package", "kubetab", "--package", "kubetab-npm"])
+                .args(["--package", "kubetab-jq-wasm"])
                 .args(["--lib", "--bin", "kubetab-page", "--no-default-features"])
                 .args(["--target", TARGET, "--", "--deny", "warnings"]))
         })?,

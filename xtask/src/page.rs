@@ -8,13 +8,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What the page is made of. When none of it changed, dist/ is what a build would give.
-const INPUTS: [&str; 11] = [
+const INPUTS: [&str; 13] = [
     "src",
+    // The module of jq.
+    "jq",
     "www",
     "build.rs",
     "docs/simulated.md",
     // Makes the texts of `kubectl explain`, of help and of downloads.
     "xtask/src/docs.rs",
+    "xtask/src/jq.rs",
     "Cargo.toml",
     "Cargo.lock",
     "Trunk.toml",
@@ -88,15 +91,18 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     let text = std::fs::read_to_string(&manifest).map_err(|error| format!("Cannot read pkg/package.json: {error}."))?;
     // The texts of `kubectl explain`, of help and of downloads lie beside the module, which loads them when they are first needed.
     crate::docs::run(&root(), &root().join("pkg/explain.txt"))?;
+    crate::jq::build(&root().join("pkg/jq.wasm"))?;
     let text = text.replacen("\"kubetab-npm\"", "\"kubetab\"", 1).replacen(
         "\"kubetab_bg.wasm\",",
-        "\"explain.txt\",\n    \"kubetab_bg.wasm\",",
+        "\"explain.txt\",\n    \"jq.wasm\",\n    \"kubetab_bg.wasm\",",
         1,
     );
     write(&manifest, &text)?;
     std::fs::copy(root().join("README.md"), root().join("pkg/README.md")).ok();
     step("wasm-opt", "half a minute", || {
-        run(rust.command("node").args(["www/shrink.mjs", "pkg/kubetab_bg.wasm"]))
+        run(rust
+            .command("node")
+            .args(["www/shrink.mjs", "pkg/kubetab_bg.wasm", "pkg/jq.wasm"]))
     })
 }
 

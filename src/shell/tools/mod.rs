@@ -9,6 +9,7 @@ mod find;
 pub(super) mod fs;
 mod grep;
 mod hash;
+pub mod jq;
 mod lines;
 mod mounts;
 mod openssl;

@@ -1,0 +1,336 @@
+//! What goes to the interpreter and what comes back, and both as bytes.
+
+/// One run of jq.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    pub program: String,
+    pub options: Options,
+    /// `--arg` and its like: names without `$`.
+    pub named: Vec<(String, Argument)>,
+    /// What follows `--args` or `--jsonargs`.
+    pub positional: Vec<Argument>,
+    pub inputs: Vec<Input>,
+    pub environment: Vec<(String, String)>,
+    /// Microseconds since 1970.
+    pub now: u64,
+    pub limits: Limits,
+    /// Only help is wanted.
+    pub help: bool,
+    /// There is no program, and what jq says then is wanted.
+    pub usage: bool,
+}
+
+/// A value that the command line gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    Text(String),
+    /// JSON, and the option that gave it.
+    Json(String, String),
+    /// The values of a file, by its name.
+    Slurped(String, Vec<u8>),
+}
+
+/// A text to read values from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The file; empty for standard input.
+    pub name: String,
+    /// Its bytes, or why it cannot be read.
+    pub text: Result<Vec<u8>, String>,
+}
+
+/// How values are read and written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    pub null_input: bool,
+    pub raw_input: bool,
+    pub slurp: bool,
+    pub stream: bool,
+    pub sequence: bool,
+    /// Strings as they are.
+    pub raw: bool,
+    /// No line's end after a value.
+    pub joined: bool,
+    /// A zero byte after a value.
+    pub zero: bool,
+    pub ascii: bool,
+    pub sorted: bool,
+    pub exit_status: bool,
+    /// What a level is indented by; `None` writes on one line.
+    pub indent: Option<String>,
+    /// `JQ_COLORS` when colours are wanted, empty for jq's own.
+    pub colours: Option<String>,
+}
+
+/// What one run may use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Steps of the interpreter.
+    pub steps: u64,
+    /// Bytes of all values that are made.
+    pub bytes: u64,
+    /// Bytes that are printed.
+    pub output: u64,
+    /// Levels of arrays and objects in a value.
+    pub nesting: u32,
+    /// Bytes of the stack; the interpreter sets what its own has room for.
+    pub stack: usize,
+}
+
+/// What a run printed, in its order, and its exit code.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Response {
+    pub chunks: Vec<Chunk>,
+    pub code: i32,
+}
+
+/// Some of what is printed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Chunk {
+    Out(Vec<u8>),
+    Err(Vec<u8>),
+}
+
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: u64) {
+        self.0.extend(number.to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.extend(bytes);
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.number(u64::from(flag));
+    }
+
+    fn maybe(&mut self, text: Option<&String>) {
+        self.flag(text.is_some());
+        self.bytes(text.map(String::as_bytes).unwrap_or_default());
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn number(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*number))
+    }
+
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes.to_vec())
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.bytes()?).ok()
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        Some(self.number()? != 0)
+    }
+
+    fn maybe(&mut self) -> Option<Option<String>> {
+        let there = self.flag()?;
+        let text = self.text()?;
+        Some(there.then_some(text))
+    }
+
+    fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.number()?;
+        (0..length).map(|_| read(self)).collect()
+    }
+
+    fn argument(&mut self) -> Option<Argument> {
+        Some(match self.number()? {
+            0 => Argument::Text(self.text()?),
+            1 => Argument::Json(self.text()?, self.text()?),
+            _ => Argument::Slurped(self.text()?, self.bytes()?),
+        })
+    }
+}
+
+fn write_argument(w: &mut Writer, argument: &Argument) {
+    match argument {
+        Argument::Text(text) => {
+            w.number(0);
+            w.bytes(text.as_bytes());
+        }
+        Argument::Json(text, option) => {
+            w.number(1);
+            w.bytes(text.as_bytes());
+            w.bytes(option.as_bytes());
+        }
+        Argument::Slurped(name, bytes) => {
+            w.number(2);
+            w.bytes(name.as_bytes());
+            w.bytes(bytes);
+        }
+    }
+}
+
+impl Options {
+    fn flags(&self) -> [bool; 11] {
+        [
+            self.null_input,
+            self.raw_input,
+            self.slurp,
+            self.stream,
+            self.sequence,
+            self.raw,
+            self.joined,
+            self.zero,
+            self.ascii,
+            self.sorted,
+            self.exit_status,
+        ]
+    }
+}
+
+impl Request {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.bytes(self.program.as_bytes());
+        for flag in self.options.flags() {
+            w.flag(flag);
+        }
+        w.maybe(self.options.indent.as_ref());
+        w.maybe(self.options.colours.as_ref());
+        w.number(self.named.len() as u64);
+        for (name, argument) in &self.named {
+            w.bytes(name.as_bytes());
+            write_argument(&mut w, argument);
+        }
+        w.number(self.positional.len() as u64);
+        for argument in &self.positional {
+            write_argument(&mut w, argument);
+        }
+        w.number(self.inputs.len() as u64);
+        for input in &self.inputs {
+            w.bytes(input.name.as_bytes());
+            w.flag(input.text.is_ok());
+            w.bytes(match &input.text {
+                Ok(text) => text,
+                Err(why) => why.as_bytes(),
+            });
+        }
+        w.number(self.environment.len() as u64);
+        for (name, value) in &self.environment {
+            w.bytes(name.as_bytes());
+            w.bytes(value.as_bytes());
+        }
+        w.number(self.now);
+        let limits = &self.limits;
+        for limit in [limits.steps, limits.bytes, limits.output] {
+            w.number(limit);
+        }
+        w.number(limits.nesting.into());
+        w.number(limits.stack as u64);
+        w.flag(self.help);
+        w.flag(self.usage);
+        w.0
+    }
+
+    /// `None` when the bytes are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Request> {
+        let mut r = Reader(bytes);
+        let program = r.text()?;
+        let mut flags = [false; 11];
+        for flag in &mut flags {
+            *flag = r.flag()?;
+        }
+        let [
+            null_input,
+            raw_input,
+            slurp,
+            stream,
+            sequence,
+            raw,
+            joined,
+            zero,
+            ascii,
+            sorted,
+            exit_status,
+        ] = flags;
+        let options = Options {
+            null_input,
+            raw_input,
+            slurp,
+            stream,
+            sequence,
+            raw,
+            joined,
+            zero,
+            ascii,
+            sorted,
+            exit_status,
+            indent: r.maybe()?,
+            colours: r.maybe()?,
+        };
+        Some(Request {
+            program,
+            options,
+            named: r.list(|r| Some((r.text()?, r.argument()?)))?,
+            positional: r.list(Reader::argument)?,
+            inputs: r.list(|r| {
+                let name = r.text()?;
+                let good = r.flag()?;
+                let text = r.bytes()?;
+                let text = if good {
+                    Ok(text)
+                } else {
+                    Err(String::from_utf8(text).ok()?)
+                };
+                Some(Input { name, text })
+            })?,
+            environment: r.list(|r| Some((r.text()?, r.text()?)))?,
+            now: r.number()?,
+            limits: Limits {
+                steps: r.number()?,
+                bytes: r.number()?,
+                output: r.number()?,
+                nesting: u32::try_from(r.number()?).ok()?,
+                stack: usize::try_from(r.number()?).ok()?,
+            },
+            help: r.flag()?,
+            usage: r.flag()?,
+        })
+    }
+}
+
+impl Response {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.number(u64::from(self.code.unsigned_abs()));
+        w.number(self.chunks.len() as u64);
+        for chunk in &self.chunks {
+            let (bytes, error) = match chunk {
+                Chunk::Out(bytes) => (bytes, false),
+                Chunk::Err(bytes) => (bytes, true),
+            };
+            w.flag(error);
+            w.bytes(bytes);
+        }
+        w.0
+    }
+
+    /// `None` when the bytes are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Response> {
+        let mut r = Reader(bytes);
+        let code = i32::try_from(r.number()?).ok()?;
+        let chunks = r.list(|r| {
+            let error = r.flag()?;
+            let bytes = r.bytes()?;
+            Some(if error { Chunk::Err(bytes) } else { Chunk::Out(bytes) })
+        })?;
+        Some(Response { chunks, code })
+    }
+}
