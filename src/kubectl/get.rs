@@ -198,7 +198,8 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Err
         return Error::all(errors);
     };
     let sort_by = cmd.flags.str("sort-by");
-    if !sort_by.is_empty() && !(single && objects.len() == 1) {
+    let alone = single && objects.len() == 1;
+    if !sort_by.is_empty() && !alone {
         match sort::order(&objects, sort_by) {
             Ok(order) => objects = order.into_iter().filter_map(|i| objects.get(i).cloned()).collect(),
             Err(e) => {
