@@ -29,6 +29,10 @@ pub const YAML_ALIAS_NODES: usize = 100_000;
 /// Events of one resource that a watch can start from. Older ones answer 410 Gone.
 pub const WATCH_HISTORY: usize = 10_000;
 
+/// Kinds of requests that the API server counts apart, by resource, verb and answer; what comes later as another kind is
+/// not counted. A cluster of many custom resources has some thousands.
+pub const SERVED: usize = 20_000;
+
 /// Bytes of a log, or of a program's output, that a client was sent and has not read yet.
 pub const STREAM_BYTES: usize = 16 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ use super::status::{FieldErrors, Status};
 use super::store::Store;
 use super::watch::Filter;
 use super::{custom, kinds};
-use crate::flat::{Arrange, FlatMap};
+use crate::flat::FlatMap;
 use crate::value::{base64, gojson};
 use crate::{list, obj};
 
@@ -60,20 +60,35 @@ impl Token {
     }
 }
 
-/// The objects of a shelf as they were at `revision`, of which later changes are undone.
-fn at_revision(store: &Store, shelf: &str, namespace: &str, revision: u64) -> Result<Vec<Object>, Status> {
+/// Calls `take` with the objects of a shelf after this key as they were at `revision`, of which later changes are undone,
+/// until it says that it has enough.
+///
+/// # Errors
+/// 410 where the changes since then are no longer known.
+fn each_at(
+    store: &Store,
+    shelf: &str,
+    namespace: &str,
+    after: &ObjectKey,
+    revision: u64,
+    mut take: impl FnMut(&Object) -> bool,
+) -> Result<(), Status> {
     // Of an object's changes the first tells what was there before; the last one collected is kept.
     let changes = store.changes(shelf, revision, usize::MAX)?.into_iter().rev();
     let undone: FlatMap<ObjectKey, Option<Object>> = changes.map(|c| (c.object.key(), c.old)).collect();
-    if undone.is_empty() {
-        return Ok(store.list(shelf, namespace));
-    }
-    let mut objects = store.list(shelf, namespace);
-    objects.retain(|o| !undone.contains_key(&o.key()));
-    let before = undone.into_values().flatten();
-    objects.extend(before.filter(|o| namespace.is_empty() || o.namespace() == namespace));
-    objects.arrange_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
-    Ok(objects)
+    let within = |key: &ObjectKey| key > after && (namespace.is_empty() || &*key.namespace == namespace);
+    let before = undone.iter().filter(|(key, _)| within(key));
+    let mut before = before.filter_map(|(key, old)| Some((key, old.as_ref()?))).peekable();
+    let mut goes_on = true;
+    store.each_after(shelf, namespace, after, |key, object| {
+        while goes_on && let Some((_, old)) = before.next_if(|(k, _)| *k <= key) {
+            goes_on = take(old);
+        }
+        goes_on = goes_on && (undone.contains_key(key) || take(object));
+        goes_on
+    });
+    before.all(|(_, old)| goes_on && take(old));
+    Ok(())
 }
 
 impl ApiServer {
@@ -158,22 +173,11 @@ impl ApiServer {
                 take(o);
             });
         }
-        if revision == 0 || store.changes(&shelf, revision, 1)?.is_empty() {
-            // A list that goes on begins behind the page before, so that pages cost no more than the whole.
-            let from = ObjectKey::new(
-                if start.is_empty() { &target.namespace } else { after.0 },
-                match start {
-                    "" => "",
-                    _ => after.1,
-                },
-            );
-            store.each_after(&shelf, &from, |o| {
-                (target.namespace.is_empty() || o.namespace() == target.namespace) && take(o)
-            });
-        } else {
-            at_revision(store, &shelf, &target.namespace, revision)?
-                .iter()
-                .all(take);
+        // A list that goes on begins behind the page before, so that pages cost no more than the whole.
+        let from = ObjectKey::new(after.0, after.1);
+        match revision {
+            0 => store.each_after(&shelf, &target.namespace, &from, |_, object| take(object)),
+            _ => each_at(store, &shelf, &target.namespace, &from, revision, take)?,
         }
         let shown = if revision == 0 { store.revision() } else { revision };
         let continue_token = match items.last() {
@@ -304,4 +308,81 @@ pub(super) fn check_list_options(request: &Request) -> Result<(), Status> {
         return Ok(());
     }
     Err(Status::invalid("meta.k8s.io", "ListOptions", "", &errors))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::request::{Body, Method, Payload, Request};
+    use super::super::server::ApiServer;
+    use crate::obj;
+    use crate::sim::{Sim, Time};
+    use crate::value::yaml;
+
+    /// One change: of which object, and what is done to it.
+    type Step = (u8, u8, u8);
+
+    fn step() -> impl Strategy<Value = Step> {
+        (0u8..2, 0u8..8, 0u8..3)
+    }
+
+    fn change(api: &ApiServer, (namespace, name, what): Step) {
+        let (namespace, name) = (["a", "b"][usize::from(namespace)], format!("c{name}"));
+        let all = format!("/api/v1/namespaces/{namespace}/configmaps");
+        let one = format!("{all}/{name}");
+        let revision = api.store().revision().to_string();
+        let object = obj! {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": obj! { "name": name }, "data": obj! { "at": revision },
+        };
+        let request = match what {
+            0 => Request::new(Method::Post, all).body(Body::Value(object)),
+            1 => Request::new(Method::Put, one).body(Body::Value(object)),
+            _ => Request::new(Method::Delete, one),
+        };
+        // What is not there, or is there already, is refused, and changes nothing.
+        api.serve(request);
+    }
+
+    /// The objects of a page with their revisions, and how it goes on.
+    fn page(api: &ApiServer, path: &str, limit: usize, token: &str) -> (Vec<(std::rc::Rc<str>, u64)>, String) {
+        let request = Request::get(path)
+            .with("limit", limit.to_string())
+            .with("continue", token);
+        let Payload::List(list) = api.serve(request).payload else {
+            panic!("no list");
+        };
+        let items = list.items.iter().map(|o| (o.full_name(), o.revision()));
+        (items.collect(), list.continue_token)
+    }
+
+    proptest! {
+        /// However the objects change between its pages, a list is as it was when it began.
+        #[test]
+        fn pages_are_of_one_moment(
+            before in prop::collection::vec(step(), 0..30),
+            between in prop::collection::vec(step(), 0..30),
+            limit in 1usize..5,
+            one in any::<bool>(),
+        ) {
+            let api = ApiServer::new(&Sim::new(1, Time::from_secs(1_800_000_000)));
+            for name in ["a", "b"] {
+                let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}");
+                api.restore(yaml::decode(&namespace).unwrap()).unwrap();
+            }
+            before.into_iter().for_each(|s| change(&api, s));
+            let path = if one { "/api/v1/namespaces/a/configmaps" } else { "/api/v1/configmaps" };
+            let (whole, _) = page(&api, path, 0, "");
+            let (mut found, mut token) = page(&api, path, limit, "");
+            let mut between = between.into_iter();
+            while !token.is_empty() {
+                between.by_ref().take(6).for_each(|s| change(&api, s));
+                let (more, next) = page(&api, path, limit, &token);
+                prop_assert!(more.len() <= limit);
+                found.extend(more);
+                token = next;
+            }
+            prop_assert_eq!(found, whole);
+        }
+    }
 }

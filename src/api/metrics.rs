@@ -123,7 +123,7 @@ pub fn pod_metrics(api: &ApiServer, pod: &Object) -> Option<Value> {
 
 /// The metrics of a node as a `NodeMetrics`; nothing when its kubelet does not answer.
 pub fn node_metrics(api: &ApiServer, node: &Object) -> Option<Value> {
-    let (usage, at) = api.node_connections()?.node_usage(node.name())?;
+    let (usage, at) = api.node_connections()?.node_usage(node)?;
     Some(obj! {
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": "NodeMetrics",

@@ -6,7 +6,7 @@ use super::object::Object;
 use super::request::Payload;
 use super::server::ApiServer;
 use super::status::Status;
-use crate::flat::Case;
+use super::subresource::NodeConnections;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::gofmt::float;
@@ -16,9 +16,14 @@ use crate::value::{Value, gojson};
 struct Page(String);
 
 impl Page {
+    /// A family whose name and form are promised to stay.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.begin(name, kind, &format!("[STABLE] {help}"));
+    }
+
+    fn begin(&mut self, name: &str, kind: &str, help: &str) {
         self.0
-            .push_str(&format!("# HELP {name} [STABLE] {help}\n# TYPE {name} {kind}\n"));
+            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
     }
 
     fn sample(&mut self, name: &str, labels: &str, value: f64) {
@@ -41,11 +46,7 @@ pub fn of_server(api: &ApiServer) -> String {
          component, and HTTP response code.",
     );
     for (served, count) in api.served().iter() {
-        let verb = match served.verb {
-            "create" => "POST".to_owned(),
-            "update" => "PUT".to_owned(),
-            verb => verb.upper(),
-        };
+        let verb = served.verb;
         let labels = format!(
             r#"code="{}",component="apiserver",dry_run="{}",group="{}",resource="{}",scope="{}",subresource="{}",verb="{verb}",version="{}""#,
             served.code,
@@ -62,22 +63,28 @@ pub fn of_server(api: &ApiServer) -> String {
     page.family(
         name,
         "gauge",
-        "Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will \
-         be -1.",
+        "[DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time of last \
+         check split by kind. In case of a fetching error, the value will be -1.",
     );
-    for shelf in api.store().shelves() {
-        let mut count = 0;
-        api.store().each(&shelf, "", |_| count += 1);
-        page.sample(name, &format!("resource={shelf:?}"), f64::from(count));
+    for (shelf, count) in api.store().shelves() {
+        page.sample(name, &format!("resource={shelf:?}"), count as f64);
     }
+    let name = "kubernetes_build_info";
+    let help = "[BETA] A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree \
+                state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it \
+                is running.";
+    page.begin(name, "gauge", help);
+    let labels = format!(
+        r#"git_version={:?},major="1",minor="36""#,
+        super::discovery::GIT_VERSION
+    );
+    page.sample(name, &labels, 1.0);
     page.0
 }
 
-/// What a container, a pod or a node uses.
+/// What a container uses.
 struct Measured {
-    namespace: String,
-    pod: String,
-    uid: String,
+    pod: Object,
     container: String,
     started: String,
     usage: Usage,
@@ -88,63 +95,33 @@ struct Measured {
 /// # Errors
 /// 503 while it does not run, 404 for what is not simulated.
 pub fn of_kubelet(api: &ApiServer, node: &Object, path: &str) -> Result<Payload, Status> {
-    let name = node.name();
     let unreachable = || Status::failure(503, "ServiceUnavailable", "error trying to reach service: EOF");
     let nodes = api.node_connections().ok_or_else(unreachable)?;
-    let (whole, at) = nodes.node_usage(name).ok_or_else(unreachable)?;
+    let (whole, at) = nodes.node_usage(node).ok_or_else(unreachable)?;
     let mut pods = Vec::new();
     api.store().each("pods", "", |pod| {
-        if pod.spec().str_at(&["nodeName"]) == name {
+        if pod.spec().str_at(&["nodeName"]) == node.name() {
             pods.push(pod.clone());
         }
     });
-    let mut containers = Vec::new();
-    for pod in &pods {
-        let statuses = pod.status().get("containerStatuses").items();
-        for (container, usage) in nodes.usage(pod).map(|(all, _)| all).unwrap_or_default() {
-            let status = statuses.iter().find(|s| s.str_at(&["name"]) == container);
-            let started = status.map_or("", |s| s.str_at(&["state", "running", "startedAt"]));
-            containers.push(Measured {
-                namespace: pod.namespace().to_owned(),
-                pod: pod.name().to_owned(),
-                uid: pod.uid().to_owned(),
-                started: started.to_owned(),
-                container,
-                usage,
-            });
-        }
-    }
-    // What the system has spent since the node is there.
-    let of_pods: Usage = sum(containers.iter());
-    let born = Time::parse(node.metadata().str_at(&["creationTimestamp"])).unwrap_or_default();
-    let whole = Usage {
-        spent: of_pods.spent + (whole.cpu.saturating_sub(of_pods.cpu)) * api.sim().now().since(born).as_secs(),
-        ..whole
-    };
+    let containers = || measured(&*nodes, &pods);
     Ok(match path.trim_end_matches('/') {
         "/healthz" => Payload::Text("ok".into()),
         "/pods" | "/runningpods" => {
             let items: Value = pods.iter().map(|p| p.value().clone()).collect();
             Payload::Value(obj! { "kind": "PodList", "apiVersion": "v1", "metadata": obj! {}, "items": items })
         }
-        "/stats/summary" => Payload::Text(gojson::indented(&summary(node, whole, at, &containers), " ", true)),
-        "/metrics/resource" | "/metrics/cadvisor" => Payload::Text(resources(whole, &containers)),
+        "/stats/summary" => Payload::Text(gojson::indented(&summary(node, whole, at, &containers()), " ", true)),
+        "/metrics/resource" => Payload::Text(resources(whole, &containers())),
         "/metrics" => {
             let mut page = Page(String::new());
-            page.family(
-                "kubelet_running_containers",
-                "gauge",
-                "Number of containers currently running",
-            );
-            let running = r#"container_state="running""#;
-            page.sample("kubelet_running_containers", running, containers.len() as f64);
-            page.family(
-                "kubelet_running_pods",
-                "gauge",
-                "Number of pods that have a running pod sandbox",
-            );
-            let ended = |p: &&Object| !matches!(p.status().str_at(&["phase"]), "Succeeded" | "Failed");
-            page.sample("kubelet_running_pods", "", pods.iter().filter(ended).count() as f64);
+            let (name, what) = ("kubelet_running_containers", "Number of containers currently running");
+            page.begin(name, "gauge", &format!("[ALPHA] {what}"));
+            page.sample(name, r#"container_state="running""#, containers().len() as f64);
+            let (name, what) = ("kubelet_running_pods", "Number of pods that have a running pod sandbox");
+            page.begin(name, "gauge", &format!("[ALPHA] {what}"));
+            let runs = |p: &&Object| !matches!(p.status().str_at(&["phase"]), "Succeeded" | "Failed");
+            page.sample(name, "", pods.iter().filter(runs).count() as f64);
             Payload::Text(page.0)
         }
         other => {
@@ -157,6 +134,29 @@ pub fn of_kubelet(api: &ApiServer, node: &Object, path: &str) -> Result<Payload,
     })
 }
 
+/// The use of the containers of these pods that run.
+fn measured(nodes: &dyn NodeConnections, pods: &[Object]) -> Vec<Measured> {
+    let mut containers = Vec::new();
+    for pod in pods {
+        let statuses = ["containerStatuses", "initContainerStatuses"].map(|list| pod.status().get(list).items());
+        for (container, usage) in nodes.usage(pod).map(|(all, _)| all).unwrap_or_default() {
+            let status = statuses
+                .iter()
+                .copied()
+                .flatten()
+                .find(|s| s.str_at(&["name"]) == container);
+            let started = status.map_or("", |s| s.str_at(&["state", "running", "startedAt"]));
+            containers.push(Measured {
+                pod: pod.clone(),
+                started: started.to_owned(),
+                container,
+                usage,
+            });
+        }
+    }
+    containers
+}
+
 fn sum<'m>(all: impl Iterator<Item = &'m Measured>) -> Usage {
     let mut sum = Usage::default();
     all.for_each(|m| sum += m.usage);
@@ -164,9 +164,9 @@ fn sum<'m>(all: impl Iterator<Item = &'m Measured>) -> Usage {
 }
 
 /// The containers of each pod.
-fn by_pod(containers: &[Measured]) -> impl Iterator<Item = (&Measured, &[Measured])> {
-    let pods = containers.chunk_by(|a, b| a.uid == b.uid);
-    pods.filter_map(|of| Some((of.first()?, of)))
+fn by_pod(containers: &[Measured]) -> impl Iterator<Item = (&Object, &[Measured])> {
+    let pods = containers.chunk_by(|a, b| a.pod.uid() == b.pod.uid());
+    pods.filter_map(|of| Some((&of.first()?.pod, of)))
 }
 
 fn summary(node: &Object, whole: Usage, at: Time, containers: &[Measured]) -> Value {
@@ -191,8 +191,8 @@ fn summary(node: &Object, whole: Usage, at: Time, containers: &[Measured]) -> Va
         }
         let (cpu, memory) = parts(sum(of.iter()));
         pods.push(obj! {
-            "podRef": obj! { "name": pod.pod.as_str(), "namespace": pod.namespace.as_str(), "uid": pod.uid.as_str() },
-            "startTime": pod.started.as_str(),
+            "podRef": obj! { "name": pod.name(), "namespace": pod.namespace(), "uid": pod.uid() },
+            "startTime": pod.status().str_at(&["startTime"]),
             "containers": Value::from(all),
             "cpu": cpu,
             "memory": memory,
@@ -213,8 +213,8 @@ fn summary(node: &Object, whole: Usage, at: Time, containers: &[Measured]) -> Va
 fn resources(whole: Usage, containers: &[Measured]) -> String {
     let mut page = Page(String::new());
     let seconds = |usage: Usage| usage.spent as f64 / 1e9;
-    let of_pod = |m: &Measured| format!("namespace={:?},pod={:?}", m.namespace, m.pod);
-    let of_container = |m: &Measured| format!("container={:?},{}", m.container, of_pod(m));
+    let of_pod = |pod: &Object| format!("namespace={:?},pod={:?}", pod.namespace(), pod.name());
+    let of_container = |m: &Measured| format!("container={:?},{}", m.container, of_pod(&m.pod));
     let cpu = |what: &str| format!("Cumulative cpu time consumed by the {what} in core-seconds");
     let memory = |what: &str| format!("Current working set of the {what} in bytes");
     let pods: Vec<(String, Usage)> = by_pod(containers)

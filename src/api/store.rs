@@ -112,41 +112,37 @@ impl Store {
 
     /// Calls `f` with the objects that [`Store::list`] would give. `f` must not write to the store.
     pub fn each(&self, shelf: &str, namespace: &str, mut f: impl FnMut(&Object)) {
-        let shelves = self.shelves.borrow();
-        let Some(shelf) = shelves.get(shelf) else { return };
-        if namespace.is_empty() {
-            shelf.objects.values().for_each(f);
-            return;
-        }
-        let from = ObjectKey::new(namespace, "");
-        for (key, object) in shelf.objects.starting_at(&from) {
-            if &*key.namespace != namespace {
-                break;
-            }
+        self.each_after(shelf, namespace, &ObjectKey::new(namespace, ""), |_, object| {
             f(object);
-        }
+            true
+        });
     }
 
-    /// Calls `f` with the objects after this key, in the order of [`Store::list`], until it says that it has enough.
-    /// `f` must not write to the store.
-    pub fn each_after(&self, shelf: &str, after: &ObjectKey, mut f: impl FnMut(&Object) -> bool) {
+    /// Calls `f` with the objects after this key, of one namespace or of all when it is empty, in the order of
+    /// [`Store::list`], until it says that it has enough. `f` must not write to the store.
+    pub fn each_after(
+        &self,
+        shelf: &str,
+        namespace: &str,
+        after: &ObjectKey,
+        mut f: impl FnMut(&ObjectKey, &Object) -> bool,
+    ) {
         let shelves = self.shelves.borrow();
         let Some(shelf) = shelves.get(shelf) else { return };
-        for (key, object) in shelf.objects.starting_at(after) {
-            if key != after && !f(object) {
+        let mut objects = shelf.objects.starting_at(after).peekable();
+        objects.next_if(|(key, _)| *key == after);
+        for (key, object) in objects {
+            if !namespace.is_empty() && &*key.namespace != namespace || !f(key, object) {
                 break;
             }
         }
     }
 
-    /// The names of the shelves that hold something.
-    pub fn shelves(&self) -> Vec<ShelfName> {
-        self.shelves
-            .borrow()
-            .iter()
-            .filter(|(_, s)| !s.objects.is_empty())
-            .map(|(n, _)| n.clone())
-            .collect()
+    /// The names of the shelves that hold something, each with how much.
+    pub fn shelves(&self) -> Vec<(ShelfName, usize)> {
+        let shelves = self.shelves.borrow();
+        let held = shelves.iter().map(|(name, shelf)| (name.clone(), shelf.objects.len()));
+        held.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Puts a version: `value` gets the next revision as its `resourceVersion` and shares what it

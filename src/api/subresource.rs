@@ -108,7 +108,7 @@ pub trait NodeConnections {
     }
 
     /// What a node uses, its pods included; nothing while its kubelet is down.
-    fn node_usage(&self, _node: &str) -> Option<(Usage, Time)> {
+    fn node_usage(&self, _node: &Object) -> Option<(Usage, Time)> {
         None
     }
 }

@@ -227,10 +227,10 @@ mod tests {
             node_memory_working_set_bytes 6.71424512e+08
             container_start_time_seconds{container="kube-proxy",namespace="kube-system",pod="kube-proxy-47l45"} 1.767254372e+09
             $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/metrics
-            # HELP kubelet_running_containers [STABLE] Number of containers currently running
+            # HELP kubelet_running_containers [ALPHA] Number of containers currently running
             # TYPE kubelet_running_containers gauge
             kubelet_running_containers{container_state="running"} 2
-            # HELP kubelet_running_pods [STABLE] Number of pods that have a running pod sandbox
+            # HELP kubelet_running_pods [ALPHA] Number of pods that have a running pod sandbox
             # TYPE kubelet_running_pods gauge
             kubelet_running_pods 2
             $ kubectl get --raw /api/v1/nodes/k8s-node-01/proxy/healthz

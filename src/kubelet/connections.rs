@@ -226,9 +226,12 @@ impl NodeConnections for Connections {
         usage_of(&*self.worker(pod).ok()?)
     }
 
-    fn node_usage(&self, node: &str) -> Option<(Usage, Time)> {
-        let kubelet = self.0.upgrade()?.nodes.borrow().get(node).cloned()?;
-        Some((used(&kubelet), crate::api::metrics::last_look(kubelet.sim.now())))
+    fn node_usage(&self, node: &Object) -> Option<(Usage, Time)> {
+        let kubelet = self.0.upgrade()?.nodes.borrow().get(node.name()).cloned()?;
+        let now = kubelet.sim.now();
+        let mut usage = used(&kubelet);
+        usage.spent += SYSTEM.cpu * now.since(node.created()).as_secs();
+        Some((usage, crate::api::metrics::last_look(now)))
     }
 }
 
@@ -323,9 +326,10 @@ const SYSTEM: Usage = Usage {
     spent: 0,
 };
 
-/// What a node's pods and its system use.
+/// What a node's pods and its system use, and what its pods have spent.
 pub(super) fn used(kubelet: &super::Node) -> Usage {
     let mut total = SYSTEM;
+    total.spent = kubelet.spent.get();
     for worker in kubelet.workers.borrow().values() {
         for (_, usage) in usage_of(worker).map(|(all, _)| all).unwrap_or_default() {
             total += usage;

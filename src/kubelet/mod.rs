@@ -109,6 +109,8 @@ struct Node {
     /// When in a second it looks at its containers.
     relist_phase: Time,
     next_ip: Cell<u32>,
+    /// Nanoseconds of processor time that containers spent which have ended.
+    spent: Cell<u64>,
     used_ips: RefCell<FlatSet<Ipv4Addr>>,
     tasks: RefCell<Vec<TaskHandle>>,
     statics: RefCell<manifests::Statics>,
@@ -209,6 +211,7 @@ impl Kubelets {
             workers: RefCell::default(),
             relist_phase: Time(sim.random_below(1_000_000)),
             next_ip: Cell::new(2),
+            spent: Cell::new(0),
             used_ips: RefCell::default(),
             tasks: RefCell::default(),
             statics: RefCell::default(),

@@ -197,13 +197,23 @@ impl Meter {
 
     /// Counts what has kept processors busy up to now.
     fn settle(&self) {
-        let now = self.sim.now();
+        self.worked.set(self.worked.get() + self.unsettled());
+        self.settled.set(self.sim.now());
+    }
+
+    /// Nanoseconds for which processors were kept busy since that was last counted.
+    fn unsettled(&self) -> u64 {
         let limit = self.cpu_limit.get();
-        let busy = self.busy.get().min(if limit == 0 { u64::MAX } else { limit });
-        let since = now.since(self.settled.replace(now));
-        if busy > 0 {
-            self.worked.set(self.worked.get() + nanos(since) / 1_000 * busy);
+        match self.busy.get().min(if limit == 0 { u64::MAX } else { limit }) {
+            0 => 0,
+            busy => nanos(self.sim.now().since(self.settled.get())) / 1_000 * busy,
         }
+    }
+
+    /// Nanoseconds of processor time that were spent since the start.
+    pub fn spent(&self) -> u64 {
+        let idle = nanos(self.sim.now().since(self.started)) / 1_000_000 * self.profile.idle;
+        idle + self.worked.get() + self.unsettled()
     }
 
     /// Sets how many bytes the program holds on top of what it begins with. Whether it may: one
@@ -249,9 +259,7 @@ impl Meter {
             limit => self.memory().min(limit),
         };
         let looked = Time::from_secs(present * WINDOW.as_secs());
-        self.settle();
-        let idle = nanos(self.sim.now().since(self.started)) / 1_000_000 * self.profile.idle;
-        let spent = idle + self.worked.get();
+        let spent = self.spent();
         Some((Usage { cpu, memory, spent }, looked))
     }
 }

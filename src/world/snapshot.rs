@@ -194,7 +194,7 @@ mod tests {
         restore(&api, |_| true, |_| {}).unwrap();
         assert_eq!(api.store().list("nodes", "").len(), 3);
         let mut uids = FlatSet::new();
-        for shelf in api.store().shelves() {
+        for (shelf, _) in api.store().shelves() {
             for object in api.store().list(&shelf, "") {
                 assert_eq!(object.uid().len(), 36, "{}", object.full_name());
                 assert!(uids.insert(object.uid().to_owned()), "{}", object.full_name());

@@ -27,6 +27,7 @@ use super::store::{ShelfName, Store};
 use super::strategy::{Context, Strategy};
 use super::{admission, custom, discovery, kinds, metrics, subresource, table};
 use crate::flat::FlatMap;
+use crate::limits;
 use crate::pki::Authority;
 use crate::sim::Sim;
 use crate::value::{Value, intern};
@@ -54,13 +55,13 @@ struct Inner {
 /// Requests that are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Served {
-    /// Of which resource.
+    /// Of which resource; without names for paths that are none's.
     pub resource: Kept,
     /// Empty for the object itself.
     pub subresource: String,
-    /// `resource`, `namespace` or `cluster`.
+    /// `resource`, `namespace`, `cluster` or nothing (`CleanScope` of the API server's metrics).
     pub scope: &'static str,
-    /// As authorization names it.
+    /// `GET`, `LIST`, `WATCH`, `APPLY`, `CONNECT`, … (`CleanVerb`).
     pub verb: &'static str,
     /// Whether nothing was to be stored.
     pub dry_run: bool,
@@ -69,7 +70,7 @@ pub struct Served {
 }
 
 /// The names of a resource.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kept {
     /// The plural.
     pub name: Rc<str>,
@@ -80,23 +81,38 @@ pub struct Kept {
 }
 
 impl Served {
-    fn of(request: &Request, target: &Target) -> Served {
-        Served {
-            resource: Kept {
-                name: target.resource.name.clone(),
-                group: target.resource.group.clone(),
-                version: target.resource.version.clone(),
-            },
-            subresource: target.subresource.clone(),
-            scope: match (target.name.is_empty(), target.namespace.is_empty()) {
-                (false, _) => "resource",
-                (true, false) => "namespace",
-                (true, true) => "cluster",
-            },
-            verb: auth::verb(request, target.name.is_empty()),
+    fn of(request: &Request, target: Option<&Target>) -> Served {
+        let mut served = Served {
+            resource: Kept::default(),
+            subresource: String::new(),
+            scope: "",
+            verb: request.method.name(),
             dry_run: request.dry_run(),
             code: 0,
-        }
+        };
+        let Some(target) = target else { return served };
+        served.resource = Kept {
+            name: target.resource.name.clone(),
+            group: target.resource.group.clone(),
+            version: target.resource.version.clone(),
+        };
+        // What stands behind `proxy` is the path of another server.
+        let subresource = target.subresource.split('/').next().unwrap_or_default();
+        served.subresource = subresource.to_owned();
+        let named = !target.name.is_empty();
+        served.scope = match (named || request.method == Method::Post, target.namespace.is_empty()) {
+            (true, _) => "resource",
+            (false, false) => "namespace",
+            (false, true) => "cluster",
+        };
+        served.verb = match request.method {
+            _ if matches!(subresource, "attach" | "exec" | "log" | "portforward" | "proxy") => "CONNECT",
+            Method::Get if auth::verb(request, !named) == "watch" => "WATCH",
+            Method::Get if !named => "LIST",
+            Method::Patch if PatchType::from_media_type(&request.content_type) == Some(PatchType::Apply) => "APPLY",
+            other => other.name(),
+        };
+        served
     }
 }
 
@@ -336,8 +352,14 @@ impl ApiServer {
             Err(status) => Response::from(status),
         };
         if let Some(served) = served {
-            let code = response.code;
-            *self.0.served.borrow_mut().entry(Served { code, ..served }).or_default() += 1;
+            let served = Served {
+                code: response.code,
+                ..served
+            };
+            let mut all = self.0.served.borrow_mut();
+            if all.contains_key(&served) || all.len() < limits::SERVED {
+                *all.entry(served).or_default() += 1;
+            }
         }
         warnings.append(&mut response.warnings);
         response.warnings = warnings;
@@ -353,7 +375,8 @@ impl ApiServer {
         watch_of_path(request);
         let target = self.target(&request.path);
         // Whoever only looks from outside sends no request that counts.
-        if let (Ok(Some(target)), true) = (&target, request.id > 0) {
+        if request.id > 0 {
+            let target = target.as_ref().ok().and_then(Option::as_ref);
             *served = Some(Served::of(request, target));
         }
         auth::check(self, request)?;

@@ -345,7 +345,10 @@ impl Worker {
 
     /// A container ended.
     pub(super) fn ended(self: &Rc<Self>, name: &str) {
-        let code = self.run_of(name, false).and_then(|r| r.ended()).map_or(0, |e| e.code);
+        let run = self.run_of(name, false);
+        let spent = run.as_ref().map_or(0, |r| r.meter.spent());
+        self.node.spent.set(self.node.spent.get() + spent);
+        let code = run.and_then(|r| r.ended()).map_or(0, |e| e.code);
         let tasks: Vec<TaskHandle> = match self.slots.borrow_mut().get_mut(name) {
             Some(slot) => slot.tasks.drain(..).collect(),
             None => Vec::new(),

@@ -13,7 +13,7 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use kubetab::api::{Method, Request, Status, auth};
+use kubetab::api::{Method, Request, Status, auth, monitoring};
 use kubetab::limits;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -196,16 +196,10 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
     if proxy::parse(&incoming.path).is_some() {
         return proxy::serve(server, incoming, &parts.headers, parts.method.as_str()).await;
     }
-    let (method, path) = (incoming.method, incoming.path.clone());
-    let watch = incoming.flag("watch");
-    let answer = match path.as_str() {
+    match incoming.path.as_str() {
         "/metrics" => metrics(server, &incoming),
         _ => rest::serve(server, incoming).await,
-    };
-    server
-        .metrics
-        .count(server.world.api(), method, &path, watch, answer.status().as_u16());
-    answer
+    }
 }
 
 fn metrics(server: &Server, incoming: &Incoming) -> Answer {
@@ -214,7 +208,7 @@ fn metrics(server: &Server, incoming: &Incoming) -> Answer {
     request.impersonate = incoming.impersonate.clone();
     match auth::check(server.world.api(), &mut request) {
         Ok(()) => {
-            let text = server.metrics.text(server.world.api());
+            let text = monitoring::of_server(server.world.api());
             answer::bytes(
                 200,
                 "text/plain; version=0.0.4; charset=utf-8",

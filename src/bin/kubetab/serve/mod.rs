@@ -8,7 +8,6 @@ mod clock;
 mod http;
 mod identity;
 mod kubeconfig;
-mod metrics;
 mod negotiate;
 mod openapi;
 mod options;
@@ -46,7 +45,6 @@ pub struct Server {
     /// The `Host` headers that a server without TLS answers; empty for all. A page in a browser
     /// could else reach it by a name of its own.
     hosts: Vec<String>,
-    metrics: metrics::Metrics,
 }
 
 /// Random bytes from the machine.
@@ -124,7 +122,6 @@ async fn serve(options: Options) -> Result<(), String> {
             open: options.http,
         },
         hosts,
-        metrics: metrics::Metrics::default(),
     });
     let driver = clock.clone();
     tokio::task::spawn_local(async move { driver.drive().await });
