@@ -125,15 +125,7 @@ impl Selector {
             at: 0,
         }
         .requirements()
-        .map_err(|why| {
-            // The requirements have no field of an object that they stand in.
-            let why = why.replacen(
-                "unable to parse requirement: key:",
-                "unable to parse requirement: <nil>:",
-                1,
-            );
-            format!("couldn't parse the selector string \"{text}\": {why}")
-        })?;
+        .map_err(|why| format!("couldn't parse the selector string \"{text}\": {why}"))?;
         let (mut selector, mut expressions) = (Value::map(), Vec::new());
         for (r, operator) in parsed {
             let op = match (r.op, operator) {
@@ -332,7 +324,8 @@ impl Parser {
             return Err(format!("found '{}', expected: identifier", self.peek().text()));
         };
         if let Err(why) = super::names::label_key(&key) {
-            return Err(format!("key: Invalid value: {key:?}: {why}"));
+            // A selector has no field of an object that it stands in, and Go prints that.
+            return Err(format!("<nil>: Invalid value: {key:?}: {why}"));
         }
         if not {
             return Ok(Requirement {

@@ -134,10 +134,12 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     // A failure leaves nothing to print.
     Error::all(errors)?;
-    match done.as_slice() {
-        [] => {}
-        [one] => Report::new(cmd, "configured")?.print(cmd, one)?,
-        _ => Report::new(cmd, "configured")?.print_list(cmd, done)?,
+    if !done.is_empty() {
+        let mut report = Report::new(cmd, "configured")?;
+        match done.as_slice() {
+            [one] => report.print(cmd, one)?,
+            _ => report.print_list(cmd, done)?,
+        }
     }
     match (pruning, set) {
         (true, Some(set)) => set.prune(cmd, cascade, &kept).await,

@@ -5,8 +5,8 @@ use super::error::Error;
 use super::exec::{completed, open, talk};
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
 use super::podpick;
+use crate::api::Request;
 use crate::api::subresource::Session;
-use crate::api::{Payload, Request};
 use crate::sim::timeout;
 use crate::value::Value;
 
@@ -66,15 +66,11 @@ async fn session(cmd: &Cmd, opened: Result<Session, Error>) -> Result<(), Error>
 /// Waits until the pod fits.
 async fn wait_for(cmd: &Cmd, pod: &Value, fits: impl Fn(&Value) -> bool) -> Result<Value, Error> {
     let pods = cmd.client.resource("", "v1", "pods")?;
-    let request = Request::get(pods.path(pod.str_at(&["metadata", "namespace"])))
-        .with(
-            "fieldSelector",
-            format!("metadata.name={}", pod.str_at(&["metadata", "name"])),
-        )
-        .with("watch", "true");
-    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
-        return Err(Error::plain("the API server did not answer with a watch"));
-    };
+    let request = Request::get(pods.path(pod.str_at(&["metadata", "namespace"]))).with(
+        "fieldSelector",
+        format!("metadata.name={}", pod.str_at(&["metadata", "name"])),
+    );
+    let mut watch = cmd.watch(request).await?;
     while let Some(event) = watch.next().await {
         if event.name() == "DELETED" {
             return Err(Error::plain(format!(

@@ -121,7 +121,7 @@ impl Info {
     }
 
     /// Whether the object's labels fit.
-    fn fits(&self, selector: &Selector) -> bool {
+    pub fn fits(&self, selector: &Selector) -> bool {
         selector.matches(self.object.at(&["metadata", "labels"]))
     }
 
@@ -157,7 +157,9 @@ pub struct Targets {
     /// Files that could not be read; the others are in `list`.
     pub errors: Vec<Error>,
     /// How many of `list` came before each of the errors.
-    places: Vec<usize>,
+    pub places: Vec<usize>,
+    /// What objects of files have to fit, where nobody looked at that yet; everything otherwise.
+    pub selector: Selector,
     /// Whether the words ask for one object (`get pod web`).
     pub single: bool,
 }
@@ -174,18 +176,31 @@ Example resource specifications include:
 /// # Errors
 /// What kubectl says of arguments that make no sense, and of types that the server has not.
 pub async fn targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
-    targets_of(cmd, select, false).await
+    let mut targets = latest_targets(cmd, select).await?;
+    let selector = std::mem::take(&mut targets.selector);
+    let mut place = 0;
+    targets.list.retain(|target| {
+        let fits = match target {
+            Target::Item(info) => info.fits(&selector),
+            Target::List { .. } => true,
+        };
+        // What is left out is no longer before any failure.
+        if !fits {
+            let later = targets.places.iter_mut().filter(|p| **p > place && **p < usize::MAX);
+            later.for_each(|p| *p -= 1);
+        }
+        place += usize::from(fits);
+        fits
+    });
+    Ok(targets)
 }
 
-/// The selector that objects of files have to fit.
-fn selector(select: &Select) -> Result<Selector, Error> {
-    Selector::parse(&select.labels)
-        .map_err(|e| Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels)))
-}
-
-/// As [`targets`]. With `latest` the objects of files are read from the server first, so that the selector is for what
-/// comes from there: the caller looks at it.
-async fn targets_of(cmd: &Cmd, select: &Select, latest: bool) -> Result<Targets, Error> {
+/// As [`targets`] for verbs that read the objects of files from the server first: the selector is for what comes from
+/// there, and the caller looks at [`Targets::selector`].
+///
+/// # Errors
+/// As [`targets`].
+pub async fn latest_targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error> {
     let namespace = if select.all_namespaces {
         String::new()
     } else {
@@ -194,24 +209,25 @@ async fn targets_of(cmd: &Cmd, select: &Select, latest: bool) -> Result<Targets,
     let mut found = Targets::default();
     if select.files && (cmd.flags.has("filename") || cmd.flags.has("kustomize")) {
         let docs = files::read(cmd).await?;
-        if let Some(first) = select.args.first() {
-            return Err(Error::plain(match (select.of.is_empty(), first.contains('/')) {
-                (true, false) => {
+        if !select.args.is_empty() {
+            let named = !select.of.is_empty() || each_type(&select.args).iter().any(|arg| arg.contains('/'));
+            return Err(Error::plain(match named {
+                true => "resource/name arguments cannot be provided when a path is specified",
+                false => {
                     "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
                 }
-                _ => "resource/name arguments cannot be provided when a path is specified",
             }));
         }
         found.places = vec![usize::MAX; docs.errors.len()];
         found.errors = docs.errors;
-        let selector = selector(select)?;
+        // Without the server's objects nothing is selected.
+        if !select.local {
+            found.selector = Selector::parse(&select.labels)
+                .map_err(|e| Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels)))?;
+        }
         for doc in docs.list {
             match files::info(cmd, doc, select) {
-                Ok(info) => {
-                    if latest || info.fits(&selector) {
-                        found.list.push(Target::Item(info));
-                    }
-                }
+                Ok(info) => found.list.push(Target::Item(info)),
                 Err(e) => {
                     found.places.push(found.list.len());
                     found.errors.push(e);
@@ -373,6 +389,8 @@ pub struct Found {
     pub errors: Vec<Error>,
     /// As [`Targets::single`].
     pub single: bool,
+    /// As [`Targets::selector`].
+    pub selector: Selector,
     /// How many of `infos` came before each of the errors.
     pub places: Vec<usize>,
 }
@@ -384,6 +402,20 @@ impl Found {
         all.extend(own.into_iter().map(|(i, e)| (i * 2 + 1, e)));
         all.arrange_by(|a, b| a.0.cmp(&b.0));
         all.into_iter().map(|(_, e)| e).collect()
+    }
+
+    /// Does something with each object; all failures, in the order of the objects.
+    ///
+    /// # Errors
+    /// Those failures.
+    pub async fn each(self, mut f: impl AsyncFnMut(&Info) -> Result<(), Error>) -> Result<(), Error> {
+        let mut own = Vec::new();
+        for (i, info) in self.infos.iter().enumerate() {
+            if let Err(e) = f(info).await {
+                own.push((i, e));
+            }
+        }
+        Error::all(Found::told(self.errors, &self.places, own))
     }
 
     /// Keeps a failure, with its place among the objects.
@@ -399,9 +431,11 @@ impl Found {
 /// # Errors
 /// As [`targets`]; failures of single objects are in [`Found::errors`].
 pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Error> {
-    let targets = targets_of(cmd, select, latest).await?;
-    // Unused where it is wrong, for then no file was read.
-    let selector = selector(select).unwrap_or_default();
+    let later = latest || select.lazy;
+    let targets = match later {
+        true => latest_targets(cmd, select).await?,
+        false => targets(cmd, select).await?,
+    };
     let mut found = Found {
         single: targets.single,
         ..Found::default()
@@ -431,13 +465,14 @@ pub async fn find(cmd: &Cmd, select: &Select, latest: bool) -> Result<Found, Err
                 if select.typed {
                     known_kind(cmd, &info.resource)?;
                 }
-                if info.source.is_empty() || info.fits(&selector) {
+                if select.lazy || info.fits(&targets.selector) {
                     found.infos.push(info);
                 }
             }
         }
     }
     unread.into_iter().for_each(|(_, e)| found.fail(e));
+    found.selector = targets.selector;
     Ok(found)
 }
 

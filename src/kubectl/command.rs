@@ -6,13 +6,14 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 
 use super::connection::{Nobody, request_timeout};
+use super::credentials::Who;
 use super::discovery::Discovery;
 use super::error::Error;
 use super::flags::{Flag, Values};
 use super::kubeconfig::Kubeconfig;
 use super::verbosity;
 use crate::api::client::item;
-use crate::api::{Body, Client, Method, PatchType, Payload, Request, Resource, Response, Status};
+use crate::api::{Body, Client, Method, PatchType, Payload, Request, Resource, Response, Watch};
 use crate::flat::FlatSet;
 use crate::shell::Context;
 use crate::sim::Sim;
@@ -81,7 +82,7 @@ pub struct Cmd {
     pub noted: Cell<bool>,
     pub discovery: Rc<Discovery>,
     /// Whether a person is still to be asked who they are.
-    pub unnamed: Cell<bool>,
+    pub who: RefCell<Who>,
     /// The server that does not answer.
     pub nobody: Option<Nobody>,
     /// Whether it was asked something: then the run is over, and prints nothing more.
@@ -233,8 +234,16 @@ impl Cmd {
         if let Some(nobody) = &self.nobody {
             return Err(nobody.failure(request.method, &request.path, &request.query));
         }
-        if self.unnamed.take() {
-            self.ask_who().await?;
+        let who = self.who.borrow().clone();
+        match who {
+            Who::Known => {}
+            Who::Silent(e) => return Err(e),
+            Who::ToBeAsked => {
+                let answer = self.ask_who().await;
+                let who = answer.as_ref().err().map_or(Who::Known, |e| Who::Silent(e.clone()));
+                self.who.replace(who);
+                answer?;
+            }
         }
         if request.path.starts_with("/openapi/") {
             // These documents hold texts that the page loads when they are first needed.
@@ -262,8 +271,7 @@ impl Cmd {
         Ok(response.ok()?)
     }
 
-    /// Asks for a name and a password, as client-go does where the kubeconfig has nothing to show. The API server knows no
-    /// passwords, so that whatever is typed is refused.
+    /// Asks for a name and a password.
     async fn ask_who(&self) -> Result<(), Error> {
         let end = || Error::plain("EOF");
         self.out("Please enter Username: ");
@@ -274,7 +282,7 @@ impl Cmd {
         }
         self.cx.stdin.read_line().await.ok_or_else(end)?;
         self.out("\n");
-        Err(Error::Status(Status::unauthorized()))
+        Ok(())
     }
 
     /// The answer to a request; its failure says what was asked of which object.
@@ -352,6 +360,17 @@ impl Cmd {
             if token.is_empty() {
                 return Ok(pages);
             }
+        }
+    }
+
+    /// The watch that a request begins.
+    ///
+    /// # Errors
+    /// The API server's failure.
+    pub async fn watch(&self, request: Request) -> Result<Watch, Error> {
+        match self.send(request.with("watch", "true")).await?.payload {
+            Payload::Watch(watch) => Ok(*watch),
+            _ => Err(Error::plain("the API server did not answer with a watch")),
         }
     }
 

@@ -173,7 +173,8 @@ impl Nobody {
     }
 }
 
-/// A query as a URL has it, in the order of its names, values of one name in their own, and with `?` before it; empty where there is none.
+/// A query as a URL has it, in the order of its names, values of one name in their own, and with `?` before it; empty where
+/// there is none.
 pub fn encoded(query: &[(String, String)]) -> String {
     let mut query: Vec<&(String, String)> = query.iter().collect();
     query.arrange_by(|a, b| a.0.cmp(&b.0));
@@ -202,6 +203,15 @@ fn resource(path: &str) -> String {
     match group {
         "" => name.to_owned(),
         group => format!("{name}.{group}"),
+    }
+}
+
+/// The address of the server that a run asks: that of `--server`, or the cluster's.
+pub fn server<'a>(config: &'a Kubeconfig, verb: &Verb, flags: &'a Values) -> &'a str {
+    let global = |name: &str| global(verb, flags, name);
+    match global("server") {
+        "" => config.server(global("context"), global("cluster")),
+        given => given,
     }
 }
 

@@ -16,7 +16,13 @@ use crate::value::{Value, base64};
 ///
 /// # Errors
 /// A `--user` that the kubeconfig has not, a file that is not there, parts of `--as` without it.
-pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags: &Values) -> Result<Client, Error> {
+pub fn of(
+    cx: &Context,
+    client: &Client,
+    config: &Kubeconfig,
+    verb: &Verb,
+    flags: &Values,
+) -> Result<(Client, Who), Error> {
     let global = |name: &str| connection::global(verb, flags, name);
     let chosen = global("user");
     let (named, entry) = user(config, verb, flags);
@@ -88,43 +94,37 @@ pub fn of(cx: &Context, client: &Client, config: &Kubeconfig, verb: &Verb, flags
             "more than one authentication method found for {named}; found [token basicAuth], only one is allowed"
         )));
     }
+    let server = connection::server(config, verb, flags);
+    let mut who = Who::Known;
     let found = if !certificate.is_empty() {
         client.api().authenticate_certificate(&certificate)
     } else if !token.is_empty() {
         client.api().authenticate(&token)
-    } else if user_name.is_empty() {
-        Some(User::anonymous())
-    } else {
+    } else if !user_name.is_empty() {
         None
+    } else if server.starts_with("https:") && !entry.has("exec") && !entry.has("auth-provider") {
+        // Whatever the person types, the API server knows no passwords.
+        who = Who::ToBeAsked;
+        None
+    } else {
+        Some(User::anonymous())
     };
     let client = match found {
         Some(user) => client.acting_as(user),
         None => client.with_unknown_credentials(),
     };
-    impersonate(client, flags, named)
+    Ok((impersonate(client, flags, named)?, who))
 }
 
-/// Whether a person is asked who they are, since neither the kubeconfig's user nor a flag says it. Over plain HTTP nobody
-/// is, as client-go has it.
-pub fn are_asked_for(config: &Kubeconfig, verb: &Verb, flags: &Values) -> bool {
-    let global = |name: &str| connection::global(verb, flags, name);
-    let server = match global("server") {
-        "" => config.server(global("context"), global("cluster")),
-        given => given,
-    };
-    let (_, entry) = user(config, verb, flags);
-    let says = ["token", "username", "client-certificate"];
-    server.starts_with("https:")
-        && says.iter().all(|flag| global(flag).is_empty())
-        && [
-            "token",
-            "tokenFile",
-            "username",
-            "client-certificate",
-            "client-certificate-data",
-        ]
-        .iter()
-        .all(|field| entry.get(field).str().is_empty())
+/// Whether it is known who asks.
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// There is something to show, or a person was asked.
+    Known,
+    /// A person is to be asked before the first request, as client-go does over TLS where nothing is to show.
+    ToBeAsked,
+    /// A person was asked, and could not answer.
+    Silent(Error),
 }
 
 /// The name and the entry of the kubeconfig's user that a run speaks for.

@@ -7,7 +7,8 @@ use super::flags::{Flag, Kind, flag};
 use super::follow::Following;
 use super::options::{ALL, ALL_NAMESPACES, DELETION, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR, wait};
 use super::raw;
-use crate::api::{Body, Method, WatchEvent};
+use crate::api::{Body, Method};
+use crate::flat::FlatSet;
 use crate::sim::timeout;
 use crate::value::Value;
 use crate::{list, obj};
@@ -53,11 +54,12 @@ pub struct Deletion {
     pub wait: bool,
     pub timeout: Duration,
     pub ignore_not_found: bool,
-    pub force: bool,
     /// `-o name`.
     pub name_only: bool,
     /// Say nothing at all.
     pub silent: bool,
+    /// What a person agreed to, where one was asked: what came since then stays.
+    pub seen: Option<FlatSet<String>>,
 }
 
 /// Reads `--cascade` as a propagation policy.
@@ -124,9 +126,9 @@ impl Deletion {
             wait: cmd.flags.bool("wait"),
             timeout: cmd.flags.duration("timeout"),
             ignore_not_found: cmd.flags.bool("ignore-not-found") || selecting || cmd.flags.bool("all"),
-            force,
             name_only: cmd.flags.str("output") == "name",
             silent: false,
+            seen: None,
         })
     }
 
@@ -170,7 +172,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         request.body = Body::None;
         return raw::send(cmd, request).await;
     }
-    let deletion = Deletion::of(cmd)?;
+    let mut deletion = Deletion::of(cmd)?;
     let select = Select::of(cmd);
     let targets = builder::targets(cmd, &select).await?;
     let output = cmd.flags.str("output");
@@ -179,14 +181,20 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "unexpected -o output mode: {output}. We only support '-o name'"
         )));
     }
-    if cmd.flags.bool("interactive") && !confirmed(cmd, &targets.list, &select).await? {
-        return Ok(());
+    if cmd.flags.bool("force") {
+        cmd.warn(FORCED);
+    }
+    if cmd.flags.bool("interactive") {
+        match confirmed(cmd, &targets.list, &select).await? {
+            Some(seen) => deletion.seen = Some(seen),
+            None => return Ok(()),
+        }
     }
     delete(cmd, targets.list, &select, targets.errors, &deletion).await
 }
 
-/// Asks whether all this is to be deleted.
-async fn confirmed(cmd: &Cmd, targets: &[Target], select: &Select) -> Result<bool, Error> {
+/// Asks whether all this is to be deleted; what a person agreed to.
+async fn confirmed(cmd: &Cmd, targets: &[Target], select: &Select) -> Result<Option<FlatSet<String>>, Error> {
     let mut infos = Vec::new();
     for target in targets {
         match target {
@@ -199,7 +207,8 @@ async fn confirmed(cmd: &Cmd, targets: &[Target], select: &Select) -> Result<boo
         }
     }
     if infos.is_empty() {
-        return Ok(true);
+        cmd.say("No resources found");
+        return Ok(None);
     }
     cmd.say(format!(
         "You are about to delete the following {} resource(s):",
@@ -210,11 +219,16 @@ async fn confirmed(cmd: &Cmd, targets: &[Target], select: &Select) -> Result<boo
     }
     cmd.out("Do you want to continue? (y/N): ");
     let answer = cmd.cx.stdin.read_line().await.unwrap_or_default();
-    let yes = matches!(answer.trim(), "y" | "Y");
-    if !yes {
+    if !matches!(answer.trim(), "y" | "Y") {
         cmd.say("deletion is cancelled");
+        return Ok(None);
     }
-    Ok(yes)
+    Ok(Some(infos.iter().map(identity).collect()))
+}
+
+/// An object's type, namespace and name.
+fn identity(info: &Info) -> String {
+    format!("{}/{}", info.namespace, info.display())
 }
 
 /// Deletes these objects, type by type as they are listed, says so, and waits for their end.
@@ -246,8 +260,12 @@ pub async fn delete(
             }
         };
         for info in infos {
-            if deletion.force && deletion.grace == 0 {
-                cmd.warn(FORCED);
+            if deletion
+                .seen
+                .as_ref()
+                .is_some_and(|seen| !seen.contains(&identity(&info)))
+            {
+                continue;
             }
             if cmd.namespace_given() && !info.resource.namespaced && info.source.is_empty() {
                 cmd.warn("deleting cluster-scoped resources, not scoped to the provided namespace");
@@ -281,9 +299,7 @@ pub async fn delete(
         return Error::all(errors);
     }
     if found == 0 {
-        if !deletion.ignore_not_found || cmd.flags.bool("all") || cmd.flags.has("selector") {
-            cmd.say("No resources found");
-        }
+        cmd.say("No resources found");
         return Ok(());
     }
     if !deletion.wait || deletion.dry_run != DryRun::None {
@@ -292,17 +308,19 @@ pub async fn delete(
     let mut late = Vec::new();
     for (info, uid) in waits {
         let gone = wait_gone(cmd, &info, &uid);
-        let in_time = if deletion.timeout.is_zero() {
-            gone.await;
-            true
-        } else {
-            timeout(cmd.sim(), deletion.timeout, gone).await.is_some()
+        let outcome = match deletion.timeout.is_zero() {
+            true => Some(gone.await),
+            false => timeout(cmd.sim(), deletion.timeout, gone).await,
         };
-        if !in_time {
-            late.push(Error::plain(format!(
+        match outcome {
+            Some(Ok(())) => {}
+            // Who may not look does not wait.
+            Some(Err(e)) if matches!(e.code(), 403 | 405) => {}
+            Some(Err(e)) => late.push(e),
+            None => late.push(Error::plain(format!(
                 "timed out waiting for the condition on {}/{}",
                 info.resource.name, info.name
-            )));
+            ))),
         }
     }
     Error::all(late)
@@ -337,27 +355,26 @@ fn say(cmd: &Cmd, info: &Info, deletion: &Deletion) {
 }
 
 /// Waits until the object of this uid is gone.
-pub async fn wait_gone(cmd: &Cmd, info: &Info, uid: &str) {
+///
+/// # Errors
+/// The API server's failure.
+pub async fn wait_gone(cmd: &Cmd, info: &Info, uid: &str) -> Result<(), Error> {
+    let other = |found: &str| !uid.is_empty() && found != uid;
+    match cmd.get(&info.resource, &info.namespace, &info.name).await {
+        Err(e) if e.is_not_found() => return Ok(()),
+        Err(e) => return Err(e),
+        Ok(object) if other(object.str_at(&["metadata", "uid"])) => return Ok(()),
+        Ok(_) => {}
+    }
+    let mut following = Following::begin(cmd, info).await?;
+    if !following.knows_more() {
+        return Ok(());
+    }
     loop {
-        let Ok(object) = cmd.get(&info.resource, &info.namespace, &info.name).await else {
-            return;
-        };
-        if !uid.is_empty() && object.str_at(&["metadata", "uid"]) != uid {
-            return;
-        }
-        let Ok(mut following) = Following::begin(cmd, info).await else {
-            return;
-        };
-        if !following.knows_more() {
-            return;
-        }
-        loop {
-            match following.next().await {
-                Ok(WatchEvent::Deleted(_)) => return,
-                Ok(WatchEvent::Added(o)) if !uid.is_empty() && o.uid() != uid => return,
-                Ok(_) => {}
-                Err(_) => break,
-            }
+        match following.next().await? {
+            None => return Ok(()),
+            Some(object) if other(object.uid()) => return Ok(()),
+            Some(_) => {}
         }
     }
 }
@@ -371,9 +388,9 @@ impl Default for Deletion {
             wait: true,
             timeout: Duration::ZERO,
             ignore_not_found: false,
-            force: false,
             name_only: false,
             silent: false,
+            seen: None,
         }
     }
 }

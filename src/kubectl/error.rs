@@ -83,6 +83,14 @@ impl Error {
         }
     }
 
+    /// The HTTP status of the API server's failure; 0 of any other.
+    pub fn code(&self) -> u16 {
+        match self {
+            Error::Status(s) => s.code(),
+            _ => 0,
+        }
+    }
+
     pub fn is_not_found(&self) -> bool {
         matches!(self, Error::Status(s) if s.is_not_found())
     }

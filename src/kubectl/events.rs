@@ -4,11 +4,11 @@ use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::mapper;
-use super::options::{ALL_NAMESPACES, CHUNK, NO_HEADERS};
+use super::options::{ALL_NAMESPACES, CHUNK, NO_HEADERS, PAGE_OBJECTS};
 use super::output::{self, PRINT, Printer};
 use super::print::TabWriter;
+use crate::api::Request;
 use crate::api::table::age;
-use crate::api::{Payload, Request};
 use crate::flat::Arrange;
 use crate::obj;
 use crate::sim::Time;
@@ -29,9 +29,6 @@ pub static EVENTS: Verb = Verb {
     run: Some(|c| Box::pin(run(c))),
     ..VERB
 };
-
-/// How many events a page has, whatever `--chunk-size` says.
-const PAGE: i64 = 500;
 
 /// When an event was seen last, and first.
 fn times(e: &Value) -> (Time, Time) {
@@ -95,7 +92,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     let mut events: Vec<Value> = Vec::new();
     // A watch begins with what is there.
     if !watching {
-        let list = cmd.list_by(&resource, &namespace, "", &about, PAGE).await?;
+        let list = cmd.list_by(&resource, &namespace, "", &about, PAGE_OBJECTS).await?;
         events.extend(list.get("items").items().iter().filter(|e| fits(e)).cloned());
     }
     events.arrange_by_key(|e| times(e).0);
@@ -171,11 +168,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     let request = Request::get(resource.path(&namespace))
         .with("fieldSelector", about)
-        .with("limit", PAGE.to_string())
-        .with("watch", "true");
-    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
-        return Err(Error::plain("the API server did not answer with a watch"));
-    };
+        .with("limit", PAGE_OBJECTS.to_string());
+    let mut watch = cmd.watch(request).await?;
     while let Some(event) = watch.next().await {
         if event.name() != "DELETED"
             && let Some(o) = event.object().filter(|o| fits(o.value()))

@@ -1,10 +1,11 @@
 //! `kubectl expose`: a service for what an object selects.
 
-use super::builder::{self, Found, Info, Select};
+use super::builder::{self, Info, Select};
 use super::change::pod_spec;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
+use super::label_pairs;
 use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use super::run::parse_labels;
@@ -75,27 +76,23 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         labels: cmd.flags.str("labels").to_owned(),
         ..Kept::default()
     };
-    let mut errors = Vec::new();
-    for (i, info) in found.infos.iter().enumerate() {
-        if let Err(e) = one(cmd, info, &mut report, &mut kept).await {
-            errors.push((i, e));
-        }
-    }
-    Error::all(Found::told(found.errors, &found.places, errors))
+    found
+        .each(async |info| one(cmd, info, &mut report, &mut kept).await)
+        .await
 }
 
 /// The selector of an object that can be exposed, as kubectl writes it.
 fn own_selector(info: &Info) -> Result<String, String> {
     let object = &info.object;
     match &*info.resource.kind {
-        "ReplicationController" => Ok(written(object.at(&["spec", "selector"]))),
+        "ReplicationController" => Ok(label_pairs(object.at(&["spec", "selector"]))),
         "Pod" => match object.at(&["metadata", "labels"]) {
             labels if labels.is_empty() => Err("the pod has no labels and cannot be exposed".to_owned()),
-            labels => Ok(written(labels)),
+            labels => Ok(label_pairs(labels)),
         },
         "Service" => match object.at(&["spec", "selector"]) {
             Value::Null => Err("the service has no pod selector set".to_owned()),
-            selector => Ok(written(selector)),
+            selector => Ok(label_pairs(selector)),
         },
         kind => {
             let labels = object.at(&["spec", "selector", "matchLabels"]);
@@ -105,7 +102,7 @@ fn own_selector(info: &Info) -> Result<String, String> {
             }
             let expressions = object.at(&["spec", "selector", "matchExpressions"]).items();
             if expressions.is_empty() {
-                return Ok(written(labels));
+                return Ok(label_pairs(labels));
             }
             let shown = expressions.iter().map(|e| {
                 let values: Vec<&str> = e.get("values").items().iter().map(Value::str).collect();
@@ -119,12 +116,6 @@ fn own_selector(info: &Info) -> Result<String, String> {
             ))
         }
     }
-}
-
-/// `a=b,c=d`; nothing of no labels.
-fn written(labels: &Value) -> String {
-    let pairs = labels.entries().map(|(k, v)| format!("{k}={}", v.str()));
-    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// An object's ports, each with its protocols.
@@ -186,7 +177,7 @@ async fn one(cmd: &Cmd, info: &Info, report: &mut Report, kept: &mut Kept) -> Re
         kept.protocols = own;
     }
     if kept.labels.is_empty() {
-        kept.labels = written(info.object.at(&["metadata", "labels"]));
+        kept.labels = label_pairs(info.object.at(&["metadata", "labels"]));
     }
     let mut service = service(cmd, info, kept)?;
     let overrides = cmd.flags.str("overrides");

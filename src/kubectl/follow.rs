@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::builder::Info;
 use super::command::{Cmd, scope};
 use super::error::Error;
-use crate::api::{Payload, Request, Watch, WatchEvent};
+use crate::api::{Object, Request, Watch, WatchEvent};
 
 /// The shortest time after which the server is asked to end a watch; the longest is twice that (`minWatchTimeout`).
 const AT_LEAST: Duration = Duration::from_secs(300);
@@ -17,8 +17,6 @@ pub struct Following<'a> {
     path: String,
     fields: String,
     watch: Watch,
-    /// What was seen last; empty before anything was.
-    revision: String,
 }
 
 impl<'a> Following<'a> {
@@ -31,7 +29,6 @@ impl<'a> Following<'a> {
         let fields = format!("metadata.name={}", info.name);
         Ok(Following {
             watch: open(cmd, &path, &fields, "").await?,
-            revision: String::new(),
             cmd,
             path,
             fields,
@@ -43,25 +40,34 @@ impl<'a> Following<'a> {
         self.watch.pending() > 0
     }
 
-    /// What happens next to the object.
+    /// The object as it is after what happens next to it; `None` when it was deleted.
     ///
     /// # Errors
     /// The API server's failure.
-    pub async fn next(&mut self) -> Result<WatchEvent, Error> {
+    pub async fn next(&mut self) -> Result<Option<Object>, Error> {
         loop {
             match self.watch.next().await {
+                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => return Ok(Some(object)),
+                Some(WatchEvent::Deleted(_)) => return Ok(None),
+                // Bookmarks say from where the next watch goes on.
+                Some(WatchEvent::Bookmark(_)) => {}
+                // What the server no longer remembers is begun anew.
+                Some(WatchEvent::Error(status)) if status.code() == 410 => self.open("").await?,
                 Some(WatchEvent::Error(status)) => return Err(Error::Status(status)),
-                Some(event) => {
-                    if let Some(object) = event.object() {
-                        self.revision = object.revision().to_string();
-                    }
-                    if !matches!(event, WatchEvent::Bookmark(_)) {
-                        return Ok(event);
+                None => {
+                    let seen = self.watch.revision().to_string();
+                    match self.open(&seen).await {
+                        Err(e) if e.code() == 410 => self.open("").await?,
+                        opened => opened?,
                     }
                 }
-                None => self.watch = open(self.cmd, &self.path, &self.fields, &self.revision).await?,
             }
         }
+    }
+
+    async fn open(&mut self, revision: &str) -> Result<(), Error> {
+        self.watch = open(self.cmd, &self.path, &self.fields, revision).await?;
+        Ok(())
     }
 }
 
@@ -75,10 +81,6 @@ async fn open(cmd: &Cmd, path: &str, fields: &str, revision: &str) -> Result<Wat
         .with("resourceVersion", revision)
         .with("resourceVersionMatch", initial("NotOlderThan"))
         .with("sendInitialEvents", initial("true"))
-        .with("timeoutSeconds", (AT_LEAST.as_secs() + spread).to_string())
-        .with("watch", "true");
-    match cmd.send(request).await?.payload {
-        Payload::Watch(watch) => Ok(*watch),
-        _ => Err(Error::plain("the API server did not answer with a watch")),
-    }
+        .with("timeoutSeconds", (AT_LEAST.as_secs() + spread).to_string());
+    cmd.watch(request).await
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::builder::{self, Info, Select, Target, Targets};
+use super::builder::{self, Found, Info, Select, Target, Targets};
 use super::command::{Cmd, VERB, Verb, item_path, segment};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
@@ -85,7 +85,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             "subresource cannot be used when bulk resources are specified",
         ));
     }
-    let targets = builder::targets(cmd, &select).await?;
+    let targets = builder::latest_targets(cmd, &select).await?;
     if watching {
         return watch(cmd, &select, targets).await;
     }
@@ -163,9 +163,9 @@ fn ignore_missing(cmd: &Cmd, errors: &mut Vec<Error>) {
 /// Formats other than tables: one object, or a List of all.
 async fn generic(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error> {
     let mut objects: Vec<Value> = Vec::new();
-    let mut errors = targets.errors;
+    let mut own = Vec::new();
     let single = targets.single;
-    for target in targets.list {
+    for (i, target) in targets.list.into_iter().enumerate() {
         match target {
             Target::List { resource, namespace } => {
                 match cmd
@@ -177,15 +177,21 @@ async fn generic(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Err
                             objects.extend(page.value().get("items").items().iter().cloned());
                         }
                     }
-                    Err(e) => errors.push(builder::selector_error(e, &resource, select)),
+                    Err(e) => own.push((i, builder::selector_error(e, &resource, select))),
                 }
             }
-            Target::Item(info) => match send_one(cmd, &info).await {
-                Ok(r) => objects.push(r.value()),
-                Err(e) => errors.push(e),
+            Target::Item(mut info) => match send_one(cmd, &info).await {
+                Ok(r) => {
+                    info.object = r.value();
+                    if info.fits(&targets.selector) {
+                        objects.push(info.object);
+                    }
+                }
+                Err(e) => own.push((i, e)),
             },
         }
     }
+    let mut errors = Found::told(targets.errors, &targets.places, own);
     ignore_missing(cmd, &mut errors);
     if single && !errors.is_empty() {
         return Error::all(errors);
@@ -398,13 +404,12 @@ fn nameless() -> Value {
 }
 
 async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error> {
-    let mut errors = targets.errors;
+    let mut own = Vec::new();
     let mut answers = Vec::new();
     let mut namespaced = true;
     // The labels of a table are looked at, which has none, in place of its objects' ones.
-    let selector = crate::api::Selector::parse(&select.labels);
-    let unlabelled = selector.is_ok_and(|s| s.matches(&Value::Null));
-    for target in targets.list {
+    let unlabelled = targets.selector.matches(&Value::Null);
+    for (i, target) in targets.list.into_iter().enumerate() {
         let (resource, result) = match target {
             Target::List { resource, namespace } => {
                 let result = fetch_tables(cmd, list_request(select, &resource, &namespace)?, select.limit).await;
@@ -439,9 +444,10 @@ async fn tables(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Erro
                 };
                 answers.extend(tables.into_iter().map(answer));
             }
-            Err(e) => errors.push(e),
+            Err(e) => own.push((i, e)),
         }
     }
+    let mut errors = Found::told(targets.errors, &targets.places, own);
     ignore_missing(cmd, &mut errors);
     // Several tables are put in order as if they were the objects, which seldom have the field.
     let sort_by = cmd.flags.str("sort-by");
@@ -624,12 +630,9 @@ async fn watch(cmd: &Cmd, select: &Select, targets: Targets) -> Result<(), Error
     let request = Request::get(resource.path(&namespace))
         .with("labelSelector", select.labels.as_str())
         .with("fieldSelector", fields)
-        .with("resourceVersion", revision.to_string())
-        .with("watch", "true");
+        .with("resourceVersion", revision.to_string());
     let end = super::connection::request_timeout(&cmd.flags)?.map(|limit| cmd.sim().now() + limit);
-    let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
-        return Err(Error::plain("the API server did not answer with a watch"));
-    };
+    let mut watch = cmd.watch(request).await?;
     loop {
         let next = watch.next();
         let next = match end {

@@ -174,6 +174,9 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
             errors.push((i, e));
             continue;
         }
+        if !info.fits(&found.selector) {
+            continue;
+        }
         let held = info.object.at(&["metadata", sort.field]).clone();
         if !cmd.flags.bool("overwrite")
             && let Some(why) = overwritten(&held, &set, labels)

@@ -292,15 +292,14 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         }
     };
     // Who asks nobody needs no credentials.
-    let client = match away {
-        true => client,
+    let (client, who) = match away {
+        true => (client, credentials::Who::Known),
         false => match credentials::of(&cx, &client, &config, verb, &parsed.values) {
-            Ok(client) => client,
+            Ok(found) => found,
             Err(e) => return fail(&e, &path),
         },
     };
     let strict = parsed.values.bool("warnings-as-errors");
-    let unnamed = !away && nobody.is_none() && credentials::are_asked_for(&config, verb, &parsed.values);
     let cmd = Cmd {
         cx,
         client,
@@ -315,7 +314,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         met_nobody: Cell::new(false),
         noted: Cell::new(false),
         discovery,
-        unnamed: Cell::new(unnamed),
+        who: RefCell::new(who),
         nobody,
     };
     if !away {
@@ -372,13 +371,18 @@ fn is_local(path: &str, parsed: &flags::Parsed) -> bool {
     local.contains(&first) || first.starts_with("__") || client_only
 }
 
-/// Labels as the LABELS column prints them.
+/// `a=b,c=d`, as the LABELS column and `describe` print it; `<none>` of no labels.
 fn print_labels(labels: &Value) -> String {
-    if labels.is_empty() {
-        return "<none>".to_owned();
+    match labels.is_empty() {
+        true => "<none>".to_owned(),
+        false => label_pairs(labels),
     }
-    let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
-    pairs.join(",")
+}
+
+/// `a=b,c=d`; nothing of no labels.
+fn label_pairs(labels: &Value) -> String {
+    let pairs = labels.entries().map(|(k, v)| format!("{k}={}", v.str()));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// Running command lines in a fresh world, for tests.

@@ -6,7 +6,7 @@ use super::builder::{self, Info, Select};
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, NOT_SIMULATED, flag};
-use super::options::{ALL, CHUNK, DRY_RUN, SELECTOR, VALIDATE, field_manager};
+use super::options::{ALL, CHUNK, DRY_RUN, PAGE_OBJECTS, SELECTOR, VALIDATE, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request, names};
@@ -56,15 +56,15 @@ pub static DRAIN: Verb = Verb {
     ..VERB
 };
 
-/// The nodes that the arguments or the selector name.
 /// How many objects a page of a list has; of verbs without the flag as many as that has by default.
 fn page(cmd: &Cmd) -> i64 {
     match cmd.flags.knows("chunk-size") {
         true => cmd.flags.int("chunk-size"),
-        false => 500,
+        false => PAGE_OBJECTS,
     }
 }
 
+/// The nodes that the arguments or the selector name.
 async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
     let selecting = !cmd.flags.str("selector").is_empty();
     let verb = cmd.verb.name;

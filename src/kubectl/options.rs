@@ -23,6 +23,8 @@ pub const ALL: &[Flag] = &[flag("all", '\0', Kind::Bool, "false")];
 pub const WINDOWS_LINES: Flag =
     flag("windows-line-endings", '\0', Kind::Bool, "false").but("nothing here has another line ending");
 
+/// How many objects a page of a list has unless `--chunk-size` says otherwise (`DefaultChunkSize`).
+pub const PAGE_OBJECTS: i64 = 500;
 pub const CHUNK: &[Flag] = &[flag("chunk-size", '\0', Kind::Int, "500")];
 
 /// How objects are deleted.

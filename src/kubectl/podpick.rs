@@ -4,7 +4,7 @@ use super::builder::{self, Info, Select};
 use super::command::Cmd;
 use super::error::Error;
 use crate::api::watch::WatchEvent;
-use crate::api::{Payload, Request, Selector};
+use crate::api::{Request, Selector};
 use crate::flat::Arrange;
 use crate::sim::timeout;
 use crate::value::Value;
@@ -71,11 +71,8 @@ pub async fn pods_of(cmd: &Cmd, info: &Info, what: &str) -> Result<Vec<Value>, E
     if pods.is_empty() {
         let request = Request::get(resource.path(&info.namespace))
             .with("labelSelector", selector)
-            .with("resourceVersion", list.str_at(&["metadata", "resourceVersion"]))
-            .with("watch", "true");
-        let Payload::Watch(mut watch) = cmd.send(request).await?.payload else {
-            return Err(Error::plain("the API server did not answer with a watch"));
-        };
+            .with("resourceVersion", list.str_at(&["metadata", "resourceVersion"]));
+        let mut watch = cmd.watch(request).await?;
         let first = async {
             loop {
                 match watch.next().await? {

@@ -1,16 +1,16 @@
 //! `kubectl rollout`: status, history, undo, pause, resume, restart.
 
-use super::builder::{self, Found, Info, Select};
+use super::builder::{self, Info, Select};
 use super::change::CHANGE_CAUSE;
 use super::command::{Cmd, DryRun, VERB, Verb, Write};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
 use super::follow::Following;
 use super::options::{DRY_RUN, FILES, SELECTOR, field_manager};
-use super::output::{PRINT, Report};
+use super::output::{self, PRINT, Printer, Report};
 use super::print::TabWriter;
 use crate::api::well_known::{self, DEPLOYMENT_REVISION};
-use crate::api::{PatchType, Selector, WatchEvent};
+use crate::api::{PatchType, Selector};
 use crate::flat::{Arrange, Case};
 use crate::obj;
 use crate::sim::timeout;
@@ -258,30 +258,20 @@ fn revision(cmd: &Cmd) -> Result<i64, Error> {
 async fn status(cmd: &Cmd) -> Result<(), Error> {
     let revision = revision(cmd)?;
     let found = find(cmd).await?;
-    if found.infos.is_empty() && found.errors.is_empty() {
-        cmd.err(format!("No resources found in {} namespace.", cmd.namespace()));
-        return Ok(());
-    }
+    none_found(cmd, &found);
+    found.each(async |info| status_of(cmd, info, revision).await).await
+}
+
+async fn status_of(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
+    progress(info, &info.object, revision)?;
     let limit = cmd.flags.duration("timeout");
-    let mut errors = found.errors;
-    for info in &found.infos {
-        if let Err(e) = progress(info, &info.object, revision) {
-            errors.push(e);
-            continue;
-        }
-        let wait = follow(cmd, info, revision);
-        let result = if limit.is_zero() {
-            wait.await
-        } else {
-            timeout(cmd.sim(), limit, wait)
-                .await
-                .unwrap_or_else(|| Err(Error::plain("timed out waiting for the condition")))
-        };
-        if let Err(e) = result {
-            errors.push(e);
-        }
+    let wait = follow(cmd, info, revision);
+    if limit.is_zero() {
+        return wait.await;
     }
-    Error::all(errors)
+    timeout(cmd.sim(), limit, wait)
+        .await
+        .unwrap_or_else(|| Err(Error::plain("timed out waiting for the condition")))
 }
 
 /// Prints the state, and at each change again until the rollout is done.
@@ -289,15 +279,14 @@ async fn follow(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
     let mut following = Following::begin(cmd, info).await?;
     loop {
         match following.next().await? {
-            WatchEvent::Added(o) | WatchEvent::Modified(o) => {
+            Some(o) => {
                 let (text, done) = progress(info, o.value(), revision)?;
                 cmd.out(text);
                 if done || !cmd.flags.bool("watch") {
                     return Ok(());
                 }
             }
-            WatchEvent::Deleted(_) => return Err(Error::plain("object has been deleted")),
-            WatchEvent::Error(_) | WatchEvent::Bookmark(_) => {}
+            None => return Err(Error::plain("object has been deleted")),
         }
     }
 }
@@ -378,21 +367,15 @@ async fn versions(cmd: &Cmd, info: &Info) -> Result<Vec<Version>, Error> {
 async fn history(cmd: &Cmd) -> Result<(), Error> {
     let revision = revision(cmd)?;
     let found = find(cmd).await?;
-    // What is wrong with a format that was asked for is said before the histories are looked at.
-    super::output::printer(cmd, super::output::FORMATS)?;
-    let mut errors = Vec::new();
-    for (i, info) in found.infos.iter().enumerate() {
-        if let Err(e) = history_of(cmd, info, revision).await {
-            errors.push((i, e));
-        }
-    }
-    Error::all(Found::told(found.errors, &found.places, errors))
+    let mut printer = output::printer(cmd, output::FORMATS)?.map(Printer::typed);
+    found
+        .each(async |info| history_of(cmd, info, revision, printer.as_mut()).await)
+        .await
 }
 
-async fn history_of(cmd: &Cmd, info: &Info, revision: i64) -> Result<(), Error> {
+async fn history_of(cmd: &Cmd, info: &Info, revision: i64, printer: Option<&mut Printer>) -> Result<(), Error> {
     let versions = versions(cmd, info).await?;
-    let printer = super::output::printer(cmd, super::output::FORMATS)?;
-    if let Some(mut printer) = printer.map(super::output::Printer::typed) {
+    if let Some(printer) = printer {
         let mut shown = versions
             .iter()
             .filter(|v| revision == 0 || v.number == revision)
@@ -438,13 +421,7 @@ async fn undo(cmd: &Cmd) -> Result<(), Error> {
     cmd.dry_run()?;
     let to = cmd.flags.int("to-revision");
     let found = find(cmd).await?;
-    let mut errors = Vec::new();
-    for (i, info) in found.infos.iter().enumerate() {
-        if let Err(e) = undo_one(cmd, info, to).await {
-            errors.push((i, e));
-        }
-    }
-    Error::all(Found::told(found.errors, &found.places, errors))
+    found.each(async |info| undo_one(cmd, info, to).await).await
 }
 
 async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
@@ -575,15 +552,9 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
             &patch,
             &write,
         );
-        match stored.await {
-            Ok(stored) => {
-                let done = if pausing { "paused" } else { "resumed" };
-                if let Err(e) = print(cmd, done, &stored) {
-                    errors.push(e);
-                }
-            }
-            Err(e) => errors.push(not_patched(e)),
-        }
+        let done = if pausing { "paused" } else { "resumed" };
+        let stored = stored.await.map_err(not_patched);
+        errors.extend(stored.and_then(|stored| print(cmd, done, &stored)).err());
     }
     Error::all(errors)
 }
@@ -649,14 +620,8 @@ async fn restart(cmd: &Cmd) -> Result<(), Error> {
             &patch,
             &write,
         );
-        match stored.await {
-            Ok(stored) => {
-                if let Err(e) = print(cmd, "restarted", &stored) {
-                    errors.push(e);
-                }
-            }
-            Err(e) => errors.push(not_patched(e)),
-        }
+        let stored = stored.await.map_err(not_patched);
+        errors.extend(stored.and_then(|stored| print(cmd, "restarted", &stored)).err());
     }
     Error::all(errors)
 }

@@ -2,7 +2,7 @@
 //! `transport/round_trippers.go` and `rest/request.go`, whose lines these name).
 
 use super::command::Cmd;
-use super::connection::{encoded, global};
+use super::connection::{self, encoded, global};
 use super::credentials;
 use super::typed::wire;
 use crate::api::discovery::{GIT_COMMIT, GIT_VERSION};
@@ -63,10 +63,7 @@ pub fn asked(cmd: &Cmd, request: &Request) -> Option<Exchange> {
     if level < 6 {
         return None;
     }
-    let server = match global(cmd.verb, &cmd.flags, "server") {
-        "" => cmd.config.server(cmd.flags.str("context"), cmd.flags.str("cluster")),
-        given => given,
-    };
+    let server = connection::server(&cmd.config, cmd.verb, &cmd.flags);
     let url = format!("{server}{}{}", request.path, encoded(&request.query));
     let verb = request.method.name();
     let exchange = Exchange {

@@ -1,6 +1,6 @@
 //! `kubectl wait`.
 
-use super::builder::{self, Info, Select, Target};
+use super::builder::{self, Found, Info, Select};
 use super::command::{Cmd, VERB, Verb};
 use super::delete::wait_gone;
 use super::error::Error;
@@ -9,7 +9,7 @@ use super::follow::Following;
 use super::options::{ALL, ALL_NAMESPACES, FIELD_SELECTOR, FILES_BELOW, SELECTOR};
 use super::output::{PRINT, Report};
 use super::print::jsonpath::{JsonPath, relaxed};
-use crate::api::{Status, WatchEvent};
+use crate::api::Status;
 use crate::flat::Case;
 use crate::sim::timeout;
 use crate::value::{Value, gofmt};
@@ -156,60 +156,44 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         cmd.flags.duration("timeout")
     };
     let end = cmd.sim().now() + limit;
-    let select = Select::of(cmd).all_of_bare_type();
+    let mut select = Select::of(cmd).all_of_bare_type();
+    select.limit = 0;
     let of_files = cmd.flags.has("filename") || cmd.flags.has("kustomize");
     let mut creating = goals.iter().any(|g| matches!(g, Goal::Create));
     let deleting = goals.iter().any(|g| matches!(g, Goal::Delete));
-    let mut infos: Vec<Info> = Vec::new();
-    let mut errors: Vec<Error>;
-    loop {
-        let targets = builder::targets(cmd, &select).await?;
-        infos.clear();
-        errors = targets.errors;
-        for target in targets.list {
-            match target {
-                Target::List { resource, namespace } => {
-                    match cmd.list(&resource, &namespace, &select.labels, &select.fields).await {
-                        Ok(list) => infos.extend(builder::items(&resource, &list)),
-                        Err(e) => errors.push(builder::selector_error(e, &resource, &select)),
-                    }
-                }
-                Target::Item(mut info) => match info.fetch(cmd).await {
-                    Ok(()) => infos.push(info),
-                    Err(e) => errors.push(e),
-                },
-            }
-        }
+    let found = loop {
+        let found = builder::find(cmd, &select, true).await?;
         if !creating {
-            break;
+            break found;
         }
         // What is not there yet is waited for; several such failures at once are not told apart from others.
-        match errors.as_slice() {
-            [] if infos.is_empty() => {}
+        match found.errors.as_slice() {
+            [] if found.infos.is_empty() => {}
             [one] if one.is_not_found() && !of_files => {}
             // Then all is looked for once more, for which standard input has nothing left.
             [] => {
                 creating = false;
                 continue;
             }
-            _ => return Error::all(errors),
+            _ => return Error::all(found.errors),
         }
         if cmd.sim().now() >= end {
             return Err(Error::plain("timed out waiting for the condition"));
         }
         cmd.sim().sleep(Duration::from_millis(500)).await;
-    }
-    if deleting {
-        errors.retain(|e| !e.is_not_found());
-    }
-    if infos.is_empty() && errors.is_empty() {
+    };
+    let mut infos = found.infos;
+    let unread = found.places.into_iter().zip(found.errors);
+    let (places, unread): (Vec<usize>, Vec<Error>) = unread.filter(|(_, e)| !(deleting && e.is_not_found())).unzip();
+    if infos.is_empty() && unread.is_empty() {
         if deleting {
             return Ok(());
         }
         return Err(Error::plain("no matching resources found"));
     }
     let mut report = Report::new(cmd, "condition met")?;
-    for info in &mut infos {
+    let mut errors = Vec::new();
+    for (i, info) in infos.iter_mut().enumerate() {
         for goal in &goals {
             // One time limit for all: once it has passed, the others are not looked at.
             let left = end.since(cmd.sim().now());
@@ -227,7 +211,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             match waited {
                 Some(Ok(object)) => info.object = object,
                 Some(Err(e)) => {
-                    errors.push(e);
+                    errors.push((i, e));
                     break;
                 }
                 None => {
@@ -235,14 +219,15 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
                         true => "condition not met for",
                         false => "timed out waiting for the condition on",
                     };
-                    errors.push(Error::plain(format!("{why} {}/{}", info.resource.name, info.name)));
+                    let why = format!("{why} {}/{}", info.resource.name, info.name);
+                    errors.push((i, Error::plain(why)));
                     break;
                 }
             }
             report.print(cmd, &info.object)?;
         }
     }
-    Error::all(errors)
+    Error::all(Found::told(unread, &places, errors))
 }
 
 /// Waits until one object fits: its state then. Without any time it is looked at `once`.
@@ -251,7 +236,7 @@ async fn one(cmd: &Cmd, info: &Info, goal: &Goal, once: bool) -> Result<Value, E
         return Err(Error::plain("resource name must be provided"));
     }
     if let Goal::Delete = goal {
-        wait_gone(cmd, info, info.object.str_at(&["metadata", "uid"])).await;
+        wait_gone(cmd, info, info.object.str_at(&["metadata", "uid"])).await?;
         return Ok(info.object.clone());
     }
     if let Goal::Create = goal {
@@ -276,19 +261,11 @@ async fn one(cmd: &Cmd, info: &Info, goal: &Goal, once: bool) -> Result<Value, E
         )));
     }
     loop {
-        match following.next().await? {
-            WatchEvent::Added(o) | WatchEvent::Modified(o) => {
-                if goal.met(o.value())? {
-                    return Ok(o.value().clone());
-                }
-            }
-            WatchEvent::Deleted(_) => {
-                return Err(Error::plain(format!(
-                    "{}/{} was deleted while waiting",
-                    info.resource.name, info.name
-                )));
-            }
-            WatchEvent::Error(_) | WatchEvent::Bookmark(_) => {}
+        // One that was deleted may come again.
+        if let Some(o) = following.next().await?
+            && goal.met(o.value())?
+        {
+            return Ok(o.value().clone());
         }
     }
 }

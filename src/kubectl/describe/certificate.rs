@@ -1,9 +1,10 @@
 //! `describe certificatesigningrequest`.
 
 use super::Related;
-use super::writer::{Out, format_labels};
+use super::writer::Out;
 use crate::api::kinds::certificate;
 use crate::api::table::human_duration;
+use crate::kubectl::print_labels;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -15,8 +16,8 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, request: &Val
         Err(why) => return out.line(0, format!("Error parsing CSR: {why}")),
     };
     out.field(0, "Name", metadata.get("name").str());
-    out.field(0, "Labels", format_labels(metadata.get("labels")));
-    out.field(0, "Annotations", format_labels(metadata.get("annotations")));
+    out.field(0, "Labels", print_labels(metadata.get("labels")));
+    out.field(0, "Annotations", print_labels(metadata.get("annotations")));
     let created = Time::parse(metadata.get("creationTimestamp").str()).unwrap_or_default();
     out.field(0, "CreationTimestamp", created.rfc1123());
     out.field(0, "Requesting User", spec.get("username").str());

@@ -1,7 +1,8 @@
 //! `describe priorityclass`.
 
 use super::Related;
-use super::writer::{Out, format_labels, or};
+use super::writer::{Out, or};
+use crate::kubectl::print_labels;
 use crate::value::Value;
 
 pub(super) async fn describe(related: &Related<'_>, out: &mut Out, class: &Value) {
@@ -14,6 +15,6 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, class: &Value
         or(class.get("preemptionPolicy").str(), "PreemptLowerPriority"),
     );
     out.field(0, "Description", class.get("description").str());
-    out.field(0, "Annotations", format_labels(class.at(&["metadata", "annotations"])));
+    out.field(0, "Annotations", print_labels(class.at(&["metadata", "annotations"])));
     out.events(related.events(class).await);
 }

@@ -67,7 +67,7 @@ pub(super) async fn describe(related: &Related<'_>, out: &mut Out, service: &Val
     let text = |field: &str| spec.get(field).str();
     out.name(service);
     out.metadata(service);
-    out.field(0, "Selector", super::writer::format_labels(spec.get("selector")));
+    out.field(0, "Selector", crate::kubectl::print_labels(spec.get("selector")));
     out.field(0, "Type", text("type"));
     out.field_if(0, "IP Family Policy", text("ipFamilyPolicy"));
     out.field(0, "IP Families", or(&join(spec.get("ipFamilies"), ","), "<none>"));

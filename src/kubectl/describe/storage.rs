@@ -2,10 +2,11 @@
 
 use super::Related;
 use super::pod_parts::{flag, volume_source};
-use super::writer::{Out, format_labels, join, quantity, rfc1123};
+use super::writer::{Out, join, quantity, rfc1123};
 use crate::api::ListOptions;
 use crate::api::volumes::{DEFAULT_CLASS, class_named, is_default};
 use crate::flat::{Arrange, Case};
+use crate::kubectl::print_labels;
 use crate::value::Value;
 
 /// The fields of a persistent volume's spec that are no source.
@@ -221,9 +222,9 @@ pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
         "IsDefaultClass",
         if is_default(class, DEFAULT_CLASS) { "Yes" } else { "No" },
     );
-    out.field(0, "Annotations", format_labels(annotations));
+    out.field(0, "Annotations", print_labels(annotations));
     out.field(0, "Provisioner", class.get("provisioner").str());
-    out.field(0, "Parameters", format_labels(class.get("parameters")));
+    out.field(0, "Parameters", print_labels(class.get("parameters")));
     out.field(0, "AllowVolumeExpansion", flag(class.get("allowVolumeExpansion")));
     let options = class.get("mountOptions");
     out.line(
@@ -265,9 +266,9 @@ pub(super) async fn class(related: &Related<'_>, out: &mut Out, class: &Value) {
 
 pub(super) async fn attributes_class(related: &Related<'_>, out: &mut Out, class: &Value) {
     out.field(0, "Name", class.str_at(&["metadata", "name"]));
-    out.field(0, "Annotations", format_labels(class.at(&["metadata", "annotations"])));
+    out.field(0, "Annotations", print_labels(class.at(&["metadata", "annotations"])));
     out.field(0, "DriverName", class.get("driverName").str());
-    out.field(0, "Parameters", format_labels(class.get("parameters")));
+    out.field(0, "Parameters", print_labels(class.get("parameters")));
     out.events(related.events(class).await);
 }
 

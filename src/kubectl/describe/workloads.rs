@@ -2,10 +2,11 @@
 //! StatefulSet, Job, CronJob.
 
 use super::pod_parts::{claim_templates, conditions, controlled_by, flag, pods_status, template};
-use super::writer::{Out, format_labels, format_selector, int_or_text, number_or_unset, or, rfc1123, time};
+use super::writer::{Out, format_selector, int_or_text, number_or_unset, or, rfc1123, time};
 use super::{Related, labels};
 use crate::api::table::human_duration;
 use crate::flat::Arrange;
+use crate::kubectl::print_labels;
 use crate::value::Value;
 
 /// A whole number of the status or spec, 0 when it is left out.
@@ -14,7 +15,7 @@ fn number(value: &Value, field: &str) -> i64 {
 }
 
 pub(super) async fn replication_controller(related: &Related<'_>, out: &mut Out, rc: &Value) {
-    let selector = format_labels(rc.at(&["spec", "selector"]));
+    let selector = print_labels(rc.at(&["spec", "selector"]));
     out.name(rc);
     out.field(0, "Selector", &selector);
     out.metadata(rc);
@@ -147,7 +148,7 @@ pub(super) async fn daemon_set(related: &Related<'_>, out: &mut Out, set: &Value
     out.field(
         0,
         "Node-Selector",
-        format_labels(spec.at(&["template", "spec", "nodeSelector"])),
+        print_labels(spec.at(&["template", "spec", "nodeSelector"])),
     );
     out.metadata(set);
     for (label, field) in [

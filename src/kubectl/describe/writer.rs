@@ -235,16 +235,6 @@ pub(super) fn rfc1123(timestamp: &Value) -> String {
     time(timestamp).map_or_else(|| "Mon, 01 Jan 0001 00:00:00 +0000".to_owned(), Time::rfc1123)
 }
 
-/// `a=b,c=d`, or `<none>`.
-pub(super) fn format_labels(labels: &Value) -> String {
-    let pairs: Vec<String> = labels.entries().map(|(k, v)| format!("{k}={}", v.str())).collect();
-    if pairs.is_empty() {
-        "<none>".to_owned()
-    } else {
-        pairs.join(",")
-    }
-}
-
 /// A label selector as one text (`a=b,c in (x,y),!d`); `<none>` when it selects everything.
 pub(super) fn format_selector(selector: &Value) -> String {
     let mut parts: Vec<(String, String)> = Vec::new();
