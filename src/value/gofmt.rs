@@ -2,12 +2,19 @@
 
 use super::Value;
 
-/// Several errors in one text (apimachinery's `Aggregate`): one alone as it is, more of them as `[a, b]`, `None` for none.
+/// Several errors in one text (apimachinery's `Aggregate`), each once: one alone as it is, more of them as `[a, b]`,
+/// `None` for none.
 pub fn aggregate(errors: &[String]) -> Option<String> {
-    match errors {
+    let mut each: Vec<&str> = Vec::new();
+    for error in errors {
+        if !each.contains(&error.as_str()) {
+            each.push(error);
+        }
+    }
+    match each[..] {
         [] => None,
-        [one] => Some(one.clone()),
-        many => Some(format!("[{}]", many.join(", "))),
+        [one] => Some(one.to_owned()),
+        _ => Some(format!("[{}]", each.join(", "))),
     }
 }
 
@@ -293,6 +300,20 @@ pub fn query_escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aggregates() {
+        for (errors, text) in [
+            (&[][..], None),
+            (&["a"], Some("a")),
+            (&["a", "b"], Some("[a, b]")),
+            (&["a", "a"], Some("a")),
+            (&["b", "a", "b"], Some("[b, a]")),
+        ] {
+            let errors: Vec<String> = errors.iter().map(|&e| e.to_owned()).collect();
+            assert_eq!(aggregate(&errors).as_deref(), text, "{errors:?}");
+        }
+    }
 
     #[test]
     fn floats() {

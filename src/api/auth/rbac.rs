@@ -225,12 +225,8 @@ fn decide(api: &ApiServer, user: &User, asked: &Attributes, grants: &Grants) -> 
     {
         reasons.push(why);
     }
-    let mut missing: Vec<String> = Vec::new();
-    for name in grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m)) {
-        if !missing.contains(name) {
-            missing.push(name.clone());
-        }
-    }
+    let missing = grants.missing.iter().chain(within.iter().flat_map(|(_, m)| m));
+    let missing: Vec<String> = missing.cloned().collect();
     reasons.extend(aggregate(&missing).map(|why| format!("RBAC: {why}")));
     Decision {
         allowed: false,
