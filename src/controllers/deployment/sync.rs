@@ -231,12 +231,14 @@ impl Controller {
         if util::is_paused(&rollout.deployment) {
             self.clean_up(rollout).await?;
         }
-        self.sync_status(rollout).await
+        self.write_status(&rollout.deployment, self.calculate_status(rollout))
+            .await
     }
 
     pub(super) async fn sync_status_only(&self, rollout: &mut Rollout) -> Result<(), Status> {
         self.find_sets(rollout, false).await?;
-        self.sync_status(rollout).await
+        self.write_status(&rollout.deployment, self.calculate_status(rollout))
+            .await
     }
 
     async fn scale(&self, rollout: &mut Rollout) -> Result<(), Status> {
@@ -373,20 +375,6 @@ impl Controller {
         status
     }
 
-    async fn write_status(&self, rollout: &Rollout, status: Value) -> Result<(), Status> {
-        let mut value = rollout.deployment.value().clone();
-        value.set(&["status"], status);
-        self.client.update_status(&self.resource, value).await.map(|_| ())
-    }
-
-    async fn sync_status(&self, rollout: &Rollout) -> Result<(), Status> {
-        let status = self.calculate_status(rollout);
-        if &status == rollout.deployment.status() {
-            return Ok(());
-        }
-        self.write_status(rollout, status).await
-    }
-
     /// The status in a rollout: progress, its deadline, and failures of the sets.
     pub(super) async fn sync_rollout_status(&self, rollout: &Rollout) -> Result<(), Status> {
         let deployment = &rollout.deployment;
@@ -441,7 +429,7 @@ impl Controller {
             self.requeue_stuck(deployment, &status);
             return Ok(());
         }
-        self.write_status(rollout, status).await
+        self.write_status(deployment, status).await
     }
 
     /// Comes back when the deadline of a rollout that stands still is over.
