@@ -52,11 +52,16 @@ pub trait Strategy {
     /// # Errors
     /// A failure that is not one of validation (an address that is taken).
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
+        self.begin_status(object);
+        Ok(())
+    }
+
+    /// Gives a new object the status that it begins with.
+    fn begin_status(&self, object: &mut Value) {
         match self.first_status() {
             Some(status) => object.set(&["status"], status),
             None => drop(object.remove(&["status"])),
         }
-        Ok(())
     }
 
     /// The status that a new object begins with, whatever a client sent; `None` for a kind that begins without one.

@@ -1,8 +1,8 @@
 //! Jobs and CronJobs.
 
 use super::{
-    age_cell, container_cells, edit, edit_items, format_selector, fresh_status, job_status, job_validation, or_none,
-    pod_spec, set_default, set_default_zero, workload,
+    age_cell, container_cells, edit, edit_items, format_selector, job_status, job_validation, or_none, pod_spec,
+    set_default, set_default_zero, workload,
 };
 use crate::api::cron;
 use crate::api::names;
@@ -77,8 +77,12 @@ impl Strategy for JobRules {
         labels_from_template(object);
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
+    }
+
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, Value::map());
+        self.begin_status(object);
         if !object.bool_at(&["spec", "manualSelector"]) {
             // What a client has set stays, and is refused where it is wrong.
             for (key, value) in own_labels(object) {

@@ -214,12 +214,16 @@ impl Strategy for CertificateSigningRequestRules {
         names::path_segment(name)
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
+    }
+
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
         let who = cx.user.to_value();
         for field in ["username", "uid", "groups", "extra"] {
             object.set_or_remove(&["spec", field], who.get(field).clone());
         }
-        object.set(&["status"], Value::map());
+        self.begin_status(object);
         Ok(())
     }
 

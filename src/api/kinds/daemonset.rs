@@ -1,8 +1,8 @@
 //! DaemonSets.
 
 use super::{
-    age_cell, container_cells, edit, format_labels, format_selector, fresh_status, int, pod_spec, set_default,
-    set_default_zero, statuses, workload,
+    age_cell, container_cells, edit, format_labels, format_selector, int, pod_spec, set_default, set_default_zero,
+    statuses, workload,
 };
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
@@ -39,18 +39,21 @@ impl Strategy for DaemonSetRules {
         }
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! {
+            "currentNumberScheduled": 0,
+            "desiredNumberScheduled": 0,
+            "numberMisscheduled": 0,
+            "numberReady": 0,
+        })
+    }
+
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         object.set(
             &["metadata", "annotations", "deprecated.daemonset.template.generation"],
             "1",
         );
-        let zero = obj! {
-            "currentNumberScheduled": 0,
-            "desiredNumberScheduled": 0,
-            "numberMisscheduled": 0,
-            "numberReady": 0,
-        };
-        fresh_status(object, zero);
+        self.begin_status(object);
         Ok(())
     }
 

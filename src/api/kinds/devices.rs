@@ -8,8 +8,8 @@ use crate::api::cel::Semver;
 use crate::api::metadata;
 use crate::api::names;
 use crate::api::object::Object;
-use crate::api::status::{FieldErrorKind, FieldErrors, Status};
-use crate::api::strategy::{Context, Strategy};
+use crate::api::status::{FieldErrorKind, FieldErrors};
+use crate::api::strategy::Strategy;
 use crate::sim::Time;
 use crate::value::Value;
 
@@ -315,9 +315,8 @@ impl Strategy for ResourceClaimRules {
         edit(object, "spec", claim_defaults);
     }
 
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        object.set(&["status"], Value::map());
-        Ok(())
+    fn first_status(&self) -> Option<Value> {
+        Some(Value::map())
     }
 
     fn validate(&self, object: &Value, errors: &mut FieldErrors) {

@@ -178,11 +178,6 @@ pub(crate) fn edit_at(value: &mut Value, path: &[&str], f: &mut dyn FnMut(&mut V
     }
 }
 
-/// Sets a status that a new object begins with.
-pub(crate) fn fresh_status(object: &mut Value, status: Value) {
-    object.set(&["status"], status);
-}
-
 /// The age of an object as a cell.
 pub(crate) fn age_cell(object: &Object, now: Time) -> Value {
     age(object.created(), now).into()

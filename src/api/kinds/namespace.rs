@@ -1,6 +1,6 @@
 //! Namespaces: their own finalizer, which holds them until their contents are gone.
 
-use super::{age_cell, fresh_status, set_default};
+use super::{age_cell, set_default};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
@@ -33,10 +33,14 @@ impl Strategy for NamespaceRules {
         set_default(object, "spec", Value::map());
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "phase": "Active" })
+    }
+
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
         // A generated name is known only now.
         self.defaults(object);
-        fresh_status(object, obj! { "phase": "Active" });
+        self.begin_status(object);
         let finalizers = object.at_mut(&["spec", "finalizers"]).list_mut();
         if !finalizers.iter().any(|f| f.str() == FINALIZER) {
             finalizers.push(FINALIZER.into());

@@ -1,9 +1,7 @@
 //! Services: defaults, the allocation of cluster addresses and node ports, their row.
 
 use super::pod_validation;
-use super::{
-    age_cell, edit, edit_items, format_labels, fresh_status, or_none, set_default, set_default_zero, statuses, texts,
-};
+use super::{age_cell, edit, edit_items, format_labels, or_none, set_default, set_default_zero, statuses, texts};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldError, FieldErrors, Status};
@@ -185,8 +183,12 @@ impl Strategy for ServiceRules {
         });
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "loadBalancer": obj! {} })
+    }
+
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "loadBalancer": obj! {} });
+        self.begin_status(object);
         let mut errors = FieldErrors::default();
         self.validate(object, &mut errors);
         self.begin(object, None, &errors, cx)

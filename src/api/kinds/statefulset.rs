@@ -1,8 +1,8 @@
 //! StatefulSets and ControllerRevisions.
 
 use super::{
-    age_cell, container_cells, edit, edit_items, fresh_status, internal, pod_spec, set_default, set_default_zero,
-    statuses, storage, workload,
+    age_cell, container_cells, edit, edit_items, internal, pod_spec, set_default, set_default_zero, statuses, storage,
+    workload,
 };
 use crate::api::names;
 use crate::api::object::Object;
@@ -64,8 +64,12 @@ impl Strategy for StatefulSetRules {
         });
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "availableReplicas": 0, "replicas": 0 })
+    }
+
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "availableReplicas": 0, "replicas": 0 });
+        self.begin_status(object);
         object.remove(&MAX_UNAVAILABLE);
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! PersistentVolumes, PersistentVolumeClaims and StorageClasses.
 
 use super::{
-    age_cell, edit, fresh_status, internal, pod_validation, pod_warnings, set_default, set_default_zero,
-    volume_validation, workload,
+    age_cell, edit, internal, pod_validation, pod_warnings, set_default, set_default_zero, volume_validation, workload,
 };
 use crate::api::admission;
 use crate::api::names;
@@ -152,8 +151,13 @@ impl Strategy for PersistentVolumeRules {
         });
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "phase": "Pending" })
+    }
+
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "lastPhaseTransitionTime": cx.now, "phase": "Pending" });
+        self.begin_status(object);
+        object.set(&["status", "lastPhaseTransitionTime"], cx.now);
         if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
             volumes::protect(object, well_known::VOLUME_PROTECTION);
         }
@@ -359,8 +363,12 @@ impl Strategy for PersistentVolumeClaimRules {
         Ok(())
     }
 
+    fn first_status(&self) -> Option<Value> {
+        Some(obj! { "phase": "Pending" })
+    }
+
     fn prepare_create(&self, object: &mut Value, cx: &Context) -> Result<(), Status> {
-        fresh_status(object, obj! { "phase": "Pending" });
+        self.begin_status(object);
         edit(object, "spec", |spec| join_sources(spec, None));
         if cx.api.admission().is_on(admission::STORAGE_OBJECT_IN_USE_PROTECTION) {
             volumes::protect(object, well_known::CLAIM_PROTECTION);

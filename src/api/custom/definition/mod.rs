@@ -47,7 +47,6 @@ impl Strategy for DefinitionRules {
     }
 
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {
-        object.remove(&["status"]);
         let stored = storage_versions(object);
         // What the server writes of a status that nothing is known of yet.
         object.set(
