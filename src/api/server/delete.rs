@@ -28,20 +28,21 @@ const SHOWN_WHEN_DELETED: &[&str] = &[
 ];
 
 /// What a request to delete an object came to.
-pub enum Deletion {
+pub(in crate::api) enum Deletion {
     /// The object stays for now: for finalizers, or for its graceful end.
     Begun(Object),
     /// It is gone; this was its last version.
     Done(Object),
 }
 
-/// The `DeleteOptions` of a request: its body's, or the query's where it has none.
-fn delete_options(request: &mut Request) -> Result<Value, Status> {
+/// The `DeleteOptions` of a request: its body's, or the query's where it has none. A kind may have a warning for
+/// deletions that do not say what becomes of dependents.
+fn delete_options(request: &mut Request, target: &Target, warnings: &mut Vec<String>) -> Result<Value, Status> {
     let sent = match std::mem::take(&mut request.body) {
         Body::Value(v) | Body::Typed(v) => v,
         _ => Value::Null,
     };
-    let mut options = if sent.is_empty() {
+    let options = if sent.is_empty() {
         let mut options = Value::map();
         if let Ok(seconds) = request.param("gracePeriodSeconds").parse::<i64>() {
             options.set(&["gracePeriodSeconds"], seconds);
@@ -88,8 +89,9 @@ fn delete_options(request: &mut Request) -> Result<Value, Status> {
     if !errors.is_empty() {
         return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
     }
-    if options.i64_at(&["gracePeriodSeconds"]).is_some_and(|s| s < 0) {
-        options.set(&["gracePeriodSeconds"], 1);
+    let said = ["orphanDependents", "propagationPolicy"];
+    if said.iter().all(|field| options.get(field).is_null()) {
+        warnings.extend(target.strategy().orphaning_warning().map(str::to_owned));
     }
     Ok(options)
 }
@@ -119,14 +121,6 @@ fn collector_finalizer(strategy: &dyn Strategy, object: &Object, options: &Value
         "Orphan" => names::ORPHAN,
         "Foreground" => names::FOREGROUND,
         _ => "",
-    }
-}
-
-/// The warning that a kind has for deletions that do not say what becomes of dependents.
-fn warn_of_orphans(target: &Target, options: &Value, warnings: &mut Vec<String>) {
-    let said = ["orphanDependents", "propagationPolicy"];
-    if said.iter().all(|field| options.get(field).is_null()) {
-        warnings.extend(target.strategy().orphaning_warning().map(str::to_owned));
     }
 }
 
@@ -169,8 +163,7 @@ impl ApiServer {
         target: &Target,
         warnings: &mut Vec<String>,
     ) -> Result<Response, Status> {
-        let options = delete_options(request)?;
-        warn_of_orphans(target, &options, warnings);
+        let options = delete_options(request, target, warnings)?;
         let object = self.find(target)?;
         Ok(
             match self.delete_object(request, target, &object, &options, warnings)? {
@@ -191,7 +184,7 @@ impl ApiServer {
     }
 
     /// Deletes an object, or begins its deletion where it stays for now (finalizers, a graceful end).
-    pub fn delete_object(
+    fn delete_object(
         &self,
         request: &Request,
         target: &Target,
@@ -311,8 +304,7 @@ impl ApiServer {
         target: &Target,
         warnings: &mut Vec<String>,
     ) -> Result<Response, Status> {
-        let options = delete_options(request)?;
-        warn_of_orphans(target, &options, warnings);
+        let options = delete_options(request, target, warnings)?;
         let filter = self.filter(request, target)?;
         let list = self.page(target, &filter, 0, "", 0)?;
         for object in &list.items {
@@ -321,10 +313,7 @@ impl ApiServer {
                 namespace: object.namespace().to_owned(),
                 ..target.clone()
             };
-            match self.delete_object(request, &one, object, &options, warnings) {
-                Err(status) if !status.is_not_found() => return Err(status),
-                _ => {}
-            }
+            Status::ignore_not_found(self.delete_object(request, &one, object, &options, warnings))?;
         }
         Ok(Response::new(200, Payload::List(list)))
     }

@@ -13,7 +13,6 @@ use std::rc::Rc;
 
 pub(super) use self::body::check_kind;
 use self::body::repeated_fields;
-pub use self::delete::Deletion;
 use self::read::watch_of_path;
 use super::apply;
 use super::auth::{self, Authorizer, User};
@@ -235,7 +234,7 @@ impl ApiServer {
     }
 
     /// The user of a client certificate in DER.
-    pub fn authenticate_der(&self, certificate: &[u8]) -> Option<User> {
+    fn authenticate_der(&self, certificate: &[u8]) -> Option<User> {
         auth::certificate::authenticate(self.authority()?.certificate(), certificate, self.sim().now()).ok()
     }
 

@@ -46,21 +46,21 @@ impl ApiServer {
         warnings: &mut Vec<String>,
     ) -> Result<Response, Status> {
         let value = self.body(request, target, warnings)?;
-        let object = self.create_object(request, target, value, warnings)?;
-        let mut response = self.represent(request, target, object);
-        response.code = 201;
-        Ok(response)
+        self.created(request, target, value, warnings)
     }
 
-    /// Creates an object of a decoded tree.
-    pub fn create_object(
+    /// Creates an object of a decoded tree, and answers with it.
+    fn created(
         &self,
         request: &Request,
         target: &Target,
         value: Value,
         warnings: &mut Vec<String>,
-    ) -> Result<Object, Status> {
-        self.create_owned(request, target, value, Ownership::Tracked(""), warnings)
+    ) -> Result<Response, Status> {
+        let object = self.create_owned(request, target, value, Ownership::Tracked(""), warnings)?;
+        let mut response = self.represent(request, target, object);
+        response.code = 201;
+        Ok(response)
     }
 
     /// Creates an object whose fields are owned so.
@@ -224,14 +224,11 @@ impl ApiServer {
         });
         metadata::check_precondition(&value, &missing, &target.resource)?;
         value.set(&["metadata", "name"], target.name.as_str());
-        let object = self.create_object(request, target, value, warnings)?;
-        let mut response = self.represent(request, target, object);
-        response.code = 201;
-        Ok(response)
+        self.created(request, target, value, warnings)
     }
 
     /// Updates `old` to a decoded tree, through the object itself or its `/status`.
-    pub fn update_object(
+    fn update_object(
         &self,
         request: &Request,
         target: &Target,
