@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::host::Fd;
 use super::super::io::Input;
+use super::super::parser::is_name;
 use super::super::state::{Content, Run, State, Var};
 use crate::limits;
 use crate::sim;
@@ -90,7 +91,7 @@ pub(super) async fn read(state: &mut State, args: &[String]) -> Run<i32> {
     }
     let names: Vec<String> = args.get(i..).unwrap_or_default().to_vec();
     for name in &names {
-        if !super::super::parser::is_name(name.split('[').next().unwrap_or_default()) {
+        if !is_name(name.split('[').next().unwrap_or_default()) {
             state.builtin_error(args, format!("`{name}': not a valid identifier"));
             return Ok(1);
         }

@@ -3,12 +3,13 @@
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
-use super::super::builtins;
 use super::super::host::Dialect;
 use super::super::parser::is_name;
+use super::super::regex::Regex;
 use super::super::state::{Content, Flow, Run, State, Var};
 use super::super::syntax::*;
 use super::super::words::Glob;
+use super::super::{arith, builtins};
 
 /// What a loop's body ended with.
 enum Caught {
@@ -56,13 +57,8 @@ impl State {
                     if !go {
                         break;
                     }
-                    match self.run_body(body).await? {
-                        Caught::Value(c) => code = c,
-                        Caught::Next => code = 0,
-                        Caught::Leave => {
-                            code = 0;
-                            break;
-                        }
+                    if !self.run_body(body, &mut code).await? {
+                        break;
                     }
                 }
                 Ok(code)
@@ -101,13 +97,8 @@ impl State {
                         self.error(message);
                         return Ok(1);
                     }
-                    match self.run_body(body).await? {
-                        Caught::Value(c) => code = c,
-                        Caught::Next => code = 0,
-                        Caught::Leave => {
-                            code = 0;
-                            break;
-                        }
+                    if !self.run_body(body, &mut code).await? {
+                        break;
                     }
                 }
                 Ok(code)
@@ -123,13 +114,8 @@ impl State {
                     if !endless && self.arith(test).await? == 0 {
                         break;
                     }
-                    match self.run_body(body).await? {
-                        Caught::Value(c) => code = c,
-                        Caught::Next => code = 0,
-                        Caught::Leave => {
-                            code = 0;
-                            break;
-                        }
+                    if !self.run_body(body, &mut code).await? {
+                        break;
                     }
                     self.arith(step).await?;
                 }
@@ -167,7 +153,7 @@ impl State {
                 if self.options.xtrace {
                     self.trace(&format!("(( {text} ))"));
                 }
-                match super::super::arith::evaluate(&text, self) {
+                match arith::evaluate(&text, self) {
                     Ok(value) => Ok(i32::from(value == 0)),
                     Err(message) => {
                         self.error(format!("((: {message}"));
@@ -191,11 +177,17 @@ impl State {
         result
     }
 
-    async fn run_body(&mut self, body: &List) -> Run<Caught> {
+    /// Runs a loop's body, and says whether the loop goes on; `code` is the loop's exit code so far.
+    async fn run_body(&mut self, body: &List, code: &mut i32) -> Run<bool> {
         self.loops += 1;
         let result = self.run_list(body).await;
         self.loops -= 1;
-        self.caught(result)
+        let caught = self.caught(result)?;
+        *code = match caught {
+            Caught::Value(c) => c,
+            Caught::Next | Caught::Leave => 0,
+        };
+        Ok(!matches!(caught, Caught::Leave))
     }
 
     fn caught(&self, result: Run<i32>) -> Run<Caught> {
@@ -263,7 +255,7 @@ impl State {
                     }
                     match op.as_str() {
                         "=" | "==" | "!=" => Glob::new(&right).matches(&left) == (op != "!="),
-                        "=~" => match super::super::regex::Regex::new(&right, true, false) {
+                        "=~" => match Regex::new(&right, true, false) {
                             Err(_) => return Ok(None),
                             Ok(regex) => {
                                 let groups = regex.captures(&left);
@@ -283,8 +275,8 @@ impl State {
                         ">" => left > right,
                         "-nt" | "-ot" | "-ef" => builtins::test::binary_files(self, &left, op, &right),
                         op => {
-                            let values = super::super::arith::evaluate(&left, self)
-                                .and_then(|a| Ok((a, super::super::arith::evaluate(&right, self)?)));
+                            let values =
+                                arith::evaluate(&left, self).and_then(|a| Ok((a, arith::evaluate(&right, self)?)));
                             match values {
                                 Ok((a, b)) => builtins::test::compare(a, op, b),
                                 Err(message) => {

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::files::FileError;
-use super::super::host::{Dialect, Fd};
+use super::super::files::{self, FileError, FileKind};
+use super::super::host::{Dialect, Fd, fd_number};
 use super::super::io::{Input, Output};
 use super::super::state::{Run, State};
 use super::super::syntax::*;
@@ -17,8 +17,6 @@ pub(in crate::shell) struct Saved {
 }
 
 impl State {
-    // Redirections.
-
     fn save(&self) -> Saved {
         Saved {
             stdin: self.stdin.clone(),
@@ -120,13 +118,13 @@ impl State {
             RedirectOp::Update => self.open_update(&target),
             RedirectOp::Append | RedirectOp::BothAppend => self.open_output(&target, true).map(Fd::Out),
             RedirectOp::Write { clobber: false } if self.options.noclobber => {
-                let path = super::super::files::join(&self.cwd, &target);
+                let path = files::join(&self.cwd, &target);
                 let exists = self.host.files().is_file(&path)
                     && self
                         .host
                         .files()
                         .stat(&path, true)
-                        .is_ok_and(|s| s.kind == super::super::files::FileKind::File);
+                        .is_ok_and(|s| s.kind == FileKind::File);
                 if exists {
                     return Ok(Err(format!("{target}: cannot overwrite existing file")));
                 }
@@ -173,13 +171,13 @@ impl State {
             "" => return Err(FileError::NotFound),
             _ => {}
         }
-        if let Some(n) = super::super::host::fd_number(path) {
+        if let Some(n) = fd_number(path) {
             return match self.fd(n) {
                 Some(Fd::In(input)) => Ok(input),
                 _ => Err(FileError::NotFound),
             };
         }
-        let full = super::super::files::join(&self.cwd, path);
+        let full = files::join(&self.cwd, path);
         self.host.files().open(&full).map(Input::file)
     }
 
@@ -193,13 +191,13 @@ impl State {
             "" => return Err(FileError::NotFound),
             _ => {}
         }
-        if let Some(n) = super::super::host::fd_number(path) {
+        if let Some(n) = fd_number(path) {
             return match self.fd(n) {
                 Some(Fd::Out(output)) => Ok(output),
                 _ => Err(FileError::NotFound),
             };
         }
-        let mut full = super::super::files::join(&self.cwd, path);
+        let mut full = files::join(&self.cwd, path);
         if path.ends_with('/') && full != "/" {
             full.push('/');
         }
@@ -211,7 +209,7 @@ impl State {
         if path == "/dev/null" {
             return Ok(Fd::In(Input::empty()));
         }
-        let full = super::super::files::join(&self.cwd, path);
+        let full = files::join(&self.cwd, path);
         let files = self.host.files().with_umask(self.umask);
         files.open_update(&full).map(|f| Fd::In(Input::file(f)))
     }

@@ -1,10 +1,9 @@
 //! Simple commands: their assignments, and what their name stands for.
 
-use super::super::builtins;
-use super::super::host::{Dialect, NoProgram};
+use super::super::host::{Dialect, Env, NoProgram};
 use super::super::state::{Content, Flow, Frame, Function, Guard, Run, State, TRAP_RETURN, Var};
 use super::super::syntax::*;
-use super::super::words;
+use super::super::{arith, builtins, words};
 use crate::limits;
 
 impl State {
@@ -120,7 +119,7 @@ impl State {
                                 .find(|(k, _)| *k == key)
                                 .map(|(_, v)| v)
                         } else {
-                            let i = super::super::arith::evaluate(&key, self).unwrap_or(0);
+                            let i = arith::evaluate(&key, self).unwrap_or(0);
                             self.element(&assign.name, i)
                         };
                         value = old.unwrap_or_default() + &value;
@@ -174,7 +173,7 @@ impl State {
                     let key = match key {
                         Some(key) => {
                             if !is_map {
-                                match super::super::arith::evaluate(&key, self) {
+                                match arith::evaluate(&key, self) {
                                     Ok(i) => next = i,
                                     Err(message) => return Ok(Err(message)),
                                 }
@@ -304,7 +303,7 @@ impl State {
     }
 
     /// Runs a program as a child process.
-    pub async fn run_external(&mut self, args: Vec<String>, env: super::super::host::Env) -> i32 {
+    pub async fn run_external(&mut self, args: Vec<String>, env: Env) -> i32 {
         let name = args.first().cloned().unwrap_or_default();
         match self.host.find(&name, &env, &self.cwd) {
             Ok(program) => {

@@ -402,27 +402,14 @@ impl Parser {
         let mut items = Vec::new();
         loop {
             let chain = self.chain()?;
-            let background = match self.peek()? {
-                Token::Op("&") => {
-                    self.pos += 1;
-                    true
-                }
-                Token::Op(";") => {
-                    self.pos += 1;
-                    false
-                }
-                Token::Newline | Token::Eof => {
-                    items.push(Item {
-                        chain,
-                        background: false,
-                    });
-                    break;
-                }
-                _ => return Err(self.unexpected()),
-            };
+            let separator = self.separator()?;
+            let background = separator == Some("&");
             items.push(Item { chain, background });
             if matches!(self.peek()?, Token::Newline | Token::Eof) {
                 break;
+            }
+            if separator.is_none() {
+                return Err(self.unexpected());
             }
         }
         if self.peek()? == Token::Newline {
@@ -439,24 +426,10 @@ impl Parser {
         self.newlines()?;
         while !self.at_list_end()? {
             let chain = self.chain()?;
-            let mut ended = true;
-            let background = match self.peek()? {
-                Token::Op("&") => {
-                    self.pos += 1;
-                    true
-                }
-                Token::Op(";") => {
-                    self.pos += 1;
-                    false
-                }
-                Token::Newline => false,
-                _ => {
-                    ended = false;
-                    false
-                }
-            };
+            let separator = self.separator()?;
+            let background = separator == Some("&");
             items.push(Item { chain, background });
-            if !ended {
+            if separator.is_none() && self.peek()? != Token::Newline {
                 break;
             }
             self.newlines()?;
@@ -466,6 +439,15 @@ impl Parser {
         }
         self.depth -= 1;
         Ok(Rc::new(items))
+    }
+
+    /// Takes the `&` or `;` after a command, if one stands there.
+    fn separator(&mut self) -> Result<Option<&'static str>> {
+        let Token::Op(op @ ("&" | ";")) = self.peek()? else {
+            return Ok(None);
+        };
+        self.pos += 1;
+        Ok(Some(op))
     }
 
     fn at_list_end(&mut self) -> Result<bool> {

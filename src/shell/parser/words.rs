@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::syntax::*;
+use super::super::words::{Escapes, unescape};
 use super::{Mode, Parser, Result, Token};
 
 fn plain_param(name: String) -> Part {
@@ -332,11 +333,7 @@ impl Parser {
                 }
                 let text = self.text(start, self.pos - 1);
                 Ok(Some(Part::Quoted(
-                    String::from_utf8_lossy(&super::super::words::unescape(
-                        &text,
-                        super::super::words::Escapes::Dollar,
-                    ))
-                    .into_owned(),
+                    String::from_utf8_lossy(&unescape(&text, Escapes::Dollar)).into_owned(),
                 )))
             }
             Some('"') if !in_double && !in_quotes => {
