@@ -4,6 +4,7 @@
 //! Alternatives match as in Perl (the first that fits, not the longest).
 
 use super::backtrack::Backtrack;
+use crate::limits;
 
 /// A compiled expression.
 pub struct Regex(Engine);
@@ -79,6 +80,35 @@ impl Regex {
             Engine::Lite(regex) => regex.find_at(text, from).map(|m| (m.start(), m.end())),
             Engine::Backtrack(regex) => regex.groups_at(text, from)?.first().copied().flatten(),
         }
+    }
+
+    /// The text after a replacement of its matches: `with` is given the groups of each, adds to the text so far what
+    /// stands in its place, and says whether to go on. An empty match right after a match does not count.
+    pub fn replace(&self, text: &str, with: &mut dyn FnMut(&[&str], &mut String) -> bool) -> String {
+        let slice = |from, to| text.get(from..to).unwrap_or_default();
+        let mut out = String::new();
+        let mut at = 0;
+        let mut last_end = None;
+        while let Some(groups) = self.groups_at(text, at) {
+            let Some((a, b)) = groups.first().copied().flatten() else {
+                break;
+            };
+            out.push_str(slice(at, a));
+            let found: Vec<&str> = groups.iter().map(|g| g.map_or("", |(a, b)| slice(a, b))).collect();
+            let go_on = (a == b && last_end == Some(a)) || with(&found, &mut out);
+            last_end = Some(b);
+            at = b;
+            if a == b {
+                let next = slice(b, text.len()).chars().next();
+                out.extend(next);
+                at += next.map_or(1, char::len_utf8);
+            }
+            if !go_on || out.len() > limits::SHELL_WORD_BYTES {
+                break;
+            }
+        }
+        out.push_str(slice(at, text.len()));
+        out
     }
 }
 

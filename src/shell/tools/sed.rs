@@ -554,55 +554,27 @@ fn push_cased(out: &mut String, text: &str, all: char, once: &mut char) {
 impl Substitution {
     /// The text after the substitution; `None` when nothing matched.
     fn apply(&self, regex: &Regex, text: &str) -> Option<String> {
-        let mut out = String::new();
-        let mut at = 0;
         let mut seen = 0;
         let mut changed = false;
-        let mut last_end = None;
-        while at <= text.len() {
-            let Some(groups) = regex.groups_at(text, at) else { break };
-            let Some(Some((a, b))) = groups.first().copied() else {
-                break;
-            };
-            // An empty match right after a match does not count.
-            let empty_after = a == b && last_end == Some(a);
-            if !empty_after {
-                seen += 1;
+        let out = regex.replace(text, &mut |groups, out| {
+            seen += 1;
+            if !(self.nth == 0 || seen == self.nth || (self.global && seen > self.nth)) {
+                out.extend(groups.first().copied());
+                return true;
             }
-            out.push_str(text.get(at..a).unwrap_or_default());
-            let wanted = !empty_after && (self.nth == 0 || seen == self.nth || (self.global && seen > self.nth));
-            if wanted {
-                changed = true;
-                let (mut all, mut once) = (' ', ' ');
-                for piece in &self.with {
-                    match piece {
-                        Piece::Text(t) => push_cased(&mut out, t, all, &mut once),
-                        Piece::Group(n) => {
-                            let range = groups.get(*n).copied().flatten();
-                            let t = range.and_then(|(a, b)| text.get(a..b)).unwrap_or_default();
-                            push_cased(&mut out, t, all, &mut once);
-                        }
-                        Piece::Case(k @ ('u' | 'l')) => once = *k,
-                        Piece::Case('E') => all = ' ',
-                        Piece::Case(k) => all = *k,
-                    }
+            changed = true;
+            let (mut all, mut once) = (' ', ' ');
+            for piece in &self.with {
+                match piece {
+                    Piece::Text(t) => push_cased(out, t, all, &mut once),
+                    Piece::Group(n) => push_cased(out, groups.get(*n).unwrap_or(&""), all, &mut once),
+                    Piece::Case(k @ ('u' | 'l')) => once = *k,
+                    Piece::Case('E') => all = ' ',
+                    Piece::Case(k) => all = *k,
                 }
-            } else {
-                out.push_str(text.get(a..b).unwrap_or_default());
             }
-            last_end = Some(b);
-            at = b;
-            if a == b {
-                let next = text.get(b..).and_then(|t| t.chars().next());
-                out.extend(next);
-                at += next.map_or(1, char::len_utf8);
-            }
-            let done = changed && !self.global;
-            if done || out.len() > limits::SHELL_WORD_BYTES {
-                break;
-            }
-        }
-        out.push_str(text.get(at..).unwrap_or_default());
+            self.global
+        });
         changed.then_some(out)
     }
 }

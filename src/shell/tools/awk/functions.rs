@@ -183,45 +183,23 @@ impl Machine<'_> {
                 let target = args.get(2).unwrap_or(&whole);
                 let value = self.eval(target)?;
                 let text = self.text(&value);
-                let mut out = String::new();
-                let (mut at, mut count) = (0, 0);
-                let mut last_end = None;
-                while at <= text.len() {
-                    let Some((a, b)) = regex.0.find_at(&text, at) else {
-                        break;
-                    };
-                    out.push_str(text.get(at..a).unwrap_or_default());
-                    if !(a == b && last_end == Some(a)) {
-                        count += 1;
-                        let mut i = 0;
-                        while let Some(c) = with.get(i) {
-                            match (c, with.get(i + 1)) {
-                                ('\\', Some('&')) => {
-                                    out.push('&');
-                                    i += 1;
-                                }
-                                ('\\', Some('\\')) => {
-                                    out.push('\\');
-                                    i += 1;
-                                }
-                                ('&', _) => out.push_str(text.get(a..b).unwrap_or_default()),
-                                (c, _) => out.push(*c),
+                let mut count = 0;
+                let out = regex.0.replace(&text, &mut |groups, out| {
+                    count += 1;
+                    let mut i = 0;
+                    while let Some(c) = with.get(i) {
+                        match (c, with.get(i + 1)) {
+                            ('\\', Some(literal @ ('&' | '\\'))) => {
+                                out.push(*literal);
+                                i += 1;
                             }
-                            i += 1;
+                            ('&', _) => out.extend(groups.first().copied()),
+                            (c, _) => out.push(*c),
                         }
+                        i += 1;
                     }
-                    last_end = Some(b);
-                    at = b;
-                    if a == b {
-                        let next = text.get(b..).and_then(|t| t.chars().next());
-                        out.extend(next);
-                        at += next.map_or(1, char::len_utf8);
-                    }
-                    if name == "sub" || out.len() > limits::SHELL_WORD_BYTES {
-                        break;
-                    }
-                }
-                out.push_str(text.get(at..).unwrap_or_default());
+                    name == "gsub"
+                });
                 if count > 0 {
                     self.assign(target, Value::Text(out))?;
                 }

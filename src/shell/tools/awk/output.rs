@@ -29,7 +29,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    pub(super) fn output(&mut self, target: &Target) -> Done<Output> {
+    fn output(&mut self, target: &Target) -> Done<Output> {
         let Some((op, expr)) = target else {
             return Ok(self.c.stdout.clone());
         };
