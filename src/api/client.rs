@@ -428,6 +428,22 @@ impl Client {
         Ok(self.send(request).await.ok()?.value())
     }
 
+    /// Deletes this object and no later one of its name, by a propagation policy (empty for the kind's), as
+    /// controllers delete.
+    ///
+    /// # Errors
+    /// The API's failure: 409 when another object has the name.
+    pub async fn delete_exactly(&self, resource: &Resource, object: &Object, policy: &str) -> Result<(), Status> {
+        let mut options = obj! {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": obj! { "uid": object.uid() },
+        };
+        options.set_or_remove(&["propagationPolicy"], policy);
+        let deleted = self.delete(resource, object.namespace(), object.name(), options);
+        deleted.await.map(|_| ())
+    }
+
     /// Deletes what the options select.
     ///
     /// # Errors
@@ -474,9 +490,4 @@ impl Client {
 /// The path of one object.
 pub fn item(resource: &Resource, namespace: &str, name: &str) -> String {
     format!("{}/{name}", resource.path(namespace))
-}
-
-/// `DeleteOptions` with a precondition on the uid, as controllers delete.
-pub fn delete_uid(uid: &str) -> Value {
-    obj! { "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": obj! { "uid": uid } }
 }

@@ -307,6 +307,17 @@ impl Status {
         }
     }
 
+    /// The outcome of a write that has nothing left to do when its object is gone or another version.
+    ///
+    /// # Errors
+    /// Every failure but 404 Not Found and 409 Conflict.
+    pub fn ignore_not_found_or_conflict<T>(outcome: Result<T, Status>) -> Result<(), Status> {
+        match outcome {
+            Err(status) if !status.is_conflict() => Status::ignore_not_found(Err::<T, _>(status)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether there is no such object or path.
     pub fn is_not_found(&self) -> bool {
         self.0.reason == "NotFound"

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::context::{Base, Context};
 use crate::api::admission::policies::typecheck;
-use crate::api::{ApiServer, ObjectKey, PatchType, Status, WriteOptions};
+use crate::api::{ApiServer, ObjectKey, Status};
 use crate::obj;
 use crate::value::Value;
 
@@ -49,21 +49,7 @@ impl Controller {
             "metadata": obj! { "name": policy.name() },
             "status": obj! { "observedGeneration": policy.generation(), "typeChecking": checked },
         };
-        let options = WriteOptions {
-            field_manager: MANAGER.into(),
-            force: true,
-            ..WriteOptions::default()
-        };
-        let applied = base.client.patch(
-            &base.resource,
-            "",
-            policy.name(),
-            "status",
-            PatchType::Apply,
-            config,
-            &options,
-        );
-        Status::ignore_not_found(applied.await)
+        Status::ignore_not_found(base.apply(MANAGER, "status", config).await)
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::context::{Base, Context};
 use crate::api::selector::Selector;
-use crate::api::{Object, ObjectKey, PatchType, Status, WriteOptions};
+use crate::api::{Object, ObjectKey, Status};
 use crate::obj;
 use crate::value::Value;
 
@@ -49,15 +49,7 @@ impl Controller {
             "metadata": obj! { "name": role.name() },
             "rules": rules,
         };
-        let options = WriteOptions {
-            field_manager: NAME.into(),
-            force: true,
-            ..WriteOptions::default()
-        };
-        let applied = base
-            .client
-            .patch(&base.resource, "", role.name(), "", PatchType::Apply, config, &options);
-        applied.await.map(|_| ())
+        base.apply(NAME, "", config).await
     }
 }
 

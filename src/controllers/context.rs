@@ -9,7 +9,9 @@ use futures::future::LocalBoxFuture;
 
 use crate::api::auth::AUTHENTICATED;
 use crate::api::events::EventRecorder;
-use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status, User};
+use crate::api::{
+    ApiServer, Client, Informer, ListOptions, Object, ObjectKey, PatchType, Resource, Status, User, WriteOptions,
+};
 use crate::flat::{FlatMap, FlatSet, WideMap};
 use crate::sim::{Sim, TaskHandle, WorkQueue};
 use crate::value::Value;
@@ -336,6 +338,22 @@ impl Base {
         let mut value = object.value().clone();
         value.set(&["status"], status);
         Status::ignore_not_found(self.client.update_status(&self.resource, value).await)
+    }
+
+    /// Applies what `manager` is to own of a cluster-scoped object, or of a part of it, whoever owns it now.
+    ///
+    /// # Errors
+    /// The API's failure.
+    pub async fn apply(&self, manager: &str, part: &str, config: Value) -> Result<(), Status> {
+        let options = WriteOptions {
+            field_manager: manager.into(),
+            force: true,
+            ..WriteOptions::default()
+        };
+        let name = config.str_at(&["metadata", "name"]).to_owned();
+        let (resource, kind) = (&self.resource, PatchType::Apply);
+        let applied = self.client.patch(resource, "", &name, part, kind, config, &options);
+        applied.await.map(|_| ())
     }
 
     /// Starts the workers, which wait until `others` hold their first lists too.

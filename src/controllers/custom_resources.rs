@@ -289,10 +289,7 @@ impl Controller {
                 message,
                 inner.sim.now(),
             );
-            match inner.client.update_status(&inner.resource, value).await {
-                Err(status) if !status.is_not_found() && !status.is_conflict() => return Err(status),
-                _ => {}
-            }
+            Status::ignore_not_found_or_conflict(inner.client.update_status(&inner.resource, value).await)?;
         }
         Ok(())
     }
@@ -432,10 +429,7 @@ impl Controller {
         for service in present {
             let own = service.label(AUTOMANAGED) == Some("true");
             if own && !wanted.contains_key(service.name()) {
-                match inner.client.delete(resource, "", service.name(), Value::Null).await {
-                    Err(status) if !status.is_not_found() => return Err(status),
-                    _ => {}
-                }
+                Status::ignore_not_found(inner.client.delete(resource, "", service.name(), Value::Null).await)?;
             }
         }
         Ok(())
@@ -462,10 +456,7 @@ impl Controller {
             message,
             inner.sim.now(),
         );
-        match inner.client.update_status(resource, value).await {
-            Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found_or_conflict(inner.client.update_status(resource, value).await)
     }
 }
 

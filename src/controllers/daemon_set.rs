@@ -11,7 +11,6 @@ use super::expectations::Expectations;
 use super::history::{self, number};
 use super::ownership::Claimer;
 use super::{hash, pods};
-use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::placement::{node_affinity_fits, untolerated};
 use crate::api::{Informer, Object, ObjectKey, Resource, Selector, Status};
@@ -496,9 +495,8 @@ impl Controller {
                 continue;
             }
             excess -= 1;
-            let (resource, options) = (&self.0.revision_resource, delete_uid(revision.uid()));
-            let (namespace, name) = (revision.namespace(), revision.name());
-            Status::ignore_not_found(self.0.client.delete(resource, namespace, name, options).await)?;
+            let deleted = self.0.client.delete_exactly(&self.0.revision_resource, &revision, "");
+            Status::ignore_not_found(deleted.await)?;
         }
         Ok(())
     }

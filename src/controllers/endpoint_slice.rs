@@ -9,7 +9,6 @@ use super::node_lifecycle::is_ready;
 use super::pods;
 use super::service_pods::{self, HEADLESS, SLICE_MANAGED_BY, ServiceBase};
 use super::topology_hints::{self, Slice};
-use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::Pod;
 use crate::api::well_known::{SERVICE_NAME, ZONE};
@@ -291,9 +290,7 @@ impl Controller {
             }
         }
         for slice in plan.delete {
-            let options = delete_uid(slice.uid());
-            let (client, resource) = (&inner.base.client, &inner.slice_resource);
-            let deleted = client.delete(resource, slice.namespace(), slice.name(), options);
+            let deleted = inner.base.client.delete_exactly(&inner.slice_resource, &slice, "");
             Status::ignore_not_found(deleted.await)?;
         }
         Ok(())

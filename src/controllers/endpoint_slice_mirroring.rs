@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::context::{Context, OwnerIndex, resource};
 use super::pods;
 use super::service_pods::{self, LAST_CHANGE, SLICE_MANAGED_BY, ServiceBase};
-use crate::api::client::delete_uid;
 use crate::api::well_known::{LAST_APPLIED, SERVICE_NAME};
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::value::Value;
@@ -110,9 +109,7 @@ impl Controller {
             }
         }
         for slice in existing {
-            let options = delete_uid(slice.uid());
-            let (client, resource) = (&inner.base.client, &inner.slice_resource);
-            let deleted = client.delete(resource, slice.namespace(), slice.name(), options);
+            let deleted = inner.base.client.delete_exactly(&inner.slice_resource, &slice, "");
             Status::ignore_not_found(deleted.await)?;
         }
         Ok(())

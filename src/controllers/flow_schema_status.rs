@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::context::{Base, Context, resource};
-use crate::api::{Informer, ObjectKey, PatchType, Status, WriteOptions};
+use crate::api::{Informer, ObjectKey, Status};
 use crate::{list, obj};
 
 const NAME: &str = "priority-and-fairness-config-consumer";
@@ -71,21 +71,7 @@ impl Controller {
             "metadata": obj! { "name": schema.name() },
             "status": obj! { "conditions": list![condition] },
         };
-        let options = WriteOptions {
-            field_manager: MANAGER.into(),
-            force: true,
-            ..WriteOptions::default()
-        };
-        let applied = base.client.patch(
-            &base.resource,
-            "",
-            schema.name(),
-            "status",
-            PatchType::Apply,
-            config,
-            &options,
-        );
-        Status::ignore_not_found(applied.await)
+        Status::ignore_not_found(base.apply(MANAGER, "status", config).await)
     }
 }
 

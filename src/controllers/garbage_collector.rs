@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::context::Context;
-use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::names::{FOREGROUND, ORPHAN};
 use crate::api::object::Owner;
@@ -318,17 +317,7 @@ impl Collector {
         } else {
             "Background"
         };
-        let mut options = delete_uid(uid);
-        options.set(&["propagationPolicy"], policy);
-        let deleted = self
-            .0
-            .client
-            .delete(&resource, object.namespace(), object.name(), options)
-            .await;
-        match deleted {
-            Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found_or_conflict(self.0.client.delete_exactly(&resource, &object, policy).await)
     }
 
     /// Whether an owner that the graph does not know, or knows as another, exists after all. `None` where nobody can

@@ -9,7 +9,6 @@ use futures::future::join_all;
 
 use super::context::{Base, Context, resource};
 use super::expectations::Expectations;
-use crate::api::client::delete_uid;
 use crate::api::events::{EventRecorder, EventType};
 use crate::api::views::Pod;
 use crate::api::well_known;
@@ -311,12 +310,8 @@ impl PodControl {
     /// # Errors
     /// The API's failure, which an event tells.
     pub async fn delete(&self, owner: &Object, pod: &Object) -> Result<(), Status> {
-        let deleted = self
-            .client
-            .delete(&self.pods, pod.namespace(), pod.name(), delete_uid(pod.uid()))
-            .await;
-        match deleted {
-            Ok(_) => {
+        match self.client.delete_exactly(&self.pods, pod, "").await {
+            Ok(()) => {
                 let message = format!("Deleted pod: {}", pod.name());
                 tell(&self.recorder, owner, "Delete", true, message);
                 Ok(())

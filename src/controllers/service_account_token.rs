@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::context::{Base, Context, resource};
 use crate::api::auth::token;
-use crate::api::client::delete_uid;
 use crate::api::well_known::{SERVICE_ACCOUNT_NAME, TOKEN_SECRET};
 use crate::api::{ApiServer, Informer, Object, ObjectKey, Resource, Status};
 use crate::sim::WorkQueue;
@@ -111,12 +110,7 @@ impl Controller {
             Ok(account) if uid.is_empty() || uid == account.uid() => account,
             Err(status) if !status.is_not_found() => return Err(status),
             _ => {
-                let options = delete_uid(secret.uid());
-                let deleted = client.delete(secrets, secret.namespace(), secret.name(), options);
-                return match deleted.await {
-                    Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
-                    _ => Ok(()),
-                };
+                return Status::ignore_not_found_or_conflict(client.delete_exactly(secrets, &secret, "").await);
             }
         };
         match filled(&self.api, &secret, &account, &root) {

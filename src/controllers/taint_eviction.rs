@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::context::{Base, Context, resource};
 use super::pods;
-use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::placement::toleration_fits;
 use crate::api::views::Pod;
@@ -155,14 +154,7 @@ impl Controller {
         if let Err(status) = marked {
             return if status.is_not_found() { Ok(()) } else { Err(status) };
         }
-        let deleted = inner
-            .client
-            .delete(&inner.resource, pod.namespace(), pod.name(), delete_uid(pod.uid()))
-            .await;
-        match deleted {
-            Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
-            _ => Ok(()),
-        }
+        Status::ignore_not_found_or_conflict(inner.client.delete_exactly(&inner.resource, pod, "").await)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::context::{Base, Context};
-use crate::api::client::delete_uid;
 use crate::api::views::Job;
 use crate::api::{Object, ObjectKey, Status};
 use crate::sim::Time;
@@ -60,9 +59,7 @@ impl Controller {
             queue.add_after(key.clone(), when.since(sim.now()));
             return Ok(());
         }
-        let mut options = delete_uid(job.uid());
-        options.set(&["propagationPolicy"], "Foreground");
-        Status::ignore_not_found(client.delete(jobs, &key.namespace, &key.name, options).await)
+        Status::ignore_not_found(client.delete_exactly(jobs, &job, "Foreground").await)
     }
 }
 

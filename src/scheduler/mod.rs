@@ -23,7 +23,6 @@ use plugins::volume_binding;
 use queue::{Happening, Queue, Queued};
 
 use crate::api::auth::AUTHENTICATED;
-use crate::api::client::delete_uid;
 use crate::api::events::EventType;
 use crate::api::views::pod::Pod;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, User};
@@ -551,11 +550,7 @@ impl Scheduler {
             let inner = &scheduler.0;
             let pods = &inner.pods_resource;
             let _ = inner.client.merge(pods, &victim, "status", patch).await;
-            let deleted = inner
-                .client
-                .delete(pods, victim.namespace(), victim.name(), delete_uid(victim.uid()))
-                .await;
-            if deleted.is_ok() {
+            if inner.client.delete_exactly(pods, &victim, "").await.is_ok() {
                 inner.recorder.event(
                     &victim,
                     Some(&preemptor),

@@ -303,15 +303,7 @@ impl Controller {
             if status("replicas") != 0 || replicas(set) != 0 || set.generation() > status("observedGeneration") {
                 continue;
             }
-            let options = crate::api::client::delete_uid(set.uid());
-            let deleted = self
-                .client
-                .delete(&self.set_resource, set.namespace(), set.name(), options)
-                .await;
-            match deleted {
-                Err(status) if !status.is_not_found() => return Err(status),
-                _ => {}
-            }
+            Status::ignore_not_found(self.client.delete_exactly(&self.set_resource, set, "").await)?;
         }
         Ok(())
     }
