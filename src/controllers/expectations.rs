@@ -52,18 +52,6 @@ impl Expectations {
         self.expected.borrow_mut().insert(key.clone(), expected);
     }
 
-    /// Adds one expected creation to what is expected already.
-    pub fn raise(&self, key: &ObjectKey) {
-        let now = self.sim.now();
-        let mut expected = self.expected.borrow_mut();
-        let e = expected.entry(key.clone()).or_insert(Expected {
-            creations: 0,
-            deletions: FlatSet::new(),
-            at: now,
-        });
-        e.creations += 1;
-    }
-
     /// A creation was seen, or failed.
     pub fn created(&self, key: &ObjectKey) {
         if let Some(e) = self.expected.borrow_mut().get_mut(key) {

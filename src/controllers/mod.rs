@@ -3,50 +3,52 @@
 
 #![warn(missing_docs)]
 
-pub mod admission_policy_status;
-pub mod api_service;
-pub mod certificates;
-pub mod cluster_role_aggregation;
-pub mod context;
-pub mod cron_job;
-pub mod custom_resources;
-pub mod daemon_set;
-pub mod deployment;
-pub mod disruption;
-pub mod endpoint_slice;
-pub mod endpoint_slice_mirroring;
-pub mod endpoints;
-pub mod ephemeral_volume;
-pub mod event_ttl;
-pub mod expectations;
-pub mod flow_schema_status;
-pub mod garbage_collector;
-pub mod go_dump;
+mod admission_policy_status;
+mod api_service;
+mod certificates;
+mod cluster_role_aggregation;
+mod context;
+mod cron_job;
+mod custom_resources;
+mod daemon_set;
+mod deployment;
+mod disruption;
+mod endpoint_slice;
+mod endpoint_slice_mirroring;
+mod endpoints;
+mod ephemeral_volume;
+mod event_ttl;
+mod expectations;
+mod flow_schema_status;
+mod garbage_collector;
+mod go_dump;
 pub mod hash;
-pub mod history;
-pub mod horizontal_pod_autoscaler;
-pub mod job;
-pub mod namespace;
-pub mod node_lifecycle;
-pub mod node_ttl;
-pub mod ownership;
-pub mod persistent_volume;
-pub mod pod_gc;
-pub mod pods;
-pub mod replica_set;
-pub mod resource_quota;
-pub mod root_ca;
-pub mod service_account;
-pub mod service_account_token;
-pub mod service_pods;
-pub mod stateful_set;
-pub mod taint_eviction;
+mod history;
+mod horizontal_pod_autoscaler;
+mod job;
+mod namespace;
+mod node_lifecycle;
+mod node_ttl;
+mod ownership;
+mod persistent_volume;
+mod pod_gc;
+mod pods;
+mod replica_set;
+mod resource_quota;
+mod root_ca;
+mod service_account;
+mod service_account_token;
+mod service_pods;
+mod stateful_set;
+mod taint_eviction;
 #[cfg(test)]
-pub(crate) mod testing;
-pub mod topology_hints;
-pub mod ttl_after_finished;
+mod testing;
+mod topology_hints;
+mod ttl_after_finished;
 
-pub use context::{Context, Informers, Options};
+pub use context::Options;
+
+use context::Context;
 
 use crate::api::ApiServer;
 

@@ -4,7 +4,6 @@
 mod parts;
 mod structure;
 
-pub use self::parts::field_at;
 use self::parts::{columns, conversion, deprecation, label, selectable, stored_versions, subresources, validate_names};
 use self::structure::validate_schema;
 use super::{condition, openapi};

@@ -191,7 +191,7 @@ pub(super) fn selectable(fields: &Value, version: &Value, at: &str, errors: &mut
 ///
 /// # Errors
 /// What is wrong with the path.
-pub fn field_at<'v>(path: &str, schema: &'v Value) -> Result<&'v Value, String> {
+pub(super) fn field_at<'v>(path: &str, schema: &'v Value) -> Result<&'v Value, String> {
     let mut schema = schema;
     let mut rest = path;
     if !rest.starts_with('.') && !rest.starts_with('[') {

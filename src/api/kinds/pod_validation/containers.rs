@@ -110,7 +110,7 @@ pub(super) fn ephemeral_containers(pod: &Pod, others: FlatSet<&str>, field: &str
 }
 
 /// What all kinds of containers share (`validateContainerCommon`).
-pub(super) fn container(pod: &Pod, c: &Value, at: &str, errors: &mut FieldErrors) {
+fn container(pod: &Pod, c: &Value, at: &str, errors: &mut FieldErrors) {
     errors.check_required(format!("{at}.name"), c.get("name"), names::dns1123_label);
     // Templates may have images of blanks alone, which some systems fill in.
     if c.get("image").is_empty() {
@@ -182,7 +182,7 @@ fn restart_rules(c: &Value, at: &str, errors: &mut FieldErrors) {
     }
 }
 
-pub(super) fn ports(list: &Value, field: &str, errors: &mut FieldErrors) {
+fn ports(list: &Value, field: &str, errors: &mut FieldErrors) {
     let mut seen = FlatSet::new();
     for (i, port) in list.items().iter().enumerate() {
         let at = format!("{field}[{i}]");
