@@ -44,60 +44,58 @@ impl Mode {
     }
 }
 
-/// IPVS schedulers.
+/// How IPVS chooses among a virtual server's endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`name` has what ipvsadm calls them")]
 pub enum Scheduler {
+    /// One after the other.
     #[default]
     RoundRobin,
+    /// The one with the fewest connections.
     LeastConnection,
+    /// By a hash of the address that is asked for.
     DestinationHash,
+    /// By a hash of the client's address.
     SourceHash,
+    /// The one that would answer soonest, by its connections and weight.
     ShortestExpectedDelay,
+    /// One without connections, else as by the shortest expected delay.
     NeverQueue,
+    /// One after the other, in proportion to their weights.
     WeightedRoundRobin,
+    /// The one with the fewest connections for its weight.
     WeightedLeastConnection,
+    /// The same one for the same address that is asked for, while it is not overloaded.
     LocalityLeastConnection,
+    /// One of the same set for the same address that is asked for.
     LocalityLeastConnectionReplicated,
 }
+
+/// What `ipvsadm` calls each.
+const SCHEDULERS: &[(Scheduler, &str)] = &[
+    (Scheduler::RoundRobin, "rr"),
+    (Scheduler::LeastConnection, "lc"),
+    (Scheduler::DestinationHash, "dh"),
+    (Scheduler::SourceHash, "sh"),
+    (Scheduler::ShortestExpectedDelay, "sed"),
+    (Scheduler::NeverQueue, "nq"),
+    (Scheduler::WeightedRoundRobin, "wrr"),
+    (Scheduler::WeightedLeastConnection, "wlc"),
+    (Scheduler::LocalityLeastConnection, "lblc"),
+    (Scheduler::LocalityLeastConnectionReplicated, "lblcr"),
+];
 
 impl Scheduler {
     /// `rr`, `lc`, …, as `ipvsadm` names them.
     pub fn name(self) -> &'static str {
-        match self {
-            Scheduler::RoundRobin => "rr",
-            Scheduler::LeastConnection => "lc",
-            Scheduler::DestinationHash => "dh",
-            Scheduler::SourceHash => "sh",
-            Scheduler::ShortestExpectedDelay => "sed",
-            Scheduler::NeverQueue => "nq",
-            Scheduler::WeightedRoundRobin => "wrr",
-            Scheduler::WeightedLeastConnection => "wlc",
-            Scheduler::LocalityLeastConnection => "lblc",
-            Scheduler::LocalityLeastConnectionReplicated => "lblcr",
-        }
+        SCHEDULERS.iter().find(|(s, _)| *s == self).map_or("", |(_, name)| name)
     }
 
     /// The scheduler of a name; round-robin for the empty one.
     pub fn parse(name: &str) -> Option<Scheduler> {
-        use Scheduler::*;
         if name.is_empty() {
-            return Some(RoundRobin);
+            return Some(Scheduler::RoundRobin);
         }
-        [
-            RoundRobin,
-            LeastConnection,
-            DestinationHash,
-            SourceHash,
-            ShortestExpectedDelay,
-            NeverQueue,
-            WeightedRoundRobin,
-            WeightedLeastConnection,
-            LocalityLeastConnection,
-            LocalityLeastConnectionReplicated,
-        ]
-        .into_iter()
-        .find(|s| s.name() == name)
+        SCHEDULERS.iter().find(|(_, n)| *n == name).map(|(s, _)| *s)
     }
 }
 
