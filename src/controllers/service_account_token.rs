@@ -93,11 +93,6 @@ impl Controller {
             objects,
             ..
         } = &self.base;
-        let published = self.maps.get(&ObjectKey::new("kube-system", "kube-root-ca.crt"));
-        let root = match &*self.root_ca {
-            "" => published.map_or(String::new(), |m| m.value().str_at(&["data", "ca.crt"]).to_owned()),
-            text => text.to_owned(),
-        };
         let Some(secret) = objects.get(key) else {
             return Ok(());
         };
@@ -113,7 +108,12 @@ impl Controller {
                 return Status::ignore_not_found_or_conflict(client.delete_exactly(secrets, &secret, "").await);
             }
         };
-        match filled(&self.api, &secret, &account, &root) {
+        let published = self.maps.get(&ObjectKey::new("kube-system", "kube-root-ca.crt"));
+        let root = match (&*self.root_ca, &published) {
+            ("", Some(map)) => map.value().str_at(&["data", "ca.crt"]),
+            (text, _) => text,
+        };
+        match filled(&self.api, &secret, &account, root) {
             Some(value) => client.update(secrets, value).await.map(|_| ()),
             None => Ok(()),
         }

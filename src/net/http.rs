@@ -220,20 +220,24 @@ impl HttpResponse {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    fn is_of_nginx(&self) -> bool {
-        self.header("Server").is_some_and(|s| s.starts_with("nginx"))
-    }
-
-    /// The reason phrase of the status; nginx has some of its own (`ngx_http_status_lines`).
+    /// The reason phrase of the status, as its server writes it.
     pub fn reason(&self) -> &'static str {
-        match self.status {
-            302 if self.is_of_nginx() => "Moved Temporarily",
-            405 if self.is_of_nginx() => "Not Allowed",
-            408 if self.is_of_nginx() => "Request Time-out",
-            503 if self.is_of_nginx() => "Service Temporarily Unavailable",
-            504 if self.is_of_nginx() => "Gateway Time-out",
-            status => reason(status),
+        match self.header("Server").is_some_and(|s| s.starts_with("nginx")) {
+            true => nginx_reason(self.status),
+            false => reason(self.status),
         }
+    }
+}
+
+/// The reason phrase of a status of nginx, which has some of its own (`ngx_http_status_lines`).
+pub fn nginx_reason(status: u16) -> &'static str {
+    match status {
+        302 => "Moved Temporarily",
+        405 => "Not Allowed",
+        408 => "Request Time-out",
+        503 => "Service Temporarily Unavailable",
+        504 => "Gateway Time-out",
+        status => reason(status),
     }
 }
 

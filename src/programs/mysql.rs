@@ -703,8 +703,10 @@ impl Server {
         table.rows.retain(|row| holds(row, &conditions));
         if w.eat("order by") {
             let by = column(&table, &w.next("w")?, "order clause")?;
-            let cell = |row: &Vec<String>| row.get(by).cloned().unwrap_or_default();
-            table.rows.arrange_by(|a, b| order(&cell(a), &cell(b)));
+            fn cell(row: &[String], at: usize) -> &str {
+                row.get(at).map_or("", String::as_str)
+            }
+            table.rows.arrange_by(|a, b| order(cell(a, by), cell(b, by)));
             if w.eat("desc") {
                 table.rows.reverse();
             }

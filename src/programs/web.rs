@@ -24,13 +24,15 @@ pub(super) fn install_influxdb(
     _files: &Files,
 ) {
     add(image, sandbox, commands, |path, now| {
-        let mut response = HttpResponse::new(204, "", "");
-        response.headers = vec![
-            ("X-Influxdb-Build".into(), "OSS".into()),
-            ("X-Influxdb-Version".into(), "2.7.12".into()),
-            ("Date".into(), http_date(now)),
-        ];
-        Some(response).filter(|_| path == "/ping")
+        (path == "/ping").then(|| {
+            let mut response = HttpResponse::new(204, "", "");
+            response.headers = vec![
+                ("X-Influxdb-Build".into(), "OSS".into()),
+                ("X-Influxdb-Version".into(), "2.7.12".into()),
+                ("Date".into(), http_date(now)),
+            ];
+            response
+        })
     });
 }
 

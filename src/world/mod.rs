@@ -173,6 +173,7 @@ impl World {
         let kubelets = if options.kubelet {
             let kubelets = Kubelets::new(&api, &network)?;
             kubelets.on_program(move |component, runs| programs.switch(component, runs));
+            let kubelet_config = system::kubelet_config(&api);
             for object in &nodes {
                 let node = object.name();
                 let id = object.status().str_at(&["nodeInfo", "machineID"]);
@@ -197,7 +198,7 @@ impl World {
                     ("/proc/sys/kernel/hostname", format!("{node}\n")),
                     ("/etc/hostname", format!("{node}\n")),
                     ("/etc/machine-id", format!("{id}\n")),
-                    ("/var/lib/kubelet/config.yaml", system::kubelet_config(&api)),
+                    ("/var/lib/kubelet/config.yaml", kubelet_config.clone()),
                 ] {
                     let _ = own.put(path, text);
                 }

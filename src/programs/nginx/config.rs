@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::super::is_meant;
 use crate::pki::{pem, x509::Certificate};
 use crate::shell::{Files, Regex};
 
@@ -100,7 +101,7 @@ pub(super) struct Rewrite {
 }
 
 impl Rules {
-    pub(super) fn read(&mut self, words: &[String], returns: bool) -> Result<(), String> {
+    fn read(&mut self, words: &[String], returns: bool) -> Result<(), String> {
         let word = |i: usize| words.get(i).map_or("", String::as_str);
         match word(0) {
             // Behind a `return` it is never reached.
@@ -159,7 +160,7 @@ pub(super) enum Action {
 }
 
 /// One directive: its words, and the block's directives when it has one.
-pub(super) struct Directive {
+struct Directive {
     words: Vec<String>,
     block: Option<Vec<Directive>>,
 }
@@ -169,7 +170,7 @@ impl Directive {
         self.words.first().map_or("", String::as_str)
     }
 
-    pub(super) fn inside(&self) -> &[Directive] {
+    fn inside(&self) -> &[Directive] {
         self.block.as_deref().unwrap_or_default()
     }
 }
@@ -253,7 +254,7 @@ fn matching(files: &Files, pattern: &str) -> Vec<String> {
     names
         .into_iter()
         .map(|(n, _)| n)
-        .filter(|n| super::super::is_meant(name, n))
+        .filter(|n| is_meant(name, n))
         .map(|n| format!("{dir}/{n}"))
         .filter(|p| files.is_file(p))
         .collect()
@@ -287,7 +288,7 @@ fn look_at(
     Ok(())
 }
 
-pub(super) fn parse(text: &str, path: &str, idle: &mut Vec<String>) -> Result<Vec<Directive>, String> {
+fn parse(text: &str, path: &str, idle: &mut Vec<String>) -> Result<Vec<Directive>, String> {
     let mut stack: Vec<(Vec<String>, Vec<Directive>)> = vec![(Vec::new(), Vec::new())];
     let mut words: Vec<String> = Vec::new();
     let mut chars = text.chars().peekable();
@@ -385,7 +386,7 @@ pub(super) fn parse(text: &str, path: &str, idle: &mut Vec<String>) -> Result<Ve
     }
 }
 
-pub(super) fn action(words: &[String]) -> Option<Action> {
+fn action(words: &[String]) -> Option<Action> {
     match words.first()?.as_str() {
         "return" => {
             let first = words.get(1)?;
@@ -400,20 +401,20 @@ pub(super) fn action(words: &[String]) -> Option<Action> {
     }
 }
 
-pub(super) fn header(words: &[String]) -> Option<(String, String)> {
+fn header(words: &[String]) -> Option<(String, String)> {
     (words.first()? == "add_header").then_some(())?;
     Some((words.get(1)?.clone(), words.get(2)?.clone()))
 }
 
 /// The action after a directive: a `return` comes before what else answers.
-pub(super) fn then(old: Option<Action>, words: &[String]) -> Option<Action> {
+fn then(old: Option<Action>, words: &[String]) -> Option<Action> {
     match (action(words), old) {
         (new @ Some(Action::Return(..)), old) if !matches!(old, Some(Action::Return(..))) => new,
         (new, old) => old.or(new),
     }
 }
 
-pub(super) fn server(block: &[Directive]) -> Result<Server, String> {
+fn server(block: &[Directive]) -> Result<Server, String> {
     let mut server = Server {
         ports: Vec::new(),
         encrypted: Vec::new(),

@@ -3,7 +3,7 @@
 //! Of the configuration it knows `server`, `listen` (with `ssl`), `upstream`, `server_name`, `root`, `index`, `location`
 //! (prefixes, `=`, `^~`, regular expressions), `return`, `rewrite`, `allow`, `deny`, `alias`, `proxy_pass`, `add_header`,
 //! `default_type`, `try_files`, `autoindex off`, `include`, `access_log`. Of others that would change an answer
-//! ([`IDLE`]) it says in its error log that they are not simulated; a name that nginx does not know is an error.
+//! (`IDLE` in `config.rs`) it says in its error log that they are not simulated; a name that nginx does not know is an error.
 
 mod config;
 mod serve;

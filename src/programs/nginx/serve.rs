@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
-use super::super::{Sandbox, combined_log, http_date, media_type, path_of, slash_date};
+use super::super::{Sandbox, Service, combined_log, http_date, media_type, path_of, peer, slash_date};
 use super::config::{Action, Location, Rules, Server};
 use crate::net::NoAnswer;
-use crate::net::http::{HttpRequest, HttpResponse, More, Url};
+use crate::net::http::{HttpRequest, HttpResponse, More, Url, nginx_reason};
 use crate::pki::x509::Certificate;
 use crate::shell::{Files, Output};
 use crate::sim::{Sim, Time};
@@ -30,7 +30,7 @@ pub(super) struct Serve {
 /// A port that nginx listens on.
 pub(super) struct Door(pub(super) Rc<Serve>);
 
-impl super::super::Service for Door {
+impl Service for Door {
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<HttpResponse, NoAnswer>> {
         let serve = self.0.clone();
         Box::pin(async move {
@@ -54,7 +54,7 @@ impl super::super::Service for Door {
     }
 }
 
-pub(super) async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
+async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
     let mut response = respond(&serve, &request).await;
     let now = serve.sim.now();
     response
@@ -85,31 +85,30 @@ pub(super) async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpRespon
     response
 }
 
-pub(super) fn page(status: u16, version: &str) -> HttpResponse {
-    let mut response = HttpResponse::new(status, "text/html", Vec::new());
-    response.headers.push(("Server".into(), "nginx".into()));
+fn page(status: u16, version: &str) -> HttpResponse {
     // Of this one the page has another name than the status line.
-    let reason = if status == 302 { "Found" } else { response.reason() };
-    response.headers.pop();
+    let reason = if status == 302 { "Found" } else { nginx_reason(status) };
     let title = format!("{status} {reason}");
-    response.body = format!(
+    let body = format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx/{version}</center>\r\n</body>\r\n</html>\r\n"
-    )
-    .into_bytes();
-    response
+    );
+    HttpResponse::new(status, "text/html", body)
 }
 
 /// Replaces nginx's variables in a text.
 fn expand(text: &str, request: &HttpRequest, serve: &Serve) -> String {
+    let mut text = text.to_owned();
+    if !text.contains('$') {
+        return text;
+    }
     let host = request.host.split(':').next().unwrap_or("").to_owned();
     let hostname = serve.sandbox.upgrade().map(|s| s.hostname.clone()).unwrap_or_default();
     let local = request.local.map(|(ip, _)| ip.to_string()).unwrap_or_default();
     let query = request.path.split_once('?').map_or("", |(_, query)| query);
-    let mut text = text.to_owned();
     for (name, value) in [
         ("$request_uri", request.path.clone()),
         ("$request_method", request.method.clone()),
-        ("$remote_addr", super::super::peer(request)),
+        ("$remote_addr", peer(request)),
         ("$server_addr", local),
         ("$server_port", serve.port.to_string()),
         ("$hostname", hostname),
@@ -122,9 +121,7 @@ fn expand(text: &str, request: &HttpRequest, serve: &Serve) -> String {
         ("$query_string", query.to_owned()),
         ("$scheme", "http".to_owned()),
     ] {
-        if text.contains('$') {
-            text = text.replace(name, &value);
-        }
+        text = text.replace(name, &value);
     }
     text
 }
@@ -134,7 +131,7 @@ fn complain(serve: &Serve, request: &HttpRequest, text: &str) {
     serve.errors.line(format!(
         "{} [error] 29#29: *1 {text}, client: {}, server: localhost, request: \"{} {} HTTP/1.1\", host: \"{}\"",
         slash_date(serve.sim.now()),
-        super::super::peer(request),
+        peer(request),
         request.method,
         request.path,
         request.host
@@ -157,7 +154,7 @@ pub(super) fn find<'a>(server: &'a Server, path: &str) -> Option<&'a Location> {
 }
 
 /// What rewriting comes to.
-pub(super) enum Rewritten {
+enum Rewritten {
     No,
     /// Another location is looked for.
     Again,
@@ -165,7 +162,7 @@ pub(super) enum Rewritten {
     Answer(HttpResponse),
 }
 
-pub(super) fn rewrite(serve: &Serve, rules: &Rules, request: &HttpRequest, now: &mut Cow<HttpRequest>) -> Rewritten {
+fn rewrite(serve: &Serve, rules: &Rules, request: &HttpRequest, now: &mut Cow<HttpRequest>) -> Rewritten {
     let mut result = Rewritten::No;
     for rule in &rules.rewrites {
         let Some(groups) = rule.pattern.captures(path_of(now)) else {
@@ -299,7 +296,7 @@ async fn proxy(serve: &Serve, request: &HttpRequest, location: Option<&Location>
         serve.errors.line(format!(
             "{} [error] 29#29: *1 {why} while connecting to upstream, client: {}, server: , request: \"{} {} HTTP/1.1\", upstream: \"{target}\", host: \"{}\"",
             slash_date(serve.sim.now()),
-            super::super::peer(request),
+            peer(request),
             request.method,
             request.path,
             request.host
@@ -319,16 +316,14 @@ async fn proxy(serve: &Serve, request: &HttpRequest, location: Option<&Location>
         _ => request.path.clone(),
     };
     let mut forwarded = request.clone();
-    forwarded
-        .headers
-        .push(("X-Forwarded-For".into(), super::super::peer(request)));
+    forwarded.headers.push(("X-Forwarded-For".into(), peer(request)));
     match sandbox.network.http(&sandbox.origin, &url, forwarded).await {
         Ok(response) => response,
         Err(error) => failed(format!("connect() failed ({error})")),
     }
 }
 
-pub(super) fn file(
+fn file(
     serve: &Serve,
     server: &Server,
     location: Option<&Location>,
