@@ -28,8 +28,6 @@ pub const DEFAULT_CLASS: &[&str] = &[
     "storageclass.kubernetes.io/is-default-class",
     "storageclass.beta.kubernetes.io/is-default-class",
 ];
-/// The older way to name a class.
-const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 /// The storage class of a claim or volume; empty for none.
 pub fn class_of(object: &Object) -> &str {
@@ -38,7 +36,9 @@ pub fn class_of(object: &Object) -> &str {
 
 /// The storage class that a claim's or volume's tree names; empty for none.
 pub fn class_named(value: &Value) -> &str {
-    let annotation = value.at(&["metadata", "annotations"]).get(BETA_CLASS);
+    let annotation = value
+        .at(&["metadata", "annotations"])
+        .get(well_known::BETA_STORAGE_CLASS);
     annotation
         .as_str()
         .unwrap_or_else(|| value.str_at(&["spec", "storageClassName"]))

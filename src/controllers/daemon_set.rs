@@ -13,6 +13,7 @@ use super::ownership::Claimer;
 use super::{hash, pods};
 use crate::api::events::EventType;
 use crate::api::placement::{node_affinity_fits, untolerated};
+use crate::api::well_known::CONTROLLER_REVISION_HASH;
 use crate::api::{Informer, Object, ObjectKey, Resource, Selector, Status};
 use crate::flat::{Arrange, FlatMap};
 use crate::sim::Time;
@@ -20,7 +21,6 @@ use crate::value::Value;
 use crate::{list, obj};
 
 const NAME: &str = "daemonset-controller";
-const HASH_LABEL: &str = "controller-revision-hash";
 const GENERATION_LABEL: &str = "pod-template-generation";
 const GENERATION: &str = "deprecated.daemonset.template.generation";
 
@@ -183,7 +183,7 @@ impl Pass {
     fn is_updated(&self, pod: &Object) -> bool {
         let generation = self.set.annotation(GENERATION);
         let same_generation = generation.is_some() && pod.label(GENERATION_LABEL) == generation;
-        same_generation || pod.label(HASH_LABEL) == Some(&self.hash)
+        same_generation || pod.label(CONTROLLER_REVISION_HASH) == Some(&self.hash)
     }
 
     fn pods_on(&self, node: &str) -> &[Object] {
@@ -312,10 +312,10 @@ impl Controller {
                 value.set(&["revision"], latest + 1);
                 inner.client.update(&inner.revision_resource, value).await?;
             }
-            return Ok((revision.label(HASH_LABEL).unwrap_or("").to_owned(), old));
+            return Ok((revision.label(CONTROLLER_REVISION_HASH).unwrap_or("").to_owned(), old));
         }
         let hash = hash::compute(set.spec().get("template"), set.status().i64_at(&["collisionCount"]));
-        let (resource, label) = (&inner.revision_resource, (HASH_LABEL, hash.as_str()));
+        let (resource, label) = (&inner.revision_resource, (CONTROLLER_REVISION_HASH, hash.as_str()));
         match history::create(&inner.client, resource, set, &data, latest + 1, label).await {
             Ok(_) => Ok((hash, old)),
             Err(status) if status.is_already_exists() => {
@@ -484,14 +484,17 @@ impl Controller {
             .by_node
             .values()
             .flatten()
-            .filter_map(|p| p.label(HASH_LABEL))
+            .filter_map(|p| p.label(CONTROLLER_REVISION_HASH))
             .collect();
         old.arrange_by_key(number);
         for revision in old {
             if excess <= 0 {
                 break;
             }
-            if revision.label(HASH_LABEL).is_some_and(|h| live.contains(&h)) {
+            if revision
+                .label(CONTROLLER_REVISION_HASH)
+                .is_some_and(|h| live.contains(&h))
+            {
                 continue;
             }
             excess -= 1;
@@ -540,7 +543,7 @@ impl Controller {
 fn pod(pass: &Pass, node: &str) -> Value {
     let set = &pass.set;
     let mut template = set.spec().get("template").clone();
-    template.set(&["metadata", "labels", HASH_LABEL], pass.hash.as_str());
+    template.set(&["metadata", "labels", CONTROLLER_REVISION_HASH], pass.hash.as_str());
     if let Some(generation) = set.annotation(GENERATION) {
         template.set(&["metadata", "labels", GENERATION_LABEL], generation);
     }

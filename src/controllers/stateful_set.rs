@@ -9,7 +9,8 @@ use super::context::{Base, Context, OwnerIndex, resource};
 use super::ownership::Claimer;
 use super::{history, pods};
 use crate::api::views::StatefulSet;
-use crate::api::views::stateful_set::{POD_INDEX, POD_NAME, REVISION};
+use crate::api::views::stateful_set::{POD_INDEX, POD_NAME};
+use crate::api::well_known::CONTROLLER_REVISION_HASH;
 use crate::api::{Informer, Object, ObjectKey, Resource, Status};
 use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::limits;
@@ -87,7 +88,7 @@ fn is_healthy(pod: &Object, min_ready: i64, now: Time) -> bool {
 }
 
 fn revision_of(pod: &Object) -> &str {
-    pod.label(REVISION).unwrap_or("")
+    pod.label(CONTROLLER_REVISION_HASH).unwrap_or("")
 }
 
 /// One place of a set: its ordinal, and the pod that has it.
@@ -142,7 +143,7 @@ impl Pass {
         let name = set.pod_name(ordinal);
         pod.remove(&["metadata", "generateName"]);
         pod.set(&["metadata", "name"], name.as_str());
-        pod.set(&["metadata", "labels", REVISION], revision.name());
+        pod.set(&["metadata", "labels", CONTROLLER_REVISION_HASH], revision.name());
         identify(&mut pod, &name, ordinal);
         pod.set(&["spec", "hostname"], name);
         pod.set_or_remove(&["spec", "subdomain"], set.service_name());
@@ -730,7 +731,10 @@ mod tests {
         assert_eq!(labels.str_at(&[POD_NAME]), "web-1");
         assert_eq!(labels.str_at(&[POD_INDEX]), "1");
         let status = world.get("apps", "statefulsets", "web").status().clone();
-        assert_eq!(labels.str_at(&[REVISION]), status.str_at(&["currentRevision"]));
+        assert_eq!(
+            labels.str_at(&[CONTROLLER_REVISION_HASH]),
+            status.str_at(&["currentRevision"])
+        );
         let counts: Vec<i64> = [
             "replicas",
             "readyReplicas",

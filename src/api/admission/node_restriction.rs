@@ -15,14 +15,14 @@ const LABELS: [&str; 11] = [
     well_known::HOSTNAME,
     well_known::ZONE,
     well_known::REGION,
-    "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region",
-    "beta.kubernetes.io/instance-type",
+    well_known::BETA_ZONE,
+    well_known::BETA_REGION,
+    well_known::BETA_INSTANCE_TYPE,
     well_known::INSTANCE_TYPE,
     well_known::OS,
-    "kubernetes.io/arch",
-    "beta.kubernetes.io/os",
-    "beta.kubernetes.io/arch",
+    well_known::ARCH,
+    well_known::BETA_OS,
+    well_known::BETA_ARCH,
 ];
 
 /// Checks a request of a kubelet. `value` is the object as it will be, or was before its deletion.

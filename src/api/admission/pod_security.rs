@@ -5,6 +5,7 @@
 use super::Attributes;
 use crate::api::object::ObjectKey;
 use crate::api::status::{FieldErrors, Status};
+use crate::api::well_known;
 use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::limits;
 use crate::value::Value;
@@ -326,7 +327,7 @@ fn app_armor(pod: &Pod, broken: &mut Vec<Broken>) {
         .metadata
         .get("annotations")
         .entries()
-        .filter(|(k, _)| k.starts_with("container.apparmor.security.beta.kubernetes.io/"))
+        .filter(|(k, _)| k.starts_with(well_known::APPARMOR_PREFIX))
         .filter(|(_, v)| !matches!(v.str(), "" | "runtime/default") && !v.str().starts_with("localhost/"))
         .map(|(k, v)| format!("{}={:?}", &**k, v.str()))
         .collect();

@@ -9,11 +9,11 @@ use crate::value::Value;
 
 /// Labels of nodes that have other names now.
 const NODE_LABELS: [(&str, &str, &str); 5] = [
-    ("beta.kubernetes.io/arch", "v1.14", "kubernetes.io/arch"),
-    ("beta.kubernetes.io/os", "v1.14", well_known::OS),
-    ("failure-domain.beta.kubernetes.io/region", "v1.17", well_known::REGION),
-    ("failure-domain.beta.kubernetes.io/zone", "v1.17", well_known::ZONE),
-    ("beta.kubernetes.io/instance-type", "v1.17", well_known::INSTANCE_TYPE),
+    (well_known::BETA_ARCH, "v1.14", well_known::ARCH),
+    (well_known::BETA_OS, "v1.14", well_known::OS),
+    (well_known::BETA_REGION, "v1.17", well_known::REGION),
+    (well_known::BETA_ZONE, "v1.17", well_known::ZONE),
+    (well_known::BETA_INSTANCE_TYPE, "v1.17", well_known::INSTANCE_TYPE),
 ];
 
 fn old_label(key: &str) -> Option<String> {
@@ -192,7 +192,7 @@ pub(crate) fn of(holder: &Value, field: Option<&str>) -> Vec<String> {
 /// An annotation that a field has taken the place of.
 fn apparmor(annotations: &Value, container: &Value, at: &str) -> Option<String> {
     let name = container.get("name").str();
-    let key = format!("container.apparmor.security.beta.kubernetes.io/{name}");
+    let key = format!("{}{name}", well_known::APPARMOR_PREFIX);
     let old = annotations.has(&key) && container.at(&["securityContext", "appArmorProfile"]).is_null();
     old.then(|| format!("{at}[{key}]: deprecated since v1.30; use the \"appArmorProfile\" field instead"))
 }

@@ -47,7 +47,7 @@ impl Strategy for SecretRules {
                     errors.required(format!("metadata.annotations[{annotation}]"), "");
                 }
             }
-            "kubernetes.io/tls" => {
+            well_known::TLS_SECRET => {
                 need("tls.crt", errors);
                 need("tls.key", errors);
             }

@@ -228,7 +228,7 @@ impl Strategy for PersistentVolumeRules {
 
     fn warnings(&self, object: &Value) -> Vec<String> {
         let mut all = Vec::new();
-        let beta = "volume.beta.kubernetes.io/storage-class";
+        let beta = well_known::BETA_STORAGE_CLASS;
         if object.at(&["metadata", "annotations"]).has(beta) {
             all.push(format!(
                 "metadata.annotations[{beta}]: deprecated since v1.8; use \"storageClassName\" attribute instead"

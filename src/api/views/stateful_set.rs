@@ -8,8 +8,6 @@ use crate::value::Value;
 pub const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 /// The label with the ordinal of a stateful set's pod.
 pub const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
-/// The label with the name of a pod's revision.
-pub const REVISION: &str = "controller-revision-hash";
 
 /// A stateful set.
 #[derive(Clone, Copy)]

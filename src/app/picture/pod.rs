@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use kubetab::api::well_known;
 use kubetab::sim::{Time, Verdict};
 use kubetab::value::Value;
 
@@ -124,7 +125,7 @@ impl Pod {
                 || ("".into(), "".into()),
                 |o| (o.get("kind").str().into(), o.get("name").str().into()),
             );
-        let hash = meta.at(&["labels", "pod-template-hash"]).str();
+        let hash = meta.at(&["labels", well_known::POD_TEMPLATE_HASH]).str();
         let family: Rc<str> = if !hash.is_empty() {
             hash.into()
         } else if !owner.1.is_empty() {

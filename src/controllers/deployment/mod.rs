@@ -14,6 +14,7 @@ use super::context::{Base, Context, OwnerIndex, resource};
 use super::ownership::Claimer;
 use super::pods;
 use crate::api::events::EventType;
+use crate::api::well_known;
 use crate::api::{Object, ObjectKey, Resource, Selector, Status};
 use crate::value::Value;
 
@@ -187,13 +188,10 @@ fn old_pods_running(controller: &Controller, rollout: &Rollout) -> bool {
         .any(|pod| !pods::is_terminal(&pod))
 }
 
-/// The template's field that tells ReplicaSets apart.
-const HASH_LABEL: &str = "pod-template-hash";
-
 /// A template without the hash that the controller adds (`EqualIgnoreHash` compares these).
 fn without_hash(template: &Value) -> Value {
     let mut template = template.clone();
-    template.remove(&["metadata", "labels", HASH_LABEL]);
+    template.remove(&["metadata", "labels", well_known::POD_TEMPLATE_HASH]);
     if template.at(&["metadata", "labels"]).is_empty() {
         template.remove(&["metadata", "labels"]);
     }

@@ -1,7 +1,7 @@
 //! ReplicaSets of a Deployment: which is the new one, revisions, scaling, clean-up, and status.
 
 use super::util::{self, replicas};
-use super::{Controller, HASH_LABEL, Rollout, without_hash};
+use super::{Controller, Rollout, without_hash};
 use crate::api::events::EventType;
 use crate::api::well_known;
 use crate::api::{Object, Status};
@@ -106,9 +106,9 @@ impl Controller {
         let collisions = deployment.status().i64_at(&["collisionCount"]);
         let hash = hash::compute(template, collisions);
         let mut template = template.clone();
-        template.set(&["metadata", "labels", HASH_LABEL], hash.as_str());
+        template.set(&["metadata", "labels", well_known::POD_TEMPLATE_HASH], hash.as_str());
         let mut selector = spec.get("selector").clone();
-        selector.set(&["matchLabels", HASH_LABEL], hash.as_str());
+        selector.set(&["matchLabels", well_known::POD_TEMPLATE_HASH], hash.as_str());
         let name = format!("{}-{hash}", deployment.name());
         let count = util::new_replicas(&deployment, util::sum(&rollout.old, replicas), 0);
         let mut set = obj! {

@@ -111,7 +111,7 @@ fn a_rollout_stops_at_the_numbers_that_the_strategy_allows() {
     assert_eq!(good.annotation(well_known::REVISION_HISTORY), Some("1"));
     let deployment = world.get("apps", "deployments", "web");
     assert_eq!(deployment.annotation(well_known::DEPLOYMENT_REVISION), Some("3"));
-    let hash = good.label(HASH_LABEL).unwrap();
+    let hash = good.label(well_known::POD_TEMPLATE_HASH).unwrap();
     assert_eq!(good.name(), format!("web-{hash}"));
     let first = &world.messages("ScalingReplicaSet")[0];
     assert_eq!(*first, format!("Scaled up replica set web-{hash} from 0 to 4"));

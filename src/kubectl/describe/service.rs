@@ -11,7 +11,7 @@ const SHOWN: usize = 3;
 
 /// The slices of a service.
 pub(super) async fn slices(related: &Related<'_>, namespace: &str, service: &str) -> Vec<Value> {
-    let options = ListOptions::labels(format!("kubernetes.io/service-name={service}"));
+    let options = ListOptions::labels(format!("{}={service}", well_known::SERVICE_NAME));
     let all = related
         .list(("discovery.k8s.io", "v1", "endpointslices"), namespace, options)
         .await;

@@ -8,25 +8,17 @@ use crate::scheduler::node_info::NodeInfo;
 
 pub const NAME: &str = "VolumeZone";
 
-/// The labels of zones and regions, the present names and the older ones.
-const LABELS: [&str; 4] = [
-    "failure-domain.beta.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone",
-    well_known::REGION,
-    well_known::ZONE,
+/// The labels of zones and regions, the present names and the older ones, each with its other name.
+const LABELS: [(&str, &str); 4] = [
+    (well_known::BETA_REGION, well_known::REGION),
+    (well_known::BETA_ZONE, well_known::ZONE),
+    (well_known::REGION, well_known::BETA_REGION),
+    (well_known::ZONE, well_known::BETA_ZONE),
 ];
-
-/// The other name of a label.
-fn alias(label: &str) -> String {
-    match label.strip_prefix("failure-domain.beta.kubernetes.io/") {
-        Some(rest) => format!("topology.kubernetes.io/{rest}"),
-        None => label.replace("topology.kubernetes.io/", "failure-domain.beta.kubernetes.io/"),
-    }
-}
 
 pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Result<(), Refusal> {
     let pod = &cycle.pod.pod;
-    if LABELS.iter().all(|l| node.node.label(l).is_none()) {
+    if LABELS.iter().all(|(l, _)| node.node.label(l).is_none()) {
         return Ok(());
     }
     for name in claim_names(pod) {
@@ -37,9 +29,9 @@ pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Result<(), Refusal> {
         let Some(volume) = cycle.listers.volumes.get(&ObjectKey::new("", volume)) else {
             continue;
         };
-        for label in LABELS {
+        for (label, alias) in LABELS {
             let Some(zones) = volume.label(label) else { continue };
-            let here = node.node.label(label).or_else(|| node.node.label(&alias(label)));
+            let here = node.node.label(label).or_else(|| node.node.label(alias));
             // Several zones are joined by two underscores.
             if !here.is_some_and(|here| zones.split("__").any(|z| z == here)) {
                 return Err(Refusal::unresolvable(NAME, "node(s) had no available volume zone"));

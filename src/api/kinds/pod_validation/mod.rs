@@ -8,11 +8,9 @@ mod security;
 use std::fmt::Display;
 
 use self::containers::{containers, ephemeral_containers, image_spaces, init_containers, pod_resources};
-pub(super) use self::env::field_ref;
-pub(super) use self::env::resource_ref;
-pub(crate) use self::scheduling::node_selector;
-pub(crate) use self::scheduling::tolerations;
+pub(super) use self::env::{field_ref, resource_ref};
 use self::scheduling::{affinity, gates, spread};
+pub(crate) use self::scheduling::{node_selector, tolerations};
 use self::security::{host_network, host_processes, operating_system, pod_security};
 use super::resources::{self, Holder};
 use super::volume_validation;
@@ -101,7 +99,7 @@ pub(super) fn annotation_updates(new: &Value, old: &Object, errors: &mut FieldEr
     }
     let mut changed = |key: &str, how: &str| {
         let at = format!("metadata.annotations[{key}]");
-        if key.starts_with("container.apparmor.security.beta.kubernetes.io/") {
+        if key.starts_with(well_known::APPARMOR_PREFIX) {
             errors.forbidden(&at, format!("may not {} AppArmor annotations", how));
         }
         if key == names::MIRROR {
