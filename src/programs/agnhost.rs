@@ -1,8 +1,8 @@
 //! agnhost, the test image of Kubernetes: `netexec`, `serve-hostname`, `pause`, `porter`.
 
-use super::hello::serve;
 use std::rc::Rc;
 
+use super::hello::serve;
 use super::{Image, Sandbox, path_of, peer, program, until_stopped};
 use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};

@@ -2,9 +2,9 @@
 
 use super::super::object::Object;
 use super::super::request::{Method, Payload, Request, Response};
-use super::super::selector::{Selector, parse_fields};
+use super::super::selector::{FieldTerm, Selector, parse_fields};
 use super::super::status::Status;
-use super::super::watch::{Filter, Watch, field_value};
+use super::super::watch::{Filter, Watch, field_value, unknown_field};
 use super::super::{custom, listing, table};
 use super::{ApiServer, Target};
 use crate::value::{Value, intern};
@@ -36,15 +36,12 @@ impl ApiServer {
             let empty = Object::new(Value::map());
             for term in &fields {
                 if field_value(strategy, &empty, &term.field).is_none() {
-                    return Err(Status::bad_request(super::super::watch::unknown_field(
-                        &target.resource,
-                        &term.field,
-                    )));
+                    return Err(Status::bad_request(unknown_field(&target.resource, &term.field)));
                 }
             }
         }
         if !target.name.is_empty() {
-            fields.push(super::super::selector::FieldTerm {
+            fields.push(FieldTerm {
                 field: "metadata.name".into(),
                 value: target.name.clone(),
                 equal: true,

@@ -40,7 +40,7 @@ pub fn available(set: &Object) -> i64 {
     status(set, "availableReplicas")
 }
 
-/// A number over all sets.
+/// The sum of a number of all sets.
 pub fn sum(sets: &[Object], field: impl Fn(&Object) -> i64) -> i64 {
     sets.iter().map(field).sum()
 }

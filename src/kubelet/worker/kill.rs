@@ -95,7 +95,7 @@ impl Worker {
             Duration::from_secs(2)
         };
         let mut end = deadline.max(sim.now() + least);
-        // nginx's and httpd's images name their own signals.
+        // nginx's image names a signal of its own.
         let stop = match run.image.image.name() {
             "nginx" => SIGQUIT,
             _ => SIGTERM,
