@@ -601,17 +601,8 @@ impl FieldErrors {
 
     /// All of them in one text, each once (`ToAggregate`).
     pub fn sentence(&self) -> String {
-        let list: Vec<String> = self.unique().map(|e| e.to_string()).collect();
+        let list: Vec<String> = self.0.iter().map(|e| e.to_string()).collect();
         aggregate(&list).unwrap_or_default()
-    }
-
-    /// The errors without repetitions, as `ToAggregate` keeps them.
-    fn unique(&self) -> impl Iterator<Item = &FieldError> {
-        self.0
-            .iter()
-            .enumerate()
-            .filter(|(i, e)| !self.0.iter().take(*i).any(|earlier| earlier == *e))
-            .map(|(_, e)| e)
     }
 }
 

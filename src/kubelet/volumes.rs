@@ -191,12 +191,11 @@ pub fn refresh(origin: &Origin, volume: &Value, files: &Files) -> Result<(), Str
     let source = volume.get(kind);
     match *kind {
         "projected" => {
-            // All that is missing is told, each of it once.
+            // All that is missing is told.
             let mut missing: Vec<String> = Vec::new();
             for source in source.get("sources").items() {
                 if let Some((kind, source)) = source.entries().next()
                     && let Err(why) = one_source(origin, kind, source, &mut content)
-                    && !missing.contains(&why)
                 {
                     missing.push(why);
                 }
