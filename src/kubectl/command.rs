@@ -271,6 +271,22 @@ impl Cmd {
         Ok(response.ok()?)
     }
 
+    /// Opens a connection into a pod: first by a WebSocket, which begins with a GET, and where that fails by SPDY, which
+    /// begins with a POST (`NewFallbackExecutor`, `NewFallbackDialer`).
+    ///
+    /// # Errors
+    /// The API server's failure of the second.
+    pub async fn connect(&self, request: Request) -> Result<Response, Error> {
+        let spdy = Request {
+            method: Method::Post,
+            ..request.clone()
+        };
+        match self.send(request).await {
+            Ok(response) => Ok(response),
+            Err(_) => self.send(spdy).await,
+        }
+    }
+
     /// Asks for a name and a password.
     async fn ask_who(&self) -> Result<(), Error> {
         let end = || Error::plain("EOF");

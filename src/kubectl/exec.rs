@@ -11,7 +11,7 @@ use super::options::FILENAME;
 use super::podpick;
 use crate::api::client::item;
 use crate::api::subresource::Session;
-use crate::api::{Method, Payload, Request, Status};
+use crate::api::{Payload, Request, Status};
 use crate::value::Value;
 
 pub static EXEC: Verb = Verb {
@@ -129,7 +129,7 @@ pub async fn connect(
     );
     let verb = if command.is_some() { "exec" } else { "attach" };
     let flag = |on: bool| if on { "true" } else { "" };
-    let mut request = Request::new(Method::Post, format!("{path}/{verb}"))
+    let mut request = Request::get(format!("{path}/{verb}"))
         .with("container", container)
         .with("stdin", flag(streams.stdin))
         .with("stdout", "true")
@@ -138,7 +138,7 @@ pub async fn connect(
     for word in command.unwrap_or_default() {
         request.query.push(("command".into(), word.clone()));
     }
-    match cmd.send(request).await {
+    match cmd.connect(request).await {
         Ok(response) => match response.payload {
             Payload::Session(session) => Ok(session),
             _ => Err(Error::plain(

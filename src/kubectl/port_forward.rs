@@ -11,7 +11,7 @@ use super::flags::{Flag, Kind, flag};
 use super::podpick;
 use crate::api::client::item;
 use crate::api::stream::Forward;
-use crate::api::{Method, Payload, Request, Session};
+use crate::api::{Payload, Request, Session};
 use crate::net::{Attached, HttpRequest, HttpResponse, Listener, Network, NoAnswer, Parsed, Protocol};
 use crate::shell::Output;
 use crate::sim::{Sim, Time};
@@ -195,9 +195,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         pod.str_at(&["metadata", "namespace"]),
         pod.str_at(&["metadata", "name"]),
     );
-    let answer = cmd
-        .send(Request::new(Method::Post, format!("{path}/portforward")))
-        .await;
+    let answer = cmd.connect(Request::get(format!("{path}/portforward"))).await;
     let Payload::Forward(forward) = answer
         .map_err(|e| {
             // The connection's own words, and those of what wanted it.
