@@ -233,6 +233,9 @@ function numbered(bytes) {
   return Buffer.concat([bytes, Buffer.from([CUSTOM]), block(block(Buffer.from("name")), part)]);
 }
 
+/** What only tools read: which of them made the module, and what it needs. */
+const FOR_TOOLS = ["--strip-producers", "--strip-target-features"];
+
 /** Rewrites a module's file. `names` are new names of what it imports and exports, by the old ones. */
 export function shrink(path, names = {}) {
   const wasmOpt = createRequire(import.meta.url).resolve("binaryen/bin/wasm-opt");
@@ -243,7 +246,7 @@ export function shrink(path, names = {}) {
   optimise("-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=0");
   writeFileSync(path, numbered(readFileSync(path)));
   // The levels are those of -Oz: with them wasm-opt writes as tersely as it did before.
-  optimise("--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", "--strip-debug");
+  optimise("--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", "--strip-debug", ...FOR_TOOLS);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.argv.slice(2).forEach((path) => shrink(path));

@@ -3,20 +3,53 @@
 //!
 //! `cluster.jsonl` holds one object a line, in the order of their revisions. `kubetab snapshot DIR`
 //! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster. A uid stands in it only
-//! where another object names it: random texts do not compress, and were a quarter of the file. The certificate of
-//! that cluster's authority, the key of which nobody here has, is not in it either: [`AUTHORITY`] stands in its
-//! place, for the authority of the world.
+//! where another object names it, and of containers' ids only their place: random texts do not compress, and were a
+//! quarter of the file. The certificate of that cluster's authority, the key of which nobody here has, is not in it
+//! either: [`AUTHORITY`] stands in its place, for the authority of the world.
 
 use crate::api::{ApiServer, Status};
 use crate::flat::Arrange;
 use crate::list;
 use crate::sim::{Time, uuid_from};
-use crate::value::{Value, base64};
+use crate::value::{Value, base64, sha256};
 
 const CLUSTER: &str = include_str!("cluster.jsonl");
 
 /// Stands for the authority's certificate, PEM inside of JSON; and for its base64.
 const AUTHORITY: (&str, &str) = ("@AUTHORITY@", "@AUTHORITY64@");
+
+/// What stands before the id of a container.
+const CONTAINER: &str = "containerd://";
+
+/// What stands for the id of a pod's container of this number.
+fn place_of_id(number: usize) -> String {
+    format!("{CONTAINER}@{number}\"")
+}
+
+/// The line with an id for each of its containers, the same in every world.
+fn with_ids(line: &str) -> String {
+    let mut whole = line.to_owned();
+    for number in 0..line.matches(CONTAINER).count() {
+        let id = sha256::hex(format!("{number}{line}").as_bytes());
+        whole = whole.replace(&place_of_id(number), &format!("{CONTAINER}{id}\""));
+    }
+    whole
+}
+
+/// The line with a number for the id of each of its containers.
+fn without_ids(line: &str) -> String {
+    let mut ids: Vec<&str> = Vec::new();
+    for id in line.split(CONTAINER).skip(1).filter_map(|rest| rest.split('"').next()) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    let mut short = line.to_owned();
+    for (number, id) in ids.into_iter().enumerate() {
+        short = short.replace(&format!("{CONTAINER}{id}\""), &place_of_id(number));
+    }
+    short
+}
 
 /// How long before the world's start the newest time of the snapshot is put.
 const SETTLED: u64 = 5_000_000;
@@ -87,14 +120,14 @@ pub fn restore(api: &ApiServer, keep: impl Fn(&Value) -> bool, mut edit: impl Fn
     };
     // The same in every world, as the rest of the snapshot is.
     let mut uids = fastrand::Rng::with_seed(0);
-    for line in CLUSTER.lines().filter(|l| !l.is_empty()) {
+    for line in CLUSTER.lines().filter(|l| !l.is_empty()).map(with_ids) {
         let mut object = if line.contains("@AUTHORITY") {
             let whole = line
                 .replace(AUTHORITY.0, &authority.replace('\n', "\\n"))
                 .replace(AUTHORITY.1, &base64::encode(&authority));
             Value::from_json(&whole)
         } else {
-            Value::from_json(line)
+            Value::from_json(&line)
         }
         .map_err(Status::internal)?;
         if object.str_at(&["metadata", "uid"]).is_empty() {
@@ -175,7 +208,7 @@ pub fn make(items: Vec<Value>) -> String {
         if whole.matches(item.str_at(&["metadata", "uid"])).count() == 1 {
             item.remove(&["metadata", "uid"]);
         }
-        hide(item.to_json()) + "\n"
+        without_ids(&hide(item.to_json())) + "\n"
     };
     items.into_iter().map(|(_, item)| line(item)).collect()
 }
@@ -204,6 +237,19 @@ mod tests {
         let node = api.store().get("nodes", &ObjectKey::new("", "k8s-master")).unwrap();
         let age = sim.now().since(node.created()).as_secs();
         assert!(age < 60, "{age}");
+    }
+
+    #[test]
+    fn ids_of_containers_are_numbers_in_the_file_and_ids_in_the_world() {
+        let [one, other] = ['a', 'b'].map(|c| c.to_string().repeat(64));
+        let line = format!(r#"["containerd://{one}","containerd://{other}","containerd://{one}"]"#);
+        let short = without_ids(&line);
+        assert_eq!(short, r#"["containerd://@0","containerd://@1","containerd://@0"]"#);
+        let long = with_ids(&short);
+        assert_eq!(long.len(), line.len());
+        assert_eq!(without_ids(&long), short);
+        assert_eq!(with_ids(&short), long);
+        assert!(CLUSTER.contains(&place_of_id(0)) && CLUSTER.lines().all(|l| !with_ids(l).contains("containerd://@")));
     }
 
     #[test]
