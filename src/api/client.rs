@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::auth::{Impersonation, User};
+use super::auth::{self, Impersonation, User};
 use super::object::Object;
 use super::request::{Body, List, Method, PatchType, Payload, Request, Response};
 use super::resource::Resource;
@@ -17,6 +17,9 @@ use crate::value::Value;
 
 /// From a client to the API server, one way: a hop inside one machine room.
 pub const NETWORK: Duration = Duration::from_micros(500);
+
+/// From the API server on to a kubelet, until its runtime has prepared a container's streams.
+const STREAMS: Duration = Duration::from_millis(2);
 
 /// Committing a write to etcd: a fast disk's fsync.
 pub const ETCD_COMMIT: Duration = Duration::from_millis(2);
@@ -216,12 +219,12 @@ impl Client {
             verb,
             path: path.clone(),
         });
-        let commit = if request.method == Method::Get {
-            Duration::ZERO
-        } else {
-            ETCD_COMMIT
+        let behind = match request.method {
+            _ if auth::CONNECTING.iter().any(|c| path.ends_with(c)) => STREAMS,
+            Method::Get => Duration::ZERO,
+            _ => ETCD_COMMIT,
         };
-        sim.sleep(NETWORK + commit).await;
+        sim.sleep(NETWORK + behind).await;
         let response = if self.unknown {
             Response::from(Status::unauthorized())
         } else {

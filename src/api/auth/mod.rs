@@ -58,7 +58,7 @@ pub fn check_creation(api: &ApiServer, request: &Request) -> Result<(), Status> 
 }
 
 /// The subresources that open a connection into a pod.
-const CONNECTING: [&str; 3] = ["attach", "exec", "portforward"];
+pub(super) const CONNECTING: [&str; 3] = ["attach", "exec", "portforward"];
 
 #[cfg(test)]
 mod tests {
