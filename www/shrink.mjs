@@ -25,7 +25,7 @@ const [LOCATION, WORD] = [4, 4];
 /** Functions of Rust's libraries with which a program panics or ends for want of memory. The crate's name may have a hash;
  * a module that wasm-bindgen has not been over has all names as the compiler writes them (`_ZN`, `_R`). */
 const PANICS =
-  /^(<?(core|alloc|std|__rustc|hashbrown)(\[\w+\])?::|_(ZN|R)\w*\d(core|alloc|std|__rustc|hashbrown)\d).*(panic|fail|oom|overflow|handle_(alloc_)?error|begin_unwind)/;
+  /^(?!.*drop_in_place)(<?(core|alloc|std|__rustc|hashbrown)(\[\w+\])?::|_(ZN|R)\w*\d(core|alloc|std|__rustc|hashbrown)\d).*(panic|fail|oom|overflow|handle_(alloc_)?error|begin_unwind)/;
 
 /** Reads a module from its first section on. */
 class Reader {
