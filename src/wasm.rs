@@ -91,10 +91,7 @@ pub fn load_later(world: &World, texts: &'static str, jq: &'static str, base: &s
     world.jq().set_source(Rc::new(move |engine: &jq::Engine| {
         let (engine, then) = (engine.clone(), then.clone());
         begin(fetch_module(jq, &base, limits::JQ_MODULE_BYTES), move |outcome| {
-            engine.arrive(outcome.map(|run| {
-                let run: Box<dyn jq::Run> = Box::new(Module(run.unchecked_into()));
-                Rc::new(run)
-            }));
+            engine.arrive(outcome.map(|run| Rc::new(Module(run.unchecked_into())) as Rc<dyn jq::Run>));
             then();
         });
     }));

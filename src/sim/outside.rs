@@ -10,53 +10,53 @@ use std::task::{Poll, Waker};
 use super::Sim;
 
 /// Something that comes from outside once. Clones are handles.
-pub struct Outside<T>(Rc<Inner<T>>);
+pub struct Outside<T: ?Sized>(Rc<Inner<T>>);
 
 /// Begins to bring it; the outcome comes through [`Outside::arrive`].
 pub type Source<T> = Rc<dyn Fn(&Outside<T>)>;
 
-struct Inner<T> {
+struct Inner<T: ?Sized> {
     sim: Sim,
+    source: RefCell<Option<Source<T>>>,
     state: RefCell<State<T>>,
 }
 
-enum State<T> {
+enum State<T: ?Sized> {
     /// Nobody needed it yet.
-    Absent(Option<Source<T>>),
+    Absent,
     /// On its way; who waits for it.
     Coming(Vec<Waker>),
     Here(Rc<T>),
-    /// Why there is none.
+    /// Why there is none. Whoever needs it next tries anew.
     Failed(Rc<str>),
 }
 
-impl<T> Clone for Outside<T> {
+impl<T: ?Sized> Clone for Outside<T> {
     fn clone(&self) -> Outside<T> {
         Outside(self.0.clone())
     }
 }
 
-impl<T> Outside<T> {
+impl<T: ?Sized> Outside<T> {
     /// Nothing yet.
     pub fn new(sim: &Sim) -> Outside<T> {
         Outside(Rc::new(Inner {
             sim: sim.clone(),
-            state: RefCell::new(State::Absent(None)),
+            source: RefCell::default(),
+            state: RefCell::new(State::Absent),
         }))
     }
 
     /// Something that was here all along.
-    pub fn included(sim: &Sim, value: T) -> Outside<T> {
+    pub fn included(sim: &Sim, value: Rc<T>) -> Outside<T> {
         let outside = Outside::new(sim);
-        outside.0.state.replace(State::Here(Rc::new(value)));
+        outside.0.state.replace(State::Here(value));
         outside
     }
 
     /// Says who brings it.
     pub fn set_source(&self, source: Source<T>) {
-        if let State::Absent(slot) = &mut *self.0.state.borrow_mut() {
-            *slot = Some(source);
-        }
+        self.0.source.replace(Some(source));
     }
 
     /// Takes what the source brought, and lets the world go on.
@@ -92,24 +92,27 @@ impl<T> Outside<T> {
 
     /// Waits until it is here or known to be missing. Takes no virtual time.
     pub async fn ready(&self) {
+        let mut waited = false;
         poll_fn(|cx| {
-            let mut begin = None;
+            let mut begins = false;
             match &mut *self.0.state.borrow_mut() {
-                State::Here(_) | State::Failed(_) => return Poll::Ready(()),
+                State::Here(_) => return Poll::Ready(()),
+                State::Failed(_) if waited => return Poll::Ready(()),
                 State::Coming(waiting) => waiting.push(cx.waker().clone()),
-                state => {
-                    if let State::Absent(source) = state {
-                        begin = Some(source.take());
-                    }
+                state @ (State::Absent | State::Failed(_)) => {
+                    begins = true;
                     *state = State::Coming(vec![cx.waker().clone()]);
                 }
             }
+            waited = true;
             // The world stops before the source begins, which may be done at once.
             self.0.sim.hold();
-            match begin {
-                Some(Some(source)) => source(self),
-                Some(None) => self.arrive(Err("nobody can bring it".into())),
-                None => {}
+            if begins {
+                let source = self.0.source.borrow().clone();
+                match source {
+                    Some(source) => source(self),
+                    None => self.arrive(Err("nobody can bring it".into())),
+                }
             }
             Poll::Pending
         })
@@ -138,7 +141,7 @@ mod tests {
                 outside.set_source(Rc::new(move |o: &Outside<u8>| *asked.borrow_mut() = Some(o.clone())));
                 outside
             } else {
-                Outside::included(&sim, 7)
+                Outside::included(&sim, Rc::new(7))
             };
             let said: Rc<RefCell<Vec<String>>> = Rc::default();
             for name in ["one", "other"] {
@@ -181,5 +184,30 @@ mod tests {
         assert_eq!(waited, Some(()));
         assert_eq!(outside.failure().as_deref(), Some("nobody can bring it"));
         assert!(outside.here().is_none());
+    }
+
+    /// What could not be brought once is asked for again by whoever needs it next, and by nobody before.
+    #[test]
+    fn after_a_failure_the_next_use_tries_anew() {
+        let sim = Sim::new(1, Time::from_secs(1));
+        let outside: Outside<u8> = Outside::new(&sim);
+        let tries = Rc::new(std::cell::Cell::new(0));
+        let count = tries.clone();
+        outside.set_source(Rc::new(move |o: &Outside<u8>| {
+            count.set(count.get() + 1);
+            o.arrive(if count.get() == 1 {
+                Err("no network".into())
+            } else {
+                Ok(Rc::new(7))
+            });
+        }));
+        for (tried, failure, here) in [(1, Some("no network"), None), (2, None, Some(7)), (2, None, Some(7))] {
+            let waits = outside.clone();
+            let waited = sim.run_future(async move { waits.ready().await }, Time::from_secs(9));
+            assert_eq!(waited, Some(()));
+            assert_eq!(tries.get(), tried);
+            assert_eq!(outside.failure().as_deref(), failure);
+            assert_eq!(outside.here().as_deref().copied(), here);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! `jq`: its command line as jq 1.7.1 reads it. What runs the programs is jaq's interpreter in a package of its own
 //! (`jq/`), which the page loads when `jq` is first used, and which this shell knows by [`Run`] alone.
 
+use std::rc::Rc;
+
 use kubetab_jq::{Argument, Chunk, Input as Text, Limits};
 pub use kubetab_jq::{Request, Response};
 
@@ -17,7 +19,7 @@ pub trait Run {
 }
 
 /// What runs them, once it is here.
-pub type Engine = Outside<Box<dyn Run>>;
+pub type Engine = Outside<dyn Run>;
 
 /// What this build holds: native ones all of it.
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,7 +30,7 @@ pub fn engine(sim: &Sim) -> Engine {
             kubetab_jq::run_apart(request)
         }
     }
-    Outside::included(sim, Box::new(Included))
+    Outside::included(sim, Rc::new(Included))
 }
 
 /// What this build holds: nothing, and somebody has to bring it.
