@@ -112,12 +112,11 @@ fn begin(promise: Promise, then: impl FnOnce(Result<JsValue, String>) + 'static)
 struct Module(Function);
 
 impl jq::Run for Module {
-    fn run(&self, request: &jq::Request) -> Result<jq::Response, String> {
+    fn run(&self, request: jq::Request) -> Option<jq::Response> {
         let message = js_sys::Uint8Array::from(request.to_bytes().as_slice());
         // Whatever it throws, its stack or its memory was full: nothing else ends it.
-        let answer = self.0.call1(&JsValue::NULL, &message).ok();
-        let answer = answer.and_then(|bytes| jq::Response::from_bytes(&js_sys::Uint8Array::new(&bytes).to_vec()));
-        answer.ok_or_else(|| "it needs more room than the simulation gives to one jq".to_owned())
+        let answer = self.0.call1(&JsValue::NULL, &message).ok()?;
+        jq::Response::from_bytes(&js_sys::Uint8Array::new(&answer).to_vec())
     }
 }
 

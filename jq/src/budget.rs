@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use crate::Limits;
+use crate::{Limits, TOO_DEEP};
 
 /// Why a run was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Trouble {
         match self {
             Trouble::Steps => "the program was ended: it takes more steps than the simulation gives to one jq",
             Trouble::Bytes => "the program was ended: it makes more values than the simulation gives room to one jq",
-            Trouble::Calls => "the program was ended: it calls itself more deeply than the simulation lets it",
+            Trouble::Calls => TOO_DEEP,
             Trouble::Output => "the program was ended: it prints more than the simulation takes from one jq",
             Trouble::Nesting => "the program was ended: it makes a value that is nested too deeply",
         }
@@ -103,6 +103,23 @@ pub fn step() -> bool {
         }
         c.trouble.get().is_none()
     })
+}
+
+/// Bytes that are copied or looked at in the time of a step.
+const STEP: usize = 1024;
+
+/// Counts the steps that it takes to go through so many bytes; whether the run may go on.
+pub fn scan(bytes: usize) -> bool {
+    COUNTERS.with(|c| {
+        let steps = u64::try_from(bytes / STEP).unwrap_or(u64::MAX);
+        c.steps.set(c.steps.get().saturating_sub(steps));
+    });
+    step()
+}
+
+/// How many bytes values may still have.
+pub fn left() -> usize {
+    COUNTERS.with(|c| usize::try_from(c.bytes.get()).unwrap_or(usize::MAX))
 }
 
 /// Counts bytes of values; whether the run may go on.

@@ -46,6 +46,7 @@ def nth($n; f): if $n < 0 then error("nth doesn't support negative indices") els
 def limit($n; f): if $n > 0 then _limit($n; f) elif $n == 0 then empty else f end;
 def paths: path(..) | select(length > 0);
 def paths(f): path(.. | select(f)) | select(length > 0);
+def getpath($path): reduce ($path | _bounded)[] as $p (.; .[$p]);
 def pick(f): . as $whole | reduce path(f) as $p (null; setpath($p; $whole | getpath($p)));
 def walk(f): def rec: (if type == "object" then map_values(rec) elif type == "array" then map(rec) else . end) | f; rec;
 def transpose: [range(0; map(length) | max // 0) as $at | [.[][$at]]];
@@ -73,18 +74,17 @@ def capture($re): match($re) | _named;
 def scan($re; $flags): match($re; "g" + $flags) | if (.captures | length) > 0 then [.captures[].string] else .string end;
 def scan($re): scan($re; null);
 def splits($re; $flags):
-  . as $s | [match($re; "g" + $flags) | .offset, .offset + .length] | [0] + . + [$s | length]
-  | range(0; length; 2) as $at | $s[.[$at]:.[$at + 1]];
+  _between([match($re; "g" + $flags)])[];
 def splits($re): splits($re; null);
 def split($re; $flags): [splits($re; $flags)];
 def sub($re; f; $flags):
   . as $s
-  | (reduce match($re; $flags) as $m ({done: [], at: 0};
-      $s[.at:$m.offset] as $gap
-      | [$m | _named | f] as $new
-      | reduce range(0; $new | length) as $i (.; .done[$i] += $gap + $new[$i])
-      | .at = $m.offset + $m.length)
-    | .done[] + $s[.at:]) // $s;
+  | [match($re; $flags)] as $all
+  | _between($all) as $gaps
+  | [$all[] | [_named | f]] as $new
+  | (range(0; $new | map(length) | max // 0) as $i
+    | [(range(0; $all | length) as $at | select($new[$at] | length > $i) | $gaps[$at] + $new[$at][$i]), $gaps[-1]]
+    | add) // $s;
 def sub($re; f): sub($re; f; "");
 def gsub($re; f; $flags): sub($re; f; $flags + "g");
 def gsub($re; f): sub($re; f; "g");

@@ -4,21 +4,21 @@
 //! step ([`HasLut::lut`]), so that is where steps are counted and where the stack is looked at. When a run has to end it
 //! gets another table, in which every term is one that halts: whatever it does next ends it, and nothing can catch it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
-use jaq_core::load::lex::Lexer;
-use jaq_core::load::parse::{Def, Parser, Term};
+use jaq_core::load::parse::{Def, Term};
 use jaq_core::load::{self, Arena, File, Loader};
 use jaq_core::native::v;
 use jaq_core::{Compiler, Ctx, DataT, Exn, Lut, Native, Vars};
 
 use crate::budget;
-use crate::message::{Argument, Chunk, Input, Options, Request, Response};
+use crate::message::{Argument, Chunk, Input, Options, Request, Response, USAGE};
 use crate::natives;
+use crate::program::{END, Wrong, located, parse, place, syntax, too_deep};
 use crate::read::{self, Reader};
 use crate::rewrite::Rewriter;
 use crate::value::{Entries, Val};
-use crate::write::{self, Style};
+use crate::write::{self, Style, Text};
 
 /// What the interpreter works on.
 pub struct Kind;
@@ -32,14 +32,24 @@ impl DataT for Kind {
 #[derive(Clone, Copy)]
 pub struct Data<'a> {
     terms: &'a Lut<Kind>,
-    /// As many terms and functions, all of which halt.
-    stop: &'a Lut<Kind>,
+    stop: &'a Stop,
     pub host: &'a Host,
+}
+
+/// Terms and functions that all halt, as many as a program has. Few programs need them.
+struct Stop {
+    /// Bytes of the program.
+    length: usize,
+    terms: OnceCell<Lut<Kind>>,
 }
 
 impl<'a> jaq_core::data::HasLut<'a, Kind> for Data<'a> {
     fn lut(&self) -> &'a Lut<Kind> {
-        if budget::step() { self.terms } else { self.stop }
+        if budget::step() {
+            self.terms
+        } else {
+            self.stop.terms.get_or_init(|| stop(self.stop.length))
+        }
     }
 }
 
@@ -72,13 +82,10 @@ struct Place {
 /// What `jq --help` prints.
 const HELP: &str = include_str!("help.txt");
 
-/// Where a program's first arguments' errors send their reader.
-const USAGE: &str = "Use jq --help for help with command-line options,\n\
-                     or see the jq manpage, or online docs  at https://jqlang.github.io/jq\n";
-
 impl Host {
-    fn new(request: &Request) -> Host {
-        let options = request.options.clone();
+    /// Takes from a request what lies outside of its program.
+    fn new(request: &mut Request) -> Host {
+        let options = std::mem::take(&mut request.options);
         let style = Style {
             indent: options.indent.clone(),
             sorted: options.sorted,
@@ -92,7 +99,7 @@ impl Host {
             env: Val::obj(environment.collect()),
             options,
             style,
-            inputs: request.inputs.clone(),
+            inputs: std::mem::take(&mut request.inputs),
             at: RefCell::default(),
             chunks: RefCell::default(),
             room: Cell::new(request.limits.output),
@@ -100,8 +107,11 @@ impl Host {
         }
     }
 
-    /// Counts what is printed; whether there is room for it.
+    /// Counts what is printed; whether there is room for it. What a run was writing when it had to end is not whole.
     fn fits(&self, bytes: usize) -> bool {
+        if budget::trouble().is_some() {
+            return false;
+        }
         match self.room.get().checked_sub(bytes as u64) {
             Some(left) => {
                 self.room.set(left);
@@ -146,15 +156,22 @@ impl Host {
             indent: None,
             ..self.style.clone()
         };
-        let mut text = String::new();
-        write::write(
-            &mut text,
-            &Val::arr(vec![Val::from("DEBUG:"), value.clone()]),
-            &style,
-            0,
-        );
-        text.push('\n');
-        self.complain(&text);
+        let mut text = self.text();
+        text.value(&Val::arr(vec![Val::from("DEBUG:"), value.clone()]), &style);
+        text.push("\n");
+        self.complain(&text.into_cut());
+    }
+
+    /// A text that is to be printed. What is cut off there does not fit.
+    fn text(&self) -> Text {
+        Text::within(usize::try_from(self.room.get()).unwrap_or(usize::MAX).saturating_add(1))
+    }
+
+    /// A value as JSON, to be printed.
+    pub fn json(&self, value: &Val) -> String {
+        let mut text = self.text();
+        text.value(value, &Style::default());
+        text.into_cut()
     }
 
     /// Reads all values of an input.
@@ -176,14 +193,13 @@ impl Host {
         while let Some(value) = reader.next_value() {
             // A line is read as a whole, so that its end counts for all that stands on it.
             let read = reader.read();
-            let rest = text.get(read..).unwrap_or_default();
-            let ends = match text.get(read.wrapping_sub(1)) {
-                Some(b'\n') => read,
-                _ => read + rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |at| at + 1),
-            };
-            let new = text.get(counted..ends).unwrap_or_default();
-            lines += new.iter().filter(|b| **b == b'\n').count();
-            counted = counted.max(ends);
+            if read > counted {
+                let rest = text.get(read - 1..).unwrap_or_default();
+                let ends = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()) + read;
+                let new = text.get(counted..ends.min(text.len())).unwrap_or_default();
+                lines += new.iter().filter(|b| **b == b'\n').count();
+                counted = ends;
+            }
             match value {
                 Ok(value) if self.options.stream => {
                     let mut events = Vec::new();
@@ -276,24 +292,24 @@ impl Host {
     /// Prints one output.
     fn output(&self, value: &Val) {
         let options = &self.options;
-        let mut text = String::new();
+        let mut text = self.text();
         match value {
-            Val::Str(s) if options.raw && options.ascii => write::string(&mut text, s, true),
-            Val::Str(s) if options.raw => text.push_str(s),
+            Val::Str(s) if options.raw && options.ascii => text.string(s, true),
+            Val::Str(s) if options.raw => text.push(s),
             value => {
                 if options.sequence {
-                    text.push('\u{1e}');
+                    text.push("\u{1e}");
                 }
-                write::write(&mut text, value, &self.style, 0);
+                text.value(value, &self.style);
             }
         }
         if !options.joined {
-            text.push('\n');
+            text.push("\n");
         }
         if options.zero {
-            text.push('\0');
+            text.push("\0");
         }
-        self.print(text.as_bytes());
+        self.print(text.into_cut().as_bytes());
     }
 }
 
@@ -329,14 +345,12 @@ enum Outcome {
     Halted(i32),
 }
 
-/// The message of a program that cannot be compiled: what is wrong, and where it begins.
-type Wrong = Vec<(String, usize)>;
-
 /// Runs jq.
-pub fn run(request: &Request) -> Response {
+pub fn run(request: Request) -> Response {
+    let mut request = request;
     budget::begin(&request.limits);
-    let host = Host::new(request);
-    let code = perform(request, &host);
+    let host = Host::new(&mut request);
+    let code = perform(&request, &host);
     let chunks = host.chunks.take();
     Response { chunks, code }
 }
@@ -346,7 +360,7 @@ pub fn run_message(request: &[u8], stack: usize) -> Vec<u8> {
     let response = match Request::from_bytes(request) {
         Some(mut request) => {
             request.limits.stack = stack;
-            run(&request)
+            run(request)
         }
         None => Response {
             chunks: vec![Chunk::Err(b"jq: error: the request cannot be read\n".to_vec())],
@@ -361,25 +375,24 @@ pub fn run_message(request: &[u8], stack: usize) -> Vec<u8> {
 #[cfg(not(target_arch = "wasm32"))]
 const STACK: usize = 256 * 1024 * 1024;
 
-/// Runs jq on a stack of its own, which is large, and waits for it.
+/// Runs jq on a stack of its own, which is large, and waits for it. `None` when it broke off.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn run_apart(request: &Request) -> Result<Response, String> {
-    let mut request = request.clone();
+pub fn run_apart(request: Request) -> Option<Response> {
+    let mut request = request;
     request.limits.stack = STACK / 4;
     let begun = std::thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || run(&request));
-    let ended = begun.map_err(|why| why.to_string())?.join();
-    ended.map_err(|_| "the interpreter broke off".to_owned())
+        .spawn(move || run(request));
+    begun.ok()?.join().ok()
 }
 
 fn perform(request: &Request, host: &Host) -> i32 {
-    let (introduction, options) = HELP.split_once("Command options:\n").unwrap_or((HELP, ""));
     if request.help {
-        host.print(format!("{introduction}Command options:\n{options}").as_bytes());
+        host.print(HELP.as_bytes());
         return 0;
     }
     if request.usage {
+        let (introduction, _) = HELP.split_once("Command options:\n").unwrap_or((HELP, ""));
         host.say(&format!(
             "{introduction}For listing the command options, use jq --help.\n"
         ));
@@ -392,9 +405,13 @@ fn perform(request: &Request, host: &Host) -> i32 {
             return 2;
         }
     };
+    if too_deep(&request.program) {
+        host.say("jq: error: the program is nested more deeply than the simulation takes\n");
+        return 3;
+    }
     let arena = Arena::default();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (filter, stop) = match compile(&arena, &request.program, &names) {
+    let filter = match compile(&arena, &request.program, &names) {
         Ok(compiled) => compiled,
         Err(wrong) => {
             let count = wrong.len();
@@ -410,6 +427,10 @@ fn perform(request: &Request, host: &Host) -> i32 {
             return 3;
         }
     };
+    let stop = Stop {
+        length: request.program.len(),
+        terms: OnceCell::new(),
+    };
     let data = Data {
         terms: &filter.lut,
         stop: &stop,
@@ -421,9 +442,8 @@ fn perform(request: &Request, host: &Host) -> i32 {
         let mut outputs = filter.id.run((context, input));
         loop {
             let output = outputs.next();
-            if let Some(trouble) = budget::trouble() {
-                host.say(&format!("jq: error (at {}): {}\n", host.position(), trouble.sentence()));
-                return Outcome::Halted(5);
+            if let Some(ended) = ended(host) {
+                return ended;
             }
             match output {
                 None => return outcome,
@@ -435,7 +455,10 @@ fn perform(request: &Request, host: &Host) -> i32 {
                         _ => Outcome::Good,
                     };
                 }
-                Some(Err(exception)) => return failed(exception, host),
+                Some(Err(exception)) => {
+                    let outcome = failed(exception, host);
+                    return ended(host).unwrap_or(outcome);
+                }
             }
         }
     };
@@ -481,6 +504,13 @@ fn perform(request: &Request, host: &Host) -> i32 {
     }
 }
 
+/// What a run that had to end comes to, if it had to.
+fn ended(host: &Host) -> Option<Outcome> {
+    let sentence = budget::trouble()?.sentence();
+    host.say(&format!("jq: error (at {}): {sentence}\n", host.position()));
+    Some(Outcome::Halted(5))
+}
+
 /// What an exception ends a program with.
 fn failed(exception: Exn<'_, Val>, host: &Host) -> Outcome {
     let error = match exception.get_err() {
@@ -490,7 +520,7 @@ fn failed(exception: Exn<'_, Val>, host: &Host) -> Outcome {
     let at = host.position();
     match error.into_val() {
         Val::Str(text) => host.complain(&format!("jq: error (at {at}): {}\n", in_words(&text))),
-        value => host.complain(&format!("jq: error (at {at}) (not a string): {}\n", value.json())),
+        value => host.complain(&format!("jq: error (at {at}) (not a string): {}\n", host.json(&value))),
     }
     Outcome::Failed
 }
@@ -498,10 +528,7 @@ fn failed(exception: Exn<'_, Val>, host: &Host) -> Outcome {
 /// jq's words for an error of the interpreter's own.
 fn in_words(text: &str) -> String {
     match text.strip_prefix("invalid path expression with input ") {
-        Some(value) => {
-            let value = read::one(value).map_or_else(|_| value.to_owned(), |v| v.short(30));
-            format!("Invalid path expression with result {value}")
-        }
+        Some(value) => format!("Invalid path expression with result {value}"),
         None => text.to_owned(),
     }
 }
@@ -533,167 +560,15 @@ fn arguments(request: &Request, host: &Host) -> Result<(Vec<String>, Vec<Val>), 
     Ok((names, values))
 }
 
-/// Where a part of the program begins.
-fn place(program: &str, part: &str) -> usize {
-    let at = part.as_ptr().addr().wrapping_sub(program.as_ptr().addr());
-    if at <= program.len() { at } else { 0 }
-}
-
-/// An error of a program with the line that it is on, and as many blanks as stand before it.
-fn located(program: &str, sentence: &str, at: usize) -> String {
-    let before = program.get(..at).unwrap_or(program);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let text = program.get(start..).unwrap_or_default();
-    let text = text.split('\n').next().unwrap_or_default();
-    let pad = " ".repeat(before.len() - start);
-    format!("jq: error: {sentence} at <top-level>, line {line}:\n{text}{pad}\n")
-}
-
-/// What jq's grammar calls a piece of a program.
-fn piece(text: &str) -> String {
-    const KEYWORDS: [&str; 22] = [
-        "as", "import", "include", "module", "def", "if", "then", "else", "elif", "reduce", "foreach", "end", "and",
-        "or", "try", "catch", "label", "break", "__loc__", "not", "//", "?//",
-    ];
-    let word: String = text
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-        .collect();
-    let mut chars = text.chars();
-    match chars.next() {
-        None => "end of file".to_owned(),
-        Some('"') => "QQSTRING_START".to_owned(),
-        Some('@') => "FORMAT".to_owned(),
-        Some('.') if chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_') => "FIELD".to_owned(),
-        Some('0'..='9') => "LITERAL".to_owned(),
-        Some(_) if word == "not" => "IDENT".to_owned(),
-        Some(_) if KEYWORDS.contains(&word.as_str()) => word,
-        Some(_) if !word.is_empty() => "IDENT".to_owned(),
-        Some(c) => {
-            let pair: String = text.chars().take(2).collect();
-            match pair.as_str() {
-                "==" | "!=" | "//" | "|=" | "+=" | "-=" | "*=" | "/=" | "%=" | "<=" | ">=" | ".." => pair,
-                _ if "|,.[{(:;$?+-*/%=<>".contains(c) => format!("'{c}'"),
-                _ => "INVALID_CHARACTER".to_owned(),
-            }
-        }
-    }
-}
-
-/// Where the last piece of a program begins.
-fn last_piece(program: &str) -> usize {
-    let trimmed = program.trim_end();
-    let word = trimmed.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    if word.len() == trimmed.len() {
-        return trimmed.char_indices().next_back().map_or(0, |(at, _)| at);
-    }
-    let marked = word.strip_suffix(['.', '$', '@']).unwrap_or(word);
-    marked.len()
-}
-
-/// The error of a program that does not fit the grammar. jq says what it expected where that is little.
-fn syntax(program: &str, found: &str, expected: &str) -> (String, usize) {
-    let at = if found.is_empty() {
-        last_piece(program)
-    } else {
-        place(program, found)
-    };
-    let expected = match expected {
-        "" => String::new(),
-        expected => format!(", expecting {expected}"),
-    };
-    let shell = "(Unix shell quoting issues?)";
-    (
-        format!("syntax error, unexpected {}{expected} {shell}", piece(found)),
-        at,
-    )
-}
-
-fn parse(program: &str) -> Result<Term<&str>, Wrong> {
-    use jaq_core::load::lex::Expect as Character;
-    use jaq_core::load::parse::Expect;
-    const END: &str = "end of file";
-    let tokens = Lexer::new(program).lex().map_err(|errors| {
-        // The innermost comes first, and what is around it ends too early as well.
-        let mut wrong = Vec::new();
-        if let Some((expected, found)) = errors.first() {
-            let words = match expected {
-                Character::Delim("{") => "'}'",
-                Character::Delim("\"") => "QQSTRING_TEXT or QQSTRING_INTERP_START or QQSTRING_END",
-                Character::Delim("(") if called(program) => "';' or ')'",
-                Character::Token => END,
-                _ => "",
-            };
-            wrong.push(syntax(program, found, words));
-        }
-        wrong
-    })?;
-    if tokens.is_empty() {
-        return Err(vec![NO_PROGRAM]);
-    }
-    let alone = Parser::new(&tokens).parse(|p| p.defs());
-    if alone.is_ok_and(|defs| !defs.is_empty()) {
-        return Err(vec![NO_PROGRAM]);
-    }
-    Parser::new(&tokens).parse(|p| p.term()).map_err(|errors| {
-        let Some((expected, token)) = errors.into_iter().next() else {
-            return vec![syntax(program, "", "")];
-        };
-        let found = token.map_or("", |t| t.as_str());
-        let words = match expected {
-            Expect::Nothing => END,
-            Expect::Term
-                if !found.is_empty()
-                    && program
-                        .get(..place(program, found))
-                        .is_some_and(|b| b.trim().is_empty()) =>
-            {
-                END
-            }
-            Expect::Pattern => "BINDING or '[' or '{'",
-            Expect::Just("|") => "'|'",
-            Expect::CommaOrRBrace => "'}'",
-            Expect::Key if found.is_empty() => "FORMAT or QQSTRING_START or '['",
-            _ => "",
-        };
-        let mut wrong = vec![syntax(program, found, words)];
-        let unfinished = matches!(expected, Expect::ElseOrEnd | Expect::Just("then" | "end")) && found.is_empty();
-        if let Some(at) = program.find("if").filter(|_| unfinished) {
-            wrong.push(("Possibly unterminated 'if' statement".to_owned(), at));
-        }
-        wrong
-    })
-}
-
-/// Whether the last parenthesis that is open stands behind a name.
-fn called(program: &str) -> bool {
-    let mut open = Vec::new();
-    for (at, c) in program.char_indices() {
-        match c {
-            '(' => open.push(at),
-            ')' => drop(open.pop()),
-            _ => {}
-        }
-    }
-    let before = open.last().and_then(|at| program.get(..*at));
-    before.is_some_and(|text| text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
-}
-
-/// The error of a program that is empty, which names no place.
-const NO_PROGRAM: (String, usize) = (String::new(), 0);
-
 /// The name under which a program stands among the definitions.
 const MAIN: &str = "_main";
 
-type Compiled = (jaq_core::Filter<Kind>, Lut<Kind>);
-
-fn compile<'s>(arena: &'s Arena, program: &'s str, names: &[&'s str]) -> Result<Compiled, Wrong> {
-    let main = parse(program)?;
+fn compile<'s>(arena: &'s Arena, program: &'s str, names: &[&'s str]) -> Result<jaq_core::Filter<Kind>, Wrong> {
+    let (main, own) = parse(program)?;
     let main = Def {
         name: MAIN,
         args: Vec::new(),
-        body: Rewriter { program, arena }.term(main),
+        body: Rewriter { program, arena, own }.term(main),
     };
     let ours = load::parse(include_str!("defs.jq"), |p| p.defs()).unwrap_or_default();
     // Of jaq's own definitions those that ours do not replace; they may not call what has another name here.
@@ -704,18 +579,21 @@ fn compile<'s>(arena: &'s Arena, program: &'s str, names: &[&'s str]) -> Result<
     };
     let core: Vec<_> = jaq_core::defs().filter(|def| !replaced(def)).collect();
     let core_and_ours = core.into_iter().chain(ours.iter().cloned());
-    let builtin = Rewriter { program: "", arena };
+    let builtin = Rewriter {
+        program: "",
+        arena,
+        own: Vec::new(),
+    };
     let prelude = core_and_ours.map(|def| builtin.def(def)).chain([main]);
     let file = |code| File { code, path: () };
     let modules = Loader::new(prelude)
         .load(arena, file(MAIN))
-        .map_err(|_| vec![syntax(program, "", "")])?;
-    let filter = Compiler::default()
+        .map_err(|_| vec![syntax(program, "", END, "")])?;
+    Compiler::default()
         .with_funs(natives)
         .with_global_vars(names.iter().copied())
         .compile(modules)
-        .map_err(|errors| undefined(program, errors.into_iter().flat_map(|(_, errors)| errors)))?;
-    Ok((filter, stop(program)))
+        .map_err(|errors| undefined(program, errors.into_iter().flat_map(|(_, errors)| errors)))
 }
 
 fn undefined<'s>(program: &str, errors: impl Iterator<Item = jaq_core::compile::Error<&'s str>>) -> Wrong {
@@ -736,13 +614,13 @@ fn undefined<'s>(program: &str, errors: impl Iterator<Item = jaq_core::compile::
     errors.collect()
 }
 
-/// A table of terms all of which halt, with at least as many terms and functions as the program's.
-fn stop(program: &str) -> Lut<Kind> {
+/// A table of terms all of which halt, with at least as many terms and functions as a program of so many bytes has.
+fn stop(length: usize) -> Lut<Kind> {
     let halt = || Native::<Kind>::new(|_| jaq_core::box_iter::box_once(Err(Exn::halt(5))));
     let count = natives::all().count();
     let funs = (0..count).map(|at| (if at == 0 { "stop" } else { "" }, v(0), halt()));
     // A byte of a program makes less than two terms; the definitions make some 2,000.
-    let terms = 8_000 + 3 * program.len();
+    let terms = 8_000 + 3 * length;
     let defs = (0..terms).map(|_| Def {
         name: "stopped",
         args: Vec::new(),
@@ -753,4 +631,64 @@ fn stop(program: &str) -> Lut<Kind> {
     let modules = Loader::new(defs).load(&arena, file).ok();
     let filter = modules.and_then(|modules| Compiler::default().with_funs(funs).compile(modules).ok());
     filter.unwrap_or_default().lut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use jaq_core::data::HasLut;
+
+    /// The table of terms that halt is made for runs that have to end, and for no others.
+    #[test]
+    fn few_runs_need_terms_that_halt() {
+        let mut request = Request::default();
+        request.limits.stack = usize::MAX;
+        request.limits.steps = 2;
+        request.limits.nesting = 1;
+        budget::begin(&request.limits);
+        let host = Host::new(&mut request);
+        let arena = Arena::default();
+        let terms = compile(&arena, ".", &[]).unwrap_or_default().lut;
+        let stop = Stop {
+            length: 1,
+            terms: OnceCell::new(),
+        };
+        let data = Data {
+            terms: &terms,
+            stop: &stop,
+            host: &host,
+        };
+        for _ in 0..2 {
+            assert!(std::ptr::eq(data.lut(), &terms));
+            assert!(stop.terms.get().is_none());
+        }
+        assert!(!std::ptr::eq(data.lut(), &terms));
+        assert!(stop.terms.get().is_some());
+        budget::begin(&Limits::default());
+    }
+
+    /// A whole number that a machine of 32 bits has not is none of the machine's.
+    #[test]
+    fn whole_numbers_are_the_same_everywhere() {
+        let arena = Arena::default();
+        let rewriter = |program| Rewriter {
+            program,
+            arena: &arena,
+            own: Vec::new(),
+        };
+        for (program, expected) in [
+            ("999999999", "999999999"),
+            ("2147483648", "2147483648e0"),
+            ("0000000001", "0000000001e0"),
+            ("12345678901.5", "12345678901.5"),
+            ("1e10", "1e10"),
+        ] {
+            let parsed = parse(program).map(|(term, _)| rewriter(program).term(term));
+            assert!(
+                matches!(parsed, Ok(Term::Num(number)) if number == expected),
+                "{program}"
+            );
+        }
+    }
 }

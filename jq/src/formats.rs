@@ -2,7 +2,9 @@
 
 use jaq_core::{Error, ValR};
 
+use crate::budget;
 use crate::value::{Val, about};
+use crate::write::Text;
 
 /// Their names.
 pub const NAMES: [&str; 9] = [
@@ -46,11 +48,11 @@ pub fn format(name: &str, value: Val) -> ValR<Val> {
                 Val::Arr(_) | Val::Obj(_) => Err(about(v, "can not be escaped for shell")),
                 other => Ok(other.json()),
             };
-            let words: Result<Vec<String>, Error<Val>> = match &value {
-                Val::Arr(a) => a.items.iter().map(quoted).collect(),
-                one => quoted(one).map(|word| vec![word]),
+            let words = match &value {
+                Val::Arr(a) => &a.items,
+                one => std::slice::from_ref(one),
             };
-            Val::from(words?.join(" "))
+            joined(words, " ", quoted)?
         }
         "base64" => Val::from(encode(value.text().as_bytes())),
         "base64d" => decode(Val::Str(value.text()))?,
@@ -62,17 +64,28 @@ fn row(value: Val, name: &str, separator: &str, quoted: impl Fn(&str) -> String)
     let Some(cells) = value.as_arr() else {
         return Err(about(&value, &format!("cannot be {name}-formatted, only array")));
     };
-    let cells: Result<Vec<String>, Error<Val>> = cells
-        .iter()
-        .map(|cell| match cell {
-            Val::Null => Ok(String::new()),
-            Val::Num(n) if n.value.is_nan() => Ok(String::new()),
-            Val::Bool(_) | Val::Num(_) => Ok(cell.json()),
-            Val::Str(s) => Ok(quoted(s)),
-            other => Err(about(other, "is not valid in a csv row")),
-        })
-        .collect();
-    Ok(Val::from(cells?.join(separator)))
+    joined(cells, separator, |cell| match cell {
+        Val::Null => Ok(String::new()),
+        Val::Num(n) if n.value.is_nan() => Ok(String::new()),
+        Val::Bool(_) | Val::Num(_) => Ok(cell.json()),
+        Val::Str(s) => Ok(quoted(s)),
+        other => Err(about(other, "is not valid in a csv row")),
+    })
+}
+
+/// What each value is written as, with a separator between.
+fn joined(values: &[Val], separator: &str, written: impl Fn(&Val) -> Result<String, Error<Val>>) -> ValR<Val> {
+    let mut text = Text::new();
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 {
+            text.push(separator);
+        }
+        text.push(&written(value)?);
+        if text.is_full() || !budget::step() {
+            break;
+        }
+    }
+    Ok(Val::from(text.into_string()))
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -30,6 +30,8 @@ mod natives;
 #[cfg(feature = "engine")]
 mod number;
 #[cfg(feature = "engine")]
+mod program;
+#[cfg(feature = "engine")]
 mod read;
 #[cfg(feature = "engine")]
 mod regex;
@@ -46,4 +48,4 @@ mod write;
 pub use engine::run_apart;
 #[cfg(feature = "engine")]
 pub use engine::{run, run_message};
-pub use message::{Argument, Chunk, Input, Limits, Options, Request, Response};
+pub use message::{Argument, Chunk, Input, Limits, Options, Request, Response, TOO_DEEP, USAGE};

@@ -1,5 +1,13 @@
 //! What goes to the interpreter and what comes back, and both as bytes.
 
+/// Where an error of the command line sends its reader.
+pub const USAGE: &str = "Use jq --help for help with command-line options,\n\
+                         or see the jq manpage, or online docs  at https://jqlang.github.io/jq\n";
+
+/// What is said of a program that calls itself too deeply: to one that is ended for it, and where it broke off before,
+/// since a browser's stack is measured by nobody and what breaks off had none left.
+pub const TOO_DEEP: &str = "the program was ended: it calls itself more deeply than the simulation lets it";
+
 /// One run of jq.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
@@ -112,6 +120,32 @@ impl Writer {
         self.flag(text.is_some());
         self.bytes(text.map(String::as_bytes).unwrap_or_default());
     }
+
+    fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
+        self.number(items.len() as u64);
+        for item in items {
+            write(self, item);
+        }
+    }
+
+    fn argument(&mut self, argument: &Argument) {
+        match argument {
+            Argument::Text(text) => {
+                self.number(0);
+                self.bytes(text.as_bytes());
+            }
+            Argument::Json(text, option) => {
+                self.number(1);
+                self.bytes(text.as_bytes());
+                self.bytes(option.as_bytes());
+            }
+            Argument::Slurped(name, bytes) => {
+                self.number(2);
+                self.bytes(name.as_bytes());
+                self.bytes(bytes);
+            }
+        }
+    }
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -158,75 +192,51 @@ impl Reader<'_> {
     }
 }
 
-fn write_argument(w: &mut Writer, argument: &Argument) {
-    match argument {
-        Argument::Text(text) => {
-            w.number(0);
-            w.bytes(text.as_bytes());
-        }
-        Argument::Json(text, option) => {
-            w.number(1);
-            w.bytes(text.as_bytes());
-            w.bytes(option.as_bytes());
-        }
-        Argument::Slurped(name, bytes) => {
-            w.number(2);
-            w.bytes(name.as_bytes());
-            w.bytes(bytes);
-        }
-    }
-}
-
 impl Options {
-    fn flags(&self) -> [bool; 11] {
+    /// Those that are true or false, as they are sent.
+    fn flags(&mut self) -> [&mut bool; 11] {
         [
-            self.null_input,
-            self.raw_input,
-            self.slurp,
-            self.stream,
-            self.sequence,
-            self.raw,
-            self.joined,
-            self.zero,
-            self.ascii,
-            self.sorted,
-            self.exit_status,
+            &mut self.null_input,
+            &mut self.raw_input,
+            &mut self.slurp,
+            &mut self.stream,
+            &mut self.sequence,
+            &mut self.raw,
+            &mut self.joined,
+            &mut self.zero,
+            &mut self.ascii,
+            &mut self.sorted,
+            &mut self.exit_status,
         ]
     }
 }
 
 impl Request {
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(mut self) -> Vec<u8> {
         let mut w = Writer::default();
         w.bytes(self.program.as_bytes());
         for flag in self.options.flags() {
-            w.flag(flag);
+            w.flag(*flag);
         }
         w.maybe(self.options.indent.as_ref());
         w.maybe(self.options.colours.as_ref());
-        w.number(self.named.len() as u64);
-        for (name, argument) in &self.named {
+        w.list(&self.named, |w, (name, argument)| {
             w.bytes(name.as_bytes());
-            write_argument(&mut w, argument);
-        }
-        w.number(self.positional.len() as u64);
-        for argument in &self.positional {
-            write_argument(&mut w, argument);
-        }
-        w.number(self.inputs.len() as u64);
-        for input in &self.inputs {
+            w.argument(argument);
+        });
+        w.list(&self.positional, Writer::argument);
+        w.list(&self.inputs, |w, input| {
             w.bytes(input.name.as_bytes());
             w.flag(input.text.is_ok());
             w.bytes(match &input.text {
                 Ok(text) => text,
                 Err(why) => why.as_bytes(),
             });
-        }
-        w.number(self.environment.len() as u64);
-        for (name, value) in &self.environment {
+        });
+        w.list(&self.environment, |w, (name, value)| {
             w.bytes(name.as_bytes());
             w.bytes(value.as_bytes());
-        }
+        });
         w.number(self.now);
         let limits = &self.limits;
         for limit in [limits.steps, limits.bytes, limits.output] {
@@ -243,38 +253,12 @@ impl Request {
     pub fn from_bytes(bytes: &[u8]) -> Option<Request> {
         let mut r = Reader(bytes);
         let program = r.text()?;
-        let mut flags = [false; 11];
-        for flag in &mut flags {
+        let mut options = Options::default();
+        for flag in options.flags() {
             *flag = r.flag()?;
         }
-        let [
-            null_input,
-            raw_input,
-            slurp,
-            stream,
-            sequence,
-            raw,
-            joined,
-            zero,
-            ascii,
-            sorted,
-            exit_status,
-        ] = flags;
-        let options = Options {
-            null_input,
-            raw_input,
-            slurp,
-            stream,
-            sequence,
-            raw,
-            joined,
-            zero,
-            ascii,
-            sorted,
-            exit_status,
-            indent: r.maybe()?,
-            colours: r.maybe()?,
-        };
+        options.indent = r.maybe()?;
+        options.colours = r.maybe()?;
         Some(Request {
             program,
             options,
@@ -310,15 +294,14 @@ impl Response {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::default();
         w.number(u64::from(self.code.unsigned_abs()));
-        w.number(self.chunks.len() as u64);
-        for chunk in &self.chunks {
+        w.list(&self.chunks, |w, chunk| {
             let (bytes, error) = match chunk {
                 Chunk::Out(bytes) => (bytes, false),
                 Chunk::Err(bytes) => (bytes, true),
             };
             w.flag(error);
             w.bytes(bytes);
-        }
+        });
         w.0
     }
 
@@ -332,5 +315,61 @@ impl Response {
             Some(if error { Chunk::Err(bytes) } else { Chunk::Out(bytes) })
         })?;
         Some(Response { chunks, code })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_as_they_were_sent() {
+        let mut request = Request {
+            program: ".a".to_owned(),
+            named: vec![
+                ("a".to_owned(), Argument::Text("é".to_owned())),
+                ("b".to_owned(), Argument::Json("1".to_owned(), "argjson".to_owned())),
+                ("c".to_owned(), Argument::Slurped("f".to_owned(), vec![0, 255])),
+            ],
+            positional: vec![Argument::Text(String::new())],
+            inputs: vec![
+                Input {
+                    name: String::new(),
+                    text: Ok(vec![128]),
+                },
+                Input {
+                    name: "f".to_owned(),
+                    text: Err("no".to_owned()),
+                },
+            ],
+            environment: vec![("A".to_owned(), "b".to_owned())],
+            now: u64::MAX,
+            limits: Limits {
+                steps: 1,
+                bytes: 2,
+                output: 3,
+                nesting: 4,
+                stack: 5,
+            },
+            help: true,
+            ..Request::default()
+        };
+        request.options.indent = Some("\t".to_owned());
+        // Each flag alone, so that none is taken for another.
+        let flags = request.options.flags().len();
+        for at in 0..flags {
+            for (flag, value) in request.options.flags().into_iter().enumerate() {
+                *value = flag == at;
+            }
+            let bytes = request.clone().to_bytes();
+            assert_eq!(Request::from_bytes(&bytes).as_ref(), Some(&request));
+            let cut = bytes.get(..bytes.len() - 1).unwrap_or_default();
+            assert_eq!(Request::from_bytes(cut), None);
+        }
+        let response = Response {
+            chunks: vec![Chunk::Out(vec![1]), Chunk::Err(vec![]), Chunk::Out(vec![2, 3])],
+            code: 5,
+        };
+        assert_eq!(Response::from_bytes(&response.to_bytes()), Some(response));
     }
 }

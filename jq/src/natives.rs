@@ -10,7 +10,8 @@ use crate::formats;
 use crate::read;
 use crate::regex;
 use crate::time;
-use crate::value::{Val, about, both, split};
+use crate::value::{Val, about, both, sorted, split, weigh};
+use crate::write::Text;
 
 type Native = Filter<RunPtr<Kind>>;
 
@@ -55,8 +56,8 @@ fn values() -> Vec<Native> {
         }),
         ("indices", v(1), |cv| {
             unary(cv, |value, part| match (&value, &part) {
-                (Val::Arr(_), Val::Arr(_)) | (Val::Str(_), Val::Str(_)) => Ok(Val::arr(value.places(&part))),
-                (Val::Arr(_), _) => Ok(Val::arr(value.places(&Val::arr(vec![part.clone()])))),
+                (Val::Arr(_), Val::Arr(_)) | (Val::Str(_), Val::Str(_)) => Ok(value.places(&part)),
+                (Val::Arr(_), _) => Ok(value.places(&Val::arr(vec![part.clone()]))),
                 _ => value.index(&part),
             })
         }),
@@ -76,7 +77,10 @@ fn values() -> Vec<Native> {
         ("tojson", v(0), |cv| bome(Ok(Val::from(cv.1.json())))),
         ("fromjson", v(0), |cv| {
             bome(match &cv.1 {
-                Val::Str(s) => read::one(s).map_err(Error::str),
+                Val::Str(s) => {
+                    budget::scan(s.len().saturating_mul(read::COST));
+                    read::one(s).map_err(Error::str)
+                }
                 other => Err(about(other, "only strings can be parsed")),
             })
         }),
@@ -101,67 +105,106 @@ fn values() -> Vec<Native> {
 
 /// The sum of what is in it. Texts are put together at once, since each `+` makes a new one.
 fn add(value: Val) -> ValR<Val> {
-    let mut items = value.values();
     let mut sum = Val::Null;
-    let mut text = String::new();
-    loop {
-        let item = items.next().transpose()?;
-        match (&sum, &item) {
-            (Val::Null, Some(Val::Str(more))) | (Val::Str(_), Some(Val::Str(more))) => {
-                text.push_str(more);
-                sum = Val::Str("".into());
+    // What the sum is, while it is a text.
+    let mut text: Option<Text> = None;
+    for item in value.values() {
+        text = match (item?, &sum, text) {
+            (Val::Str(more), Val::Null, text) => {
+                let mut text = text.unwrap_or_else(Text::new);
+                text.push(&more);
+                Some(text)
             }
-            (Val::Str(_), _) => {
-                sum = Val::from(std::mem::take(&mut text));
-                match item {
-                    Some(item) => sum = (sum + item)?,
-                    None => return Ok(sum),
-                }
+            (Val::Null, _, text) => text,
+            (other, _, text) => {
+                let before = text.map_or(sum, |text| Val::from(text.into_string()));
+                sum = (before + other)?;
+                None
             }
-            _ => match item {
-                Some(item) => sum = (sum + item)?,
-                None => return Ok(sum),
-            },
-        }
-        if let (Val::Str(whole), true) = (&sum, text.is_empty()) {
-            text = whole.to_string();
-        }
-        if !budget::step() {
-            return Ok(sum);
+        };
+        if !budget::step() || text.as_ref().is_some_and(Text::is_full) {
+            break;
         }
     }
+    Ok(text.map_or(sum, |text| Val::from(text.into_string())))
 }
 
 fn join(value: Val, separator: &Val) -> ValR<Val> {
-    let mut text: Option<String> = None;
+    let mut text: Option<Text> = None;
     for item in value.values() {
         let item = match item? {
             other @ (Val::Bool(_) | Val::Num(_)) => Val::Str(other.text()),
             Val::Null => Val::from(""),
             other => other,
         };
-        let before = match (text, separator) {
-            (None, _) => String::new(),
-            (Some(before), Val::Str(separator)) => before + separator,
-            (Some(before), Val::Null) => before,
-            (Some(before), other) => return Val::from(before) + other.clone(),
+        let mut before = match text {
+            None => Text::new(),
+            Some(mut before) => {
+                match separator {
+                    Val::Str(separator) => before.push(separator),
+                    Val::Null => {}
+                    other => return Val::from(before.into_string()) + other.clone(),
+                }
+                before
+            }
         };
         match item {
-            Val::Str(item) => text = Some(before + &item),
-            other => return Val::from(before) + other,
+            Val::Str(item) => before.push(&item),
+            other => return Val::from(before.into_string()) + other,
         }
+        let full = before.is_full();
+        text = Some(before);
+        if full || !budget::step() {
+            break;
+        }
+    }
+    Ok(Val::from(text.map(Text::into_string).unwrap_or_default()))
+}
+
+/// The parts of a text before, between and after its matches.
+fn between(text: &Val, matches: &Val) -> ValR<Val> {
+    let (Val::Str(text), Some(matches)) = (text, matches.as_arr()) else {
+        return Err(about(text, "cannot be matched, as it is not a string"));
+    };
+    budget::scan(text.len());
+    let (mut rest, mut at) = (&**text, 0);
+    // Takes letters up to a place, counted from the text's begin.
+    let mut until = |place: usize| {
+        let length = rest
+            .char_indices()
+            .nth(place.saturating_sub(at))
+            .map_or(rest.len(), |(at, _)| at);
+        let (part, after) = rest.split_at(length);
+        (rest, at) = (after, at.max(place));
+        part
+    };
+    let mut parts = Vec::new();
+    for found in matches {
+        let number = |name: &str| {
+            found
+                .clone()
+                .index(&Val::from(name))
+                .map(|n| n.as_num().unwrap_or(0.0) as usize)
+        };
+        let offset = number("offset")?;
+        parts.push(Val::from(until(offset)));
+        until(offset + number("length")?);
         if !budget::step() {
             break;
         }
     }
-    Ok(Val::from(text.unwrap_or_default()))
+    parts.push(Val::from(until(usize::MAX)));
+    Ok(Val::arr(parts))
 }
 
 fn length(value: &Val) -> ValR<Val> {
     match value {
         Val::Null => Ok(Val::from(0.0)),
         Val::Num(n) => Ok(Val::from(n.value.abs())),
-        Val::Str(s) => Ok(Val::from(s.chars().count())),
+        Val::Str(s) => {
+            budget::scan(s.len());
+            Ok(Val::from(s.chars().count()))
+        }
         Val::Arr(a) => Ok(Val::from(a.items.len())),
         Val::Obj(o) => Ok(Val::from(o.items.len())),
         Val::Bool(_) => Err(about(value, "has no length")),
@@ -180,7 +223,10 @@ fn keys(value: &Val, sorted: bool) -> ValR<Val> {
 fn has(value: &Val, key: &Val) -> ValR<Val> {
     let has = match (value, key) {
         (Val::Null, _) => false,
-        (Val::Obj(o), Val::Str(key)) => o.items.contains_key(key),
+        (Val::Obj(o), Val::Str(key)) => {
+            weigh(key);
+            o.items.contains_key(key)
+        }
         (Val::Arr(a), Val::Num(at)) => at.value >= 0.0 && at.value < a.items.len() as f64,
         _ => {
             return Err(Error::str(format_args!(
@@ -194,6 +240,7 @@ fn has(value: &Val, key: &Val) -> ValR<Val> {
 }
 
 fn to_number(value: Val) -> ValR<Val> {
+    budget::scan(value.as_str().map_or(0, |s| s.len().saturating_mul(read::COST)));
     match &value {
         Val::Num(_) => Ok(value),
         Val::Str(s) => match read::one(s) {
@@ -298,6 +345,9 @@ fn strings() -> Vec<Native> {
             let pattern = cv.0.pop_var();
             bome(regex::matches(&cv.1, &pattern, &flags, test.as_bool()))
         }),
+        ("_between", v(1), |cv| {
+            unary(cv, |text, matches| between(&text, &matches))
+        }),
     ]
 }
 
@@ -321,11 +371,7 @@ fn sorting() -> Vec<Native> {
     vec![
         ("sort", v(0), |cv| {
             bome(match &cv.1 {
-                Val::Arr(a) => {
-                    let mut items = a.items.clone();
-                    items.sort();
-                    Ok(Val::arr(items))
-                }
+                Val::Arr(a) => Ok(Val::arr(sorted(a.items.clone(), &Val::cmp))),
                 other => Err(about(other, "cannot be sorted, as it is not an array")),
             })
         }),
@@ -368,9 +414,8 @@ fn keyed(value: &Val, keys: &Val, what: &str) -> Result<Vec<(Val, Val)>, Error<V
     let (Some(items), Some(keys_of)) = (value.as_arr(), keys.as_arr()) else {
         return Err(both(value, keys, what));
     };
-    let mut all: Vec<(Val, Val)> = keys_of.iter().cloned().zip(items.iter().cloned()).collect();
-    all.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(all)
+    let all: Vec<(Val, Val)> = keys_of.iter().cloned().zip(items.iter().cloned()).collect();
+    Ok(sorted(all, &|(a, _): &(Val, Val), (b, _): &(Val, Val)| a.cmp(b)))
 }
 
 fn paths() -> Vec<Native> {
@@ -379,7 +424,17 @@ fn paths() -> Vec<Native> {
             let value = cv.0.pop_var();
             let path = cv.0.pop_var();
             bome(match path.as_arr() {
-                Some(path) => cv.1.set_path(path, value),
+                Some(path) => cv.1.change(path, |_| Ok(value)),
+                None => Err(Error::str("Path must be specified as an array")),
+            })
+        }),
+        // A path that is longer than any value is deep leads nowhere, and the interpreter drops its keys by recursion.
+        ("_bounded", v(0), |cv| {
+            bome(match cv.1.as_arr() {
+                Some(path) => {
+                    budget::nest(u32::try_from(path.len()).unwrap_or(u32::MAX));
+                    Ok(cv.1)
+                }
                 None => Err(Error::str("Path must be specified as an array")),
             })
         }),
@@ -399,51 +454,71 @@ fn paths() -> Vec<Native> {
         ("_modify", two(), |mut cv| {
             let (f, f_context) = cv.0.pop_fun();
             let (paths, paths_context) = cv.0.pop_fun();
-            let found = paths.paths((paths_context, (cv.1.clone(), Default::default())));
-            let found = found.map(|found| {
-                let (_, path) = found?;
-                let mut path: Vec<Val> = path.iter().cloned().collect();
-                path.reverse();
-                Ok(path)
-            });
+            // All of them at once: whoever looks for them holds the whole, which could not be changed where it is.
+            let found: Vec<_> = paths
+                .paths((paths_context, (cv.1.clone(), Default::default())))
+                .take_while(|_| budget::take(PATH))
+                .map(|found| {
+                    let (_, path) = found?;
+                    let mut path: Vec<Val> = path.iter().cloned().collect();
+                    path.reverse();
+                    Ok(path)
+                })
+                .collect();
             box_once(modify(cv.1, found, |old| f.run((f_context.clone(), old)).next()))
         }),
     ]
 }
 
+/// Bytes that a path is taken to have.
+const PATH: usize = 128;
+
 /// Changes what stands at each path. Where nothing comes for it, it is removed, when all others have been changed.
 fn modify<'a>(
     whole: Val,
-    paths: impl Iterator<Item = ValX<'a, Vec<Val>, Val>>,
+    paths: Vec<ValX<'a, Vec<Val>, Val>>,
     f: impl Fn(Val) -> Option<ValX<'a, Val>>,
 ) -> ValX<'a, Val> {
     let mut whole = whole;
     let mut gone = Vec::new();
     for path in paths {
         let path = path?;
-        match f(whole.at_path(&path)?) {
-            Some(new) => whole = whole.set_path(&path, new?)?,
-            None => gone.push(Val::arr(path)),
+        let mut empty = false;
+        let slice = path.iter().any(|key| matches!(key, Val::Obj(_)));
+        whole = whole.change(&path, |old| {
+            // What is to be removed stays until then; only what others hold as well can be had a second time. A slice has
+            // to be as long as it was.
+            let kept = (slice || old.is_shared()).then(|| old.clone());
+            f(old).unwrap_or_else(|| {
+                empty = true;
+                Ok(kept.unwrap_or(Val::Null))
+            })
+        })?;
+        if empty {
+            gone.push(Val::arr(path));
         }
     }
     Ok(delete(whole, gone)?)
 }
 
-/// Removes what stands at the paths, the last first, so that no path moves before its turn.
+/// Removes what stands at the paths.
 fn delete(value: Val, paths: Vec<Val>) -> ValR<Val> {
-    let mut paths = paths;
-    paths.sort();
-    let mut value = value;
-    for path in paths.iter().rev() {
+    let paths = sorted(paths, &Val::cmp);
+    let mut lists = Vec::new();
+    for path in &paths {
         let Some(keys) = path.as_arr() else {
             return Err(Error::str(format_args!(
                 "Path must be specified as array, not {}",
                 path.kind()
             )));
         };
-        value = value.delete_path(keys)?;
+        lists.push(keys);
     }
-    Ok(value)
+    // The empty path, which is that of the whole, comes first.
+    match lists.first() {
+        Some([]) => Ok(Val::Null),
+        _ => value.delete_paths(&lists, 0),
+    }
 }
 
 /// A function of a number.
@@ -596,11 +671,11 @@ fn world() -> Vec<Native> {
             bome(Ok(cv.1))
         }),
         ("stderr", v(0), |cv| {
-            let text = match &cv.1 {
-                Val::Str(s) => s.to_string(),
-                other => other.json(),
-            };
-            cv.0.data().host.complain(&text);
+            let host = cv.0.data().host;
+            match &cv.1 {
+                Val::Str(s) => host.complain(s),
+                other => host.complain(&host.json(other)),
+            }
             bome(Ok(cv.1))
         }),
         ("halt", v(0), |_| box_once(Err(Exn::halt(0)))),
@@ -612,7 +687,10 @@ fn world() -> Vec<Native> {
             match &cv.1 {
                 Val::Null => {}
                 Val::Str(s) => cv.0.data().host.complain(s),
-                other => cv.0.data().host.complain(&format!("{}\n", other.json())),
+                other => {
+                    let host = cv.0.data().host;
+                    host.complain(&format!("{}\n", host.json(other)));
+                }
             }
             box_once(Err(Exn::halt(code as i32)))
         }),

@@ -8,6 +8,9 @@ use crate::value::{Entries, Val};
 /// The deepest nesting of a text's arrays and objects.
 const DEEPEST: usize = 256;
 
+/// What it costs to read a byte, in bytes that are copied.
+pub const COST: usize = 16;
+
 /// An array or object that is not closed yet, or an object's key that waits for its value.
 enum Open {
     Array(Vec<Val>),
@@ -44,11 +47,12 @@ type Failure = &'static str;
 
 impl<'a> Reader<'a> {
     pub fn new(text: &'a [u8], sequence: bool) -> Reader<'a> {
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        // A mark of the order of bytes belongs to no value.
+        let at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let state = if sequence { State::Abandoned } else { State::Between };
         Reader {
             bytes: text,
-            at: 0,
+            at,
             line: 1,
             column: 0,
             state,
@@ -259,7 +263,7 @@ impl<'a> Reader<'a> {
         while !self.ended {
             let Some(byte) = self.bytes.get(self.at).copied() else {
                 self.ended = true;
-                if matches!(self.state, State::Abandoned) && !self.bytes.is_empty() {
+                if matches!(self.state, State::Abandoned) && (self.line, self.column) != (1, 0) {
                     return Some(Err(self.fail("Unfinished abandoned text", " at EOF")));
                 }
                 if matches!(self.state, State::InString | State::Escaped) {

@@ -85,7 +85,12 @@ pub struct Rewriter<'s> {
     pub program: &'s str,
     /// Where texts live that stand in no program.
     pub arena: &'s Arena,
+    /// The names that the program defines, of which nothing is known.
+    pub own: Vec<&'s str>,
 }
+
+/// Digits of a whole number that every machine has.
+const DIGITS: usize = 9;
 
 impl<'s> Rewriter<'s> {
     pub fn def(&self, def: Def<&'s str>) -> Def<&'s str> {
@@ -127,14 +132,24 @@ impl<'s> Rewriter<'s> {
     pub fn term(&self, term: Term<&'s str>) -> Term<&'s str> {
         match term {
             Term::Str(format, parts) => {
+                // A format that is none says so for each value that it is to write.
+                let unknown = format.filter(|name| !formats::NAMES.contains(name));
                 let parts = parts
                     .into_iter()
-                    .map(|part| match part {
-                        StrPart::Term(term) => StrPart::Term(self.term(term)),
-                        other => other,
+                    .map(|part| match (part, unknown) {
+                        (StrPart::Term(term), None) => StrPart::Term(self.term(term)),
+                        (StrPart::Term(term), Some(name)) => {
+                            let fails = Term::Call("format", vec![text(name.trim_start_matches('@'))]);
+                            StrPart::Term(Term::BinOp(self.boxed(term), BinaryOp::Pipe(None), Box::new(fails)))
+                        }
+                        (other, _) => other,
                     })
                     .collect();
-                string(format, parts)
+                self.string(format.filter(|_| unknown.is_none()), parts)
+            }
+            // Whole numbers are what a machine has as such, in a browser of 32 bits: others stay texts until they are read.
+            Term::Num(digits) if digits.len() > DIGITS && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                Term::Num(self.arena.alloc(format!("{digits}e0")))
             }
             Term::Arr(items) => Term::Arr(items.map(|t| self.boxed(*t))),
             Term::Obj(entries) => {
@@ -157,7 +172,7 @@ impl<'s> Rewriter<'s> {
                 let mut arguments = self.all(arguments);
                 if name == "reduce"
                     && let [_, update] = arguments.as_mut_slice()
-                    && !single(update)
+                    && !self.single(update)
                 {
                     *update = Term::Call("_last", vec![std::mem::take(update)]);
                 }
@@ -208,75 +223,82 @@ impl<'s> Rewriter<'s> {
                 let new = infix(Term::Id, BinaryOp::Alt, Term::Var(VALUE));
                 bound(r, VALUE, modify(l, new))
             }
-            BinaryOp::Math(_) | BinaryOp::Cmp(_) if !single(&l) && !single(&r) => {
+            BinaryOp::Math(_) | BinaryOp::Cmp(_) if !self.single(&l) && !self.single(&r) => {
                 bound(r, RIGHT, infix(l, op, Term::Var(RIGHT)))
             }
             BinaryOp::Pipe(Some(pattern)) => infix(l, BinaryOp::Pipe(Some(self.pattern(pattern))), r),
             op => infix(l, op, r),
         }
     }
+
+    /// A string whose parts have several outputs: the last part's are the outer loop.
+    fn string(&self, format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>) -> Term<&'s str> {
+        let several = |part: &StrPart<&str, Term<&'s str>>| matches!(part, StrPart::Term(t) if !self.single(t));
+        let count = parts.iter().filter(|p| several(p)).count();
+        if !(2..=PARTS.len()).contains(&count) {
+            return Term::Str(format, parts);
+        }
+        let mut names = PARTS.iter();
+        let mut bindings = Vec::new();
+        let mut bound = Vec::new();
+        for part in parts {
+            match part {
+                StrPart::Term(term) if !self.single(&term) => {
+                    let name = names.next().copied().unwrap_or(VALUE);
+                    bindings.push((name, term));
+                    bound.push(StrPart::Term(Term::Var(name)));
+                }
+                other => bound.push(other),
+            }
+        }
+        let whole = Term::Str(format, bound);
+        bindings.into_iter().fold(whole, |body, (name, term)| {
+            Term::BinOp(Box::new(term), BinaryOp::Pipe(Some(Pattern::Var(name))), Box::new(body))
+        })
+    }
+
+    /// Whether a term is known to have one output, or an error.
+    fn single(&self, term: &Term<&str>) -> bool {
+        match term {
+            Term::Id | Term::Num(_) | Term::Var(_) | Term::Arr(_) => true,
+            Term::Str(_, parts) => parts.iter().all(|p| !matches!(p, StrPart::Term(t) if !self.single(t))),
+            Term::Obj(entries) => {
+                let one = |(key, value): &(Term<&str>, Option<Term<&str>>)| {
+                    self.single(key) && value.as_ref().is_none_or(|t| self.single(t))
+                };
+                entries.iter().all(one)
+            }
+            Term::Neg(term) => self.single(term),
+            Term::BinOp(l, op, r) => {
+                let simple = !matches!(op, BinaryOp::Comma | BinaryOp::Alt);
+                simple && self.single(l) && self.single(r)
+            }
+            Term::IfThenElse(branches, other) => {
+                branches.iter().all(|(c, t)| self.single(c) && self.single(t))
+                    && other.as_ref().is_none_or(|t| self.single(t))
+            }
+            Term::Call("_modify", _) => true,
+            Term::Call(name, arguments) => {
+                let known = !self.own.contains(name);
+                known
+                    && (COLLECTING.contains(name)
+                        || (SINGLE.contains(name) && arguments.iter().all(|t| self.single(t))))
+            }
+            Term::Path(term, path) => {
+                let one = |part: &(Part<Term<&str>>, Opt)| match part {
+                    (_, Opt::Optional) | (Part::Range(None, None), _) => false,
+                    (Part::Index(at), _) => self.single(at),
+                    (Part::Range(from, to), _) => {
+                        from.as_ref().is_none_or(|t| self.single(t)) && to.as_ref().is_none_or(|t| self.single(t))
+                    }
+                };
+                self.single(term) && path.0.iter().all(one)
+            }
+            _ => false,
+        }
+    }
 }
 
 fn text(text: &str) -> Term<&str> {
     Term::Str(None, vec![StrPart::Str(text)])
-}
-
-/// A string whose parts have several outputs: the last part's are the outer loop.
-fn string<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>) -> Term<&'s str> {
-    let several = |part: &StrPart<&str, Term<&'s str>>| matches!(part, StrPart::Term(t) if !single(t));
-    let count = parts.iter().filter(|p| several(p)).count();
-    if !(2..=PARTS.len()).contains(&count) {
-        return Term::Str(format, parts);
-    }
-    let mut names = PARTS.iter();
-    let mut bindings = Vec::new();
-    let mut bound = Vec::new();
-    for part in parts {
-        match part {
-            StrPart::Term(term) if !single(&term) => {
-                let name = names.next().copied().unwrap_or(VALUE);
-                bindings.push((name, term));
-                bound.push(StrPart::Term(Term::Var(name)));
-            }
-            other => bound.push(other),
-        }
-    }
-    let whole = Term::Str(format, bound);
-    bindings.into_iter().fold(whole, |body, (name, term)| {
-        Term::BinOp(Box::new(term), BinaryOp::Pipe(Some(Pattern::Var(name))), Box::new(body))
-    })
-}
-
-/// Whether a term is known to have one output, or an error.
-fn single(term: &Term<&str>) -> bool {
-    match term {
-        Term::Id | Term::Num(_) | Term::Var(_) | Term::Arr(_) => true,
-        Term::Str(_, parts) => parts.iter().all(|p| !matches!(p, StrPart::Term(t) if !single(t))),
-        Term::Obj(entries) => {
-            let one =
-                |(key, value): &(Term<&str>, Option<Term<&str>>)| single(key) && value.as_ref().is_none_or(single);
-            entries.iter().all(one)
-        }
-        Term::Neg(term) => single(term),
-        Term::BinOp(l, op, r) => {
-            let simple = !matches!(op, BinaryOp::Comma | BinaryOp::Alt);
-            simple && single(l) && single(r)
-        }
-        Term::IfThenElse(branches, other) => {
-            branches.iter().all(|(c, t)| single(c) && single(t)) && other.as_ref().is_none_or(|t| single(t))
-        }
-        Term::Call("_modify", _) => true,
-        Term::Call(name, arguments) => {
-            COLLECTING.contains(name) || (SINGLE.contains(name) && arguments.iter().all(single))
-        }
-        Term::Path(term, path) => {
-            let one = |part: &(Part<Term<&str>>, Opt)| match part {
-                (_, Opt::Optional) | (Part::Range(None, None), _) => false,
-                (Part::Index(at), _) => single(at),
-                (Part::Range(from, to), _) => from.as_ref().is_none_or(single) && to.as_ref().is_none_or(single),
-            };
-            single(term) && path.0.iter().all(one)
-        }
-        _ => false,
-    }
 }

@@ -17,7 +17,7 @@ use jaq_core::{Error, ValR, ValT, ValX};
 
 use crate::budget::{self, Trouble};
 use crate::number::Number;
-use crate::write;
+use crate::write::{Style, Text};
 
 /// An object's entries in the order in which they came. The hasher has no seed: nothing differs between two runs.
 pub type Entries = indexmap::IndexMap<Rc<str>, Val, BuildHasherDefault<DefaultHasher>>;
@@ -75,6 +75,15 @@ impl Val {
         }
     }
 
+    /// Whether somebody else holds what is in it.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Val::Arr(a) => Rc::strong_count(a) > 1,
+            Val::Obj(o) => Rc::strong_count(o) > 1,
+            _ => true,
+        }
+    }
+
     /// The name of its type.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -110,15 +119,18 @@ impl Val {
 
     /// As JSON on one line.
     pub fn json(&self) -> String {
-        let mut out = String::new();
-        write::compact(&mut out, self);
-        out
+        let mut text = Text::new();
+        text.value(self, &Style::default());
+        text.into_string()
     }
 
     /// As JSON, cut off where an error's sentence has no room for more.
     pub fn short(&self, room: usize) -> String {
-        let text = self.json();
-        if text.len() < room {
+        let mut text = Text::within(room);
+        text.value(self, &Style::default());
+        let whole = !text.is_full();
+        let text = text.into_cut();
+        if whole && text.len() < room {
             return text;
         }
         let kept = text.as_bytes().get(..room.saturating_sub(4)).unwrap_or_default();
@@ -142,7 +154,8 @@ impl Val {
         }
     }
 
-    fn rank(&self) -> u8 {
+    /// Its place in the order of types.
+    pub fn rank(&self) -> u8 {
         match self {
             Val::Null => 0,
             Val::Bool(false) => 1,
@@ -164,7 +177,8 @@ impl Val {
     /// Whether `other` is contained in it; both are of one type.
     pub fn contains(&self, other: &Val) -> bool {
         match (self, other) {
-            (Val::Str(a), Val::Str(b)) => a.contains(&**b),
+            _ if !budget::step() => false,
+            (Val::Str(a), Val::Str(b)) => budget::scan(a.len()) && a.contains(&**b),
             (Val::Arr(a), Val::Arr(b)) => b.items.iter().all(|b| a.items.iter().any(|a| a.contains(b))),
             (Val::Obj(a), Val::Obj(b)) => {
                 let within = |(key, b): (&Rc<str>, &Val)| a.items.get(key).is_some_and(|a| a.contains(b));
@@ -184,6 +198,7 @@ impl Val {
                     budget::take(o.items.len() * ENTRY * 2);
                 }
                 budget::take(ENTRY * 2);
+                weigh(key);
                 let depth = o.depth.max(value.depth() + 1);
                 budget::nest(depth);
                 let entries = Rc::make_mut(&mut o);
@@ -238,27 +253,22 @@ impl Val {
         }
     }
 
-    /// What stands at a path.
-    pub fn at_path(&self, path: &[Val]) -> ValR<Val> {
-        let mut at = self.clone();
-        for key in path {
-            if matches!(at, Val::Null) {
-                return Ok(Val::Null);
-            }
-            at = at.index(key)?;
+    /// Changes what stands at a path: it is taken out, changed, and put back.
+    pub fn change<E: From<Error<Val>>>(self, path: &[Val], f: impl FnOnce(Val) -> Result<Val, E>) -> Result<Val, E> {
+        // What comes of it would be nested as deeply as the path is long, and so are the calls here.
+        if !budget::nest(u32::try_from(path.len()).unwrap_or(u32::MAX)) {
+            return Err(Error::str(Trouble::Nesting.sentence()).into());
         }
-        Ok(at)
+        self.change_within(path, f)
     }
 
-    /// Puts a value at a path.
-    pub fn set_path(self, path: &[Val], value: Val) -> ValR<Val> {
+    fn change_within<E: From<Error<Val>>>(self, path: &[Val], f: impl FnOnce(Val) -> Result<Val, E>) -> Result<Val, E> {
         let Some((key, rest)) = path.split_first() else {
-            return Ok(value);
+            return f(self);
         };
         let mut whole = self;
-        let inner = whole.take_out(key)?;
-        let inner = inner.set_path(rest, value)?;
-        whole.set(key, inner)
+        let inner = whole.take_out(key)?.change_within(rest, f)?;
+        Ok(whole.set(key, inner)?)
     }
 
     /// What stands at a key, taken out if nobody else holds this value, so that it can be changed where it is.
@@ -283,79 +293,182 @@ impl Val {
         self.clone().index(key)
     }
 
-    /// Removes what stands at a path; nothing where there is nothing.
-    pub fn delete_path(self, path: &[Val]) -> ValR<Val> {
-        match path {
-            [] => Ok(Val::Null),
-            [key] => self.delete(key),
-            [key, rest @ ..] => {
-                let inner = self.clone().index(key)?;
-                if matches!(inner, Val::Null) {
-                    return Ok(self);
-                }
-                let inner = inner.delete_path(rest)?;
-                self.set(key, inner)
+    /// Removes what stands at the paths, which are sorted, not empty, and alike in their first `level` keys. Nothing is
+    /// removed where there is nothing. All that stands in one array or object goes at once, so that nothing moves before its
+    /// turn, and much is removed as fast as little.
+    pub fn delete_paths(self, paths: &[&[Val]], level: usize) -> ValR<Val> {
+        let mut whole = self;
+        let mut gone = Vec::new();
+        let mut rest = paths;
+        while let Some(key) = rest.first().and_then(|path| path.get(level)) {
+            if !budget::step() {
+                break;
+            }
+            let same = rest.iter().take_while(|path| path.get(level) == Some(key)).count();
+            // What is no number is not even equal to itself.
+            let (within, after) = rest.split_at_checked(same.max(1)).unwrap_or_default();
+            rest = after;
+            if within.first().is_some_and(|path| path.len() == level + 1) {
+                gone.push(key);
+                continue;
+            }
+            let inner = whole.take_out(key)?;
+            if !matches!(inner, Val::Null) {
+                let inner = inner.delete_paths(within, level + 1)?;
+                whole = whole.set(key, inner)?;
             }
         }
+        whole.delete(&gone)
     }
 
-    fn delete(self, key: &Val) -> ValR<Val> {
-        match (self, key) {
-            (Val::Null, _) => Ok(Val::Null),
-            (Val::Obj(mut o), Val::Str(key)) => {
-                Rc::make_mut(&mut o).items.shift_remove(key);
+    /// Removes what stands at the keys, which are sorted.
+    fn delete(self, keys: &[&Val]) -> ValR<Val> {
+        match self {
+            whole if keys.is_empty() => Ok(whole),
+            Val::Null => Ok(Val::Null),
+            Val::Obj(mut o) => {
+                let mut names = Vec::new();
+                for key in keys {
+                    let Val::Str(name) = key else {
+                        return Err(Error::str(format_args!("Cannot delete {} field of object", key.kind())));
+                    };
+                    names.push(name);
+                }
+                let there = |name: &&Rc<str>| o.items.contains_key(&***name);
+                if names.iter().any(there) {
+                    let length = o.items.len();
+                    let entries = &mut own(&mut o, length * 2)?.items;
+                    entries.retain(|name, _| names.binary_search(&name).is_err());
+                }
                 Ok(Val::Obj(o))
             }
-            (Val::Arr(mut a), Val::Num(at)) => {
-                if let Some(at) = place(at.value, a.items.len()).filter(|at| *at < a.items.len()) {
-                    Rc::make_mut(&mut a).items.remove(at);
+            Val::Arr(mut a) => {
+                let length = a.items.len();
+                let mut gone = Vec::new();
+                for key in keys {
+                    match key {
+                        Val::Num(at) => gone.extend(place(at.value, length).map(|at| at..at + 1)),
+                        Val::Obj(range) => {
+                            let (start, end) = bounds(range.items.get("start"), range.items.get("end"), length)?;
+                            gone.push(start..end);
+                        }
+                        key => {
+                            return Err(Error::str(format_args!(
+                                "Cannot delete {} element of array",
+                                key.kind()
+                            )));
+                        }
+                    }
+                }
+                gone.retain(|range| range.start < length && !range.is_empty());
+                if !gone.is_empty() {
+                    gone.sort_by_key(|range| (range.start, range.end));
+                    let mut gone = gone.into_iter().peekable();
+                    let mut at = 0;
+                    own(&mut a, length)?.items.retain(|_| {
+                        while gone.next_if(|range| range.end <= at).is_some() {}
+                        let goes = gone.peek().is_some_and(|range| range.start <= at);
+                        at += 1;
+                        !goes
+                    });
                 }
                 Ok(Val::Arr(a))
             }
-            (Val::Arr(mut a), Val::Obj(range)) => {
-                let (start, end) = bounds(range.items.get("start"), range.items.get("end"), a.items.len())?;
-                Rc::make_mut(&mut a).items.drain(start..end);
-                Ok(Val::Arr(a))
-            }
-            (Val::Arr(_), key) => Err(Error::str(format_args!(
-                "Cannot delete {} element of array",
-                named(key)
-            ))),
-            (Val::Obj(_), key) => Err(Error::str(format_args!("Cannot delete {} field of object", named(key)))),
-            (other, _) => Err(Error::str(format_args!("Cannot delete fields from {}", other.kind()))),
+            other => Err(Error::str(format_args!("Cannot delete fields from {}", other.kind()))),
         }
     }
 
     /// Where `part` begins in it: elements, runs of elements, or places in a string.
-    pub fn places(&self, part: &Val) -> Vec<Val> {
-        match (self, part) {
-            (Val::Str(text), Val::Str(part)) if !part.is_empty() => text
-                .char_indices()
-                .filter(|(at, _)| text.get(*at..).is_some_and(|rest| rest.starts_with(&**part)))
-                .map(|(at, _)| Val::from(at))
-                .collect(),
+    pub fn places(&self, part: &Val) -> Val {
+        let found = match (self, part) {
+            (Val::Str(text), Val::Str(part)) if !part.is_empty() => {
+                budget::scan((text.len() + part.len()) * 8);
+                occurrences(text.as_bytes(), part.as_bytes())
+            }
             (Val::Arr(all), Val::Arr(part)) if !part.items.is_empty() => {
-                let windows = all.items.windows(part.items.len()).enumerate();
-                windows
-                    .filter(|(_, window)| *window == part.items.as_slice())
-                    .map(|(at, _)| Val::from(at))
-                    .collect()
+                budget::scan((all.items.len() + part.items.len()) * ENTRY);
+                occurrences(&all.items, &part.items)
             }
             _ => Vec::new(),
+        };
+        found.into_iter().map(Val::from).collect()
+    }
+}
+
+/// What an array or object holds, of which many entries will be moved. All are copied where others hold them as well.
+fn own<T: Clone>(nested: &mut Rc<Nested<T>>, entries: usize) -> ValR<&mut Nested<T>, Val> {
+    if Rc::strong_count(nested) > 1 && !budget::take(entries * ENTRY) {
+        return Err(Error::str(Trouble::Bytes.sentence()));
+    }
+    budget::scan(entries * ENTRY);
+    Ok(Rc::make_mut(nested))
+}
+
+/// Where `part` begins in `all`, in time that grows with both alone: as long a beginning of it is kept as ends where the
+/// search stands (Knuth, Morris, Pratt).
+fn occurrences<T: PartialEq>(all: &[T], part: &[T]) -> Vec<usize> {
+    // For each beginning of `part`, how long the longest shorter one is that also ends it.
+    let mut shorter = vec![0];
+    let grow = |shorter: &[usize], kept: usize, next: &T| {
+        let mut kept = kept;
+        loop {
+            if part.get(kept) == Some(next) {
+                return kept + 1;
+            }
+            match kept.checked_sub(1).and_then(|at| shorter.get(at)) {
+                Some(less) => kept = *less,
+                None => return 0,
+            }
+        }
+    };
+    for next in part.iter().skip(1) {
+        let kept = shorter.last().copied().unwrap_or(0);
+        let kept = grow(&shorter, kept, next);
+        shorter.push(kept);
+    }
+    let mut found = Vec::new();
+    let mut kept = 0;
+    for (at, next) in all.iter().enumerate() {
+        if kept == part.len() {
+            kept = shorter.last().copied().unwrap_or(0);
+        }
+        kept = grow(&shorter, kept, next);
+        if kept == part.len() {
+            found.push(at + 1 - kept);
         }
     }
+    found
 }
 
-/// What an error about deleting calls a key: an object is a slice.
-fn named(key: &Val) -> &'static str {
-    match key {
-        Val::Obj(_) => "object",
-        other => other.kind(),
+/// Sorts, keeping the order of what is equal. The standard library's may panic where an order is none, which jq's is not
+/// for what is no number, and no order is known when the run has to end.
+pub fn sorted<T>(items: Vec<T>, order: &impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    let mut items = items;
+    if items.len() < 2 {
+        return items;
+    }
+    let right = sorted(items.split_off(items.len() / 2), order);
+    let left = sorted(items, order);
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    let merged = std::iter::from_fn(|| match (left.peek(), right.peek()) {
+        (Some(l), Some(r)) if order(l, r).is_gt() => right.next(),
+        (Some(_), _) => left.next(),
+        (None, _) => right.next(),
+    });
+    merged.collect()
+}
+
+/// Room for a value in an error's sentence, and in one of the interpreter's own.
+const SHORT: usize = 15;
+const LONGER: usize = 30;
+
+/// Counts the steps that it takes to compare a text or to look it up, where it is long.
+pub fn weigh(text: &str) {
+    const LONG: usize = 1024;
+    if text.len() >= LONG {
+        budget::scan(text.len());
     }
 }
-
-/// Room for a value in an error's sentence.
-pub const SHORT: usize = 15;
 
 /// The place of an index in an array, counted from the end when it is negative; `None` before the first.
 fn place(at: f64, length: usize) -> Option<usize> {
@@ -382,7 +495,8 @@ fn bounds(start: Option<&Val>, end: Option<&Val>, length: usize) -> ValR<(usize,
 
 impl fmt::Display for Val {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.json())
+        // Only the interpreter's errors show values so.
+        f.write_str(&self.short(LONGER))
     }
 }
 
@@ -443,9 +557,12 @@ impl PartialEq for Val {
             (Val::Null, Val::Null) => true,
             (Val::Bool(a), Val::Bool(b)) => a == b,
             (Val::Num(a), Val::Num(b)) => a.value == b.value,
-            (Val::Str(a), Val::Str(b)) => a == b,
-            (Val::Arr(a), Val::Arr(b)) => Rc::ptr_eq(a, b) || a.items == b.items,
-            (Val::Obj(a), Val::Obj(b)) => Rc::ptr_eq(a, b) || a.items == b.items,
+            (Val::Str(a), Val::Str(b)) => {
+                weigh(a);
+                a == b
+            }
+            (Val::Arr(a), Val::Arr(b)) => Rc::ptr_eq(a, b) || (budget::step() && a.items == b.items),
+            (Val::Obj(a), Val::Obj(b)) => Rc::ptr_eq(a, b) || (budget::step() && a.items == b.items),
             _ => false,
         }
     }
@@ -462,13 +579,14 @@ impl PartialOrd for Val {
 impl Ord for Val {
     fn cmp(&self, other: &Val) -> Ordering {
         match (self, other) {
-            // Not a number is less than any number.
-            (Val::Num(a), Val::Num(b)) if a.value.is_nan() => {
-                let _ = b;
-                Ordering::Less
-            }
+            // What is no number is less than any number, itself too: jq has it so, and what sorts does not mind.
+            (Val::Num(a), Val::Num(_)) if a.value.is_nan() => Ordering::Less,
+            (Val::Arr(_), Val::Arr(_)) | (Val::Obj(_), Val::Obj(_)) if !budget::step() => Ordering::Equal,
             (Val::Num(a), Val::Num(b)) => a.value.partial_cmp(&b.value).unwrap_or(Ordering::Greater),
-            (Val::Str(a), Val::Str(b)) => a.cmp(b),
+            (Val::Str(a), Val::Str(b)) => {
+                weigh(a);
+                a.cmp(b)
+            }
             (Val::Arr(a), Val::Arr(b)) => a.items.cmp(&b.items),
             (Val::Obj(a), Val::Obj(b)) => {
                 let (keys, others) = (Val::sorted_keys(&a.items), Val::sorted_keys(&b.items));
@@ -503,10 +621,11 @@ impl ops::Add for Val {
             (Val::Null, x) | (x, Val::Null) => Ok(x),
             (Val::Num(a), Val::Num(b)) => Ok(Val::from(a.value + b.value)),
             (Val::Str(a), Val::Str(b)) => {
-                let mut text = String::with_capacity(a.len() + b.len());
-                text.push_str(&a);
-                text.push_str(&b);
-                Ok(Val::str(text))
+                // What is added counts as bytes, and copying what was there as steps.
+                if !budget::take(b.len()) || !budget::scan(a.len()) {
+                    return Err(Error::str(Trouble::Bytes.sentence()));
+                }
+                Ok(Val::Str([&*a, &*b].concat().into()))
             }
             (Val::Arr(mut a), Val::Arr(b)) => {
                 let added = b.items.len() + if Rc::strong_count(&a) > 1 { a.items.len() } else { 0 };
@@ -544,7 +663,8 @@ impl ops::Sub for Val {
         match (self, other) {
             (Val::Num(a), Val::Num(b)) => Ok(Val::from(a.value - b.value)),
             (Val::Arr(a), Val::Arr(b)) => {
-                let kept = a.items.iter().filter(|x| budget::step() && !b.items.contains(x));
+                let gone = sorted(b.items.clone(), &Val::cmp);
+                let kept = a.items.iter().filter(|x| gone.binary_search(x).is_err());
                 Ok(kept.cloned().collect())
             }
             (a, b) => Err(both(&a, &b, "cannot be subtracted")),
@@ -554,10 +674,14 @@ impl ops::Sub for Val {
 
 /// Two objects joined, with what is in both joined in turn.
 fn merge(a: Rc<Nested<Entries>>, b: &Nested<Entries>) -> Val {
-    let mut entries = a.items.clone();
+    if !budget::step() {
+        return Val::Null;
+    }
+    let mut entries = Rc::unwrap_or_clone(a).items;
     for (key, new) in &b.items {
-        let joined = match (entries.get(key), new) {
-            (Some(Val::Obj(old)), Val::Obj(new)) => merge(old.clone(), new),
+        let old = entries.insert(key.clone(), Val::Null);
+        let joined = match (old, new) {
+            (Some(Val::Obj(old)), Val::Obj(new)) => merge(old, new),
             _ => new.clone(),
         };
         entries.insert(key.clone(), joined);
@@ -703,7 +827,10 @@ impl ValT for Val {
 
     fn index(self, key: &Val) -> ValR<Val> {
         match (&self, key) {
-            (Val::Obj(o), Val::Str(key)) => Ok(o.items.get(key).cloned().unwrap_or(Val::Null)),
+            (Val::Obj(o), Val::Str(key)) => {
+                weigh(key);
+                Ok(o.items.get(key).cloned().unwrap_or(Val::Null))
+            }
             (Val::Arr(_), Val::Num(at)) if at.value.is_nan() => Ok(Val::Null),
             (Val::Arr(a), Val::Num(at)) => {
                 let found = place(at.value, a.items.len()).and_then(|at| a.items.get(at));
@@ -713,10 +840,9 @@ impl ValT for Val {
                 let (Some(start), Some(end)) = (range.items.get("start"), range.items.get("end")) else {
                     return Err(Error::str("Array/string slice indices must be integers"));
                 };
-                let (start, end) = (Some(start), Some(end));
-                self.clone().range(start..end)
+                self.clone().range(Some(start)..Some(end))
             }
-            (Val::Arr(_), Val::Arr(_)) => Ok(Val::arr(self.places(key))),
+            (Val::Arr(_), Val::Arr(_)) => Ok(self.places(key)),
             (Val::Null, Val::Str(_) | Val::Num(_) | Val::Obj(_)) => Ok(Val::Null),
             (_, Val::Str(key)) if key.len() < 30 => Err(Error::str(format_args!(
                 "Cannot index {} with string \"{key}\"",
@@ -738,6 +864,7 @@ impl ValT for Val {
                 Ok(Val::arr(a.items.get(start..end).unwrap_or_default().to_vec()))
             }
             Val::Str(s) => {
+                budget::scan(s.len() * 2);
                 let (start, end) = bounds(range.start, range.end, s.chars().count())?;
                 let text: String = s.chars().skip(start).take(end - start).collect();
                 Ok(Val::from(text))
@@ -769,5 +896,32 @@ impl ValT for Val {
 
     fn into_string(self) -> Val {
         Val::Str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All short texts of two letters in all others, against a search that looks at each place anew.
+    #[test]
+    fn occurrences_are_all_places() {
+        let texts = |length: usize| (0..1usize << length).map(move |n| (0..length).map(|at| n >> at & 1).collect());
+        let parts: Vec<Vec<usize>> = (1..5).flat_map(texts).collect();
+        for all in (0..9).flat_map(texts).collect::<Vec<Vec<usize>>>() {
+            for part in &parts {
+                let places = all.windows(part.len()).enumerate();
+                let expected: Vec<usize> = places.filter(|(_, w)| w == part).map(|(at, _)| at).collect();
+                assert_eq!(occurrences(&all, part), expected, "{part:?} in {all:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sorting_keeps_the_order_of_what_is_equal() {
+        let items: Vec<(u32, usize)> = (0..200).map(|at| ((at as u32 * 7919) % 10, at)).collect();
+        let mut expected = items.clone();
+        expected.sort();
+        assert_eq!(sorted(items, &|a, b| a.0.cmp(&b.0)), expected);
     }
 }

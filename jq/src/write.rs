@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::budget::{self, Trouble};
 use crate::value::Val;
 
 /// How a value is written.
@@ -38,108 +39,172 @@ pub fn colours(spec: &str) -> Option<[String; 8]> {
     Some(all)
 }
 
-/// Writes on one line.
-pub fn compact(out: &mut String, value: &Val) {
-    write(out, value, &Style::default(), 0);
+/// A text that is put together from pieces, and takes no more of them when it is full: what is written may be shared, so
+/// that a small value has a text without end.
+pub struct Text {
+    text: String,
+    room: usize,
+    full: bool,
 }
 
-/// Writes a string with its quotes.
-pub fn string(out: &mut String, text: &str, ascii: bool) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' || c == '\u{7f}' || (ascii && !c.is_ascii()) => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
-            c => out.push(c),
+impl Text {
+    /// One with room for so many bytes.
+    pub fn within(room: usize) -> Text {
+        Text {
+            text: String::new(),
+            room,
+            full: false,
         }
     }
-    out.push('"');
-}
 
-/// Writes a value that stands `level` levels deep.
-pub fn write(out: &mut String, value: &Val, style: &Style, level: usize) {
-    let kind = match value {
-        Val::Null => 0,
-        Val::Bool(false) => 1,
-        Val::Bool(true) => 2,
-        Val::Num(_) => 3,
-        Val::Str(_) => 4,
-        Val::Arr(_) => 5,
-        Val::Obj(_) => 6,
-    };
-    let colour = style
-        .colours
-        .as_ref()
-        .and_then(|all| all.get(kind))
-        .map_or("", String::as_str);
-    let key_colour = style.colours.as_ref().map_or("", |[.., key]| key.as_str());
-    let reset = if style.colours.is_some() { RESET } else { "" };
-    let new_line = |out: &mut String, level: usize| {
+    /// One that becomes a value.
+    pub fn new() -> Text {
+        Text::within(budget::left())
+    }
+
+    /// Takes a piece, or what there is room for of it.
+    pub fn push(&mut self, piece: &str) {
+        if self.full {
+            return;
+        }
+        let left = self.room - self.text.len();
+        self.full = piece.len() > left;
+        let fits = piece.floor_char_boundary(left);
+        self.text.push_str(piece.get(..fits).unwrap_or_default());
+    }
+
+    /// Whether something was left out.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// The text as far as it came.
+    pub fn into_cut(self) -> String {
+        self.text
+    }
+
+    /// The text. The run ends where it had too many bytes.
+    pub fn into_string(self) -> String {
+        if self.full {
+            budget::fail(Trouble::Bytes);
+        }
+        self.text
+    }
+
+    /// Writes a string with its quotes.
+    pub fn string(&mut self, text: &str, ascii: bool) {
+        self.push("\"");
+        let mut rest = text;
+        let special = |c: char| matches!(c, '"' | '\\' | '\u{7f}') || c < ' ' || (ascii && !c.is_ascii());
+        while let Some(at) = rest.find(special) {
+            let (plain, after) = rest.split_at(at);
+            let mut chars = after.chars();
+            let c = chars.next().unwrap_or_default();
+            rest = chars.as_str();
+            self.push(plain);
+            match c {
+                '"' => self.push("\\\""),
+                '\\' => self.push("\\\\"),
+                '\n' => self.push("\\n"),
+                '\t' => self.push("\\t"),
+                '\r' => self.push("\\r"),
+                '\u{8}' => self.push("\\b"),
+                '\u{c}' => self.push("\\f"),
+                c => {
+                    let mut units = [0; 2];
+                    for unit in c.encode_utf16(&mut units) {
+                        self.push(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+            if self.full {
+                return;
+            }
+        }
+        self.push(rest);
+        self.push("\"");
+    }
+
+    /// Writes a value.
+    pub fn value(&mut self, value: &Val, style: &Style) {
+        self.level(value, style, 0);
+    }
+
+    fn new_line(&mut self, style: &Style, level: usize) {
         if let Some(indent) = &style.indent {
-            out.push('\n');
-            (0..level).for_each(|_| out.push_str(indent));
-        }
-    };
-    out.push_str(colour);
-    match value {
-        _ if level > DEEPEST => out.push_str("<skipped: too deep>"),
-        Val::Null => out.push_str("null"),
-        Val::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Val::Num(number) => out.push_str(&number.text()),
-        Val::Str(text) => string(out, text, style.ascii),
-        Val::Arr(a) if a.items.is_empty() => out.push_str("[]"),
-        Val::Arr(a) => {
-            out.push('[');
-            for (at, item) in a.items.iter().enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                new_line(out, level + 1);
-                write(out, item, style, level + 1);
-                out.push_str(colour);
-            }
-            new_line(out, level);
-            out.push_str(colour);
-            out.push(']');
-        }
-        Val::Obj(o) if o.items.is_empty() => out.push_str("{}"),
-        Val::Obj(o) => {
-            out.push('{');
-            let keys: Vec<&Rc<str>> = if style.sorted {
-                Val::sorted_keys(&o.items)
-            } else {
-                o.items.keys().collect()
-            };
-            for (at, key) in keys.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                new_line(out, level + 1);
-                out.push_str(reset);
-                out.push_str(key_colour);
-                string(out, key, style.ascii);
-                out.push_str(reset);
-                out.push_str(colour);
-                out.push_str(if style.indent.is_some() { ": " } else { ":" });
-                out.push_str(reset);
-                write(out, o.items.get(key).unwrap_or(&Val::Null), style, level + 1);
-                out.push_str(colour);
-            }
-            new_line(out, level);
-            out.push_str(colour);
-            out.push('}');
+            self.push("\n");
+            (0..level).for_each(|_| self.push(indent));
         }
     }
-    out.push_str(reset);
+
+    /// Writes a value that stands `level` levels deep. Each takes a step, since one that is small may be there many times.
+    fn level(&mut self, value: &Val, style: &Style, level: usize) {
+        if self.full || !budget::step() {
+            return;
+        }
+        let colour = style
+            .colours
+            .as_ref()
+            .and_then(|all| all.get(usize::from(value.rank())))
+            .map_or("", String::as_str);
+        let key_colour = style.colours.as_ref().map_or("", |[.., key]| key.as_str());
+        let reset = if style.colours.is_some() { RESET } else { "" };
+        self.push(colour);
+        match value {
+            _ if level > DEEPEST => self.push("<skipped: too deep>"),
+            Val::Null => self.push("null"),
+            Val::Bool(value) => self.push(if *value { "true" } else { "false" }),
+            Val::Num(number) => self.push(&number.text()),
+            Val::Str(text) => self.string(text, style.ascii),
+            Val::Arr(a) if a.items.is_empty() => self.push("[]"),
+            Val::Arr(a) => {
+                self.push("[");
+                for (at, item) in a.items.iter().enumerate() {
+                    if at > 0 {
+                        self.push(",");
+                    }
+                    self.new_line(style, level + 1);
+                    self.level(item, style, level + 1);
+                    self.push(colour);
+                    if self.full || budget::trouble().is_some() {
+                        return;
+                    }
+                }
+                self.new_line(style, level);
+                self.push(colour);
+                self.push("]");
+            }
+            Val::Obj(o) if o.items.is_empty() => self.push("{}"),
+            Val::Obj(o) => {
+                self.push("{");
+                let keys: Vec<&Rc<str>> = if style.sorted {
+                    Val::sorted_keys(&o.items)
+                } else {
+                    o.items.keys().collect()
+                };
+                for (at, key) in keys.into_iter().enumerate() {
+                    if at > 0 {
+                        self.push(",");
+                    }
+                    self.new_line(style, level + 1);
+                    self.push(reset);
+                    self.push(key_colour);
+                    self.string(key, style.ascii);
+                    self.push(reset);
+                    self.push(colour);
+                    self.push(if style.indent.is_some() { ": " } else { ":" });
+                    self.push(reset);
+                    self.level(o.items.get(key).unwrap_or(&Val::Null), style, level + 1);
+                    self.push(colour);
+                    if self.full || budget::trouble().is_some() {
+                        return;
+                    }
+                }
+                self.new_line(style, level);
+                self.push(colour);
+                self.push("}");
+            }
+        }
+        self.push(reset);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use kubetab_jq::{Argument, Chunk, Input as Text, Limits};
+use kubetab_jq::{Argument, Chunk, Input as Text, Limits, TOO_DEEP, USAGE};
 pub use kubetab_jq::{Request, Response};
 
 use super::super::host::Context;
@@ -14,8 +14,8 @@ use crate::sim::{Outside, Sim};
 
 /// Runs programs of jq.
 pub trait Run {
-    /// Runs one, or says why it broke off.
-    fn run(&self, request: &Request) -> Result<Response, String>;
+    /// Runs one. `None` when it broke off.
+    fn run(&self, request: Request) -> Option<Response>;
 }
 
 /// What runs them, once it is here.
@@ -26,7 +26,7 @@ pub type Engine = Outside<dyn Run>;
 pub fn engine(sim: &Sim) -> Engine {
     struct Included;
     impl Run for Included {
-        fn run(&self, request: &Request) -> Result<Response, String> {
+        fn run(&self, request: Request) -> Option<Response> {
             kubetab_jq::run_apart(request)
         }
     }
@@ -38,9 +38,6 @@ pub fn engine(sim: &Sim) -> Engine {
 pub fn engine(sim: &Sim) -> Engine {
     Outside::new(sim)
 }
-
-const USAGE: &str = "Use jq --help for help with command-line options,\n\
-                     or see the jq manpage, or online docs  at https://jqlang.github.io/jq\n";
 
 const VERSION: &str = "jq-1.7.1";
 
@@ -324,8 +321,8 @@ pub async fn jq(c: Context, engine: Engine) -> i32 {
         nesting: limits::JQ_NESTING,
         stack: 0,
     };
-    match run.run(&request) {
-        Ok(response) => {
+    match run.run(request) {
+        Some(response) => {
             for chunk in response.chunks {
                 let written = match chunk {
                     Chunk::Out(bytes) => c.stdout.write(bytes),
@@ -338,8 +335,8 @@ pub async fn jq(c: Context, engine: Engine) -> i32 {
             }
             response.code
         }
-        Err(why) => {
-            c.stderr.line(format!("jq: error: the program was ended: {why}"));
+        None => {
+            c.stderr.line(format!("jq: error: {TOO_DEEP}"));
             5
         }
     }
