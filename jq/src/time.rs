@@ -6,7 +6,11 @@ use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
+use crate::budget;
 use crate::value::Val;
+
+/// What it costs to write a letter of a format, in bytes that are copied.
+const COST: usize = 64;
 
 /// The parts of a moment: year, month from 0, day, hours, minutes, seconds, day of the week, day of the year from 0.
 fn parts(date: DateTime, seconds: f64) -> Val {
@@ -77,14 +81,43 @@ pub fn strftime(value: &Val, format: &Val, name: &str) -> ValR<Val> {
     };
     let fail = || Error::str(format_args!("{name}/1 requires parsed datetime inputs"));
     let moment = moment(&value).ok_or_else(fail)?;
-    // A date and time as C's locale has them.
-    let format = format
-        .replace("%c", "%a %b %e %H:%M:%S %Y")
-        .replace("%x", "%m/%d/%y")
-        .replace("%X", "%H:%M:%S");
+    budget::scan(format.len().saturating_mul(COST));
+    let format = directives(format);
     let text = strtime::format(&format, &moment);
     text.map(Val::from)
         .map_err(|why| Error::str(format_args!("{name}/1: {why}")))
+}
+
+/// A format with what C's library prints for each directive: a date and time as C's locale has them, and what is no
+/// directive as it stands.
+fn directives(format: &str) -> String {
+    const KNOWN: &str = "aAbBCdDeFgGhHIjklmMnpPrRsStTuUVwWyYzZ%";
+    let mut text = String::new();
+    let mut rest = format;
+    while let Some((plain, after)) = rest.split_once('%') {
+        text.push_str(plain);
+        // Flags and the width, which stay, and the marks of a locale's other digits, of which C's has none.
+        let bare = after.trim_start_matches(|c: char| "_-^0#".contains(c));
+        let bare = bare.trim_start_matches(|c: char| c.is_ascii_digit());
+        let flags = after.strip_suffix(bare).unwrap_or_default();
+        let bare = bare.strip_prefix(['E', 'O']).unwrap_or(bare);
+        let mut chars = bare.chars();
+        match chars.next() {
+            Some('c') => text.push_str("%a %b %e %H:%M:%S %Y"),
+            Some('x') => text.push_str("%m/%d/%y"),
+            Some('X') => text.push_str("%H:%M:%S"),
+            Some(c) if KNOWN.contains(c) => {
+                text.push_str(&format!("%{flags}{c}"));
+            }
+            _ => {
+                text.push_str("%%");
+                rest = after;
+                continue;
+            }
+        }
+        rest = chars.as_str();
+    }
+    text + rest
 }
 
 /// The parts of the moment that a text names.
@@ -117,4 +150,24 @@ pub fn strptime(text: &Val, format: &Val) -> ValR<Val> {
     let time = time.map_err(|_| fail())?;
     let date = date.to_datetime(time);
     Ok(parts(date, f64::from(date.second())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::directives;
+
+    #[test]
+    fn formats_are_as_the_c_library_reads_them() {
+        for (format, expected) in [
+            ("%Y-%m-%d", "%Y-%m-%d"),
+            ("%c", "%a %b %e %H:%M:%S %Y"),
+            ("%%c and %x", "%%c and %m/%d/%y"),
+            ("%%%X", "%%%H:%M:%S"),
+            ("%-d %05Y", "%-d %05Y"),
+            ("%Ed %OH", "%d %H"),
+            ("%Q 100%", "%%Q 100%%"),
+        ] {
+            assert_eq!(directives(format), expected, "{format}");
+        }
+    }
 }
