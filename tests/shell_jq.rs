@@ -2,7 +2,10 @@
 //! written. What differs is listed there with its reason, and fails when it no longer does.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kubetab::shell::{Commands, Dialect, Files, Host, Input, Output, Shell, ShellOptions, jq};
@@ -80,6 +83,11 @@ fn shown(out: &[u8], err: &[u8], code: i32) -> String {
 }
 
 fn ours(table: &Table, command: &str) -> String {
+    run(table, command, jq::engine)
+}
+
+/// What a command prints here, with an interpreter that comes from somewhere.
+fn run(table: &Table, command: &str, engine: impl Fn(&Sim) -> jq::Engine) -> String {
     let sim = Sim::new(7, Time::from_secs(1_795_774_530));
     let files = Files::with_base(&sim);
     files.make_dirs("/tmp/jq").unwrap();
@@ -87,7 +95,7 @@ fn ours(table: &Table, command: &str) -> String {
         files.put(&format!("/tmp/jq/{name}"), text.as_str()).unwrap();
     }
     let mut commands = Commands::with_tools();
-    let engine = jq::engine(&sim);
+    let engine = engine(&sim);
     commands.add("jq", move |context| jq::jq(context, engine.clone()));
     let host = Host::new(&sim, "k8s-master", files, commands, Dialect::Bash);
     let options = ShellOptions {
@@ -108,11 +116,29 @@ fn ours(table: &Table, command: &str) -> String {
     shown(&out, &err, code)
 }
 
+/// A folder that is removed when nobody needs it any more, also when a test fails.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("kubetab-jq-{}-{number}", std::process::id());
+        Folder(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// What a real jq prints, which is found as `jq` in a folder of its own.
 fn theirs(table: &Table, jq: &str, command: &str) -> String {
-    let dir = std::env::temp_dir().join(format!("kubetab-jq-{}", std::process::id()));
-    let bin = dir.join("bin");
-    let work = dir.join("work");
+    let folder = Folder::new();
+    let bin = folder.0.join("bin");
+    let work = folder.0.join("work");
     std::fs::create_dir_all(&bin).unwrap();
     std::fs::create_dir_all(&work).unwrap();
     std::fs::copy(jq, bin.join("jq")).unwrap();
@@ -195,6 +221,36 @@ fn what_does_not_end_is_ended() {
         ("reduce range(1e6) as $i (null; [.])", "nested too deeply"),
         ("reduce range(1e6) as $i (null; {a: .})", "nested too deeply"),
         ("repeat(\"some text that is not short\" * 1000)", "prints more"),
+        // A value that is small, for its parts are shared, and has a text without end.
+        ("reduce range(40) as $i (1; [., .])", "prints more"),
+        ("reduce range(40) as $i (1; [., .]) | error", "prints more"),
+        ("reduce range(40) as $i (1; [., .]) | tojson", "more steps"),
+        ("reduce range(40) as $i (1; [., .]) | debug", "prints more"),
+        (
+            "reduce range(40) as $i (1; [., .]) | . == (reduce range(40) as $i (1; [., .]))",
+            "more steps",
+        ),
+        ("reduce range(40) as $i (1; {a: ., b: .}) | . * .", "more values"),
+        // What goes through much in one step of the program.
+        ("[range(9999) | [.]] | contains([range(9999) | [.]])", "more steps"),
+        (
+            "(\"x\" * 1e6) as $s | [range(1e5) | $s | contains(\"y\")]",
+            "more steps",
+        ),
+        ("(\"x\" * 1e6) as $s | [range(1e5) | $s | index(\"y\")]", "more steps"),
+        ("(\"x\" * 1e6) as $s | [range(1e5) | $s | length]", "more steps"),
+        ("(\"x\" * 1e5) as $s | [range(1e5) | $s | test(\"y\")]", "more steps"),
+        ("(\"a\" * 20000) | gsub(\"(a*b)|a\"; \"c\")", "more steps"),
+        ("(\"ab\" * 100000) | test(\".{10000}c\")", "more steps"),
+        ("(\"x\" * 1e6) as $s | [range(1000) | $s] | add", "more values"),
+        ("(\"x\" * 1e6) as $s | [range(1000) | $s] | join(\"\")", "more values"),
+        ("(\"x\" * 1e6) as $s | [range(1000) | $s] | @csv", "more values"),
+        (
+            "reduce range(1e6) as $i (\"\"; . + \"some text that is not short\")",
+            "more steps",
+        ),
+        ("setpath([range(1e5) | \"a\"]; 1)", "nested too deeply"),
+        ("getpath([range(1e5) | \"a\"]) |= 1", "nested too deeply"),
     ] {
         let got = ours(&table, &format!("jq -n '{program}'"));
         let said = got.lines().rev().nth(1).unwrap_or_default();
@@ -225,4 +281,76 @@ fn long_programs() {
             assert!(!got.is_empty(), "{count} times {open}");
         }
     }
+}
+
+/// What many programs do with lists is done with long ones.
+#[test]
+fn long_values() {
+    let table = Table::default();
+    let items = r#"[range(10000) | {metadata: {name: "x\(.)", managedFields: [1, 2]}, status: {}}]"#;
+    let keys = r#"[range(10000) | {key: "k\(.)", value: .}] | from_entries"#;
+    for (program, expected) in [
+        (
+            format!("{items} | del(.[].metadata.managedFields, .[].status) | map(length, (.metadata | length)) | add"),
+            "20000",
+        ),
+        (
+            format!("{items} | .[].metadata.name |= . + \"y\" | .[9999].metadata.name"),
+            "\"x9999y\"",
+        ),
+        (
+            format!("{items} | .[].status.phase = \"Running\" | map(select(.status.phase)) | length"),
+            "10000",
+        ),
+        (
+            format!("{items} | del(.[] | select(.metadata.name | test(\"9$\"))) | length"),
+            "9000",
+        ),
+        (format!("{items} | map_values(empty) | length"), "0"),
+        (
+            "[range(10000)] | del(.[] | select(. % 2 == 0)) | length, .[4999]".to_owned(),
+            "5000\n9999",
+        ),
+        ("[range(10000)] | del(.[10:9990]) | length".to_owned(), "20"),
+        (format!("{keys} | del(.[] | select(. % 2 == 0)) | length"), "5000"),
+        (format!("{keys} | map_values(. + 1) | add"), "50005000"),
+        ("[range(20000)] - [range(1; 20000)]".to_owned(), "[0]"),
+        ("[range(20000)] | [.[19990:] | indices(19995)[]]".to_owned(), "[5]"),
+        (
+            "\"line of a log\\n\" * 20000 | gsub(\"\\n\"; \" \") | length".to_owned(),
+            "280000",
+        ),
+    ] {
+        let got = ours(&table, &format!("jq -nc '{program}'"));
+        assert_eq!(got.trim_end(), expected, "{program}");
+    }
+    // Many values on one line, which is counted once.
+    let got = ours(
+        &table,
+        "seq 1 60000 | tr '\\n' ' ' | jq -c '[., input_line_number]' | tail -n 1",
+    );
+    assert_eq!(got, "[60000,0]\n");
+}
+
+/// Where the interpreter cannot be had, that is said, and the next run tries anew.
+#[test]
+fn without_an_interpreter() {
+    let table = Table::default();
+    let command = "jq -n 1; echo $?; jq --version; jq -n 2; echo $?";
+    let got = run(&table, command, |sim| {
+        let engine = jq::Engine::new(sim);
+        let (tries, included) = (Rc::new(std::cell::Cell::new(0)), jq::engine(sim));
+        engine.set_source(Rc::new(move |engine: &jq::Engine| {
+            tries.set(tries.get() + 1);
+            engine.arrive(match included.here() {
+                Some(run) if tries.get() > 1 => Ok(run),
+                _ => Err("the network failed".to_owned()),
+            });
+        }));
+        engine
+    });
+    let expected = "2\njq-1.7.1\n2\n0\n\
+                    ! jq: the interpreter could not be loaded (the network failed), and nothing runs without it\n";
+    assert_eq!(got, expected);
+    assert!(run(&table, "jq .", jq::Engine::new).ends_with("[exit 2]\n"));
 }
