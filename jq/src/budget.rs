@@ -110,9 +110,14 @@ const STEP: usize = 1024;
 
 /// Counts the steps that it takes to go through so many bytes; whether the run may go on.
 pub fn scan(bytes: usize) -> bool {
+    steps(bytes / STEP)
+}
+
+/// Counts so many steps and one more; whether the run may go on.
+pub fn steps(count: usize) -> bool {
     COUNTERS.with(|c| {
-        let steps = u64::try_from(bytes / STEP).unwrap_or(u64::MAX);
-        c.steps.set(c.steps.get().saturating_sub(steps));
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        c.steps.set(c.steps.get().saturating_sub(count));
     });
     step()
 }

@@ -35,19 +35,13 @@ pub fn matches(text: &Val, pattern: &Val, flags: &Val, test: bool) -> ValR<Val> 
         return Err(Error::str("Regex failure: compiled regex exceeded size limit"));
     }
     // To build it takes some time for each state.
-    budget::scan(states.saturating_mul(STATE * 32));
+    budget::steps(states);
     let regex = builder
         .size_limit(BYTES)
         .build()
         .map_err(|why| Error::str(format_args!("Regex failure: {why}")))?;
     // Nothing is looked for where the steps do not last.
-    let look = |letters: usize| {
-        budget::scan(
-            letters
-                .saturating_mul(states.saturating_add(LETTER))
-                .saturating_mul(STATE),
-        )
-    };
+    let look = |letters: usize| budget::steps(letters.saturating_mul(states.saturating_add(LETTER)) / STATES);
     if !look(text.len()) {
         return Ok(Val::Null);
     }
@@ -86,10 +80,10 @@ pub fn matches(text: &Val, pattern: &Val, flags: &Val, test: bool) -> ValR<Val> 
     Ok(Val::arr(found))
 }
 
-/// What a letter costs beside the states that it is compared with, in states; and what a state costs, in bytes that are
-/// scanned.
+/// What a letter costs beside the states that it is compared with, in states; and how many states are a step. What is too
+/// much for a number of 32 bits is so for any run.
 const LETTER: usize = 2;
-const STATE: usize = 32;
+const STATES: usize = 32;
 
 /// The most states of a machine. Its bytes, which differ between a browser and a native build, are limited only where the
 /// states were miscounted.

@@ -10,7 +10,7 @@ use crate::budget;
 use crate::value::Val;
 
 /// What it costs to write a letter of a format, in bytes that are copied.
-const COST: usize = 64;
+const COST: usize = 32;
 
 /// The parts of a moment: year, month from 0, day, hours, minutes, seconds, day of the week, day of the year from 0.
 fn parts(date: DateTime, seconds: f64) -> Val {

@@ -1,8 +1,6 @@
 //! `jq`: its command line as jq 1.7.1 reads it. What runs the programs is jaq's interpreter in a package of its own
 //! (`jq/`), which the page loads when `jq` is first used, and which this shell knows by [`Run`] alone.
 
-use std::rc::Rc;
-
 use kubetab_jq::{Argument, Chunk, Input as Text, Limits, TOO_DEEP, USAGE};
 pub use kubetab_jq::{Request, Response};
 
@@ -30,7 +28,7 @@ pub fn engine(sim: &Sim) -> Engine {
             kubetab_jq::run_apart(request)
         }
     }
-    Outside::included(sim, Rc::new(Included))
+    Outside::included(sim, std::rc::Rc::new(Included))
 }
 
 /// What this build holds: nothing, and somebody has to bring it.
