@@ -398,8 +398,10 @@ pub struct Found {
 impl Found {
     /// These errors and a verb's own, each with the number of its object in `infos`, in the order of the objects.
     pub fn told(errors: Vec<Error>, places: &[usize], own: Vec<(usize, Error)>) -> Vec<Error> {
-        let mut all: Vec<(usize, Error)> = places.iter().map(|place| place * 2).zip(errors).collect();
-        all.extend(own.into_iter().map(|(i, e)| (i * 2 + 1, e)));
+        // What came before an object is told before what the verb had to say of it.
+        let before = places.iter().map(|place| (*place, false)).zip(errors);
+        let of_object = own.into_iter().map(|(i, e)| ((i, true), e));
+        let mut all: Vec<((usize, bool), Error)> = before.chain(of_object).collect();
         all.arrange_by(|a, b| a.0.cmp(&b.0));
         all.into_iter().map(|(_, e)| e).collect()
     }
@@ -535,5 +537,20 @@ pub fn selector_error(e: Error, resource: &Resource, select: &Select) -> Error {
             })
         }
         _ => e,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_the_order_of_objects() {
+        let e = |text: &str| Error::plain(text);
+        // Two objects; one failure before the first, one between them, and a file that could not be read at all.
+        let errors = vec![e("before"), e("between"), e("unread")];
+        let told = Found::told(errors, &[0, 1, usize::MAX], vec![(0, e("first")), (1, e("second"))]);
+        let told: Vec<String> = told.iter().map(Error::message).collect();
+        assert_eq!(told, ["before", "first", "between", "second", "unread"]);
     }
 }
