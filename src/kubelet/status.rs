@@ -402,7 +402,13 @@ pub fn user(pod: &Object, container: &Value, image: &Image) -> User {
     }
     groups.arrange();
     groups.dedup();
-    User { uid, gid, groups }
+    let lacks = 0;
+    User {
+        uid,
+        gid,
+        groups,
+        lacks,
+    }
 }
 
 struct Finding {

@@ -508,7 +508,7 @@ impl Files {
     /// Checks that who acts may do what a bit stands for: 4 to read, 2 to write, 1 to pass through.
     fn check(&self, owner: &Cell<(i64, i64)>, mode: &Cell<u32>, bit: u32) -> Result<()> {
         let who = self.who.borrow();
-        if who.uid == 0 {
+        if who.uid == 0 && who.lacks & 2 == 0 {
             return Ok(());
         }
         let shift = match owner.get() {
@@ -543,7 +543,8 @@ impl Files {
     /// Sets who owns what is at a path; a user or group that is not given stays.
     pub fn set_owner(&self, path: &str, user: Option<i64>, group: Option<i64>) -> Result<()> {
         let changed = |(u, g): (i64, i64)| (user.unwrap_or(u), group.unwrap_or(g));
-        if self.who.borrow().uid != 0 {
+        let who = self.who.borrow();
+        if who.uid != 0 || who.lacks & 1 != 0 {
             return Err(FileError::NotPermitted);
         }
         match self.resolve(path, true)? {
@@ -568,7 +569,8 @@ impl Files {
     /// is shared: a change on either side is seen on the other.
     pub fn mount(&self, path: &str, other: &Files, from: &str) -> Result<()> {
         self.make_dirs(dir_name(path))?;
-        let (dir, name) = self.parent_of(path)?;
+        // A runtime mounts where a link points to.
+        let (dir, name) = self.parent_of(&self.real_path(path)?)?;
         let entry = other.resolve(from, true)?;
         dir.entries.borrow_mut().insert(name, entry);
         Ok(())

@@ -323,6 +323,8 @@ pub struct User {
     pub gid: i64,
     /// All groups, the first one too.
     pub groups: Vec<i64>,
+    /// The capabilities that it lacks even as root, each the bit of its place: 1 is `CAP_CHOWN`, 2 `CAP_DAC_OVERRIDE`.
+    pub lacks: u64,
 }
 
 impl User {

@@ -53,7 +53,7 @@ fn home(uid: i64, image: &Local) -> String {
 /// Gives a container's machine its user, and takes the right to write from it where the container is to have none.
 fn confine(pod: &Object, container: Container, image: &Local, host: &Host) {
     let spec = container.value();
-    let user = status::user(pod, spec, image.image);
+    let mut user = status::user(pod, spec, image.image);
     let read_only = spec.bool_at(&["securityContext", "readOnlyRootFilesystem"]);
     if read_only || user.uid != 0 {
         // The file of the termination message lies elsewhere, and anybody may write it.
@@ -65,6 +65,7 @@ fn confine(pod: &Object, container: Container, image: &Local, host: &Host) {
         }
     }
     let (uid, capabilities) = (user.uid, capabilities(spec));
+    user.lacks = !capabilities;
     let status = move || {
         let held = if uid == 0 { capabilities } else { 0 };
         format!(

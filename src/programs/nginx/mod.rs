@@ -15,7 +15,7 @@ use self::serve::{Door, Serve};
 use super::{Image, Sandbox, program, slash_date, until_stopped};
 use crate::flat::{Arrange, FlatMap};
 use crate::net::Protocol;
-use crate::shell::{Commands, Context, Files, SIGQUIT, SIGTERM};
+use crate::shell::{Commands, Context, FileError, FileKind, Files, Output, SIGQUIT, SIGTERM};
 
 const WELCOME: &str = "<!DOCTYPE html>
 <html>
@@ -115,6 +115,14 @@ pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands:
     let _ = files.put("/etc/nginx/conf.d/default.conf", DEFAULT_SERVER);
     let _ = files.put("/etc/nginx/mime.types", "types {\n    text/html html htm shtml;\n}\n");
     let _ = files.make_dirs("/var/log/nginx");
+    let _ = files.make_dirs("/var/cache/nginx");
+    let _ = files.symlink("/run", "/var/run");
+    // The images for users without rights listen above the ports of the privileged, and write to `/tmp` alone.
+    if image.uid != 0 {
+        let conf = CONF.replace("user  nginx;\n", "").replace("/run/", "/tmp/");
+        let _ = files.put("/etc/nginx/nginx.conf", conf);
+        let _ = files.put("/etc/nginx/conf.d/default.conf", DEFAULT_SERVER.replace("80;", "8080;"));
+    }
     let _ = files.symlink("/dev/stdout", "/var/log/nginx/access.log");
     let _ = files.symlink("/dev/stderr", "/var/log/nginx/error.log");
     let version = version(image, tag);
@@ -122,6 +130,52 @@ pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands:
         run(context, sandbox, version.clone())
     });
     program(commands, "/docker-entrypoint.sh", sandbox, entrypoint);
+}
+
+/// Makes what nginx writes to: the directories of its temporary files, which its workers shall own, and the file of its
+/// process's number.
+fn directories(context: &Context, pid: u32) -> Result<(), String> {
+    let files = &context.files;
+    let conf = files.read_text("/etc/nginx/nginx.conf").unwrap_or_default();
+    let root = context.host.user().uid == 0;
+    if let Some(line) = conf.lines().position(|l| l.starts_with("user ") && !root) {
+        let text = format!(
+            "the \"user\" directive makes sense only if the master process runs with super-user privileges, ignored in \
+             /etc/nginx/nginx.conf:{}",
+            line + 1
+        );
+        let now = slash_date(context.sim.now());
+        context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
+        context.stderr.line(format!("nginx: [warn] {text}"));
+    }
+    let failed = |what: &str, path: &str, e: FileError| {
+        let number = match e {
+            FileError::NotPermitted => 1,
+            FileError::NotFound => 2,
+            FileError::Denied => 13,
+            FileError::ReadOnly => 30,
+            _ => 20,
+        };
+        format!("{what} failed ({number}: {e})").replace("PATH", path)
+    };
+    let apart = conf.contains("/tmp/nginx.pid");
+    for name in ["client", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        let path = match apart {
+            true => format!("/tmp/{name}_temp"),
+            false => format!("/var/cache/nginx/{name}_temp"),
+        };
+        match files.make_dir(&path) {
+            Ok(()) | Err(FileError::Exists) => {}
+            Err(e) => return Err(failed("mkdir() \"PATH\"", &path, e)),
+        }
+        if root {
+            let owned = files.set_owner(&path, Some(101), None);
+            owned.map_err(|e| failed("chown(\"PATH\", 101)", &path, e))?;
+        }
+    }
+    let path = if apart { "/tmp/nginx.pid" } else { "/run/nginx.pid" };
+    let written = files.write(path, format!("{pid}\n"));
+    written.map_err(|e| failed("open() \"PATH\"", path, e))
 }
 
 /// The front of Kubernetes' tutorial "Connect a Frontend to a Backend Using Services".
@@ -141,12 +195,19 @@ pub(super) fn install_frontend(
 async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
     let args = context.rest().to_vec();
     if args.first().is_some_and(|a| a == "nginx" || a == "nginx-debug") {
+        const CHANGED: &str = "Getting the checksum of /etc/nginx/conf.d/default.conf\n10-listen-on-ipv6-by-default.sh: info: \
+             Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf";
+        let server = "/etc/nginx/conf.d/default.conf";
+        let found = match context.files.is_file(server) {
+            false => "/etc/nginx/conf.d/default.conf is not a file or does not exist",
+            true if context.files.create(server, true).is_ok() => CHANGED,
+            true => "can not modify /etc/nginx/conf.d/default.conf (read-only file system?)",
+        };
         for line in [
             "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
             "/docker-entrypoint.sh: Looking for shell scripts in /docker-entrypoint.d/",
             "/docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh",
-            "10-listen-on-ipv6-by-default.sh: info: Getting the checksum of /etc/nginx/conf.d/default.conf",
-            "10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf",
+            &format!("10-listen-on-ipv6-by-default.sh: info: {found}"),
             "/docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh",
             "/docker-entrypoint.sh: Launching /docker-entrypoint.d/20-envsubst-on-templates.sh",
             "/docker-entrypoint.sh: Launching /docker-entrypoint.d/30-tune-worker-processes.sh",
@@ -158,7 +219,7 @@ async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
     super::exec_as(context, args).await
 }
 
-async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
+async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
     let mut args = context.rest().iter();
     let mut signal = None;
     let mut test = false;
@@ -225,9 +286,13 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
         };
     }
     let mut idle = Vec::new();
-    let servers = match configuration(&context.files, &mut idle) {
+    let pid = if test { context.process.pid() } else { 1 };
+    let directories = |servers| {
+        directories(&context, pid)?;
+        Ok(servers)
+    };
+    let servers = match configuration(&context.files, &mut idle).and_then(directories) {
         Ok(servers) => {
-            let pid = if test { context.process.pid() } else { 1 };
             for text in idle {
                 let now = slash_date(sim.now());
                 context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
@@ -258,6 +323,18 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
             .line("nginx: configuration file /etc/nginx/nginx.conf test is successful");
         return 0;
     }
+    // The image's logs are links to its streams; where a volume hides them, they are files.
+    let log = |name: &str, stream: &Output| {
+        let path = format!("/var/log/nginx/{name}.log");
+        let linked = context
+            .files
+            .stat(&path, false)
+            .is_ok_and(|s| s.kind == FileKind::Symlink);
+        let file = if linked { None } else { context.create(&path, true).ok() };
+        file.unwrap_or_else(|| stream.clone())
+    };
+    let (access, errors) = (log("access", &context.stdout), log("error", &context.stderr));
+    (context.stdout, context.stderr) = (access, errors);
     context
         .process
         .set_command("nginx: master process nginx -g daemon off;");
