@@ -341,24 +341,6 @@ impl User {
         }
     }
 
-    /// What `id` prints.
-    pub fn describe(&self) -> String {
-        let full = |id: &i64| match id {
-            0 => "0(root)".to_owned(),
-            id => id.to_string(),
-        };
-        let groups: Vec<String> = match self.groups.is_empty() {
-            true => vec![full(&self.gid)],
-            false => self.groups.iter().map(full).collect(),
-        };
-        format!(
-            "uid={} gid={} groups={}",
-            full(&self.uid),
-            full(&self.gid),
-            groups.join(",")
-        )
-    }
-
     /// The group's name, or its number.
     pub fn group(&self) -> String {
         User::named(self.gid)

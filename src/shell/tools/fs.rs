@@ -3,7 +3,7 @@
 use futures::future::LocalBoxFuture;
 
 use super::super::files::{self, FileError, FileKind, Stat};
-use super::super::host::{Context, Dialect, User};
+use super::super::host::{Context, Dialect};
 use super::date::{short_month, strftime};
 use super::options;
 use crate::flat::Arrange;
@@ -676,23 +676,25 @@ pub(super) fn id_of(name: &str) -> Option<i64> {
     }
 }
 
-/// `chown` and `chgrp`. Names of users are known of root alone; what belongs to others by name stays with whom it is.
+/// `chown` and `chgrp`. What is to belong to somebody whom `/etc/passwd` does not name stays with whom it is.
 pub(super) async fn chown(c: Context) -> i32 {
     let plain: Vec<&String> = c.rest().iter().filter(|a| !a.starts_with('-')).collect();
     let all = c.rest().iter().any(|a| a.starts_with('-') && a.contains('R'));
     let Some((owner, paths)) = plain.split_first() else {
         return options::usage(&c, "missing operand");
     };
+    let id = |name: &str| id_of(name).or_else(|| super::proc::account(&c, 0, name, 2)?.parse().ok());
     let (user, group) = match owner.split_once([':', '.']) {
-        Some((user, group)) => (id_of(user), id_of(group)),
-        None if c.name() == "chgrp" => (None, id_of(owner)),
-        None => (id_of(owner), None),
+        Some((user, group)) => (id(user), id(group)),
+        None if c.name() == "chgrp" => (None, id(owner)),
+        None => (id(owner), None),
     };
     let mut code = 0;
     let mut todo: Vec<String> = paths.iter().rev().map(|p| c.path(p)).collect();
     while let Some(path) = todo.pop() {
         if let Err(error) = c.files.set_owner(&path, user, group) {
             match error {
+                _ if c.host.dialect() == Dialect::Busybox => c.error(format!("{path}: {error}")),
                 FileError::NotFound => c.error(format!("cannot access '{path}': {error}")),
                 _ => c.error(format!("changing ownership of '{path}': {error}")),
             }
@@ -827,7 +829,7 @@ pub(super) async fn ls(c: Context) -> i32 {
                 let (user, group) = stat.owner;
                 match o.has('n') {
                     true => (user.to_string(), group.to_string()),
-                    false => (User::named(user), User::named(group)),
+                    false => (super::proc::named(&c, user), super::proc::named(&c, group)),
                 }
             };
             let users = list.iter().map(|(_, s)| owners(s).0.len()).max().unwrap_or(0);
@@ -1008,8 +1010,8 @@ pub(super) async fn stat(c: Context) -> i32 {
                         Some('a') => out.push_str(&format!("{:o}", stat.mode)),
                         Some('A') => out.push_str(&mode_text(&stat)),
                         Some('F') => out.push_str(kind),
-                        Some('U') => out.push_str(&User::named(stat.owner.0)),
-                        Some('G') => out.push_str(&User::named(stat.owner.1)),
+                        Some('U') => out.push_str(&super::proc::named(&c, stat.owner.0)),
+                        Some('G') => out.push_str(&super::proc::named(&c, stat.owner.1)),
                         Some('u') => out.push_str(&stat.owner.0.to_string()),
                         Some('g') => out.push_str(&stat.owner.1.to_string()),
                         Some('Y') => out.push_str(&stat.modified.as_secs().to_string()),
@@ -1034,9 +1036,9 @@ pub(super) async fn stat(c: Context) -> i32 {
                     stat.mode,
                     mode_text(&stat),
                     stat.owner.0,
-                    User::named(stat.owner.0),
+                    super::proc::named(&c, stat.owner.0),
                     stat.owner.1,
-                    User::named(stat.owner.1),
+                    super::proc::named(&c, stat.owner.1),
                 );
             }
         }

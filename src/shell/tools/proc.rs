@@ -856,14 +856,48 @@ pub(super) async fn uname(c: Context) -> i32 {
     0
 }
 
+/// What a field of the line of `/etc/passwd` says whose field at `place` is this.
+pub(super) fn account(c: &Context, place: usize, is: &str, field: usize) -> Option<String> {
+    let text = c.files.as_root().read_text("/etc/passwd").ok()?;
+    let line = text.lines().find(|line| line.split(':').nth(place) == Some(is))?;
+    line.split(':').nth(field).map(str::to_owned)
+}
+
+/// The name of a user, or its number. Groups have the names of the users of their numbers, as nearly all in images do.
+pub(super) fn named(c: &Context, id: i64) -> String {
+    account(c, 2, &id.to_string(), 0).unwrap_or_else(|| crate::shell::User::named(id))
+}
+
 pub(super) async fn id(c: Context) -> i32 {
-    let user = c.host.user();
+    let mut user = c.host.user();
+    if let Some(name) = c.rest().iter().find(|word| !word.starts_with('-')) {
+        let number = |field| account(&c, 0, name, field)?.parse().ok();
+        let (Some(uid), Some(gid)) = (number(2), number(3)) else {
+            c.error(match c.host.dialect() {
+                Dialect::Busybox => format!("unknown user {name}"),
+                _ => format!("‘{name}’: no such user"),
+            });
+            return 1;
+        };
+        (user.uid, user.gid, user.groups) = (uid, gid, vec![gid]);
+    }
+    let full = |id: &i64| match named(&c, *id) {
+        name if name.parse() == Ok(*id) => name,
+        name => format!("{id}({name})"),
+    };
     let text = match c.arg(1) {
         Some("-u") => user.uid.to_string(),
         Some("-g") => user.gid.to_string(),
-        Some("-un") => user.name(),
-        Some("-gn") => user.group(),
-        _ => user.describe(),
+        Some("-un") => named(&c, user.uid),
+        Some("-gn") => named(&c, user.gid),
+        _ => {
+            let groups: Vec<String> = match user.groups.is_empty() {
+                true => vec![full(&user.gid)],
+                false => user.groups.iter().map(full).collect(),
+            };
+            let (uid, gid) = (full(&user.uid), full(&user.gid));
+            format!("uid={uid} gid={gid} groups={}", groups.join(","))
+        }
     };
     c.stdout.line(text);
     0
@@ -871,8 +905,8 @@ pub(super) async fn id(c: Context) -> i32 {
 
 pub(super) async fn whoami(c: Context) -> i32 {
     let user = c.host.user();
-    if user.uid == 0 {
-        c.stdout.line("root");
+    if let Some(name) = account(&c, 2, &user.uid.to_string(), 0) {
+        c.stdout.line(name);
         return 0;
     }
     c.error(match c.host.dialect() {
