@@ -788,6 +788,18 @@ pub static IMAGES: &[Image] = &[
     Image::says("docker.io/wardviaene/k8s-demo", "latest 1..2", &[3000], "Hello World!"),
     Image::says("docker.io/bmuschko/nodejs-hello-world", "latest 1.0.0", &[3000], "Hello World"),
     Image::says(
+        "docker.io/bmuschko/nodejs-read-config",
+        "latest 1.0.0",
+        &[8080],
+        "Database URL: localhost:5432/customers",
+    ),
+    Image::says(
+        "quay.io/openshiftlabs/simpleservice",
+        "0.5.0",
+        &[9876],
+        "{\"host\": \"{ip}:9876\", \"version\": \"0.5.0\", \"healthy\": true}",
+    ),
+    Image::says(
         "docker.io/dgkanatsios/simpleapp",
         "latest",
         &[8080],
@@ -843,6 +855,17 @@ pub static IMAGES: &[Image] = &[
         ],
     ),
     Image::says("docker.io/kodekloud/simple-webapp", "latest 1..2", &[8080], ""),
+    Image::says("docker.io/kodekloud/simple-webapp-mysql", "latest", &[8080], ""),
+    Image::says("docker.io/kodekloud/webapp-delayed-start", "latest", &[8080], ""),
+    Image::says("docker.io/kodekloud/webapp-conntest", "latest", &[8080], ""),
+    Image::says("docker.io/kodekloud/ecommerce", "*", &[8080], ""),
+    Image::base(
+        "docker.io/kodekloud/throw-dice",
+        "latest",
+        2,
+        Shell::Alpine,
+        &["sh", "-c", "d=$((RANDOM%6+1)); echo $d; [ $d = 6 ]"],
+    ),
     Image::says("docker.io/argoproj/rollouts-demo", "*", &[8080], ""),
     Image::says("docker.io/alexwhen/docker-2048", "latest", &[80], ""),
     Image::says("public.ecr.aws/l6m2t8p7/docker-2048", "latest", &[80], ""),
@@ -916,6 +939,8 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["fluentd"]),
     Image::server("registry.k8s.io/fluentd-gcp", "1.30", 130, Shell::Debian, &[]).cmd(&["fluentd"]),
+    Image::server("registry.k8s.io/fluentd-elasticsearch", "1.20", 130, Shell::Debian, &[]).cmd(&["fluentd"]),
+    Image::server("docker.io/hazelcast/hazelcast", "latest 4.0..2 5.0..5", 400, Shell::Debian, &[5701]),
     Image::base("gcr.io/google-samples/xtrabackup", "1.0", 75, Shell::Debian, &["bash"]),
     // Distributions and languages.
     Image::base(
@@ -1034,7 +1059,9 @@ pub static IMAGES: &[Image] = &[
     Image::base("docker.io/giantswarm/tiny-tools", "latest", 15, Shell::Alpine, &["/bin/sh"]),
     Image::base("docker.io/yauritux/busybox-curl", "latest", 5, Shell::Busybox, &["sh"]),
     Image::base("docker.io/appropriate/curl", "latest", 3, Shell::Alpine, &["-h"]).entrypoint(&["/usr/bin/curl"]),
-    Image::base("docker.io/alpine/curl", "latest 8.0..17", 6, Shell::Alpine, &["-h"]).entrypoint(&["/usr/bin/curl"]),
+    Image::base("docker.io/alpine/curl", "latest 3.14 7.80..88 8.0..17", 6, Shell::Alpine, &["-h"]).entrypoint(&["/usr/bin/curl"]),
+    Image::base("docker.io/byrnedo/alpine-curl", "latest", 3, Shell::Alpine, &["-h"]).entrypoint(&["/usr/bin/curl"]),
+    Image::base("docker.io/kodekloud/ubuntu-sleeper", "latest", 30, Shell::Debian, &["5"]).entrypoint(&["sleep"]),
     Image::base("docker.io/tutum/curl", "latest", 80, Shell::Debian, &["/bin/bash"]),
     Image::says(
         "docker.io/praqma/network-multitool",
@@ -1686,6 +1713,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("public.ecr.aws/bitnami/", "docker.io/bitnami/"),
     ("docker.io/bitnamilegacy/", "docker.io/bitnami/"),
     ("mirror.gcr.io/", "docker.io/"),
+    ("quay.io/quay/", "docker.io/library/"),
+    ("quay.io/libpod/", "docker.io/library/"),
+    ("quay.io/nginx/", "docker.io/nginxinc/"),
+    ("quay.io/prometheus/", "docker.io/prom/"),
+    ("docker.elastic.co/elasticsearch/", "docker.io/library/"),
+    ("docker.elastic.co/kibana/", "docker.io/library/"),
+    ("docker.io/phpmyadmin/", "docker.io/library/"),
+    (
+        "docker.io/mmumshad/simple-webapp-color",
+        "docker.io/kodekloud/webapp-color",
+    ),
+    ("docker.io/mmumshad/", "docker.io/kodekloud/"),
 ];
 
 /// Looks for a repository (with its registry) and a tag, or `sha256:` and a digest.
