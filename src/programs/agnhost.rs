@@ -1,11 +1,15 @@
-//! agnhost, the test image of Kubernetes: `netexec`, `serve-hostname`, `pause`, `porter`.
+//! agnhost, the test image of Kubernetes: `netexec`, `serve-hostname`, `connect`, `pause`, `porter`.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::hello::serve;
 use super::{Image, Sandbox, path_of, peer, program, until_stopped};
+use crate::net::NetError;
 use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};
+use crate::sim::timeout;
+use crate::value::duration;
 
 pub(super) fn install(_image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
     program(commands, "/agnhost", sandbox, run);
@@ -101,6 +105,30 @@ async fn run(context: Context, sandbox: Rc<Sandbox>) -> i32 {
             let port = port(9376);
             context.stdout.line("Serving on port 9376.");
             serve(context, sandbox, port, move |_| text(hostname.clone())).await
+        }
+        Some("connect") => {
+            let place = args.iter().skip(1).find_map(|a| a.split_once(':'));
+            let Some((host, Ok(port))) = place.map(|(host, port)| (host, port.parse())) else {
+                context.stderr.line("Error: accepts 1 arg(s), received 0");
+                return 1;
+            };
+            let limit = flag(&args, "timeout").and_then(|t| duration::parse(&t).ok()?.try_into().ok());
+            let limit = limit.map_or(Duration::from_secs(131), Duration::from_nanos);
+            let (network, origin) = (&sandbox.network, &sandbox.origin);
+            let result = timeout(&sandbox.sim, limit, async {
+                let ips = network.resolve(origin, host).await?;
+                let ip = ips.first().copied().ok_or_else(|| NetError::NoSuchHost(host.into()))?;
+                network.probe(origin, ip, port).await
+            });
+            let said = match result.await.unwrap_or(Err(NetError::TimedOut)) {
+                Ok(()) => return 0,
+                Err(NetError::NoSuchHost(_)) => format!("DNS: lookup {host}: no such host"),
+                Err(NetError::Refused) => "REFUSED".into(),
+                Err(NetError::TimedOut) => "TIMEOUT".into(),
+                Err(other) => format!("OTHER: {other}"),
+            };
+            context.stderr.line(said);
+            1
         }
         Some("liveness") => {
             let started = sandbox.sim.now();

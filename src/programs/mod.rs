@@ -292,6 +292,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
     let os = match shell {
         Shell::Busybox => "",
         Shell::Alpine => {
+            let _ = files.put("/etc/alpine-release", "3.22.2\n");
             "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME=\"Alpine Linux v3.22\"\nHOME_URL=\"https://alpinelinux.org/\"\n"
         }
         _ => DEBIAN,

@@ -481,6 +481,17 @@ impl Service for Server {
 async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     let sim = sandbox.sim.clone();
     let args = context.rest();
+    let version = context
+        .env
+        .get("REDIS_VERSION")
+        .cloned()
+        .unwrap_or_else(|| "8.4.0".into());
+    if args.first().is_some_and(|a| a == "-v" || a == "--version") {
+        context.stdout.line(format!(
+            "Redis server v={version} sha=00000000:1 malloc=jemalloc-5.3.0 bits=64 build=1a2b3c4d5e6f7a8b"
+        ));
+        return 0;
+    }
     let conf = args.first().filter(|a| !a.starts_with('-')).map(|a| context.path(a));
     let conf = match conf {
         Some(path) => match context.files.read_text(&path) {
@@ -504,11 +515,6 @@ async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
         settings.insert(name, value);
     }
     let port = settings.get("port").and_then(|p| p.parse().ok()).unwrap_or(6379);
-    let version = context
-        .env
-        .get("REDIS_VERSION")
-        .cloned()
-        .unwrap_or_else(|| "8.4.0".into());
     let store = Rc::new(Store {
         sim: sim.clone(),
         entries: RefCell::default(),

@@ -476,7 +476,12 @@ impl State {
 
     /// Variables that the shell computes.
     fn dynamic(&self, name: &str) -> Option<String> {
-        if self.dialect != Dialect::Bash && name != "PPID" && name != "LINENO" {
+        let known = match self.dialect {
+            Dialect::Bash => true,
+            Dialect::Dash => name == "PPID" || name == "LINENO",
+            Dialect::Busybox => name == "PPID" || name == "LINENO" || name == "RANDOM",
+        };
+        if !known {
             return None;
         }
         if let Some(list) = self.computed(name) {

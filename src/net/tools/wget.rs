@@ -19,36 +19,44 @@ pub(super) async fn run(mut context: Context, network: Network, origin: Origin) 
     let mut log: Option<String> = None;
     let mut words = context.rest().iter();
     while let Some(word) = words.next() {
-        let mut value = |letter: char| -> Option<String> {
-            let rest = word.split_once(letter).map(|(_, r)| r).filter(|r| !r.is_empty());
-            rest.map(str::to_owned).or_else(|| words.next().cloned())
+        // A long option's value stands behind `=`, or in the next word.
+        let (name, given) = word.split_once('=').unwrap_or((word, ""));
+        let mut long = || match given {
+            "" => words.next().cloned().unwrap_or_default(),
+            given => given.to_owned(),
         };
-        match word.as_str() {
+        match name {
             "--spider" => spider = true,
+            "--quiet" => quiet = true,
+            "--continue" => resumes = true,
+            "--server-response" => show = true,
             // busybox's verifies nobody.
             "--no-check-certificate" => {}
-            w if w.starts_with("--timeout=") => seconds = w.get(10..).and_then(|s| s.parse().ok()),
-            w if w.starts_with("--tries=") => {}
-            w if w.starts_with("--post-data=") => {
+            "--timeout" => seconds = long().parse().ok(),
+            "--output-document" => output = Some(long()),
+            "--output-file" => log = Some(long()),
+            "--directory-prefix" => prefix = Some(long()),
+            "--tries" | "--user-agent" => drop(long()),
+            "--post-data" => {
                 request.method = "POST".into();
-                request.body = w.as_bytes().get(12..).unwrap_or_default().to_vec();
+                request.body = long().into_bytes();
             }
-            w if w == "--header" || w.starts_with("--header=") => {
-                let text = match w.get(9..) {
-                    Some(text) => text.to_owned(),
-                    None => words.next().cloned().unwrap_or_default(),
-                };
-                if let Some((k, v)) = text.split_once(':') {
+            "--header" => {
+                if let Some((k, v)) = long().split_once(':') {
                     request.headers.push((k.trim().into(), v.trim().into()));
                 }
             }
             w if w.starts_with("--") => {
-                context.stderr.line(format!("wget: unrecognized option '{w}'"));
+                context.stderr.line(format!("wget: unrecognized option '{word}'"));
                 return 1;
             }
             w if w.starts_with('-') && w.len() > 1 => {
+                let mut value = |letter: char| -> Option<String> {
+                    let rest = word.split_once(letter).map(|(_, r)| r).filter(|r| !r.is_empty());
+                    rest.map(str::to_owned).or_else(|| words.next().cloned())
+                };
                 // Letters may be joined (`-qO-`); the first that takes a value ends the word.
-                let letters = w.chars().skip(1);
+                let letters = word.chars().skip(1);
                 for c in letters {
                     match c {
                         'q' => quiet = true,
@@ -72,7 +80,7 @@ pub(super) async fn run(mut context: Context, network: Network, origin: Origin) 
                     }
                 }
             }
-            w => urls.push(w.to_owned()),
+            _ => urls.push(word.clone()),
         }
     }
     let Some(text) = urls.first() else {

@@ -1,6 +1,6 @@
 //! `date`, in UTC on the virtual clock.
 
-use super::super::host::Context;
+use super::super::host::{Context, Dialect};
 use super::options;
 use crate::flat::Case;
 use crate::sim::Time;
@@ -327,7 +327,11 @@ pub(super) async fn run(c: Context) -> i32 {
                 Some(t) => {
                     when = t;
                     if *letter == 's' {
-                        c.error("cannot set date: Operation not permitted");
+                        let not = match c.host.dialect() {
+                            Dialect::Busybox => "can't",
+                            _ => "cannot",
+                        };
+                        c.error(format!("{not} set date: Operation not permitted"));
                         code = 1;
                     }
                 }
