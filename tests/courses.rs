@@ -43,6 +43,196 @@ $ kubectl get pod web --no-headers | awk '{print $2, $3, $4}'
 }
 
 #[test]
+fn nginx_gives_up_where_it_may_not_write() {
+    check(
+        r#"
+@file pods.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: closed}
+spec:
+  restartPolicy: Never
+  volumes: [{name: cache, emptyDir: {}}, {name: run, emptyDir: {}}]
+  containers:
+  - {name: frozen, image: nginx, securityContext: {readOnlyRootFilesystem: true}}
+  - {name: powerless, image: nginx, securityContext: {capabilities: {drop: [ALL]}}}
+  - {name: nobody, image: nginx, securityContext: {runAsUser: 101}}
+  - name: cached
+    image: nginx
+    securityContext: {runAsUser: 101}
+    volumeMounts: [{name: cache, mountPath: /var/cache/nginx}]
+  - {name: chown, image: busybox, args: [sh, -c, 'chown mail /tmp; date -s 12:00:00 +%T'], securityContext: {capabilities: {drop: [CHOWN]}}}
+  - {name: owner, image: busybox, args: [sh, -c, 'chown mail:8 /tmp; chmod 700 /tmp; ls -ld /tmp; ls /tmp'], securityContext: {capabilities: {drop: [DAC_OVERRIDE]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: open}
+spec:
+  volumes: [{name: cache, emptyDir: {}}, {name: run, emptyDir: {}}]
+  containers:
+  - name: frozen
+    image: nginx
+    securityContext: {readOnlyRootFilesystem: true}
+    volumeMounts: [{name: cache, mountPath: /var/cache/nginx}, {name: run, mountPath: /var/run}]
+  - {name: apart, image: nginxinc/nginx-unprivileged}
+@end
+$ kubectl apply -f pods.yaml
+@wait 30
+$ for c in frozen powerless nobody cached chown owner; do echo "== $c"; kubectl logs closed -c $c | grep -v -e docker-entrypoint.sh -e notice; done
+$ kubectl get pod closed -o jsonpath='{range .status.containerStatuses[*]}{.name} {.state.terminated.exitCode}{"\n"}{end}'
+$ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI localhost | head -n 1; curl -sI localhost:8080 | head -n 1'
+"#,
+        expect![[r#"
+
+            @file pods.yaml
+            $ kubectl apply -f pods.yaml
+            pod/closed created
+            pod/open created
+            @wait 30
+            $ for c in frozen powerless nobody cached chown owner; do echo "== $c"; kubectl logs closed -c $c | grep -v -e docker-entrypoint.sh -e notice; done
+            == frozen
+            10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)
+            2026/01/01 08:00:01 [emerg] 1#1: mkdir() "/var/cache/nginx/client_temp" failed (30: Read-only file system)
+            nginx: [emerg] mkdir() "/var/cache/nginx/client_temp" failed (30: Read-only file system)
+            == powerless
+            10-listen-on-ipv6-by-default.sh: info: Getting the checksum of /etc/nginx/conf.d/default.conf
+            10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf
+            2026/01/01 08:00:02 [emerg] 1#1: chown("/var/cache/nginx/client_temp", 101) failed (1: Operation not permitted)
+            nginx: [emerg] chown("/var/cache/nginx/client_temp", 101) failed (1: Operation not permitted)
+            == nobody
+            10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)
+            2026/01/01 08:00:03 [warn] 1#1: the "user" directive makes sense only if the master process runs with super-user privileges, ignored in /etc/nginx/nginx.conf:2
+            nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges, ignored in /etc/nginx/nginx.conf:2
+            2026/01/01 08:00:03 [emerg] 1#1: mkdir() "/var/cache/nginx/client_temp" failed (13: Permission denied)
+            nginx: [emerg] mkdir() "/var/cache/nginx/client_temp" failed (13: Permission denied)
+            == cached
+            10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)
+            2026/01/01 08:00:04 [warn] 1#1: the "user" directive makes sense only if the master process runs with super-user privileges, ignored in /etc/nginx/nginx.conf:2
+            nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges, ignored in /etc/nginx/nginx.conf:2
+            2026/01/01 08:00:04 [emerg] 1#1: open() "/run/nginx.pid" failed (13: Permission denied)
+            nginx: [emerg] open() "/run/nginx.pid" failed (13: Permission denied)
+            == chown
+            chown: /tmp: Operation not permitted
+            date: can't set date: Operation not permitted
+            12:00:00
+            == owner
+            drwx------    2 mail     mail          4096 Oct 28 12:05 /tmp
+            ls: can't open '/tmp': Permission denied
+            $ kubectl get pod closed -o jsonpath='{range .status.containerStatuses[*]}{.name} {.state.terminated.exitCode}{"\n"}{end}'
+            cached 1
+            chown 1
+            frozen 1
+            nobody 1
+            owner 1
+            powerless 1
+            $ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI localhost | head -n 1; curl -sI localhost:8080 | head -n 1'
+            Defaulted container "frozen" out of: frozen, apart
+            client_temp
+            fastcgi_temp
+            proxy_temp
+            scgi_temp
+            uwsgi_temp
+            1
+            HTTP/1.1 200 OK
+            HTTP/1.1 200 OK
+        "#]],
+    );
+}
+
+#[test]
+fn a_sidecar_reads_the_logs_that_a_volume_takes() {
+    check(
+        r#"
+@file pod.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: side}
+spec:
+  volumes: [{name: logs, emptyDir: {}}]
+  containers:
+  - {name: web, image: nginx, volumeMounts: [{name: logs, mountPath: /var/log/nginx}]}
+  - name: reader
+    image: busybox
+    args: [sh, -c, tail -n+1 -F /var/log/nginx/access.log]
+    volumeMounts: [{name: logs, mountPath: /var/log/nginx}]
+@end
+$ kubectl apply -f pod.yaml
+@settle
+$ kubectl exec side -c web -- sh -c 'curl -so /dev/null localhost; curl -so /dev/null localhost/nosuch; ls /var/log/nginx'
+@wait 5
+$ kubectl logs side -c web | tail -n 1; kubectl logs side -c reader | cut -d' ' -f6-9
+$ kubectl exec side -c reader -- sh -c 'grep -c notice /var/log/nginx/error.log; grep error /var/log/nginx/error.log | cut -d, -f1'
+"#,
+        expect![[r#"
+
+            @file pod.yaml
+            $ kubectl apply -f pod.yaml
+            pod/side created
+            @settle
+            $ kubectl exec side -c web -- sh -c 'curl -so /dev/null localhost; curl -so /dev/null localhost/nosuch; ls /var/log/nginx'
+            access.log
+            error.log
+            @wait 5
+            $ kubectl logs side -c web | tail -n 1; kubectl logs side -c reader | cut -d' ' -f6-9
+            /docker-entrypoint.sh: Configuration complete; ready for start up
+            "GET / HTTP/1.1" 200
+            "GET /nosuch HTTP/1.1" 404
+            $ kubectl exec side -c reader -- sh -c 'grep -c notice /var/log/nginx/error.log; grep error /var/log/nginx/error.log | cut -d, -f1'
+            8
+            2026/01/01 08:00:05 [error] 29#29: *1 open() "/usr/share/nginx/html/nosuch" failed (2: No such file or directory)
+        "#]],
+    );
+}
+
+#[test]
+fn a_box_of_tools_asks_as_exercises_have_it_ask() {
+    check(
+        r#"$ kubectl run web --image=nginx --port=80 --expose
+@settle
+$ kubectl run bb --image=busybox --rm -i --restart=Never -- wget -qO- web --timeout 2 | head -n 2
+$ kubectl run bb --image=busybox --rm -i --restart=Never -- wget --quiet --output-document=- --header 'A: b' --tries 1 --nosuch=1 web
+$ kubectl run bb --image=busybox --rm -i --restart=Never -- sh -c 'test -n "$RANDOM" && echo luck; id www-data; id nosuch'
+$ for to in web:80 web:81 nosuch:80; do kubectl run t --image=registry.k8s.io/e2e-test-images/agnhost:2.39 --rm -i --restart=Never -- connect $to --timeout=1s; done
+$ kubectl run r --image=redis:7.2 --rm -i --restart=Never -- redis-server --version | head -n 1 | cut -c1-14
+"#,
+        expect![[r#"
+            $ kubectl run web --image=nginx --port=80 --expose
+            service/web created
+            pod/web created
+            @settle
+            $ kubectl run bb --image=busybox --rm -i --restart=Never -- wget -qO- web --timeout 2 | head -n 2
+            <!DOCTYPE html>
+            <html>
+            $ kubectl run bb --image=busybox --rm -i --restart=Never -- wget --quiet --output-document=- --header 'A: b' --tries 1 --nosuch=1 web
+            wget: unrecognized option '--nosuch=1'
+            pod "bb" deleted from default namespace
+            pod default/bb terminated (Error)
+            [exit 1]
+            $ kubectl run bb --image=busybox --rm -i --restart=Never -- sh -c 'test -n "$RANDOM" && echo luck; id www-data; id nosuch'
+            luck
+            uid=33(www-data) gid=33(www-data) groups=33(www-data)
+            id: unknown user nosuch
+            pod "bb" deleted from default namespace
+            pod default/bb terminated (Error)
+            [exit 1]
+            $ for to in web:80 web:81 nosuch:80; do kubectl run t --image=registry.k8s.io/e2e-test-images/agnhost:2.39 --rm -i --restart=Never -- connect $to --timeout=1s; done
+            pod "t" deleted from default namespace
+            All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.
+            If you don't see a command prompt, try pressing enter.
+            TIMEOUT
+            pod "t" deleted from default namespace
+            pod default/t terminated (Error)
+            DNS: lookup nosuch: no such host
+            pod "t" deleted from default namespace
+            pod default/t terminated (Error)
+            [exit 1]
+            $ kubectl run r --image=redis:7.2 --rm -i --restart=Never -- redis-server --version | head -n 1 | cut -c1-14
+            Redis server v
+        "#]],
+    );
+}
+
+#[test]
 fn busybox_is_one_program() {
     check(
         r#"$ kubectl run bb --image=busybox:1.36.1 -- sleep 9999
