@@ -905,7 +905,8 @@ pub(super) async fn id(c: Context) -> i32 {
 
 pub(super) async fn whoami(c: Context) -> i32 {
     let user = c.host.user();
-    if let Some(name) = account(&c, 2, &user.uid.to_string(), 0) {
+    let name = named(&c, user.uid);
+    if name.parse() != Ok(user.uid) {
         c.stdout.line(name);
         return 0;
     }
