@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::host::User;
+use super::host::{CAP_CHOWN, CAP_DAC_OVERRIDE, User};
 use crate::flat::{Case, FlatMap};
 use crate::limits;
 use crate::sim::{Sim, Time};
@@ -508,7 +508,7 @@ impl Files {
     /// Checks that who acts may do what a bit stands for: 4 to read, 2 to write, 1 to pass through.
     fn check(&self, owner: &Cell<(i64, i64)>, mode: &Cell<u32>, bit: u32) -> Result<()> {
         let who = self.who.borrow();
-        if who.uid == 0 && who.lacks & 2 == 0 {
+        if who.uid == 0 && who.lacks & CAP_DAC_OVERRIDE == 0 {
             return Ok(());
         }
         let shift = match owner.get() {
@@ -544,7 +544,7 @@ impl Files {
     pub fn set_owner(&self, path: &str, user: Option<i64>, group: Option<i64>) -> Result<()> {
         let changed = |(u, g): (i64, i64)| (user.unwrap_or(u), group.unwrap_or(g));
         let who = self.who.borrow();
-        if who.uid != 0 || who.lacks & 1 != 0 {
+        if who.uid != 0 || who.lacks & CAP_CHOWN != 0 {
             return Err(FileError::NotPermitted);
         }
         match self.resolve(path, true)? {

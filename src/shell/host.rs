@@ -316,6 +316,12 @@ struct Inner {
     variables: RefCell<Vec<String>>,
 }
 
+/// The bit of the right to give files to others.
+pub const CAP_CHOWN: u64 = 1 << 0;
+
+/// The bit of the right to read and write what is not for everybody.
+pub const CAP_DAC_OVERRIDE: u64 = 1 << 1;
+
 /// Who the processes of a machine run as. Names are known of root alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
@@ -323,7 +329,7 @@ pub struct User {
     pub gid: i64,
     /// All groups, the first one too.
     pub groups: Vec<i64>,
-    /// The capabilities that it lacks even as root, each the bit of its place: 1 is `CAP_CHOWN`, 2 `CAP_DAC_OVERRIDE`.
+    /// The capabilities that it lacks even as root, each the bit of its place in Linux's list.
     pub lacks: u64,
 }
 
