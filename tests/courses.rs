@@ -80,7 +80,7 @@ $ kubectl apply -f pods.yaml
 @wait 30
 $ for c in frozen powerless nobody cached chown owner; do echo "== $c"; kubectl logs closed -c $c | grep -v -e docker-entrypoint.sh -e notice; done
 $ kubectl get pod closed -o jsonpath='{range .status.containerStatuses[*]}{.name} {.state.terminated.exitCode}{"\n"}{end}'
-$ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI localhost | head -n 1; curl -sI localhost:8080 | head -n 1'
+$ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI localhost | head -n 1; curl -sI localhost:8080 | head -n 1' | tr -d '\r'
 "#,
         expect![[r#"
 
@@ -125,7 +125,7 @@ $ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI 
             nobody 1
             owner 1
             powerless 1
-            $ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI localhost | head -n 1; curl -sI localhost:8080 | head -n 1'
+            $ kubectl exec open -- sh -c 'ls /var/cache/nginx; cat /run/nginx.pid; curl -sI localhost | head -n 1; curl -sI localhost:8080 | head -n 1' | tr -d '\r'
             Defaulted container "frozen" out of: frozen, apart
             client_temp
             fastcgi_temp
