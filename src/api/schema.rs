@@ -3,18 +3,17 @@
 //! The table drives decoding, merging, `explain` and the OpenAPI documents. Types are parsed when
 //! they are first asked for.
 //!
-//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType[⇥order]`, its fields are
-//! the indented lines `⇥name⇥expression[⇥mark…]` below it. Expressions: `s` string, `i` int32,
+//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType`, its fields are the
+//! indented lines `⇥name⇥expression[⇥mark…]` below it, in the order of Go's struct (`cargo xtask protobuf`). Expressions: `s` string, `i` int32,
 //! `l` int64, `b` boolean, `n` number, `y` bytes, `[x]` list, `{x}` map, `@name` another type. Marks:
 //! `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=` patch merge key, `t=` list type,
-//! `k=` list map keys, `a=` map type. The order has a sign for each field, its place among those of Go's
-//! struct as `0` and what follows it in ASCII (made by `cargo xtask protobuf`); without it the names' own.
+//! `k=` list map keys, `a=` map type.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::resource::Resource;
-use crate::flat::FlatMap;
+use crate::flat::{Arrange, FlatMap};
 use crate::value::{Key, Value};
 
 const TYPES: &str = include_str!("data/types.txt");
@@ -133,8 +132,8 @@ pub struct Type {
     pub special: Option<Expr>,
     /// `granular` or `atomic` (server-side apply).
     pub map_type: Rc<str>,
-    /// The places of the fields in Go's struct, in which JSON of it has them; empty for the order of the names.
-    pub order: Rc<str>,
+    /// The place of each field in Go's struct, in which JSON of it has them; empty for the order of the names.
+    pub order: Vec<usize>,
     /// Whether fields that are not listed are kept as they are
     /// (`x-kubernetes-preserve-unknown-fields`).
     pub open: bool,
@@ -150,8 +149,7 @@ impl Type {
     pub fn place(&self, name: &str) -> (usize, Option<&Field>) {
         match self.fields.iter().position(|f| &*f.name == name) {
             Some(i) => {
-                let sign = self.order.as_bytes().get(i).copied();
-                let place = sign.map_or(i, |sign| usize::from(sign.saturating_sub(b'0')));
+                let place = self.order.get(i).copied().unwrap_or(i);
                 (place, self.fields.get(i))
             }
             None => (self.fields.len(), None),
@@ -307,13 +305,16 @@ pub fn by_name(name: &str) -> Option<Rc<Type>> {
     }
     let words: Vec<&str> = header.split('\t').collect();
     let word = |i: usize| words.get(i).copied().unwrap_or("");
+    let mut fields: Vec<(usize, Field)> = fields.lines().filter_map(parse_field).enumerate().collect();
+    fields.arrange_by(|a, b| a.1.name.cmp(&b.1.name));
+    let (order, fields) = fields.into_iter().unzip();
     let t = Rc::new(Type {
         name: (*name).into(),
         kinds: word(1).split(',').filter(|k| !k.is_empty()).map(Rc::from).collect(),
-        fields: fields.lines().filter_map(parse_field).collect(),
+        fields,
         special: special(word(2)),
         map_type: word(3).into(),
-        order: word(4).into(),
+        order,
         open: false,
     });
     index.parsed.borrow_mut().insert(name, t.clone());

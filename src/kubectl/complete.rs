@@ -554,9 +554,7 @@ impl Asker<'_> {
             "config delete-cluster" => entries("clusters"),
             "config delete-user" => entries("users"),
             "completion" if first => {
-                let shells = ["zsh", "fish", "powershell", "bash"]
-                    .iter()
-                    .filter(|s| s.starts_with(word));
+                let shells = SHELLS.iter().filter(|s| s.starts_with(word));
                 one(shells.map(|s| (*s).to_owned()).collect())
             }
             _ => None,
@@ -654,81 +652,27 @@ pub static COMPLETION: Verb = Verb {
     ..VERB
 };
 
+/// The shells that there are scripts for.
+pub const SHELLS: [&str; 4] = ["zsh", "fish", "powershell", "bash"];
+
 async fn completion(cmd: &Cmd) -> Result<(), Error> {
     match cmd.args.as_slice() {
         [] => Err(Error::usage("Shell not specified.")),
-        [shell] => {
-            cmd.out(match shell.as_str() {
-                "bash" => BASH,
-                "zsh" => ZSH,
-                "fish" => FISH,
-                "powershell" => POWERSHELL,
-                other => return Err(Error::usage(format!("Unsupported shell type {other:?}."))),
-            });
-            Ok(())
+        [shell] if SHELLS.contains(&shell.as_str()) => {
+            // The scripts come with the words of help.
+            let texts = help::texts(&cmd.client, &cmd.cx.stderr).await;
+            match texts.text("kubectl completion", shell) {
+                "" => Err(Error::plain(format!("the script of {shell} could not be loaded"))),
+                script => {
+                    cmd.out(format!("{script}\n"));
+                    Ok(())
+                }
+            }
         }
+        [other] => Err(Error::usage(format!("Unsupported shell type {other:?}."))),
         _ => Err(Error::usage("Too many arguments. Expected only the shell type.")),
     }
 }
-
-const BASH: &str = r#"# bash completion V2 for kubectl                              -*- shell-script -*-
-
-__start_kubectl() {
-    local cur="${COMP_WORDS[COMP_CWORD]}" answer code
-    COMPREPLY=()
-    answer=$(kubectl __completeNoDesc "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-    code=${answer##*:}
-    answer=${answer%:*}
-    if [[ $code == 8 ]]; then
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -f -- "$cur"))
-        return
-    fi
-    if (( code & 2 )); then compopt -o nospace 2>/dev/null; fi
-    if (( code & 4 )); then compopt +o default 2>/dev/null; fi
-    COMPREPLY=($(compgen -W "$answer" -- "$cur"))
-}
-
-complete -o default -F __start_kubectl kubectl
-"#;
-
-const ZSH: &str = r#"#compdef kubectl
-compdef _kubectl kubectl
-
-_kubectl() {
-    local -a answer
-    answer=("${(@f)$(kubectl __completeNoDesc "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-    local code=${answer[-1]#:}
-    answer=("${(@)answer[1,-2]}")
-    if (( code == 8 )); then _files; return; fi
-    if (( code & 2 )); then compadd -S '' -a answer; else compadd -a answer; fi
-    if (( ! (code & 4) && ! ${#answer} )); then _files; fi
-}
-
-if [ "$funcstack[1]" = "_kubectl" ]; then _kubectl; fi
-"#;
-
-const FISH: &str = r#"# fish completion for kubectl                                  -*- shell-script -*-
-
-function __kubectl_answer
-    set -l words (commandline -opc) (commandline -ct)
-    kubectl __complete $words[2..-1] 2>/dev/null | string match -v ':*'
-end
-
-complete -c kubectl -e
-complete -c kubectl -a '(__kubectl_answer)'
-"#;
-
-const POWERSHELL: &str = r#"# powershell completion for kubectl                            -*- shell-script -*-
-
-Register-ArgumentCompleter -Native -CommandName 'kubectl' -ScriptBlock {
-    param($word, $line, $cursor)
-    $words = @($line.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
-    if ($word -eq '') { $words += '""' }
-    kubectl __completeNoDesc @words 2>$null | Where-Object { $_ -notlike ':*' } |
-        ForEach-Object { [System.Management.Automation.CompletionResult]::new($_) }
-}
-"#;
 
 #[cfg(test)]
 mod tests {

@@ -292,6 +292,9 @@ mod tests {
         known.insert("kubectl --help".into());
         for (verb, path) in commands() {
             known.extend(["title", "long", "examples", "usage"].map(|name| format!("{path} {name}")));
+            if path == "kubectl completion" {
+                known.extend(super::super::complete::SHELLS.map(|shell| format!("{path} {shell}")));
+            }
             let mut tables = verb.flags.to_vec();
             match path.as_str() {
                 "kubectl" => tables = vec![GLOBAL],

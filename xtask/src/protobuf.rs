@@ -5,8 +5,7 @@
 //! JSON shows inside its parent but protobuf keeps in a message of its own has the numbers on the way
 //! to it: `nfs=2.7` of a Volume. `src/bin/kubetab/serve/protobuf.rs` reads it.
 //!
-//! The structs have their fields in the order of Go's, in which Go writes JSON. It goes into the table of types,
-//! as the last word of a type's line, where it is another than that of the names.
+//! The structs have their fields in the order of Go's, in which Go writes JSON: the table of types gets it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -96,9 +95,8 @@ fn folder(name: &str) -> Option<(String, &str)> {
     Some((format!("{root}/{}/mod.rs", module.replace('.', "/")), bare))
 }
 
-/// The places of the fields among Go's, one sign for each in the order of the names: `0` and what follows it in
-/// ASCII. Empty when both orders are one.
-fn order(fields: &[&str], places: &BTreeMap<&str, Vec<usize>>) -> String {
+/// The lines of a type's fields, which come in the order of their names, in that of Go's struct.
+fn in_order<'t>(fields: &[&str], lines: &[&'t str], places: &BTreeMap<&str, Vec<usize>>) -> Vec<&'t str> {
     let mut sorted: Vec<usize> = (0..fields.len()).collect();
     // The messages lack `kind` and `apiVersion`, which come first, and what is newer than the crate, the last.
     sorted.sort_by_key(|i| match (places.get(fields[*i]), fields[*i]) {
@@ -107,18 +105,10 @@ fn order(fields: &[&str], places: &BTreeMap<&str, Vec<usize>>) -> String {
         (None, "apiVersion") => (1, Vec::new()),
         (None, _) => (3, Vec::new()),
     });
-    let mut signs = vec![b'0'; fields.len()];
-    for (place, field) in sorted.iter().enumerate() {
-        signs[*field] = b'0' + u8::try_from(place).expect("a type has few fields");
-    }
-    let signs: String = signs.into_iter().map(char::from).collect();
-    match signs.as_bytes().is_sorted() {
-        true => String::new(),
-        false => signs,
-    }
+    sorted.into_iter().map(|i| lines[i]).collect()
 }
 
-/// Reads the crate's sources and the types' table, and writes the table of numbers, and the order into the other.
+/// Reads the crate's sources and the types' table, and writes the table of numbers, and the other in their order.
 ///
 /// # Errors
 /// A sentence about the file that cannot be read or written.
@@ -132,24 +122,19 @@ pub fn run(from: &Path, table: &Path, into: &Path) -> Result<(), String> {
     let mut lines = types.lines().peekable();
     while let Some(header) = lines.next() {
         let name = header.split('\t').next().unwrap_or("");
-        let (mut fields, mut texts) = (Vec::new(), Vec::new());
-        while let Some(line) = lines.next_if(|l| l.starts_with('\t')) {
-            fields.push(line.trim_start().split('\t').next().unwrap_or(""));
-            texts.push(line);
-        }
+        let field_of = |line: &'_ str| line.trim_start().split('\t').next().unwrap_or("").to_owned();
+        let mut texts: Vec<&str> = std::iter::from_fn(|| lines.next_if(|l| l.starts_with('\t'))).collect();
+        texts.sort_by_key(|line| field_of(line));
+        let names: Vec<String> = texts.iter().map(|line| field_of(line)).collect();
+        let fields: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut places = BTreeMap::new();
-        let bare_header: Vec<&str> = header.splitn(5, '\t').take(4).collect();
-        let mut write_type = |order: String| {
-            let _ = write!(ordered, "{}", bare_header.join("\t"));
-            if !order.is_empty() {
-                let _ = write!(ordered, "\t{order}");
-            }
-            for line in std::iter::once(&"").chain(&texts) {
+        let mut write_type = |places: &BTreeMap<&str, Vec<usize>>| {
+            for line in std::iter::once(header).chain(in_order(&fields, &texts, places)) {
                 let _ = writeln!(ordered, "{line}");
             }
         };
         let Some((file, bare)) = folder(name) else {
-            write_type(order(&fields, &places));
+            write_type(&places);
             continue;
         };
         if !modules.contains_key(&file) {
@@ -161,7 +146,7 @@ pub fn run(from: &Path, table: &Path, into: &Path) -> Result<(), String> {
             if !fields.is_empty() {
                 missing.push(name.to_owned());
             }
-            write_type(order(&fields, &places));
+            write_type(&places);
             continue;
         };
         let mut line = name.to_owned();
@@ -181,7 +166,7 @@ pub fn run(from: &Path, table: &Path, into: &Path) -> Result<(), String> {
         }
         out.push_str(&line);
         out.push('\n');
-        write_type(order(&fields, &places));
+        write_type(&places);
     }
     std::fs::write(table, ordered).map_err(|e| format!("cannot write {}: {e}", table.display()))?;
     std::fs::write(into, out).map_err(|e| format!("cannot write {}: {e}", into.display()))?;

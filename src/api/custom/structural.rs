@@ -49,7 +49,7 @@ fn object_type(schema: &Value, name: &str, whole: bool) -> Type {
         fields,
         special: None,
         map_type: schema.get("x-kubernetes-map-type").str().into(),
-        order: "".into(),
+        order: Vec::new(),
         open: schema.bool_at(&[PRESERVE]),
     }
 }
