@@ -54,7 +54,7 @@ test("jq's module is loaded when jq is first used", async () => {
   assert.equal(loaded.length, 1, `one file was loaded: ${loaded}`);
   // A terminal gets colours, and a program that calls itself without end is ended.
   assert.match(await says("jq -n 'def f: 1 + f; f' 2>&1 | cut -c1-60"), /the program was ended/);
-  assert.match(await says(`jq -n '${"[".repeat(3000)}' 2>&1 | tail -c 80`), /ended|compile error/);
+  assert.match(await says(`jq -n '${"[".repeat(3000)}' 2>&1 | tail -c 80`), /nested more deeply than the simulation takes/);
   assert.match(await shows("jq -n '1 + 1'"), /^2$/m);
 });
 
