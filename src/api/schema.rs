@@ -3,7 +3,8 @@
 //! The table drives decoding, merging, `explain` and the OpenAPI documents. Types are parsed when
 //! they are first asked for.
 //!
-//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType`, its fields are the
+//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType` (a kind that is named as
+//! the type is left out: `v1/`), its fields are the
 //! indented lines `⇥name⇥expression[⇥mark…]` below it, in the order of Go's struct (`cargo xtask protobuf`). Expressions: `s` string, `i` int32,
 //! `l` int64, `b` boolean, `n` number, `y` bytes, `[x]` list, `{x}` map, `@name` another type. Marks:
 //! `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=` patch merge key, `t=` list type,
@@ -189,7 +190,7 @@ pub fn full_name(short: &str) -> String {
 struct Index {
     /// Where each type's text is: its header line and its fields' lines.
     texts: FlatMap<&'static str, (&'static str, &'static str)>,
-    by_kind: FlatMap<&'static str, &'static str>,
+    by_kind: FlatMap<String, &'static str>,
     parsed: RefCell<FlatMap<&'static str, Rc<Type>>>,
 }
 
@@ -199,6 +200,16 @@ thread_local! {
 
 fn index() -> Rc<Index> {
     INDEX.with(|cell| cell.get_or_init(|| Rc::new(build_index())).clone())
+}
+
+/// The kinds that a type's line names.
+fn kinds<'t>(name: &'t str, word: &'t str) -> impl Iterator<Item = String> + 't {
+    word.split(',')
+        .filter(|k| !k.is_empty())
+        .map(|kind| match kind.ends_with('/') {
+            true => format!("{kind}{}", name.rsplit('.').next().unwrap_or("")),
+            false => kind.to_owned(),
+        })
 }
 
 fn build_index() -> Index {
@@ -215,7 +226,7 @@ fn build_index() -> Index {
         let (fields, next) = after.split_at(end);
         let mut words = header.split('\t');
         let name = words.next().unwrap_or("");
-        for kind in words.next().unwrap_or("").split(',').filter(|k| !k.is_empty()) {
+        for kind in kinds(name, words.next().unwrap_or("")) {
             by_kind.entry(kind).or_insert(name);
         }
         texts.insert(name, (header, fields));
@@ -310,7 +321,7 @@ pub fn by_name(name: &str) -> Option<Rc<Type>> {
     let (order, fields) = fields.into_iter().unzip();
     let t = Rc::new(Type {
         name: (*name).into(),
-        kinds: word(1).split(',').filter(|k| !k.is_empty()).map(Rc::from).collect(),
+        kinds: kinds(name, word(1)).map(Rc::from).collect(),
         fields,
         special: special(word(2)),
         map_type: word(3).into(),

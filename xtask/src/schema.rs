@@ -80,14 +80,19 @@ fn types(schema: &Value) -> String {
             Value::Object(_) => "time",
             _ => "",
         };
-        let _ = writeln!(
-            out,
-            "{}\t{}\t{}\t{}",
-            short(name),
-            words(&t["gvk"]),
-            is,
-            t["mapType"].as_str().unwrap_or("")
-        );
+        let name = short(name);
+        // A kind that is named as the type is left out.
+        let bare = format!("/{}", name.rsplit('.').next().unwrap_or(""));
+        let kinds: Vec<String> = words(&t["gvk"])
+            .split(',')
+            .map(|kind| {
+                kind.strip_suffix(&bare)
+                    .map_or(kind.to_owned(), |group| format!("{group}/"))
+            })
+            .collect();
+        let map_type = t["mapType"].as_str().unwrap_or("");
+        let line = format!("{name}\t{}\t{is}\t{map_type}", kinds.join(","));
+        let _ = writeln!(out, "{}", line.trim_end());
         let required: Vec<&str> = t["required"]
             .as_array()
             .into_iter()
