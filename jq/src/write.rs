@@ -137,6 +137,33 @@ impl Text {
         }
     }
 
+    /// Writes the entries of an array or object between its brackets, each with `write`. What had to end is left open.
+    fn entries<T>(
+        &mut self,
+        [open, close]: [&str; 2],
+        colour: &str,
+        style: &Style,
+        level: usize,
+        entries: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Text, T),
+    ) {
+        self.push(open);
+        for (at, entry) in entries.into_iter().enumerate() {
+            if at > 0 {
+                self.push(",");
+            }
+            self.new_line(style, level + 1);
+            write(self, entry);
+            self.push(colour);
+            if self.full || budget::trouble().is_some() {
+                return;
+            }
+        }
+        self.new_line(style, level);
+        self.push(colour);
+        self.push(close);
+    }
+
     /// Writes a value that stands `level` levels deep. Each takes a step, since one that is small may be there many times.
     fn level(&mut self, value: &Val, style: &Style, level: usize) {
         if self.full || !budget::step() {
@@ -157,52 +184,26 @@ impl Text {
             Val::Num(number) => self.push(&number.text()),
             Val::Str(text) => self.string(text, style.ascii),
             Val::Arr(a) if a.items.is_empty() => self.push("[]"),
-            Val::Arr(a) => {
-                self.push("[");
-                for (at, item) in a.items.iter().enumerate() {
-                    if at > 0 {
-                        self.push(",");
-                    }
-                    self.new_line(style, level + 1);
-                    self.level(item, style, level + 1);
-                    self.push(colour);
-                    if self.full || budget::trouble().is_some() {
-                        return;
-                    }
-                }
-                self.new_line(style, level);
-                self.push(colour);
-                self.push("]");
-            }
+            Val::Arr(a) => self.entries(["[", "]"], colour, style, level, &a.items, |text, item| {
+                text.level(item, style, level + 1);
+            }),
             Val::Obj(o) if o.items.is_empty() => self.push("{}"),
             Val::Obj(o) => {
-                self.push("{");
                 let keys: Vec<&Rc<str>> = if style.sorted {
                     Val::sorted_keys(&o.items)
                 } else {
                     o.items.keys().collect()
                 };
-                for (at, key) in keys.into_iter().enumerate() {
-                    if at > 0 {
-                        self.push(",");
-                    }
-                    self.new_line(style, level + 1);
-                    self.push(reset);
-                    self.push(key_colour);
-                    self.string(key, style.ascii);
-                    self.push(reset);
-                    self.push(colour);
-                    self.push(if style.indent.is_some() { ": " } else { ":" });
-                    self.push(reset);
-                    self.level(o.items.get(key).unwrap_or(&Val::Null), style, level + 1);
-                    self.push(colour);
-                    if self.full || budget::trouble().is_some() {
-                        return;
-                    }
-                }
-                self.new_line(style, level);
-                self.push(colour);
-                self.push("}");
+                self.entries(["{", "}"], colour, style, level, keys, |text, key| {
+                    text.push(reset);
+                    text.push(key_colour);
+                    text.string(key, style.ascii);
+                    text.push(reset);
+                    text.push(colour);
+                    text.push(if style.indent.is_some() { ": " } else { ":" });
+                    text.push(reset);
+                    text.level(o.items.get(key).unwrap_or(&Val::Null), style, level + 1);
+                });
             }
         }
         self.push(reset);

@@ -3,12 +3,11 @@
 //! The table drives decoding, merging, `explain` and the OpenAPI documents. Types are parsed when
 //! they are first asked for.
 //!
-//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType` (a kind that is named as
-//! the type is left out: `v1/`), its fields are the
-//! indented lines `⇥name⇥expression[⇥mark…]` below it, in the order of Go's struct (`cargo xtask protobuf`). Expressions: `s` string, `i` int32,
-//! `l` int64, `b` boolean, `n` number, `y` bytes, `[x]` list, `{x}` map, `@name` another type. Marks:
-//! `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=` patch merge key, `t=` list type,
-//! `k=` list map keys, `a=` map type.
+//! Form of the file: a type is a line `name⇥group/version/Kind,…⇥special⇥mapType`, where a kind that is named as the
+//! type is left out (`v1/`). Its fields are the indented lines `⇥name⇥expression[⇥mark…]` below it, in the order of Go's
+//! struct (`cargo xtask protobuf`). Expressions: `s` string, `i` int32, `l` int64, `b` boolean, `n` number, `y` bytes,
+//! `[x]` list, `{x}` map, `@name` another type. Marks: `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=`
+//! patch merge key, `t=` list type, `k=` list map keys, `a=` map type.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;

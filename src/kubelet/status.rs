@@ -402,12 +402,11 @@ pub fn user(pod: &Object, container: &Value, image: &Image) -> User {
     }
     groups.arrange();
     groups.dedup();
-    let lacks = 0;
     User {
         uid,
         gid,
         groups,
-        lacks,
+        ..User::default()
     }
 }
 

@@ -148,7 +148,7 @@ fn directories(context: &Context, pid: u32) -> Result<(), String> {
         context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
         context.stderr.line(format!("nginx: [warn] {text}"));
     }
-    let failed = |what: &str, path: &str, e: FileError| {
+    let failed = |call: String, e: FileError| {
         let number = match e {
             FileError::NotPermitted => 1,
             FileError::NotFound => 2,
@@ -156,7 +156,7 @@ fn directories(context: &Context, pid: u32) -> Result<(), String> {
             FileError::ReadOnly => 30,
             _ => 20,
         };
-        format!("{what} failed ({number}: {e})").replace("PATH", path)
+        format!("{call} failed ({number}: {e})")
     };
     let apart = conf.contains("/tmp/nginx.pid");
     for name in ["client", "proxy", "fastcgi", "uwsgi", "scgi"] {
@@ -166,16 +166,16 @@ fn directories(context: &Context, pid: u32) -> Result<(), String> {
         };
         match files.make_dir(&path) {
             Ok(()) | Err(FileError::Exists) => {}
-            Err(e) => return Err(failed("mkdir() \"PATH\"", &path, e)),
+            Err(e) => return Err(failed(format!("mkdir() {path:?}"), e)),
         }
         if root {
             let owned = files.set_owner(&path, Some(101), None);
-            owned.map_err(|e| failed("chown(\"PATH\", 101)", &path, e))?;
+            owned.map_err(|e| failed(format!("chown({path:?}, 101)"), e))?;
         }
     }
     let path = if apart { "/tmp/nginx.pid" } else { "/run/nginx.pid" };
     let written = files.write(path, format!("{pid}\n"));
-    written.map_err(|e| failed("open() \"PATH\"", path, e))
+    written.map_err(|e| failed(format!("open() {path:?}"), e))
 }
 
 /// The front of Kubernetes' tutorial "Connect a Frontend to a Backend Using Services".

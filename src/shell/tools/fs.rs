@@ -832,10 +832,11 @@ pub(super) async fn ls(c: Context) -> i32 {
                     false => (super::proc::named(&c, user), super::proc::named(&c, group)),
                 }
             };
-            let users = list.iter().map(|(_, s)| owners(s).0.len()).max().unwrap_or(0);
-            let groups = list.iter().map(|(_, s)| owners(s).1.len()).max().unwrap_or(0);
+            let owners: Vec<(String, String)> = list.iter().map(|(_, stat)| owners(stat)).collect();
+            let users = owners.iter().map(|(user, _)| user.len()).max().unwrap_or(0);
+            let groups = owners.iter().map(|(_, group)| group.len()).max().unwrap_or(0);
             let busybox = c.host.dialect() == Dialect::Busybox;
-            for ((name, stat), size) in list.iter().zip(&sizes) {
+            for (((name, stat), size), (user, group)) in list.iter().zip(&sizes).zip(&owners) {
                 let civil = stat.modified.civil();
                 let recent = stat.modified <= now && now.since(stat.modified).as_secs() < 15_778_476;
                 let time = if recent {
@@ -850,7 +851,6 @@ pub(super) async fn ls(c: Context) -> i32 {
                 } else {
                     String::new()
                 };
-                let (user, group) = &owners(stat);
                 let owners = match busybox {
                     true => format!("{links:>4} {user:<8} {group:<8} {size:>9}"),
                     false => format!("{links} {user:<users$} {group:<groups$} {size:>width$}"),
