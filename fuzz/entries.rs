@@ -233,10 +233,15 @@ const END: u8 = 0xff;
 /// are. Several lines, since libFuzzer looks through all of its counters after each input, which takes as long as a
 /// command. Leaves out what a shell does with a line.
 pub fn command(data: &[u8]) {
-    let data = data.get(..BYTES / 8).unwrap_or(data);
-    for line in data.split(|b| *b == END) {
+    for line in command_lines(data) {
         in_world(vec![command_line(line)]);
     }
+}
+
+/// The parts of an input that are a command line each. Empty ones would all be the same.
+pub fn command_lines(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let data = data.get(..BYTES / 8).unwrap_or(data);
+    data.split(|b| *b == END).filter(|line| !line.is_empty())
 }
 
 fn command_line(data: &[u8]) -> Input {
