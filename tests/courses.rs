@@ -468,3 +468,57 @@ $ grep -A1 clusterDNS /var/lib/kubelet/config.yaml; sudo journalctl -u kubelet; 
         "#]],
     );
 }
+
+#[test]
+fn users_and_groups_are_those_of_the_image() {
+    check(
+        r#"$ kubectl apply -f https://k8s.io/examples/pods/security/security-context.yaml
+$ kubectl run box --image=busybox -- sleep 1000; kubectl run alpine --image=alpine -- sleep 1000; kubectl run web --image=nginx
+$ kubectl wait pod --all --for=condition=Ready >/dev/null
+$ kubectl exec security-context-demo -- sh -c 'id; ls -ld /data/demo; whoami; groups; ps | head -2'
+$ kubectl exec box -- id
+$ kubectl exec alpine -- sh -c 'id -Gn; id nobody'
+$ kubectl exec web -- sh -c 'id; id nobody; id www-data; id nosuch'
+$ kubectl exec web -- sh -c 'cd /tmp; touch x; chown nginx:mail x; find . -user nginx -printf "%u %g\n"; chown 77 x; stat -c "%U %G" x; ls -ln x; chown nosuch x; chgrp nosuch x'
+$ kubectl get pod box security-context-demo -o jsonpath='{.items[*].status.containerStatuses[0].user.linux}{"\n"}'
+"#,
+        expect![[r#"
+            $ kubectl apply -f https://k8s.io/examples/pods/security/security-context.yaml
+            pod/security-context-demo created
+            $ kubectl run box --image=busybox -- sleep 1000; kubectl run alpine --image=alpine -- sleep 1000; kubectl run web --image=nginx
+            pod/box created
+            pod/alpine created
+            pod/web created
+            $ kubectl wait pod --all --for=condition=Ready >/dev/null
+            $ kubectl exec security-context-demo -- sh -c 'id; ls -ld /data/demo; whoami; groups; ps | head -2'
+            uid=1000 gid=3000 groups=2000,3000,4000
+            drwxrwsrwx    2 root     2000          4096 Jan  1 08:00 /data/demo
+            whoami: unknown uid 1000
+            2000 3000 4000
+            PID   USER     TIME  COMMAND
+                1 1000      0:00 sleep 1h
+            $ kubectl exec box -- id
+            uid=0(root) gid=0(root) groups=0(root),10(wheel)
+            $ kubectl exec alpine -- sh -c 'id -Gn; id nobody'
+            root bin daemon sys adm disk wheel floppy dialout tape video
+            uid=65534(nobody) gid=65534(nobody) groups=65534(nobody)
+            $ kubectl exec web -- sh -c 'id; id nobody; id www-data; id nosuch'
+            uid=0(root) gid=0(root) groups=0(root)
+            uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)
+            uid=33(www-data) gid=33(www-data) groups=33(www-data)
+            id: ‘nosuch’: no such user
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl exec web -- sh -c 'cd /tmp; touch x; chown nginx:mail x; find . -user nginx -printf "%u %g\n"; chown 77 x; stat -c "%U %G" x; ls -ln x; chown nosuch x; chgrp nosuch x'
+            nginx mail
+            UNKNOWN mail
+            -rw-r--r-- 1 77 8 0 Jan  1 08:00 x
+            chown: invalid user: ‘nosuch’
+            chgrp: invalid group: ‘nosuch’
+            command terminated with exit code 1
+            [exit 1]
+            $ kubectl get pod box security-context-demo -o jsonpath='{.items[*].status.containerStatuses[0].user.linux}{"\n"}'
+            {"gid":0,"supplementalGroups":[0,10],"uid":0} {"gid":3000,"supplementalGroups":[2000,3000,4000],"uid":1000}
+        "#]],
+    );
+}

@@ -696,6 +696,41 @@ fn interactive_verbs_in_the_terminal() {
 }
 
 #[test]
+fn prompts_tell_who_and_where_one_is() {
+    let shown = type_keys(&[
+        (
+            "kubectl apply -f https://k8s.io/examples/pods/security/security-context.yaml\r",
+            20,
+        ),
+        ("kubectl run web --image=nginx\r", 20),
+        ("kubectl exec -it security-context-demo -- sh\r", 3),
+        ("cd /data/demo\r", 1),
+        ("exit\r", 2),
+        ("kubectl exec -it web -- bash\r", 3),
+        ("cd; cd ..\r", 1),
+        ("exit\r", 2),
+        ("kubectl debug -it web --image=busybox --profile=general -- sh\r", 20),
+        ("cd\r", 1),
+    ]);
+    let prompts: Vec<&str> = shown.iter().filter_map(|text| text.lines().last()).collect();
+    let master = "\u{1b}[32m[root@k8s-master ~]#\u{1b}[0m ";
+    let enter = "If you don't see a command prompt, try pressing enter.";
+    assert_eq!(
+        prompts[2..],
+        [
+            "/ $ ",
+            "/data/demo $ ",
+            master,
+            "root@web:/# ",
+            "root@web:/# ",
+            master,
+            enter,
+            "~ # "
+        ]
+    );
+}
+
+#[test]
 fn a_database_is_asked_in_the_terminal() {
     let shown = type_keys(&[
         (

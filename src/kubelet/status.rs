@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use super::container::Run;
+use super::images::Local;
 use super::worker::{Slot, Worker, restarts};
 use crate::api::Object;
 use crate::api::views::pod::{Resources, Sum, total};
 use crate::api::views::{Container, Pod};
 use crate::flat::Arrange;
 use crate::obj;
-use crate::programs::Image;
 use crate::shell::User;
 use crate::sim::Time;
 use crate::value::Value;
@@ -358,7 +358,7 @@ fn container_status(worker: &Worker, pod: &Object, container: Container, waiting
                 if resources.is_null() { Value::map() } else { resources },
             );
             value.set_or_remove(&["allocatedResources"], spec.at(&["resources", "requests"]).clone());
-            let user = user(pod, spec, run.image.image);
+            let user = user(pod, spec, &run.image);
             let groups: Value = user.groups.into_iter().map(Value::from).collect();
             value.set(
                 &["user", "linux"],
@@ -390,12 +390,16 @@ pub fn secured(pod: &Object, container: &Value, field: &str) -> Option<i64> {
     of(container).or_else(|| of(pod.spec()))
 }
 
-/// The user that the container's first process runs as.
-pub fn user(pod: &Object, container: &Value, image: &Image) -> User {
+/// The user that the container's first process runs as. The image's `/etc/group` adds groups unless the pod wants none:
+/// https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#supplementalgroupspolicy
+pub fn user(pod: &Object, container: &Value, image: &Local) -> User {
     let set = |field: &str| secured(pod, container, field);
-    let uid = set("runAsUser").unwrap_or(image.uid);
-    let gid = set("runAsGroup").unwrap_or(if uid == image.uid { uid } else { 0 });
+    let uid = set("runAsUser").unwrap_or(image.image.uid);
+    let gid = set("runAsGroup").unwrap_or_else(|| image.image.group_of(uid, &image.tag));
     let mut groups = vec![gid];
+    if pod.spec().at(&["securityContext", "supplementalGroupsPolicy"]).str() != "Strict" {
+        groups.extend(image.image.groups_of(uid, &image.tag));
+    }
     groups.extend(pod.spec().i64_at(&["securityContext", "fsGroup"]));
     for group in pod.spec().at(&["securityContext", "supplementalGroups"]).items() {
         groups.extend(group.as_i64());

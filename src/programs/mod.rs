@@ -3,6 +3,7 @@
 //! commands on it, so that `kubectl exec` finds them too. May use `net`, `shell`, `sim`; knows
 //! neither the API server nor the kubelet.
 
+mod accounts;
 mod agnhost;
 mod applets;
 mod bootcamp;
@@ -26,6 +27,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
+pub use accounts::debian_accounts;
 pub use catalog::{IMAGES, Image, Lookup, find};
 pub use meter::Meter;
 
@@ -221,33 +223,6 @@ fn is_meant(pattern: &str, name: &str) -> bool {
 /// Debian's `/etc/os-release`.
 pub const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL=\"https://www.debian.org/\"\nSUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n";
 
-/// The users of Debian's `/etc/passwd`: name and number, and home.
-const DEBIAN_USERS: &str = "daemon:1:/usr/sbin bin:2:/bin sys:3:/dev sync:4:/bin games:5:/usr/games man:6:/var/cache/man \
-    lp:7:/var/spool/lpd mail:8:/var/mail news:9:/var/spool/news uucp:10:/var/spool/uucp proxy:13:/bin \
-    www-data:33:/var/www backup:34:/var/backups list:38:/var/list irc:39:/run/ircd _apt:42:/nonexistent \
-    nobody:65534:/nonexistent";
-
-/// The same of busybox's and Alpine's images, in which they are fewer.
-const BUSYBOX_USERS: &str = "daemon:1:/usr/sbin bin:2:/bin sys:3:/dev mail:8:/var/spool/mail www-data:33:/var/www \
-    nobody:65534:/home";
-
-/// `/etc/passwd` with these users after root.
-fn passwd(users: &str, root: &str, no_shell: &str) -> String {
-    let mut text = format!("root:x:0:0:root:/root:{root}\n");
-    for user in users.split_whitespace() {
-        let parts: Vec<&str> = user.split(':').collect();
-        if let [name, id, home] = parts.as_slice() {
-            text.push_str(&format!("{name}:x:{id}:{id}:{name}:{home}:{no_shell}\n"));
-        }
-    }
-    text
-}
-
-/// `/etc/passwd` of a Debian machine.
-pub fn debian_users() -> String {
-    passwd(DEBIAN_USERS, "/bin/bash", "/usr/sbin/nologin")
-}
-
 /// When the files of all images were made: the same in each container.
 const IMAGE_DATE: Time = Time(1_761_653_110_000_000);
 
@@ -301,7 +276,9 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         let _ = files.put("/etc/os-release", os);
     }
     if shell != Shell::None {
-        let _ = files.put("/etc/passwd", image.users(shell));
+        let [passwd, group] = image.accounts(tag);
+        let _ = files.put("/etc/passwd", passwd);
+        let _ = files.put("/etc/group", group);
     }
     packages::add(shell, sandbox, &mut commands);
     let _ = files.make_dirs(image.workdir);
@@ -344,22 +321,6 @@ impl Image {
             Shell::Debian if tag.contains("alpine") => Shell::Alpine,
             shell => shell,
         }
-    }
-
-    /// Its `/etc/passwd`.
-    fn users(&self, shell: Shell) -> String {
-        let mut text = match shell.dialect() {
-            Dialect::Busybox => passwd(BUSYBOX_USERS, "/bin/sh", "/bin/false"),
-            _ => debian_users(),
-        };
-        if self.cmd.first() == Some(&"nginx") {
-            text.push_str("nginx:x:101:101:nginx user:/nonexistent:/bin/false\n");
-        }
-        if !self.user.is_empty() && !text.contains(&format!("\n{}:", self.user)) {
-            let (user, uid, home) = (self.user, self.uid, self.home);
-            text.push_str(&format!("{user}:x:{uid}:{uid}:{user}:{home}:/bin/sh\n"));
-        }
-        text
     }
 
     /// Whether an image with busybox's tools has bash besides.

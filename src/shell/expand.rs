@@ -4,6 +4,7 @@
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
+use super::accounts::Accounts;
 use super::files;
 use super::host::{Dialect, Fd};
 use super::io::{Output, pipe};
@@ -211,8 +212,7 @@ impl State {
             "" => Some(self.get("HOME").unwrap_or_else(|| "/root".to_owned())),
             "+" => Some(self.cwd.clone()),
             "-" => self.get("OLDPWD"),
-            "root" => Some("/root".to_owned()),
-            _ => None,
+            name => Accounts::of(self.host.files()).home(name).map(str::to_owned),
         }
     }
 

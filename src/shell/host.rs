@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
+use super::accounts::Accounts;
 use super::files::{self, FileError, Files};
 use super::io::{Input, Output};
 use super::process::{Process, Processes};
@@ -69,6 +70,11 @@ impl Context {
     /// The arguments without the name.
     pub fn rest(&self) -> &[String] {
         self.args.get(1..).unwrap_or_default()
+    }
+
+    /// Who is who on the machine.
+    pub fn accounts(&self) -> Accounts {
+        Accounts::of(&self.files)
     }
 
     /// A path of the user's made absolute.
@@ -322,7 +328,7 @@ pub const CAP_CHOWN: u64 = 1 << 0;
 /// The bit of the right to read and write what is not for everybody.
 pub const CAP_DAC_OVERRIDE: u64 = 1 << 1;
 
-/// Who the processes of a machine run as. Names are known of root alone.
+/// Who the processes of a machine run as. [`Accounts`] has their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     pub uid: i64,
@@ -334,22 +340,17 @@ pub struct User {
 }
 
 impl User {
-    /// The user's name, or its number where it has none.
-    pub fn name(&self) -> String {
-        User::named(self.uid)
-    }
-
-    /// The name of a user or group, or its number where it has none.
-    pub fn named(id: i64) -> String {
-        match id {
-            0 => "root".to_owned(),
-            id => id.to_string(),
+    /// All groups: where none are named, the first one.
+    pub fn all_groups(&self) -> Vec<i64> {
+        match self.groups.is_empty() {
+            true => vec![self.gid],
+            false => self.groups.clone(),
         }
     }
 
-    /// The group's name, or its number.
-    pub fn group(&self) -> String {
-        User::named(self.gid)
+    /// The sign that ends a prompt.
+    pub fn sign(&self) -> char {
+        if self.uid == 0 { '#' } else { '$' }
     }
 }
 

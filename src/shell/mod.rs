@@ -16,6 +16,7 @@
 //!   a [`TerminalOwner`] gets the screen's bytes. Completions of a command's arguments come from the
 //!   [`Completer`] that was set with [`Host::set_completer`].
 
+mod accounts;
 mod arith;
 mod backtrack;
 mod builtins;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
+use super::accounts::Accounts;
 use super::files;
 use super::host::{Context, Env, Host};
 use super::io::{Input, Output};
@@ -415,14 +416,21 @@ pub(super) async fn run_input(context: Context, name: &str, args: Vec<String>, f
     let mut line_number = 0;
     loop {
         if interactive {
+            let user = state.host.user();
+            let sign = user.sign();
+            let home = state.get("HOME").filter(|home| home.len() > 1);
+            let cwd = match home.and_then(|home| state.cwd.strip_prefix(&home)) {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+                _ => state.cwd.clone(),
+            };
             let prompt = match (source.is_empty(), state.dialect) {
                 (false, _) => "> ".to_owned(),
-                (true, super::host::Dialect::Busybox) => format!("{} # ", state.cwd),
-                (true, super::host::Dialect::Dash) => "# ".to_owned(),
+                (true, super::host::Dialect::Busybox) => format!("{cwd} {sign} "),
+                (true, super::host::Dialect::Dash) => format!("{sign} "),
                 (true, super::host::Dialect::Bash) => {
-                    let at_home = state.get("HOME").is_some_and(|home| home == state.cwd);
-                    let cwd = if at_home { "~" } else { state.cwd.as_str() };
-                    format!("root@{}:{cwd}# ", state.host.name())
+                    let accounts = Accounts::of(state.host.files());
+                    let name = accounts.user(user.uid).unwrap_or("I have no name!");
+                    format!("{name}@{}:{cwd}{sign} ", state.host.name())
                 }
             };
             state.stderr.write(prompt);

@@ -174,6 +174,7 @@ impl World {
             let kubelets = Kubelets::new(&api, &network)?;
             kubelets.on_program(move |component, runs| programs.switch(component, runs));
             let kubelet_config = system::kubelet_config(&api);
+            let [passwd, group] = crate::programs::debian_accounts();
             for object in &nodes {
                 let node = object.name();
                 let id = object.status().str_at(&["nodeInfo", "machineID"]);
@@ -189,7 +190,8 @@ impl World {
                         "/etc/resolv.conf",
                         format!("nameserver {}\n", crate::kubelet::etc::NODE_DNS),
                     ),
-                    ("/etc/passwd", crate::programs::debian_users()),
+                    ("/etc/passwd", passwd.clone()),
+                    ("/etc/group", group.clone()),
                     ("/etc/os-release", crate::programs::DEBIAN.to_owned()),
                     (
                         "/root/.bashrc",

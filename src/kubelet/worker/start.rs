@@ -53,7 +53,7 @@ fn home(uid: i64, image: &Local) -> String {
 /// Gives a container's machine its user, and takes the right to write from it where the container is to have none.
 fn confine(pod: &Object, container: Container, image: &Local, host: &Host) {
     let spec = container.value();
-    let mut user = status::user(pod, spec, image.image);
+    let mut user = status::user(pod, spec, image);
     let read_only = spec.bool_at(&["securityContext", "readOnlyRootFilesystem"]);
     if read_only || user.uid != 0 {
         // The file of the termination message lies elsewhere, and anybody may write it.
@@ -368,7 +368,7 @@ impl Worker {
         image: &Local,
         own: Variables,
     ) -> (Env, Vec<String>) {
-        let user = status::user(pod, container.value(), image.image);
+        let user = status::user(pod, container.value(), image);
         let hostname = self.sandbox().map(|s| s.hostname.clone()).unwrap_or_default();
         let mut first = vec![("PATH".to_owned(), String::new()), ("HOSTNAME".to_owned(), hostname)];
         first.extend(image.image.environment(&image.tag));

@@ -11,6 +11,7 @@ mod tests;
 pub use complete::{Candidate, Completer, CompletionRequest, SharedCompleter};
 pub use terminal::{Terminal, TerminalOwner};
 
+use super::accounts::Accounts;
 use super::files;
 use super::shell::Shell;
 
@@ -34,12 +35,12 @@ fn prompt(shell: &Shell, variable: &str, default: &str) -> String {
             continue;
         }
         match chars.next() {
-            Some('u') => out.push_str("root"),
+            Some('u') => out.push_str(&Accounts::of(shell.host().files()).user_or_number(shell.host().user().uid)),
             Some('h') => out.push_str(shell.host().name().split('.').next().unwrap_or_default()),
             Some('H') => out.push_str(&shell.host().name()),
             Some('w') => out.push_str(&short),
             Some('W') => out.push_str(if short == "~" { "~" } else { files::base_name(&cwd) }),
-            Some('$') => out.push('#'),
+            Some('$') => out.push(shell.host().user().sign()),
             Some('n') => out.push('\n'),
             Some('e') => out.push('\x1b'),
             Some('t') => out.push_str(&super::tools::date::strftime("%H:%M:%S", shell.host().sim().now())),

@@ -1,7 +1,7 @@
 //! `find`: an expression becomes a list of steps with jumps, run for each entry as it is reached.
 
 use super::super::files::{self, FileError, FileKind, Stat};
-use super::super::host::{Context, Dialect, User};
+use super::super::host::{Context, Dialect};
 use super::super::regex::Regex;
 use super::super::words::{self, Escapes, Glob};
 use super::date;
@@ -309,7 +309,13 @@ impl Parser<'_> {
             }
             "-user" | "-uid" | "-group" | "-gid" => {
                 let user = !arg.starts_with("-g");
-                match super::fs::id_of(&value) {
+                let accounts = self.c.accounts();
+                let id = if user {
+                    accounts.uid(&value)
+                } else {
+                    accounts.gid(&value)
+                };
+                match id {
                     Some(id) => Step::Owner(user, id),
                     None if user => return Err(format!("‘{value}’ is not the name of a known user")),
                     None => return Err(format!("‘{value}’ is not the name of an existing group")),
@@ -383,8 +389,8 @@ fn printf(c: &Context, format: &str, e: &Entry<'_>) -> String {
             Some('b') => (stat.size.div_ceil(4096) * 8).to_string(),
             Some('m') => format!("{:o}", stat.mode & 0o7777),
             Some('M') => mode_text(stat),
-            Some('u') => User::named(stat.owner.0),
-            Some('g') => User::named(stat.owner.1),
+            Some('u') => c.accounts().user_or_number(stat.owner.0),
+            Some('g') => c.accounts().group_or_number(stat.owner.1),
             Some('U') => stat.owner.0.to_string(),
             Some('G') => stat.owner.1.to_string(),
             Some('y' | 'Y') => match stat.kind {

@@ -668,26 +668,35 @@ pub(super) async fn chmod(c: Context) -> i32 {
     code
 }
 
-/// The number of a user or a group, by number or name: names are known of root alone.
-pub(super) fn id_of(name: &str) -> Option<i64> {
-    match name {
-        "root" => Some(0),
-        number => number.parse().ok(),
-    }
-}
-
-/// `chown` and `chgrp`. What is to belong to somebody whom `/etc/passwd` does not name stays with whom it is.
+/// `chown` and `chgrp`.
 pub(super) async fn chown(c: Context) -> i32 {
     let plain: Vec<&String> = c.rest().iter().filter(|a| !a.starts_with('-')).collect();
     let all = c.rest().iter().any(|a| a.starts_with('-') && a.contains('R'));
     let Some((owner, paths)) = plain.split_first() else {
         return options::usage(&c, "missing operand");
     };
-    let id = |name: &str| id_of(name).or_else(|| super::proc::account(&c, 0, name, 2)?.parse().ok());
+    let accounts = c.accounts();
     let (user, group) = match owner.split_once([':', '.']) {
-        Some((user, group)) => (id(user), id(group)),
-        None if c.name() == "chgrp" => (None, id(owner)),
-        None => (id(owner), None),
+        Some((user, group)) => (user, group),
+        None if files::base_name(c.name()) == "chgrp" => ("", owner.as_str()),
+        None => (owner.as_str(), ""),
+    };
+    let busybox = c.host.dialect() == Dialect::Busybox;
+    let find = |name: &str, id: Option<i64>, what: &str| match id {
+        None if !name.is_empty() => {
+            c.error(match busybox {
+                true => format!("unknown {what} {name}"),
+                false => format!("invalid {what}: ‘{owner}’"),
+            });
+            Err(())
+        }
+        id => Ok(id),
+    };
+    let Ok(user) = find(user, accounts.uid(user), "user") else {
+        return 1;
+    };
+    let Ok(group) = find(group, accounts.gid(group), "group") else {
+        return 1;
     };
     let mut code = 0;
     let mut todo: Vec<String> = paths.iter().rev().map(|p| c.path(p)).collect();
@@ -825,11 +834,12 @@ pub(super) async fn ls(c: Context) -> i32 {
                 .map(|(_, s)| if o.has('h') { human(s.size) } else { s.size.to_string() })
                 .collect();
             let width = sizes.iter().map(String::len).max().unwrap_or(0);
+            let accounts = c.accounts();
             let owners = |stat: &Stat| {
                 let (user, group) = stat.owner;
                 match o.has('n') {
                     true => (user.to_string(), group.to_string()),
-                    false => (super::proc::named(&c, user), super::proc::named(&c, group)),
+                    false => (accounts.user_or_number(user), accounts.group_or_number(group)),
                 }
             };
             let owners: Vec<(String, String)> = list.iter().map(|(_, stat)| owners(stat)).collect();
@@ -980,6 +990,7 @@ pub(super) async fn stat(c: Context) -> i32 {
     if o.rest.is_empty() {
         return options::usage(&c, "missing operand");
     }
+    let accounts = c.accounts();
     let mut code = 0;
     for path in &o.rest {
         let stat = match c.files.stat(&c.path(path), o.has('L')) {
@@ -995,6 +1006,8 @@ pub(super) async fn stat(c: Context) -> i32 {
         };
         let kind = kind_name(&stat);
         let time = strftime("%Y-%m-%d %H:%M:%S.%N +0000", stat.modified);
+        let user = accounts.user(stat.owner.0).unwrap_or("UNKNOWN");
+        let group = accounts.group(stat.owner.1).unwrap_or("UNKNOWN");
         match o.value('c') {
             Some(format) => {
                 let mut out = String::new();
@@ -1010,8 +1023,8 @@ pub(super) async fn stat(c: Context) -> i32 {
                         Some('a') => out.push_str(&format!("{:o}", stat.mode)),
                         Some('A') => out.push_str(&mode_text(&stat)),
                         Some('F') => out.push_str(kind),
-                        Some('U') => out.push_str(&super::proc::named(&c, stat.owner.0)),
-                        Some('G') => out.push_str(&super::proc::named(&c, stat.owner.1)),
+                        Some('U') => out.push_str(user),
+                        Some('G') => out.push_str(group),
                         Some('u') => out.push_str(&stat.owner.0.to_string()),
                         Some('g') => out.push_str(&stat.owner.1.to_string()),
                         Some('Y') => out.push_str(&stat.modified.as_secs().to_string()),
@@ -1036,9 +1049,9 @@ pub(super) async fn stat(c: Context) -> i32 {
                     stat.mode,
                     mode_text(&stat),
                     stat.owner.0,
-                    super::proc::named(&c, stat.owner.0),
+                    user,
                     stat.owner.1,
-                    super::proc::named(&c, stat.owner.1),
+                    group,
                 );
             }
         }

@@ -1,5 +1,6 @@
 //! Tools about processes, time and the machine: `sleep`, `timeout`, `xargs`, `env`, `ps`, `watch`, ….
 
+use std::iter::once;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -7,7 +8,7 @@ use futures::future::{Either, select};
 
 use super::super::builtins;
 use super::super::files;
-use super::super::host::{Context, Dialect, NoProgram};
+use super::super::host::{Context, Dialect, NoProgram, User};
 use super::super::io::{Input, Output};
 use super::super::process::{SIGKILL, SIGTERM, signal_name, signal_number};
 use super::date::strftime;
@@ -501,7 +502,7 @@ pub(super) async fn ps(c: Context) -> i32 {
     let by_user = c.rest().first().is_some_and(|a| !a.starts_with('-') && a.contains('u'))
         || c.rest().contains(&"-aux".to_owned());
     let now = c.sim.now();
-    let user = c.host.user().name();
+    let user = c.accounts().user_or_number(c.host.user().uid);
     if c.host.dialect() == Dialect::Busybox {
         c.stdout.line("PID   USER     TIME  COMMAND");
         for p in c.host.processes().list() {
@@ -856,47 +857,46 @@ pub(super) async fn uname(c: Context) -> i32 {
     0
 }
 
-/// What a field of the line of `/etc/passwd` says whose field at `place` is this.
-pub(super) fn account(c: &Context, place: usize, is: &str, field: usize) -> Option<String> {
-    let text = c.files.as_root().read_text("/etc/passwd").ok()?;
-    let line = text.lines().find(|line| line.split(':').nth(place) == Some(is))?;
-    line.split(':').nth(field).map(str::to_owned)
-}
-
-/// The name of a user, or its number. Groups have the names of the users of their numbers, as nearly all in images do.
-pub(super) fn named(c: &Context, id: i64) -> String {
-    account(c, 2, &id.to_string(), 0).unwrap_or_else(|| crate::shell::User::named(id))
+fn joined(words: impl Iterator<Item = String>, between: &str) -> String {
+    words.collect::<Vec<_>>().join(between)
 }
 
 pub(super) async fn id(c: Context) -> i32 {
+    let accounts = c.accounts();
     let mut user = c.host.user();
     if let Some(name) = c.rest().iter().find(|word| !word.starts_with('-')) {
-        let number = |field| account(&c, 0, name, field)?.parse().ok();
-        let (Some(uid), Some(gid)) = (number(2), number(3)) else {
+        let Some((uid, gid)) = accounts.ids(name) else {
             c.error(match c.host.dialect() {
                 Dialect::Busybox => format!("unknown user {name}"),
                 _ => format!("‘{name}’: no such user"),
             });
             return 1;
         };
-        (user.uid, user.gid, user.groups) = (uid, gid, vec![gid]);
+        let others = accounts.groups_with(name).filter(|other| *other != gid);
+        user = User {
+            uid,
+            gid,
+            groups: once(gid).chain(others).collect(),
+            ..user
+        };
     }
-    let full = |id: &i64| match named(&c, *id) {
-        name if name.parse() == Ok(*id) => name,
-        name => format!("{id}({name})"),
+    let full = |id: i64, name: Option<&str>| match name {
+        Some(name) => format!("{id}({name})"),
+        None => id.to_string(),
     };
+    let groups = user.all_groups().into_iter();
     let text = match c.arg(1) {
         Some("-u") => user.uid.to_string(),
         Some("-g") => user.gid.to_string(),
-        Some("-un") => named(&c, user.uid),
-        Some("-gn") => named(&c, user.gid),
+        Some("-un" | "-nu") => accounts.user_or_number(user.uid),
+        Some("-gn" | "-ng") => accounts.group_or_number(user.gid),
+        Some("-G") => joined(groups.map(|id| id.to_string()), " "),
+        Some("-Gn" | "-nG") => joined(groups.map(|id| accounts.group_or_number(id)), " "),
         _ => {
-            let groups: Vec<String> = match user.groups.is_empty() {
-                true => vec![full(&user.gid)],
-                false => user.groups.iter().map(full).collect(),
-            };
-            let (uid, gid) = (full(&user.uid), full(&user.gid));
-            format!("uid={uid} gid={gid} groups={}", groups.join(","))
+            let groups = joined(groups.map(|id| full(id, accounts.group(id))), ",");
+            let uid = full(user.uid, accounts.user(user.uid));
+            let gid = full(user.gid, accounts.group(user.gid));
+            format!("uid={uid} gid={gid} groups={groups}")
         }
     };
     c.stdout.line(text);
@@ -904,15 +904,14 @@ pub(super) async fn id(c: Context) -> i32 {
 }
 
 pub(super) async fn whoami(c: Context) -> i32 {
-    let user = c.host.user();
-    let name = named(&c, user.uid);
-    if name.parse() != Ok(user.uid) {
+    let uid = c.host.user().uid;
+    if let Some(name) = c.accounts().user(uid) {
         c.stdout.line(name);
         return 0;
     }
     c.error(match c.host.dialect() {
-        Dialect::Busybox => format!("unknown uid {}", user.uid),
-        _ => format!("cannot find name for user ID {}", user.uid),
+        Dialect::Busybox => format!("unknown uid {uid}"),
+        _ => format!("cannot find name for user ID {uid}"),
     });
     1
 }
