@@ -518,7 +518,7 @@ $ kubectl get pod box security-context-demo -o jsonpath='{.items[*].status.conta
             command terminated with exit code 1
             [exit 1]
             $ kubectl get pod box security-context-demo -o jsonpath='{.items[*].status.containerStatuses[0].user.linux}{"\n"}'
-            {"gid":0,"supplementalGroups":[0,10],"uid":0} {"gid":3000,"supplementalGroups":[2000,3000,4000],"uid":1000}
+            {"gid":0,"supplementalGroups":[0],"uid":0} {"gid":3000,"supplementalGroups":[2000,3000,4000],"uid":1000}
         "#]],
     );
 }

@@ -390,16 +390,13 @@ pub fn secured(pod: &Object, container: &Value, field: &str) -> Option<i64> {
     of(container).or_else(|| of(pod.spec()))
 }
 
-/// The user that the container's first process runs as. The image's `/etc/group` adds groups unless the pod wants none:
-/// https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#supplementalgroupspolicy
+/// The user that the container's first process runs as, as its status tells it. The groups that [`groups_of_image`] adds
+/// are not in it: the runtime of the recorded cluster did not report them.
 pub fn user(pod: &Object, container: &Value, image: &Local) -> User {
     let set = |field: &str| secured(pod, container, field);
     let uid = set("runAsUser").unwrap_or(image.image.uid);
     let gid = set("runAsGroup").unwrap_or_else(|| image.image.group_of(uid, &image.tag));
     let mut groups = vec![gid];
-    if pod.spec().at(&["securityContext", "supplementalGroupsPolicy"]).str() != "Strict" {
-        groups.extend(image.image.groups_of(uid, &image.tag));
-    }
     groups.extend(pod.spec().i64_at(&["securityContext", "fsGroup"]));
     for group in pod.spec().at(&["securityContext", "supplementalGroups"]).items() {
         groups.extend(group.as_i64());
@@ -411,6 +408,15 @@ pub fn user(pod: &Object, container: &Value, image: &Local) -> User {
         gid,
         groups,
         ..User::default()
+    }
+}
+
+/// The groups that the image's `/etc/group` gives a user besides, unless the pod wants none of them:
+/// https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#supplementalgroupspolicy
+pub fn groups_of_image(pod: &Object, uid: i64, image: &Local) -> &'static [i64] {
+    match pod.spec().str_at(&["securityContext", "supplementalGroupsPolicy"]) {
+        "Strict" => &[],
+        _ => image.image.groups_of(uid, &image.tag),
     }
 }
 

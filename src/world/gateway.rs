@@ -147,7 +147,7 @@ $ curl -s 'http://localhost:8001/api/v1/namespaces/default/pods?watch=1&resource
             {"type":"MODIFIED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
             {"type":"DELETED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"…","resourceVersion":"…","creationTimestamp":"…","labels":{"x":"y"}}}}
             $ curl -sSN -m 2 -o watched -w '%{http_code} %{content_type}\n' 'http://localhost:8001/api/v1/pods?watch=true&resourceVersion=0'
-            curl: (28) Operation timed out after 2000 milliseconds with 74059 bytes received
+            curl: (28) Operation timed out after 2000 milliseconds with 74056 bytes received
             200 application/json
             [exit 28]
             $ grep -c ADDED watched

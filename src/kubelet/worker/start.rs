@@ -13,7 +13,7 @@ use super::{CAPABILITIES, Worker, formatted};
 use crate::api::Object;
 use crate::api::events::EventType;
 use crate::api::views::{Container, Pod, Resources};
-use crate::flat::FlatSet;
+use crate::flat::{Arrange, FlatSet};
 use crate::programs::{self, Meter, Sandbox};
 use crate::shell::{Env, Files, Host};
 use crate::sim::{ContainerChange, TaskHandle, Time};
@@ -54,6 +54,9 @@ fn home(uid: i64, image: &Local) -> String {
 fn confine(pod: &Object, container: Container, image: &Local, host: &Host) {
     let spec = container.value();
     let mut user = status::user(pod, spec, image);
+    user.groups.extend(status::groups_of_image(pod, user.uid, image));
+    user.groups.arrange();
+    user.groups.dedup();
     let read_only = spec.bool_at(&["securityContext", "readOnlyRootFilesystem"]);
     if read_only || user.uid != 0 {
         // The file of the termination message lies elsewhere, and anybody may write it.
