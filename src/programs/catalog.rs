@@ -193,16 +193,24 @@ impl Image {
                 .chain(self.env)
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
         );
-        // `X_VERSION` follows the tag, where that is a full version.
-        let number = tag.split('-').next().unwrap_or("");
-        if number.split('.').count() >= 3 && number.split('.').all(|p| p.parse::<u32>().is_ok()) {
-            for (key, value) in &mut env {
-                if key.ends_with("_VERSION") && !key.contains("NJS") && !key.contains("PKG") {
-                    *value = number.to_owned();
-                }
+        for (key, value) in &mut env {
+            if key.ends_with("_VERSION") {
+                *value = self.release(key, value, tag);
             }
         }
         env
+    }
+
+    /// The version of nginx in an image of it, or of an application that it serves.
+    pub fn nginx_version(&self, tag: &str) -> String {
+        self.release("NGINX_VERSION", NGINX_RELEASES, tag)
+    }
+
+    /// What a variable `X_VERSION` says for a tag. The image's tags follow its own program, not another that it has.
+    fn release(&self, variable: &str, releases: &str, tag: &str) -> String {
+        let program = variable.trim_end_matches("_VERSION").to_ascii_lowercase();
+        let is_own = self.name().contains(&program);
+        release(releases, if is_own { tag } else { "" }).to_owned()
     }
 
     /// Whether it brings kubectl.
@@ -305,8 +313,30 @@ const EXACT: &[(&str, u64, &str)] = &[
     ),
 ];
 
+/// The last release of each line, newest first.
+const NGINX_RELEASES: &str = "1.29.3 1.28.0 1.27.5 1.26.3 1.25.5 1.24.0 1.23.4 1.22.1 1.21.6 1.20.2 1.19.10 1.18.0 \
+    1.17.10 1.16.1 1.15.12 1.14.2 1.13.12 1.12.2 1.11.13 1.10.3 1.9.15 1.8.1 1.7.12";
+
+/// The same of Redis.
+const REDIS_RELEASES: &str = "8.4.0 8.2.3 8.0.5 7.4.7 7.2.12 7.0.15 6.2.21 6.0.20 5.0.14 4.0.14 3.2.12 3.0.7";
+
+/// The release that a tag names: in full, by its line (`1.27`), or as the newest one. `stable` is nginx's line before
+/// the newest.
+fn release<'r>(releases: &'r str, tag: &'r str) -> &'r str {
+    let number = tag.split('-').next().unwrap_or("");
+    let mut all = releases.split_whitespace();
+    let newest = all.clone().next().unwrap_or("");
+    let line = format!("{number}.");
+    match number.split('.').count() {
+        _ if number == "stable" => all.nth(1).unwrap_or(newest),
+        _ if !number.split('.').all(|part| part.parse::<u32>().is_ok()) => newest,
+        3.. => number,
+        _ => all.find(|release| release.starts_with(&line)).unwrap_or(newest),
+    }
+}
+
 const NGINX: &[(&str, &str)] = &[
-    ("NGINX_VERSION", "1.29.3"),
+    ("NGINX_VERSION", NGINX_RELEASES),
     ("NJS_VERSION", "0.9.4"),
     ("NJS_RELEASE", "1~bookworm"),
     ("PKG_RELEASE", "1~bookworm"),
@@ -360,7 +390,7 @@ pub static IMAGES: &[Image] = &[
             "/usr/local/apache2/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ),
         ("HTTPD_PREFIX", "/usr/local/apache2"),
-        ("HTTPD_VERSION", "2.4.65"),
+        ("HTTPD_VERSION", "2.4.65 2.2.34"),
     ])
     .workdir("/usr/local/apache2")
     .ports(&[80]),
@@ -1196,7 +1226,7 @@ pub static IMAGES: &[Image] = &[
     )
     .entrypoint(&["docker-entrypoint.sh"])
     .cmd(&["redis-server"])
-    .env(&[("REDIS_VERSION", "8.4.0")])
+    .env(&[("REDIS_VERSION", REDIS_RELEASES)])
     .workdir("/data")
     .ports(&[6379]),
     image("docker.io/bitnami/redis", "latest", 60, Shell::Debian, redis::install)

@@ -478,14 +478,16 @@ impl Service for Server {
     }
 }
 
+/// The image's version, or today's.
+fn version(context: &Context) -> String {
+    let version = context.env.get("REDIS_VERSION").cloned();
+    version.unwrap_or_else(|| "8.4.0".to_owned())
+}
+
 async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {
     let sim = sandbox.sim.clone();
     let args = context.rest();
-    let version = context
-        .env
-        .get("REDIS_VERSION")
-        .cloned()
-        .unwrap_or_else(|| "8.4.0".into());
+    let version = version(&context);
     if args.first().is_some_and(|a| a == "-v" || a == "--version") {
         context.stdout.line(format!(
             "Redis server v={version} sha=00000000:1 malloc=jemalloc-5.3.0 bits=64 build=1a2b3c4d5e6f7a8b"
@@ -577,7 +579,7 @@ pub(super) async fn client(context: Context, sandbox: Rc<Sandbox>) -> i32 {
             }
             "--raw" | "--no-auth-warning" => {}
             "-v" | "--version" => {
-                context.stdout.line("redis-cli 8.4.0");
+                context.stdout.line(format!("redis-cli {}", version(&context)));
                 return 0;
             }
             other if other.starts_with('-') => {

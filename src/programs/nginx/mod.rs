@@ -96,18 +96,6 @@ const DEFAULT_SERVER: &str = "server {
 }
 ";
 
-/// nginx's version of an image's tag.
-fn version(image: &Image, tag: &str) -> String {
-    let number = tag.split('-').next().unwrap_or("");
-    let parts = number.split('.').filter(|p| p.parse::<u32>().is_ok()).count();
-    let own = image.repository.ends_with("/nginx") || image.repository.ends_with("/nginx-unprivileged");
-    match parts {
-        3 if own => number.to_owned(),
-        2 if own && number.starts_with("1.") => format!("{number}.5"),
-        _ => "1.29.3".to_owned(),
-    }
-}
-
 pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
     let _ = files.put("/usr/share/nginx/html/index.html", WELCOME);
     let _ = files.put("/usr/share/nginx/html/50x.html", ERROR_50X);
@@ -125,7 +113,7 @@ pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands:
     }
     let _ = files.symlink("/dev/stdout", "/var/log/nginx/access.log");
     let _ = files.symlink("/dev/stderr", "/var/log/nginx/error.log");
-    let version = version(image, tag);
+    let version = image.nginx_version(tag);
     program(commands, "/usr/sbin/nginx", sandbox, move |context, sandbox| {
         run(context, sandbox, version.clone())
     });
