@@ -1,4 +1,5 @@
-//! What Linux tells in files of a machine: `/proc/mounts`, `/proc/meminfo`, the limits of a container's control group.
+//! What Linux tells in files of a machine: `/proc/mounts`, `/proc/meminfo`, `/proc/cpuinfo`, the limits of a container's
+//! control group.
 
 use std::rc::Rc;
 
@@ -9,6 +10,30 @@ use crate::flat::Arrange;
 use crate::programs::Meter;
 use crate::shell::{Files, join};
 use crate::value::Value;
+
+/// What every node and each of its containers tells: a machine of two processors without load.
+const KERNEL: [&str; 3] = ["/proc/version", "/proc/loadavg", "/proc/cpuinfo"];
+
+/// What stands in a file of [`KERNEL`].
+fn kernel(path: &str) -> String {
+    match path {
+        "/proc/version" => "Linux version 6.1.0-41-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian \
+            12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #1 SMP PREEMPT_DYNAMIC Debian 6.1.158-1 \
+            (2025-11-09)\n"
+            .to_owned(),
+        "/proc/loadavg" => "0.00 0.00 0.00 1/200 4242\n".to_owned(),
+        // Few read more of it than how many processors there are, and what they are called.
+        _ => (0..2)
+            .map(|n| {
+                format!(
+                    "processor\t: {n}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n\
+                     model name\t: Intel(R) Xeon(R) CPU @ 2.60GHz\nstepping\t: 7\ncpu MHz\t\t: 2600.000\n\
+                     cache size\t: 36608 KB\nphysical id\t: 0\nsiblings\t: 2\ncore id\t\t: {n}\ncpu cores\t: 2\n\n"
+                )
+            })
+            .collect(),
+    }
+}
 
 /// The disk that a node keeps everything on.
 const DISK: &str = "/dev/vda1";
@@ -36,6 +61,9 @@ pub fn node(files: &Files, memory: impl Fn() -> (u64, u64) + 'static) {
              cgroup2 /sys/fs/cgroup cgroup2 rw,{SYSTEM}\n"
         ),
     );
+    for path in KERNEL {
+        let _ = files.put(path, kernel(path));
+    }
     let _ = files.generate("/proc/meminfo", move || {
         // The kernel's caches of files.
         let (buffers, cached, shared) = (64_812, 1_216_040, 3_584);
@@ -145,7 +173,10 @@ pub fn container(
              tmpfs /sys/firmware tmpfs ro,relatime,inode64 0 0\n"
         ),
     );
-    let _ = files.mount("/proc/meminfo", node, "/proc/meminfo");
+    for path in ["/proc/meminfo"].into_iter().chain(KERNEL) {
+        let _ = files.mount(path, node, path);
+    }
+    let _ = files.put("/proc/1/cgroup", "0::/\n");
     let limit = |path: &str, text: fn(u64, u64) -> String| {
         let meter = meter.clone();
         let _ = files.generate(path, move || {

@@ -78,6 +78,16 @@ fn confine(pod: &Object, container: Container, image: &Local, host: &Host) {
         )
         .into_bytes()
     };
+    let processes = Rc::downgrade(&host.processes());
+    let command = move || {
+        let first = processes
+            .upgrade()
+            .and_then(|p| p.list().into_iter().find(|p| p.pid() == 1));
+        first.map_or_else(Vec::new, |process| {
+            (process.command().replace(' ', "\0") + "\0").into_bytes()
+        })
+    };
+    let _ = host.files().generate("/proc/1/cmdline", command);
     if host.files().generate("/proc/1/status", status).is_ok() {
         let _ = host.files().symlink("1", "/proc/self");
     }
