@@ -2,7 +2,7 @@
 //! Go's `encoding/json`), drops what the type lacks, and sets the schema's defaults.
 
 use super::quantity::{self, Quantity};
-use super::schema::{self, Expr, Field, Type, go_name};
+use super::schema::{self, Empty, Expr, Type, go_name};
 use crate::value::{Key, Map, Value, base64, intern};
 
 /// What decoding found besides errors.
@@ -105,7 +105,7 @@ impl Decoder {
                 continue;
             }
             let decoded = path.field(key, |p| self.expr(item, &field.expr, p))?;
-            if decoded.is_empty() && is_left_out(ty, field, &decoded) {
+            if decoded.is_empty() && field.empty == Empty::LeftOut {
                 changed = true;
                 continue;
             }
@@ -221,75 +221,79 @@ fn canonical(text: &str, value: &Value) -> Result<Value, String> {
     })
 }
 
-/// Whether Go leaves this empty value out when it writes the object: the field is `omitempty` and no
-/// pointer. The schema does not say which fields are pointers, so these are listed.
-fn is_left_out(ty: &Type, field: &Field, value: &Value) -> bool {
-    if field.required || field.default.is_some() {
-        return false;
+/// Adds to an object, as [`decode`] gives it, what Go writes of fields though they are empty.
+pub fn complete(value: &mut Value, ty: &Type) {
+    if let Some(whole) = completed(value, ty) {
+        *value = whole;
     }
-    let name = &*field.name;
-    match value {
-        Value::List(_) => name != "rules",
-        Value::Map(_) => matches!(field.expr, Expr::Map(_)),
-        Value::Str(_) => !matches!(
-            name,
-            "storageClassName"
-                | "type"
-                | "ingressClassName"
-                | "service"
-                | "volumeAttributesClassName"
-                | "runtimeClassName"
-                | "loadBalancerClass"
-                | "controllerName"
-                | "timeZone"
-                | "holderIdentity"
-                | "apiGroup"
-                | "reportingComponent"
-                | "reportingInstance"
-        ),
-        Value::Bool(_) => matches!(
-            name,
-            "hostNetwork"
-                | "hostPID"
-                | "hostIPC"
-                | "stdin"
-                | "stdinOnce"
-                | "tty"
-                | "readOnly"
-                | "unschedulable"
-                | "paused"
-                | "publishNotReadyAddresses"
-                | "globalDefault"
-                | "deprecated"
-                | "preserveUnknownFields"
-                | "nullable"
-                | "uniqueItems"
-                | "exclusiveMaximum"
-                | "exclusiveMinimum"
-                | "x-kubernetes-embedded-resource"
-                | "x-kubernetes-int-or-string"
-        ),
-        Value::Int(_) => {
-            let of_status = ty.bare_name().ends_with("Status")
-                && !matches!(name, "terminatingReplicas" | "ready" | "terminating" | "collisionCount");
-            of_status
-                || matches!(
-                    name,
-                    "initialDelaySeconds"
-                        | "timeoutSeconds"
-                        | "periodSeconds"
-                        | "successThreshold"
-                        | "failureThreshold"
-                        | "minReadySeconds"
-                        | "hostPort"
-                        | "nodePort"
-                        | "healthCheckNodePort"
-                        | "count"
-                        | "sizeBytes"
-                        | "signal"
-                ) && &*ty.name != "core.v1.ClientIPConfig"
+}
+
+/// The object with its empty fields, unless it has them all.
+fn completed(value: &Value, ty: &Type) -> Option<Value> {
+    let map = value.as_map()?;
+    let mut changed: Option<Vec<(Key, Value)>> = None;
+    let all = || map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    for (i, (key, item)) in map.iter().enumerate() {
+        if let Some(whole) = ty.field(key).and_then(|field| completed_in(item, &field.expr))
+            && let Some(entry) = changed.get_or_insert_with(all).get_mut(i)
+        {
+            entry.1 = whole;
         }
-        _ => false,
+    }
+    for field in &ty.fields {
+        let written = matches!(field.empty, Empty::Written | Empty::Null);
+        if !written || matches!(&*field.name, "kind" | "apiVersion") || map.iter().any(|(key, _)| *key == field.name) {
+            continue;
+        }
+        let value = match field.empty {
+            Empty::Written => written_empty(&field.expr),
+            _ => Value::Null,
+        };
+        changed.get_or_insert_with(all).push((field.name.clone(), value));
+    }
+    changed.map(|entries| Value::from(Map::from_entries(entries)))
+}
+
+/// The same of what an expression holds.
+fn completed_in(value: &Value, expr: &Expr) -> Option<Value> {
+    match expr {
+        Expr::Ref(_) => completed(value, &*expr.resolve()?),
+        Expr::List(item) if matches!(**item, Expr::Ref(_)) => {
+            let items = value.as_list()?;
+            let whole: Vec<Option<Value>> = items.iter().map(|v| completed_in(v, item)).collect();
+            whole.iter().any(Option::is_some).then(|| {
+                let pairs = whole.into_iter().zip(items);
+                Value::list(
+                    pairs
+                        .map(|(whole, old)| whole.unwrap_or_else(|| old.clone()))
+                        .collect::<Vec<_>>(),
+                )
+            })
+        }
+        Expr::Map(item) if matches!(**item, Expr::Ref(_)) => {
+            let map = value.as_map()?;
+            let whole: Vec<Option<Value>> = map.iter().map(|(_, v)| completed_in(v, item)).collect();
+            whole.iter().any(Option::is_some).then(|| {
+                let pairs = whole.into_iter().zip(map.iter());
+                let entries = pairs.map(|(whole, (k, old))| (k.clone(), whole.unwrap_or_else(|| old.clone())));
+                Value::from(Map::from_entries(entries.collect()))
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What Go writes of an empty field that is no pointer.
+fn written_empty(expr: &Expr) -> Value {
+    match expr {
+        Expr::IntOrString => Value::Int(0),
+        Expr::Quantity => Value::from("0"),
+        Expr::Ref(_) | Expr::Inline(_) => {
+            let empty = Value::map();
+            completed_in(&empty, expr).unwrap_or(empty)
+        }
+        Expr::Bytes | Expr::Object => Value::Null,
+        _ => empty_of(expr),
     }
 }
 

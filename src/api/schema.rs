@@ -7,7 +7,9 @@
 //! type is left out (`v1/`). Its fields are the indented lines `⇥name⇥expression[⇥mark…]` below it, in the order of Go's
 //! struct (`cargo xtask protobuf`). Expressions: `s` string, `i` int32, `l` int64, `b` boolean, `n` number, `y` bytes,
 //! `[x]` list, `{x}` map, `@name` another type. Marks: `r` required, `d=` default, `e=` enum, `p=` patch strategy, `m=`
-//! patch merge key, `t=` list type, `k=` list map keys, `a=` map type.
+//! patch merge key, `t=` list type, `k=` list map keys, `a=` map type. What Go writes of an empty field: numbers, texts,
+//! lists and maps stand only where they are required, and structs where they are given or required; `z` is written
+//! anyhow, `n` is a pointer that is written as null, `*` is written where it is given, `o` never (`cargo xtask go`).
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -72,6 +74,19 @@ impl Expr {
     }
 }
 
+/// What Go writes of a field that is empty: a matter of its `omitempty`, and of whether it is a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Nothing.
+    LeftOut,
+    /// What was given, and nothing where it was not.
+    Kept,
+    /// The value of nothing of its type: `""`, `0`, `{}`, `null` of a list.
+    Written,
+    /// `null`, unless an empty value was given.
+    Null,
+}
+
 /// One field of a type.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -83,6 +98,8 @@ pub struct Field {
     pub required: bool,
     /// What it is where nothing is said.
     pub default: Option<Value>,
+    /// What is written of it when it is empty.
+    pub empty: Empty,
     /// The values that an enumeration allows; empty where it is none.
     pub allowed: Vec<Rc<str>>,
     /// `merge`, `replace`, `retainKeys` or `merge,retainKeys` (strategic merge patch).
@@ -108,6 +125,7 @@ impl Field {
             expr,
             required: false,
             default: None,
+            empty: Empty::Kept,
             allowed: Vec::new(),
             patch_strategy: "".into(),
             patch_merge_key: "".into(),
@@ -290,9 +308,16 @@ fn parse_field(line: &str) -> Option<Field> {
         field.named = named.trim_end_matches([']', '}']).into();
     }
     let list = |v: &str| v.split(',').map(Rc::from).collect();
+    let mut empty = None;
     for word in words {
         match word.split_once('=') {
-            None => field.required = true,
+            None => match word {
+                "z" => empty = Some(Empty::Written),
+                "n" => empty = Some(Empty::Null),
+                "*" => empty = Some(Empty::Kept),
+                "o" => empty = Some(Empty::LeftOut),
+                _ => field.required = true,
+            },
             Some(("d", v)) => field.default = Value::from_json(v).ok(),
             Some(("e", v)) => field.allowed = list(v),
             Some(("p", v)) => field.patch_strategy = v.into(),
@@ -303,6 +328,16 @@ fn parse_field(line: &str) -> Option<Field> {
             Some(_) => {}
         }
     }
+    let plain = match &field.expr {
+        Expr::Str | Expr::Int32 | Expr::Int64 | Expr::Bool | Expr::Number | Expr::Bytes => true,
+        Expr::List(_) | Expr::Map(_) => true,
+        _ => false,
+    };
+    field.empty = empty.unwrap_or(match (field.required, plain) {
+        (true, _) => Empty::Written,
+        (false, true) => Empty::LeftOut,
+        (false, false) => Empty::Kept,
+    });
     Some(field)
 }
 

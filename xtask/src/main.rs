@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod cmd;
 mod docs;
+mod go;
 mod jq;
 mod page;
 mod protobuf;
@@ -35,6 +36,7 @@ cargo xtask COMMAND
   schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json
   bench             measure the built page: bytes, time to first prompt, latency, simulated time
   protobuf DIR      the table of protobuf's field numbers and the order of fields, from the folder src of the crate k8s-pb
+  go DIR            marks of what Go writes of empty fields, from the folder k8s.io of Kubernetes' Go modules
   ci                fmt, clippy (native and wasm), then `test`
 
 A first `serve` or `test` on a fresh machine installs tools and takes some 10 to 20 minutes on two cores;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
             &shell::root().join("src/api/data/types.txt"),
             &shell::root().join("src/bin/kubetab/serve/data/protobuf.txt"),
         ),
+        ["go", folder] => go::run(folder.as_ref(), &shell::root().join("src/api/data/types.txt")),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::super::apply::Ownership;
 use super::super::auth;
-use super::super::decode::decode;
+use super::super::decode::{complete, decode};
 use super::super::object::{Object, ObjectKey};
 use super::super::request::{Body, Method, PatchType, Request, Response};
 use super::super::resource::Resource;
@@ -87,6 +87,7 @@ impl ApiServer {
         let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
         let cx = self.context(&namespace, request);
         strategy.defaults(&mut value);
+        self.complete(&mut value, resource);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_create(&mut value, &cx);
         self.make_name(target, &mut value)?;
@@ -129,6 +130,17 @@ impl ApiServer {
             return Ok(custom::in_version(Object::new(value), resource));
         }
         self.put(request, target, value)
+    }
+
+    /// Adds what Go writes of empty fields. A custom resource is as it was sent.
+    fn complete(&self, value: &mut Value, resource: &Resource) {
+        if resource.custom.is_some() {
+            return;
+        }
+        let ty = schema::by_kind(value.get("apiVersion").str(), &resource.kind);
+        if let Some(ty) = ty {
+            complete(value, &ty);
+        }
     }
 
     /// Makes the name of an object that has only a `generateName`: at most 63 characters, five of them
@@ -276,6 +288,7 @@ impl ApiServer {
             _ => metadata::check_precondition(&value, old, resource)?,
         }
         strategy.defaults(&mut value);
+        self.complete(&mut value, resource);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_update(&mut value, old);
         let is_status = target.is_part();
