@@ -320,9 +320,9 @@ fn group_list(all: &Known, core: bool) -> String {
                 .map(|version| aggregated_version(all, name, version))
                 .collect();
             let metadata = if core {
-                r#"{"creationTimestamp":null}"#.to_owned()
+                "{}".to_owned()
             } else {
-                format!(r#"{{"name":{},"creationTimestamp":null}}"#, quoted(name))
+                format!(r#"{{"name":{}}}"#, quoted(name))
             };
             format!(r#"{{"metadata":{metadata},"versions":[{}]}}"#, versions.join(","))
         })
@@ -555,7 +555,7 @@ mod tests {
             api.serve(request)
         };
         let aggregated = text(&get("/apis", "application/json;as=APIGroupDiscoveryList"));
-        let end = r#"{"metadata":{"name":"foo.io","creationTimestamp":null},"versions":[{"version":"v1","freshness":"Stale"}]}]}"#;
+        let end = r#"{"metadata":{"name":"foo.io"},"versions":[{"version":"v1","freshness":"Stale"}]}]}"#;
         assert!(aggregated.trim_end().ends_with(end), "{aggregated}");
         assert_eq!(get("/apis/foo.io", "").code, 200);
         for (path, code) in [

@@ -103,7 +103,12 @@ impl ApiServer {
         let current = self.store().revision();
         let wanted = match asked {
             "" => 0,
-            text => revision_of(text, target)?,
+            // A list gets its version from what is stored, which has no name for the failure.
+            text => revision_of(text, target).map_err(|status| {
+                let message = status.message();
+                let why = message.split_once(" is invalid: ").map_or(message, |(_, why)| why);
+                Status::failure(500, "", why)
+            })?,
         };
         if wanted > current {
             return Err(too_large(wanted, current));

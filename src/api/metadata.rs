@@ -45,7 +45,10 @@ pub fn check_namespace(value: &Value, namespace: &str) -> Result<(), Status> {
 /// 400 when it does.
 pub fn check_name(value: &Value, name: &str) -> Result<(), Status> {
     match value.str_at(&["metadata", "name"]) {
-        got if got.is_empty() || got == name => Ok(()),
+        got if got == name => Ok(()),
+        "" => Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
         got => Err(Status::bad_request(format!(
             "the name of the object ({got}) does not match the name on the URL ({name})"
         ))),

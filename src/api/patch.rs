@@ -19,6 +19,9 @@ pub use diff::{create_merge, create_three_way, create_three_way_merge, create_tw
 /// 400, 415 or 422 when the patch is none or does not fit.
 pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Type>) -> Result<Value, Status> {
     match patch_type {
+        PatchType::Merge if patch.as_map().is_none() => {
+            Err(Status::bad_request(format!("error decoding patch: {}", no_map(patch))))
+        }
         PatchType::Merge => {
             let mut value = old.value().clone();
             merge(&mut value, patch);
@@ -34,10 +37,7 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
                 strategic::Error::Format(why) => Status::bad_request(why),
                 // The server knows no reason for these.
                 strategic::Error::Patch(why) => Status::failure(500, "", why),
-                strategic::Error::NoMap => Status::bad_request(format!(
-                    "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-                    strategic::json_kind(patch)
-                )),
+                strategic::Error::NoMap => Status::bad_request(no_map(patch)),
             })
         }
         // It needs the managers of the object's fields.
@@ -47,6 +47,12 @@ pub fn apply(patch_type: PatchType, old: &Object, patch: &Value, ty: Option<&Typ
     }
 }
 
+/// The sentence of Go's decoder about a patch that is no object.
+fn no_map(patch: &Value) -> String {
+    let kind = strategic::json_kind(patch);
+    format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+}
+
 /// 415 for a patch of a type that is not taken. Custom resources take no strategic ones.
 pub(super) fn unsupported(custom: bool) -> Status {
     let mut taken = vec![PatchType::Json.media_type(), PatchType::Merge.media_type()];
@@ -54,7 +60,7 @@ pub(super) fn unsupported(custom: bool) -> Status {
         taken.push("application/apply-patch+yaml");
     } else {
         taken.push(PatchType::Strategic.media_type());
-        taken.push("application/apply-patch+yaml, application/apply-patch+cbor");
+        taken.push("application/apply-patch+yaml");
     }
     Status::unsupported_media_type(format!(
         "the body of the request was in an unknown format - accepted media types include: {}",

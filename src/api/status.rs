@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::names::{Broken, Rule};
-use crate::value::Value;
-use crate::value::gofmt::aggregate;
+use crate::value::gofmt::{self, aggregate};
+use crate::value::{Value, gojson};
 use crate::{list, obj};
 
 /// An error of the API, as Kubernetes answers it. Boxed inside, since most results are `Ok`.
@@ -49,7 +49,7 @@ impl Status {
         Status::failure(
             404,
             "NotFound",
-            format!("{} \"{name}\" not found", qualified(group, resource)),
+            format!("{} {} not found", qualified(group, resource), gofmt::quote(name)),
         )
         .with_details(name, group, resource)
     }
@@ -188,7 +188,7 @@ impl Status {
         } else {
             format!("{kind}.{group}")
         };
-        let message = format!("{what} \"{name}\" is invalid: {}", errors.sentence());
+        let message = format!("{what} {} is invalid: {}", gofmt::quote(name), errors.sentence());
         let mut status = Status::failure(422, "Invalid", message).with_details(name, group, kind);
         let causes: Value = errors
             .0
@@ -610,8 +610,8 @@ impl FieldErrors {
 fn show(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
-        Value::Str(s) => format!("{s:?}"),
-        other => other.to_json(),
+        Value::Str(s) => gofmt::quote(s),
+        other => gojson::compact(other, true),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::api::{Resource, Status};
 use crate::value::Value;
-use crate::value::gofmt::aggregate;
+use crate::value::gofmt::{self, aggregate};
 
 /// A failure of a command.
 #[derive(Clone, Debug)]
@@ -171,7 +171,7 @@ fn invalid(s: &Status) -> String {
     let causes = details.get("causes").items();
     let mut text = "The request is invalid".to_owned();
     if !kind.is_empty() || !name.is_empty() {
-        text = format!("The {kind} {name:?} is invalid");
+        text = format!("The {kind} {} is invalid", gofmt::quote(name));
     } else if causes.is_empty() {
         text = format!("{text}: {}", s.message());
     }

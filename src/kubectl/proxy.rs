@@ -250,10 +250,7 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
         .iter()
         .any(|(k, v)| k == "follow" && matches!(v.as_str(), "true" | "1"));
     asked.accept = request.header("Accept").filter(|a| *a != "*/*").unwrap_or("").into();
-    asked.content_type = request.header("Content-Type").unwrap_or("application/json").into();
-    if asked.content_type.contains("x-www-form-urlencoded") {
-        asked.content_type = "application/json".into();
-    }
+    asked.content_type = request.header("Content-Type").unwrap_or("").into();
     asked.headers.clone_from(&request.headers);
     if !request.body.is_empty() {
         asked.body = Body::Bytes(request.body.clone());

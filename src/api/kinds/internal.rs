@@ -131,9 +131,9 @@ pub fn outer_name(name: &str) -> String {
 
 /// A value as one of the structs, by its name, or as another type that a field can have.
 pub(crate) fn named(value: &Value, ty: &str) -> Dump {
-    let text = |v: &Value| Dump::Text(gojson::compact(v, false));
+    let text = |v: &Value| Dump::Text(gojson::compact(v, true));
     match ty {
-        "s" => Dump::Text(gojson::compact(&Value::from(value.str()), false)),
+        "s" => Dump::Text(gojson::compact(&Value::from(value.str()), true)),
         "i" => Dump::Text(value.as_i64().unwrap_or(0).to_string()),
         "b" => Dump::Text(value.as_bool().unwrap_or(false).to_string()),
         "q" => Dump::Text(format!("{:?}", if value.is_empty() { "0" } else { value.str() })),
@@ -173,7 +173,7 @@ pub(crate) fn natural(value: &Value) -> Dump {
     match value {
         Value::Map(map) => Dump::Fields(map.iter().map(|(k, v)| (k.to_string(), natural(v))).collect()),
         Value::List(list) => Dump::List(list.iter().map(natural).collect()),
-        other => Dump::Text(gojson::compact(other, false)),
+        other => Dump::Text(gojson::compact(other, true)),
     }
 }
 
@@ -226,7 +226,7 @@ impl Dump {
             Dump::Fields(fields) => {
                 let all: Vec<String> = fields
                     .iter()
-                    .map(|(k, v)| format!("{}:{}", gojson::compact(&Value::from(k.as_str()), false), v.to_json()))
+                    .map(|(k, v)| format!("{}:{}", gojson::compact(&Value::from(k.as_str()), true), v.to_json()))
                     .collect();
                 format!("{{{}}}", all.join(","))
             }
@@ -258,7 +258,7 @@ impl Dump {
             if let Some(key) = key {
                 put(
                     lines,
-                    &format!("{}: ", gojson::compact(&Value::from(key.as_str()), false)),
+                    &format!("{}: ", gojson::compact(&Value::from(key.as_str()), true)),
                 );
             }
             item.write(indent, depth + 1, lines);

@@ -56,6 +56,25 @@ fn cannot_be_handled(resource: &Resource, why: &str) -> Status {
     ))
 }
 
+/// Checks that a body is in a form that objects are taken in. One that does not say its form is JSON.
+///
+/// # Errors
+/// 415 otherwise: `curl -d` says that its body is a form.
+pub(super) fn check_media_type(content_type: &str, custom: bool) -> Result<(), Status> {
+    let mut taken = vec!["application/json", "application/yaml"];
+    if !custom {
+        taken.push("application/vnd.kubernetes.protobuf");
+    }
+    let media_type = content_type.split(';').next().unwrap_or("").trim();
+    if media_type.is_empty() || taken.iter().any(|t| t.eq_ignore_ascii_case(media_type)) {
+        return Ok(());
+    }
+    Err(Status::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        taken.join(", ")
+    )))
+}
+
 /// What field validation says of the fields that a body's text has more than once.
 pub(super) fn repeated_fields(bytes: &[u8], content_type: &str) -> Vec<String> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 pub(super) use self::body::check_kind;
-use self::body::repeated_fields;
+use self::body::{check_media_type, repeated_fields};
 use self::read::watch_of_path;
 use super::apply;
 use super::auth::{self, Authorizer, User};
@@ -392,6 +392,9 @@ impl ApiServer {
                 Method::Delete => Some("DeleteOptions"),
                 _ => Some(&*target.resource.kind),
             };
+            if wanted.is_some() {
+                check_media_type(&request.content_type, target.resource.custom.is_some())?;
+            }
             let value = self.parse_body(bytes, &request.content_type, wanted)?;
             if request.param("fieldValidation") != "Ignore" {
                 request.repeated = repeated_fields(bytes, &request.content_type);
