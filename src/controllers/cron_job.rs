@@ -143,10 +143,21 @@ impl Controller {
 
     async fn sync(&self, key: &ObjectKey) -> Result<(), Status> {
         let inner = &self.0;
-        let Some(cron) = inner.objects.get(key) else {
+        let Some(mut cron) = inner.objects.get(key) else {
             return Ok(());
         };
         let jobs = inner.jobs.owned(cron.uid());
+        // The informer may not have the status yet that names a job, which only the API tells.
+        let unknown = |cron: &Object, job: &Object| !is_active(cron.status(), job.uid());
+        if jobs
+            .iter()
+            .any(|job| Job(job).finished().is_none() && unknown(&cron, job))
+        {
+            cron = match inner.client.get(&inner.resource, cron.namespace(), cron.name()).await {
+                Err(failure) if failure.is_not_found() => return Ok(()),
+                other => other?,
+            };
+        }
         let mut status = cron.status().clone();
         let result = self.look(&cron, &jobs, &mut status).await;
         self.clean_up(&cron, &jobs, &mut status).await;

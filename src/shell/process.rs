@@ -211,6 +211,14 @@ impl Process {
         }
     }
 
+    /// Sends a signal from a process of its PID namespace, whose process 1 not even SIGKILL ends
+    /// (pid_namespaces(7)).
+    pub fn signal_from_inside(&self, signal: i32) {
+        if !(self.is_init() && signal == SIGKILL) {
+            self.signal(signal);
+        }
+    }
+
     /// The signal that killed it.
     pub fn killed_by(&self) -> Option<i32> {
         self.0.killed.get()
@@ -391,6 +399,8 @@ mod tests {
         init.signal(SIGTERM);
         init.signal(SIGTERM);
         assert_eq!((init.take_signal(), init.take_signal()), (Some(SIGTERM), None));
+        init.signal_from_inside(SIGKILL);
+        assert_eq!(init.killed_by(), None);
         init.signal(SIGKILL);
         assert_eq!(init.killed_by(), Some(SIGKILL));
         assert_eq!(table.list().len(), 2);

@@ -95,6 +95,7 @@ impl Worker {
             Duration::from_secs(2)
         };
         let mut end = deadline.max(sim.now() + least);
+        let mut deleted = pod.deletion_timestamp();
         // nginx's image names a signal of its own.
         let stop = match run.image.image.name() {
             "nginx" => SIGQUIT,
@@ -105,11 +106,11 @@ impl Worker {
             if !run.is_running() {
                 return;
             }
-            // A second deletion may shorten the time.
-            if let (true, Some(when)) = (self.terminating.get(), self.pod.borrow().deletion_timestamp())
-                && when < end
-            {
-                end = when.max(sim.now());
+            // A second deletion may shorten the time, which begins anew then (`wasGracePeriodShortened`).
+            let asked = self.pod.borrow().deletion_timestamp();
+            if self.terminating.get() && asked != deleted {
+                deleted = asked;
+                end = end.min(sim.now() + self.grace());
             }
             if self.gone.get() || sim.now() >= end {
                 break;

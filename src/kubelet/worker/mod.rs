@@ -168,7 +168,7 @@ impl Worker {
         // Its own writes of the status need no answer; others' conditions (readiness gates) do.
         let spec_same =
             old.spec() == pod.spec() && old.metadata().get("generation") == pod.metadata().get("generation");
-        let same = spec_same && old.is_deleting() == pod.is_deleting() && old.uid() == pod.uid();
+        let same = spec_same && old.deletion_timestamp() == pod.deletion_timestamp() && old.uid() == pod.uid();
         let gates = pod.spec().get("readinessGates").items();
         let gates_same = gates.iter().all(|g| {
             let kind = g.get("conditionType").str();
@@ -290,15 +290,25 @@ impl Worker {
 
     /// Records an event about a container.
     pub fn container_event(&self, container: &str, kind: EventType, reason: &str, message: impl Into<String>) {
-        let mut reference = self.pod.borrow().reference();
+        let mut reference = self.reference();
         reference.set(&["fieldPath"], self.path_of(container));
         // Versions of the pod come and go; the event is about the pod.
         self.node.recorder.about(reference, kind, reason, message);
     }
 
     pub(super) fn event(&self, kind: EventType, reason: &str, message: impl Into<String>) {
-        let pod = self.pod();
-        self.node.recorder.event(&pod, kind, reason, message);
+        self.node.recorder.about(self.reference(), kind, reason, message);
+    }
+
+    /// What events are about: a kubelet knows a static pod by the uid that it gave it, which its mirror has as an
+    /// annotation.
+    fn reference(&self) -> Value {
+        let pod = self.pod.borrow();
+        let mut reference = pod.reference();
+        if let Some(hash) = pod.annotation(names::MIRROR) {
+            reference.set(&["uid"], hash);
+        }
+        reference
     }
 
     fn trace(&self, container: &str, change: ContainerChange) {

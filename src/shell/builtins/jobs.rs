@@ -264,7 +264,7 @@ pub(super) async fn kill(state: &mut State, args: &[String]) -> Run<i32> {
             code = 1;
             continue;
         };
-        process.signal(signal);
+        process.signal_from_inside(signal);
     }
     if state.process.has_signal() {
         state.run_traps().await?;

@@ -435,7 +435,7 @@ pub(super) async fn kill(c: Context) -> i32 {
     }
     for arg in args {
         match arg.parse::<u32>().ok().and_then(|pid| c.host.processes().get(pid)) {
-            Some(process) => process.signal(signal),
+            Some(process) => process.signal_from_inside(signal),
             None => {
                 c.error(format!("({arg}): No such process"));
                 code = 1;
@@ -485,7 +485,7 @@ pub(super) async fn by_name(c: Context) -> i32 {
         if tool == "pgrep" || tool == "pidof" {
             c.stdout.line(process.pid().to_string());
         } else {
-            process.signal(signal);
+            process.signal_from_inside(signal);
         }
     }
     if !found && tool == "killall" {
