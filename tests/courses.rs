@@ -522,3 +522,85 @@ $ kubectl get pod box security-context-demo -o jsonpath='{.items[*].status.conta
         "#]],
     );
 }
+
+#[test]
+fn images_are_of_their_tags_distributions() {
+    check(
+        r#"$ for i in ubuntu ubuntu:20.04 debian:11-slim debian centos:7 alpine:3.12 alpine nginx:1.16 redis:6.2-alpine httpd:2.4; do kubectl run $(echo $i | tr -c 'a-z0-9\n' -) --image=$i --command -- sleep 1000; done >/dev/null
+$ kubectl wait pod --all --for=condition=Ready --timeout=28s >/dev/null
+$ for p in $(kubectl get pods -o name); do echo $p; kubectl exec $p -- grep PRETTY /etc/os-release; done
+$ kubectl exec centos-7 -- cat /etc/redhat-release; kubectl exec debian-11-slim -- cat /etc/debian_version; kubectl exec alpine -- cat /etc/alpine-release
+$ kubectl exec nginx-1-16 -- nginx -v; kubectl exec redis-6-2-alpine -- env | grep _VERSION; kubectl exec httpd-2-4 -- env | grep _VERSION
+"#,
+        expect![[r#"
+            $ for i in ubuntu ubuntu:20.04 debian:11-slim debian centos:7 alpine:3.12 alpine nginx:1.16 redis:6.2-alpine httpd:2.4; do kubectl run $(echo $i | tr -c 'a-z0-9\n' -) --image=$i --command -- sleep 1000; done >/dev/null
+            $ kubectl wait pod --all --for=condition=Ready --timeout=28s >/dev/null
+            $ for p in $(kubectl get pods -o name); do echo $p; kubectl exec $p -- grep PRETTY /etc/os-release; done
+            pod/alpine
+            PRETTY_NAME="Alpine Linux v3.22"
+            pod/alpine-3-12
+            PRETTY_NAME="Alpine Linux v3.12"
+            pod/centos-7
+            PRETTY_NAME="CentOS Linux 7 (Core)"
+            pod/debian
+            PRETTY_NAME="Debian GNU/Linux 13 (trixie)"
+            pod/debian-11-slim
+            PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"
+            pod/httpd-2-4
+            PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+            pod/nginx-1-16
+            PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+            pod/redis-6-2-alpine
+            PRETTY_NAME="Alpine Linux v3.22"
+            pod/ubuntu
+            PRETTY_NAME="Ubuntu 24.04.3 LTS"
+            pod/ubuntu-20-04
+            PRETTY_NAME="Ubuntu 20.04.6 LTS"
+            $ kubectl exec centos-7 -- cat /etc/redhat-release; kubectl exec debian-11-slim -- cat /etc/debian_version; kubectl exec alpine -- cat /etc/alpine-release
+            CentOS Linux release 7.9.2009 (Core)
+            11.11
+            3.22.2
+            $ kubectl exec nginx-1-16 -- nginx -v; kubectl exec redis-6-2-alpine -- env | grep _VERSION; kubectl exec httpd-2-4 -- env | grep _VERSION
+            nginx version: nginx/1.16.1
+            REDIS_VERSION=6.2.21
+            HTTPD_VERSION=2.4.65
+        "#]],
+    );
+}
+
+#[test]
+fn nginx_reads_its_configuration_anew() {
+    check(
+        r#"$ kubectl run web --image=nginx; kubectl run app --image=ikubernetes/myapp:v2
+$ kubectl wait pod --all --for=condition=Ready >/dev/null
+$ kubectl exec web -- sh -c 'printf "server {\n  listen 80;\n  listen 8080;\n  location / { return 200 anew; }\n}\n" > /etc/nginx/conf.d/default.conf; nginx -s reload; sleep 1; curl -s localhost:8080'
+$ kubectl logs web | grep -A3 SIGHUP
+$ kubectl exec web -- sh -c 'echo "serve {" > /etc/nginx/conf.d/default.conf; nginx -s reload; kill -HUP 1; sleep 1; curl -s localhost'
+$ kubectl logs web --tail=3 | grep emerg
+$ kubectl exec app -- sh -c 'wget -qO- localhost; wget -qO- localhost/hostname.html'
+"#,
+        expect![[r#"
+            $ kubectl run web --image=nginx; kubectl run app --image=ikubernetes/myapp:v2
+            pod/web created
+            pod/app created
+            $ kubectl wait pod --all --for=condition=Ready >/dev/null
+            $ kubectl exec web -- sh -c 'printf "server {\n  listen 80;\n  listen 8080;\n  location / { return 200 anew; }\n}\n" > /etc/nginx/conf.d/default.conf; nginx -s reload; sleep 1; curl -s localhost:8080'
+            2026/01/01 08:00:01 [notice] 3#3: signal process started
+            anew
+            $ kubectl logs web | grep -A3 SIGHUP
+            2026/01/01 08:00:01 [notice] 1#1: signal 1 (SIGHUP) received from 40, reconfiguring
+            2026/01/01 08:00:01 [notice] 1#1: reconfiguring
+            2026/01/01 08:00:01 [notice] 1#1: using the "epoll" event method
+            2026/01/01 08:00:01 [notice] 1#1: start worker processes
+            $ kubectl exec web -- sh -c 'echo "serve {" > /etc/nginx/conf.d/default.conf; nginx -s reload; kill -HUP 1; sleep 1; curl -s localhost'
+            2026/01/01 08:00:02 [emerg] 7#7: unknown directive "serve" in /etc/nginx/conf.d/default.conf:1
+            nginx: [emerg] unknown directive "serve" in /etc/nginx/conf.d/default.conf:1
+            anew
+            $ kubectl logs web --tail=3 | grep emerg
+            2026/01/01 08:00:02 [emerg] 1#1: unknown directive "serve" in /etc/nginx/conf.d/default.conf:1
+            $ kubectl exec app -- sh -c 'wget -qO- localhost; wget -qO- localhost/hostname.html'
+            Hello MyApp | Version: v2 | <a href="hostname.html">Pod Name</a>
+            app
+        "#]],
+    );
+}

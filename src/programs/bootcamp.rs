@@ -7,10 +7,32 @@ use super::{Image, Sandbox, program, until_stopped};
 use crate::net::http::HttpResponse;
 use crate::shell::{Commands, Context, Files};
 
+/// The tutorial has one look at it.
+const SOURCE: &str = r#"var http = require('http');
+var requests=0;
+var podname= process.env.HOSTNAME;
+var startTime;
+var host;
+var handleRequest = function(request, response) {
+  response.setHeader('Content-Type', 'text/plain');
+  response.writeHead(200);
+  response.write("Hello Kubernetes bootcamp! | Running on: ");
+  response.write(host);
+  response.end(" | v=1\n");
+  console.log("Running On:" ,host, "| Total Requests:", ++requests,"| App Uptime:", (new Date() - startTime)/1000 , "seconds", "| Log Time:",new Date());
+}
+var www = http.createServer(handleRequest);
+www.listen(8080,function () {
+    startTime = new Date();;
+    host = process.env.HOSTNAME;
+    console.log ("Kubernetes Bootcamp App Started At:",startTime, "| Running On: " ,host, "\n" );
+});
+"#;
+
 pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
-    let _ = files.put("/server.js", "// The server of kubernetes-bootcamp.\n");
     let repository = image.repository;
     let version = if tag == "v2" { 2 } else { 1 };
+    let _ = files.put("/server.js", SOURCE.replace("v=1", &format!("v={version}")));
     program(commands, "/usr/local/bin/node", sandbox, move |context, sandbox| {
         run(context, sandbox, repository, version)
     });

@@ -322,7 +322,7 @@ const REDIS_RELEASES: &str = "8.4.0 8.2.3 8.0.5 7.4.7 7.2.12 7.0.15 6.2.21 6.0.2
 
 /// The release that a tag names: in full, by its line (`1.27`), or as the newest one. `stable` is nginx's line before
 /// the newest.
-fn release<'r>(releases: &'r str, tag: &'r str) -> &'r str {
+pub(super) fn release<'r>(releases: &'r str, tag: &'r str) -> &'r str {
     let number = tag.split('-').next().unwrap_or("");
     let mut all = releases.split_whitespace();
     let newest = all.clone().next().unwrap_or("");
@@ -732,6 +732,32 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["nginx", "-g", "daemon off;"])
     .ports(&[80]),
+    image(
+        "docker.io/ikubernetes/myapp",
+        "latest v1 v2 v3 v4 v5 v6 v7",
+        6,
+        Shell::Alpine,
+        nginx::install_myapp,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .env(NGINX)
+    .ports(&[80]),
+    image(
+        "docker.io/wangyanglinux/myapp",
+        "latest v1 v2 v3 v4",
+        6,
+        Shell::Alpine,
+        nginx::install_myapp,
+    )
+    .cmd(&["nginx", "-g", "daemon off;"])
+    .env(NGINX)
+    .ports(&[80]),
+    Image::says(
+        "docker.io/tutum/hello-world",
+        "latest",
+        &[80],
+        "<html>\n<body>\n\t<h1>Hello world!</h1>\n\t<h3>My hostname is {host}</h3>\n</body>\n</html>\n",
+    ),
     image(
         "ghcr.io/nginxinc/nginx-unprivileged",
         "latest alpine stable stable-alpine 1.16..29",
@@ -1736,6 +1762,12 @@ const ALIASES: &[(&str, &str)] = &[
     ("k8s.gcr.io/", "registry.k8s.io/"),
     ("gcr.io/google_containers/", "registry.k8s.io/"),
     ("gcr.io/google-containers/", "registry.k8s.io/"),
+    ("docker.io/mirrorgooglecontainers/", "registry.k8s.io/"),
+    (
+        "registry.cn-hangzhou.aliyuncs.com/google_containers/",
+        "registry.k8s.io/",
+    ),
+    ("registry.aliyuncs.com/google_containers/", "registry.k8s.io/"),
     ("gcr.io/google_samples/", "gcr.io/google-samples/"),
     ("gcr.io/kubernetes-e2e-test-images/", "registry.k8s.io/e2e-test-images/"),
     ("public.ecr.aws/docker/", "docker.io/"),

@@ -14,6 +14,7 @@ mod httpd;
 mod meter;
 mod mysql;
 mod nginx;
+mod os_release;
 mod packages;
 mod perl;
 mod redis;
@@ -30,6 +31,7 @@ use futures::future::LocalBoxFuture;
 pub use accounts::debian_accounts;
 pub use catalog::{IMAGES, Image, Lookup, find};
 pub use meter::Meter;
+pub use os_release::debian as debian_release;
 
 use crate::flat::FlatMap;
 use crate::net::http::{HttpRequest, HttpResponse};
@@ -220,9 +222,6 @@ fn is_meant(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Debian's `/etc/os-release`.
-pub const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL=\"https://www.debian.org/\"\nSUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n";
-
 /// When the files of all images were made: the same in each container.
 const IMAGE_DATE: Time = Time(1_761_653_110_000_000);
 
@@ -264,17 +263,7 @@ pub fn machine(image: &Image, tag: &str, sandbox: &Sandbox) -> (Host, Rc<Meter>)
         let _ = files.symlink("lib", "/lib64");
     }
     // A write into a fresh file system fails at its limits only; the container then lacks the file.
-    let os = match shell {
-        Shell::Busybox => "",
-        Shell::Alpine => {
-            let _ = files.put("/etc/alpine-release", "3.22.2\n");
-            "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME=\"Alpine Linux v3.22\"\nHOME_URL=\"https://alpinelinux.org/\"\n"
-        }
-        _ => DEBIAN,
-    };
-    if !os.is_empty() {
-        let _ = files.put("/etc/os-release", os);
-    }
+    os_release::put(image, tag, shell, &files);
     if shell != Shell::None {
         let [passwd, group] = image.accounts(tag);
         let _ = files.put("/etc/passwd", passwd);

@@ -192,7 +192,7 @@ impl World {
                     ),
                     ("/etc/passwd", passwd.clone()),
                     ("/etc/group", group.clone()),
-                    ("/etc/os-release", crate::programs::DEBIAN.to_owned()),
+                    ("/etc/os-release", crate::programs::debian_release("12")),
                     (
                         "/root/.bashrc",
                         "# ~/.bashrc: executed by bash(1) for non-login shells.\n".to_owned(),

@@ -10,12 +10,12 @@ mod serve;
 
 use std::rc::Rc;
 
-use self::config::{certificate, configuration};
+use self::config::{Server, certificate, configuration};
 use self::serve::{Door, Serve};
-use super::{Image, Sandbox, program, slash_date, until_stopped};
+use super::{Image, Listening, Sandbox, program, slash_date, until_signal};
 use crate::flat::{Arrange, FlatMap};
 use crate::net::Protocol;
-use crate::shell::{Commands, Context, FileError, FileKind, Files, Output, SIGQUIT, SIGTERM};
+use crate::shell::{Commands, Context, FileError, FileKind, Files, Output, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 
 const WELCOME: &str = "<!DOCTYPE html>
 <html>
@@ -180,6 +180,16 @@ pub(super) fn install_frontend(
     let _ = files.put("/etc/nginx/conf.d/frontend.conf", server);
 }
 
+/// The application of Chinese courses, which tells its version and, at another path, its pod.
+pub(super) fn install_myapp(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
+    install(image, tag, sandbox, commands, files);
+    let version = if tag == "latest" { "v1" } else { tag };
+    let page = format!("Hello MyApp | Version: {version} | <a href=\"hostname.html\">Pod Name</a>\n");
+    let _ = files.put("/usr/share/nginx/html/index.html", page);
+    let server = "server {\n    listen       80;\n    server_name  localhost;\n\n    location / {\n        root   /usr/share/nginx/html;\n        index  index.html index.htm;\n    }\n\n    error_page   500 502 503 504  /50x.html;\n    location = /50x.html {\n        root   /usr/share/nginx/html;\n    }\n\n    location = /hostname.html {\n        alias /etc/hostname;\n    }\n}\n";
+    let _ = files.put("/etc/nginx/conf.d/default.conf", server);
+}
+
 async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
     let args = context.rest().to_vec();
     if args.first().is_some_and(|a| a == "nginx" || a == "nginx-debug") {
@@ -205,6 +215,84 @@ async fn entrypoint(context: Context, _sandbox: Rc<Sandbox>) -> i32 {
         }
     }
     super::exec_as(context, args).await
+}
+
+/// Opens the ports of servers, and says which could not be.
+async fn listen(context: &Context, sandbox: &Rc<Sandbox>, servers: Vec<Server>, version: &str) -> Vec<Listening> {
+    let sim = &context.sim;
+    let mut certificates = FlatMap::new();
+    for server in &servers {
+        for port in &server.encrypted {
+            match certificate(&context.files, &server.certificate) {
+                Ok(found) => {
+                    certificates.insert(*port, Rc::new(found));
+                }
+                // nginx gives up; here it stays, and refuses that port's handshakes, as web servers without a certificate
+                // stay where the recordings of real clusters were made.
+                Err(message) => {
+                    let now = slash_date(sim.now());
+                    context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
+                }
+            };
+        }
+    }
+    let servers = Rc::new(servers);
+    let mut listening = Vec::new();
+    let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
+    ports.arrange();
+    ports.dedup();
+    let open = |port: u16| {
+        let serve = Rc::new(Serve {
+            servers: servers.clone(),
+            port,
+            files: context.files.clone(),
+            log: context.stdout.clone(),
+            errors: context.stderr.clone(),
+            sim: sim.clone(),
+            version: version.to_owned(),
+            sandbox: Rc::downgrade(sandbox),
+            certificate: certificates.get(&port).cloned(),
+        });
+        sandbox.listen(Protocol::Tcp, port, Door(serve))
+    };
+    let mut taken = Vec::new();
+    for port in ports {
+        match open(port) {
+            Ok(opened) => listening.push(opened),
+            Err(_) => taken.push(port),
+        }
+    }
+    // nginx tries five times. It then gives up; here it stays without the port, as pods with two web
+    // servers do where the recordings of real clusters were made.
+    for _ in 0..5 {
+        if taken.is_empty() {
+            break;
+        }
+        for port in &taken {
+            context.stderr.line(format!(
+                "{} [emerg] 1#1: bind() to 0.0.0.0:{port} failed (98: Address already in use)",
+                slash_date(sim.now())
+            ));
+        }
+        context.stderr.line(format!(
+            "{} [notice] 1#1: try again to bind() after 500ms",
+            slash_date(sim.now())
+        ));
+        sim.sleep(std::time::Duration::from_millis(500)).await;
+        taken.retain(|port| match open(*port) {
+            Ok(opened) => {
+                listening.push(opened);
+                false
+            }
+            Err(_) => true,
+        });
+    }
+    if !taken.is_empty() {
+        context
+            .stderr
+            .line(format!("{} [emerg] 1#1: still could not bind()", slash_date(sim.now())));
+    }
+    listening
 }
 
 async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32 {
@@ -234,15 +322,8 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
         let number = match signal.as_str() {
             "quit" => SIGQUIT,
             "stop" => SIGTERM,
-            "reload" | "reopen" => {
-                context.stderr.line(format!(
-                    "{} [notice] {}#{}: signal process started",
-                    slash_date(sim.now()),
-                    context.process.pid(),
-                    context.process.pid()
-                ));
-                return 0;
-            }
+            "reload" => SIGHUP,
+            "reopen" => SIGUSR1,
             other => {
                 context.stderr.line(format!("nginx: invalid option: \"-s {other}\""));
                 return 1;
@@ -255,6 +336,12 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
             .into_iter()
             .find(|p| p.command().starts_with("nginx: master"));
         let pid = context.process.pid();
+        if let Err(message) = configuration(&context.files, &mut Vec::new()) {
+            let now = slash_date(sim.now());
+            context.stderr.line(format!("{now} [emerg] {pid}#{pid}: {message}"));
+            context.stderr.line(format!("nginx: [emerg] {message}"));
+            return 1;
+        }
         return match master {
             Some(process) => {
                 context.stderr.line(format!(
@@ -326,78 +413,7 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
     context
         .process
         .set_command("nginx: master process nginx -g daemon off;");
-    let mut certificates = FlatMap::new();
-    for server in &servers {
-        for port in &server.encrypted {
-            match certificate(&context.files, &server.certificate) {
-                Ok(found) => {
-                    certificates.insert(*port, Rc::new(found));
-                }
-                // nginx gives up; here it stays, and refuses that port's handshakes, as web servers without a certificate
-                // stay where the recordings of real clusters were made.
-                Err(message) => {
-                    let now = slash_date(sim.now());
-                    context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
-                }
-            };
-        }
-    }
-    let servers = Rc::new(servers);
-    let mut listening = Vec::new();
-    let mut ports: Vec<u16> = servers.iter().flat_map(|s| s.ports.iter().copied()).collect();
-    ports.arrange();
-    ports.dedup();
-    let open = |port: u16| {
-        let serve = Rc::new(Serve {
-            servers: servers.clone(),
-            port,
-            files: context.files.clone(),
-            log: context.stdout.clone(),
-            errors: context.stderr.clone(),
-            sim: sim.clone(),
-            version: version.clone(),
-            sandbox: Rc::downgrade(&sandbox),
-            certificate: certificates.get(&port).cloned(),
-        });
-        sandbox.listen(Protocol::Tcp, port, Door(serve))
-    };
-    let mut taken = Vec::new();
-    for port in ports {
-        match open(port) {
-            Ok(opened) => listening.push(opened),
-            Err(_) => taken.push(port),
-        }
-    }
-    // nginx tries five times. It then gives up; here it stays without the port, as pods with two web
-    // servers do where the recordings of real clusters were made.
-    for _ in 0..5 {
-        if taken.is_empty() {
-            break;
-        }
-        for port in &taken {
-            context.stderr.line(format!(
-                "{} [emerg] 1#1: bind() to 0.0.0.0:{port} failed (98: Address already in use)",
-                slash_date(sim.now())
-            ));
-        }
-        context.stderr.line(format!(
-            "{} [notice] 1#1: try again to bind() after 500ms",
-            slash_date(sim.now())
-        ));
-        sim.sleep(std::time::Duration::from_millis(500)).await;
-        taken.retain(|port| match open(*port) {
-            Ok(opened) => {
-                listening.push(opened);
-                false
-            }
-            Err(_) => true,
-        });
-    }
-    if !taken.is_empty() {
-        context
-            .stderr
-            .line(format!("{} [emerg] 1#1: still could not bind()", slash_date(sim.now())));
-    }
+    let mut listening = listen(&context, &sandbox, servers, &version).await;
     let notice = |text: &str| {
         context
             .stderr
@@ -412,7 +428,42 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
     for worker in [29, 30] {
         notice(&format!("start worker process {worker}"));
     }
-    let signal = until_stopped(&context.process).await;
+    let mut workers = [29, 30];
+    let signal = loop {
+        match until_signal(&context.process, &[SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1]).await {
+            SIGHUP => {}
+            SIGUSR1 => continue,
+            signal => break signal,
+        }
+        notice("signal 1 (SIGHUP) received from 40, reconfiguring");
+        notice("reconfiguring");
+        let servers = match configuration(&context.files, &mut Vec::new()) {
+            Ok(servers) => servers,
+            Err(message) => {
+                let now = slash_date(sim.now());
+                context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
+                continue;
+            }
+        };
+        listening.clear();
+        listening = listen(&context, &sandbox, servers, &version).await;
+        notice("using the \"epoll\" event method");
+        notice("start worker processes");
+        let old = workers;
+        workers = old.map(|worker| worker + 17);
+        for worker in workers {
+            notice(&format!("start worker process {worker}"));
+        }
+        for worker in old {
+            for text in ["gracefully shutting down", "exiting", "exit"] {
+                let now = slash_date(sim.now());
+                context.stderr.line(format!("{now} [notice] {worker}#{worker}: {text}"));
+            }
+            notice(&format!("signal 17 (SIGCHLD) received from {worker}"));
+            notice(&format!("worker process {worker} exited with code 0"));
+            notice("signal 29 (SIGIO) received");
+        }
+    };
     let name = crate::shell::signal_name(signal).unwrap_or("TERM");
     let how = if signal == SIGQUIT {
         "gracefully shutting down"
