@@ -328,15 +328,14 @@ fn parse_field(line: &str) -> Option<Field> {
             Some(_) => {}
         }
     }
-    let plain = match &field.expr {
-        Expr::Str | Expr::Int32 | Expr::Int64 | Expr::Bool | Expr::Number | Expr::Bytes => true,
-        Expr::List(_) | Expr::Map(_) => true,
-        _ => false,
-    };
-    field.empty = empty.unwrap_or(match (field.required, plain) {
+    let is_struct = !matches!(
+        field.expr,
+        Expr::Str | Expr::Int32 | Expr::Int64 | Expr::Bool | Expr::Number | Expr::Bytes | Expr::List(_) | Expr::Map(_)
+    );
+    field.empty = empty.unwrap_or(match (field.required, is_struct) {
         (true, _) => Empty::Written,
-        (false, true) => Empty::LeftOut,
-        (false, false) => Empty::Kept,
+        (false, true) => Empty::Kept,
+        (false, false) => Empty::LeftOut,
     });
     Some(field)
 }
