@@ -221,20 +221,23 @@ fn canonical(text: &str, value: &Value) -> Result<Value, String> {
     })
 }
 
-/// Adds to an object, as [`decode`] gives it, what Go writes of fields though they are empty.
-pub fn complete(value: &mut Value, ty: &Type) {
-    if let Some(whole) = completed(value, ty) {
+/// Adds to an object, as [`decode`] gives it, what Go writes of fields though they are empty. What it shares with the
+/// version that is stored has them already: most writes come from the cluster's own parts, and change little.
+pub fn complete(value: &mut Value, ty: &Type, stored: &Value) {
+    if let Some(whole) = completed(value, ty, stored) {
         *value = whole;
     }
 }
 
 /// The object with its empty fields, unless it has them all.
-fn completed(value: &Value, ty: &Type) -> Option<Value> {
-    let map = value.as_map()?;
+fn completed(value: &Value, ty: &Type, stored: &Value) -> Option<Value> {
+    let map = value.as_map().filter(|_| !value.same(stored))?;
     let mut changed: Option<Vec<(Key, Value)>> = None;
     let all = || map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     for (i, (key, item)) in map.iter().enumerate() {
-        if let Some(whole) = ty.field(key).and_then(|field| completed_in(item, &field.expr))
+        if let Some(whole) = ty
+            .field(key)
+            .and_then(|field| completed_in(item, &field.expr, stored.get(key)))
             && let Some(entry) = changed.get_or_insert_with(all).get_mut(i)
         {
             entry.1 = whole;
@@ -255,12 +258,19 @@ fn completed(value: &Value, ty: &Type) -> Option<Value> {
 }
 
 /// The same of what an expression holds.
-fn completed_in(value: &Value, expr: &Expr) -> Option<Value> {
+fn completed_in(value: &Value, expr: &Expr, stored: &Value) -> Option<Value> {
+    if value.same(stored) {
+        return None;
+    }
     match expr {
-        Expr::Ref(_) => completed(value, &*expr.resolve()?),
+        Expr::Ref(_) => completed(value, &*expr.resolve()?, stored),
         Expr::List(item) if matches!(**item, Expr::Ref(_)) => {
             let items = value.as_list()?;
-            let whole: Vec<Option<Value>> = items.iter().map(|v| completed_in(v, item)).collect();
+            let stored = stored.items();
+            let pairs = items.iter().enumerate();
+            let whole: Vec<Option<Value>> = pairs
+                .map(|(i, v)| completed_in(v, item, stored.get(i).unwrap_or(&Value::Null)))
+                .collect();
             whole.iter().any(Option::is_some).then(|| {
                 let pairs = whole.into_iter().zip(items);
                 Value::list(
@@ -272,7 +282,8 @@ fn completed_in(value: &Value, expr: &Expr) -> Option<Value> {
         }
         Expr::Map(item) if matches!(**item, Expr::Ref(_)) => {
             let map = value.as_map()?;
-            let whole: Vec<Option<Value>> = map.iter().map(|(_, v)| completed_in(v, item)).collect();
+            let pairs = map.iter();
+            let whole: Vec<Option<Value>> = pairs.map(|(k, v)| completed_in(v, item, stored.get(k))).collect();
             whole.iter().any(Option::is_some).then(|| {
                 let pairs = whole.into_iter().zip(map.iter());
                 let entries = pairs.map(|(whole, (k, old))| (k.clone(), whole.unwrap_or_else(|| old.clone())));
@@ -290,7 +301,7 @@ fn written_empty(expr: &Expr) -> Value {
         Expr::Quantity => Value::from("0"),
         Expr::Ref(_) | Expr::Inline(_) => {
             let empty = Value::map();
-            completed_in(&empty, expr).unwrap_or(empty)
+            completed_in(&empty, expr, &Value::Null).unwrap_or(empty)
         }
         Expr::Bytes | Expr::Object => Value::Null,
         _ => empty_of(expr),

@@ -87,7 +87,7 @@ impl ApiServer {
         let namespace = value.str_at(&["metadata", "namespace"]).to_owned();
         let cx = self.context(&namespace, request);
         strategy.defaults(&mut value);
-        self.complete(&mut value, resource);
+        self.complete(&mut value, resource, &Value::Null);
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_create(&mut value, &cx);
         self.make_name(target, &mut value)?;
@@ -133,13 +133,13 @@ impl ApiServer {
     }
 
     /// Adds what Go writes of empty fields. A custom resource is as it was sent.
-    fn complete(&self, value: &mut Value, resource: &Resource) {
+    fn complete(&self, value: &mut Value, resource: &Resource, stored: &Value) {
         if resource.custom.is_some() {
             return;
         }
         let ty = schema::by_kind(value.get("apiVersion").str(), &resource.kind);
         if let Some(ty) = ty {
-            complete(value, &ty);
+            complete(value, &ty, stored);
         }
     }
 
@@ -288,7 +288,7 @@ impl ApiServer {
             _ => metadata::check_precondition(&value, old, resource)?,
         }
         strategy.defaults(&mut value);
-        self.complete(&mut value, resource);
+        self.complete(&mut value, resource, old.value());
         let sent = value.at(&["metadata", "managedFields"]).clone();
         metadata::prepare_update(&mut value, old);
         let is_status = target.is_part();
