@@ -264,34 +264,38 @@ fn completed_in(value: &Value, expr: &Expr, stored: &Value) -> Option<Value> {
     }
     match expr {
         Expr::Ref(_) => completed(value, &*expr.resolve()?, stored),
-        Expr::List(item) if matches!(**item, Expr::Ref(_)) => {
-            let items = value.as_list()?;
+        Expr::List(item) => {
             let stored = stored.items();
-            let pairs = items.iter().enumerate();
-            let whole: Vec<Option<Value>> = pairs
-                .map(|(i, v)| completed_in(v, item, stored.get(i).unwrap_or(&Value::Null)))
-                .collect();
-            whole.iter().any(Option::is_some).then(|| {
-                let pairs = whole.into_iter().zip(items);
-                Value::list(
-                    pairs
-                        .map(|(whole, old)| whole.unwrap_or_else(|| old.clone()))
-                        .collect::<Vec<_>>(),
-                )
-            })
+            let pairs = value.as_list()?.iter().enumerate();
+            let pairs = pairs.map(|(i, v)| (v, stored.get(i).unwrap_or(&Value::Null)));
+            completed_each(pairs, item).map(Value::list)
         }
-        Expr::Map(item) if matches!(**item, Expr::Ref(_)) => {
+        Expr::Map(item) => {
             let map = value.as_map()?;
-            let pairs = map.iter();
-            let whole: Vec<Option<Value>> = pairs.map(|(k, v)| completed_in(v, item, stored.get(k))).collect();
-            whole.iter().any(Option::is_some).then(|| {
-                let pairs = whole.into_iter().zip(map.iter());
-                let entries = pairs.map(|(whole, (k, old))| (k.clone(), whole.unwrap_or_else(|| old.clone())));
-                Value::from(Map::from_entries(entries.collect()))
-            })
+            let whole = completed_each(map.iter().map(|(k, v)| (v, stored.get(k))), item)?;
+            let keys = map.iter().map(|(k, _)| k.clone());
+            Some(Value::from(Map::from_entries(keys.zip(whole).collect())))
         }
         _ => None,
     }
+}
+
+/// The same of each of some values with what is stored of it, unless none lacks anything.
+fn completed_each<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, expr: &Expr) -> Option<Vec<Value>> {
+    if !matches!(expr, Expr::Ref(_) | Expr::List(_) | Expr::Map(_)) {
+        return None;
+    }
+    let mut changed = false;
+    let whole = pairs
+        .map(|(value, stored)| match completed_in(value, expr, stored) {
+            Some(whole) => {
+                changed = true;
+                whole
+            }
+            None => value.clone(),
+        })
+        .collect();
+    changed.then_some(whole)
 }
 
 /// What Go writes of an empty field that is no pointer.
@@ -299,7 +303,7 @@ fn written_empty(expr: &Expr) -> Value {
     match expr {
         Expr::IntOrString => Value::Int(0),
         Expr::Quantity => Value::from("0"),
-        Expr::Ref(_) | Expr::Inline(_) => {
+        Expr::Ref(_) => {
             let empty = Value::map();
             completed_in(&empty, expr, &Value::Null).unwrap_or(empty)
         }

@@ -103,12 +103,8 @@ impl ApiServer {
         let current = self.store().revision();
         let wanted = match asked {
             "" => 0,
-            // A list gets its version from what is stored, which has no name for the failure.
-            text => revision_of(text, target).map_err(|status| {
-                let message = status.message();
-                let why = message.split_once(" is invalid: ").map_or(message, |(_, why)| why);
-                Status::failure(500, "", why)
-            })?,
+            // The storage, which asks for it, has no reason for the failure.
+            text => revision_of(text).map_err(|why| Status::failure(500, "", why.sentence()))?,
         };
         if wanted > current {
             return Err(too_large(wanted, current));
@@ -208,7 +204,10 @@ impl ApiServer {
 }
 
 /// A `resourceVersion` of a query.
-pub(super) fn revision_of(text: &str, target: &Target) -> Result<u64, Status> {
+///
+/// # Errors
+/// What is wrong with the field.
+pub(super) fn revision_of(text: &str) -> Result<u64, FieldErrors> {
     text.parse::<u64>().map_err(|_| {
         let mut errors = FieldErrors::default();
         let number = text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty();
@@ -218,7 +217,7 @@ pub(super) fn revision_of(text: &str, target: &Target) -> Result<u64, Status> {
             &text.into(),
             format!("strconv.ParseUint: parsing {text:?}: {why}"),
         );
-        Status::invalid(&target.resource.group, &target.resource.name, "", &errors)
+        errors
     })
 }
 

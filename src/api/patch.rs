@@ -56,16 +56,11 @@ fn no_map(patch: &Value) -> String {
 /// 415 for a patch of a type that is not taken. Custom resources take no strategic ones.
 pub(super) fn unsupported(custom: bool) -> Status {
     let mut taken = vec![PatchType::Json.media_type(), PatchType::Merge.media_type()];
-    if custom {
-        taken.push("application/apply-patch+yaml");
-    } else {
+    if !custom {
         taken.push(PatchType::Strategic.media_type());
-        taken.push("application/apply-patch+yaml");
     }
-    Status::unsupported_media_type(format!(
-        "the body of the request was in an unknown format - accepted media types include: {}",
-        taken.join(", ")
-    ))
+    taken.push(PatchType::Apply.media_type());
+    Status::unknown_media_type(&taken)
 }
 
 /// The failure of a patch whose outcome cannot be decoded, for the reason in `status`. The outcome is `shown`,

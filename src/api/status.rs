@@ -181,6 +181,14 @@ impl Status {
         Status::failure(415, "UnsupportedMediaType", message)
     }
 
+    /// 415: a body is in none of the forms that are taken.
+    pub fn unknown_media_type(taken: &[&str]) -> Status {
+        Status::unsupported_media_type(format!(
+            "the body of the request was in an unknown format - accepted media types include: {}",
+            taken.join(", ")
+        ))
+    }
+
     /// 422: validation found these errors.
     pub fn invalid(group: &str, kind: &str, name: &str, errors: &FieldErrors) -> Status {
         let what = if group.is_empty() {

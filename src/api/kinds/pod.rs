@@ -23,14 +23,6 @@ impl Strategy for PodRules {
             pod_spec::spec_defaults(spec);
             pod_spec::pod_defaults(spec);
         });
-        // Go prints the zero time of a condition's probe as null.
-        edit(object, "status", |status| {
-            edit_items(status, "conditions", |c| {
-                if !c.has("lastProbeTime") {
-                    c.set(&["lastProbeTime"], Value::Null);
-                }
-            });
-        });
     }
 
     fn prepare_create(&self, object: &mut Value, _cx: &Context) -> Result<(), Status> {

@@ -349,10 +349,6 @@ impl Strategy for PersistentVolumeClaimRules {
         set_default(object, "spec", Value::map());
         edit(object, "spec", |spec| {
             set_default_zero(spec, "volumeMode", "Filesystem");
-            for field in ["dataSource", "dataSourceRef"] {
-                // The core group is written as null, not left out.
-                edit(spec, field, |source| set_default(source, "apiGroup", Value::Null));
-            }
         });
     }
 

@@ -69,10 +69,7 @@ pub(super) fn check_media_type(content_type: &str, custom: bool) -> Result<(), S
     if media_type.is_empty() || taken.iter().any(|t| t.eq_ignore_ascii_case(media_type)) {
         return Ok(());
     }
-    Err(Status::unsupported_media_type(format!(
-        "the body of the request was in an unknown format - accepted media types include: {}",
-        taken.join(", ")
-    )))
+    Err(Status::unknown_media_type(&taken))
 }
 
 /// What field validation says of the fields that a body's text has more than once.

@@ -78,7 +78,8 @@ impl ApiServer {
         let mut initial = Vec::new();
         let asked = match request.param("resourceVersion") {
             "" => 0,
-            text => listing::revision_of(text, target)?,
+            text => listing::revision_of(text)
+                .map_err(|why| Status::invalid(&target.resource.group, &target.resource.name, "", &why))?,
         };
         let revision = match asked {
             revision if revision > 0 => {

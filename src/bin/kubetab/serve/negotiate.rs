@@ -39,7 +39,7 @@ pub struct Wanted {
 }
 
 /// The media types that the server gives, as its errors name them.
-pub const MEDIA_TYPES: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+const MEDIA_TYPES: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// One clause of an `Accept` header.
 struct Clause<'a> {

@@ -91,15 +91,12 @@ fn request_of(incoming: &mut Incoming) -> Result<Request, Status> {
                 request.content_type = "application/json".into();
                 Body::Value(protobuf::decode(&bytes).map_err(Status::bad_request)?)
             }
-            _ if incoming.method == Method::Patch => Body::Bytes(bytes.to_vec()),
-            // Go's server takes a body without a media type, or with one of a form, for JSON.
-            "" | "*/*" | "application/json" | "application/yaml" => Body::Bytes(bytes.to_vec()),
-            _ => {
-                return Err(Status::unsupported_media_type(format!(
-                    "the body of the request was in an unknown format - accepted media types include: {}",
-                    negotiate::MEDIA_TYPES
-                )));
+            // Any media type stands for the first one. Which others are taken the API server says.
+            "*/*" if incoming.method != Method::Patch => {
+                request.content_type.clear();
+                Body::Bytes(bytes.to_vec())
             }
+            _ => Body::Bytes(bytes.to_vec()),
         }
     };
     Ok(request)
