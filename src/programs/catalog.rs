@@ -118,6 +118,20 @@ impl Image {
         image(repository, tags, megabytes, shell, generic::install_nothing).cmd(cmd)
     }
 
+    /// nginx's image, or an application that it serves.
+    const fn nginx(
+        repository: &'static str,
+        tags: &'static str,
+        megabytes: u64,
+        shell: Shell,
+        install: Install,
+    ) -> Image {
+        image(repository, tags, megabytes, shell, install)
+            .cmd(&["nginx", "-g", "daemon off;"])
+            .env(NGINX)
+            .ports(&[80])
+    }
+
     /// A server without a model: it stays, and listens.
     const fn server(
         repository: &'static str,
@@ -318,7 +332,8 @@ const NGINX_RELEASES: &str = "1.29.3 1.28.0 1.27.5 1.26.3 1.25.5 1.24.0 1.23.4 1
     1.17.10 1.16.1 1.15.12 1.14.2 1.13.12 1.12.2 1.11.13 1.10.3 1.9.15 1.8.1 1.7.12";
 
 /// The same of Redis.
-const REDIS_RELEASES: &str = "8.4.0 8.2.3 8.0.5 7.4.7 7.2.12 7.0.15 6.2.21 6.0.20 5.0.14 4.0.14 3.2.12 3.0.7";
+pub(super) const REDIS_RELEASES: &str =
+    "8.4.0 8.2.3 8.0.5 7.4.7 7.2.12 7.0.15 6.2.21 6.0.20 5.0.14 4.0.14 3.2.12 3.0.7";
 
 /// The release that a tag names: in full, by its line (`1.27`), or as the newest one. `stable` is nginx's line before
 /// the newest.
@@ -346,18 +361,15 @@ const NGINX: &[(&str, &str)] = &[
 /// Every image.
 pub static IMAGES: &[Image] = &[
     // Web servers.
-    image(
+    Image::nginx(
         "docker.io/library/nginx",
         "latest mainline stable alpine stable-alpine mainline-alpine alpine-slim stable-perl perl alpine-perl 1.7..29",
         60,
         Shell::Debian,
         nginx::install,
     )
-    .entrypoint(&["/docker-entrypoint.sh"])
-    .cmd(&["nginx", "-g", "daemon off;"])
-    .env(NGINX)
-    .ports(&[80]),
-    image(
+    .entrypoint(&["/docker-entrypoint.sh"]),
+    Image::nginx(
         "docker.io/nginxinc/nginx-unprivileged",
         "latest alpine stable stable-alpine 1.16..29",
         60,
@@ -365,15 +377,11 @@ pub static IMAGES: &[Image] = &[
         nginx::install,
     )
     .entrypoint(&["/docker-entrypoint.sh"])
-    .cmd(&["nginx", "-g", "daemon off;"])
-    .env(NGINX)
     .uid(101)
     .home("/nonexistent")
     .ports(&[8080]),
-    image("docker.io/bitnami/nginx", "latest", 100, Shell::Debian, nginx::install)
+    Image::nginx("docker.io/bitnami/nginx", "latest", 100, Shell::Debian, nginx::install)
         .entrypoint(&["/docker-entrypoint.sh"])
-        .cmd(&["nginx", "-g", "daemon off;"])
-        .env(NGINX)
         .uid(1001)
         .ports(&[8080]),
     image(
@@ -488,16 +496,13 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["/usr/bin/hello-go"])
     .ports(&[80]),
-    image(
+    Image::nginx(
         "gcr.io/google-samples/hello-frontend",
         "1.0",
         60,
         Shell::Debian,
         nginx::install_frontend,
-    )
-    .cmd(&["nginx", "-g", "daemon off;"])
-    .env(NGINX)
-    .ports(&[80]),
+    ),
     image(
         "docker.io/library/hello-world",
         "latest linux",
@@ -732,33 +737,27 @@ pub static IMAGES: &[Image] = &[
     )
     .cmd(&["nginx", "-g", "daemon off;"])
     .ports(&[80]),
-    image(
+    Image::nginx(
         "docker.io/ikubernetes/myapp",
         "latest v1 v2 v3 v4 v5 v6 v7",
         6,
         Shell::Alpine,
         nginx::install_myapp,
-    )
-    .cmd(&["nginx", "-g", "daemon off;"])
-    .env(NGINX)
-    .ports(&[80]),
-    image(
+    ),
+    Image::nginx(
         "docker.io/wangyanglinux/myapp",
         "latest v1 v2 v3 v4",
         6,
         Shell::Alpine,
         nginx::install_myapp,
-    )
-    .cmd(&["nginx", "-g", "daemon off;"])
-    .env(NGINX)
-    .ports(&[80]),
+    ),
     Image::says(
         "docker.io/tutum/hello-world",
         "latest",
         &[80],
         "<html>\n<body>\n\t<h1>Hello world!</h1>\n\t<h3>My hostname is {host}</h3>\n</body>\n</html>\n",
     ),
-    image(
+    Image::nginx(
         "ghcr.io/nginxinc/nginx-unprivileged",
         "latest alpine stable stable-alpine 1.16..29",
         60,
@@ -766,8 +765,6 @@ pub static IMAGES: &[Image] = &[
         nginx::install,
     )
     .entrypoint(&["/docker-entrypoint.sh"])
-    .cmd(&["nginx", "-g", "daemon off;"])
-    .env(NGINX)
     .uid(101)
     .home("/nonexistent")
     .ports(&[8080]),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
+use super::catalog::{REDIS_RELEASES, release};
 use super::{Image, Sandbox, Service, generic, is_meant, program, until_stopped};
 use crate::flat::{FlatMap, FlatSet};
 use crate::limits;
@@ -481,7 +482,7 @@ impl Service for Server {
 /// The image's version, or today's.
 fn version(context: &Context) -> String {
     let version = context.env.get("REDIS_VERSION").cloned();
-    version.unwrap_or_else(|| "8.4.0".to_owned())
+    version.unwrap_or_else(|| release(REDIS_RELEASES, "").to_owned())
 }
 
 async fn server(context: Context, sandbox: Rc<Sandbox>) -> i32 {

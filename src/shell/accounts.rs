@@ -90,6 +90,12 @@ impl Accounts {
         self.group(gid).map_or_else(|| gid.to_string(), str::to_owned)
     }
 
+    /// The names of groups, or their numbers, as `groups` prints them.
+    pub fn names_of_groups(&self, gids: &[i64]) -> String {
+        let names: Vec<String> = gids.iter().map(|gid| self.group_or_number(*gid)).collect();
+        names.join(" ")
+    }
+
     /// The number of a user by name or number.
     pub fn uid(&self, word: &str) -> Option<i64> {
         let ids = self.ids(word);

@@ -360,6 +360,14 @@ pub fn join(cwd: &str, path: &str) -> String {
     out
 }
 
+/// A directory as prompts show it: `~` stands for the home, if there is one.
+pub fn with_tilde(directory: &str, home: &str) -> String {
+    match directory.strip_prefix(home) {
+        Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => format!("~{rest}"),
+        _ => directory.to_owned(),
+    }
+}
+
 /// The last part of a path, as `basename` prints it.
 pub fn base_name(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');

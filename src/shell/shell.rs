@@ -419,10 +419,7 @@ pub(super) async fn run_input(context: Context, name: &str, args: Vec<String>, f
             let user = state.host.user();
             let sign = user.sign();
             let home = state.get("HOME").filter(|home| home.len() > 1);
-            let cwd = match home.and_then(|home| state.cwd.strip_prefix(&home)) {
-                Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
-                _ => state.cwd.clone(),
-            };
+            let cwd = files::with_tilde(&state.cwd, &home.unwrap_or_default());
             let prompt = match (source.is_empty(), state.dialect) {
                 (false, _) => "> ".to_owned(),
                 (true, super::host::Dialect::Busybox) => format!("{cwd} {sign} "),

@@ -120,6 +120,12 @@ pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands:
     program(commands, "/docker-entrypoint.sh", sandbox, entrypoint);
 }
 
+/// Writes a line of nginx's error log.
+fn say(context: &Context, level: &str, pid: u32, text: &str) {
+    let now = slash_date(context.sim.now());
+    context.stderr.line(format!("{now} [{level}] {pid}#{pid}: {text}"));
+}
+
 /// Makes what nginx writes to: the directories of its temporary files, which its workers shall own, and the file of its
 /// process's number.
 fn directories(context: &Context, pid: u32) -> Result<(), String> {
@@ -132,8 +138,7 @@ fn directories(context: &Context, pid: u32) -> Result<(), String> {
              /etc/nginx/nginx.conf:{}",
             line + 1
         );
-        let now = slash_date(context.sim.now());
-        context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
+        say(context, "warn", pid, &text);
         context.stderr.line(format!("nginx: [warn] {text}"));
     }
     let failed = |call: String, e: FileError| {
@@ -229,10 +234,7 @@ async fn listen(context: &Context, sandbox: &Rc<Sandbox>, servers: Vec<Server>, 
                 }
                 // nginx gives up; here it stays, and refuses that port's handshakes, as web servers without a certificate
                 // stay where the recordings of real clusters were made.
-                Err(message) => {
-                    let now = slash_date(sim.now());
-                    context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
-                }
+                Err(message) => say(context, "emerg", 1, &message),
             };
         }
     }
@@ -269,15 +271,10 @@ async fn listen(context: &Context, sandbox: &Rc<Sandbox>, servers: Vec<Server>, 
             break;
         }
         for port in &taken {
-            context.stderr.line(format!(
-                "{} [emerg] 1#1: bind() to 0.0.0.0:{port} failed (98: Address already in use)",
-                slash_date(sim.now())
-            ));
+            let text = format!("bind() to 0.0.0.0:{port} failed (98: Address already in use)");
+            say(context, "emerg", 1, &text);
         }
-        context.stderr.line(format!(
-            "{} [notice] 1#1: try again to bind() after 500ms",
-            slash_date(sim.now())
-        ));
+        say(context, "notice", 1, "try again to bind() after 500ms");
         sim.sleep(std::time::Duration::from_millis(500)).await;
         taken.retain(|port| match open(*port) {
             Ok(opened) => {
@@ -288,9 +285,7 @@ async fn listen(context: &Context, sandbox: &Rc<Sandbox>, servers: Vec<Server>, 
         });
     }
     if !taken.is_empty() {
-        context
-            .stderr
-            .line(format!("{} [emerg] 1#1: still could not bind()", slash_date(sim.now())));
+        say(context, "emerg", 1, "still could not bind()");
     }
     listening
 }
@@ -317,7 +312,6 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
             }
         }
     }
-    let sim = context.sim.clone();
     if let Some(signal) = signal {
         let number = match signal.as_str() {
             "quit" => SIGQUIT,
@@ -337,25 +331,19 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
             .find(|p| p.command().starts_with("nginx: master"));
         let pid = context.process.pid();
         if let Err(message) = configuration(&context.files, &mut Vec::new()) {
-            let now = slash_date(sim.now());
-            context.stderr.line(format!("{now} [emerg] {pid}#{pid}: {message}"));
+            say(&context, "emerg", pid, &message);
             context.stderr.line(format!("nginx: [emerg] {message}"));
             return 1;
         }
         return match master {
             Some(process) => {
-                context.stderr.line(format!(
-                    "{} [notice] {pid}#{pid}: signal process started",
-                    slash_date(sim.now())
-                ));
+                say(&context, "notice", pid, "signal process started");
                 process.signal(number);
                 0
             }
             None => {
-                context.stderr.line(format!(
-                    "{} [error] {pid}#{pid}: open() \"/run/nginx.pid\" failed (2: No such file or directory)",
-                    slash_date(sim.now())
-                ));
+                let text = "open() \"/run/nginx.pid\" failed (2: No such file or directory)";
+                say(&context, "error", pid, text);
                 1
             }
         };
@@ -369,16 +357,12 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
     let servers = match configuration(&context.files, &mut idle).and_then(directories) {
         Ok(servers) => {
             for text in idle {
-                let now = slash_date(sim.now());
-                context.stderr.line(format!("{now} [warn] {pid}#{pid}: {text}"));
+                say(&context, "warn", pid, &text);
             }
             servers
         }
         Err(message) => {
-            let pid = context.process.pid();
-            context
-                .stderr
-                .line(format!("{} [emerg] {pid}#{pid}: {message}", slash_date(sim.now())));
+            say(&context, "emerg", context.process.pid(), &message);
             if test {
                 context
                     .stderr
@@ -414,21 +398,17 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
         .process
         .set_command("nginx: master process nginx -g daemon off;");
     let mut listening = listen(&context, &sandbox, servers, &version).await;
-    let notice = |text: &str| {
-        context
-            .stderr
-            .line(format!("{} [notice] 1#1: {text}", slash_date(sim.now())));
-    };
+    let notice = |text: &str| say(&context, "notice", 1, text);
     notice("using the \"epoll\" event method");
     notice(&format!("nginx/{version}"));
     notice("built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1) ");
     notice("OS: Linux 6.1.0-41-amd64");
     notice("getrlimit(RLIMIT_NOFILE): 1048576:1048576");
     notice("start worker processes");
-    for worker in [29, 30] {
+    let mut workers = [29, 30];
+    for worker in workers {
         notice(&format!("start worker process {worker}"));
     }
-    let mut workers = [29, 30];
     let signal = loop {
         match until_signal(&context.process, &[SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1]).await {
             SIGHUP => {}
@@ -440,8 +420,7 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
         let servers = match configuration(&context.files, &mut Vec::new()) {
             Ok(servers) => servers,
             Err(message) => {
-                let now = slash_date(sim.now());
-                context.stderr.line(format!("{now} [emerg] 1#1: {message}"));
+                say(&context, "emerg", 1, &message);
                 continue;
             }
         };
@@ -456,8 +435,7 @@ async fn run(mut context: Context, sandbox: Rc<Sandbox>, version: String) -> i32
         }
         for worker in old {
             for text in ["gracefully shutting down", "exiting", "exit"] {
-                let now = slash_date(sim.now());
-                context.stderr.line(format!("{now} [notice] {worker}#{worker}: {text}"));
+                say(&context, "notice", worker, text);
             }
             notice(&format!("signal 17 (SIGCHLD) received from {worker}"));
             notice(&format!("worker process {worker} exited with code 0"));

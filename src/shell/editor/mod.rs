@@ -23,10 +23,7 @@ fn prompt(shell: &Shell, variable: &str, default: &str) -> String {
     let text = shell.get(variable).unwrap_or_else(|| default.to_owned());
     let cwd = shell.cwd();
     let home = shell.get("HOME").unwrap_or_default();
-    let short = match cwd.strip_prefix(&home) {
-        Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => format!("~{rest}"),
-        _ => cwd.clone(),
-    };
+    let short = files::with_tilde(&cwd, &home);
     let mut out = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

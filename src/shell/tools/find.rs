@@ -1,5 +1,6 @@
 //! `find`: an expression becomes a list of steps with jumps, run for each entry as it is reached.
 
+use super::super::accounts::Accounts;
 use super::super::files::{self, FileError, FileKind, Stat};
 use super::super::host::{Context, Dialect};
 use super::super::regex::Regex;
@@ -354,7 +355,7 @@ fn compare(how: i8, value: u64, with: u64) -> bool {
 }
 
 /// What `-printf` prints of an entry.
-fn printf(c: &Context, format: &str, e: &Entry<'_>) -> String {
+fn printf(c: &Context, accounts: &Accounts, format: &str, e: &Entry<'_>) -> String {
     let mut out = String::new();
     let mut chars = format.chars();
     while let Some(ch) = chars.next() {
@@ -389,8 +390,8 @@ fn printf(c: &Context, format: &str, e: &Entry<'_>) -> String {
             Some('b') => (stat.size.div_ceil(4096) * 8).to_string(),
             Some('m') => format!("{:o}", stat.mode & 0o7777),
             Some('M') => mode_text(stat),
-            Some('u') => c.accounts().user_or_number(stat.owner.0),
-            Some('g') => c.accounts().group_or_number(stat.owner.1),
+            Some('u') => accounts.user_or_number(stat.owner.0),
+            Some('g') => accounts.group_or_number(stat.owner.1),
             Some('U') => stat.owner.0.to_string(),
             Some('G') => stat.owner.1.to_string(),
             Some('y' | 'Y') => match stat.kind {
@@ -448,6 +449,7 @@ async fn execute(c: &Context, command: &[String], found: &[String], dir: Option<
 }
 
 pub(super) async fn find(c: Context) -> i32 {
+    let accounts = c.accounts();
     let mut args = c.rest();
     let mut follow = false;
     while let Some(option @ ("-L" | "-P" | "-H")) = args.first().map(String::as_str) {
@@ -585,11 +587,11 @@ pub(super) async fn find(c: Context) -> i32 {
                     true
                 }
                 Step::Printf(format) => {
-                    c.stdout.write(printf(&c, format, &entry));
+                    c.stdout.write(printf(&c, &accounts, format, &entry));
                     true
                 }
                 Step::List => {
-                    let line = printf(&c, "%9i %6k %M %3n %-8u %-8g %8s %Tb %Te %TH:%TM %p", &entry);
+                    let line = printf(&c, &accounts, "%9i %6k %M %3n %-8u %-8g %8s %Tb %Te %TH:%TM %p", &entry);
                     c.stdout.write(line);
                     let target = stat.target.as_ref().map(|t| format!(" -> {t}"));
                     c.stdout.line(target.unwrap_or_default());

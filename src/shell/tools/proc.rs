@@ -857,10 +857,6 @@ pub(super) async fn uname(c: Context) -> i32 {
     0
 }
 
-fn joined(words: impl Iterator<Item = String>, between: &str) -> String {
-    words.collect::<Vec<_>>().join(between)
-}
-
 pub(super) async fn id(c: Context) -> i32 {
     let accounts = c.accounts();
     let mut user = c.host.user();
@@ -884,16 +880,20 @@ pub(super) async fn id(c: Context) -> i32 {
         Some(name) => format!("{id}({name})"),
         None => id.to_string(),
     };
-    let groups = user.all_groups().into_iter();
+    let groups = user.all_groups();
+    let joined = |each: &dyn Fn(i64) -> String, between: &str| {
+        let all: Vec<String> = groups.iter().map(|id| each(*id)).collect();
+        all.join(between)
+    };
     let text = match c.arg(1) {
         Some("-u") => user.uid.to_string(),
         Some("-g") => user.gid.to_string(),
         Some("-un" | "-nu") => accounts.user_or_number(user.uid),
         Some("-gn" | "-ng") => accounts.group_or_number(user.gid),
-        Some("-G") => joined(groups.map(|id| id.to_string()), " "),
-        Some("-Gn" | "-nG") => joined(groups.map(|id| accounts.group_or_number(id)), " "),
+        Some("-G") => joined(&|id| id.to_string(), " "),
+        Some("-Gn" | "-nG") => accounts.names_of_groups(&groups),
         _ => {
-            let groups = joined(groups.map(|id| full(id, accounts.group(id))), ",");
+            let groups = joined(&|id| full(id, accounts.group(id)), ",");
             let uid = full(user.uid, accounts.user(user.uid));
             let gid = full(user.gid, accounts.group(user.gid));
             format!("uid={uid} gid={gid} groups={groups}")

@@ -591,16 +591,7 @@ pub(super) async fn small(c: Context) -> i32 {
             return 1;
         }
         "tty" => c.stdout.line("/dev/pts/0"),
-        "groups" => {
-            let accounts = c.accounts();
-            let names = c
-                .host
-                .user()
-                .all_groups()
-                .into_iter()
-                .map(|id| accounts.group_or_number(id));
-            c.stdout.line(names.collect::<Vec<_>>().join(" "))
-        }
+        "groups" => c.stdout.line(c.accounts().names_of_groups(&c.host.user().all_groups())),
         // `logname`.
         _ => c.stdout.line(c.accounts().user_or_number(c.host.user().uid)),
     };
