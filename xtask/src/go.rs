@@ -58,7 +58,7 @@ fn read_structs(text: &str, into: &mut BTreeMap<String, Struct>) {
 }
 
 /// The folder of a type's short name (`core.v1.Pod` is in `api/core/v1`), and its name there.
-fn folder(name: &str) -> Option<(String, &str)> {
+pub fn folder(name: &str) -> Option<(String, &str)> {
     let (root, rest) = match name.split_once(':') {
         Some(("m", rest)) => ("apimachinery/pkg", rest),
         Some(("a", rest)) => ("kube-aggregator/pkg", rest),
@@ -67,9 +67,7 @@ fn folder(name: &str) -> Option<(String, &str)> {
         None => ("api", name),
     };
     let (package, bare) = rest.rsplit_once('.')?;
-    let package = package.replace('.', "/");
-    // Short names lack the package's middle: `m:apis.meta.v1` is in `apis/meta/v1`.
-    Some((format!("{root}/{package}"), bare))
+    Some((format!("{root}/{}", package.replace('.', "/")), bare))
 }
 
 /// The packages that were read.

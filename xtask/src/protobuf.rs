@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::go;
+
 /// A struct's fields: their names in Rust, numbers, and the last word of their types.
 type Message = Vec<(String, u32, String)>;
 
@@ -82,17 +84,10 @@ fn find(
     None
 }
 
-/// The module of a type's short name in the crate: `core.v1.Pod` is in `api/core/v1`.
-fn folder(name: &str) -> Option<(String, &str)> {
-    let (root, rest) = match name.split_once(':') {
-        Some(("m", rest)) => ("apimachinery/pkg", rest),
-        Some(("a", rest)) => ("kube_aggregator/pkg", rest),
-        Some(("x", rest)) => ("apiextensions_apiserver/pkg", rest),
-        Some(_) => return None,
-        None => ("api", name),
-    };
-    let (module, bare) = rest.rsplit_once('.')?;
-    Some((format!("{root}/{}/mod.rs", module.replace('.', "/")), bare))
+/// The module of a type's short name in the crate, whose folders are Go's in Rust's spelling, and its name there.
+fn module(name: &str) -> Option<(String, &str)> {
+    let (folder, bare) = go::folder(name)?;
+    Some((format!("{}/mod.rs", folder.replace('-', "_")), bare))
 }
 
 /// The lines of a type's fields, which come in the order of their names, in that of Go's struct.
@@ -133,7 +128,7 @@ pub fn run(from: &Path, table: &Path, into: &Path) -> Result<(), String> {
                 let _ = writeln!(ordered, "{line}");
             }
         };
-        let Some((file, bare)) = folder(name) else {
+        let Some((file, bare)) = module(name) else {
             write_type(&places);
             continue;
         };
