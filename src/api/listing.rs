@@ -60,35 +60,62 @@ impl Token {
     }
 }
 
-/// Calls `take` with the objects of a shelf after this key as they were at `revision`, of which later changes are undone,
-/// until it says that it has enough.
-///
-/// # Errors
-/// 410 where the changes since then are no longer known.
-fn each_at(
-    store: &Store,
-    shelf: &str,
-    namespace: &str,
-    after: &ObjectKey,
-    revision: u64,
-    mut take: impl FnMut(&Object) -> bool,
-) -> Result<(), Status> {
-    // Of an object's changes the first tells what was there before; the last one collected is kept.
-    let changes = store.changes(shelf, revision, usize::MAX)?.into_iter().rev();
-    let undone: FlatMap<ObjectKey, Option<Object>> = changes.map(|c| (c.object.key(), c.old)).collect();
-    let within = |key: &ObjectKey| key > after && (namespace.is_empty() || &*key.namespace == namespace);
-    let before = undone.iter().filter(|(key, _)| within(key));
-    let mut before = before.filter_map(|(key, old)| Some((key, old.as_ref()?))).peekable();
-    let mut goes_on = true;
-    store.each_after(shelf, namespace, after, |key, object| {
-        while goes_on && let Some((_, old)) = before.next_if(|(k, _)| *k <= key) {
-            goes_on = take(old);
+/// A shelf as it was at a revision.
+struct Past<'a> {
+    store: &'a Store,
+    shelf: &'a str,
+    /// What has changed since then, as it was: `None` for what was not there.
+    undone: FlatMap<ObjectKey, Option<Object>>,
+}
+
+impl<'a> Past<'a> {
+    /// At `revision`, or now for 0.
+    ///
+    /// # Errors
+    /// 410 where the changes since then are no longer known.
+    fn at(store: &'a Store, shelf: &'a str, revision: u64) -> Result<Past<'a>, Status> {
+        let undone = match revision {
+            0 => FlatMap::new(),
+            // Of an object's changes the first tells what was there before; the last one collected is kept.
+            _ => {
+                let changes = store.changes(shelf, revision, usize::MAX)?.into_iter().rev();
+                changes.map(|c| (c.object.key(), c.old)).collect()
+            }
+        };
+        Ok(Past { store, shelf, undone })
+    }
+
+    /// What has changed after this key, of one namespace or of all when it is empty.
+    fn undone_after(&self, namespace: &str, after: &ObjectKey) -> impl Iterator<Item = (&ObjectKey, Option<&Object>)> {
+        let within = move |key: &ObjectKey| key > after && (namespace.is_empty() || &*key.namespace == namespace);
+        let undone = self.undone.iter().map(|(key, old)| (key, old.as_ref()));
+        undone.filter(move |(key, _)| within(key))
+    }
+
+    /// Calls `take` with the objects after this key until it says that it has enough.
+    fn each_after(&self, namespace: &str, after: &ObjectKey, mut take: impl FnMut(&Object) -> bool) {
+        let before = self.undone_after(namespace, after);
+        let mut before = before.filter_map(|(key, old)| Some((key, old?))).peekable();
+        let mut goes_on = true;
+        self.store.each_after(self.shelf, namespace, after, |key, object| {
+            while goes_on && let Some((_, old)) = before.next_if(|(k, _)| *k <= key) {
+                goes_on = take(old);
+            }
+            goes_on = goes_on && (self.undone.contains_key(key) || take(object));
+            goes_on
+        });
+        before.all(|(_, old)| goes_on && take(old));
+    }
+
+    /// How many objects there were after this key. They are not walked: a long list asks it for each of its pages.
+    fn count_after(&self, namespace: &str, after: &ObjectKey) -> usize {
+        let (mut gone, mut come) = (0, 0);
+        for (key, old) in self.undone_after(namespace, after) {
+            gone += usize::from(old.is_some());
+            come += usize::from(self.store.get(self.shelf, key).is_some());
         }
-        goes_on = goes_on && (undone.contains_key(key) || take(object));
-        goes_on
-    });
-    before.all(|(_, old)| goes_on && take(old));
-    Ok(())
+        (self.store.count_after(self.shelf, namespace, after) + gone).saturating_sub(come)
+    }
 }
 
 impl ApiServer {
@@ -144,61 +171,54 @@ impl ApiServer {
     ) -> Result<List, Status> {
         let store = self.store();
         let shelf = target.shelf();
-        let mut items = Vec::new();
-        let mut remaining = 0;
         let within = !target.namespace.is_empty() || !target.resource.namespaced;
         let after = match start.split_once('/') {
             Some((namespace, name)) if !within => (namespace, name),
             _ => (target.namespace.as_str(), start),
         };
-        // Behind a selector nobody counts: that there is another object is enough.
-        let counted = filter.labels.is_everything() && filter.fields.is_empty();
-        let mut take = |object: &Object| {
-            // The rest of a long list is only counted, for each of its pages.
-            if counted && limit > 0 && items.len() >= limit {
-                remaining += 1;
+        let mut items = Vec::new();
+        let mut more = false;
+        let take = |object: &Object| {
+            if !filter.matches(object) {
                 return true;
             }
-            if !start.is_empty() && (object.namespace(), object.name()) <= after || !filter.matches(object) {
-                return true;
+            more = limit > 0 && items.len() >= limit;
+            if !more {
+                items.push(custom::in_version(object.clone(), &target.resource));
             }
-            if limit > 0 && items.len() >= limit {
-                remaining += 1;
-                return false;
-            }
-            items.push(custom::in_version(object.clone(), &target.resource));
-            true
+            !more
         };
+        let past = Past::at(store, &shelf, revision)?;
         if kinds::componentstatus::is(&target.resource) {
-            kinds::componentstatus::all().iter().for_each(|o| {
-                take(o);
-            });
-        }
-        // A list that goes on begins behind the page before, so that pages cost no more than the whole.
-        let from = ObjectKey::new(after.0, after.1);
-        match revision {
-            0 => store.each_after(&shelf, &target.namespace, &from, |_, object| take(object)),
-            _ => each_at(store, &shelf, &target.namespace, &from, revision, take)?,
+            // They are no objects of the store, and come all at once.
+            let all = kinds::componentstatus::all().into_iter();
+            items = all.filter(|component| filter.matches(component)).collect();
+        } else {
+            // A list that goes on begins behind the page before, so that pages cost no more than the whole.
+            let from = ObjectKey::new(after.0, after.1);
+            past.each_after(&target.namespace, &from, take);
         }
         let shown = if revision == 0 { store.revision() } else { revision };
-        let continue_token = match items.last() {
-            Some(last) if remaining > 0 => {
-                let start = if within {
-                    last.name().to_owned()
-                } else {
-                    format!("{}/{}", last.namespace(), last.name())
-                };
-                Token { revision: shown, start }.encode()
+        let (mut continue_token, mut remaining) = (String::new(), 0);
+        if let Some(last) = items.last().filter(|_| more) {
+            let start = if within {
+                last.name().to_owned()
+            } else {
+                format!("{}/{}", last.namespace(), last.name())
+            };
+            continue_token = Token { revision: shown, start }.encode();
+            // Behind a selector nobody counts.
+            if filter.labels.is_everything() && filter.fields.is_empty() {
+                remaining = past.count_after(&target.namespace, &last.key());
             }
-            _ => String::new(),
-        };
+        }
         Ok(List {
             api_version: target.resource.api_version(),
             kind: format!("{}List", target.resource.kind),
             items,
             revision: shown,
             continue_token,
-            remaining: if counted { remaining } else { 0 },
+            remaining,
         })
     }
 }

@@ -138,6 +138,19 @@ impl Store {
         }
     }
 
+    /// How many objects there are after this key, of one namespace or of all when it is empty.
+    pub fn count_after(&self, shelf: &str, namespace: &str, after: &ObjectKey) -> usize {
+        let shelves = self.shelves.borrow();
+        let Some(shelf) = shelves.get(shelf) else { return 0 };
+        let objects = &shelf.objects;
+        let end = match namespace {
+            "" => objects.len(),
+            // No name of a namespace stands between.
+            _ => objects.rank(&ObjectKey::new(&format!("{namespace}\0"), "")),
+        };
+        end.saturating_sub(objects.rank(after) + usize::from(objects.contains_key(after)))
+    }
+
     /// The names of the shelves that hold something, each with how much.
     pub fn shelves(&self) -> Vec<(ShelfName, usize)> {
         let shelves = self.shelves.borrow();

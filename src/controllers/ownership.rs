@@ -24,9 +24,8 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Whether the selector selects an object.
-    pub fn fits(&self, object: &Object) -> bool {
-        let labels = object.labels();
+    /// Whether the selector selects what has such labels.
+    pub fn fits(&self, labels: &Value) -> bool {
         match &mut *self.last.borrow_mut() {
             Some((seen, fits)) if seen.same(labels) => *fits,
             last => last.insert((labels.clone(), self.selector.matches(labels))).1,
@@ -90,7 +89,7 @@ impl<'a> Claimer<'a> {
     }
 
     async fn claim_one(&self, object: &Object) -> Result<bool, Status> {
-        let fits = self.selector.fits(object);
+        let fits = self.selector.fits(object.labels());
         if let Some(controller) = object.controller() {
             if controller.uid() != self.owner.uid() {
                 return Ok(false);

@@ -15,7 +15,7 @@ use crate::api::well_known;
 use crate::api::{Client, Object, Resource, Status};
 use crate::flat::FlatMap;
 use crate::list;
-use crate::sim::{Time, seconds};
+use crate::sim::Time;
 use crate::value::Value;
 
 /// The first batch of creations; each later one is twice as large, as long as all of a batch succeed
@@ -57,12 +57,9 @@ pub fn ready_time(pod: &Object) -> Option<Time> {
     Pod(pod).state().ready.flatten()
 }
 
-/// Whether it has been ready for `min_ready_seconds` (`podutil.IsPodAvailable`).
+/// Whether it has been ready for `min_ready_seconds`.
 pub fn is_available(pod: &Object, min_ready_seconds: i64, now: Time) -> bool {
-    if !is_ready(pod) {
-        return false;
-    }
-    min_ready_seconds <= 0 || ready_time(pod).is_some_and(|t| t + seconds(min_ready_seconds) <= now)
+    Pod(pod).state().is_available(min_ready_seconds, now)
 }
 
 /// How long until the next of these ready pods is available; `None` when there is nothing to wait for.
@@ -71,14 +68,9 @@ pub fn next_available<'a>(
     min_ready_seconds: i64,
     now: Time,
 ) -> Option<Duration> {
-    if min_ready_seconds <= 0 {
-        return None;
-    }
-    pods.into_iter()
-        .filter_map(ready_time)
-        .map(|t| t + seconds(min_ready_seconds))
-        .filter(|when| *when > now)
-        .map(|when| when.since(now))
+    let waits = pods.into_iter().map(|pod| Pod(pod).state());
+    waits
+        .filter_map(|state| state.available_in(min_ready_seconds, now))
         .min()
 }
 

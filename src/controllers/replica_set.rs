@@ -7,12 +7,42 @@ use super::context::{Base, Context, OwnerIndex, resource};
 use super::expectations::Expectations;
 use super::ownership::{Claimer, Matcher};
 use super::pods;
+use crate::api::views::pod::State;
 use crate::api::views::{Pod, ReplicaSet};
 use crate::api::{Object, ObjectKey, Resource, Selector, Status};
 use crate::obj;
+use crate::value::Value;
 
 /// At most so many creations or deletions in one pass.
 const BURST: usize = 500;
+
+/// What a set's status says of its active pods.
+struct Counts<'a> {
+    active: usize,
+    /// The pods that have all labels of the template.
+    fully_labeled: usize,
+    template_labels: Matcher<'a>,
+    /// The pods that are ready.
+    ready: Vec<State>,
+}
+
+impl<'a> Counts<'a> {
+    fn new(template_labels: &'a Selector) -> Counts<'a> {
+        Counts {
+            active: 0,
+            fully_labeled: 0,
+            template_labels: Matcher::new(template_labels),
+            ready: Vec::new(),
+        }
+    }
+
+    /// Counts an active pod.
+    fn add(&mut self, labels: &Value, state: State) {
+        self.active += 1;
+        self.fully_labeled += usize::from(self.template_labels.fits(labels));
+        self.ready.extend(state.ready.is_some().then_some(state));
+    }
+}
 
 #[derive(Clone)]
 struct Controller(Rc<Inner>);
@@ -137,48 +167,72 @@ impl Controller {
         let view = ReplicaSet(&set);
         let selector = view.selector();
         let claimer = Claimer::new(&inner.client, &inner.resource, &set, &selector, &inner.pod_resource);
-        // Of ten thousand pods each pass costs as much as all that is asked of them: so there are few.
-        let mut terminating = 0;
-        let mut candidates = inner.pods.owned(set.uid());
-        candidates.retain(|pod| {
-            let state = Pod(pod).state();
-            terminating += usize::from(state.is_terminating() && claimer.selector.fits(pod));
-            state.is_active()
+        let template_labels = Selector::from_map(view.template_labels());
+        let mut counts = Counts::new(&template_labels);
+        let (mut terminating, mut all_fit) = (0, true);
+        inner.pods.each_owned(set.uid(), |pod| {
+            let fits = claimer.selector.fits(&pod.labels);
+            terminating += usize::from(pod.state.is_terminating() && fits);
+            if pod.state.is_active() {
+                counts.add(&pod.labels, pod.state);
+                all_fit &= fits;
+            }
         });
         let orphans = inner.pods.orphans(set.namespace());
-        candidates.extend(orphans.into_iter().filter(pods::is_active));
-        let active = claimer.claim(candidates).await?;
+        let orphans: Vec<Object> = orphans.into_iter().filter(pods::is_active).collect();
+        let mut claimed = None;
+        // Mostly the set controls already what it selects, and nothing else.
+        if !(all_fit && orphans.is_empty()) {
+            let candidates = self.active(&set).chain(orphans).collect();
+            let pods = claimer.claim(candidates).await?;
+            counts = Counts::new(&template_labels);
+            pods.iter().for_each(|pod| counts.add(pod.labels(), Pod(pod).state()));
+            claimed = Some(pods);
+        }
         let mut managed = Ok(());
         // A set that would not select its own pods would make them without end. The API server
         // refuses such a set; one that came past it is left alone.
         let sane = !selector.is_everything() && selector.matches(view.template_labels());
         if satisfied && sane && !set.is_deleting() {
-            managed = self.manage(&set, &active).await;
+            managed = self.manage(&set, counts.active, claimed).await;
         }
         let now = inner.context.sim().now();
-        let next = pods::next_available(&active, view.min_ready_seconds(), now);
-        self.update_status(&set, &active, terminating, &managed).await?;
+        let min_ready = view.min_ready_seconds();
+        let next = counts.ready.iter().filter_map(|s| s.available_in(min_ready, now)).min();
+        self.update_status(&set, &counts, terminating, &managed).await?;
         if let (Ok(()), Some(delay)) = (&managed, next) {
             inner.queue.add_after(key.clone(), delay);
         }
         managed.map_err(|(_, status)| status)
     }
 
-    /// Creates or deletes as many pods as differ. The error carries the reason of the condition.
-    async fn manage(&self, set: &Object, active: &[Object]) -> Result<(), (&'static str, Status)> {
+    /// The active pods that a set controls.
+    fn active(&self, set: &Object) -> impl Iterator<Item = Object> {
+        self.0.pods.owned(set.uid()).into_iter().filter(pods::is_active)
+    }
+
+    /// Creates or deletes as many pods as differ, when so many are active: `claimed` if that was asked, else all that
+    /// the set controls. The error carries the reason of the condition.
+    async fn manage(
+        &self,
+        set: &Object,
+        active: usize,
+        claimed: Option<Vec<Object>>,
+    ) -> Result<(), (&'static str, Status)> {
         let inner = &self.0;
         let view = ReplicaSet(set);
         let wanted = view.replicas();
-        if active.len() < wanted {
-            let count = (wanted - active.len()).min(BURST);
+        if active < wanted {
+            let count = (wanted - active).min(BURST);
             let pod = pods::from_template(set, view.template());
             let (_, result) = inner.control.change(set, count, |_| pod.clone(), &[]).await;
             return result.map_err(|status| ("FailedCreate", status));
         }
-        if active.len() > wanted {
-            let count = (active.len() - wanted).min(BURST);
+        if active > wanted {
+            let count = (active - wanted).min(BURST);
             let now = inner.context.sim().now();
-            let gone = pods::to_delete(active.to_vec(), &self.related(set), count, now);
+            let pods = claimed.unwrap_or_else(|| self.active(set).collect());
+            let gone = pods::to_delete(pods, &self.related(set), count, now);
             let result = inner.control.delete_all(set, &gone).await;
             return result.map_err(|status| {
                 let message = format!("unable to delete pods: {}", status.message());
@@ -200,28 +254,18 @@ impl Controller {
     async fn update_status(
         &self,
         set: &Object,
-        active: &[Object],
+        counts: &Counts<'_>,
         terminating: usize,
         managed: &Result<(), (&'static str, Status)>,
     ) -> Result<(), Status> {
         let inner = &self.0;
         let now = inner.context.sim().now();
-        let view = ReplicaSet(set);
-        let labels = Selector::from_map(view.template_labels());
-        let labels = Matcher::new(&labels);
-        let min_ready = view.min_ready_seconds();
-        let (mut labelled, mut ready, mut available) = (0, 0, 0);
-        for pod in active {
-            labelled += usize::from(labels.fits(pod));
-            if pods::is_ready(pod) {
-                ready += 1;
-                available += usize::from(pods::is_available(pod, min_ready, now));
-            }
-        }
+        let min_ready = ReplicaSet(set).min_ready_seconds();
+        let available = counts.ready.iter().filter(|s| s.is_available(min_ready, now)).count();
         let mut status = set.status().clone();
-        status.set(&["replicas"], active.len());
-        status.set_or_remove(&["fullyLabeledReplicas"], labelled);
-        status.set_or_remove(&["readyReplicas"], ready);
+        status.set(&["replicas"], counts.active);
+        status.set_or_remove(&["fullyLabeledReplicas"], counts.fully_labeled);
+        status.set_or_remove(&["readyReplicas"], counts.ready.len());
         status.set_or_remove(&["availableReplicas"], available);
         if !inner.resource.group.is_empty() {
             // The older kind has no such field.
@@ -268,7 +312,6 @@ mod tests {
     use super::super::testing::World;
     use super::*;
     use crate::list;
-    use crate::value::Value;
 
     fn set(replicas: i64) -> Value {
         obj! {

@@ -145,12 +145,20 @@ impl<K, V> FlatMap<K, V> {
         self.entries.append(&mut above.entries);
     }
 
+    /// How many entries stand before this key.
+    pub(super) fn rank<Q: Ord + ?Sized>(&self, key: &Q) -> usize
+    where
+        K: Borrow<Q>,
+    {
+        self.find(key).unwrap_or_else(|at| at)
+    }
+
     /// The entries from this key on.
     pub(super) fn starting_at<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
     where
         K: Borrow<Q>,
     {
-        let at = self.find(key).unwrap_or_else(|at| at);
+        let at = self.rank(key);
         Iter(self.entries.get(at..).unwrap_or_default().iter())
     }
 }

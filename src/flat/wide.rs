@@ -143,6 +143,16 @@ impl<K, V> WideMap<K, V> {
         Some(removed)
     }
 
+    /// How many entries stand before this key.
+    pub fn rank<Q: Ord + ?Sized>(&self, key: &Q) -> usize
+    where
+        K: Borrow<Q>,
+    {
+        let at = self.piece_of(key);
+        let before: usize = self.pieces.iter().take(at).map(FlatMap::len).sum();
+        before + self.pieces.get(at).map_or(0, |piece| piece.rank(key))
+    }
+
     /// The entries from this key on.
     pub fn starting_at<Q: Ord + ?Sized>(&self, key: &Q) -> WideIter<'_, K, V>
     where
@@ -294,6 +304,7 @@ mod tests {
             }
             prop_assert!(ours.iter().eq(theirs.iter()));
             prop_assert!(ours.starting_at(&from).eq(theirs.range(from..)));
+            prop_assert_eq!(ours.rank(&from), theirs.range(..from).count());
             ours.retain(|k, _| k % 3 == 0);
             theirs.retain(|k, _| k % 3 == 0);
             prop_assert_eq!(ours.len(), theirs.len());

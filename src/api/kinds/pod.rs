@@ -1,16 +1,14 @@
 //! Pods: defaults, the status they begin with, graceful deletion, their row.
 
-use super::{
-    age_cell, edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default, statuses,
-};
+use super::{edit, edit_items, internal, or_none, pod_spec, pod_validation, pod_warnings, set_default, statuses};
 use crate::api::names;
 use crate::api::object::Object;
 use crate::api::status::{FieldErrors, Status};
 use crate::api::strategy::{self, Context, Grace, Strategy};
 use crate::api::table::age;
-use crate::api::views::pod::{Container, ContainerStatus, Pod};
+use crate::api::views::pod::{Container, ContainerStatus, Pod, Row};
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, intern};
 use crate::{list, obj};
 
 /// The rules of Pods.
@@ -141,33 +139,53 @@ impl Strategy for PodRules {
     }
 
     fn row(&self, object: &Object, now: Time) -> Option<Vec<Value>> {
-        let summary = summarize(object);
-        let pod = Pod(object);
-        let restarts = match summary.last_restart {
-            Some(then) if summary.restarts != 0 => format!("{} ({} ago)", summary.restarts, age(then, now)),
-            _ => summary.restarts.to_string(),
-        };
-        let gates = object.spec().get("readinessGates").items();
-        let gates_cell = if gates.is_empty() {
-            "<none>".to_owned()
-        } else {
-            let open = gates
-                .iter()
-                .filter(|g| pod.condition_is_true(g.get("conditionType").str()))
-                .count();
-            format!("{open}/{}", gates.len())
-        };
-        Some(vec![
-            object.name().into(),
-            format!("{}/{}", summary.ready, summary.containers).into(),
-            summary.reason.into(),
-            restarts.into(),
-            age_cell(object, now),
+        let cells = Pod(object).with_row(
+            || row_of(object),
+            |row| {
+                let restarts = match row.last_restart {
+                    Some(then) if row.restarts != 0 => format!("{} ({} ago)", row.restarts, age(then, now)),
+                    _ => row.restarts.to_string(),
+                };
+                let mut cells = row.cells.clone();
+                cells.splice(3..5, [restarts.into(), age(row.created, now).into()]);
+                cells
+            },
+        );
+        Some(cells)
+    }
+}
+
+/// A pod's row, but for its restarts and its age.
+fn row_of(object: &Object) -> Row {
+    let summary = summarize(object);
+    let pod = Pod(object);
+    let gates = object.spec().get("readinessGates").items();
+    let gates_cell = if gates.is_empty() {
+        "<none>".to_owned()
+    } else {
+        let open = gates
+            .iter()
+            .filter(|g| pod.condition_is_true(g.get("conditionType").str()))
+            .count();
+        format!("{open}/{}", gates.len())
+    };
+    // Most pods have the same of these: they are one text in memory.
+    let shared = |text: &str| Value::from(intern(if text.is_empty() { "<none>" } else { text }));
+    Row {
+        cells: vec![
+            object.metadata().get("name").clone(),
+            shared(&format!("{}/{}", summary.ready, summary.containers)),
+            shared(&summary.reason),
+            Value::Null,
+            Value::Null,
             or_none(pod.ip()),
-            or_none(pod.node_name()),
-            or_none(object.status().get("nominatedNodeName").str()),
-            gates_cell.into(),
-        ])
+            shared(pod.node_name()),
+            shared(object.status().get("nominatedNodeName").str()),
+            shared(&gates_cell),
+        ],
+        restarts: summary.restarts,
+        last_restart: summary.last_restart,
+        created: object.created(),
     }
 }
 

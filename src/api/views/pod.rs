@@ -2,12 +2,13 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::api::Object;
 use crate::api::quantity::Quantity;
 use crate::flat::FlatMap;
 use crate::obj;
-use crate::sim::Time;
+use crate::sim::{Time, seconds};
 use crate::value::{Value, intern};
 
 /// A pod.
@@ -42,10 +43,23 @@ struct Summary {
     requests: OnceCell<Box<Resources>>,
     /// The same by its spec alone.
     asked: OnceCell<Box<Resources>>,
+    row: OnceCell<Box<Row>>,
+}
+
+/// What a Table's row says of this version of a pod, whatever the time.
+pub struct Row {
+    /// The cells, with nothing in those that change with time.
+    pub cells: Vec<Value>,
+    /// How often containers were started again.
+    pub restarts: i64,
+    /// When a container last ended and was started again.
+    pub last_restart: Option<Time>,
+    /// When the pod was made.
+    pub created: Time,
 }
 
 /// What controllers ask of each of their pods in every sync.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct State {
     /// Whether it ended for good: `Succeeded` or `Failed`.
     pub ended: bool,
@@ -64,6 +78,24 @@ impl State {
     /// Being deleted, and not ended yet (`controller.IsPodTerminating`).
     pub fn is_terminating(self) -> bool {
         !self.ended && self.deleting
+    }
+
+    /// When it is available, having been ready for `min_ready_seconds`; `None` when it is not ready, or does not say
+    /// since when (`podutil.IsPodAvailable`).
+    fn available_at(self, min_ready_seconds: i64) -> Option<Time> {
+        Some(self.ready?? + seconds(min_ready_seconds))
+    }
+
+    /// Whether it has been ready for `min_ready_seconds`.
+    pub fn is_available(self, min_ready_seconds: i64, now: Time) -> bool {
+        let ready_long_enough = || self.available_at(min_ready_seconds).is_some_and(|when| when <= now);
+        self.ready.is_some() && (min_ready_seconds <= 0 || ready_long_enough())
+    }
+
+    /// How long until it is available; `None` when it is, or is not ready.
+    pub fn available_in(self, min_ready_seconds: i64, now: Time) -> Option<Duration> {
+        let when = self.available_at(min_ready_seconds).filter(|_| min_ready_seconds > 0);
+        when.filter(|when| *when > now).map(|when| when.since(now))
     }
 }
 
@@ -345,6 +377,7 @@ impl<'a> Pod<'a> {
                 },
                 requests: OnceCell::new(),
                 asked: OnceCell::new(),
+                row: OnceCell::new(),
             }
         })
     }
@@ -352,6 +385,11 @@ impl<'a> Pod<'a> {
     /// What controllers ask of each of their pods in every sync.
     pub fn state(self) -> State {
         self.summary().state
+    }
+
+    /// Calls `f` with the row that `make` made of this version; it is made once.
+    pub fn with_row<T>(self, make: impl FnOnce() -> Row, f: impl FnOnce(&Row) -> T) -> T {
+        f(self.summary().row.get_or_init(|| Box::new(make())))
     }
 
     /// What the pod asks of a node: the sum over its containers, or what its init containers need
