@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::zone::Zone;
 use crate::flat::Case;
 use crate::sim::Time;
-use crate::value::duration;
+use crate::value::{duration, quoted};
 
 /// A schedule: which minutes, hours, days and months fit, as bits.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +132,8 @@ fn plain_number(text: &str) -> Result<u32, String> {
         Ok(n) if n < 0 => Err(format!("negative number ({n}) not allowed: {text}")),
         Ok(n) => u32::try_from(n).map_err(|_| format!("failed to parse int from {text}: value out of range")),
         Err(_) => Err(format!(
-            "failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"
+            "failed to parse int from {text}: strconv.Atoi: parsing {}: invalid syntax",
+            quoted(text)
         )),
     }
 }

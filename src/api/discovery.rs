@@ -197,12 +197,12 @@ pub fn unavailable(what: &str) -> Status {
     Status::failure(503, "ServiceUnavailable", message).because(list![page])
 }
 
-fn quoted(text: &str) -> String {
+fn json_text(text: &str) -> String {
     gojson::compact(&Value::from(text), false)
 }
 
 fn texts(items: &[Rc<str>]) -> String {
-    let all: Vec<String> = items.iter().map(|s| quoted(s)).collect();
+    let all: Vec<String> = items.iter().map(|s| json_text(s)).collect();
     format!("[{}]", all.join(","))
 }
 
@@ -239,8 +239,8 @@ fn group(all: &Known, name: &str, alone: bool) -> String {
     let one = |version: &str| {
         format!(
             r#"{{"groupVersion":{},"version":{}}}"#,
-            quoted(&join(name, version)),
-            quoted(version)
+            json_text(&join(name, version)),
+            json_text(version)
         )
     };
     let list: Vec<String> = versions(all, name).iter().map(|v| one(v)).collect();
@@ -251,7 +251,7 @@ fn group(all: &Known, name: &str, alone: bool) -> String {
     };
     format!(
         r#"{{{head}"name":{},"versions":[{}],"preferredVersion":{}}}"#,
-        quoted(name),
+        json_text(name),
         list.join(","),
         list.first().cloned().unwrap_or_else(|| "null".into())
     )
@@ -264,21 +264,28 @@ fn resource_list(all: &Known, group: &str, version: &str) -> String {
         .map(|r| {
             let mut text = format!(
                 r#"{{"name":{},"singularName":{},"namespaced":{},"#,
-                quoted(&r.name),
-                quoted(&r.singular),
+                json_text(&r.name),
+                json_text(&r.singular),
                 r.namespaced
             );
             if let Some((group, version)) = &r.kind_group_version {
-                text.push_str(&format!(r#""group":{},"version":{},"#, quoted(group), quoted(version)));
+                text.push_str(&format!(
+                    r#""group":{},"version":{},"#,
+                    json_text(group),
+                    json_text(version)
+                ));
             }
-            text.push_str(&format!(r#""kind":{},"verbs":{}"#, quoted(&r.kind), texts(&r.verbs)));
+            text.push_str(&format!(r#""kind":{},"verbs":{}"#, json_text(&r.kind), texts(&r.verbs)));
             for (name, items) in [("shortNames", &r.short_names), ("categories", &r.categories)] {
                 if !items.is_empty() {
                     text.push_str(&format!(r#","{name}":{}"#, texts(items)));
                 }
             }
             if !r.storage_version_hash.is_empty() {
-                text.push_str(&format!(r#","storageVersionHash":{}"#, quoted(&r.storage_version_hash)));
+                text.push_str(&format!(
+                    r#","storageVersionHash":{}"#,
+                    json_text(&r.storage_version_hash)
+                ));
             }
             text.push('}');
             text
@@ -291,7 +298,7 @@ fn resource_list(all: &Known, group: &str, version: &str) -> String {
     };
     format!(
         r#"{{{head}"groupVersion":{},"resources":[{}]}}"#,
-        quoted(&join(group, version)),
+        json_text(&join(group, version)),
         list.join(",")
     ) + "\n"
 }
@@ -303,9 +310,9 @@ fn response_kind(r: &Resource) -> String {
     };
     format!(
         r#"{{"group":{},"version":{},"kind":{}}}"#,
-        quoted(group),
-        quoted(version),
-        quoted(&r.kind)
+        json_text(group),
+        json_text(version),
+        json_text(&r.kind)
     )
 }
 
@@ -322,7 +329,7 @@ fn group_list(all: &Known, core: bool) -> String {
             let metadata = if core {
                 "{}".to_owned()
             } else {
-                format!(r#"{{"name":{}}}"#, quoted(name))
+                format!(r#"{{"name":{}}}"#, json_text(name))
             };
             format!(r#"{{"metadata":{metadata},"versions":[{}]}}"#, versions.join(","))
         })
@@ -345,9 +352,9 @@ fn aggregated_version(all: &Known, group: &str, version: &str) -> String {
             let scope = if r.namespaced { "Namespaced" } else { "Cluster" };
             let mut text = format!(
                 r#"{{"resource":{},"responseKind":{},"scope":"{scope}","singularResource":{},"verbs":{}"#,
-                quoted(&r.name),
+                json_text(&r.name),
                 response_kind(r),
-                quoted(&r.singular),
+                json_text(&r.singular),
                 texts(&r.verbs)
             );
             for (name, items) in [("shortNames", &r.short_names), ("categories", &r.categories)] {
@@ -362,7 +369,7 @@ fn aggregated_version(all: &Known, group: &str, version: &str) -> String {
                 .map(|(s, name)| {
                     format!(
                         r#"{{"subresource":{},"responseKind":{},"verbs":{}}}"#,
-                        quoted(name),
+                        json_text(name),
                         response_kind(s),
                         texts(&s.verbs)
                     )
@@ -376,11 +383,11 @@ fn aggregated_version(all: &Known, group: &str, version: &str) -> String {
         })
         .collect();
     if list.is_empty() {
-        return format!(r#"{{"version":{},"freshness":"Stale"}}"#, quoted(version));
+        return format!(r#"{{"version":{},"freshness":"Stale"}}"#, json_text(version));
     }
     format!(
         r#"{{"version":{},"resources":[{}],"freshness":"Current"}}"#,
-        quoted(version),
+        json_text(version),
         list.join(",")
     )
 }
@@ -416,7 +423,7 @@ fn root(all: &Known) -> String {
         paths.extend(checks(root).map(|check| format!("/{root}/{check}")));
     }
     paths.arrange();
-    let lines: Vec<String> = paths.iter().map(|p| format!("    {}", quoted(p))).collect();
+    let lines: Vec<String> = paths.iter().map(|p| format!("    {}", json_text(p))).collect();
     format!("{{\n  \"paths\": [\n{}\n  ]\n}}", lines.join(",\n"))
 }
 
@@ -437,7 +444,10 @@ pub fn version() -> String {
         ("compiler", "gc"),
         ("platform", "linux/amd64"),
     ];
-    let lines: Vec<String> = fields.iter().map(|(k, v)| format!("  {k:?}: {v:?}")).collect();
+    let lines: Vec<String> = fields
+        .iter()
+        .map(|(k, v)| format!("  {k}: {v}", k = json_text(k), v = json_text(v)))
+        .collect();
     format!("{{\n{}\n}}", lines.join(",\n"))
 }
 
@@ -464,7 +474,7 @@ fn health(request: &Request, name: &str) -> String {
         text += &format!("[+]{check}{excluded} ok\n");
     }
     if !unknown.is_empty() {
-        let unknown: Vec<String> = unknown.into_iter().map(quoted).collect();
+        let unknown: Vec<String> = unknown.into_iter().map(json_text).collect();
         text += &format!(
             "warn: some health checks cannot be excluded: no matches for {}\n",
             unknown.join(", ")

@@ -8,7 +8,7 @@ use super::store::Store;
 use super::watch::Filter;
 use super::{custom, kinds};
 use crate::flat::FlatMap;
-use crate::value::{base64, gojson};
+use crate::value::{base64, gojson, quoted};
 use crate::{list, obj};
 
 /// Where a list goes on: the revision that it shows, and the last key of the page before.
@@ -235,7 +235,7 @@ pub(super) fn revision_of(text: &str) -> Result<u64, FieldErrors> {
         errors.invalid(
             "resourceVersion",
             &text.into(),
-            format!("strconv.ParseUint: parsing {text:?}: {why}"),
+            format!("strconv.ParseUint: parsing {text}: {why}", text = quoted(&text)),
         );
         errors
     })
@@ -248,9 +248,12 @@ pub(super) fn revision_of(text: &str) -> Result<u64, FieldErrors> {
 pub(super) fn number(request: &Request, name: &str) -> Result<i64, Status> {
     match request.param(name) {
         "" => Ok(0),
-        text => text
-            .parse()
-            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))),
+        text => text.parse().map_err(|_| {
+            Status::bad_request(format!(
+                "strconv.ParseInt: parsing {text}: invalid syntax",
+                text = quoted(&text)
+            ))
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use super::server::Target;
 use super::status::{FieldErrors, Status};
 use super::strategy::{Context, Strategy};
 use crate::flat::Case;
-use crate::value::{Value, intern};
+use crate::value::{Value, intern, quoted};
 
 /// Sets the path's namespace, or refuses another one.
 ///
@@ -34,7 +34,9 @@ pub fn check_namespace(value: &Value, namespace: &str) -> Result<(), Status> {
     match value.str_at(&["metadata", "namespace"]) {
         got if got.is_empty() || got == namespace => Ok(()),
         got => Err(Status::bad_request(format!(
-            "the namespace of the provided object does not match the namespace sent on the request (namespace {got:?} does not match {namespace:?})"
+            "the namespace of the provided object does not match the namespace sent on the request (namespace {got} does not match {namespace})",
+            got = quoted(&got),
+            namespace = quoted(&namespace)
         ))),
     }
 }
@@ -382,7 +384,7 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
         if !added.is_empty() {
             errors.forbidden(
                 "metadata.finalizers",
-                format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", added.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ")),
+                format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", added.iter().map(|f| format!("{f}", f = quoted(&f))).collect::<Vec<_>>().join(", ")),
             );
         }
     }

@@ -10,7 +10,7 @@ use super::subresource::NodeConnections;
 use crate::obj;
 use crate::sim::Time;
 use crate::value::gofmt::float;
-use crate::value::{Value, gojson};
+use crate::value::{Value, gojson, quoted};
 
 /// Metrics as text, family by family.
 struct Page(String);
@@ -67,7 +67,7 @@ pub fn of_server(api: &ApiServer) -> String {
          check split by kind. In case of a fetching error, the value will be -1.",
     );
     for (shelf, count) in api.store().shelves() {
-        page.sample(name, &format!("resource={shelf:?}"), count as f64);
+        page.sample(name, &format!("resource={shelf}", shelf = quoted(&shelf)), count as f64);
     }
     let name = "kubernetes_build_info";
     let help = "[BETA] A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree \
@@ -75,8 +75,8 @@ pub fn of_server(api: &ApiServer) -> String {
                 is running.";
     page.begin(name, "gauge", help);
     let labels = format!(
-        r#"git_version={:?},major="1",minor="36""#,
-        super::discovery::GIT_VERSION
+        r#"git_version={},major="1",minor="36""#,
+        quoted(&super::discovery::GIT_VERSION)
     );
     page.sample(name, &labels, 1.0);
     page.0
@@ -213,8 +213,8 @@ fn summary(node: &Object, whole: Usage, at: Time, containers: &[Measured]) -> Va
 fn resources(whole: Usage, containers: &[Measured]) -> String {
     let mut page = Page(String::new());
     let seconds = |usage: Usage| usage.spent as f64 / 1e9;
-    let of_pod = |pod: &Object| format!("namespace={:?},pod={:?}", pod.namespace(), pod.name());
-    let of_container = |m: &Measured| format!("container={:?},{}", m.container, of_pod(&m.pod));
+    let of_pod = |pod: &Object| format!("namespace={},pod={}", quoted(&pod.namespace()), quoted(&pod.name()));
+    let of_container = |m: &Measured| format!("container={},{}", quoted(&m.container), of_pod(&m.pod));
     let cpu = |what: &str| format!("Cumulative cpu time consumed by the {what} in core-seconds");
     let memory = |what: &str| format!("Current working set of the {what} in bytes");
     let pods: Vec<(String, Usage)> = by_pod(containers)

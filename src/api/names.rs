@@ -1,5 +1,6 @@
 //! The rules of names, labels and annotations (apimachinery's `util/validation`), with their sentences.
 
+use crate::value::quoted;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -396,7 +397,10 @@ pub fn canonical_cidr(s: &str) -> Result<(), Broken> {
 
 fn canonical(s: &str, form: Option<String>) -> Result<(), Broken> {
     match form {
-        Some(form) if form != s => Err(Broken(vec![format!("must be in canonical form ({form:?})")])),
+        Some(form) if form != s => Err(Broken(vec![format!(
+            "must be in canonical form ({form})",
+            form = quoted(&form)
+        )])),
         _ => Ok(()),
     }
 }

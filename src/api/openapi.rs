@@ -14,7 +14,7 @@ use super::schema::{self, Expr, Field, Type};
 use super::server::ApiServer;
 use crate::flat::{Case, FlatMap, FlatSet};
 use crate::limits;
-use crate::value::{Key, Map, Value};
+use crate::value::{Key, Map, Value, quoted};
 use crate::{list, obj};
 
 /// Documents that were built, by their paths, with their hashes.
@@ -892,7 +892,7 @@ fn content(schema: &Value, media: &[&str]) -> Value {
 fn possible_values(allowed: &[Rc<str>], meaning: impl Fn(&str) -> String) -> String {
     let mut text = "\n\nPossible enum values:".to_owned();
     for value in allowed {
-        text.push_str(&format!("\n - `{value:?}`"));
+        text.push_str(&format!("\n - `{value}`", value = quoted(&value)));
         let meaning = meaning(value);
         if !meaning.is_empty() {
             text.push(' ');

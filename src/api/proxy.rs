@@ -7,8 +7,8 @@ use super::server::{ApiServer, Target};
 use super::status::Status;
 use super::subresource::Session;
 use crate::api::well_known;
-use crate::value::Value;
 use crate::value::gofmt::query_escape;
+use crate::value::{Value, quoted};
 
 /// The kubelet's own port.
 pub const KUBELET: u16 = 10_250;
@@ -53,7 +53,10 @@ pub fn locate(api: &ApiServer, resource: &str, namespace: &str, id: &str) -> Res
         [name, port] | ["http" | "https" | "", name, port] => (*name, *port),
         _ => {
             let kind = resource.strip_suffix('s').unwrap_or(resource);
-            return Err(Status::bad_request(format!("invalid {kind} request {id:?}")));
+            return Err(Status::bad_request(format!(
+                "invalid {kind} request {id}",
+                id = quoted(&id)
+            )));
         }
     };
     let object = api
@@ -149,7 +152,7 @@ fn pod_address(pod: &Object, port: &str) -> Result<(String, u16), Status> {
 /// The port of a path.
 fn asked(port: &str) -> Result<u16, Status> {
     port.parse()
-        .map_err(|_| Status::bad_request(format!("invalid port {port:?}")))
+        .map_err(|_| Status::bad_request(format!("invalid port {port}", port = quoted(&port))))
 }
 
 fn node_address(node: &Object, port: &str) -> Result<(String, u16), Status> {
@@ -170,8 +173,9 @@ fn service_address(api: &ApiServer, service: &Object, port: &str) -> Result<(Str
     };
     let chosen = chosen.ok_or_else(|| {
         unavailable(format!(
-            "no service port {port:?} found for service {:?}",
-            service.name()
+            "no service port {port} found for service {}",
+            quoted(&service.name()),
+            port = quoted(&port)
         ))
     })?;
     let mut addresses = Vec::new();
@@ -200,15 +204,17 @@ fn service_address(api: &ApiServer, service: &Object, port: &str) -> Result<(Str
     let n = addresses.len() as u64;
     if n == 0 {
         return Err(unavailable(format!(
-            "no endpoints available for service {:?}",
-            service.name()
+            "no endpoints available for service {}",
+            quoted(&service.name())
         )));
     }
     let i = usize::try_from(api.sim().random_below(n)).unwrap_or(0);
-    addresses
-        .get(i)
-        .cloned()
-        .ok_or_else(|| unavailable(format!("no endpoints available for service {:?}", service.name())))
+    addresses.get(i).cloned().ok_or_else(|| {
+        unavailable(format!(
+            "no endpoints available for service {}",
+            quoted(&service.name())
+        ))
+    })
 }
 
 #[cfg(test)]

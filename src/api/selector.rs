@@ -2,7 +2,7 @@
 
 use crate::flat::Arrange;
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// A requirement on one label.
 #[derive(Clone, Debug, PartialEq)]
@@ -325,7 +325,7 @@ impl Parser {
         };
         if let Err(why) = super::names::label_key(&key) {
             // A selector has no field of an object that it stands in, and Go prints that.
-            return Err(format!("<nil>: Invalid value: {key:?}: {why}"));
+            return Err(format!("<nil>: Invalid value: {key}: {why}", key = quoted(&key)));
         }
         if not {
             return Ok(Requirement {
@@ -382,7 +382,8 @@ impl Parser {
         check_value(&key, &value)?;
         if matches!(op, Op::GreaterThan | Op::LessThan) && value.parse::<i64>().is_err() {
             return Err(format!(
-                "values[0][{key}]: Invalid value: {value:?}: for 'Gt', 'Lt' operators, the value must be an integer"
+                "values[0][{key}]: Invalid value: {value}: for 'Gt', 'Lt' operators, the value must be an integer",
+                value = quoted(&value)
             ));
         }
         Ok(Requirement {
@@ -422,7 +423,12 @@ impl Parser {
 }
 
 fn check_value(key: &str, value: &str) -> Result<(), String> {
-    super::names::label_value(value).map_err(|why| format!("values[0][{key}]: Invalid value: {value:?}: {why}"))
+    super::names::label_value(value).map_err(|why| {
+        format!(
+            "values[0][{key}]: Invalid value: {value}: {why}",
+            value = quoted(&value)
+        )
+    })
 }
 
 /// One term of a field selector.

@@ -18,7 +18,7 @@ use super::status::{FieldErrors, Status};
 use super::table;
 use super::views::pod::set_condition;
 use crate::sim::{Time, seconds};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 pub use super::stream::{ByteStream, Forward, Session};
@@ -245,7 +245,8 @@ fn scale(
     if request.method == Method::Get {
         if let Some(path) = missing {
             return Err(Status::internal(format!(
-                "the spec replicas field {path:?} does not exist"
+                "the spec replicas field {path} does not exist",
+                path = quoted(&path)
             )));
         }
         if table::wanted(&request.accept) {
@@ -288,7 +289,8 @@ fn scale(
     };
     if let Some(path) = missing.filter(|_| wanted.at(&["spec", "replicas"]).is_null()) {
         return Err(Status::bad_request(format!(
-            "the spec replicas field {path:?} cannot be empty"
+            "the spec replicas field {path} cannot be empty",
+            path = quoted(&path)
         )));
     }
     let replicas = wanted.at(&["spec", "replicas"]);
@@ -393,7 +395,10 @@ fn bind(
     }
     let bound = pod.spec().get("nodeName").str();
     if !bound.is_empty() {
-        return conflict(format!("pod {name} is already assigned to node {bound:?}"));
+        return conflict(format!(
+            "pod {name} is already assigned to node {bound}",
+            bound = quoted(&bound)
+        ));
     }
     if !pod.spec().get("schedulingGates").is_empty() {
         return conflict(format!("pod {name} has non-empty .spec.schedulingGates"));
@@ -749,16 +754,16 @@ fn part_of_pod(
                 errors.forbidden(
                     field,
                     format!(
-                        "existing ephemeral containers {:?} may not be removed\n",
-                        had.get("name").str()
+                        "existing ephemeral containers {} may not be removed\n",
+                        quoted(&had.get("name").str())
                     ),
                 );
             } else if same != Some(had) {
                 errors.forbidden(
                     field,
                     format!(
-                        "existing ephemeral containers {:?} may not be changed\n",
-                        had.get("name").str()
+                        "existing ephemeral containers {} may not be changed\n",
+                        quoted(&had.get("name").str())
                     ),
                 );
             }

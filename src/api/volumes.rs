@@ -7,7 +7,7 @@ use super::quantity::Quantity;
 use super::selector::Selector;
 use crate::api::well_known;
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// On a claim: its binding is done.
 pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
@@ -109,7 +109,7 @@ fn has_modes(volume: &Object, claim: &Object) -> bool {
 /// Why it is not.
 pub fn satisfies(volume: &Object, claim: &Object) -> Result<(), String> {
     let why = if volume.is_deleting() {
-        return Err(format!("the volume is marked for deletion {:?}", volume.name()));
+        return Err(format!("the volume is marked for deletion {}", quoted(&volume.name())));
     } else if capacity(volume) < requested(claim) {
         "requested PV is too small"
     } else if class_of(volume) != class_of(claim) {

@@ -15,7 +15,7 @@ use super::store::{Change, ShelfName};
 use super::strategy::Strategy;
 use crate::obj;
 use crate::sim::{Signal, Time, WriteKind, timeout};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// What a watch delivers.
 #[derive(Clone, Debug)]
@@ -96,7 +96,10 @@ pub fn field_value(strategy: &dyn Strategy, object: &Object, field: &str) -> Opt
 /// What is said of a field that a kind cannot be selected by: most kinds leave it to the default conversion.
 pub fn unknown_field(resource: &Resource, field: &str) -> String {
     match (&*resource.group, &*resource.name) {
-        ("batch", "jobs") => format!("field label {field:?} not supported for batchv1.Job"),
+        ("batch", "jobs") => format!(
+            "field label {field} not supported for batchv1.Job",
+            field = quoted(&field)
+        ),
         ("resource.k8s.io", "resourceslices") => format!(
             "field label not supported for {}, Kind=ResourceSlice: {field}",
             resource.group_version()
@@ -104,7 +107,10 @@ pub fn unknown_field(resource: &Resource, field: &str) -> String {
         ("", "events" | "namespaces" | "nodes" | "pods" | "replicationcontrollers" | "secrets" | "services")
         | ("events.k8s.io" | "certificates.k8s.io", _) => format!("field label not supported: {field}"),
         _ if resource.custom.is_some() => format!("field label not supported: {field}"),
-        _ => format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""),
+        _ => format!(
+            "{field} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+            field = quoted(&field)
+        ),
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::context::{Base, Context, resource};
 use crate::api::object::set_condition;
 use crate::api::{ApiServer, Informer, Object, ObjectKey, Status, metrics, well_known};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const NAME: &str = "apiservice-availability";
 
@@ -95,7 +95,7 @@ impl Controller {
         let named = api_service.spec().get("service");
         let (namespace, name) = (named.get("namespace").str(), named.get("name").str());
         let port = named.i64_at(&["port"]).unwrap_or(443);
-        let what = format!("service/{name} in {namespace:?}");
+        let what = format!("service/{name} in {namespace}", namespace = quoted(&namespace));
         let Some(service) = self.services.get(&ObjectKey::new(namespace, name)) else {
             return Err(("ServiceNotFound", format!("{what} is not present")));
         };
@@ -136,7 +136,10 @@ impl Controller {
         if ready.is_empty() {
             return Err((
                 "MissingEndpoints",
-                format!("endpointslices for {what} have no addresses with port name {port_name:?}"),
+                format!(
+                    "endpointslices for {what} have no addresses with port name {port_name}",
+                    port_name = quoted(&port_name)
+                ),
             ));
         }
         let group = api_service.spec().get("group").str();

@@ -13,7 +13,7 @@ use crate::api::zone::Zone;
 use crate::api::{Object, ObjectKey, Resource, Status};
 use crate::flat::Arrange;
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 const NAME: &str = "cronjob-controller";
@@ -223,7 +223,7 @@ impl Controller {
         let zone = match Zone::load(view.time_zone()) {
             Ok(zone) => zone,
             Err(why) => {
-                let message = format!("invalid timeZone: {:?}: {why}", view.time_zone());
+                let message = format!("invalid timeZone: {}: {why}", quoted(&view.time_zone()));
                 self.event(cron, EventType::Warning, "UnknownTimeZone", message);
                 return Ok(None);
             }
@@ -234,7 +234,7 @@ impl Controller {
         let schedule = match cron::parse(view.schedule()) {
             Ok(schedule) => schedule,
             Err(why) => {
-                let message = format!("unparseable schedule: {:?} : {why}", view.schedule());
+                let message = format!("unparseable schedule: {} : {why}", quoted(&view.schedule()));
                 self.event(cron, EventType::Warning, "UnparseableSchedule", message);
                 return Ok(None);
             }

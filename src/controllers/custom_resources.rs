@@ -12,8 +12,8 @@ use crate::api::object::set_condition;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, Status};
 use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, WorkQueue};
-use crate::value::Value;
 use crate::value::gofmt::aggregate;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 /// Between two looks at whether all objects of a definition are gone, and how long it is waited.
@@ -135,7 +135,7 @@ fn fresh(wanted: &str, own: &str, taken: &FlatSet<String>) -> Result<(), String>
     if wanted == own || !taken.contains(wanted) {
         Ok(())
     } else {
-        Err(format!("{wanted:?} is already in use"))
+        Err(format!("{wanted} is already in use", wanted = quoted(&wanted)))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::api::{ApiServer, Informer, Object, ObjectKey, Resource, Selector, Sta
 use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
 use crate::sim::{Time, WorkQueue};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const NAME: &str = "disruption-controller";
 const COMPONENT: &str = "controllermanager";
@@ -124,9 +124,10 @@ impl Controller {
     fn warn_of_many(&self, pod: &Object, budgets: &[String]) {
         if let [first, _, ..] = budgets {
             let message = format!(
-                "Pod {:?}/{:?} matches multiple PodDisruptionBudgets.  Chose {first:?} arbitrarily.",
-                pod.namespace(),
-                pod.name()
+                "Pod {}/{} matches multiple PodDisruptionBudgets.  Chose {first} arbitrarily.",
+                quoted(&pod.namespace()),
+                quoted(&pod.name()),
+                first = quoted(&first)
             );
             let recorder = &self.0.recorder;
             recorder.event(pod, EventType::Warning, "MultiplePodDisruptionBudgets", message);
@@ -266,7 +267,7 @@ impl Controller {
                 size = self.size(pod.namespace(), owner).await?;
             }
             let Some((uid, replicas)) = size else {
-                return Err(format!("found no controllers for pod {:?}", pod.name()));
+                return Err(format!("found no controllers for pod {}", quoted(&pod.name())));
             };
             counted.insert(uid, replicas);
         }
@@ -278,7 +279,11 @@ impl Controller {
         let inner = &self.0;
         let (version, kind) = (owner.api_version(), owner.kind());
         let Some(resource) = inner.api.resource_of_kind(version, kind) else {
-            return Err(format!("no matches for kind {kind:?} in version {version:?}"));
+            return Err(format!(
+                "no matches for kind {kind} in version {version}",
+                kind = quoted(&kind),
+                version = quoted(&version)
+            ));
         };
         let scale = format!("{}/scale", resource.name);
         if inner.api.resource(&resource.group, &resource.version, &scale).is_none() {

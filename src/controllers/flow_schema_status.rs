@@ -1,6 +1,7 @@
 //! The status of FlowSchemas, which in a real cluster the API server's own controller writes: whether
 //! the priority level that one names is there (`k8s.io/apiserver/pkg/util/flowcontrol`).
 
+use crate::value::quoted;
 use std::rc::Rc;
 
 use super::context::{Base, Context, resource};
@@ -50,8 +51,10 @@ impl Controller {
             None => ("True", "NotFound", "there is no such object"),
         };
         let join = if status == "True" { "but" } else { "and" };
-        let message =
-            format!("This FlowSchema references the PriorityLevelConfiguration object named {level:?} {join} {end}");
+        let message = format!(
+            "This FlowSchema references the PriorityLevelConfiguration object named {level} {join} {end}",
+            level = quoted(&level)
+        );
         if schema
             .condition("Dangling")
             .is_some_and(|c| c.get("status").str() == status && c.get("message").str() == message)

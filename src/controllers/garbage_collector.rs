@@ -12,7 +12,7 @@ use crate::api::{ApiServer, Client, Object, ObjectKey, Resource, Status};
 use crate::flat::{FlatMap, FlatSet, WideMap};
 use crate::obj;
 use crate::sim::WorkQueue;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const NAME: &str = "generic-garbage-collector";
 /// Whom its events are by.
@@ -215,7 +215,10 @@ impl Collector {
             owner.name(),
             owner.uid()
         );
-        let message = format!("ownerRef {owner} does not exist in namespace {namespace:?}");
+        let message = format!(
+            "ownerRef {owner} does not exist in namespace {namespace}",
+            namespace = quoted(&namespace)
+        );
         let recorder = &self.0.recorder;
         recorder.about(involved, EventType::Warning, "OwnerRefInvalidNamespace", message);
     }

@@ -17,7 +17,7 @@ use super::output::{PRINT, Report};
 use crate::api::well_known::LAST_APPLIED;
 use crate::api::{PatchType, Resource, managedfields, patch, schema};
 use crate::flat::Arrange;
-use crate::value::{Value, gojson, yaml};
+use crate::value::{Value, gojson, quoted, yaml};
 
 const FLAGS: &[Flag] = &[
     flag("force-conflicts", '\0', Kind::Bool, "false"),
@@ -225,14 +225,18 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
     let about = |what: &str| {
         let version = resource.group_version();
         format!(
-            "{what}:\nResource: \"{version}, Resource={}\", GroupVersionKind: \"{version}, Kind={}\"\nName: {name:?}, Namespace: {namespace:?}",
-            resource.name, resource.kind
+            "{what}:\nResource: \"{version}, Resource={}\", GroupVersionKind: \"{version}, Kind={}\"\nName: {name}, Namespace: {namespace}",
+            resource.name,
+            resource.kind,
+            name = quoted(&name),
+            namespace = quoted(&namespace)
         )
     };
     if name.is_empty() {
         return Err(Error::plain(format!(
-            "{}\nfrom server for: {source:?}: resource name may not be empty",
-            about("error when retrieving current configuration of")
+            "{}\nfrom server for: {source}: resource name may not be empty",
+            about("error when retrieving current configuration of"),
+            source = quoted(&source)
         )));
     }
     let mut modified = info.object.clone();
@@ -249,14 +253,15 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
                 made = cmd
                     .create(resource, scope(resource, namespace), &made, &write)
                     .await
-                    .map_err(|e| e.when(&format!("error when creating {source:?}")))?;
+                    .map_err(|e| e.when(&format!("error when creating {source}", source = quoted(&source))))?;
             }
             return Ok((made, "created"));
         }
         Err(e) => {
             return Err(e.when(&format!(
-                "{}\nfrom server for: {source:?}",
-                about("error when retrieving current configuration of")
+                "{}\nfrom server for: {source}",
+                about("error when retrieving current configuration of"),
+                source = quoted(&source)
             )));
         }
     };
@@ -288,15 +293,16 @@ async fn one(cmd: &Cmd, info: &Info) -> Result<(Value, &'static str), Error> {
             (made, gojson::compact(&modified, true) + "\n")
         }
         sent => (
-            sent.map_err(|e| e.when(&format!("error when patching {source:?}"))),
+            sent.map_err(|e| e.when(&format!("error when patching {source}", source = quoted(&source)))),
             gojson::compact(&change, true),
         ),
     };
     let patched = sent.map_err(|e| match &e {
         Error::Status(s) if s.reason() == "Invalid" => e,
         _ => e.when(&format!(
-            "error when applying patch:\n{body}\nto:\n{}\nfor: {source:?}",
-            about("").trim_start_matches(":\n")
+            "error when applying patch:\n{body}\nto:\n{}\nfor: {source}",
+            about("").trim_start_matches(":\n"),
+            source = quoted(&source)
         )),
     })?;
     warn_if_deleting(cmd, &patched);
@@ -640,7 +646,9 @@ pub fn allowed(cmd: &Cmd) -> Result<Vec<(String, String)>, Error> {
         let api_version = crate::api::resource::join(group, version);
         if super::mapper::of_kind(&cmd.resources(), &api_version, kind).is_none() {
             return Err(Error::plain(format!(
-                "no matches for kind {kind:?} in version {api_version:?}"
+                "no matches for kind {kind} in version {api_version}",
+                kind = quoted(&kind),
+                api_version = quoted(&api_version)
             )));
         }
         kinds.push((api_version, (*kind).to_owned()));
@@ -776,8 +784,9 @@ async fn view(cmd: &Cmd) -> Result<(), Error> {
     };
     if let Some(info) = found.infos.iter().find(|i| !i.source.is_empty() && text(i).is_empty()) {
         return Err(Error::plain(format!(
-            "error when no last-applied-configuration annotation found on resource: {}\n {:?}: <nil>",
-            info.name, info.source
+            "error when no last-applied-configuration annotation found on resource: {}\n {}: <nil>",
+            info.name,
+            quoted(&info.source)
         )));
     }
     for info in &found.infos {

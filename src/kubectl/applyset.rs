@@ -15,7 +15,7 @@ use crate::api::{PatchType, Resource};
 use crate::flat::{FlatMap, FlatSet};
 use crate::obj;
 use crate::shell::Context;
-use crate::value::{Value, base64, sha256};
+use crate::value::{Value, base64, quoted, sha256};
 
 /// What made the set: the tool, a slash and its version.
 const TOOLING: &str = "applyset.kubernetes.io/tooling";
@@ -68,7 +68,12 @@ impl ApplySet {
         if reference.is_empty() {
             return Ok(None);
         }
-        let wrong = |why: String| Error::plain(format!("invalid parent reference {reference:?}: {why}"));
+        let wrong = |why: String| {
+            Error::plain(format!(
+                "invalid parent reference {reference}: {why}",
+                reference = quoted(&reference)
+            ))
+        };
         let (word, name) = reference.split_once('/').unwrap_or(("secrets", reference));
         if name.is_empty() {
             return Err(wrong("name cannot be blank".into()));
@@ -203,7 +208,8 @@ impl ApplySet {
         let tool = tooling.rsplit_once('/').map_or(tooling, |(tool, _)| tool);
         if tool != TOOL {
             return wrong(format!(
-                "already exists and is managed by tooling {tool:?} instead of {TOOL:?}"
+                "already exists and is managed by tooling {tool} instead of {TOOL:?}",
+                tool = quoted(&tool)
             ));
         }
         let Some(id) = parent.at(&["metadata", "labels"]).get(ID).as_str() else {
@@ -357,7 +363,9 @@ fn types(cmd: &Cmd, annotations: &Value) -> Result<Types, String> {
         let resource = preferred.iter().find(|r| &*r.kind == kind && &*r.group == group);
         let resource = resource.ok_or_else(|| {
             format!(
-                "could not find mapping for kind in {KINDS:?} annotation: no matches for kind {kind:?} in group {group:?}"
+                "could not find mapping for kind in {KINDS:?} annotation: no matches for kind {kind} in group {group}",
+                kind = quoted(&kind),
+                group = quoted(&group)
             )
         })?;
         found.insert(word.to_owned(), resource.clone());

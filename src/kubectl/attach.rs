@@ -8,7 +8,7 @@ use super::podpick;
 use crate::api::Request;
 use crate::api::subresource::Session;
 use crate::sim::timeout;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// What a container's streams are asked for with, here and by `exec`.
 pub const STREAMS: &[Flag] = &[
@@ -74,8 +74,8 @@ async fn wait_for(cmd: &Cmd, pod: &Value, fits: impl Fn(&Value) -> bool) -> Resu
     while let Some(event) = watch.next().await {
         if event.name() == "DELETED" {
             return Err(Error::plain(format!(
-                "pods {:?} not found",
-                pod.str_at(&["metadata", "name"])
+                "pods {} not found",
+                quoted(&pod.str_at(&["metadata", "name"]))
             )));
         }
         if let Some(o) = event.object().filter(|o| fits(o.value())) {

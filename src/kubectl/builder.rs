@@ -8,7 +8,7 @@ use super::files;
 use super::mapper;
 use crate::api::{Resource, Selector};
 use crate::flat::{Arrange, Case};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// How a verb selects.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +44,8 @@ impl Select {
         Select {
             args: cmd.args.clone(),
             files: true,
-            labels: cmd.flags.str("selector").to_owned(),
-            fields: cmd.flags.str("field-selector").to_owned(),
+            labels: cmd.flags.str("selector").trim().to_owned(),
+            fields: cmd.flags.str("field-selector").trim().to_owned(),
             all: cmd.flags.knows("all") && cmd.flags.bool("all"),
             all_namespaces: cmd.flags.bool("all-namespaces"),
             limit: match cmd.flags.knows("chunk-size") {
@@ -222,8 +222,12 @@ pub async fn latest_targets(cmd: &Cmd, select: &Select) -> Result<Targets, Error
         found.errors = docs.errors;
         // Without the server's objects nothing is selected.
         if !select.local {
-            found.selector = Selector::parse(&select.labels)
-                .map_err(|e| Error::plain(format!("the provided selector {:?} is not valid: {e}", select.labels)))?;
+            found.selector = Selector::parse(&select.labels).map_err(|e| {
+                Error::plain(format!(
+                    "the provided selector {} is not valid: {e}",
+                    quoted(&select.labels)
+                ))
+            })?;
         }
         for doc in docs.list {
             match files::info(cmd, doc, select) {
@@ -502,7 +506,10 @@ pub const SCHEME: &str = "k8s.io/kubectl/pkg/scheme/scheme.go:28";
 /// What is said of a kind that a scheme of kubectl's does not have.
 pub fn unregistered(kind: &str, version: &str, scheme: &str) -> Error {
     Error::plain(format!(
-        "no kind {kind:?} is registered for version {version:?} in scheme {scheme:?}"
+        "no kind {kind} is registered for version {version} in scheme {scheme}",
+        kind = quoted(&kind),
+        version = quoted(&version),
+        scheme = quoted(&scheme)
     ))
 }
 
@@ -528,11 +535,13 @@ pub fn selector_error(e: Error, resource: &Resource, select: &Select) -> Error {
         Error::Status(s) if matches!(s.reason(), "BadRequest" | "NotFound") => {
             let what = format!("{}, Resource={}", resource.group_version(), resource.name);
             e.when(&if select.labels.is_empty() && select.fields.is_empty() {
-                format!("Unable to list {what:?}")
+                format!("Unable to list {what}", what = quoted(&what))
             } else {
                 format!(
-                    "Unable to find {what:?} that match label selector {:?}, field selector {:?}",
-                    select.labels, select.fields
+                    "Unable to find {what} that match label selector {}, field selector {}",
+                    quoted(&select.labels),
+                    quoted(&select.fields),
+                    what = quoted(&what)
                 )
             })
         }

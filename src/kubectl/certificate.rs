@@ -8,7 +8,7 @@ use super::options::FILES;
 use super::output::{PRINT, Report};
 use crate::flat::Case;
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 pub static CERTIFICATE: Verb = Verb {
     name: "certificate",
@@ -71,8 +71,8 @@ async fn decide(cmd: &Cmd, wanted: &'static str, opposite: &str) -> Result<(), E
         let has = |kind: &str| conditions.iter().any(|c| c.str_at(&["type"]) == kind);
         if has(opposite) {
             errors.push(Error::plain(format!(
-                "certificate signing request {:?} is already {opposite}",
-                info.name
+                "certificate signing request {} is already {opposite}",
+                quoted(&info.name)
             )));
             continue;
         }

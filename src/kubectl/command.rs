@@ -18,7 +18,7 @@ use crate::flat::FlatSet;
 use crate::shell::Context;
 use crate::sim::Sim;
 use crate::value::gofmt::parse_bool;
-use crate::value::{Value, duration};
+use crate::value::{Value, duration, quoted};
 
 /// What a verb does: `Ok` is exit code 0.
 pub type Run = for<'a> fn(&'a Cmd) -> LocalBoxFuture<'a, Result<(), Error>>;
@@ -203,7 +203,8 @@ impl Cmd {
                 Some(true) => Ok("Strict"),
                 Some(false) => Ok("Ignore"),
                 None => Err(Error::plain(format!(
-                    "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
+                    "invalid - validate option {other}; must be one of: strict (or true), warn, ignore (or false)",
+                    other = quoted(&other)
                 ))),
             },
         }
@@ -553,7 +554,11 @@ pub fn segment(what: &str, text: &str) -> Result<(), String> {
     }
     match why.is_empty() {
         true => Ok(()),
-        false => Err(format!("invalid {what} {text:?}: [{}]", why.join(" "))),
+        false => Err(format!(
+            "invalid {what} {text}: [{}]",
+            why.join(" "),
+            text = quoted(&text)
+        )),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::api::client::item;
 use crate::api::{Client, Request};
 use crate::flat::Arrange;
 use crate::shell::{Candidate, Completer, CompletionRequest};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// Completes kubectl for a client of the API server.
 #[derive(Clone)]
@@ -669,7 +669,10 @@ async fn completion(cmd: &Cmd) -> Result<(), Error> {
                 }
             }
         }
-        [other] => Err(Error::usage(format!("Unsupported shell type {other:?}."))),
+        [other] => Err(Error::usage(format!(
+            "Unsupported shell type {other}.",
+            other = quoted(&other)
+        ))),
         _ => Err(Error::usage("Too many arguments. Expected only the shell type.")),
     }
 }

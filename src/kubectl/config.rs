@@ -8,8 +8,8 @@ use super::output;
 use super::print::TabWriter;
 use crate::flat::Arrange;
 use crate::obj;
-use crate::value::Value;
 use crate::value::gofmt::parse_bool;
+use crate::value::{Value, quoted};
 
 pub static CONFIG: Verb = Verb {
     name: "config",
@@ -284,10 +284,13 @@ async fn use_context(cmd: &Cmd) -> Result<(), Error> {
         return Err(Error::plain("empty context names are not allowed"));
     }
     if cmd.config.entry("contexts", name).is_none() {
-        return Err(Error::plain(format!("no context exists with the name: {name:?}")));
+        return Err(Error::plain(format!(
+            "no context exists with the name: {name}",
+            name = quoted(&name)
+        )));
     }
     write(cmd, |c| c.set(&["current-context"], name.as_str()))?;
-    cmd.say(format!("Switched to context {name:?}."));
+    cmd.say(format!("Switched to context {name}.", name = quoted(&name)));
     Ok(())
 }
 
@@ -318,8 +321,9 @@ async fn set_context(cmd: &Cmd) -> Result<(), Error> {
         }
     })?;
     cmd.say(format!(
-        "Context {name:?} {}.",
-        if exists { "modified" } else { "created" }
+        "Context {name} {}.",
+        if exists { "modified" } else { "created" },
+        name = quoted(&name)
     ));
     Ok(())
 }
@@ -415,7 +419,7 @@ async fn set_cluster(cmd: &Cmd) -> Result<(), Error> {
             e.remove(&["insecure-skip-tls-verify"]);
         }
     })?;
-    cmd.say(format!("Cluster {name:?} set."));
+    cmd.say(format!("Cluster {name} set.", name = quoted(&name)));
     Ok(())
 }
 
@@ -489,7 +493,7 @@ async fn set_credentials(cmd: &Cmd) -> Result<(), Error> {
             e.remove(&["token"]);
         }
     })?;
-    cmd.say(format!("User {name:?} set."));
+    cmd.say(format!("User {name} set.", name = quoted(&name)));
     Ok(())
 }
 
@@ -566,14 +570,17 @@ async fn rename(cmd: &Cmd) -> Result<(), Error> {
     };
     if cmd.config.entry("contexts", old).is_none() {
         return Err(Error::plain(format!(
-            "cannot rename the context {old:?}, it's not in {}",
-            cmd.config.name
+            "cannot rename the context {old}, it's not in {}",
+            cmd.config.name,
+            old = quoted(&old)
         )));
     }
     if cmd.config.entry("contexts", new).is_some() {
         return Err(Error::plain(format!(
-            "cannot rename the context {old:?}, the context {new:?} already exists in {}",
-            cmd.config.name
+            "cannot rename the context {old}, the context {new} already exists in {}",
+            cmd.config.name,
+            old = quoted(&old),
+            new = quoted(&new)
         )));
     }
     write(cmd, |c| {
@@ -584,7 +591,11 @@ async fn rename(cmd: &Cmd) -> Result<(), Error> {
             c.set(&["current-context"], new.as_str());
         }
     })?;
-    cmd.say(format!("Context {old:?} renamed to {new:?}."));
+    cmd.say(format!(
+        "Context {old} renamed to {new}.",
+        old = quoted(&old),
+        new = quoted(&new)
+    ));
     Ok(())
 }
 
@@ -745,12 +756,17 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
             })?;
         }
     }
-    cmd.say(format!("Property {path:?} set."));
+    cmd.say(format!("Property {path} set.", path = quoted(&path)));
     Ok(())
 }
 
 fn boolean(text: &str) -> Result<bool, Error> {
-    parse_bool(text).ok_or_else(|| Error::plain(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")))
+    parse_bool(text).ok_or_else(|| {
+        Error::plain(format!(
+            "strconv.ParseBool: parsing {text}: invalid syntax",
+            text = quoted(&text)
+        ))
+    })
 }
 
 async fn unset(cmd: &Cmd) -> Result<(), Error> {
@@ -780,7 +796,7 @@ async fn unset(cmd: &Cmd) -> Result<(), Error> {
             })?;
         }
     }
-    cmd.say(format!("Property {path:?} unset."));
+    cmd.say(format!("Property {path} unset.", path = quoted(&path)));
     Ok(())
 }
 

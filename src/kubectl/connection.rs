@@ -17,7 +17,7 @@ use crate::pki::pem;
 use crate::shell::{Context, FileError};
 use crate::value::duration;
 use crate::value::gofmt::query_escape;
-use crate::value::{Value, base64};
+use crate::value::{Value, base64, quoted};
 
 /// The address of the Service `kubernetes`, behind which the API server is.
 const SERVICE: &str = "10.96.0.1:443";
@@ -239,14 +239,20 @@ pub fn check(
         } else {
             ("cluster", cluster)
         };
-        return Err(Error::plain(format!("{what} {name:?} does not exist")));
+        return Err(Error::plain(format!(
+            "{what} {name} does not exist",
+            name = quoted(&name)
+        )));
     }
     let mut wrong = Vec::new();
     if no_context {
         wrong.push(format!("context was not found for specified context: {context}"));
     }
     if no_cluster {
-        wrong.push(format!("no server found for cluster {cluster:?}"));
+        wrong.push(format!(
+            "no server found for cluster {cluster}",
+            cluster = quoted(&cluster)
+        ));
     }
     match wrong.as_slice() {
         [] => {}
@@ -315,7 +321,8 @@ pub fn check(
     let encrypted = trusts || insecure;
     let Some(address) = Address::parse(server, encrypted) else {
         return Err(Error::plain(format!(
-            "host must be a URL or a host:port pair: {server:?}"
+            "host must be a URL or a host:port pair: {server}",
+            server = quoted(&server)
         )));
     };
     // Without TLS nobody looks at the authorities.
@@ -477,8 +484,8 @@ pub async fn unanswered(cmd: &Cmd, nobody: &Nobody) -> Error {
         for _ in 0..times {
             let why = nobody.asked("Get", TYPES);
             let text = format!(
-                "\"Unhandled Error\" err={:?}",
-                format!("couldn't get current server API group list: {why}")
+                "\"Unhandled Error\" err={}",
+                quoted(&format!("couldn't get current server API group list: {why}"))
             );
             cmd.log('E', "memcache.go:265", &text);
         }
@@ -507,11 +514,16 @@ pub async fn unanswered(cmd: &Cmd, nobody: &Nobody) -> Error {
         };
         let failure = |source: &str| match validates {
             true => format!(
-                "error validating {source:?}: error validating data: failed to download openapi: {}; if you choose to \
+                "error validating {source}: error validating data: failed to download openapi: {}; if you choose to \
                  ignore these errors, turn validation off with --validate=false",
-                nobody.asked("Get", "/openapi/v2?timeout=32s")
+                nobody.asked("Get", "/openapi/v2?timeout=32s"),
+                source = quoted(&source)
             ),
-            false => format!("unable to recognize {source:?}: {}", nobody.asked("Get", TYPES)),
+            false => format!(
+                "unable to recognize {source}: {}",
+                nobody.asked("Get", TYPES),
+                source = quoted(&source)
+            ),
         };
         // Some verbs do not put their errors into kubectl's form.
         let bare = !validates && (matches!(first, "get" | "describe") || cmd.path == "kubectl rollout restart");

@@ -8,7 +8,7 @@ use super::podpick;
 use crate::api::{Session, Status};
 use crate::shell::tar::{self, Content};
 use crate::shell::{FileError, Output, base_name, dir_name};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const FLAGS: &[Flag] = &[
     flag("container", 'c', Kind::Str, ""),
@@ -207,7 +207,8 @@ async fn download(cmd: &Cmd, from: &Spec, to: &str) -> Result<(), Error> {
         };
         if rest.split('/').any(|p| p == "..") {
             cmd.err(format!(
-                "warning: file {shown:?} is outside target destination, skipping"
+                "warning: file {shown} is outside target destination, skipping",
+                shown = quoted(&shown)
             ));
             continue;
         }
@@ -227,8 +228,8 @@ async fn download(cmd: &Cmd, from: &Spec, to: &str) -> Result<(), Error> {
                     warned = true;
                     let namespace = pod.str_at(&["metadata", "namespace"]);
                     cmd.err(format!(
-                        "warning: skipping symlink: {:?} -> {target:?} (consider using \"kubectl exec -n {namespace:?} {:?} -- tar cf - {:?} | tar xf -\")",
-                        shown, from.pod, from.file
+                        "warning: skipping symlink: {} -> {target} (consider using \"kubectl exec -n {namespace} {} -- tar cf - {} | tar xf -\")",
+                        quoted(&shown), quoted(&from.pod), quoted(&from.file), target = quoted(&target), namespace = quoted(&namespace)
                     ));
                 }
             }

@@ -9,7 +9,7 @@ use super::kubeconfig::Kubeconfig;
 use crate::api::auth::certificate::check_pair;
 use crate::api::{Client, Impersonation, User};
 use crate::shell::Context;
-use crate::value::{Value, base64};
+use crate::value::{Value, base64, quoted};
 
 /// The client that a run talks with. `client` is the administrator's, by whose certificate the
 /// kubeconfig of a fresh host speaks.
@@ -27,7 +27,10 @@ pub fn of(
     let chosen = global("user");
     let (named, entry) = user(config, verb, flags);
     if !chosen.is_empty() && config.entry("users", chosen).is_none() {
-        return Err(Error::plain(format!("auth info {chosen:?} does not exist")));
+        return Err(Error::plain(format!(
+            "auth info {chosen} does not exist",
+            chosen = quoted(&chosen)
+        )));
     }
     let missing = |path: &str, what: &str| {
         format!("unable to read {what} {path} for {named} due to open {path}: no such file or directory")

@@ -8,7 +8,7 @@ use super::options::FILENAME;
 use crate::api::client::item;
 use crate::api::{Body, Method, PatchType, Request, names};
 use crate::flat::FlatMap;
-use crate::value::{Value, yaml};
+use crate::value::{Value, quoted, yaml};
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
@@ -139,7 +139,8 @@ fn pairs(cmd: &Cmd, name: &str) -> Result<FlatMap<String, String>, Error> {
     for text in cmd.flags.all(name) {
         let (k, v) = text.split_once('=').ok_or_else(|| {
             Error::Flag(format!(
-                "invalid argument {text:?} for \"--{name}\" flag: {text} must be formatted as key=value"
+                "invalid argument {} for \"--{name}\" flag: {text} must be formatted as key=value",
+                quoted(text)
             ))
         })?;
         found.insert(k.to_owned(), v.to_owned());
@@ -220,7 +221,8 @@ fn validate(cmd: &Cmd, wanted: &Wanted, names: &[String]) -> Result<(), Error> {
     }
     if !image.is_empty() && bad(image) {
         return Err(Error::plain(format!(
-            "invalid image name {image:?}: invalid reference format"
+            "invalid image name {image}: invalid reference format",
+            image = quoted(&image)
         )));
     }
     if names.is_empty() && cmd.flags.all("filename").is_empty() {
@@ -233,7 +235,9 @@ fn validate(cmd: &Cmd, wanted: &Wanted, names: &[String]) -> Result<(), Error> {
     for (name, image) in &wanted.images {
         if bad(image) {
             return Err(Error::plain(format!(
-                "invalid image name {image:?} for container {name:?}: invalid reference format"
+                "invalid image name {image} for container {name}: invalid reference format",
+                image = quoted(&image),
+                name = quoted(&name)
             )));
         }
     }
@@ -244,7 +248,7 @@ fn validate(cmd: &Cmd, wanted: &Wanted, names: &[String]) -> Result<(), Error> {
         }
         if !cmd.flags.bool("quiet") {
             cmd.say(format!(
-                "Targeting container {target:?}. If you don't see processes from this container it may be because the container runtime doesn't support this feature."
+                "Targeting container {target}. If you don't see processes from this container it may be because the container runtime doesn't support this feature.", target = quoted(&target)
             ));
         }
     }

@@ -10,7 +10,7 @@ use super::raw;
 use crate::api::{Body, Method};
 use crate::flat::FlatSet;
 use crate::sim::timeout;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 use std::time::Duration;
 
@@ -291,7 +291,7 @@ pub async fn delete(
                     waits.push((info, String::new()));
                 }
                 Err(e) if info.source.is_empty() => errors.push(e),
-                Err(e) => errors.push(e.when(&format!("error when deleting {:?}", info.source))),
+                Err(e) => errors.push(e.when(&format!("error when deleting {}", quoted(&info.source)))),
             }
         }
     }
@@ -351,7 +351,7 @@ fn say(cmd: &Cmd, info: &Info, deletion: &Deletion) {
     } else {
         String::new()
     };
-    cmd.say(format!("{kind} {:?} {operation}{place}{dry}", info.name));
+    cmd.say(format!("{kind} {} {operation}{place}{dry}", quoted(&info.name)));
 }
 
 /// Waits until the object of this uid is gone.

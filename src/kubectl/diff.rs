@@ -9,7 +9,7 @@ use super::options::{FILES, SELECTOR, field_manager};
 use super::print::object::omit_managed_fields;
 use crate::api::well_known::LAST_APPLIED;
 use crate::api::{Body, Method, PatchType, Request, Resource};
-use crate::value::{Value, yaml};
+use crate::value::{Value, quoted, yaml};
 
 const FLAGS: &[Flag] = &[
     flag("concurrency", '\0', Kind::Int, "1").but("they are looked at one by one"),
@@ -136,7 +136,8 @@ async fn compare(cmd: &Cmd, tool: &str, folders: [&str; 2]) -> Result<i32, Error
     args.extend(folders.map(str::to_owned));
     match cmd.cx.run(&args).await {
         None => Err(Error::plain(format!(
-            "failed to run {program:?}: executable file not found in $PATH"
+            "failed to run {program}: executable file not found in $PATH",
+            program = quoted(&program)
         ))),
         Some(code @ 0..=1) => Ok(code),
         Some(code) => Err(Error::plain(format!("exit status {code}"))),

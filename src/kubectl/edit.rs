@@ -11,7 +11,7 @@ use super::output::{PRINT, Report};
 use crate::api::well_known::LAST_APPLIED;
 use crate::api::{PatchType, Request, patch, schema};
 use crate::flat::Case;
-use crate::value::{Value, gofmt, gojson, yaml};
+use crate::value::{Value, gofmt, gojson, quoted, yaml};
 
 const FLAGS: &[Flag] = &[flag("output-patch", '\0', Kind::Bool, "false"), WINDOWS_LINES];
 
@@ -67,8 +67,18 @@ async fn open(cmd: &Cmd, text: &str, ending: &str) -> Result<(String, String), E
     };
     match code {
         Some(0) => {}
-        None if !editor.contains('/') => return Err(Error::plain(format!("unable to launch the editor {shown:?}"))),
-        _ => return Err(Error::plain(format!("there was a problem with the editor {shown:?}"))),
+        None if !editor.contains('/') => {
+            return Err(Error::plain(format!(
+                "unable to launch the editor {shown}",
+                shown = quoted(&shown)
+            )));
+        }
+        _ => {
+            return Err(Error::plain(format!(
+                "there was a problem with the editor {shown}",
+                shown = quoted(&shown)
+            )));
+        }
     }
     let edited = cmd.cx.files.read_text(&path).map_err(failed)?;
     Ok((edited, path))
@@ -237,7 +247,10 @@ async fn session(cmd: &Cmd, mode: Mode, infos: &[Info]) -> Result<(), Error> {
         let body = without_comments(&edited);
         // The file stays for another try.
         let keep = |e: Error| -> Result<(), Error> {
-            cmd.err(format!("A copy of your changes has been stored to {path:?}"));
+            cmd.err(format!(
+                "A copy of your changes has been stored to {path}",
+                path = quoted(&path)
+            ));
             Err(e)
         };
         let drop_file = || {
@@ -277,7 +290,8 @@ async fn session(cmd: &Cmd, mode: Mode, infos: &[Info]) -> Result<(), Error> {
                     }
                     Ok(outcome) if outcome.gone > 0 => {
                         cmd.err(format!(
-                            "The edits you made on deleted resources have been saved to {path:?}"
+                            "The edits you made on deleted resources have been saved to {path}",
+                            path = quoted(&path)
                         ));
                         return Err(Error::Exit(1));
                     }
@@ -334,11 +348,11 @@ fn commented(text: &str) -> String {
 
 /// `deployments.apps "web" is invalid`.
 fn said_invalid(info: &Info) -> String {
-    format!("error: {} {:?} is invalid", info.resource.qualified(), info.name)
+    format!("error: {} {} is invalid", info.resource.qualified(), quoted(&info.name))
 }
 
 fn not_valid(info: &Info) -> String {
-    format!("{} {:?} was not valid", info.resource.qualified(), info.name)
+    format!("{} {} was not valid", info.resource.qualified(), quoted(&info.name))
 }
 
 /// What became of the objects of an edit.
@@ -370,8 +384,10 @@ async fn save(cmd: &Cmd, mode: Mode, originals: &[Info], mut edited: Vec<Info>) 
             info.object.set(&["metadata", "namespace"], namespace.as_str());
         } else if own != namespace {
             return Err(Error::plain(format!(
-                "the namespace from the provided object {own:?} does not match the namespace {namespace:?}. You must \
-                 pass '--namespace={own}' to perform this operation."
+                "the namespace from the provided object {} does not match the namespace {}. You must \
+                 pass '--namespace={own}' to perform this operation.",
+                quoted(&own),
+                quoted(&namespace)
             )));
         }
         info.namespace.clone_from(&namespace);
@@ -427,7 +443,7 @@ async fn save(cmd: &Cmd, mode: Mode, originals: &[Info], mut edited: Vec<Info>) 
             cmd.say(format!("Patch: {}", gojson::compact(&change, true)));
         }
         let subresource = cmd.flags.str("subresource");
-        let what = || format!("error: {} {:?}", r.qualified(), name);
+        let what = || format!("error: {} {}", r.qualified(), quoted(&name));
         match cmd.patch(r, ns, name, subresource, kind, &change, &write).await {
             Ok(stored) => report.print(cmd, &stored)?,
             Err(Error::Status(s)) if s.reason() == "Invalid" => {

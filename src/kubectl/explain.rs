@@ -10,7 +10,7 @@ use super::error::Error;
 use super::flags::{Kind, flag};
 use super::mapper;
 use crate::api::{Request, Resource, resource};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 pub static EXPLAIN: Verb = Verb {
     name: "explain",
@@ -60,7 +60,10 @@ async fn explain(cmd: &Cmd) -> Result<(), Error> {
     let asked = format!("{group}/{version}, Resource={}", found.name);
     let entry = index.at(&["paths", &place]);
     if entry.is_null() {
-        return Err(Error::plain(format!("couldn't find resource for {asked:?}")));
+        return Err(Error::plain(format!(
+            "couldn't find resource for {asked}",
+            asked = quoted(&asked)
+        )));
     }
     let mut request = Request::get(format!("/openapi/v3/{place}"));
     if let Some((_, hash)) = entry.str_at(&["serverRelativeURL"]).split_once("?hash=") {
@@ -105,7 +108,8 @@ async fn explain(cmd: &Cmd) -> Result<(), Error> {
         Some(text) => cmd.out(text + "\n"),
         None => {
             let last = path.last().copied().unwrap_or("");
-            return Err(Error::plain(format!("field {last:?} does not exist")));
+            // A template of kubectl's writes this one, and escapes nothing.
+            return Err(Error::plain(format!("field \"{last}\" does not exist")));
         }
     }
     Ok(())
@@ -129,7 +133,10 @@ fn find(cmd: &Cmd, word: &str, prefix: bool) -> Result<(Rc<Resource>, Vec<String
     let all = cmd.resources();
     let found = mapper::find(&all, name).ok_or_else(|| match name {
         "" => Error::plain("a resource must be specified"),
-        _ => Error::Text(format!("the server doesn't have a resource type {name:?}")),
+        _ => Error::Text(format!(
+            "the server doesn't have a resource type {name}",
+            name = quoted(&name)
+        )),
     })?;
     if strange {
         return Err(wrong(match prefix {
@@ -482,7 +489,7 @@ fn old(
     for field in path {
         schema = old
             .step(schema, field)
-            .ok_or_else(|| Error::plain(format!("field {field:?} does not exist")))?;
+            .ok_or_else(|| Error::plain(format!("field {field} does not exist", field = quoted(&field))))?;
     }
     let name = path.last().map_or("", String::as_str);
     let mut text = format!(

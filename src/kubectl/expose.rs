@@ -10,7 +10,7 @@ use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manager};
 use super::output::{PRINT, Report};
 use super::run::parse_labels;
 use crate::flat::Case;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
@@ -261,9 +261,12 @@ fn ports(cmd: &Cmd, kept: &Kept) -> Result<Value, Error> {
     let words: Vec<&str> = text.split(',').collect();
     let mut ports = Vec::new();
     for (i, word) in words.iter().enumerate() {
-        let number: i64 = word
-            .parse()
-            .map_err(|_| Error::plain(format!("strconv.Atoi: parsing {word:?}: invalid syntax")))?;
+        let number: i64 = word.parse().map_err(|_| {
+            Error::plain(format!(
+                "strconv.Atoi: parsing {word}: invalid syntax",
+                word = quoted(&word)
+            ))
+        })?;
         let mut add = |name: String, protocol: &str| {
             let mut port = obj! { "port": number, "protocol": protocol };
             port.set_or_remove(&["name"], name);

@@ -10,7 +10,7 @@ use crate::flat::Arrange;
 use crate::limits;
 use crate::obj;
 use crate::shell::Download;
-use crate::value::{Value, gojson, yaml};
+use crate::value::{Value, gojson, quoted, yaml};
 
 /// One object of a file.
 #[derive(Clone, Debug)]
@@ -78,8 +78,10 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
                     ": this cluster has no way out to the Internet; save the file here and name it instead".to_owned()
                 }
             };
-            docs.errors
-                .push(Error::plain(format!("unable to read URL {source:?}{why}")));
+            docs.errors.push(Error::plain(format!(
+                "unable to read URL {source}{why}",
+                source = quoted(&source)
+            )));
             continue;
         } else {
             let read = match cmd.cx.is_descriptor(&source) {
@@ -134,7 +136,10 @@ fn expand(cmd: &Cmd, path: &str, recursive: bool) -> Result<Vec<String>, Error> 
             return Ok(found);
         }
     }
-    Err(Error::plain(format!("the path {path:?} does not exist")))
+    Err(Error::plain(format!(
+        "the path {path} does not exist",
+        path = quoted(&path)
+    )))
 }
 
 fn walk(cmd: &Cmd, dir: &str, recursive: bool, found: &mut Vec<String>) {
@@ -237,7 +242,10 @@ fn nowhere(cmd: &Cmd, object: &Value, select: &Select, source: &str) -> Option<E
     let resource = cmd.find_resource(|all| mapper::of_kind(all, "v1", kind))?;
     let name = format!("{} {}", resource.name, object.str_at(&["metadata", "name"]));
     let (begin, asked) = match cmd.verb.name {
-        "delete" => (format!("error when deleting {source:?}: "), format!("delete {name}")),
+        "delete" => (
+            format!("error when deleting {source}: ", source = quoted(&source)),
+            format!("delete {name}"),
+        ),
         "debug" => return None,
         "diff" => (String::new(), format!("post {}", resource.name)),
         _ => (String::new(), format!("get {name}")),
@@ -276,8 +284,9 @@ pub fn info(cmd: &Cmd, doc: Doc, select: &Select) -> Result<Info, Error> {
         let checks = select.validate && cmd.flags.knows("validate") && cmd.validation()? != "Ignore";
         if checks {
             return Err(Error::plain(format!(
-                "error validating {source:?}: error validating data: {unset}; if you choose to ignore these errors, \
-                 turn validation off with --validate=false"
+                "error validating {source}: error validating data: {unset}; if you choose to ignore these errors, \
+                 turn validation off with --validate=false",
+                source = quoted(&source)
             )));
         }
         if let Some(e) = nowhere(cmd, &object, select, &source).filter(|_| unset == "apiVersion not set") {
@@ -285,31 +294,46 @@ pub fn info(cmd: &Cmd, doc: Doc, select: &Select) -> Result<Info, Error> {
         }
         let json = gojson::compact(&object, false);
         return Err(Error::plain(match unset {
-            "apiVersion not set" => format!("unable to decode {source:?}: Object 'apiVersion' is missing in '{json}'"),
+            "apiVersion not set" => format!(
+                "unable to decode {source}: Object 'apiVersion' is missing in '{json}'",
+                source = quoted(&source)
+            ),
             _ if object.as_map().is_none() => format!(
-                "unable to decode {source:?}: json: cannot unmarshal {} into Go value of type unstructured.detector",
+                "unable to decode {source}: json: cannot unmarshal {} into Go value of type unstructured.detector",
                 match object {
                     Value::List(_) => "array",
                     Value::Str(_) => "string",
                     Value::Bool(_) => "bool",
                     _ => "number",
-                }
+                },
+                source = quoted(&source)
             ),
-            _ => format!("unable to decode {source:?}: Object 'Kind' is missing in '{json}'"),
+            _ => format!(
+                "unable to decode {source}: Object 'Kind' is missing in '{json}'",
+                source = quoted(&source)
+            ),
         }));
     }
     // The metadata is read as what it is, whatever the kind.
     if let Some(ty) = schema::by_kind("v1", "ConfigMap").filter(|_| object.has("metadata"))
         && let Err(e) = decode(&obj! { "metadata": object.get("metadata") }, &ty)
     {
-        return Err(Error::plain(format!("unable to decode {source:?}: {e}")));
+        return Err(Error::plain(format!(
+            "unable to decode {source}: {e}",
+            source = quoted(&source)
+        )));
     }
     let name = object.str_at(&["metadata", "name"]).to_owned();
     let mut namespace = object.str_at(&["metadata", "namespace"]).to_owned();
     let Some(resource) = cmd.find_resource(|all| mapper::of_kind(all, &api_version, &kind)) else {
         return Err(Error::plain(format!(
-            "resource mapping not found for name: {name:?} namespace: {namespace:?} from {source:?}: no matches for \
-             kind {kind:?} in version {api_version:?}\nensure CRDs are installed first"
+            "resource mapping not found for name: {name} namespace: {namespace} from {source}: no matches for \
+             kind {kind} in version {api_version}\nensure CRDs are installed first",
+            name = quoted(&name),
+            namespace = quoted(&namespace),
+            source = quoted(&source),
+            kind = quoted(&kind),
+            api_version = quoted(&api_version)
         )));
     };
     if select.local {
@@ -321,8 +345,10 @@ pub fn info(cmd: &Cmd, doc: Doc, select: &Select) -> Result<Info, Error> {
             namespace = asked;
         } else if cmd.namespace_given() && namespace != asked {
             return Err(Error::plain(format!(
-                "the namespace from the provided object {namespace:?} does not match the namespace {asked:?}. You must \
-                 pass '--namespace={namespace}' to perform this operation."
+                "the namespace from the provided object {} does not match the namespace {}. You must \
+                 pass '--namespace={namespace}' to perform this operation.",
+                quoted(&namespace),
+                quoted(&asked)
             )));
         }
     } else {

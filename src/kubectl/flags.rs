@@ -3,7 +3,9 @@
 
 use crate::flat::FlatMap;
 use crate::value::duration;
+use crate::value::gofmt;
 use crate::value::gofmt::{IntError, parse_bool, parse_int};
+use crate::value::quoted;
 use std::num::IntErrorKind;
 use std::time::Duration;
 
@@ -228,7 +230,10 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
             while let Some(c) = letters.chars().next() {
                 let after = letters.get(c.len_utf8()..).unwrap_or_default();
                 let Some(f) = by_short(c) else {
-                    return Err(format!("unknown shorthand flag: {c:?} in -{letters}"));
+                    return Err(format!(
+                        "unknown shorthand flag: {c} in -{letters}",
+                        c = gofmt::quote_char(c)
+                    ));
                 };
                 let value = if let Some(v) = after.strip_prefix('=') {
                     letters = "";
@@ -241,7 +246,10 @@ pub fn parse(args: &[String], tables: &[&[Flag]]) -> Result<Parsed, String> {
                     after.to_owned()
                 } else {
                     let Some(v) = rest.next() else {
-                        return Err(format!("flag needs an argument: {c:?} in -{letters}"));
+                        return Err(format!(
+                            "flag needs an argument: {c} in -{letters}",
+                            c = gofmt::quote_char(c)
+                        ));
                     };
                     letters = "";
                     v.clone()
@@ -264,7 +272,11 @@ impl Parsed {
             } else {
                 format!("-{}, --{}", f.short, f.name)
             };
-            return Err(format!("invalid argument {value:?} for {shown:?} flag: {why}"));
+            return Err(format!(
+                "invalid argument {value} for {shown} flag: {why}",
+                value = quoted(&value),
+                shown = quoted(&shown)
+            ));
         }
         if !f.deprecated.is_empty() {
             let notice = format!("Flag --{} has been deprecated, {}", f.name, f.deprecated);
@@ -283,15 +295,18 @@ impl Parsed {
 }
 
 fn no_int(value: &str, why: IntError) -> String {
-    format!("strconv.ParseInt: parsing {value:?}: {why}")
+    format!("strconv.ParseInt: parsing {value}: {why}", value = quoted(&value))
 }
 
 fn check(f: &Flag, value: &str) -> Result<(), String> {
     let int = |value: &str, bits: u32| parse_int(value, bits).map(|_| ()).map_err(|e| no_int(value, e));
     match f.kind {
-        Kind::Bool => parse_bool(value)
-            .map(|_| ())
-            .ok_or_else(|| format!("strconv.ParseBool: parsing {value:?}: invalid syntax")),
+        Kind::Bool => parse_bool(value).map(|_| ()).ok_or_else(|| {
+            format!(
+                "strconv.ParseBool: parsing {value}: invalid syntax",
+                value = quoted(&value)
+            )
+        }),
         Kind::Int => int(value, 64),
         Kind::Int32 => int(value, 32),
         Kind::Level => match value.parse::<i32>().map_err(|e| *e.kind()) {

@@ -15,7 +15,7 @@ use super::raw;
 use crate::api::{Method, Object, Payload, Request, Resource, Response, WatchEvent, table};
 use crate::flat::Case;
 use crate::sim::timeout;
-use crate::value::{Value, gofmt};
+use crate::value::{Value, gofmt, quoted};
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
@@ -100,7 +100,10 @@ fn validate(cmd: &Cmd, raw: &str, watching: bool) -> Result<(), Error> {
     let output = cmd.flags.str("output");
     let bad_path = !raw.starts_with('/') && !raw.contains("://");
     let shown = format!("--show-labels option cannot be used with {output} printer");
-    let path = format!("--raw must be a valid URL path: parse {raw:?}: invalid URI for request");
+    let path = format!(
+        "--raw must be a valid URL path: parse {raw}: invalid URI for request",
+        raw = quoted(&raw)
+    );
     let raw = !raw.is_empty();
     let rules = [
         (

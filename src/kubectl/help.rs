@@ -4,6 +4,7 @@
 //! first asks. There a command has a `title` (its first line, when that is not the short description), more words
 //! (`long`), `examples`, `usage` (what follows `Usage:`) and its flags; a flag that it does not have there is described at `kubectl`.
 
+use crate::value::quoted;
 use std::rc::Rc;
 
 use super::command::Verb;
@@ -33,7 +34,7 @@ const GROUPS: &[&str] = &[
 
 /// `error: unknown command "gt" for "kubectl"`, with what may have been meant.
 pub fn unknown(word: &str) -> String {
-    let mut text = format!("error: unknown command {word:?} for \"kubectl\"\n");
+    let mut text = format!("error: unknown command {word} for \"kubectl\"\n", word = quoted(&word));
     let lower = word.lower();
     let meant: Vec<&str> = ROOT
         .subs

@@ -5,7 +5,7 @@ use crate::api::auth::certificate;
 use crate::api::names::TOKEN_PATH;
 use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Context, Env, Files, join};
-use crate::value::{Value, base64, yaml};
+use crate::value::{Value, base64, quoted, yaml};
 use crate::{list, obj};
 
 /// What kubectl reads from its kubeconfig files: by client-go's rules, several of them (`$KUBECONFIG`) are one, in
@@ -144,8 +144,10 @@ fn mistyped(value: &Value) -> Option<String> {
     let (version, named) = (or("apiVersion", "v1"), or("kind", "Config"));
     if (version.as_str(), named.as_str()) != ("v1", "Config") {
         return Some(format!(
-            "no kind {named:?} is registered for version {version:?} in scheme \
-             \"k8s.io/client-go/tools/clientcmd/api/latest/latest.go:50\""
+            "no kind {named} is registered for version {version} in scheme \
+             \"k8s.io/client-go/tools/clientcmd/api/latest/latest.go:50\"",
+            named = quoted(&named),
+            version = quoted(&version)
         ));
     }
     let lists = [

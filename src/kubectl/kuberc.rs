@@ -6,7 +6,7 @@ use super::flags::{Flag, Kind, flag};
 use super::output::{self, PRINT_YAML};
 use super::{find, options, root};
 use crate::shell::Context;
-use crate::value::{Value, yaml};
+use crate::value::{Value, quoted, yaml};
 use crate::{list, obj};
 
 pub static KUBERC: Verb = Verb {
@@ -181,7 +181,8 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
     for option in cmd.flags.all("option") {
         let Some((name, value)) = option.split_once('=') else {
             return Err(Error::plain(format!(
-                "invalid option format {option:?}, expected flag=value"
+                "invalid option format {option}, expected flag=value",
+                option = quoted(&option)
             )));
         };
         options.push(obj! { "default": value, "name": name.trim_start_matches('-') });
@@ -201,8 +202,14 @@ async fn set(cmd: &Cmd) -> Result<(), Error> {
     let at = all.iter().position(|e| e.str_at(&[key]) == wanted);
     if at.is_some() && !cmd.flags.bool("overwrite") {
         return Err(Error::plain(match section {
-            "aliases" => format!("alias {wanted:?} already exists, use --overwrite to replace"),
-            _ => format!("defaults for command {wanted:?} already exist, use --overwrite to replace"),
+            "aliases" => format!(
+                "alias {wanted} already exists, use --overwrite to replace",
+                wanted = quoted(&wanted)
+            ),
+            _ => format!(
+                "defaults for command {wanted} already exist, use --overwrite to replace",
+                wanted = quoted(&wanted)
+            ),
         }));
     }
     let old = at.and_then(|i| all.get(i)).cloned().unwrap_or_default();
@@ -240,7 +247,7 @@ fn allowed(cmd: &Cmd) -> Result<Vec<Value>, Error> {
     let (mut entries, mut errors) = (Vec::new(), Vec::new());
     for pair in cmd.flags.all("allowlist-entry").iter().flat_map(|e| e.split(',')) {
         let wrong = match pair.split_once('=') {
-            None => format!("improperly formatted allowlist entry: {pair:?}"),
+            None => format!("improperly formatted allowlist entry: {pair}", pair = quoted(&pair)),
             Some(("name", _)) => "allowlist entry field \"name\" is deprecated, use \"command\" instead".into(),
             Some(("command", value)) if value.trim().is_empty() => {
                 "empty value in allowlist entry for field \"command\"".into()
@@ -249,7 +256,7 @@ fn allowed(cmd: &Cmd) -> Result<Vec<Value>, Error> {
                 entries.push(obj! { "command": value });
                 continue;
             }
-            Some((field, _)) => format!("unrecognized allowlist entry field: {field:?}"),
+            Some((field, _)) => format!("unrecognized allowlist entry field: {field}", field = quoted(&field)),
         };
         errors.push(Error::plain(wrong));
     }
@@ -322,8 +329,10 @@ pub fn apply(cx: &Context, args: &[String]) -> Result<Vec<String>, Error> {
         let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
         let (named, _, rest) = find(&words);
         if !rest.is_empty() || words.is_empty() {
-            cx.stderr
-                .line(format!("Warning: command {command:?} not found to set kuberc override"));
+            cx.stderr.line(format!(
+                "Warning: command {command} not found to set kuberc override",
+                command = quoted(&command)
+            ));
         } else if std::ptr::eq(named, verb) {
             let wrong = |name: &str| Error::plain(format!("invalid flag {name} for command {command}"));
             let at = path.split(' ').count() - 1;
@@ -371,8 +380,10 @@ fn expand(args: &mut Vec<String>, at: usize, alias: &Value) -> Result<(), Error>
     let (verb, _, rest) = find(&words);
     if !rest.is_empty() || std::ptr::eq(verb, &root::ROOT) {
         return Err(Error::plain(format!(
-            "command {command:?} not found to set alias {name:?}: {}",
-            words.join(" ")
+            "command {command} not found to set alias {name}: {}",
+            words.join(" "),
+            command = quoted(&command),
+            name = quoted(&name)
         )));
     }
     let list = |field: &str| {

@@ -8,8 +8,8 @@ use super::flags::{Flag, Kind, flag};
 use super::options::{ALL, ALL_NAMESPACES, DRY_RUN, FIELD_SELECTOR, FILES, RECORD, SELECTOR, field_manager};
 use super::output::{PRINT, Report};
 use crate::api::{PatchType, names};
-use crate::value::Value;
 use crate::value::gofmt::aggregate;
+use crate::value::{Value, quoted};
 
 const FLAGS: &[Flag] = &[
     flag("list", '\0', Kind::Bool, "false"),
@@ -82,7 +82,10 @@ fn labels_of(args: &[String]) -> Result<(Vec<(String, String)>, Vec<String>), Er
                 return Err(Error::plain(format!("invalid label spec: {arg}")));
             }
             if let Err(why) = names::label_value(value) {
-                return Err(Error::plain(format!("invalid label value: {arg:?}: {why}")));
+                return Err(Error::plain(format!(
+                    "invalid label value: {arg}: {why}",
+                    arg = quoted(&arg)
+                )));
             }
             set.push((key.to_owned(), value.to_owned()));
         } else {
@@ -194,7 +197,7 @@ async fn run(cmd: &Cmd, sort: &'static Sort) -> Result<(), Error> {
             match new.remove(&["metadata", sort.field, key]) {
                 Some(_) => removed = true,
                 None if labels && !local && !list && dry != DryRun::Client => {
-                    cmd.say(format!("label {key:?} not found."));
+                    cmd.say(format!("label {key} not found.", key = quoted(&key)));
                 }
                 None => {}
             }

@@ -11,7 +11,7 @@ use crate::api::client::item;
 use crate::api::{Payload, Request};
 use crate::flat::Arrange;
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const FLAGS: &[Flag] = &[
     flag("all-containers", '\0', Kind::Bool, "false"),
@@ -205,9 +205,9 @@ fn seconds(cmd: &Cmd) -> u64 {
 fn missing(cmd: &Cmd, e: Error) -> Error {
     match &e {
         Error::Status(s) if s.is_not_found() => Error::plain(format!(
-            "error from server (NotFound): {} in namespace {:?}",
+            "error from server (NotFound): {} in namespace {}",
             s.message(),
-            cmd.namespace()
+            quoted(&cmd.namespace())
         )),
         _ => e,
     }

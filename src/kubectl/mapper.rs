@@ -1,5 +1,6 @@
 //! From what a user types (`po`, `deployments.apps`, `Pod`) to resources.
 
+use crate::value::quoted;
 use std::rc::Rc;
 
 use super::command::Cmd;
@@ -25,11 +26,17 @@ pub fn resource(cmd: &Cmd, word: &str) -> Result<Rc<Resource>, Error> {
             .collect();
         if let Some(other) = others.first() {
             cmd.warn(&format!(
-                "short name {word:?} could also match lower priority resource {other}"
+                "short name {word} could also match lower priority resource {other}",
+                word = quoted(&word)
             ));
         }
     }
-    found.ok_or_else(|| Error::plain(format!("the server doesn't have a resource type {:?}", bare(word))))
+    found.ok_or_else(|| {
+        Error::plain(format!(
+            "the server doesn't have a resource type {}",
+            quoted(&bare(word))
+        ))
+    })
 }
 
 /// A word without its version and group.

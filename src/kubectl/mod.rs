@@ -75,7 +75,7 @@ use futures::FutureExt;
 use crate::api::Client;
 use crate::net::Network;
 use crate::shell::{CommandFn, Context};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 pub use command::{Cmd, Verb};
 pub use complete::KubectlCompleter;
@@ -248,7 +248,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         .required
         .iter()
         .filter(|r| !parsed.values.has(r))
-        .map(|r| format!("{r:?}"))
+        .map(|r| format!("{r}", r = quoted(&r)))
         .collect();
     if !missing.is_empty() {
         return fail(
@@ -268,7 +268,10 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
             return 1;
         }
         let words = parsed.args.join(" ");
-        return fail(&Error::usage(format!("unknown command {words:?}")), &path);
+        return fail(
+            &Error::usage(format!("unknown command {words}", words = quoted(&words))),
+            &path,
+        );
     };
     let config = match kubeconfig::Kubeconfig::load(&cx, parsed.values.str("kubeconfig")) {
         Ok(config) => config,

@@ -13,8 +13,8 @@ use crate::api::{Body, Method, PatchType, Request, names};
 use crate::flat::Case;
 use crate::obj;
 use crate::sim::timeout;
-use crate::value::Value;
 use crate::value::gofmt::aggregate;
+use crate::value::{Value, quoted};
 
 const GROUP: &str = "Cluster Management Commands:";
 
@@ -99,7 +99,10 @@ async fn nodes(cmd: &Cmd) -> Result<Vec<Info>, Error> {
         let r = &info.resource;
         if &*r.kind != "Node" {
             let what = format!("{}, Resource={}", r.group_version(), r.name);
-            return Err(Error::plain(format!("expected resource of type node, got {what:?}")));
+            return Err(Error::plain(format!(
+                "expected resource of type node, got {what}",
+                what = quoted(&what)
+            )));
         }
     }
     Ok(found.infos)
@@ -235,8 +238,8 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
             errors = evict_all(cmd, &go, dry).await;
             if let Some(said) = aggregate(&errors) {
                 cmd.err(format!(
-                    "There are pending pods in node {:?} when an error occurred: {said}",
-                    info.name
+                    "There are pending pods in node {} when an error occurred: {said}",
+                    quoted(&info.name)
                 ));
                 for pod in &go {
                     cmd.err(format!("pod/{}", pod.str_at(&["metadata", "name"])));
@@ -248,8 +251,8 @@ async fn drain(cmd: &Cmd) -> Result<(), Error> {
             continue;
         };
         cmd.err(format!(
-            "error: unable to drain node {:?} due to error: {said}, continuing command...",
-            info.name
+            "error: unable to drain node {} due to error: {said}, continuing command...",
+            quoted(&info.name)
         ));
         pending.push(&info.name);
         failed.extend(errors.into_iter().map(Error::Plain));
@@ -290,8 +293,10 @@ async fn evict_all(cmd: &Cmd, pods: &[Value], dry: DryRun) -> Vec<String> {
             let namespace = pod.str_at(&["metadata", "namespace"]).to_owned();
             let work = evict(cmd, &pod, dry);
             let late = format!(
-                "error when evicting pods/{name:?} -n {namespace:?}: global timeout reached: {}",
-                cmd.flags.str("timeout")
+                "error when evicting pods/{name} -n {namespace}: global timeout reached: {}",
+                cmd.flags.str("timeout"),
+                name = quoted(&name),
+                namespace = quoted(&namespace)
             );
             if limit.is_zero() {
                 work.await.err()
@@ -353,15 +358,19 @@ async fn evict(cmd: &Cmd, pod: &Value, dry: DryRun) -> Result<(), String> {
             Err(e) if e.is_not_found() => return Ok(()),
             Err(Error::Status(s)) if s.reason() == "TooManyRequests" => {
                 cmd.err(format!(
-                    "error when evicting pods/{name:?} -n {namespace:?} (will retry after 5s): {}",
-                    s.message()
+                    "error when evicting pods/{name} -n {namespace} (will retry after 5s): {}",
+                    s.message(),
+                    name = quoted(&name),
+                    namespace = quoted(&namespace)
                 ));
                 cmd.sim().sleep(Duration::from_secs(5)).await;
             }
             Err(e) => {
                 return Err(format!(
-                    "error when evicting pods/{name:?} -n {namespace:?}: {}",
-                    e.message()
+                    "error when evicting pods/{name} -n {namespace}: {}",
+                    e.message(),
+                    name = quoted(&name),
+                    namespace = quoted(&namespace)
                 ));
             }
         }
@@ -377,8 +386,10 @@ async fn evict(cmd: &Cmd, pod: &Value, dry: DryRun) -> Result<(), String> {
             }
             Err(e) if !e.is_not_found() => {
                 return Err(format!(
-                    "error when waiting for pod {name:?} in namespace {namespace:?} to terminate: {}",
-                    e.message()
+                    "error when waiting for pod {name} in namespace {namespace} to terminate: {}",
+                    e.message(),
+                    name = quoted(&name),
+                    namespace = quoted(&namespace)
                 ));
             }
             _ => break,
@@ -501,7 +512,8 @@ async fn taint(cmd: &Cmd) -> Result<(), Error> {
     };
     if named.contains('/') {
         return Err(Error::Text(format!(
-            "the server doesn't have a resource type {named:?}"
+            "the server doesn't have a resource type {named}",
+            named = quoted(&named)
         )));
     }
     let resource = super::mapper::resource(cmd, named).map_err(|e| Error::Text(e.message()))?;
@@ -585,7 +597,7 @@ async fn taint_one(cmd: &Cmd, info: &Info, add: &[Change], remove: &[Change]) ->
                 "" => c.key.clone(),
                 effect => format!("{}:{effect}", c.key),
             };
-            missing.push(Error::plain(format!("taint {shown:?} not found")));
+            missing.push(Error::plain(format!("taint {shown} not found", shown = quoted(&shown))));
         }
     }
     if !missing.is_empty() {

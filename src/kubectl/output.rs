@@ -8,7 +8,7 @@ use super::print::jsonpath::JsonPathPrinter;
 use super::print::object;
 use super::typed::Shape;
 use crate::flat::Case;
-use crate::value::{Value, gofmt, gojson};
+use crate::value::{Value, gofmt, gojson, quoted};
 
 /// The flags of verbs that print what they changed.
 pub const PRINT: &[Flag] = &[
@@ -56,7 +56,8 @@ pub const GET_FORMATS: &str = "custom-columns,custom-columns-file,go-template,go
 /// What is said of a format of `--output` that is none of those allowed.
 pub fn no_printer(format: &str, allowed: &str) -> Error {
     Error::plain(format!(
-        "unable to match a printer suitable for the output format {format:?}, allowed formats are: {allowed}"
+        "unable to match a printer suitable for the output format {format}, allowed formats are: {allowed}",
+        format = quoted(&format)
     ))
 }
 

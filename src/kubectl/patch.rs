@@ -10,7 +10,7 @@ use super::output::{PRINT, Report};
 use crate::api::patch::strategic::{self, json_kind};
 use crate::api::{PatchType, Status, schema};
 use crate::flat::Case;
-use crate::value::{Value, yaml};
+use crate::value::{Value, quoted, yaml};
 
 const FLAGS: &[Flag] = &[
     flag("local", '\0', Kind::Bool, "false"),
@@ -58,7 +58,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         "strategic" | "" => PatchType::Strategic,
         other => {
             return Err(Error::plain(format!(
-                "--type must be one of [json merge strategic], not {other:?}"
+                "--type must be one of [json merge strategic], not {other}",
+                other = quoted(&other)
             )));
         }
     };
@@ -77,7 +78,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             true => "unexpected end of JSON input".to_owned(),
             false => e.to_string(),
         }),
-        Err(_) => Ok(yaml::decode(&text).map_err(|e| Error::plain(format!("unable to parse {text:?}: {e}")))?),
+        Err(_) => Ok(yaml::decode(&text)
+            .map_err(|e| Error::plain(format!("unable to parse {text}: {e}", text = quoted(&text))))?),
     };
     let subresource = cmd.flags.str("subresource");
     let select = Select {

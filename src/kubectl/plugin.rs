@@ -7,6 +7,7 @@ use super::kubeconfig;
 use super::root::ROOT;
 use crate::flat::{Arrange, FlatMap};
 use crate::shell::{Context, FileKind};
+use crate::value::quoted;
 
 /// What a plugin's file begins with.
 const PREFIX: &str = "kubectl-";
@@ -50,7 +51,8 @@ fn search(cx: &Context) -> (Vec<Found>, Vec<String>) {
             Err(e) => {
                 let why = e.opening(folder);
                 complaints.push(format!(
-                    "Unable to read directory {folder:?} from your PATH: {why}. Skipping..."
+                    "Unable to read directory {folder} from your PATH: {why}. Skipping...",
+                    folder = quoted(&folder)
                 ));
                 continue;
             }
@@ -155,7 +157,11 @@ async fn list(cmd: &Cmd) -> Result<(), Error> {
         let line: Vec<String> = words(&plugin.name).map(str::to_owned).collect();
         let (verb, command, _) = super::find(&line);
         if !std::ptr::eq(verb, &ROOT) {
-            wrong.push(format!("{} overwrites existing command: {command:?}", plugin.name));
+            wrong.push(format!(
+                "{} overwrites existing command: {command}",
+                plugin.name,
+                command = quoted(&command)
+            ));
         }
         warnings += wrong.len();
         for why in wrong {

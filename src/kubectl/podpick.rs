@@ -7,7 +7,7 @@ use crate::api::watch::WatchEvent;
 use crate::api::{Request, Selector};
 use crate::flat::Arrange;
 use crate::sim::timeout;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// The annotation that names the container to choose by default.
 const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
@@ -165,7 +165,10 @@ pub fn container(cmd: &Cmd, pod: &Value, asked: &str, quiet: bool) -> Result<Str
         if there(annotated) {
             return Ok(annotated.to_owned());
         }
-        cmd.err(format!("Default container name {annotated:?} not found in pod {name}"));
+        cmd.err(format!(
+            "Default container name {annotated} not found in pod {name}",
+            annotated = quoted(&annotated)
+        ));
     }
     let first = pod
         .at(&["spec", "containers"])
@@ -173,7 +176,11 @@ pub fn container(cmd: &Cmd, pod: &Value, asked: &str, quiet: bool) -> Result<Str
         .first()
         .map_or("", |c| c.str_at(&["name"]));
     if names.len() > 1 && !quiet {
-        cmd.err(format!("Defaulted container {first:?} out of: {}", names.join(", ")));
+        cmd.err(format!(
+            "Defaulted container {first} out of: {}",
+            names.join(", "),
+            first = quoted(&first)
+        ));
     }
     Ok(first.to_owned())
 }

@@ -15,7 +15,7 @@ use crate::api::{Payload, Request, Session};
 use crate::net::{Attached, HttpRequest, HttpResponse, Listener, Network, NoAnswer, Parsed, Protocol};
 use crate::shell::Output;
 use crate::sim::{Sim, Time};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const FLAGS: &[Flag] = &[
     flag("address", '\0', Kind::Slice, "[localhost]"),
@@ -44,7 +44,8 @@ fn number(text: &str, side: &str) -> Result<u16, Error> {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let why = if digits { "value out of range" } else { "invalid syntax" };
         Error::plain(format!(
-            "error parsing {side} port '{text}': strconv.ParseUint: parsing {text:?}: {why}"
+            "error parsing {side} port '{text}': strconv.ParseUint: parsing {}: {why}",
+            quoted(text)
         ))
     })
 }
@@ -404,12 +405,12 @@ impl Forwarder {
             }
             if let Err(status) = session.exit().await {
                 err.line(format!(
-                    "{} {pid:7} portforward.go:424] \"Unhandled Error\" err={:?}",
+                    "{} {pid:7} portforward.go:424] \"Unhandled Error\" err={}",
                     klog(sim.now()),
-                    format!(
+                    quoted(&format!(
                         "an error occurred forwarding {port} -> {remote}: {}",
                         status.message().trim_start_matches("Internal error occurred: ")
-                    )
+                    ))
                 ));
                 lost.hang_up();
             }

@@ -17,7 +17,7 @@ use crate::api::custom::openapi::pattern;
 use crate::api::{Body, ByteStream, Client, Method, Payload, Watch};
 use crate::net::{HttpRequest, HttpResponse, Listener, More, NoAnswer, Parsed, Protocol};
 use crate::shell::{FileKind, Files};
-use crate::value::gojson;
+use crate::value::{gojson, quoted};
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -299,7 +299,9 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
         .headers
         .push(("Date".into(), client.sim().now().rfc1123().replace("+0000", "GMT")));
     for warning in response.warnings {
-        answer.headers.push(("Warning".into(), format!("299 - {warning:?}")));
+        answer
+            .headers
+            .push(("Warning".into(), format!("299 - {warning}", warning = quoted(&warning))));
     }
     if request.method == "HEAD" {
         answer.body.clear();

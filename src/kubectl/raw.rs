@@ -6,7 +6,7 @@ use super::typed::{wire, wire_event};
 use crate::api::watch;
 use crate::api::{Body, Method, Payload, Request, Response, Session, Status, Watch, WatchEvent};
 use crate::net::{HttpResponse, Parsed};
-use crate::value::gojson;
+use crate::value::{gojson, quoted};
 
 /// A request of a path that a user typed, with its query.
 pub fn request(method: Method, raw: &str) -> Request {
@@ -62,7 +62,8 @@ pub async fn send_file(cmd: &Cmd, method: Method, path: &str) -> Result<(), Erro
     }
     if !path.starts_with('/') {
         return Err(Error::plain(format!(
-            "--raw must be a valid URL path: parse {path:?}: invalid URI for request"
+            "--raw must be a valid URL path: parse {path}: invalid URI for request",
+            path = quoted(&path)
         )));
     }
     let bytes = if file == "-" {

@@ -9,6 +9,7 @@ use super::options::{DELETION, DRY_RUN, FILES, SAVE_CONFIG, SUBRESOURCE, VALIDAT
 use super::output::{PRINT, Report};
 use super::raw;
 use crate::api::Method;
+use crate::value::quoted;
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[flag("raw", '\0', Kind::Str, ""), wait("false")];
@@ -125,7 +126,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         };
         match result {
             Ok(stored) => report.print(cmd, &stored)?,
-            Err(e) => errors.push(e.when(&format!("error when replacing {:?}", info.source))),
+            Err(e) => errors.push(e.when(&format!("error when replacing {}", quoted(&info.source)))),
         }
     }
     Error::all(errors)

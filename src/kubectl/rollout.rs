@@ -14,7 +14,7 @@ use crate::api::{PatchType, Selector};
 use crate::flat::{Arrange, Case};
 use crate::obj;
 use crate::sim::timeout;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 pub static ROLLOUT: Verb = Verb {
     name: "rollout",
@@ -115,7 +115,8 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
                 .any(|c| c.str_at(&["type"]) == "Progressing" && c.str_at(&["reason"]) == "ProgressDeadlineExceeded");
             if late {
                 return Err(Error::plain(format!(
-                    "deployment {name:?} exceeded its progress deadline"
+                    "deployment {name} exceeded its progress deadline",
+                    name = quoted(&name)
                 )));
             }
             let (updated, all, available) = (
@@ -123,7 +124,10 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
                 n(&["status", "replicas"]),
                 n(&["status", "availableReplicas"]),
             );
-            let waiting = format!("Waiting for deployment {name:?} rollout to finish: ");
+            let waiting = format!(
+                "Waiting for deployment {name} rollout to finish: ",
+                name = quoted(&name)
+            );
             if let Some(wanted) = replicas.filter(|r| updated < *r) {
                 return Ok((
                     format!("{waiting}{updated} out of {wanted} new replicas have been updated...\n"),
@@ -142,7 +146,10 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
                     false,
                 ));
             }
-            Ok((format!("deployment {name:?} successfully rolled out\n"), true))
+            Ok((
+                format!("deployment {name} successfully rolled out\n", name = quoted(&name)),
+                true,
+            ))
         }
         "DaemonSet" => {
             if object.str_at(&["spec", "updateStrategy", "type"]) != "RollingUpdate" {
@@ -158,7 +165,10 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
                 n(&["status", "desiredNumberScheduled"]),
                 n(&["status", "numberAvailable"]),
             );
-            let waiting = format!("Waiting for daemon set {name:?} rollout to finish: ");
+            let waiting = format!(
+                "Waiting for daemon set {name} rollout to finish: ",
+                name = quoted(&name)
+            );
             if updated < wanted {
                 return Ok((
                     format!("{waiting}{updated} out of {wanted} new pods have been updated...\n"),
@@ -171,7 +181,10 @@ fn progress(info: &Info, object: &Value, revision: i64) -> Result<(String, bool)
                     false,
                 ));
             }
-            Ok((format!("daemon set {name:?} successfully rolled out\n"), true))
+            Ok((
+                format!("daemon set {name} successfully rolled out\n", name = quoted(&name)),
+                true,
+            ))
         }
         "StatefulSet" => {
             if object.str_at(&["spec", "updateStrategy", "type"]) != "RollingUpdate" {
@@ -242,8 +255,11 @@ fn without(info: &Info, part: &str, does: &str) -> Error {
             | ("batch", "Job" | "CronJob")
     );
     Error::plain(match workload {
-        true => format!("no {does} has been implemented for {name:?}"),
-        false => format!("error retrieving {part} for {name:?}, no visitor method exists for {{{group} {kind}}}"),
+        true => format!("no {does} has been implemented for {name}", name = quoted(&name)),
+        false => format!(
+            "error retrieving {part} for {name}, no visitor method exists for {{{group} {kind}}}",
+            name = quoted(&name)
+        ),
     })
 }
 
@@ -443,7 +459,7 @@ async fn undo_one(cmd: &Cmd, info: &Info, to: i64) -> Result<(), Error> {
         let before = versions.len().checked_sub(2).and_then(|i| versions.get(i));
         before.ok_or_else(|| {
             Error::plain(match kind.as_str() {
-                "deployment" => format!("no rollout history found for deployment {:?}", info.name),
+                "deployment" => format!("no rollout history found for deployment {}", quoted(&info.name)),
                 _ => "no last revision to roll back to".into(),
             })
         })?
@@ -526,18 +542,18 @@ async fn pause(cmd: &Cmd) -> Result<(), Error> {
     for info in &found.infos {
         if &*info.resource.kind != "Deployment" {
             errors.push(Error::plain(format!(
-                "error: {} {:?} {} is not supported",
+                "error: {} {} {} is not supported",
                 info.resource.qualified(),
-                info.name,
+                quoted(&info.name),
                 if pausing { "pausing" } else { "resuming" }
             )));
             continue;
         }
         if info.object.bool_at(&["spec", "paused"]) == pausing {
             errors.push(Error::plain(format!(
-                "error: {} {:?} is {} paused",
+                "error: {} {} is {} paused",
                 info.resource.qualified(),
-                info.name,
+                quoted(&info.name),
                 if pausing { "already" } else { "not" }
             )));
             continue;
@@ -582,7 +598,7 @@ async fn restart(cmd: &Cmd) -> Result<(), Error> {
     let mut errors = found.errors;
     let write = Write::of(cmd, "kubectl-rollout")?;
     for info in &found.infos {
-        let what = format!("error: {} {:?}", info.resource.qualified(), info.name);
+        let what = format!("error: {} {}", info.resource.qualified(), quoted(&info.name));
         if !matches!(&*info.resource.kind, "Deployment" | "DaemonSet" | "StatefulSet") {
             errors.push(Error::plain(format!("{what} restarting is not supported")));
             continue;

@@ -12,7 +12,7 @@ use super::options::{DELETION, DRY_RUN, FILES, RECORD, SAVE_CONFIG, field_manage
 use super::output::{PRINT, Report};
 use crate::api::decode::decode;
 use crate::api::{Resource, names, schema};
-use crate::value::{Value, yaml};
+use crate::value::{Value, quoted, yaml};
 use crate::{list, obj};
 
 const FLAGS: &[Flag] = &[
@@ -89,7 +89,8 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     }
     if !names::is_image(image) {
         return Err(Error::plain(format!(
-            "Invalid image name {image:?}: invalid reference format"
+            "Invalid image name {image}: invalid reference format",
+            image = quoted(&image)
         )));
     }
     if cmd.flags.bool("tty") && !cmd.flags.bool("stdin") {
@@ -224,9 +225,12 @@ fn pod(cmd: &Cmd, name: &str, words: &[String]) -> Result<Value, Error> {
     container.set_or_remove(&["env"], env);
     let port = cmd.flags.str("port");
     if !port.is_empty() {
-        let port = port
-            .parse::<i64>()
-            .map_err(|_| Error::plain(format!("strconv.Atoi: parsing {port:?}: invalid syntax")))?;
+        let port = port.parse::<i64>().map_err(|_| {
+            Error::plain(format!(
+                "strconv.Atoi: parsing {port}: invalid syntax",
+                port = quoted(&port)
+            ))
+        })?;
         container.set(&["ports"], list![obj! { "containerPort": port }]);
     }
     container.set_or_remove(&["imagePullPolicy"], cmd.flags.str("image-pull-policy"));

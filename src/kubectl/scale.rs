@@ -9,6 +9,7 @@ use super::options::{ALL, DRY_RUN, FILES, RECORD, SELECTOR};
 use super::output::{PRINT, Report};
 use crate::api::PatchType;
 use crate::obj;
+use crate::value::quoted;
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
@@ -130,8 +131,8 @@ async fn one(
             }
             if cmd.sim().now() >= end {
                 return Err(Error::plain(format!(
-                    "timed out waiting for {:?} to be synced",
-                    info.name
+                    "timed out waiting for {} to be synced",
+                    quoted(&info.name)
                 )));
             }
             cmd.sim()

@@ -12,6 +12,7 @@ use crate::api::quantity::Quantity;
 use crate::flat::{Arrange, Case, FlatMap};
 use crate::obj;
 use crate::value::Value;
+use crate::value::quoted;
 
 pub static SET: Verb = Verb {
     name: "set",
@@ -206,7 +207,10 @@ async fn image(cmd: &Cmd) -> Result<(), Error> {
                 }
             });
             if !hit {
-                errors.push(Error::plain(format!("error: unable to find container named {name:?}")));
+                errors.push(Error::plain(format!(
+                    "error: unable to find container named {name}",
+                    name = quoted(&name)
+                )));
             }
         }
         Ok(true)
@@ -557,7 +561,10 @@ async fn variables(cmd: &Cmd, changes: &[String]) -> Result<(Vec<Value>, Vec<Str
             }
             if !wrong.is_empty() {
                 let wrong = wrong.join(";");
-                return Err(Error::plain(format!("{name:?} is not a valid key name: {wrong}")));
+                return Err(Error::plain(format!(
+                    "{name} is not a valid key name: {wrong}",
+                    name = quoted(&name)
+                )));
             }
             named.push(name);
             set.push(obj! { "name": name, "value": value });
@@ -656,8 +663,10 @@ async fn env(cmd: &Cmd) -> Result<(), Error> {
 /// Says that `--containers` fits none of an object.
 fn unmatched(cmd: &Cmd, info: &Info, pattern: &str) {
     cmd.err(format!(
-        "Warning: {}/{} does not have any containers matching {pattern:?}",
-        info.resource.kind, info.name
+        "Warning: {}/{} does not have any containers matching {pattern}",
+        info.resource.kind,
+        info.name,
+        pattern = quoted(&pattern)
     ));
 }
 
@@ -835,13 +844,16 @@ fn own_field(object: &Value, path: &str) -> Result<String, String> {
         return match map {
             "metadata.annotations" => Ok(metadata.get("annotations").get(key).str().to_owned()),
             "metadata.labels" => Ok(metadata.get("labels").get(key).str().to_owned()),
-            _ => Err(format!("fieldPath {path:?} does not support subscript")),
+            _ => Err(format!(
+                "fieldPath {path} does not support subscript",
+                path = quoted(&path)
+            )),
         };
     }
     match path.strip_prefix("metadata.") {
         Some(field @ ("annotations" | "labels")) => {
             let pairs = metadata.get(field).entries();
-            let lines: Vec<String> = pairs.map(|(k, v)| format!("{k}={:?}", v.str())).collect();
+            let lines: Vec<String> = pairs.map(|(k, v)| format!("{k}={}", quoted(&v.str()))).collect();
             Ok(lines.join("\n"))
         }
         Some(field @ ("name" | "namespace" | "uid")) => Ok(metadata.get(field).str().to_owned()),

@@ -10,6 +10,7 @@ use crate::api::{Body, Method, Payload, Request, Response};
 use crate::net::reason;
 use crate::sim::{Time, uuid_from};
 use crate::value::gofmt::quote;
+use crate::value::quoted;
 
 /// What client-go logs from level 1 on when it first looks at its feature gates, which it does in a random order.
 const FEATURE_GATES: [(&str, bool); 10] = [
@@ -37,7 +38,10 @@ pub fn begin(cmd: &Cmd) {
     }
     if level >= 1 {
         for (feature, enabled) in FEATURE_GATES {
-            let line = format!("\"Feature gate default state\" feature={feature:?} enabled={enabled}");
+            let line = format!(
+                "\"Feature gate default state\" feature={feature} enabled={enabled}",
+                feature = quoted(&feature)
+            );
             cmd.log('I', "envvar.go:195", &line);
         }
     }
@@ -69,7 +73,7 @@ pub fn asked(cmd: &Cmd, request: &Request) -> Option<Exchange> {
     let exchange = Exchange {
         level,
         since: cmd.sim().now(),
-        asked: format!(" verb={verb:?} url={}", quote(&url)),
+        asked: format!(" verb={verb} url={}", quote(&url), verb = quoted(&verb)),
         place: match (request.method, is_item(&request.path)) {
             (Method::Get, true) => "helper.go:105",
             (Method::Get, false) => "helper.go:113",

@@ -12,7 +12,7 @@ use super::print::jsonpath::{JsonPath, relaxed};
 use crate::api::Status;
 use crate::flat::Case;
 use crate::sim::timeout;
-use crate::value::{Value, gofmt};
+use crate::value::{Value, gofmt, quoted};
 use std::time::Duration;
 
 const FLAGS: &[Flag] = &[
@@ -79,7 +79,10 @@ fn goal(text: &str) -> Result<Goal, Error> {
         let path = JsonPath::parse(&path).map_err(|e| Error::plain(e.0))?;
         return Ok(Goal::Field(path.allow_missing_keys(true), value.map(str::to_owned)));
     }
-    Err(Error::plain(format!("unrecognized condition: {text:?}")))
+    Err(Error::plain(format!(
+        "unrecognized condition: {text}",
+        text = quoted(&text)
+    )))
 }
 
 /// Splits a path from its value at single `=`; two of them belong to a filter.

@@ -6,7 +6,7 @@ use crate::api::quantity::Quantity;
 use crate::api::views::{Container, Pod};
 use crate::flat::{FlatMap, FlatSet};
 use crate::shell::Env;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// What a `fieldRef` names.
 ///
@@ -38,7 +38,7 @@ pub fn field(pod: &Object, path: &str) -> Result<String, String> {
 /// Labels or annotations as a downward API volume writes them.
 fn pairs(map: &Value) -> String {
     map.entries()
-        .map(|(k, v)| format!("{}={:?}", &**k, v.str()))
+        .map(|(k, v)| format!("{}={}", &**k, quoted(&v.str())))
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -13,7 +13,7 @@ use crate::net::{Listener, NetError, Network, Origin, Protocol, Tls};
 use crate::programs::Sandbox;
 use crate::shell::{Input, Output};
 use crate::sim::timeout;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// A probe's or hook's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,10 @@ fn place(worker: &Worker, container: &str, target: &Value) -> Result<(String, u1
         return Err(Answer::Unknown("the pod has no sandbox".into()));
     };
     let Some(port) = port_number(worker, container, target.get("port")) else {
-        let why = format!("strconv.Atoi: parsing {:?}: invalid syntax", target.get("port").str());
+        let why = format!(
+            "strconv.Atoi: parsing {}: invalid syntax",
+            quoted(&target.get("port").str())
+        );
         return Err(Answer::Unknown(why));
     };
     let host = match target.get("host").str() {
@@ -222,7 +225,10 @@ async fn get(worker: &Worker, target: &Value, agent: &str, mut url: Url) -> Resu
             _ => return Ok(response),
         }
     }
-    Err(format!("Get {last:?}: stopped after {REDIRECTS} redirects"))
+    Err(format!(
+        "Get {last}: stopped after {REDIRECTS} redirects",
+        last = quoted(&last)
+    ))
 }
 
 /// How many requests Go's HTTP client sends before it stops to follow redirects.

@@ -10,9 +10,9 @@ use crate::api::volumes::claim_name;
 use crate::api::{ApiServer, Object, ObjectKey};
 use crate::flat::{Arrange, Case, FlatMap, FlatSet};
 use crate::shell::{FileError, FileKind, Files, join};
-use crate::value::Value;
 use crate::value::fnv::{self, fnv1a};
 use crate::value::gofmt::aggregate;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 /// The volumes of one pod: files, and the directory in them that is the volume.
@@ -480,7 +480,11 @@ pub fn mount(
             from.set_read_only(fixed);
             made.map_err(|_| {
                 let container = container.get("name").str();
-                format!("failed to create subPath directory for volumeMount {name:?} of container {container:?}")
+                format!(
+                    "failed to create subPath directory for volumeMount {name} of container {container}",
+                    name = quoted(&name),
+                    container = quoted(&container)
+                )
             })?;
         }
         let single = from.is_file(&source);
@@ -493,8 +497,10 @@ pub fn mount(
                 }
             };
             return Ok(Some(format!(
-                "error mounting {source:?} to rootfs at {target:?}: mount src={source}, dst={target}, \
-                 dstFd=/proc/thread-self/fd/11, flags=MS_BIND|MS_REC: not a directory"
+                "error mounting {} to rootfs at {}: mount src={source}, dst={target}, \
+                 dstFd=/proc/thread-self/fd/11, flags=MS_BIND|MS_REC: not a directory",
+                quoted(&source),
+                quoted(&target)
             )));
         }
         let _ = files.make_dirs(crate::shell::dir_name(&target));

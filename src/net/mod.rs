@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod proxy;
 pub(crate) mod tools;
 
+use crate::value::quoted;
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -113,7 +114,10 @@ impl NetError {
                 "tls: first record does not look like a TLS handshake".into()
             }
             NetError::BadAnswer(line) => {
-                format!("net/http: HTTP/1.x transport connection broken: malformed HTTP response {line:?}")
+                format!(
+                    "net/http: HTTP/1.x transport connection broken: malformed HTTP response {line}",
+                    line = quoted(&line)
+                )
             }
             NetError::Plain => "http: server gave HTTP response to HTTPS client".into(),
             NetError::Closed => "EOF".into(),

@@ -1,5 +1,6 @@
 //! redis: the server's common commands over inline and RESP requests, and `redis-cli`.
 
+use crate::value::quoted;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -712,7 +713,7 @@ fn show(rest: &mut &str, terminal: bool, indent: &str, out: &mut String, depth: 
             Ok(length) => {
                 let text = rest.get(..length).unwrap_or(rest);
                 if terminal {
-                    out.push_str(&format!("{text:?}\n"));
+                    out.push_str(&format!("{text}\n", text = quoted(&text)));
                 } else {
                     out.push_str(&format!("{text}\n"));
                 }

@@ -27,7 +27,7 @@ use crate::api::events::EventType;
 use crate::api::views::pod::Pod;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, ObjectKey, Resource, User};
 use crate::sim::{Signal, Sim, TaskHandle, TraceEvent};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 /// How long a pod waits for its claims to be bound (`bindTimeoutSeconds`).
@@ -447,7 +447,7 @@ impl Scheduler {
             return Ok(());
         }
         let Some(node) = inner.nodes.get(&ObjectKey::new("", node)) else {
-            return Err(format!("node {node:?} not found"));
+            return Err(format!("node {node} not found", node = quoted(&node)));
         };
         let plan = volume_binding::plan(pod, &node, &inner.listers).map_err(|r| r.reasons.join(", "))?;
         for (resource, values) in [
@@ -468,7 +468,7 @@ impl Scheduler {
                 return Ok(());
             }
             if inner.pods.get(&pod.key()).is_none_or(|p| p.is_deleting()) {
-                return Err(format!("pod {:?} not found", pod.name()));
+                return Err(format!("pod {} not found", quoted(&pod.name())));
             }
             let left = deadline.since(inner.sim.now());
             if left.is_zero() {

@@ -1,5 +1,7 @@
 //! Values and numbers as Go's `fmt` and `strconv` print them.
 
+use std::fmt::{self, Display, Formatter, Write};
+
 use super::Value;
 
 /// Several errors in one text (apimachinery's `Aggregate`), each once: one alone as it is, more of them as `[a, b]`,
@@ -118,45 +120,58 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// A text in Go's double quotes, as `%q` and `strconv.Quote` write it.
-pub fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            _ => escape(c, &mut out),
+/// A text that prints in Go's double quotes, as `%q` and `strconv.Quote` write it.
+pub struct Quoted<'a>(&'a str);
+
+/// The text in Go's double quotes.
+pub fn quoted<T: AsRef<str> + ?Sized>(text: &T) -> Quoted<'_> {
+    Quoted(text.as_ref())
+}
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                _ => escape(c, f)?,
+            }
         }
+        f.write_char('"')
     }
-    out.push('"');
-    out
+}
+
+/// The text in Go's double quotes, written.
+pub fn quote(text: &str) -> String {
+    Quoted(text).to_string()
 }
 
 /// A character as Go escapes it inside quotes of either kind; the quotes are the caller's.
-fn escape(c: char, out: &mut String) {
+fn escape(c: char, out: &mut impl Write) -> fmt::Result {
     match c {
-        '\\' => out.push_str("\\\\"),
-        '\u{7}' => out.push_str("\\a"),
-        '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\u{b}' => out.push_str("\\v"),
-        c if c < ' ' || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-        c if (c as u32) < 0x10000 && !printable(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
-        c if !printable(c) => out.push_str(&format!("\\U{:08x}", c as u32)),
-        c => out.push(c),
+        '\\' => out.write_str("\\\\"),
+        '\u{7}' => out.write_str("\\a"),
+        '\u{8}' => out.write_str("\\b"),
+        '\u{c}' => out.write_str("\\f"),
+        '\n' => out.write_str("\\n"),
+        '\r' => out.write_str("\\r"),
+        '\t' => out.write_str("\\t"),
+        '\u{b}' => out.write_str("\\v"),
+        c if c < ' ' || c == '\u{7f}' => write!(out, "\\x{:02x}", c as u32),
+        c if (c as u32) < 0x10000 && !printable(c) => write!(out, "\\u{:04x}", c as u32),
+        c if !printable(c) => write!(out, "\\U{:08x}", c as u32),
+        c => out.write_char(c),
     }
 }
 
 /// A character in Go's single quotes, as `%q` of a rune writes it.
 pub fn quote_char(c: char) -> String {
     let mut out = String::from("'");
-    match c {
-        '\'' => out.push_str("\\'"),
+    // A String takes all that is written to it.
+    let _ = match c {
+        '\'' => out.write_str("\\'"),
         _ => escape(c, &mut out),
-    }
+    };
     out.push('\'');
     out
 }

@@ -17,6 +17,7 @@ mod pool;
 pub mod sha256;
 pub mod yaml;
 
+pub use gofmt::quoted;
 pub use json::JsonError;
 pub use key::{Key, intern};
 pub use pool::Pool;

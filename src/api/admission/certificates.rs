@@ -5,7 +5,7 @@ use crate::api::auth;
 use crate::api::kinds::certificate;
 use crate::api::status::Status;
 use crate::api::well_known;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const GROUP: &str = "certificates.k8s.io";
 
@@ -25,7 +25,10 @@ pub fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
     match a.target.subresource.as_str() {
         "approval" if !authorized(a, "approve", signer) => Err(a.forbidden(
             value,
-            format!("user not permitted to approve requests with signerName {signer:?}"),
+            format!(
+                "user not permitted to approve requests with signerName {signer}",
+                signer = quoted(&signer)
+            ),
         )),
         "status" => {
             let (now, then) = (value.get("status"), old.status());
@@ -34,7 +37,10 @@ pub fn validate(a: &Attributes, value: &Value) -> Result<(), Status> {
             if (issued || failed(now) != failed(then)) && !authorized(a, "sign", signer) {
                 return Err(a.forbidden(
                     value,
-                    format!("user not permitted to sign requests with signerName {signer:?}"),
+                    format!(
+                        "user not permitted to sign requests with signerName {signer}",
+                        signer = quoted(&signer)
+                    ),
                 ));
             }
             Ok(())

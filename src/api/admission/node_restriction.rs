@@ -8,7 +8,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::status::Status;
 use crate::api::well_known;
 use crate::flat::FlatSet;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// The labels of Kubernetes' own that a kubelet may set (`kubeletLabels`).
 const LABELS: [&str; 11] = [
@@ -40,7 +40,8 @@ pub(super) fn check(a: &Attributes, value: &Value) -> Result<(), Status> {
             "status" => status(a, node, value),
             "eviction" => eviction(a, node),
             other => Some(format!(
-                "unexpected pod subresource {other:?}, only 'status' and 'eviction' are allowed"
+                "unexpected pod subresource {other}, only 'status' and 'eviction' are allowed",
+                other = quoted(&other)
             )),
         }
     } else if a.is("", "nodes") {
@@ -65,12 +66,16 @@ fn pod(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let on = value.str_at(&["spec", "nodeName"]);
     match a.operation {
         Operation::Create => mirror(a, node, on, value),
-        Operation::Delete => {
-            (on != node).then(|| format!("node {node:?} can only delete pods with spec.nodeName set to itself"))
-        }
+        Operation::Delete => (on != node).then(|| {
+            format!(
+                "node {node} can only delete pods with spec.nodeName set to itself",
+                node = quoted(&node)
+            )
+        }),
         Operation::Update | Operation::Connect => Some(format!(
-            "unexpected operation {:?}, node {node:?} can only create and delete mirror pods",
-            a.operation.name()
+            "unexpected operation {}, node {node} can only create and delete mirror pods",
+            quoted(&a.operation.name()),
+            node = quoted(&node)
         )),
     }
 }
@@ -85,17 +90,20 @@ fn mirror(a: &Attributes, node: &str, on: &str, value: &Value) -> Option<String>
     let itself = "set to itself";
     if !value.at(&["metadata", "annotations"]).has(MIRROR) {
         return Some(format!(
-            "pod does not have {MIRROR:?} annotation, node {node:?} can only create mirror pods"
+            "pod does not have {MIRROR:?} annotation, node {node} can only create mirror pods",
+            node = quoted(&node)
         ));
     }
     if on != node {
         return Some(format!(
-            "node {node:?} can only create pods with spec.nodeName {itself}"
+            "node {node} can only create pods with spec.nodeName {itself}",
+            node = quoted(&node)
         ));
     }
     let only = |what: &str| {
         Some(format!(
-            "node {node:?} can only create pods with {what} owner reference {itself}"
+            "node {node} can only create pods with {what} owner reference {itself}",
+            node = quoted(&node)
         ))
     };
     let [owner] = value.at(&["metadata", "ownerReferences"]).items() else {
@@ -115,7 +123,8 @@ fn mirror(a: &Attributes, node: &str, on: &str, value: &Value) -> Option<String>
     }
     if owner.get("blockOwnerDeletion").as_bool() == Some(true) {
         return Some(format!(
-            "node {node:?} must not set blockOwnerDeletion on an owner reference"
+            "node {node} must not set blockOwnerDeletion on an owner reference",
+            node = quoted(&node)
         ));
     }
     let uid = a.api.store().get("nodes", &ObjectKey::new("", node));
@@ -124,7 +133,12 @@ fn mirror(a: &Attributes, node: &str, on: &str, value: &Value) -> Option<String>
         let got = owner.str_at(&["uid"]);
         return Some(format!("node {node} UID mismatch: expected {uid} got {got}"));
     }
-    let cannot = |what: &str| Some(format!("node {node:?} can not create pods that reference {what}"));
+    let cannot = |what: &str| {
+        Some(format!(
+            "node {node} can not create pods that reference {what}",
+            node = quoted(&node)
+        ))
+    };
     if !value.at(&["spec", "serviceAccountName"]).is_empty() {
         return cannot("a service account");
     }
@@ -143,7 +157,8 @@ fn status(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let old = a.old?;
     if old.spec().str_at(&["nodeName"]) != node {
         return Some(format!(
-            "node {node:?} can only update pod status for pods with spec.nodeName set to itself"
+            "node {node} can only update pod status for pods with spec.nodeName set to itself",
+            node = quoted(&node)
         ));
     }
     let claims = |v: &Value| -> Vec<(Value, Value)> {
@@ -152,9 +167,15 @@ fn status(a: &Attributes, node: &str, value: &Value) -> Option<String> {
             .collect()
     };
     if value.at(&["metadata", "labels"]).entries().ne(old.labels().entries()) {
-        Some(format!("node {node:?} cannot update labels through pod status"))
+        Some(format!(
+            "node {node} cannot update labels through pod status",
+            node = quoted(&node)
+        ))
     } else if claims(value) != claims(old.value()) {
-        Some(format!("node {node:?} cannot update resource claim statues"))
+        Some(format!(
+            "node {node} cannot update resource claim statues",
+            node = quoted(&node)
+        ))
     } else {
         None
     }
@@ -178,14 +199,21 @@ fn claim_status(a: &Attributes, node: &str, value: &Value) -> Option<String> {
         v
     };
     (rest(value) != rest(a.old?.value())).then(|| {
-        format!("node {node:?} is not allowed to update fields other than status.capacity and status.conditions")
+        format!(
+            "node {node} is not allowed to update fields other than status.capacity and status.conditions",
+            node = quoted(&node)
+        )
     })
 }
 
 fn own_node(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let name = value.str_at(&["metadata", "name"]);
     if name != node {
-        return Some(format!("node {node:?} is not allowed to modify node {name:?}"));
+        return Some(format!(
+            "node {node} is not allowed to modify node {name}",
+            node = quoted(&node),
+            name = quoted(&name)
+        ));
     }
     let none = Value::Null;
     let old = match a.operation {
@@ -199,7 +227,10 @@ fn own_node(a: &Attributes, node: &str, value: &Value) -> Option<String> {
             (["spec", "taints"], "taints"),
         ] {
             if value.at(&path).items() != old.at(&path).items() {
-                return Some(format!("node {node:?} is not allowed to modify {what}"));
+                return Some(format!(
+                    "node {node} is not allowed to modify {what}",
+                    node = quoted(&node)
+                ));
             }
         }
     }
@@ -216,7 +247,10 @@ fn own_node(a: &Attributes, node: &str, value: &Value) -> Option<String> {
     let names: Vec<&str> = changed.into_iter().collect();
     let names = names.join(", ");
     Some(match a.operation {
-        Operation::Create => format!("node {node:?} is not allowed to set the following labels: {names}"),
+        Operation::Create => format!(
+            "node {node} is not allowed to set the following labels: {names}",
+            node = quoted(&node)
+        ),
         _ => format!("is not allowed to modify labels: {names}"),
     })
 }

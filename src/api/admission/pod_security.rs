@@ -8,7 +8,7 @@ use crate::api::status::{FieldErrors, Status};
 use crate::api::well_known;
 use crate::flat::{Arrange, FlatMap, FlatSet};
 use crate::limits;
-use crate::value::Value;
+use crate::value::{Value, gofmt, quoted};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
@@ -92,8 +92,8 @@ fn enforced(labels: &Value, errors: &mut FieldErrors) -> Policy {
 /// What a pod breaks: the reason, and what exactly.
 type Broken = (String, String);
 
-fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let all: Vec<String> = names.into_iter().map(|n| format!("{n:?}")).collect();
+fn all_quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let all: Vec<String> = names.into_iter().map(gofmt::quote).collect();
     all.join(", ")
 }
 
@@ -106,7 +106,7 @@ fn named(containers: &[&str]) -> String {
     format!(
         "{} {}",
         plural("container", "containers", containers.len()),
-        quoted(containers.iter().copied())
+        all_quoted(containers.iter().copied())
     )
 }
 
@@ -215,7 +215,7 @@ fn added(pod: &Pod, allowed: &[&str]) -> Option<String> {
         format!(
             "{} must not include {} in securityContext.capabilities.add",
             named(&containers),
-            quoted(names.iter().map(String::as_str))
+            all_quoted(names.iter().map(String::as_str))
         )
     })
 }
@@ -245,7 +245,7 @@ fn baseline(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
         .map(|v| v.get("name").str())
         .collect();
     if !paths.is_empty() && !restricted {
-        let detail = format!("{} {}", plural("volume", "volumes", paths.len()), quoted(paths));
+        let detail = format!("{} {}", plural("volume", "volumes", paths.len()), all_quoted(paths));
         broken.push(("hostPath volumes".into(), detail));
     }
     let ports_of = |c: &Value| -> Vec<i64> {
@@ -286,7 +286,7 @@ fn baseline(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
         let detail = format!(
             "{} must not set securityContext.procMount to {}",
             named(&containers),
-            quoted(bad)
+            all_quoted(bad)
         );
         broken.push(("procMount".into(), detail));
     }
@@ -329,7 +329,7 @@ fn app_armor(pod: &Pod, broken: &mut Vec<Broken>) {
         .entries()
         .filter(|(k, _)| k.starts_with(well_known::APPARMOR_PREFIX))
         .filter(|(_, v)| !matches!(v.str(), "" | "runtime/default") && !v.str().starts_with("localhost/"))
-        .map(|(k, v)| format!("{}={:?}", &**k, v.str()))
+        .map(|(k, v)| format!("{}={}", &**k, quoted(&v.str())))
         .collect();
     if !annotations.is_empty() {
         setters.push(plural("annotation", "annotations", annotations.len()));
@@ -340,7 +340,7 @@ fn app_armor(pod: &Pod, broken: &mut Vec<Broken>) {
         let detail = format!(
             "{} must not set AppArmor profile type to {}",
             setters.join(" and "),
-            quoted(shown.iter().map(String::as_str))
+            all_quoted(shown.iter().map(String::as_str))
         );
         broken.push((reason, detail));
     }
@@ -372,7 +372,7 @@ fn probe_hosts(pod: &Pod, broken: &mut Vec<Broken>) {
         named(&names),
         plural("uses", "use", names.len()),
         plural("probe or lifecycle host", "probe or lifecycle hosts", all.len()),
-        quoted(all.iter().map(String::as_str))
+        all_quoted(all.iter().map(String::as_str))
     );
     broken.push(("probe or lifecycle host".into(), detail));
 }
@@ -411,7 +411,7 @@ fn selinux(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
     }
     let mut bad = Vec::new();
     if !types.is_empty() {
-        let names = quoted(types.iter().map(String::as_str));
+        let names = all_quoted(types.iter().map(String::as_str));
         bad.push(format!("{} {names}", plural("type", "types", types.len())));
     }
     if user {
@@ -474,10 +474,10 @@ fn restricted(pod: &Pod, policy: Policy, broken: &mut Vec<Broken>) {
         let detail = format!(
             "{} {} {} {} {}",
             plural("volume", "volumes", volumes.len()),
-            quoted(volumes.iter().copied()),
+            all_quoted(volumes.iter().copied()),
             plural("uses", "use", volumes.len()),
             plural("restricted volume type", "restricted volume types", kinds.len()),
-            quoted(kinds)
+            all_quoted(kinds)
         );
         broken.push(("restricted volume types".into(), detail));
     }
@@ -532,7 +532,7 @@ fn explicit_seccomp(pod: &Pod, broken: &mut Vec<Broken>) -> bool {
     let detail = format!(
         "{} must not set securityContext.seccompProfile.type to {}",
         setters.join(" and "),
-        quoted(values)
+        all_quoted(values)
     );
     broken.push(("seccompProfile".into(), detail));
     true
@@ -616,15 +616,15 @@ pub(super) fn validate(a: &Attributes, value: &Value, warnings: &mut Vec<String>
     if is_pod {
         let broken = evaluate(&pod, enforce);
         if !broken.is_empty() {
-            let why = format!("violates PodSecurity {:?}: {}", enforce.name(), details(&broken));
+            let why = format!("violates PodSecurity {}: {}", quoted(&enforce.name()), details(&broken));
             return Err(a.forbidden(value, why));
         }
     }
     let broken = evaluate(&pod, warn);
     if !broken.is_empty() {
         warnings.push(format!(
-            "would violate PodSecurity {:?}: {}",
-            warn.name(),
+            "would violate PodSecurity {}: {}",
+            quoted(&warn.name()),
             details(&broken)
         ));
     }
@@ -693,8 +693,9 @@ fn namespace(a: &Attributes, value: &Value, warnings: &mut Vec<String>) -> Resul
     }
     if !found.is_empty() {
         warnings.push(format!(
-            "existing pods in namespace {name:?} violate the new PodSecurity enforce level {:?}",
-            enforce.name()
+            "existing pods in namespace {name} violate the new PodSecurity enforce level {}",
+            quoted(&enforce.name()),
+            name = quoted(&name)
         ));
     }
     let mut lines: Vec<String> = found

@@ -6,7 +6,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::server::ApiServer;
 use crate::api::status::Status;
 use crate::api::well_known;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 /// `PodTopologyLabels`: a pod shows in which region and zone its node is, where its labels do not say so themselves.
@@ -46,7 +46,10 @@ pub fn service_account(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
     let account = a.api.store().get("serviceaccounts", &ObjectKey::new(namespace, &name));
     // A namespace's default account is made a moment after it: a real server waits for it here.
     if account.is_none() && name != "default" {
-        let why = format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found");
+        let why = format!(
+            "error looking up service account {namespace}/{name}: serviceaccount {} not found",
+            quoted(&name)
+        );
         return Err(a.forbidden(pod, why));
     }
     let account = account.map(|o| o.value().clone()).unwrap_or_default();
@@ -188,7 +191,10 @@ pub fn runtime_class(a: &Attributes, pod: &mut Value) -> Result<(), Status> {
         return Ok(());
     }
     let Some(class) = class_of(a, pod) else {
-        return Err(a.forbidden(pod, format!("pod rejected: RuntimeClass {name:?} not found")));
+        return Err(a.forbidden(
+            pod,
+            format!("pod rejected: RuntimeClass {name} not found", name = quoted(&name)),
+        ));
     };
     let overhead = class.value().at(&["overhead", "podFixed"]);
     if !overhead.is_empty() {

@@ -1,6 +1,7 @@
 //! What a request asks for, in the terms of authorization: its verb, and its resource or path.
 
 use crate::api::request::{Method, Request};
+use crate::value::quoted;
 
 /// The parts of a request that authorizers look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,17 +117,22 @@ impl<'a> Attributes<'a> {
     pub fn refusal(&self, user: &str) -> String {
         let Attributes { verb, path, .. } = self;
         if !self.is_resource() {
-            return format!("User {user:?} cannot {verb} path {path:?}");
+            return format!(
+                "User {user} cannot {verb} path {path}",
+                user = quoted(&user),
+                path = quoted(&path)
+            );
         }
         let place = if self.namespace.is_empty() {
             "at the cluster scope".to_owned()
         } else {
-            format!("in the namespace {:?}", self.namespace)
+            format!("in the namespace {}", quoted(&self.namespace))
         };
         format!(
-            "User {user:?} cannot {verb} resource {:?} in API group {:?} {place}",
-            self.full_resource(),
-            self.group
+            "User {user} cannot {verb} resource {} in API group {} {place}",
+            quoted(&self.full_resource()),
+            quoted(&self.group),
+            user = quoted(&user)
         )
     }
 }

@@ -5,6 +5,7 @@ use super::Attributes;
 use super::user::{AUTHENTICATED, UNAUTHENTICATED, User, split_service_account};
 use crate::api::server::ApiServer;
 use crate::api::status::Status;
+use crate::value::quoted;
 
 /// Whom a request asks to act as: the headers `Impersonate-User`, `-Group`, `-Uid`, `-Extra-…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,20 +27,24 @@ impl Impersonation {
             if list.is_empty() {
                 "[]string(nil)".to_owned()
             } else {
-                let all: Vec<String> = list.iter().map(|t| format!("{t:?}")).collect();
+                let all: Vec<String> = list.iter().map(|t| format!("{t}", t = quoted(&t))).collect();
                 format!("[]string{{{}}}", all.join(", "))
             }
         };
         let extra = if self.extra.is_empty() {
             "map[string][]string(nil)".to_owned()
         } else {
-            let all: Vec<String> = self.extra.iter().map(|(k, v)| format!("{k:?}:{}", texts(v))).collect();
+            let all: Vec<String> = self
+                .extra
+                .iter()
+                .map(|(k, v)| format!("{k}:{}", texts(v), k = quoted(&k)))
+                .collect();
             format!("map[string][]string{{{}}}", all.join(", "))
         };
         format!(
-            "&user.DefaultInfo{{Name:{:?}, UID:{:?}, Groups:{}, Extra:{extra}}}",
-            self.user,
-            self.uid,
+            "&user.DefaultInfo{{Name:{}, UID:{}, Groups:{}, Extra:{extra}}}",
+            quoted(&self.user),
+            quoted(&self.uid),
             texts(&self.groups)
         )
     }

@@ -7,7 +7,7 @@ use super::user::User;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::server::ApiServer;
 use crate::api::volumes::claim_name;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// The node that a user is the kubelet of.
 pub fn node_of(user: &User) -> Option<&str> {
@@ -77,7 +77,10 @@ fn related(api: &ApiServer, node: &str, asked: &Attributes, verbs: &[&str]) -> R
     if found {
         Ok(false)
     } else {
-        Err(format!("no relationship found between node {node:?} and this object"))
+        Err(format!(
+            "no relationship found between node {node} and this object",
+            node = quoted(&node)
+        ))
     }
 }
 

@@ -15,8 +15,8 @@ use crate::api::server::ApiServer;
 use crate::api::status::Status;
 use crate::flat::FlatMap;
 use crate::limits;
-use crate::value::Value;
 use crate::value::gofmt::aggregate;
+use crate::value::{Value, quoted};
 
 /// The API group of roles and bindings.
 pub const GROUP: &str = "rbac.authorization.k8s.io";
@@ -306,11 +306,16 @@ pub fn referenced_rules(api: &ApiServer, reference: &Value, namespace: &str) -> 
     let (shelf, key, singular) = match reference.get("kind").str() {
         "Role" => (ROLES, ObjectKey::new(namespace, name), "role"),
         "ClusterRole" => (CLUSTER_ROLES, ObjectKey::new("", name), "clusterrole"),
-        other => return Err(format!("unsupported role reference kind: {other:?}")),
+        other => {
+            return Err(format!(
+                "unsupported role reference kind: {other}",
+                other = quoted(&other)
+            ));
+        }
     };
     match api.store().get(shelf, &key) {
         Some(role) => Ok(role.value().get("rules").items().to_vec()),
-        None => Err(format!("{singular}.{GROUP} {name:?} not found")),
+        None => Err(format!("{singular}.{GROUP} {name} not found", name = quoted(&name))),
     }
 }
 
@@ -324,17 +329,25 @@ fn describe(binding: &Object, subject: &Value) -> Rc<str> {
                 given => given,
             };
             format!(
-                "ServiceAccount {:?}",
-                format!("{}/{namespace}", subject.get("name").str())
+                "ServiceAccount {}",
+                quoted(&format!("{}/{namespace}", subject.get("name").str()))
             )
         }
-        other => format!("{other} {:?}", subject.get("name").str()),
+        other => format!("{other} {}", quoted(&subject.get("name").str())),
     };
     let text = if binding.namespace().is_empty() {
-        format!("ClusterRoleBinding {:?} of {kind} {name:?} to {who}", binding.name())
+        format!(
+            "ClusterRoleBinding {} of {kind} {name} to {who}",
+            quoted(&binding.name()),
+            name = quoted(&name)
+        )
     } else {
         let full = format!("{}/{}", binding.name(), binding.namespace());
-        format!("RoleBinding {full:?} of {kind} {name:?} to {who}")
+        format!(
+            "RoleBinding {full} of {kind} {name} to {who}",
+            full = quoted(&full),
+            name = quoted(&name)
+        )
     };
     text.into()
 }

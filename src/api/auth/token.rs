@@ -14,8 +14,8 @@ use crate::api::server::{ApiServer, Target};
 use crate::api::status::{FieldErrors, Status};
 use crate::pki::{PrivateKey, PublicKey, rsa};
 use crate::sim::{self, Time};
-use crate::value::Value;
 use crate::value::base64::{self, decode_url, encode_url};
+use crate::value::{Value, gofmt, quoted};
 use crate::{list, obj};
 
 /// `--service-account-issuer`, and the audience of the API server itself.
@@ -114,14 +114,17 @@ pub fn review(api: &ApiServer, token: &str, audiences: &[&str]) -> Result<(User,
         .map(|a| (*a).to_owned())
         .collect();
     if fit.is_empty() {
+        let list = |of: &[&str]| format!("[{}]", of.iter().map(|a| gofmt::quote(a)).collect::<Vec<_>>().join(" "));
         return Err(format!(
-            "token audiences {meant:?} is invalid for the target audiences {audiences:?}"
+            "token audiences {meant} is invalid for the target audiences {audiences}",
+            meant = list(&meant),
+            audiences = list(audiences)
         ));
     }
     let account = api
         .store()
         .get("serviceaccounts", &ObjectKey::new(namespace, name))
-        .ok_or_else(|| format!("serviceaccounts {name:?} not found"))?;
+        .ok_or_else(|| format!("serviceaccounts {name} not found", name = quoted(&name)))?;
     if account.uid() != uid {
         return Err("service account UID does not match claim".into());
     }
@@ -156,7 +159,8 @@ pub fn review(api: &ApiServer, token: &str, audiences: &[&str]) -> Result<(User,
             let object = api.store().get(shelf, &key);
             if checked && object.is_none_or(|o| o.uid() != bound_uid) {
                 return Err(format!(
-                    "service account token has been invalidated: {kind} {bound_name:?} is gone"
+                    "service account token has been invalidated: {kind} {bound_name} is gone",
+                    bound_name = quoted(&bound_name)
                 ));
             }
             if kind != "secret" {
@@ -314,8 +318,8 @@ fn bind(api: &ApiServer, account: &Object, bound: &Value, own: &mut Value) -> Re
     if field == "pod" {
         if object.spec().get("serviceAccountName").str() != account.name() {
             return Err(Status::bad_request(format!(
-                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
-                account.name()
+                "cannot bind token for serviceaccount {} to pod running with different serviceaccount name.",
+                quoted(&account.name())
             )));
         }
         let node = object.spec().get("nodeName").str();

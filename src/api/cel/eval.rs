@@ -16,7 +16,7 @@ use crate::api::zone::Zone;
 use crate::flat::{Arrange, FlatMap};
 use crate::limits;
 use crate::sim::{Time, civil_from_days};
-use crate::value::{duration, float, gofmt, hex};
+use crate::value::{duration, float, gofmt, hex, quoted};
 
 /// Why an expression could not be run to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -699,7 +699,8 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         ("ip", [Val::Str(s)]) => match s.parse() {
             Ok(ip) => Ok(Val::Ip(ip)),
             Err(_) => fail(format!(
-                "IP Address {s:?} parse error during conversion from string: ParseAddr({s:?}): unable to parse IP"
+                "IP Address {s} parse error during conversion from string: ParseAddr({s}): unable to parse IP",
+                s = quoted(&s)
             )),
         },
         ("isIP", [Val::Str(s)]) => yes(s.parse::<IpAddr>().is_ok()),
@@ -722,7 +723,8 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         ("cidr", [Val::Str(s)]) => match parse_cidr(s) {
             Some((ip, bits)) => Ok(Val::Cidr(ip, bits)),
             None => fail(format!(
-                "network address parse error during conversion from string: netip.ParsePrefix({s:?}): no '/'"
+                "network address parse error during conversion from string: netip.ParsePrefix({s}): no '/'",
+                s = quoted(&s)
             )),
         },
         ("isCIDR", [Val::Str(s)]) => yes(parse_cidr(s).is_some()),
@@ -753,7 +755,8 @@ fn apply(name: &str, values: &[Val]) -> Result<Val> {
         ("url", [Val::Str(s)]) => match url_parts(s) {
             Some(_) => Ok(Val::Url(s.clone())),
             None => fail(format!(
-                "URL parse error during conversion from string: parse {s:?}: invalid URI for request"
+                "URL parse error during conversion from string: parse {s}: invalid URI for request",
+                s = quoted(&s)
             )),
         },
         ("isURL", [Val::Str(s)]) => yes(url_parts(s).is_some()),

@@ -10,7 +10,7 @@ use super::formats::{Format, Semver};
 use super::types::{Type, of_schema};
 use crate::api::quantity::Quantity;
 use crate::sim::Time;
-use crate::value::{Value, base64, duration, gofmt};
+use crate::value::{Value, base64, duration, gofmt, quoted};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -190,7 +190,11 @@ impl Val {
                 for (key, value) in entries.iter() {
                     let Val::Str(key) = key else {
                         let shown = key.text().unwrap_or_default();
-                        return Err(format!("map key {shown:?} is of type {}, not string", key.type_name()));
+                        return Err(format!(
+                            "map key {shown} is of type {}, not string",
+                            key.type_name(),
+                            shown = quoted(&shown)
+                        ));
                     };
                     map.map_mut().insert(&**key, value.to_value()?);
                 }
@@ -202,7 +206,7 @@ impl Val {
                 for (name, value) in fields.iter() {
                     let value = value
                         .to_value()
-                        .map_err(|why| format!("fail to convert field {name:?}: {why}"))?;
+                        .map_err(|why| format!("fail to convert field {name}: {why}", name = quoted(&name)))?;
                     map.map_mut().insert(&**name, value);
                 }
                 map

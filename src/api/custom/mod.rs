@@ -17,7 +17,7 @@ use super::strategy::{Context, Strategy};
 use super::{Status, names, table};
 use crate::flat::Arrange;
 use crate::sim::Time;
-use crate::value::{Value, base64, gofmt, gojson, intern, sha256};
+use crate::value::{Value, base64, gofmt, gojson, intern, quoted, sha256};
 use rules::Rules;
 
 /// The shelf of the definitions.
@@ -375,7 +375,8 @@ fn finalizer_warnings(new: &Value, old: Option<&Object>) -> Vec<String> {
             ""
         };
         format!(
-            "metadata.finalizers: {name:?}: prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers"
+            "metadata.finalizers: {}: prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers",
+            quoted(name)
         )
     };
     added.into_iter().map(say).collect()

@@ -9,7 +9,7 @@ use super::structural::INT_OR_STRING;
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::flat::{FlatMap, Tally};
 use crate::sim::Time;
-use crate::value::{Value, base64, duration, gofmt};
+use crate::value::{Value, base64, duration, gofmt, quoted};
 
 /// What the validation of one value by one schema found.
 #[derive(Default)]
@@ -81,10 +81,13 @@ fn check(value: &Value, schema: &Value, path: &str, old: Option<&Value>) -> Foun
 }
 
 fn wrong_type(wanted: &str, got: &str, path: &str, found: &mut Found) {
-    let detail = format!("{path} in body must be of type {wanted}: {got:?}");
-    found
-        .errors
-        .add(FieldErrorKind::TypeInvalid, path, format!("{got:?}"), detail);
+    let detail = format!("{path} in body must be of type {wanted}: {got}", got = quoted(&got));
+    found.errors.add(
+        FieldErrorKind::TypeInvalid,
+        path,
+        format!("{got}", got = quoted(&got)),
+        detail,
+    );
 }
 
 /// The format of a schema, where it is one that counts for its type.
@@ -163,7 +166,10 @@ fn check_junctors(value: &Value, schema: &Value, path: &str, old: Option<&Value>
         if all.iter().any(Found::is_valid) {
             found.passed += 1;
         } else {
-            composite(found, format!("{path:?} must validate at least one schema (anyOf)"));
+            composite(
+                found,
+                format!("{path} must validate at least one schema (anyOf)", path = quoted(&path)),
+            );
             if let Some(best) = best(all) {
                 found.merge(best);
             }
@@ -177,7 +183,10 @@ fn check_junctors(value: &Value, schema: &Value, path: &str, old: Option<&Value>
             0 => {
                 composite(
                     found,
-                    format!("{path:?} must validate one and only one schema (oneOf). Found none valid"),
+                    format!(
+                        "{path} must validate one and only one schema (oneOf). Found none valid",
+                        path = quoted(&path)
+                    ),
                 );
                 if let Some(best) = best(all) {
                     found.merge(best);
@@ -185,7 +194,10 @@ fn check_junctors(value: &Value, schema: &Value, path: &str, old: Option<&Value>
             }
             n => composite(
                 found,
-                format!("{path:?} must validate one and only one schema (oneOf). Found {n} valid alternatives"),
+                format!(
+                    "{path} must validate one and only one schema (oneOf). Found {n} valid alternatives",
+                    path = quoted(&path)
+                ),
             ),
         }
     }
@@ -199,12 +211,21 @@ fn check_junctors(value: &Value, schema: &Value, path: &str, old: Option<&Value>
         }
         if valid != count {
             let none = if valid == 0 { ". None validated" } else { "" };
-            composite(found, format!("{path:?} must validate all the schemas (allOf){none}"));
+            composite(
+                found,
+                format!(
+                    "{path} must validate all the schemas (allOf){none}",
+                    path = quoted(&path)
+                ),
+            );
         }
     }
     let not = schema.get("not");
     if not.as_map().is_some() && check(value, not, path, old).is_valid() {
-        composite(found, format!("{path:?} must not validate the schema (not)"));
+        composite(
+            found,
+            format!("{path} must not validate the schema (not)", path = quoted(&path)),
+        );
     }
     found.passed += 1;
 }
@@ -238,10 +259,13 @@ fn check_text(text: &str, value: &Value, schema: &Value, path: &str, found: &mut
     }
     let format = schema.get("format").str();
     if !format.is_empty() && !has_format(text, format) {
-        let detail = format!("{path} in body must be of type {format}: {text:?}");
-        found
-            .errors
-            .add(FieldErrorKind::TypeInvalid, path, format!("{text:?}"), detail);
+        let detail = format!("{path} in body must be of type {format}: {text}", text = quoted(&text));
+        found.errors.add(
+            FieldErrorKind::TypeInvalid,
+            path,
+            format!("{text}", text = quoted(&text)),
+            detail,
+        );
         return;
     }
     found.passed += 2;
@@ -497,7 +521,7 @@ fn check_object(value: &Value, schema: &Value, path: &str, old: Option<&Value>, 
                 let why = format!("{path}.{key} in body is a forbidden property");
                 found
                     .errors
-                    .add(FieldErrorKind::Invalid, path, format!("{:?}", key.as_str()), why);
+                    .add(FieldErrorKind::Invalid, path, format!("{}", quoted(&key.as_str())), why);
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use super::structural::EMBEDDED;
 use crate::api::cel::{self, Program, Type, Val};
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::flat::FlatMap;
-use crate::value::{Value, gojson};
+use crate::value::{Value, gojson, quoted};
 
 /// A rule, compiled.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl Rule {
         // Objects and lists are not printed, scalars are.
         let bad = match value {
             Value::Map(_) | Value::List(_) => String::new(),
-            Value::Str(s) => format!("{:?}", &**s),
+            Value::Str(s) => format!("{}", quoted(&**s)),
             other => other.to_json(),
         };
         let shown = if path.is_empty() { "<nil>" } else { path };

@@ -7,7 +7,7 @@ use crate::api::object::Object;
 use crate::api::status::FieldErrors;
 use crate::api::strategy::Strategy;
 use crate::sim::Time;
-use crate::value::{Value, base64};
+use crate::value::{Value, base64, quoted};
 
 /// The rules of APIServices.
 pub struct ApiServiceRules;
@@ -31,7 +31,10 @@ impl Strategy for ApiServiceRules {
         let (group, version) = (spec.get("group"), spec.get("version"));
         let wanted = format!("{}.{}", version.str(), group.str());
         if names::path_segment(name.str()).is_ok() && name.str() != wanted {
-            let why = format!("must be `spec.version+\".\"+spec.group`: {wanted:?}");
+            let why = format!(
+                "must be `spec.version+\".\"+spec.group`: {wanted}",
+                wanted = quoted(&wanted)
+            );
             errors.invalid("metadata.name", name, why);
         }
         if group.is_empty() && version.str() != "v1" {

@@ -10,7 +10,7 @@ use crate::api::table::human_duration;
 use crate::api::well_known;
 use crate::pki::{self, Certificate, Request, pem};
 use crate::sim::Time;
-use crate::value::{Value, base64};
+use crate::value::{Value, base64, quoted};
 
 /// The rules of CertificateSigningRequests.
 pub struct CertificateSigningRequestRules;
@@ -101,7 +101,11 @@ const SIGNER_NAME: &str = "spec.signerName";
 fn signer_labels(part: &str, check: fn(&str) -> Result<(), names::Broken>, errors: &mut FieldErrors) {
     let broken = part.split('.').find_map(|l| check(l).err().map(|b| (l, b)));
     for (label, why) in broken.iter().flat_map(|(l, b)| b.0.iter().map(move |why| (l, why))) {
-        errors.invalid(SIGNER_NAME, &part.into(), format!("validating label {label:?}: {why}"));
+        errors.invalid(
+            SIGNER_NAME,
+            &part.into(),
+            format!("validating label {label}: {why}", label = quoted(&label)),
+        );
     }
 }
 
@@ -168,8 +172,8 @@ fn certificate(text: &str) -> Result<(), String> {
     for block in &blocks {
         if block.label != "CERTIFICATE" {
             return Err(format!(
-                "only CERTIFICATE PEM blocks are allowed, found {:?}",
-                block.label
+                "only CERTIFICATE PEM blocks are allowed, found {}",
+                quoted(&block.label)
             ));
         }
         if block.headers {
@@ -310,7 +314,13 @@ impl Strategy for CertificateSigningRequestRules {
         let count = |status: &Value, kind: &str| of_type(status.get("conditions"), kind).len();
         for kind in [APPROVED, DENIED, FAILED] {
             if count(now, kind) < count(then, kind) {
-                errors.forbidden(field, format!("updates may not remove a condition of type {kind:?}"));
+                errors.forbidden(
+                    field,
+                    format!(
+                        "updates may not remove a condition of type {kind}",
+                        kind = quoted(&kind)
+                    ),
+                );
             }
         }
         if part == "approval" {
@@ -318,7 +328,10 @@ impl Strategy for CertificateSigningRequestRules {
         }
         for kind in [APPROVED, DENIED] {
             if count(now, kind) > count(then, kind) {
-                errors.forbidden(field, format!("updates may not add a condition of type {kind:?}"));
+                errors.forbidden(
+                    field,
+                    format!("updates may not add a condition of type {kind}", kind = quoted(&kind)),
+                );
             }
         }
         if issued != before && !before.is_empty() {

@@ -6,7 +6,7 @@ use crate::api::object::Object;
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::flat::FlatSet;
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// A Job's status with what is asked of it.
 struct Job<'a> {
@@ -262,11 +262,14 @@ pub(super) fn intervals(text: &str, completions: i64) -> Result<i64, String> {
 fn interval(text: &str, completions: i64) -> Result<(i64, i64), String> {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |text: &str| -> Result<i64, String> {
-        let n: i64 = text
-            .parse()
-            .map_err(|_| format!("cannot convert string to integer for index: {text:?}"))?;
+        let n: i64 = text.parse().map_err(|_| {
+            format!(
+                "cannot convert string to integer for index: {text}",
+                text = quoted(&text)
+            )
+        })?;
         if n >= completions {
-            return Err(format!("too large index: {text:?}"));
+            return Err(format!("too large index: {text}", text = quoted(&text)));
         }
         Ok(n)
     };
@@ -280,7 +283,8 @@ fn interval(text: &str, completions: i64) -> Result<(i64, i64), String> {
             Ok((from, to))
         }
         _ => Err(format!(
-            "the fragment {text:?} violates the requirement that an index interval can have at most two parts separated by '-'"
+            "the fragment {text} violates the requirement that an index interval can have at most two parts separated by '-'",
+            text = quoted(&text)
         )),
     }
 }

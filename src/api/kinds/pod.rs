@@ -142,12 +142,15 @@ impl Strategy for PodRules {
         let cells = Pod(object).with_row(
             || row_of(object),
             |row| {
-                let restarts = match row.last_restart {
-                    Some(then) if row.restarts != 0 => format!("{} ({} ago)", row.restarts, age(then, now)),
-                    _ => row.restarts.to_string(),
-                };
                 let mut cells = row.cells.clone();
-                cells.splice(3..5, [restarts.into(), age(row.created, now).into()]);
+                if let Some(then) = row.last_restart
+                    && let Some(cell) = cells.get_mut(RESTARTS)
+                {
+                    *cell = format!("{} ({} ago)", row.restarts, age(then, now)).into();
+                }
+                if let Some(cell) = cells.get_mut(AGE) {
+                    *cell = shared(&age(row.created, now));
+                }
                 cells
             },
         );
@@ -155,7 +158,16 @@ impl Strategy for PodRules {
     }
 }
 
-/// A pod's row, but for its restarts and its age.
+/// The places of the cells that change with time.
+const RESTARTS: usize = 3;
+const AGE: usize = 4;
+
+/// A cell of which many pods have the same: it is one text in memory.
+fn shared(text: &str) -> Value {
+    intern(if text.is_empty() { "<none>" } else { text }).into()
+}
+
+/// A pod's row, but for its age.
 fn row_of(object: &Object) -> Row {
     let summary = summarize(object);
     let pod = Pod(object);
@@ -169,14 +181,12 @@ fn row_of(object: &Object) -> Row {
             .count();
         format!("{open}/{}", gates.len())
     };
-    // Most pods have the same of these: they are one text in memory.
-    let shared = |text: &str| Value::from(intern(if text.is_empty() { "<none>" } else { text }));
     Row {
         cells: vec![
             object.metadata().get("name").clone(),
             shared(&format!("{}/{}", summary.ready, summary.containers)),
             shared(&summary.reason),
-            Value::Null,
+            shared(&summary.restarts.to_string()),
             Value::Null,
             or_none(pod.ip()),
             shared(pod.node_name()),
@@ -184,7 +194,7 @@ fn row_of(object: &Object) -> Row {
             shared(&gates_cell),
         ],
         restarts: summary.restarts,
-        last_restart: summary.last_restart,
+        last_restart: summary.last_restart.filter(|_| summary.restarts != 0),
         created: object.created(),
     }
 }

@@ -5,7 +5,7 @@ use crate::api::names;
 use crate::api::quantity::Quantity;
 use crate::api::well_known;
 use crate::flat::{FlatMap, FlatSet};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// Labels of nodes that have other names now.
 const NODE_LABELS: [(&str, &str, &str); 5] = [
@@ -20,7 +20,7 @@ fn old_label(key: &str) -> Option<String> {
     NODE_LABELS
         .iter()
         .find(|(old, ..)| *old == key)
-        .map(|(_, since, new)| format!("deprecated since {since}; use {new:?} instead"))
+        .map(|(_, since, new)| format!("deprecated since {since}; use {new} instead", new = quoted(&new)))
 }
 
 /// Volumes that no kubelet mounts any more, and since when.
@@ -83,9 +83,9 @@ pub(crate) fn fractional(amount: &Value, field: impl FnOnce() -> String) -> Opti
     }
     (Quantity::parse_or_zero(amount.str()).milli_value() % 1000 != 0).then(|| {
         format!(
-            "{}: fractional byte value {:?} is invalid, must be an integer",
+            "{}: fractional byte value {} is invalid, must be an integer",
             field(),
-            amount.str()
+            quoted(&amount.str())
         )
     })
 }
@@ -289,7 +289,10 @@ fn repeated(spec: &Value, list: &str, key: &str, at: &str, all: &mut Vec<String>
     for (i, item) in spec.get(list).items().iter().enumerate() {
         let value = item.get(key).str();
         if !seen.insert(value) {
-            all.push(format!("{at}.{list}[{i}].{key}: duplicate {key} {value:?}"));
+            all.push(format!(
+                "{at}.{list}[{i}].{key}: duplicate {key} {value}",
+                value = quoted(&value)
+            ));
         }
     }
 }
@@ -306,7 +309,8 @@ fn environment(c: &Value, at: &str, all: &mut Vec<String>) {
         let value = variable.get("value").str();
         if !variable.get("valueFrom").is_null() || value == reference || !value.contains(&reference) {
             all.push(format!(
-                "{at}.env[{i}]: hides previous definition of {name:?}, which may be dropped when using apply"
+                "{at}.env[{i}]: hides previous definition of {name}, which may be dropped when using apply",
+                name = quoted(&name)
             ));
         }
     }

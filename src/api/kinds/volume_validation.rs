@@ -6,7 +6,7 @@ use crate::api::names;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
 use crate::flat::{Case, FlatMap, FlatSet};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// The sources in the order in which they are checked: the first one counts. Each line has the
 /// field, the name under which its errors stand where that is another one (`=`), and the fields that
@@ -327,7 +327,11 @@ fn details(kind: &str, source: &Value, volume: &Value, pod: Option<&Pod>, at: &s
             {
                 let parent = at.trim_end_matches(".ephemeral");
                 for why in why.0 {
-                    errors.invalid(format!("{parent}.name"), name, format!("PVC name {claim:?}: {why}"));
+                    errors.invalid(
+                        format!("{parent}.name"),
+                        name,
+                        format!("PVC name {claim}: {why}", claim = quoted(&claim)),
+                    );
                 }
             }
         }

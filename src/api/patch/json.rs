@@ -3,7 +3,7 @@
 use super::strategic::json_kind;
 use crate::api::status::Status;
 use crate::limits;
-use crate::value::{Value, gofmt};
+use crate::value::{Value, gofmt, quoted};
 
 /// How many operations a patch may have (`maxJSONPatchOperations`).
 const OPERATIONS: usize = 10_000;
@@ -126,7 +126,10 @@ fn unfit(value: &Value, operation: &Value) -> Unfit {
             }
         }
         ("add" | "remove", None) => {
-            format!("{op} operation does not apply: doc is missing path: {path:?}: missing value")
+            format!(
+                "{op} operation does not apply: doc is missing path: {path}: missing value",
+                path = quoted(&path)
+            )
         }
         ("replace", None) => format!("replace operation does not apply: doc is missing path: {path}: missing value"),
         ("test", None) => format!("test operation does not apply: is missing path: {path}: missing value"),

@@ -9,7 +9,7 @@ use super::super::status::Status;
 use super::write::summary;
 use super::{ApiServer, Target};
 use crate::limits;
-use crate::value::{Value, gojson, yaml};
+use crate::value::{Value, gojson, quoted, yaml};
 
 /// Refuses a tree that says that it is of another kind or version than `wanted` and `expected`.
 pub(in crate::api) fn check_kind(value: &Value, wanted: &str, expected: &str, custom: bool) -> Result<(), Status> {
@@ -24,13 +24,16 @@ pub(in crate::api) fn check_kind(value: &Value, wanted: &str, expected: &str, cu
     let cannot = |why: String| {
         let (_, bare) = resource::split(&version);
         Status::bad_request(format!(
-            "{kind} in version {bare:?} cannot be handled as a {wanted}: {why}"
+            "{kind} in version {bare} cannot be handled as a {wanted}: {why}",
+            bare = quoted(&bare)
         ))
     };
     let other = schema::by_kind(&version, &kind);
     if other.is_none() && !custom {
         return Err(cannot(format!(
-            "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+            "no kind {kind} is registered for version {version} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+            kind = quoted(&kind),
+            version = quoted(&version)
         )));
     }
     if kind != wanted && !custom {
@@ -83,7 +86,9 @@ pub(super) fn repeated_fields(bytes: &[u8], content_type: &str) -> Vec<String> {
         _ => "",
     };
     let fields = gojson::duplicates(text).into_iter();
-    fields.map(|path| format!("{patch}duplicate field {path:?}")).collect()
+    fields
+        .map(|path| format!("{patch}duplicate field {path}", path = quoted(&path)))
+        .collect()
 }
 
 /// What the request's field validation does with unknown and repeated fields. Inside of a field that is not

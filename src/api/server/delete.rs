@@ -8,7 +8,7 @@ use super::super::strategy::{Grace, Strategy};
 use super::super::{admission, custom};
 use super::{ApiServer, Target};
 use crate::sim::{WriteKind, seconds};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// The kinds whose deletion is answered with their last version (`ReturnDeletedObject`); others give
 /// a `Status`.
@@ -65,8 +65,10 @@ fn delete_options(request: &mut Request, target: &Target, warnings: &mut Vec<Str
             version => version,
         };
         return Err(Status::bad_request(format!(
-            "no kind {kind:?} is registered for version {version:?} in scheme \
-             \"pkg/apis/meta/internalversion/scheme/register.go:27\""
+            "no kind {kind} is registered for version {version} in scheme \
+             \"pkg/apis/meta/internalversion/scheme/register.go:27\"",
+            kind = quoted(&kind),
+            version = quoted(&version)
         )));
     }
     let mut errors = FieldErrors::default();

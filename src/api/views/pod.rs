@@ -48,11 +48,11 @@ struct Summary {
 
 /// What a Table's row says of this version of a pod, whatever the time.
 pub struct Row {
-    /// The cells, with nothing in those that change with time.
+    /// The cells, of which some change with time.
     pub cells: Vec<Value>,
     /// How often containers were started again.
     pub restarts: i64,
-    /// When a container last ended and was started again.
+    /// When a container last ended and was started again, if one was.
     pub last_restart: Option<Time>,
     /// When the pod was made.
     pub created: Time,

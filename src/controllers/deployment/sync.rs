@@ -7,7 +7,7 @@ use crate::api::well_known;
 use crate::api::{Object, Status};
 use crate::controllers::{hash, pods};
 use crate::flat::Arrange;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 use crate::{list, obj};
 
 /// Oldest first; the name decides between those made in the same second.
@@ -87,7 +87,7 @@ impl Controller {
         let own = set.annotation(well_known::DEPLOYMENT_REVISION).unwrap_or("").to_owned();
         let mut changed = set_revision(&mut value, &own);
         if util::has_deadline(&deployment) && deployment.condition("Progressing").is_none() {
-            let message = format!("Found new replica set {:?}", set.name());
+            let message = format!("Found new replica set {}", quoted(&set.name()));
             let now = self.sim.now();
             let condition = util::new_condition("Progressing", "True", "FoundNewReplicaSet", message, now);
             util::set_condition(value.at_mut(&["status"]), condition);
@@ -147,7 +147,11 @@ impl Controller {
             }
             Err(status) if pods::namespace_ends(&status) => return Err(status),
             Err(status) => {
-                let message = format!("Failed to create new replica set {name:?}: {}", status.message());
+                let message = format!(
+                    "Failed to create new replica set {name}: {}",
+                    status.message(),
+                    name = quoted(&name)
+                );
                 if util::has_deadline(&deployment) {
                     let mut value = deployment.value().clone();
                     let now = self.sim.now();
@@ -172,7 +176,7 @@ impl Controller {
         let mut value = deployment.value().clone();
         let mut changed = set_revision(&mut value, &revision.to_string());
         if !existed && util::has_deadline(&deployment) {
-            let message = format!("Created new replica set {name:?}");
+            let message = format!("Created new replica set {name}", name = quoted(&name));
             let now = self.sim.now();
             let condition = util::new_condition("Progressing", "True", "NewReplicaSetCreated", message, now);
             util::set_condition(value.at_mut(&["status"]), condition);
@@ -383,8 +387,8 @@ impl Controller {
                 .is_some_and(|c| c.str_at(&["reason"]) == "NewReplicaSetAvailable");
         if util::has_deadline(deployment) && !settled {
             let what = match &rollout.new {
-                Some(set) => format!("ReplicaSet {:?}", set.name()),
-                None => format!("Deployment {:?}", deployment.name()),
+                Some(set) => format!("ReplicaSet {}", quoted(&set.name())),
+                None => format!("Deployment {}", quoted(&deployment.name())),
             };
             if util::is_complete(deployment, &status) {
                 let message = format!("{what} has successfully progressed.");

@@ -21,7 +21,7 @@ use crate::api::{Informer, Object, ObjectKey, Request, Resource, Selector, Statu
 use crate::flat::FlatMap;
 use crate::obj;
 use crate::sim::Time;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const NAME: &str = "horizontal-pod-autoscaler";
 
@@ -120,7 +120,11 @@ impl Controller {
         let version = if version.is_empty() { "v1" } else { version };
         let resource = api.resource_of_kind(version, kind).ok_or_else(|| {
             let group = version.split_once('/').map_or("", |(group, _)| group);
-            format!("no matches for kind {kind:?} in group {group:?}")
+            format!(
+                "no matches for kind {kind} in group {group}",
+                kind = quoted(&kind),
+                group = quoted(&group)
+            )
         })?;
         let scale = self
             .0
@@ -359,7 +363,7 @@ impl Controller {
                 Err(("FailedGetExternalMetric", why, error))
             }
             _ => {
-                let why = format!("unknown metric source type {kind:?}");
+                let why = format!("unknown metric source type {kind}", kind = quoted(&kind));
                 Err(("InvalidMetricSourceType", why.clone(), why))
             }
         }

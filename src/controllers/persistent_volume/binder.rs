@@ -15,7 +15,7 @@ use crate::api::{Client, Informer, Object, ObjectKey, Resource, Status};
 use crate::controllers::context::{Context, resource};
 use crate::flat::{FlatMap, FlatSet};
 use crate::sim::{Sim, Time, WorkQueue};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const NAME: &str = "persistentvolume-binder-controller";
 const COMPONENT: &str = "persistentvolume-controller";
@@ -268,7 +268,7 @@ impl Controller {
             return match volumes::satisfies(&volume, claim) {
                 Ok(()) => self.bind(&volume, claim).await,
                 Err(why) => {
-                    let message = format!("Cannot bind to requested volume {named:?}: {why}");
+                    let message = format!("Cannot bind to requested volume {named}: {why}", named = quoted(&named));
                     self.warn(claim, "VolumeMismatch", message);
                     self.set_claim_phase(claim, "Pending", None).await.map(|_| ())
                 }
@@ -277,7 +277,10 @@ impl Controller {
         if volumes::is_volume_of(&volume, claim) {
             return self.bind(&volume, claim).await;
         }
-        let message = format!("volume {named:?} already bound to a different claim.");
+        let message = format!(
+            "volume {named} already bound to a different claim.",
+            named = quoted(&named)
+        );
         self.warn(claim, "FailedBinding", message);
         self.set_claim_phase(claim, "Pending", None).await.map(|_| ())
     }
@@ -350,7 +353,10 @@ impl Controller {
             Err(Status::internal(message))
         };
         let Some(class) = self.class(claim) else {
-            return fail(format!("storageclass.storage.k8s.io {:?} not found", class_of(claim)));
+            return fail(format!(
+                "storageclass.storage.k8s.io {} not found",
+                quoted(&class_of(claim))
+            ));
         };
         let named = class.value().str_at(&["provisioner"]);
         let migrated = MIGRATED.iter().find(|(old, _)| *old == named).map(|(_, new)| *new);
@@ -566,8 +572,8 @@ impl Controller {
             return Ok(());
         }
         let message = format!(
-            "error getting deleter volume plugin for volume {:?}: no deletable volume plugin matched",
-            volume.name()
+            "error getting deleter volume plugin for volume {}: no deletable volume plugin matched",
+            quoted(&volume.name())
         );
         self.fail_volume(volume, "VolumeFailedDelete", &message).await
     }

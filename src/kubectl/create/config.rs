@@ -7,7 +7,7 @@ use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::obj;
-use crate::value::{Value, base64};
+use crate::value::{Value, base64, quoted};
 
 const APPEND_HASH: Flag = flag("append-hash", '\0', Kind::Bool, "false");
 
@@ -52,10 +52,15 @@ async fn data(cmd: &Cmd, secret: bool) -> Result<Data, Error> {
     let mut add = |key: &str, bytes: Vec<u8>| -> Result<(), Error> {
         names::config_map_key(key).map_err(|broken| {
             Error::plain(match secret {
-                true => format!("{key:?} is not valid key name for a Secret {}", broken.0.join(";")),
+                true => format!(
+                    "{key} is not valid key name for a Secret {}",
+                    broken.0.join(";"),
+                    key = quoted(&key)
+                ),
                 false => format!(
-                    "{key:?} is not a valid key name for a ConfigMap: {}",
-                    broken.0.join(",")
+                    "{key} is not a valid key name for a ConfigMap: {}",
+                    broken.0.join(","),
+                    key = quoted(&key)
                 ),
             })
         })?;
@@ -68,8 +73,9 @@ async fn data(cmd: &Cmd, secret: bool) -> Result<Data, Error> {
             return Err(Error::plain(match secret {
                 true => format!("cannot add key {key}, another key by that name already exists"),
                 false => format!(
-                    "cannot add key {key:?}, another key by that name already exists in {map} for ConfigMap {:?}",
-                    cmd.arg(0)
+                    "cannot add key {key}, another key by that name already exists in {map} for ConfigMap {}",
+                    quoted(&cmd.arg(0)),
+                    key = quoted(&key)
                 ),
             }));
         }
@@ -155,8 +161,9 @@ async fn data(cmd: &Cmd, secret: bool) -> Result<Data, Error> {
             let name = line.split('=').next().unwrap_or_default();
             if !crate::kubectl::set::is_variable(name) {
                 return Err(Error::plain(format!(
-                    "{name:?} is not a valid key name: {}",
-                    crate::kubectl::set::VARIABLE_NAME
+                    "{name} is not a valid key name: {}",
+                    crate::kubectl::set::VARIABLE_NAME,
+                    name = quoted(&name)
                 )));
             }
             match line.split_once('=') {

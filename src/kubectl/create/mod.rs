@@ -19,7 +19,7 @@ use super::options::{DRY_RUN, FILES, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE, WI
 use super::output::{PRINT, Report};
 use super::raw;
 use crate::api::Method;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const FLAGS: &[Flag] = &[
     flag("edit", '\0', Kind::Bool, "false"),
@@ -111,7 +111,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
             match made {
                 Ok(made) => info.object = made,
                 Err(e) => {
-                    errors.push(e.when(&format!("error when creating {:?}", info.source)));
+                    errors.push(e.when(&format!("error when creating {}", quoted(&info.source))));
                     continue;
                 }
             }

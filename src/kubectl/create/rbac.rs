@@ -8,7 +8,7 @@ use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::kubectl::mapper;
 use crate::kubectl::set::subjects;
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 const ROLE_FLAGS: &[Flag] = &[
@@ -135,8 +135,8 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
         }
         let labels = crate::kubectl::run::parse_labels(cmd.flags.str("aggregation-rule")).map_err(|_| {
             Error::Flag(format!(
-                "invalid argument {:?} for \"--aggregation-rule\" flag: malformed pair, expect string=string",
-                cmd.flags.str("aggregation-rule")
+                "invalid argument {} for \"--aggregation-rule\" flag: malformed pair, expect string=string",
+                quoted(&cmd.flags.str("aggregation-rule"))
             ))
         })?;
         let selector = obj! { "matchLabels": labels };
@@ -176,11 +176,18 @@ async fn role(cmd: &Cmd) -> Result<(), Error> {
                         .is_some_and(|r| &*r.group != group) =>
                 {
                     Err(format!(
-                        "the server doesn't have a resource type {name:?} in group {group:?}"
+                        "the server doesn't have a resource type {name} in group {group}",
+                        name = quoted(&name),
+                        group = quoted(&group)
                     ))
                 }
-                Some((name, group)) => mapper::resource(cmd, main)
-                    .map_err(|_| format!("the server doesn't have a resource type {name:?} in group {group:?}")),
+                Some((name, group)) => mapper::resource(cmd, main).map_err(|_| {
+                    format!(
+                        "the server doesn't have a resource type {name} in group {group}",
+                        name = quoted(&name),
+                        group = quoted(&group)
+                    )
+                }),
                 None => mapper::resource(cmd, main).map_err(|e| e.message()),
             };
             let of = match &word {

@@ -6,7 +6,7 @@ use crate::kubectl::command::{Cmd, VERB, Verb};
 use crate::kubectl::error::Error;
 use crate::kubectl::flags::{Flag, Kind, flag};
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 pub static SERVICE: Verb = Verb {
     name: "service",
@@ -104,7 +104,10 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
         let n = port.parse::<u16>().ok().filter(|_| digits).ok_or_else(|| {
             let why = if digits { "value out of range" } else { "invalid syntax" };
-            Error::plain(format!("strconv.ParseUint: parsing {port:?}: {why}"))
+            Error::plain(format!(
+                "strconv.ParseUint: parsing {port}: {why}",
+                port = quoted(&port)
+            ))
         })?;
         let own = spec.contains(':');
         let target: Value = match target.parse::<i64>() {

@@ -5,7 +5,7 @@ use super::loader::Loader;
 use super::resource::{Behavior, Resource};
 use crate::obj;
 use crate::shell::base_name;
-use crate::value::{Map, Value, base64, gojson, sha256};
+use crate::value::{Map, Value, base64, gojson, quoted, sha256};
 
 /// Columns of base64 in a Secret before the line is broken.
 const LINE: usize = 70;
@@ -169,13 +169,24 @@ fn file(source: &str) -> Result<(String, String)> {
         return Ok((base_name(source).to_owned(), source.to_owned()));
     };
     if key.is_empty() {
-        return fail(format!("missing key name for file path {path:?} in source {source:?}"));
+        return fail(format!(
+            "missing key name for file path {path} in source {source}",
+            path = quoted(&path),
+            source = quoted(&source)
+        ));
     }
     if path.is_empty() {
-        return fail(format!("missing file path for key name {key:?} in source {source:?}"));
+        return fail(format!(
+            "missing file path for key name {key} in source {source}",
+            key = quoted(&key),
+            source = quoted(&source)
+        ));
     }
     if path.contains('=') {
-        return fail(format!("source {source:?} key name or file path contains '='"));
+        return fail(format!(
+            "source {source} key name or file path contains '='",
+            source = quoted(&source)
+        ));
     }
     Ok((key.to_owned(), path.to_owned()))
 }

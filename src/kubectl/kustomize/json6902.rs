@@ -2,7 +2,7 @@
 //! (evanphx/json-patch v4). The API server's own words for the same are fewer.
 
 use super::error::{Error, Result, fail};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// Whether a value has the form of a patch: a list of maps.
 pub fn is_patch(value: &Value) -> bool {
@@ -33,7 +33,7 @@ fn parts(path: &str) -> Vec<String> {
 
 fn number(key: &str) -> Outcome<i64> {
     key.parse()
-        .map_err(|_| format!("strconv.Atoi: parsing {key:?}: invalid syntax"))
+        .map_err(|_| format!("strconv.Atoi: parsing {key}: invalid syntax", key = quoted(&key)))
 }
 
 /// A place in a list of this length; a negative one counts from its end.
@@ -125,14 +125,22 @@ fn one(value: &mut Value, operation: &Value) -> Outcome<()> {
     match op {
         "add" => {
             let path = text("path")?;
-            let (at, key) = container(value, path)
-                .ok_or_else(|| format!("add operation does not apply: doc is missing path: {path:?}: {MISSING}"))?;
+            let (at, key) = container(value, path).ok_or_else(|| {
+                format!(
+                    "add operation does not apply: doc is missing path: {path}: {MISSING}",
+                    path = quoted(&path)
+                )
+            })?;
             add(at, &key, new()).map_err(|e| format!("error in add for path: '{path}': {e}"))
         }
         "remove" => {
             let path = text("path")?;
-            let (at, key) = container(value, path)
-                .ok_or_else(|| format!("remove operation does not apply: doc is missing path: {path:?}: {MISSING}"))?;
+            let (at, key) = container(value, path).ok_or_else(|| {
+                format!(
+                    "remove operation does not apply: doc is missing path: {path}: {MISSING}",
+                    path = quoted(&path)
+                )
+            })?;
             remove(at, &key)
                 .map(|_| ())
                 .map_err(|e| format!("error in remove for path: '{path}': {e}"))

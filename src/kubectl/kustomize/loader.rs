@@ -2,6 +2,7 @@
 
 use super::error::{Error, Result, fail};
 use crate::shell::{self, Files};
+use crate::value::quoted;
 
 /// Reads what a kustomization in one directory names.
 #[derive(Clone)]
@@ -18,7 +19,8 @@ pub struct Loader {
 /// Why a URL gives nothing.
 fn unreachable(url: &str) -> Error {
     Error::Remote(format!(
-        "unable to reach {url:?}: this cluster has no way out to the Internet; save the files here and name them instead"
+        "unable to reach {url}: this cluster has no way out to the Internet; save the files here and name them instead",
+        url = quoted(&url)
     ))
 }
 

@@ -1,6 +1,7 @@
 //! What identifies a resource in a build: group, version, kind, name and namespace (kyaml's `resid`).
 
 use crate::flat::Case;
+use crate::value::quoted;
 
 /// The namespace that stands for 'has none' in comparisons.
 const NO_NAMESPACE: &str = "_non_namespaceable_";
@@ -146,14 +147,14 @@ impl ResId {
     /// Go's `%#v`.
     pub fn go_syntax(&self) -> String {
         format!(
-            "resid.ResId{{Gvk:resid.Gvk{{Group:{:?}, Version:{:?}, Kind:{:?}, isClusterScoped:{}}}, Name:{:?}, \
-             Namespace:{:?}}}",
-            self.gvk.group,
-            self.gvk.version,
-            self.gvk.kind,
+            "resid.ResId{{Gvk:resid.Gvk{{Group:{}, Version:{}, Kind:{}, isClusterScoped:{}}}, Name:{}, \
+             Namespace:{}}}",
+            quoted(&self.gvk.group),
+            quoted(&self.gvk.version),
+            quoted(&self.gvk.kind),
             self.gvk.is_cluster_scoped(),
-            self.name,
-            self.namespace
+            quoted(&self.name),
+            quoted(&self.namespace)
         )
     }
 }

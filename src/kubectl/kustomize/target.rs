@@ -16,7 +16,7 @@ use crate::flat::Arrange;
 use crate::limits;
 use crate::obj;
 use crate::shell::Files;
-use crate::value::{Value, gofmt, yaml};
+use crate::value::{Value, gofmt, quoted, yaml};
 
 /// How a build is asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -425,7 +425,7 @@ impl Build<'_> {
                         found.map.append(r)?;
                     }
                 }
-                _ if is_remote(text) => return fail(format!("unable to reach {text:?}")),
+                _ if is_remote(text) => return fail(format!("unable to reach {text}", text = quoted(&text))),
                 _ => self.resources(loader, &[text], &mut found, origin)?,
             }
         }

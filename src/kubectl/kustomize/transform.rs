@@ -12,7 +12,7 @@ use super::nodes;
 use super::replacement;
 use super::resid::{Gvk, ResId};
 use super::resource::{ResMap, Resource, text};
-use crate::value::{Value, gofmt, yaml};
+use crate::value::{Value, gofmt, quoted, yaml};
 
 /// A regular expression that has to fit a whole text; empty fits any.
 pub struct Pattern(Option<Regex>);
@@ -189,8 +189,9 @@ fn simple(kind: &str, config: &Value, tables: &Config) -> Result<Transformer> {
             let subjects = string("setRoleBindingSubjects");
             if !matches!(subjects.as_str(), "" | "defaultOnly" | "allServiceAccounts" | "none") {
                 return fail(format!(
-                    "invalid value {subjects:?} for setRoleBindingSubjects: must be one of \"defaultOnly\", \"none\" or \
-                     \"allServiceAccounts\""
+                    "invalid value {subjects} for setRoleBindingSubjects: must be one of \"defaultOnly\", \"none\" or \
+                     \"allServiceAccounts\"",
+                    subjects = quoted(&subjects)
                 ));
             }
             Transformer::Namespace {

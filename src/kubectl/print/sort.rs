@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::jsonpath::{JsonPath, JsonPathError, go_type, relaxed};
 use crate::api::quantity::Quantity;
 use crate::flat::Arrange;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// The order of the objects by a field, as indexes into them. Objects without the field come first.
 /// The error is the sentence of the sorter; `kubectl get` of a Table answers it with no rows.
@@ -17,8 +17,8 @@ pub fn order(objects: &[Value], field: &str) -> Result<Vec<usize>, JsonPathError
     }
     if !objects.is_empty() && keys.iter().all(Option::is_none) {
         return Err(JsonPathError(format!(
-            "couldn't find any field with path {:?} in the list of objects",
-            relaxed(field)?
+            "couldn't find any field with path {} in the list of objects",
+            quoted(&relaxed(field)?)
         )));
     }
     if let Some(bad) = keys

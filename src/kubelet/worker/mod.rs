@@ -35,7 +35,7 @@ use crate::flat::FlatMap;
 use crate::net::{Network, Origin};
 use crate::programs::Sandbox;
 use crate::sim::{ContainerChange, Signal, Sim, TaskHandle, Time, TraceEvent};
-use crate::value::{Value, duration};
+use crate::value::{Value, duration, quoted};
 
 /// Between two looks of the kubelet at its containers (PLEG).
 const RELIST: Duration = Duration::from_secs(1);
@@ -581,7 +581,9 @@ impl Worker {
             if let Some(handler) = self.missing_runtime(&pod).await {
                 let id = self.random_id();
                 let why = format!(
-                    "Failed to create pod sandbox: rpc error: code = Unknown desc = unable to get OCI runtime for sandbox {id:?}: no runtime for {handler:?} is configured"
+                    "Failed to create pod sandbox: rpc error: code = Unknown desc = unable to get OCI runtime for sandbox {id}: no runtime for {handler} is configured",
+                    id = quoted(&id),
+                    handler = quoted(&handler)
                 );
                 self.event(EventType::Warning, "FailedCreatePodSandBox", why);
                 let delay = Duration::from_secs(10) + Duration::from_millis(self.sim().random_below(5_000));

@@ -8,6 +8,7 @@
 mod config;
 mod serve;
 
+use crate::value::quoted;
 use std::rc::Rc;
 
 use self::config::{Server, certificate, configuration};
@@ -159,16 +160,16 @@ fn directories(context: &Context, pid: u32) -> Result<(), String> {
         };
         match files.make_dir(&path) {
             Ok(()) | Err(FileError::Exists) => {}
-            Err(e) => return Err(failed(format!("mkdir() {path:?}"), e)),
+            Err(e) => return Err(failed(format!("mkdir() {path}", path = quoted(&path)), e)),
         }
         if root {
             let owned = files.set_owner(&path, Some(101), None);
-            owned.map_err(|e| failed(format!("chown({path:?}, 101)"), e))?;
+            owned.map_err(|e| failed(format!("chown({path}, 101)", path = quoted(&path)), e))?;
         }
     }
     let path = if apart { "/tmp/nginx.pid" } else { "/run/nginx.pid" };
     let written = files.write(path, format!("{pid}\n"));
-    written.map_err(|e| failed(format!("open() {path:?}"), e))
+    written.map_err(|e| failed(format!("open() {path}", path = quoted(&path)), e))
 }
 
 /// The front of Kubernetes' tutorial "Connect a Frontend to a Backend Using Services".

@@ -6,7 +6,7 @@ use crate::api::{Object, ObjectKey};
 use crate::flat::{Arrange, FlatSet};
 use crate::scheduler::framework::{Cycle, Listers, Refusal};
 use crate::scheduler::node_info::{NodeInfo, PodInfo};
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 pub const NAME: &str = "VolumeBinding";
 
@@ -34,19 +34,26 @@ pub fn pre_filter(pod: &PodInfo, listers: &Listers) -> Result<(), Refusal> {
             let mut volumes = pod.spec().get("volumes").items().iter();
             let of_pod = volumes.any(|v| v.has("ephemeral") && claim_name(pod, v).as_ref() == Some(&name));
             let why = if of_pod {
-                format!("waiting for ephemeral volume controller to create the persistentvolumeclaim {name:?}")
+                format!(
+                    "waiting for ephemeral volume controller to create the persistentvolumeclaim {name}",
+                    name = quoted(&name)
+                )
             } else {
-                format!("persistentvolumeclaim {name:?} not found")
+                format!("persistentvolumeclaim {name} not found", name = quoted(&name))
             };
             return Err(Refusal::unresolvable(NAME, &why));
         };
         if claim.status().str_at(&["phase"]) == "Lost" {
             let volume = claim.spec().str_at(&["volumeName"]);
-            let why = format!("persistentvolumeclaim {name:?} bound to non-existent persistentvolume {volume:?}");
+            let why = format!(
+                "persistentvolumeclaim {name} bound to non-existent persistentvolume {volume}",
+                name = quoted(&name),
+                volume = quoted(&volume)
+            );
             return Err(Refusal::unresolvable(NAME, &why));
         }
         if claim.is_deleting() {
-            let why = format!("persistentvolumeclaim {name:?} is being deleted");
+            let why = format!("persistentvolumeclaim {name} is being deleted", name = quoted(&name));
             return Err(Refusal::unresolvable(NAME, &why));
         }
         immediate |= !volumes::is_bound(&claim) && waiting_class(listers, &claim).is_none();

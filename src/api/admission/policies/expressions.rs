@@ -9,8 +9,8 @@ use crate::api::cel::{self, Authority, Decision, Program, Question, Type, Val};
 use crate::api::object::Object;
 use crate::api::server::ApiServer;
 use crate::flat::FlatMap;
-use crate::value::Value;
 use crate::value::gofmt::aggregate;
+use crate::value::{Value, quoted};
 
 /// The variable with the permissions about the resource of the request.
 pub(super) const REQUEST_RESOURCE: &str = "authorizer.requestResource";
@@ -317,7 +317,10 @@ impl<'a> Evaluation<'a> {
             if let Some(name) = why.strip_prefix("no such key: ")
                 && let Some(cause) = self.failed.get(name)
             {
-                why = format!("composited variable {name:?} fails to evaluate: {cause}");
+                why = format!(
+                    "composited variable {name} fails to evaluate: {cause}",
+                    name = quoted(&name)
+                );
             }
             format!("expression '{text}' resulted in error: {why}")
         })

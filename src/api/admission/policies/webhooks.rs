@@ -5,7 +5,7 @@ use super::Subject;
 use crate::api::object::ObjectKey;
 use crate::api::status::Status;
 use crate::api::well_known;
-use crate::value::Value;
+use crate::value::{Value, quoted};
 
 /// Calls the webhooks of the configurations on a shelf, as far as that fails. Gives the names of those that nobody calls.
 ///
@@ -38,7 +38,7 @@ pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status
                     service.str_at(&["path"]).trim_start_matches('/')
                 );
                 let why = match store.get("services", &ObjectKey::new(namespace, name)) {
-                    None => format!("service {name:?} not found"),
+                    None => format!("service {name} not found", name = quoted(&name)),
                     Some(_) if answers(subject, namespace, name) => {
                         allowed.push(hook.get("name").str().to_owned());
                         continue;
@@ -51,8 +51,8 @@ pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status
                 (url, why)
             };
             return Err(Status::internal(format!(
-                "failed calling webhook {:?}: failed to call webhook: Post \"{url}?timeout={timeout}s\": {why}",
-                hook.get("name").str()
+                "failed calling webhook {}: failed to call webhook: Post \"{url}?timeout={timeout}s\": {why}",
+                quoted(&hook.get("name").str())
             )));
         }
     }
@@ -62,7 +62,8 @@ pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status
 /// What a user is told of a webhook that allows a request without having been asked.
 pub(super) fn warning(name: &str) -> String {
     format!(
-        "webhook {name:?} is not called: webhooks are not simulated, and one with ready endpoints allows everything"
+        "webhook {name} is not called: webhooks are not simulated, and one with ready endpoints allows everything",
+        name = quoted(&name)
     )
 }
 

@@ -14,7 +14,7 @@ use crate::api::strategy::{Context, Strategy};
 use crate::flat::{Case, FlatSet};
 use crate::obj;
 use crate::sim::Time;
-use crate::value::{Value, gojson};
+use crate::value::{Value, gojson, quoted};
 
 /// The finalizer that keeps a definition until its objects are gone.
 pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
@@ -145,7 +145,7 @@ fn told(object: &Value) -> Vec<String> {
             let format = schema.get("format").str();
             let known = openapi::FORMATS.contains(&format) || format.starts_with("uuid");
             if schema.get("type").str() == "string" && !format.is_empty() && !known {
-                found.insert(format!("unrecognized format {format:?}"));
+                found.insert(format!("unrecognized format {format}", format = quoted(&format)));
             }
         });
     }
@@ -187,7 +187,9 @@ pub fn approval(object: &Value) -> Option<Result<(bool, String), String>> {
         None | Some("") => Err(format!(
             "protected groups must have approval annotation {APPROVAL:?}, {LINK}"
         )),
-        Some(text) if text.starts_with("unapproved") => Ok((false, format!("not approved: {text:?}"))),
+        Some(text) if text.starts_with("unapproved") => {
+            Ok((false, format!("not approved: {text}", text = quoted(&text))))
+        }
         Some(text)
             if text
                 .split_once("://")

@@ -1,5 +1,6 @@
 //! Who asks: by bearer token, by client certificate, and on whose behalf.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use hyper::HeaderMap;
@@ -122,8 +123,9 @@ impl Authenticator {
 /// server's to say.
 pub fn impersonation(headers: &HeaderMap) -> Option<Impersonation> {
     let all = |name: &str| -> Vec<String> {
-        let values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
-        values.map(str::to_owned).collect()
+        // A name may be in any script: one that was not read would leave the asker who he is.
+        let values = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
+        values.map(Cow::into_owned).collect()
     };
     let mut wanted = Impersonation {
         user: all("impersonate-user").into_iter().next().unwrap_or_default(),
@@ -150,7 +152,7 @@ mod tests {
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in list {
-            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         map
     }
@@ -239,5 +241,7 @@ mod tests {
         let wanted = wanted.unwrap();
         assert_eq!((wanted.user.as_str(), wanted.groups.len()), ("jane", 2));
         assert_eq!(wanted.extra, [("acme.com/project".to_owned(), vec!["x".to_owned()])]);
+        let other = impersonation(&headers(&[("impersonate-user", "小明")]));
+        assert_eq!(other.unwrap().user, "小明");
     }
 }
