@@ -2045,3 +2045,197 @@ $ kubectl exec box -- wget -q -O /dev/null 10.200.0.80; kubectl logs deployment/
         "#]],
     );
 }
+
+/// The tutorial's own way to an Ingress: the controller's manifest, a server, and the controller's port.
+#[test]
+fn an_ingress_controller_is_installed_and_answers() {
+    check(
+        r#"
+$ kubectl apply -f https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.1.1/deploy/static/provider/cloud/deploy.yaml | tail -5
+$ kubectl wait -n ingress-nginx --for=condition=ready pod -l app.kubernetes.io/component=controller --timeout=120s | sed 's/controller-.* /controller /'
+$ kubectl create deployment demo --image=httpd --port=80
+$ kubectl expose deployment demo
+$ kubectl create ingress demo-localhost --class=nginx --rule='demo.localdev.me/*=demo:80'
+@wait 10
+$ kubectl port-forward --namespace=ingress-nginx service/ingress-nginx-controller 8080:80 >/dev/null & sleep 1; curl -s http://demo.localdev.me:8080/; curl -si http://localhost:8080/ | sed -n '1p;/title/p'; kill %1
+$ kubectl describe ingress demo-localhost | sed -n '/^Rules/,$p'
+$ kubectl exec -n ingress-nginx deploy/ingress-nginx-controller -- grep -A9 'start server demo' /etc/nginx/nginx.conf
+$ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller --tail=2 | sed 's/ [0-9a-f]*$//; s/\[[0-9].*+0000\]/[TIME]/; s/0.00[0-9]/0.00x/g; s/10.244.[0-9.]*:80/POD:80/'
+$ kubectl create ingress again --class=nginx --rule='demo.localdev.me/*=other:80'
+"#,
+        expect![[r#"
+
+            $ kubectl apply -f https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.1.1/deploy/static/provider/cloud/deploy.yaml | tail -5
+            deployment.apps/ingress-nginx-controller created
+            job.batch/ingress-nginx-admission-create created
+            job.batch/ingress-nginx-admission-patch created
+            ingressclass.networking.k8s.io/nginx created
+            validatingwebhookconfiguration.admissionregistration.k8s.io/ingress-nginx-admission created
+            $ kubectl wait -n ingress-nginx --for=condition=ready pod -l app.kubernetes.io/component=controller --timeout=120s | sed 's/controller-.* /controller /'
+            pod/ingress-nginx-controller met
+            $ kubectl create deployment demo --image=httpd --port=80
+            deployment.apps/demo created
+            $ kubectl expose deployment demo
+            service/demo exposed
+            $ kubectl create ingress demo-localhost --class=nginx --rule='demo.localdev.me/*=demo:80'
+            ingress.networking.k8s.io/demo-localhost created
+            @wait 10
+            $ kubectl port-forward --namespace=ingress-nginx service/ingress-nginx-controller 8080:80 >/dev/null & sleep 1; curl -s http://demo.localdev.me:8080/; curl -si http://localhost:8080/ | sed -n '1p;/title/p'; kill %1
+            <html><body><h1>It works!</h1></body></html>
+            HTTP/1.1 404 Not Found
+            <head><title>404 Not Found</title></head>
+            $ kubectl describe ingress demo-localhost | sed -n '/^Rules/,$p'
+            Rules:
+              Host              Path  Backends
+              ----              ----  --------
+              demo.localdev.me  
+                                /   demo:80 (10.244.1.3:80)
+            Annotations:        <none>
+            Events:
+              Type    Reason  Age   From                      Message
+              ----    ------  ----  ----                      -------
+              Normal  Sync    11s   nginx-ingress-controller  Scheduled for sync
+            $ kubectl exec -n ingress-nginx deploy/ingress-nginx-controller -- grep -A9 'start server demo' /etc/nginx/nginx.conf
+            	## start server demo.localdev.me
+            	server {
+            		server_name demo.localdev.me ;
+
+            		listen 80  ;
+            		listen 443  ssl ;
+
+            		location / {
+
+            			set $namespace      "default";
+            $ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller --tail=2 | sed 's/ [0-9a-f]*$//; s/\[[0-9].*+0000\]/[TIME]/; s/0.00[0-9]/0.00x/g; s/10.244.[0-9.]*:80/POD:80/'
+            127.0.0.1 - - [TIME] "GET / HTTP/1.1" 200 45 "-" "curl/8.14.1" 81 0.00x [default-demo-80] [] POD:80 45 0.00x 200
+            127.0.0.1 - - [TIME] "GET / HTTP/1.1" 404 146 "-" "curl/8.14.1" 74 0.00x [upstream-default-backend] [] 127.0.0.1:8181 146 0.00x 404
+            $ kubectl create ingress again --class=nginx --rule='demo.localdev.me/*=other:80'
+            error: failed to create ingress: admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: host "demo.localdev.me" and path "/" is already defined in ingress default/demo-localhost
+            [exit 1]
+        "#]],
+    );
+}
+
+/// Hosts, TLS, canaries and endpoints in turn, through a node's port.
+#[test]
+fn ingresses_route_by_host_and_path() {
+    check(
+        r#"
+@file canary.yaml
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: new
+  annotations:
+    nginx.ingress.kubernetes.io/canary: "true"
+    nginx.ingress.kubernetes.io/canary-by-header: X-New
+    nginx.ingress.kubernetes.io/limit-rps: "5"
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: shop.com
+    http:
+      paths:
+      - path: /
+        pathType: Prefix
+        backend: {service: {name: new, port: {number: 80}}}
+@end
+$ kubectl apply -f https://raw.githubusercontent.com/kubernetes/ingress-nginx/main/deploy/static/provider/baremetal/deploy.yaml >/dev/null; kubectl wait -n ingress-nginx --for=condition=ready pod -l app.kubernetes.io/component=controller --timeout=120s >/dev/null; kubectl get ingressclass --no-headers | awk '{print $1, $2}'
+$ for app in old new; do kubectl create deployment $app --image=registry.k8s.io/e2e-test-images/agnhost:2.53 --replicas=2 -- /agnhost netexec --http-port=80; kubectl expose deployment $app --port=80; done >/dev/null; kubectl rollout status deployment new | tail -1
+$ kubectl create secret tls shop --cert=/etc/kubernetes/pki/ca.crt --key=/etc/kubernetes/pki/ca.key
+$ kubectl create ingress shop --class=nginx --rule='shop.com/*=old:80' --rule='secure.com/*=old:80,tls=shop' --rule='none.com/*=nosuch:80' --default-backend=old:80 | sed 's/^Warning.*//'
+$ kubectl apply -f canary.yaml
+@wait 65
+$ kubectl get ingress -o custom-columns=NAME:.metadata.name,ADDRESS:.status.loadBalancer.ingress[0].ip | sed 's/192.168.110.2[23]/NODE/'
+$ P=$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}'); N=http://192.168.110.22:$P; for i in 1 2 3 4; do curl -s -H 'Host: shop.com' $N/hostname; echo; done | sed 's/-.*-.*//' | sort | uniq -c; curl -s -H 'Host: shop.com' -H 'X-New: always' $N/hostname | sed 's/-.*//'; echo; curl -sI -H 'Host: secure.com' $N/a?b=c | grep -e HTTP -e Location; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: none.com' $N/; curl -s -o /dev/null -w '%{http_code}\n' $N/hostname
+$ curl -s https://secure.com/ --resolve secure.com:443:$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.clusterIP}') || echo $?
+$ curl -sk https://secure.com/hostname --resolve secure.com:443:$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.clusterIP}') | sed 's/-.*//'; echo
+$ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller | grep ' W0\|^W' | cut -d']' -f2-
+$ kubectl delete clusterrolebinding ingress-nginx; kubectl rollout restart -n ingress-nginx deployment ingress-nginx-controller
+@wait 20
+$ kubectl logs -n ingress-nginx -l app.kubernetes.io/component=controller --tail=1 | cut -d']' -f2-
+"#,
+        expect![[r#"
+
+            @file canary.yaml
+            $ kubectl apply -f https://raw.githubusercontent.com/kubernetes/ingress-nginx/main/deploy/static/provider/baremetal/deploy.yaml >/dev/null; kubectl wait -n ingress-nginx --for=condition=ready pod -l app.kubernetes.io/component=controller --timeout=120s >/dev/null; kubectl get ingressclass --no-headers | awk '{print $1, $2}'
+            nginx k8s.io/ingress-nginx
+            $ for app in old new; do kubectl create deployment $app --image=registry.k8s.io/e2e-test-images/agnhost:2.53 --replicas=2 -- /agnhost netexec --http-port=80; kubectl expose deployment $app --port=80; done >/dev/null; kubectl rollout status deployment new | tail -1
+            deployment "new" successfully rolled out
+            $ kubectl create secret tls shop --cert=/etc/kubernetes/pki/ca.crt --key=/etc/kubernetes/pki/ca.key
+            secret/shop created
+            $ kubectl create ingress shop --class=nginx --rule='shop.com/*=old:80' --rule='secure.com/*=old:80,tls=shop' --rule='none.com/*=nosuch:80' --default-backend=old:80 | sed 's/^Warning.*//'
+            ingress.networking.k8s.io/shop created
+            $ kubectl apply -f canary.yaml
+            ingress.networking.k8s.io/new created
+            @wait 65
+            $ kubectl get ingress -o custom-columns=NAME:.metadata.name,ADDRESS:.status.loadBalancer.ingress[0].ip | sed 's/192.168.110.2[23]/NODE/'
+            NAME   ADDRESS
+            new    NODE
+            shop   NODE
+            $ P=$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}'); N=http://192.168.110.22:$P; for i in 1 2 3 4; do curl -s -H 'Host: shop.com' $N/hostname; echo; done | sed 's/-.*-.*//' | sort | uniq -c; curl -s -H 'Host: shop.com' -H 'X-New: always' $N/hostname | sed 's/-.*//'; echo; curl -sI -H 'Host: secure.com' $N/a?b=c | grep -e HTTP -e Location; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: none.com' $N/; curl -s -o /dev/null -w '%{http_code}\n' $N/hostname
+                  4 old
+            new
+            HTTP/1.1 308 Permanent Redirect
+            Location: https://secure.com/a?b=c
+            503
+            404
+            $ curl -s https://secure.com/ --resolve secure.com:443:$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.clusterIP}') || echo $?
+            60
+            $ curl -sk https://secure.com/hostname --resolve secure.com:443:$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.clusterIP}') | sed 's/-.*//'; echo
+            old
+            $ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller | grep ' W0\|^W' | cut -d']' -f2-
+             Error obtaining Endpoints for Service "default/nosuch": no object matching key "default/nosuch" in local store
+             the annotation nginx.ingress.kubernetes.io/limit-rps of default/new is not simulated
+             Error obtaining Endpoints for Service "default/nosuch": no object matching key "default/nosuch" in local store
+             the annotation nginx.ingress.kubernetes.io/limit-rps of default/new is not simulated
+            $ kubectl delete clusterrolebinding ingress-nginx; kubectl rollout restart -n ingress-nginx deployment ingress-nginx-controller
+            clusterrolebinding.rbac.authorization.k8s.io "ingress-nginx" deleted
+            deployment.apps/ingress-nginx-controller restarted
+            @wait 20
+            $ kubectl logs -n ingress-nginx -l app.kubernetes.io/component=controller --tail=1 | cut -d']' -f2-
+             "Unhandled Error" err="failed to list *v1.Secret: secrets is forbidden: User \"system:serviceaccount:ingress-nginx:ingress-nginx\" cannot list resource \"secrets\" in API group \"\" at the cluster scope"
+        "#]],
+    );
+}
+
+/// minikube's add-on, as the tutorial enables it: the controller answers at its node's own port.
+#[test]
+fn minikube_enables_its_ingress() {
+    check(
+        r#"
+$ minikube addons enable ingress --alsologtostderr
+$ kubectl create deployment influxdb --image=influxdb; kubectl expose deployment influxdb --port=8086; kubectl create ingress influxdb --class=nginx --rule='influxdb.kube.example.com/*=influxdb:8086'
+@wait 20
+$ curl -si -H 'Host: influxdb.kube.example.com' http://$(minikube ip)/ping | grep -v Date
+$ minikube addons list; minikube addons disable ingress; minikube addons enable istio; minikube tunnel
+"#,
+        expect![[r#"
+
+            $ minikube addons enable ingress --alsologtostderr
+            * ingress is an addon maintained by Kubernetes. For any concerns contact minikube on GitHub.
+            * Verifying ingress addon...
+            * The 'ingress' addon is enabled
+            $ kubectl create deployment influxdb --image=influxdb; kubectl expose deployment influxdb --port=8086; kubectl create ingress influxdb --class=nginx --rule='influxdb.kube.example.com/*=influxdb:8086'
+            deployment.apps/influxdb created
+            service/influxdb exposed
+            ingress.networking.k8s.io/influxdb created
+            @wait 20
+            $ curl -si -H 'Host: influxdb.kube.example.com' http://$(minikube ip)/ping | grep -v Date
+            HTTP/1.1 204 No Content
+            Content-Length: 0
+            Connection: keep-alive
+            X-Influxdb-Build: OSS
+            X-Influxdb-Version: 2.7.12
+
+            $ minikube addons list; minikube addons disable ingress; minikube addons enable istio; minikube tunnel
+            dashboard        disabled
+            ingress          enabled
+            metrics-server   disabled
+            * The 'ingress' addon is disabled
+            X Exiting due to MK_ADDON_ENABLE: the add-on 'istio' is not simulated: there are ingress, metrics-server and dashboard
+            minikube tunnel is not simulated: there are addons, ip, kubectl, service, start and status
+            [exit 64]
+        "#]],
+    );
+}

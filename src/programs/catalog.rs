@@ -5,8 +5,8 @@
 //! of images that no recording names are stable numbers made from the name and tag.
 
 use super::{
-    Install, Shell, agnhost, bootcamp, generic, hello, httpd, mysql, nginx, perl, redis, stable_digest, stress, system,
-    web,
+    Install, Shell, agnhost, bootcamp, generic, hello, httpd, ingress_nginx, mysql, nginx, perl, redis, stable_digest,
+    stress, system, web,
 };
 
 /// A repository with the tags that it has, and how its containers begin.
@@ -1609,8 +1609,9 @@ pub static IMAGES: &[Image] = &[
         "v0.40..51 v1.0..14",
         105,
         Shell::Alpine,
-        generic::install,
+        ingress_nginx::install,
     )
+    .entrypoint(&["/usr/bin/dumb-init", "--"])
     .cmd(&["/nginx-ingress-controller"])
     .uid(101)
     .user("www-data")
@@ -1621,9 +1622,9 @@ pub static IMAGES: &[Image] = &[
         "v1.0..6 v20220916-gd32f8c343 v20230407 v20231011-8b53cabe0",
         22,
         Shell::None,
-        generic::install_done,
+        ingress_nginx::install_certgen,
     )
-    .cmd(&["/kube-webhook-certgen"]),
+    .entrypoint(&["/kube-webhook-certgen"]),
     image(
         "docker.io/library/fluentd",
         "latest v1.3..19",

@@ -223,19 +223,6 @@ fn ask(context: &Context, sandbox: &Sandbox, ports: &[u16], answer: &str) -> i32
     0
 }
 
-/// A program that does its work at once.
-pub(super) fn install_done(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
-    let repository = image.repository;
-    for name in image.cmd.iter().take(1) {
-        program(commands, name, sandbox, move |context, _| async move {
-            context
-                .stdout
-                .line(format!("The work of {repository} is not simulated; it ends at once."));
-            0
-        });
-    }
-}
-
 /// `docker-entrypoint.sh`, which runs its arguments.
 pub(super) fn add_entrypoint(image: &Image, sandbox: &Rc<Sandbox>, commands: &mut Commands) {
     if let Some(name) = image.entrypoint.first().filter(|n| n.contains("entrypoint")) {

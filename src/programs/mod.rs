@@ -5,12 +5,14 @@
 
 mod accounts;
 mod agnhost;
+mod api_client;
 mod applets;
 mod bootcamp;
 mod catalog;
 mod generic;
 mod hello;
 mod httpd;
+mod ingress_nginx;
 mod meter;
 mod mysql;
 mod nginx;

@@ -73,6 +73,7 @@ mod tests {
     const MADE_FIRST: &[&str] = &[
         "kubectl create namespace cpu-example",
         "kubectl create namespace development --save-config",
+        "kubectl create namespace ingress-nginx --save-config",
         "kubectl create namespace mem-example",
         "kubectl create namespace qos-example",
         "kubectl create serviceaccount build-robot",

@@ -217,6 +217,7 @@ impl World {
         };
         let mut commands = tools::commands_of(HOST, &network, options.start);
         tools::kubectl(&mut commands, &api, &network);
+        tools::minikube(&mut commands);
         let jq = crate::shell::jq::engine(&sim);
         tools::jq(&mut commands, &jq);
         if let Some(kubelets) = &kubelets {

@@ -35,7 +35,11 @@ const ACTS: &[(&str, &str)] = &[
         "flowschemas.flowcontrol.apiserver.k8s.io",
         "priority-and-fairness-config-consumer",
     ),
-    ("ingressclasses.networking.k8s.io", "admission"),
+    ("ingresses.networking.k8s.io", "ingress-nginx, when it is installed"),
+    (
+        "ingressclasses.networking.k8s.io",
+        "admission, ingress-nginx when it is installed",
+    ),
     ("jobs.batch", "job-controller, ttl-after-finished-controller"),
     ("leases.coordination.k8s.io", "kubelet"),
     ("namespaces", "namespace-controller"),

@@ -51,6 +51,18 @@ pub(super) fn jq(commands: &mut Commands, engine: &jq::Engine) {
     commands.add("jq", move |context| jq::jq(context, engine.clone()));
 }
 
+/// `minikube`, which the student's host has for tutorials that were written for it: a script for the host's bash.
+pub(super) fn minikube(commands: &mut Commands) {
+    commands.add("/usr/local/bin/minikube", |mut context: Context| async move {
+        let Ok(bash) = context.host.find("bash", &context.env, &context.cwd) else {
+            return 127;
+        };
+        let script = ["bash", "-c", include_str!("data/minikube.sh")].map(str::to_owned);
+        context.args.splice(..0, script);
+        bash.run(context).await
+    });
+}
+
 /// The options of OpenSSH's client: those with a value, and those that change nothing here.
 const SSH_OPTIONS: &str = "B:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w: 46AaCfGgKkMNnqsTtVvXxYy";
 

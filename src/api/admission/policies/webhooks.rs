@@ -1,5 +1,5 @@
 //! The webhooks of admission. None runs here: one whose service has ready endpoints is taken to allow everything, one
-//! that cannot be reached fails as a real one does.
+//! that cannot be reached fails as a real one does. What the webhook of ingress-nginx looks at is looked at here.
 
 use super::Subject;
 use crate::api::object::ObjectKey;
@@ -10,7 +10,7 @@ use crate::value::{Value, quoted};
 /// Calls the webhooks of the configurations on a shelf, as far as that fails. Gives the names of those that nobody calls.
 ///
 /// # Errors
-/// 500 for one that cannot be reached.
+/// 500 for one that cannot be reached, and what one says whose checks are known.
 pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status> {
     let store = subject.a.api.store();
     let mut allowed = Vec::new();
@@ -40,7 +40,10 @@ pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status
                 let why = match store.get("services", &ObjectKey::new(namespace, name)) {
                     None => format!("service {name} not found", name = quoted(&name)),
                     Some(_) if answers(subject, namespace, name) => {
-                        allowed.push(hook.get("name").str().to_owned());
+                        match hook.get("name").str() {
+                            INGRESS_NGINX => check_paths(subject)?,
+                            name => allowed.push(name.to_owned()),
+                        }
                         continue;
                     }
                     Some(found) => format!(
@@ -57,6 +60,51 @@ pub(super) fn call(subject: &Subject, shelf: &str) -> Result<Vec<String>, Status
         }
     }
     Ok(allowed)
+}
+
+/// The webhook of ingress-nginx.
+const INGRESS_NGINX: &str = "validate.nginx.ingress.kubernetes.io";
+
+/// What ingress-nginx's webhook checks (`checkOverlap` of its controller): that no other Ingress of its class has a path
+/// at the same host already. Canaries have their paths from others.
+///
+/// # Errors
+/// 400 for a path that is taken.
+fn check_paths(subject: &Subject) -> Result<(), Status> {
+    let store = subject.a.api.store();
+    let is_own = |ingress: &Value| {
+        let name = ingress.str_at(&["spec", "ingressClassName"]);
+        let class = store.get("ingressclasses.networking.k8s.io", &ObjectKey::new("", name));
+        let of_nginx = class.is_some_and(|c| c.spec().str_at(&["controller"]) == "k8s.io/ingress-nginx");
+        let annotations = ingress.at(&["metadata", "annotations"]);
+        let by_annotation = name.is_empty() && annotations.get("kubernetes.io/ingress.class").str() == "nginx";
+        let canary = annotations.get("nginx.ingress.kubernetes.io/canary").str() == "true";
+        (of_nginx || by_annotation) && !canary
+    };
+    fn paths(ingress: &Value) -> impl Iterator<Item = (&str, &str)> {
+        ingress.at(&["spec", "rules"]).items().iter().flat_map(|rule| {
+            let paths = rule.at(&["http", "paths"]).items().iter();
+            paths.map(|path| (rule.str_at(&["host"]), path.str_at(&["path"])))
+        })
+    }
+    if subject.object.is_null() || !is_own(subject.object) {
+        return Ok(());
+    }
+    let namespace = &*subject.a.target.namespace;
+    for other in store.list("ingresses.networking.k8s.io", "") {
+        if (other.namespace(), other.name()) == (namespace, subject.name) || !is_own(other.value()) {
+            continue;
+        }
+        if let Some((host, path)) = paths(subject.object).find(|wanted| paths(other.value()).any(|p| p == *wanted)) {
+            return Err(Status::bad_request(format!(
+                "admission webhook \"{INGRESS_NGINX}\" denied the request: host {} and path {} is already defined in ingress {}",
+                quoted(if host.is_empty() { "_" } else { host }),
+                quoted(if path.is_empty() { "/" } else { path }),
+                other.full_name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What a user is told of a webhook that allows a request without having been asked.

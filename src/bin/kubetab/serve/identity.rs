@@ -124,7 +124,10 @@ impl Authenticator {
 pub fn impersonation(headers: &HeaderMap) -> Option<Impersonation> {
     let all = |name: &str| -> Vec<String> {
         // A name may be in any script: one that was not read would leave the asker who he is.
-        let values = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
+        let values = headers
+            .get_all(name)
+            .iter()
+            .map(|v| String::from_utf8_lossy(v.as_bytes()));
         values.map(Cow::into_owned).collect()
     };
     let mut wanted = Impersonation {
