@@ -6,7 +6,7 @@
 
 use super::{
     Install, Shell, agnhost, bootcamp, generic, hello, httpd, ingress_nginx, mysql, nginx, perl, redis, stable_digest,
-    stress, system, web,
+    stress, system, web, webapp_color,
 };
 
 /// A repository with the tags that it has, and how its containers begin.
@@ -904,7 +904,14 @@ pub static IMAGES: &[Image] = &[
         &[
             "sh",
             "-c",
-            "i=0; while sleep 1; do i=$((i+1)); echo \"[$(date '+%F %T'),$((i*37%900+100))] INFO in event-simulator: USER$((i%4+1)) logged in\"; done",
+            concat!(
+                "say() { echo \"[$(date '+%F %T'),$((i*37%900+100))] $1 in event-simulator: $2\" | tee -a /log/app.log; }\n",
+                "mkdir -p /log; i=0; while sleep 1; do i=$((i+1)); case $((RANDOM%5)) in\n",
+                "0) what='logged in';; 1) what='logged out';; *) what=\"is viewing page$((RANDOM%3+1))\";; esac\n",
+                "say INFO \"USER$((RANDOM%4+1)) $what\"\n",
+                "[ $((i%5)) != 0 ] || say WARNING 'USER5 Failed to Login as the account is locked due to MANY FAILED ATTEMPTS.'\n",
+                "[ $((i%8)) != 0 ] || say WARNING 'USER7 Order failed as the item is OUT OF STOCK.'\ndone",
+            ),
         ],
     ),
     Image::says("docker.io/kodekloud/simple-webapp", "latest 1..2", &[8080], ""),
@@ -960,7 +967,7 @@ pub static IMAGES: &[Image] = &[
         "latest v1 v2 v3",
         30,
         Shell::Alpine,
-        web::install,
+        webapp_color::install,
     )
     .entrypoint(&["python", "app.py"])
     .ports(&[8080]),

@@ -23,6 +23,7 @@ mod redis;
 mod stress;
 mod system;
 mod web;
+mod webapp_color;
 
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};

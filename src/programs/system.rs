@@ -12,15 +12,26 @@ use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{Gateway, Mode, NoAnswer, Protocol};
 use crate::shell::{Commands, Context, Files};
 
-pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
+pub(super) fn install(image: &Image, tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, _files: &Files) {
     let name = image.name();
+    let version = Rc::<str>::from(tag.split('-').next().unwrap_or(tag));
     let mut paths: Vec<String> = image.entrypoint.iter().take(1).map(|p| (*p).to_owned()).collect();
     if !paths.iter().any(|p| super::base(p) == name) {
         paths.push(format!("/usr/local/bin/{name}"));
     }
     for path in paths {
+        let version = version.clone();
         program(commands, &path, sandbox, move |context: Context, sandbox| {
-            run(context, sandbox, name)
+            let version = version.clone();
+            async move {
+                match told(name, context.rest(), &version) {
+                    Some(text) => {
+                        context.stdout.line(text);
+                        0
+                    }
+                    None => run(context, sandbox, name).await,
+                }
+            }
         });
     }
     if name.starts_with("flannel") {
@@ -40,6 +51,53 @@ pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands
             },
         );
     }
+}
+
+/// The admission plugins that are on without a flag, and the others that there are (kube-apiserver's help, v1.36).
+const ADMISSION: [&str; 2] = [
+    "CertificateApproval, CertificateSigning, CertificateSubjectRestriction, DefaultIngressClass, DefaultStorageClass, \
+     DefaultTolerationSeconds, LimitRanger, MutatingAdmissionPolicy, MutatingAdmissionWebhook, NamespaceLifecycle, \
+     PersistentVolumeClaimResize, PodSecurity, PodTopologyLabels, Priority, ResourceQuota, RuntimeClass, ServiceAccount, \
+     StorageObjectInUseProtection, TaintNodesByCondition, ValidatingAdmissionPolicy, ValidatingAdmissionWebhook",
+    "AlwaysAdmit, AlwaysDeny, AlwaysPullImages, DenyServiceExternalIPs, EventRateLimit, ExtendedResourceToleration, \
+     ImagePolicyWebhook, LimitPodHardAntiAffinityTopology, NamespaceAutoProvision, NamespaceExists, NodeRestriction, \
+     OwnerReferencesPermissionEnforcement, PodNodeSelector, PodTolerationRestriction",
+];
+
+/// What a component says that is asked for its version or its flags, instead of running.
+fn told(name: &str, args: &[String], version: &str) -> Option<String> {
+    let asks = |flags: &[&str]| args.iter().any(|arg| flags.contains(&arg.as_str()));
+    let of_kubernetes = name.starts_with("kube-");
+    if asks(&["--version", "--version=true"]) {
+        return match name {
+            "etcd" => Some(format!(
+                "etcd Version: {}\nGo OS/Arch: linux/amd64",
+                version.trim_start_matches('v')
+            )),
+            _ => of_kubernetes.then(|| format!("Kubernetes {version}")),
+        };
+    }
+    if asks(&["-version", "--version"]) && name == "coredns" {
+        return Some(format!("CoreDNS-{}", version.trim_start_matches('v')));
+    }
+    if !of_kubernetes || !asks(&["-h", "--help"]) {
+        return None;
+    }
+    let mut text = format!(
+        "Usage:\n  {name} [flags]\n\nFlags (of {name}'s own only these are described here; its manifest shows those that are set):\n  \
+         -h, --help                       help for {name}\n      --version version[=true]         --version, --version=raw prints \
+         version information and quits"
+    );
+    if name == "kube-apiserver" {
+        let [on, off] = ADMISSION;
+        text.push_str(&format!(
+            "\n\nAdmission flags:\n      --disable-admission-plugins strings   admission plugins that should be disabled \
+             although they are in the default enabled plugins list ({on}). Comma-delimited list of admission plugins: {off}, {on}.\n      \
+             --enable-admission-plugins strings    admission plugins that should be enabled in addition to default enabled \
+             ones ({on}). Comma-delimited list of admission plugins: {off}, {on}."
+        ));
+    }
+    Some(text)
 }
 
 /// The ports of a component, and the paths on them that answer `ok`.

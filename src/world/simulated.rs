@@ -35,11 +35,8 @@ const ACTS: &[(&str, &str)] = &[
         "flowschemas.flowcontrol.apiserver.k8s.io",
         "priority-and-fairness-config-consumer",
     ),
-    ("ingresses.networking.k8s.io", "ingress-nginx, when it is installed"),
-    (
-        "ingressclasses.networking.k8s.io",
-        "admission, ingress-nginx when it is installed",
-    ),
+    ("ingresses.networking.k8s.io", "ingress-nginx"),
+    ("ingressclasses.networking.k8s.io", "admission, ingress-nginx"),
     ("jobs.batch", "job-controller, ttl-after-finished-controller"),
     ("leases.coordination.k8s.io", "kubelet"),
     ("namespaces", "namespace-controller"),
@@ -168,6 +165,8 @@ mod tests {
                     "admission",
                     "authorization",
                     "DNS",
+                    // An add-on, which acts where it is installed.
+                    "ingress-nginx",
                     "kube-apiserver",
                     "kube-proxy",
                     "kubelet",

@@ -119,13 +119,9 @@ impl Canary {
             && let Some(value) = header(&self.header)
         {
             match value {
-                _ if !self.value.is_empty() => {
-                    if value == self.value {
-                        return true;
-                    }
-                }
-                "always" => return true,
-                "never" => return false,
+                value if value == self.value => return true,
+                "always" if self.value.is_empty() => return true,
+                "never" if self.value.is_empty() => return false,
                 _ => {}
             }
         }
