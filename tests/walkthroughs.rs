@@ -2057,7 +2057,7 @@ $ kubectl create deployment demo --image=httpd --port=80
 $ kubectl expose deployment demo
 $ kubectl create ingress demo-localhost --class=nginx --rule='demo.localdev.me/*=demo:80'
 @wait 10
-$ kubectl port-forward --namespace=ingress-nginx service/ingress-nginx-controller 8080:80 >/dev/null & sleep 1; curl -s http://demo.localdev.me:8080/; curl -si http://localhost:8080/ | sed -n '1p;/title/p'; kill %1
+$ kubectl port-forward --namespace=ingress-nginx service/ingress-nginx-controller 8080:80 >/dev/null & sleep 1; curl -s http://demo.localdev.me:8080/; curl -si http://localhost:8080/ | tr -d '\r' | sed -n '1p;/title/p'; kill %1
 $ kubectl describe ingress demo-localhost | sed -n '/^Rules/,$p'
 $ kubectl exec -n ingress-nginx deploy/ingress-nginx-controller -- grep -A9 'start server demo' /etc/nginx/nginx.conf
 $ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller --tail=2 | sed 's/ [0-9a-f]*$//; s/\[[0-9].*+0000\]/[TIME]/; s/0.00[0-9]/0.00x/g; s/10.244.[0-9.]*:80/POD:80/'
@@ -2080,7 +2080,7 @@ $ kubectl create ingress again --class=nginx --rule='demo.localdev.me/*=other:80
             $ kubectl create ingress demo-localhost --class=nginx --rule='demo.localdev.me/*=demo:80'
             ingress.networking.k8s.io/demo-localhost created
             @wait 10
-            $ kubectl port-forward --namespace=ingress-nginx service/ingress-nginx-controller 8080:80 >/dev/null & sleep 1; curl -s http://demo.localdev.me:8080/; curl -si http://localhost:8080/ | sed -n '1p;/title/p'; kill %1
+            $ kubectl port-forward --namespace=ingress-nginx service/ingress-nginx-controller 8080:80 >/dev/null & sleep 1; curl -s http://demo.localdev.me:8080/; curl -si http://localhost:8080/ | tr -d '\r' | sed -n '1p;/title/p'; kill %1
             <html><body><h1>It works!</h1></body></html>
             HTTP/1.1 404 Not Found
             <head><title>404 Not Found</title></head>
@@ -2104,8 +2104,8 @@ $ kubectl create ingress again --class=nginx --rule='demo.localdev.me/*=other:80
             		listen 443  ssl ;
 
             		location / {
-
-            			set $namespace      "default";
+            			set $ingress default/demo-localhost;
+            			proxy_pass http default-demo-80;
             $ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller --tail=2 | sed 's/ [0-9a-f]*$//; s/\[[0-9].*+0000\]/[TIME]/; s/0.00[0-9]/0.00x/g; s/10.244.[0-9.]*:80/POD:80/'
             127.0.0.1 - - [TIME] "GET / HTTP/1.1" 200 45 "-" "curl/8.14.1" 81 0.00x [default-demo-80] [] POD:80 45 0.00x 200
             127.0.0.1 - - [TIME] "GET / HTTP/1.1" 404 146 "-" "curl/8.14.1" 74 0.00x [upstream-default-backend] [] 127.0.0.1:8181 146 0.00x 404
@@ -2147,7 +2147,7 @@ $ kubectl create ingress shop --class=nginx --rule='shop.com/*=old:80' --rule='s
 $ kubectl apply -f canary.yaml
 @wait 65
 $ kubectl get ingress -o custom-columns=NAME:.metadata.name,ADDRESS:.status.loadBalancer.ingress[0].ip | sed 's/192.168.110.2[23]/NODE/'
-$ P=$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}'); N=http://192.168.110.22:$P; for i in 1 2 3 4; do curl -s -H 'Host: shop.com' $N/hostname; echo; done | sed 's/-.*-.*//' | sort | uniq -c; curl -s -H 'Host: shop.com' -H 'X-New: always' $N/hostname | sed 's/-.*//'; echo; curl -sI -H 'Host: secure.com' $N/a?b=c | grep -e HTTP -e Location; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: none.com' $N/; curl -s -o /dev/null -w '%{http_code}\n' $N/hostname
+$ P=$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}'); N=http://192.168.110.22:$P; for i in 1 2 3 4; do curl -s -H 'Host: shop.com' $N/hostname; echo; done | sed 's/-.*-.*//' | sort | uniq -c; curl -s -H 'Host: shop.com' -H 'X-New: always' $N/hostname | sed 's/-.*//'; echo; curl -sI -H 'Host: secure.com' $N/a?b=c | grep -e HTTP -e Location | tr -d '\r'; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: none.com' $N/; curl -s -o /dev/null -w '%{http_code}\n' $N/hostname
 $ curl -s https://secure.com/ --resolve secure.com:443:$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.clusterIP}') || echo $?
 $ curl -sk https://secure.com/hostname --resolve secure.com:443:$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.clusterIP}') | sed 's/-.*//'; echo
 $ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller | grep ' W0\|^W' | cut -d']' -f2-
@@ -2173,7 +2173,7 @@ $ kubectl logs -n ingress-nginx -l app.kubernetes.io/component=controller --tail
             NAME   ADDRESS
             new    NODE
             shop   NODE
-            $ P=$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}'); N=http://192.168.110.22:$P; for i in 1 2 3 4; do curl -s -H 'Host: shop.com' $N/hostname; echo; done | sed 's/-.*-.*//' | sort | uniq -c; curl -s -H 'Host: shop.com' -H 'X-New: always' $N/hostname | sed 's/-.*//'; echo; curl -sI -H 'Host: secure.com' $N/a?b=c | grep -e HTTP -e Location; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: none.com' $N/; curl -s -o /dev/null -w '%{http_code}\n' $N/hostname
+            $ P=$(kubectl get service -n ingress-nginx ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}'); N=http://192.168.110.22:$P; for i in 1 2 3 4; do curl -s -H 'Host: shop.com' $N/hostname; echo; done | sed 's/-.*-.*//' | sort | uniq -c; curl -s -H 'Host: shop.com' -H 'X-New: always' $N/hostname | sed 's/-.*//'; echo; curl -sI -H 'Host: secure.com' $N/a?b=c | grep -e HTTP -e Location | tr -d '\r'; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: none.com' $N/; curl -s -o /dev/null -w '%{http_code}\n' $N/hostname
                   4 old
             new
             HTTP/1.1 308 Permanent Redirect
@@ -2207,7 +2207,7 @@ fn minikube_enables_its_ingress() {
 $ minikube addons enable ingress --alsologtostderr
 $ kubectl create deployment influxdb --image=influxdb; kubectl expose deployment influxdb --port=8086; kubectl create ingress influxdb --class=nginx --rule='influxdb.kube.example.com/*=influxdb:8086'
 @wait 20
-$ curl -si -H 'Host: influxdb.kube.example.com' http://$(minikube ip)/ping | grep -v Date
+$ curl -si -H 'Host: influxdb.kube.example.com' http://$(minikube ip)/ping | grep -v Date | tr -d '\r'
 $ minikube addons list; minikube addons disable ingress; minikube addons enable istio; minikube tunnel
 "#,
         expect![[r#"
@@ -2221,7 +2221,7 @@ $ minikube addons list; minikube addons disable ingress; minikube addons enable 
             service/influxdb exposed
             ingress.networking.k8s.io/influxdb created
             @wait 20
-            $ curl -si -H 'Host: influxdb.kube.example.com' http://$(minikube ip)/ping | grep -v Date
+            $ curl -si -H 'Host: influxdb.kube.example.com' http://$(minikube ip)/ping | grep -v Date | tr -d '\r'
             HTTP/1.1 204 No Content
             Content-Length: 0
             Connection: keep-alive

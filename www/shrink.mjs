@@ -290,10 +290,10 @@ export function shrink(path, names = {}) {
   writeFileSync(path, silenced(renamed(readFileSync(path), names)));
   // Rust keeps the end of the stack, and nothing else, in the lowest memory: wasm-opt may rely on it (13 KiB less).
   // A function that is called once is copied there by LLVM where that is of use; copying the others costs 5 KiB.
-  const shorten = () => optimise("-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=0");
+  const shorten = (...flags) => optimise(...flags, "-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=0");
   // The second time finds what the first one has uncovered (1 KiB); a third finds nothing.
   shorten();
-  shorten();
+  shorten("--gufa");
   writeFileSync(path, numbered(readFileSync(path)));
   // The levels are those of -Oz: with them wasm-opt writes as tersely as it did before.
   optimise("--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", "--strip-debug", ...FOR_TOOLS);

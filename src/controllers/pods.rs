@@ -5,8 +5,6 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::join_all;
-
 use super::context::{Base, Context, resource};
 use super::expectations::Expectations;
 use crate::api::events::{EventRecorder, EventType};
@@ -15,7 +13,7 @@ use crate::api::well_known;
 use crate::api::{Client, Object, Resource, Status};
 use crate::flat::FlatMap;
 use crate::list;
-use crate::sim::Time;
+use crate::sim::{Time, join_all};
 use crate::value::Value;
 
 /// The first batch of creations; each later one is twice as large, as long as all of a batch succeed

@@ -305,7 +305,7 @@ async fn evict_all(cmd: &Cmd, pods: &[Value], dry: DryRun) -> Vec<String> {
             }
         }
     };
-    futures::future::join_all(pods.iter().map(one))
+    crate::sim::join_all(pods.iter().map(one))
         .await
         .into_iter()
         .flatten()

@@ -6,6 +6,7 @@
 //! so that the same seed and the same inputs give the same world, natively and in wasm.
 
 mod executor;
+mod join;
 mod journal;
 mod outside;
 mod queue;
@@ -13,6 +14,7 @@ mod time;
 mod trace;
 
 pub use executor::{Sim, Sleep, TaskHandle, timeout, uuid_from};
+pub use join::join_all;
 pub use journal::{Entry, Journal};
 pub use outside::{Outside, Source};
 pub use queue::{Signal, WorkQueue};

@@ -9,7 +9,7 @@ use crate::shell::Download;
 const EXAMPLES: &str = "k8s.io/examples/";
 
 /// The servers that have something. For the addresses of others the texts need not be loaded.
-const SERVERS: &[&str] = &[EXAMPLES, "github.com/", "raw.githubusercontent.com/"];
+const SERVERS: &[&str] = &[EXAMPLES, "github.com/", "raw.githubusercontent.com/", "kubetab/"];
 
 /// What stands for the text of an example that the documentation has and we do not.
 const ABSENT: &str = "-";

@@ -3,9 +3,10 @@
 //!
 //! `cluster.jsonl` holds one object a line, in the order of their revisions. `kubetab snapshot DIR`
 //! makes it from a folder of YAML lists (`kubectl get … -A -o yaml`) of a real cluster. A uid stands in it only
-//! where another object names it, and of containers' ids only their place: random texts do not compress, and were a
-//! quarter of the file. The certificate of that cluster's authority, the key of which nobody here has, is not in it
-//! either: [`AUTHORITY`] stands in its place, for the authority of the world.
+//! where another object names it, a revision only where it is not one more than the one before, and of containers' ids
+//! only their place: random texts do not compress, and were a quarter of the file. The certificate of that cluster's
+//! authority, the key of which nobody here has, is not in it either: [`AUTHORITY`] stands in its place, for the
+//! authority of the world.
 
 use crate::api::{ApiServer, Status};
 use crate::flat::Arrange;
@@ -120,6 +121,7 @@ pub fn restore(api: &ApiServer, keep: impl Fn(&Value) -> bool, mut edit: impl Fn
     };
     // The same in every world, as the rest of the snapshot is.
     let mut uids = fastrand::Rng::with_seed(0);
+    let mut revision = 0u64;
     for line in CLUSTER.lines().filter(|l| !l.is_empty()).map(with_ids) {
         let mut object = if line.contains("@AUTHORITY") {
             let whole = line
@@ -132,6 +134,13 @@ pub fn restore(api: &ApiServer, keep: impl Fn(&Value) -> bool, mut edit: impl Fn
         .map_err(Status::internal)?;
         if object.str_at(&["metadata", "uid"]).is_empty() {
             object.set(&["metadata", "uid"], uuid_from(&mut uids));
+        }
+        match object.str_at(&["metadata", "resourceVersion"]).parse() {
+            Ok(given) => revision = given,
+            Err(_) => {
+                revision += 1;
+                object.set(&["metadata", "resourceVersion"], revision.to_string());
+            }
         }
         objects.push(object);
     }
@@ -203,14 +212,19 @@ pub fn make(items: Vec<Value>) -> String {
         .collect();
     items.arrange_by_key(|(revision, _)| *revision);
     let whole: String = items.iter().map(|(_, item)| item.to_json()).collect();
-    let line = |mut item: Value| {
+    let mut before = 0;
+    let line = |(revision, mut item): (u64, Value)| {
+        // One more than the object before has is left out.
+        if revision == std::mem::replace(&mut before, revision) + 1 {
+            item.remove(&["metadata", "resourceVersion"]);
+        }
         // Once is in the object itself.
         if whole.matches(item.str_at(&["metadata", "uid"])).count() == 1 {
             item.remove(&["metadata", "uid"]);
         }
         without_ids(&hide(item.to_json())) + "\n"
     };
-    items.into_iter().map(|(_, item)| line(item)).collect()
+    items.into_iter().map(line).collect()
 }
 
 #[cfg(test)]

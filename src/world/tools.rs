@@ -9,7 +9,7 @@ use crate::api::{ApiServer, Client, User};
 use crate::flat::FlatMap;
 use crate::kubelet::Kubelets;
 use crate::net::{Network, tools};
-use crate::shell::{CommandFn, Commands, Context, Dialect, Files, Host, jq, options};
+use crate::shell::{CommandFn, Commands, Context, Dialect, Download, Files, Host, jq, options};
 use crate::sim::Time;
 
 /// What a node's machine has. `since` is when the node began.
@@ -51,14 +51,19 @@ pub(super) fn jq(commands: &mut Commands, engine: &jq::Engine) {
     commands.add("jq", move |context| jq::jq(context, engine.clone()));
 }
 
-/// `minikube`, which the student's host has for tutorials that were written for it: a script for the host's bash.
+/// `minikube`, which the student's host has for tutorials that were written for it: a script for the host's bash, among
+/// the texts that are brought when they are needed.
 pub(super) fn minikube(commands: &mut Commands) {
     commands.add("/usr/local/bin/minikube", |mut context: Context| async move {
-        let Ok(bash) = context.host.find("bash", &context.env, &context.cwd) else {
-            return 127;
+        let script = context.host.download("kubetab/minikube.sh").await;
+        let bash = context.host.find("bash", &context.env, &context.cwd);
+        let (Download::Text(script), Ok(bash)) = (script, bash) else {
+            context.error("its script could not be loaded");
+            return 1;
         };
-        let script = ["bash", "-c", include_str!("data/minikube.sh")].map(str::to_owned);
-        context.args.splice(..0, script);
+        context
+            .args
+            .splice(..0, ["bash".into(), "-c".into(), script.to_string()]);
         bash.run(context).await
     });
 }

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use crate::sim::join_all;
 
 use self::indexes::{INDEX, Intervals, index_of};
 use self::policy::Verdict;

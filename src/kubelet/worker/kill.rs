@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::{Either, join_all, select};
+use crate::sim::join_all;
+use futures::future::{Either, select};
 
 use super::{Worker, first_of};
 use crate::api::events::EventType;

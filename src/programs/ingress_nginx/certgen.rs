@@ -2,14 +2,12 @@
 //! Secret, `patch` tells the API server whom to trust.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::super::api_client::ApiClient;
 use super::super::{Image, Sandbox, program};
 use crate::obj;
-use crate::pki::authority::Order;
 use crate::pki::x509::Certificate;
-use crate::pki::{Authority, Name, Names, PrivateKey, Random, ec, pem, x509};
+use crate::pki::{Authority, PrivateKey, Random, ec};
 use crate::shell::{Commands, Context, Files};
 use crate::sim::Time;
 use crate::value::{Value, base64};
@@ -26,47 +24,17 @@ pub(in super::super) fn install(
     }
 }
 
-fn key(random: &mut Random) -> Option<PrivateKey> {
-    Some(PrivateKey::Ec(ec::Private::generate(ec::CURVES.first()?, random)))
+/// A certificate that signs itself.
+fn authority(name: &str, now: Time, random: &mut Random) -> Option<Authority> {
+    let key = PrivateKey::Ec(ec::Private::generate(ec::CURVES.first()?, random));
+    Authority::create(name, key, now, random).ok()
 }
 
 /// The certificate that nginx shows where it has no better one.
 pub(super) fn fake() -> Option<Certificate> {
-    let mut random = Random::new("ingress-nginx");
-    let start = Time::from_secs(1_700_000_000);
-    let authority = Authority::create(
-        "Kubernetes Ingress Controller Fake Certificate",
-        key(&mut random)?,
-        start,
-        &mut random,
-    );
-    Some(authority.ok()?.certificate().clone())
-}
-
-/// A new authority and a certificate of it for these hosts, with its key: three texts in PEM.
-fn certificates(hosts: &[&str], now: Time, random: &mut Random) -> Option<[String; 3]> {
-    let authority = Authority::create("nil1", key(random)?, now, random).ok()?;
-    let own = key(random)?;
-    let names = Names {
-        dns: hosts.iter().map(|host| (*host).to_owned()).collect(),
-        ..Names::default()
-    };
-    let order = Order {
-        subject: Name(vec![vec![(x509::attribute("O")?.to_owned(), "nil2".to_owned())]]),
-        names: &names,
-        key: &own.public(),
-        usages: 0b1,
-        extended: vec!["1.3.6.1.5.5.7.3.1"],
-        not_before: now,
-        // A hundred years, as the real one's.
-        not_after: now + Duration::from_secs(100 * 365 * 24 * 60 * 60),
-    };
-    let certificate = authority.issue(&order, random);
-    Some([
-        authority.to_pem(),
-        pem::encode("CERTIFICATE", certificate),
-        own.to_pem(),
-    ])
+    let name = "Kubernetes Ingress Controller Fake Certificate";
+    let authority = authority(name, Time::from_secs(1_700_000_000), &mut Random::new(name))?;
+    Some(authority.certificate().clone())
 }
 
 async fn run(context: Context, sandbox: Rc<Sandbox>) -> i32 {
@@ -94,15 +62,17 @@ async fn run(context: Context, sandbox: Rc<Sandbox>) -> i32 {
             }
             Err(why) if why.code != 404 => Err(why),
             Err(_) => {
-                let hosts: Vec<&str> = flag("host").split(',').collect();
-                let seed = context.sim.random_uuid();
-                let Some([ca, cert, key]) = certificates(&hosts, context.sim.now(), &mut Random::new(seed)) else {
+                // The real one makes an authority and a certificate of it; here one certificate is both.
+                let host = flag("host").split(',').next().unwrap_or_default();
+                let mut random = Random::new(context.sim.random_uuid());
+                let Some(made) = authority(host, context.sim.now(), &mut random) else {
                     return 1;
                 };
+                let (cert, key) = (base64::encode(made.to_pem()), base64::encode(made.key().to_pem()));
                 say("info", "creating new secret");
                 let body = obj! {
                     "apiVersion": "v1",
-                    "data": obj! { "ca": base64::encode(ca), "cert": base64::encode(cert), "key": base64::encode(key) },
+                    "data": obj! { "ca": cert.as_str(), "cert": cert.as_str(), "key": key },
                     "kind": "Secret",
                     "metadata": obj! { "name": secret, "namespace": namespace },
                 };

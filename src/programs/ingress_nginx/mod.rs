@@ -15,7 +15,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::{join_all, select};
+use futures::future::select;
+use futures::join;
 
 use self::routes::{Routes, idle, key_of};
 use self::serve::{Door, Serve};
@@ -24,10 +25,10 @@ use super::{Deaf, Image, Sandbox, klog, program, until_stopped};
 use crate::flat::{Arrange, FlatMap};
 use crate::net::Protocol;
 use crate::net::http::HttpResponse;
+use crate::obj;
 use crate::shell::{Commands, Context, Files};
 use crate::sim::Signal;
 use crate::value::{Value, quoted};
-use crate::{list, obj};
 
 /// Changes within this time make one reload (`--sync-rate-limit` 0.3, of which the first is at once).
 const TOGETHER: Duration = Duration::from_millis(100);
@@ -227,25 +228,17 @@ impl Controller {
             format!("\"Creating API client\" host={}", quoted(self.api.host())),
         );
         self.log('I', "nginx.go:271", "\"Starting NGINX Ingress controller\"");
-        let follow = |path, kind, of: fn(&mut Known) -> &mut Objects| self.follow(path, kind, of);
-        join_all([
-            Box::pin(follow(INGRESSES, "Ingress", |k| &mut k.ingresses)) as futures::future::LocalBoxFuture<'_, ()>,
-            Box::pin(follow(
-                "/apis/networking.k8s.io/v1/ingressclasses",
-                "IngressClass",
-                |k| &mut k.classes,
-            )),
-            Box::pin(follow("/api/v1/services", "Service", |k| &mut k.services)),
-            Box::pin(follow(
-                "/apis/discovery.k8s.io/v1/endpointslices",
-                "EndpointSlice",
-                |k| &mut k.slices,
-            )),
-            Box::pin(follow("/api/v1/secrets", "Secret", |k| &mut k.secrets)),
-            Box::pin(self.keep_configured()),
-            Box::pin(self.keep_status()),
-        ])
-        .await;
+        join!(
+            self.follow(INGRESSES, "Ingress", |k| &mut k.ingresses),
+            self.follow("/apis/networking.k8s.io/v1/ingressclasses", "IngressClass", |k| &mut k
+                .classes),
+            self.follow("/api/v1/services", "Service", |k| &mut k.services),
+            self.follow("/apis/discovery.k8s.io/v1/endpointslices", "EndpointSlice", |k| &mut k
+                .slices),
+            self.follow("/api/v1/secrets", "Secret", |k| &mut k.secrets),
+            self.keep_configured(),
+            self.keep_status(),
+        );
     }
 
     async fn follow(&self, path: &'static str, kind: &'static str, of: fn(&mut Known) -> &mut Objects) {
@@ -537,36 +530,30 @@ impl Controller {
     /// The `ingress` of a status: the published service's addresses, else the node's.
     async fn addresses(&self) -> Value {
         let published = self.known.borrow().services.get(&self.flags.publish).cloned();
-        let mut found: Vec<Value> = Vec::new();
-        match published {
+        let found: Vec<Value> = match published {
             Some(service) => {
                 let spec = service.get("spec");
-                match spec.str_at(&["type"]) {
-                    "LoadBalancer" => {
-                        let given = service.at(&["status", "loadBalancer", "ingress"]).items();
-                        let address = |i: &Value| match i.str_at(&["ip"]) {
-                            "" => obj! { "hostname": i.str_at(&["hostname"]) },
-                            ip => obj! { "ip": ip },
-                        };
-                        found.extend(given.iter().map(address));
-                    }
-                    "ExternalName" => found.push(obj! { "hostname": spec.str_at(&["externalName"]) }),
-                    _ => found.push(obj! { "ip": spec.str_at(&["clusterIP"]) }),
-                }
-                found.extend(spec.get("externalIPs").items().iter().map(|ip| obj! { "ip": ip.str() }));
+                let given = service.at(&["status", "loadBalancer", "ingress"]).items();
+                let own = match spec.str_at(&["type"]) {
+                    "LoadBalancer" => given.iter().map(|address| address.get("ip")).collect(),
+                    _ => vec![spec.get("clusterIP")],
+                };
+                let all = own.into_iter().chain(spec.get("externalIPs").items());
+                all.map(|ip| obj! { "ip": ip }).collect()
             }
             None => {
                 let node = self.api.get(&format!("/api/v1/nodes/{}", self.sandbox.node)).await;
                 let node = node.unwrap_or(Value::Null);
                 let addresses = node.at(&["status", "addresses"]).items().iter();
                 let mut internal = addresses.filter(|a| a.str_at(&["type"]) == "InternalIP");
-                found.extend(internal.next().map(|a| obj! { "ip": a.str_at(&["address"]) }));
+                internal
+                    .next()
+                    .map(|a| obj! { "ip": a.get("address") })
+                    .into_iter()
+                    .collect()
             }
-        }
-        match found.is_empty() {
-            true => list![],
-            false => Value::list(found),
-        }
+        };
+        Value::list(found)
     }
 }
 

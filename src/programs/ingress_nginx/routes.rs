@@ -95,6 +95,18 @@ pub(super) struct Canary {
     total: u64,
 }
 
+/// As the configuration names it.
+impl std::fmt::Display for Canary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (header, value, cookie) = (&self.header, &self.value, &self.cookie);
+        write!(
+            f,
+            "{} weight={}/{} header={header}:{value} cookie={cookie}",
+            self.backend, self.weight, self.total
+        )
+    }
+}
+
 impl Canary {
     fn of(ingress: &Value, backend: Backend) -> Canary {
         let text = |name: &str| annotation(ingress, name).to_owned();
@@ -214,47 +226,27 @@ impl Location {
             Fits::Elements | Fits::Start => "",
             Fits::Pattern(_) => "~* ^",
         };
-        let (namespace, name) = self.ingress.split_once('/').unwrap_or_default();
-        let quoted = match &self.fits {
-            Fits::Pattern(_) => format!("{:?}", format!("^{}", self.path)),
-            _ => self.path.clone(),
-        };
-        let how = how.trim_end_matches('^');
-        let mut text = format!(
-            "\n\t\tlocation {how}{quoted} {{\n\n\t\t\tset $namespace      \"{namespace}\";\n\t\t\tset $ingress_name   \"{name}\";\n"
-        );
-        let mut line = |words: String| text.push_str(&format!("\t\t\t{words};\n"));
-        if let Some(backend) = &self.backend {
-            line(format!("set $service_name   \"{}\"", backend.service));
-            line(format!("set $service_port   \"{}\"", backend.port));
-        }
-        line(format!("set $location_path  \"{}\"", self.path));
-        for canary in &self.canaries {
-            line(format!(
-                "set $canary         \"{} weight {} of {} header '{}' '{}' cookie '{}'\"",
-                canary.backend, canary.weight, canary.total, canary.header, canary.value, canary.cookie
-            ));
-        }
-        if !self.rewrite.is_empty() {
-            line(format!("rewrite \"(?i){}\" {} break", self.path, self.rewrite));
-        }
-        if let Some((code, to)) = &self.redirect {
-            line(format!("return {code} {to}"));
-        }
-        if self.to_https {
-            line("set $force_ssl_redirect true".into());
-        }
-        for (name, value) in [
-            ("app_root", &self.app_root),
-            ("affinity_cookie", &self.cookie),
-            ("vhost", &self.vhost),
-        ] {
+        let mut text = format!("\n\t\tlocation {how}{} {{\n", self.path);
+        let to_https = if self.to_https { "true" } else { "" };
+        let scheme = if self.secure { "https" } else { "http" };
+        let backend = self.backend.as_ref().map(|backend| format!("{scheme}://{backend}"));
+        let redirect = self.redirect.as_ref().map(|(code, to)| format!("{code} {to}"));
+        let mut lines = vec![
+            ("set $ingress", self.ingress.clone()),
+            ("rewrite", self.rewrite.clone()),
+            ("return", redirect.unwrap_or_default()),
+            ("set $force_ssl_redirect", to_https.into()),
+            ("set $app_root", self.app_root.clone()),
+            ("set $cookie", self.cookie.clone()),
+            ("proxy_set_header Host", self.vhost.clone()),
+        ];
+        lines.extend(self.canaries.iter().map(|canary| ("set $canary", canary.to_string())));
+        lines.push(("proxy_pass", backend.unwrap_or_default()));
+        for (name, value) in lines {
             if !value.is_empty() {
-                line(format!("set ${name} \"{value}\""));
+                text.push_str(&format!("\t\t\t{name} {value};\n"));
             }
         }
-        let scheme = if self.secure { "https" } else { "http" };
-        line(format!("proxy_pass {scheme}://upstream_balancer"));
         text + "\t\t}\n"
     }
 

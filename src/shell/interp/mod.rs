@@ -7,8 +7,9 @@ mod simple;
 
 use std::rc::Rc;
 
+use crate::sim::join_all;
 use futures::FutureExt;
-use futures::future::{LocalBoxFuture, join_all};
+use futures::future::LocalBoxFuture;
 
 use super::host::Dialect;
 use super::io::{Input, pipe};
