@@ -2105,7 +2105,7 @@ $ kubectl create ingress again --class=nginx --rule='demo.localdev.me/*=other:80
 
             		location / {
             			set $ingress default/demo-localhost;
-            			proxy_pass http default-demo-80;
+            			proxy_pass http://default-demo-80;
             $ kubectl logs -n ingress-nginx deploy/ingress-nginx-controller --tail=2 | sed 's/ [0-9a-f]*$//; s/\[[0-9].*+0000\]/[TIME]/; s/0.00[0-9]/0.00x/g; s/10.244.[0-9.]*:80/POD:80/'
             127.0.0.1 - - [TIME] "GET / HTTP/1.1" 200 45 "-" "curl/8.14.1" 81 0.00x [default-demo-80] [] POD:80 45 0.00x 200
             127.0.0.1 - - [TIME] "GET / HTTP/1.1" 404 146 "-" "curl/8.14.1" 74 0.00x [upstream-default-backend] [] 127.0.0.1:8181 146 0.00x 404
