@@ -37,6 +37,12 @@ const RELOAD: Duration = Duration::from_millis(150);
 /// The status is written this often (`updateInterval` of its status package), when there is something to write.
 const STATUS: Duration = Duration::from_secs(60);
 
+/// How many kinds of objects it follows. All their lists come before anything is done.
+const LISTS: usize = 5;
+
+/// How many Events are remembered to be counted on; with more, counting begins anew.
+const TOLD: usize = 1_000;
+
 const INGRESSES: &str = "/apis/networking.k8s.io/v1/ingresses";
 
 /// Objects by `namespace/name`.
@@ -284,8 +290,7 @@ impl Controller {
     async fn keep_configured(&self) {
         loop {
             let generation = self.changed.generation();
-            // All lists come before the first configuration.
-            if self.listed.get() == 5 {
+            if self.listed.get() == LISTS {
                 self.tell().await;
                 self.configure().await;
             }
@@ -400,7 +405,11 @@ impl Controller {
         };
         match sent {
             Ok(told) => {
-                self.told.borrow_mut().insert(key, told);
+                let mut all = self.told.borrow_mut();
+                if all.len() >= TOLD {
+                    *all = FlatMap::new();
+                }
+                all.insert(key, told);
             }
             // It expired meanwhile: the next one is a new one.
             Err(why) if why.code == 404 => {
@@ -477,7 +486,7 @@ impl Controller {
     async fn keep_status(&self) {
         loop {
             let generation = self.changed.generation();
-            if self.listed.get() == 5 {
+            if self.listed.get() == LISTS {
                 self.write_status().await;
             }
             self.changed.after(generation).await;
