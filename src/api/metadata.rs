@@ -7,7 +7,7 @@ use super::server::Target;
 use super::status::{FieldErrors, Status};
 use super::strategy::{Context, Strategy};
 use crate::flat::Case;
-use crate::value::{Value, intern, quoted};
+use crate::value::{Value, gofmt, intern, quoted};
 
 /// Sets the path's namespace, or refuses another one.
 ///
@@ -384,7 +384,7 @@ fn validate_update(new: &Value, old: &Object, errors: &mut FieldErrors) {
         if !added.is_empty() {
             errors.forbidden(
                 "metadata.finalizers",
-                format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", added.iter().map(|f| format!("{f}", f = quoted(&f))).collect::<Vec<_>>().join(", ")),
+                format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", added.iter().map(|f| gofmt::quote(f)).collect::<Vec<_>>().join(", ")),
             );
         }
     }

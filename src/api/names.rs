@@ -1,8 +1,9 @@
 //! The rules of names, labels and annotations (apimachinery's `util/validation`), with their sentences.
 
-use crate::value::quoted;
 use std::fmt;
 use std::net::IpAddr;
+
+use crate::value::quoted;
 
 const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const SUBDOMAIN: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";

@@ -8,8 +8,7 @@ use super::object::Object;
 use super::request::PatchType;
 use super::schema::Type;
 use super::status::{FieldErrors, Status};
-use crate::value::Value;
-use crate::value::gofmt;
+use crate::value::{Value, gofmt};
 
 pub use diff::{create_merge, create_three_way, create_three_way_merge, create_two_way};
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::names::{Broken, Rule};
 use crate::value::gofmt::{self, aggregate};
-use crate::value::{Value, gojson, quoted};
+use crate::value::{Value, gojson};
 use crate::{list, obj};
 
 /// An error of the API, as Kubernetes answers it. Boxed inside, since most results are `Ok`.
@@ -578,7 +578,7 @@ impl FieldErrors {
 
     /// As [`FieldErrors::not_supported`], for a value that is already written as the Status shows it.
     pub fn not_supported_as(&mut self, field: impl fmt::Display, shown: String, supported: &[&str]) {
-        let quoted: Vec<String> = supported.iter().map(|s| format!("{s}", s = quoted(&s))).collect();
+        let quoted: Vec<String> = supported.iter().map(|s| gofmt::quote(s)).collect();
         let detail = if quoted.is_empty() {
             String::new()
         } else {

@@ -1,11 +1,11 @@
 //! The status of FlowSchemas, which in a real cluster the API server's own controller writes: whether
 //! the priority level that one names is there (`k8s.io/apiserver/pkg/util/flowcontrol`).
 
-use crate::value::quoted;
 use std::rc::Rc;
 
 use super::context::{Base, Context, resource};
 use crate::api::{Informer, ObjectKey, Status};
+use crate::value::quoted;
 use crate::{list, obj};
 
 const NAME: &str = "priority-and-fairness-config-consumer";

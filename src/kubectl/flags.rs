@@ -3,9 +3,8 @@
 
 use crate::flat::FlatMap;
 use crate::value::duration;
-use crate::value::gofmt;
 use crate::value::gofmt::{IntError, parse_bool, parse_int};
-use crate::value::quoted;
+use crate::value::{gofmt, quoted};
 use std::num::IntErrorKind;
 use std::time::Duration;
 

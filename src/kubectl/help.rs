@@ -4,7 +4,6 @@
 //! first asks. There a command has a `title` (its first line, when that is not the short description), more words
 //! (`long`), `examples`, `usage` (what follows `Usage:`) and its flags; a flag that it does not have there is described at `kubectl`.
 
-use crate::value::quoted;
 use std::rc::Rc;
 
 use super::command::Verb;
@@ -15,6 +14,7 @@ use crate::api::Client;
 use crate::api::docs::Texts;
 use crate::flat::{Arrange, Case};
 use crate::shell::Output;
+use crate::value::quoted;
 
 /// Stands in the list although no command of kubectl's own is in it.
 const PLUGINS: &str = "Subcommands provided by plugins:";

@@ -1,12 +1,12 @@
 //! From what a user types (`po`, `deployments.apps`, `Pod`) to resources.
 
-use crate::value::quoted;
 use std::rc::Rc;
 
 use super::command::Cmd;
 use super::error::Error;
 use crate::api::Resource;
 use crate::flat::Arrange;
+use crate::value::quoted;
 
 /// The resource that a word names.
 ///

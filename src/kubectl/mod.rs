@@ -75,7 +75,7 @@ use futures::FutureExt;
 use crate::api::Client;
 use crate::net::Network;
 use crate::shell::{CommandFn, Context};
-use crate::value::{Value, quoted};
+use crate::value::{Value, gofmt, quoted};
 
 pub use command::{Cmd, Verb};
 pub use complete::KubectlCompleter;
@@ -248,7 +248,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         .required
         .iter()
         .filter(|r| !parsed.values.has(r))
-        .map(|r| format!("{r}", r = quoted(&r)))
+        .map(|r| gofmt::quote(r))
         .collect();
     if !missing.is_empty() {
         return fail(

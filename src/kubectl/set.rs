@@ -11,8 +11,7 @@ use crate::api::Selector;
 use crate::api::quantity::Quantity;
 use crate::flat::{Arrange, Case, FlatMap};
 use crate::obj;
-use crate::value::Value;
-use crate::value::quoted;
+use crate::value::{Value, quoted};
 
 pub static SET: Verb = Verb {
     name: "set",

@@ -11,7 +11,6 @@ pub(crate) mod http;
 pub(crate) mod proxy;
 pub(crate) mod tools;
 
-use crate::value::quoted;
 use core::net::Ipv4Addr;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,6 +22,7 @@ use crate::api::well_known;
 use crate::api::{ApiServer, Client, Informer, ListOptions, Object, Status, User};
 use crate::flat::FlatMap;
 use crate::sim::{Hop, Outcome, RequestId, Sim, TraceEvent};
+use crate::value::quoted;
 
 pub use http::{HttpRequest, HttpResponse, More, Parsed, Tls, Url, reason};
 pub use proxy::{Mode, Proxy, Scheduler as IpvsScheduler};

@@ -1,6 +1,5 @@
 //! redis: the server's common commands over inline and RESP requests, and `redis-cli`.
 
-use crate::value::quoted;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -15,6 +14,7 @@ use crate::net::http::{HttpRequest, HttpResponse};
 use crate::net::{NoAnswer, Protocol};
 use crate::shell::{Commands, Context, Files};
 use crate::sim::{Sim, Time};
+use crate::value::quoted;
 
 pub(super) fn install(image: &Image, _tag: &str, sandbox: &Rc<Sandbox>, commands: &mut Commands, files: &Files) {
     generic::add_entrypoint(image, sandbox, commands);

@@ -9,7 +9,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::server::{ApiServer, Target};
 use crate::api::status::Status;
 use crate::flat::Arrange;
-use crate::value::{Value, quoted};
+use crate::value::{Value, gofmt, quoted};
 
 /// Checks a role or binding that is to be written. `old` is its present version.
 ///
@@ -123,7 +123,7 @@ fn confirm(api: &ApiServer, user: &User, namespace: &str, wanted: &[PolicyRule])
     let mut lines: Vec<String> = compact(missing).iter().map(PolicyRule::compact_text).collect();
     lines.arrange();
     lines.dedup();
-    let groups: Vec<String> = user.groups.iter().map(|g| format!("{g}", g = quoted(&g))).collect();
+    let groups: Vec<String> = user.groups.iter().map(|g| gofmt::quote(g)).collect();
     let mut why = format!(
         "user {} (groups=[{}]) is attempting to grant RBAC permissions not currently held:\n{}",
         quoted(&user.name),

@@ -5,7 +5,7 @@ use super::Attributes;
 use super::user::{AUTHENTICATED, UNAUTHENTICATED, User, split_service_account};
 use crate::api::server::ApiServer;
 use crate::api::status::Status;
-use crate::value::quoted;
+use crate::value::{gofmt, quoted};
 
 /// Whom a request asks to act as: the headers `Impersonate-User`, `-Group`, `-Uid`, `-Extra-…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Impersonation {
             if list.is_empty() {
                 "[]string(nil)".to_owned()
             } else {
-                let all: Vec<String> = list.iter().map(|t| format!("{t}", t = quoted(&t))).collect();
+                let all: Vec<String> = list.iter().map(|t| gofmt::quote(t)).collect();
                 format!("[]string{{{}}}", all.join(", "))
             }
         };

@@ -2,7 +2,7 @@
 //! escalation, kubectl to list and to reconcile.
 
 use crate::flat::Arrange;
-use crate::value::{Value, quoted};
+use crate::value::{Value, gofmt};
 
 /// A rule of a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl PolicyRule {
         .into_iter()
         .filter(|(_, list)| !list.is_empty())
         .map(|(name, list)| {
-            let quoted: Vec<String> = list.iter().map(|t| format!("{t}", t = quoted(&t))).collect();
+            let quoted: Vec<String> = list.iter().map(|t| gofmt::quote(t)).collect();
             format!("{name}:[{}]", quoted.join(" "))
         })
         .collect();

@@ -82,12 +82,9 @@ fn check(value: &Value, schema: &Value, path: &str, old: Option<&Value>) -> Foun
 
 fn wrong_type(wanted: &str, got: &str, path: &str, found: &mut Found) {
     let detail = format!("{path} in body must be of type {wanted}: {got}", got = quoted(&got));
-    found.errors.add(
-        FieldErrorKind::TypeInvalid,
-        path,
-        format!("{got}", got = quoted(&got)),
-        detail,
-    );
+    found
+        .errors
+        .add(FieldErrorKind::TypeInvalid, path, gofmt::quote(got), detail);
 }
 
 /// The format of a schema, where it is one that counts for its type.
@@ -259,13 +256,7 @@ fn check_text(text: &str, value: &Value, schema: &Value, path: &str, found: &mut
     }
     let format = schema.get("format").str();
     if !format.is_empty() && !has_format(text, format) {
-        let detail = format!("{path} in body must be of type {format}: {text}", text = quoted(&text));
-        found.errors.add(
-            FieldErrorKind::TypeInvalid,
-            path,
-            format!("{text}", text = quoted(&text)),
-            detail,
-        );
+        wrong_type(format, text, path, found);
         return;
     }
     found.passed += 2;
@@ -521,7 +512,7 @@ fn check_object(value: &Value, schema: &Value, path: &str, old: Option<&Value>, 
                 let why = format!("{path}.{key} in body is a forbidden property");
                 found
                     .errors
-                    .add(FieldErrorKind::Invalid, path, format!("{}", quoted(&key.as_str())), why);
+                    .add(FieldErrorKind::Invalid, path, gofmt::quote(key.as_str()), why);
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use super::structural::EMBEDDED;
 use crate::api::cel::{self, Program, Type, Val};
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::flat::FlatMap;
-use crate::value::{Value, gojson, quoted};
+use crate::value::{Value, gofmt, gojson};
 
 /// A rule, compiled.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl Rule {
         // Objects and lists are not printed, scalars are.
         let bad = match value {
             Value::Map(_) | Value::List(_) => String::new(),
-            Value::Str(s) => format!("{}", quoted(&**s)),
+            Value::Str(s) => gofmt::quote(s),
             other => other.to_json(),
         };
         let shown = if path.is_empty() { "<nil>" } else { path };

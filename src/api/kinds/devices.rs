@@ -11,7 +11,7 @@ use crate::api::object::Object;
 use crate::api::status::{FieldErrorKind, FieldErrors};
 use crate::api::strategy::Strategy;
 use crate::sim::Time;
-use crate::value::{Value, quoted};
+use crate::value::{Value, gofmt};
 
 /// Requests, constraints, configurations and selectors of a claim or class.
 const MOST: usize = 32;
@@ -419,12 +419,7 @@ fn allocated_devices(status: &Value, errors: &mut FieldErrors) {
         if !results.iter().any(|r| id(r) == id(device)) {
             let shown = id(device);
             let why = "must be an allocated device in the claim";
-            errors.add(
-                FieldErrorKind::Invalid,
-                &at,
-                format!("{shown}", shown = quoted(&shown)),
-                why,
-            );
+            errors.add(FieldErrorKind::Invalid, &at, gofmt::quote(&shown), why);
         }
         let conditions = device.get("conditions");
         statuses::conditions(conditions, &format!("{at}.conditions"), errors);

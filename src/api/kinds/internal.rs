@@ -2,7 +2,7 @@
 //! field names and every field, set or not.
 
 use crate::flat::Case;
-use crate::value::{Value, gojson, quoted};
+use crate::value::{Value, gofmt, gojson};
 
 /// A value whose fields keep their order.
 pub(crate) enum Dump {
@@ -136,7 +136,7 @@ pub(crate) fn named(value: &Value, ty: &str) -> Dump {
         "s" => Dump::Text(gojson::compact(&Value::from(value.str()), true)),
         "i" => Dump::Text(value.as_i64().unwrap_or(0).to_string()),
         "b" => Dump::Text(value.as_bool().unwrap_or(false).to_string()),
-        "q" => Dump::Text(format!("{}", quoted(&if value.is_empty() { "0" } else { value.str() }))),
+        "q" => Dump::Text(gofmt::quote(if value.is_empty() { "0" } else { value.str() })),
         "p" => text(value),
         "j" => natural(value),
         _ => {

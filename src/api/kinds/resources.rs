@@ -3,7 +3,7 @@
 use crate::api::names;
 use crate::api::quantity::Quantity;
 use crate::api::status::FieldErrors;
-use crate::value::{Value, quoted};
+use crate::value::{Value, gofmt};
 
 /// Whether the name belongs to Kubernetes itself.
 pub(crate) fn is_native(name: &str) -> bool {
@@ -155,7 +155,7 @@ pub(crate) fn requirements(value: &Value, holder: Holder, claims: &[&str], field
                 why.push_str(&format!(": {}", claims.join(", ")));
             }
             let kind = crate::api::status::FieldErrorKind::NotFound;
-            errors.add(kind, at, format!("{}", quoted(&claim.str())), why);
+            errors.add(kind, at, gofmt::quote(claim.str()), why);
         }
     }
 }

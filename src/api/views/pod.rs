@@ -254,15 +254,6 @@ impl<'a> Pod<'a> {
         Time::parse(self.0.condition(kind)?.get("lastTransitionTime").str())
     }
 
-    /// Whether it has been ready for at least `min_ready_seconds` (`IsPodAvailable`).
-    pub fn is_available(self, min_ready_seconds: i64, now: Time) -> bool {
-        self.is_ready()
-            && (min_ready_seconds <= 0
-                || self
-                    .condition_since("Ready")
-                    .is_some_and(|t| t.as_secs() as i64 + min_ready_seconds <= now.as_secs() as i64))
-    }
-
     /// `spec.containers`, in their order.
     pub fn containers(self) -> impl DoubleEndedIterator<Item = Container<'a>> + ExactSizeIterator {
         self.spec().get("containers").items().iter().map(Container)

@@ -11,7 +11,7 @@ mod certgen;
 mod routes;
 mod serve;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ async fn run(context: Context, sandbox: Rc<Sandbox>, release: String) -> i32 {
         routes: RefCell::default(),
         log: context.stdout.clone(),
         errors: context.stderr.clone(),
-        fake: certgen::fake(),
+        fake: OnceCell::new(),
         turns: RefCell::default(),
     });
     let controller = Controller {
@@ -498,7 +498,6 @@ impl Controller {
     }
 
     async fn write_status(&self) {
-        let addresses = self.addresses().await;
         let own: Vec<Value> = {
             let known = self.known.borrow();
             let all = known.ingresses.values();
@@ -506,6 +505,10 @@ impl Controller {
                 .cloned()
                 .collect()
         };
+        if own.is_empty() {
+            return;
+        }
+        let addresses = self.addresses().await;
         for mut ingress in own {
             let path = ["status", "loadBalancer", "ingress"];
             if *ingress.at(&path) == addresses || (ingress.at(&path).is_empty() && addresses.is_empty()) {

@@ -1,21 +1,22 @@
 //! How the controller's nginx answers: by the routes, from one endpoint of a service after the other.
 
 use core::net::Ipv4Addr;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use futures::future::LocalBoxFuture;
 
-use super::super::{Sandbox, Service, http_date, log_date, path_of, peer, stable_digest, stable_hash};
-use super::Known;
+use super::super::nginx::page_of;
+use super::super::{Sandbox, Service, http_date, log_date, path_of, peer, slash_date, stable_digest, stable_hash};
 use super::routes::{Backend, Location, Routes};
+use super::{Known, certgen};
 use crate::flat::FlatMap;
-use crate::net::http::{HttpRequest, HttpResponse, More, Tls, Url, nginx_reason};
+use crate::net::http::{HttpRequest, HttpResponse, More, Tls, Url};
 use crate::net::{NetError, NoAnswer};
 use crate::pki::{pem, x509::Certificate};
 use crate::shell::Output;
 use crate::sim::Sim;
-use crate::value::base64;
+use crate::value::{Value, base64};
 
 /// How many endpoints a request is tried at (`proxy-next-upstream-tries`).
 const TRIES: usize = 3;
@@ -31,8 +32,8 @@ pub(super) struct Serve {
     pub(super) routes: RefCell<Routes>,
     pub(super) log: Output,
     pub(super) errors: Output,
-    /// Shown where an Ingress has no certificate.
-    pub(super) fake: Option<Certificate>,
+    /// Shown where an Ingress has no certificate; made when first asked for.
+    pub(super) fake: OnceCell<Option<Certificate>>,
     /// How many requests each backend has had, which tells whose turn it is.
     pub(super) turns: RefCell<FlatMap<String, usize>>,
 }
@@ -53,7 +54,10 @@ impl Service for Door {
                 (Some(tls), true) => {
                     let host = host_of(&request);
                     let shown = serve.certificate(&host);
-                    if let Some(shown) = shown.as_ref().or(serve.fake.as_ref()) {
+                    if let Some(shown) = shown
+                        .as_ref()
+                        .or_else(|| serve.fake.get_or_init(certgen::fake).as_ref())
+                    {
                         tls.trusts(shown, &request.host).map_err(NoAnswer::Untrusted)?;
                     }
                 }
@@ -64,13 +68,9 @@ impl Service for Door {
     }
 }
 
-/// nginx's own page of a status.
+/// nginx's page of a status, without its version.
 fn page(status: u16) -> HttpResponse {
-    let title = format!("{status} {}", nginx_reason(status));
-    let body = format!(
-        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-    );
-    HttpResponse::new(status, "text/html", body)
+    page_of(status, "nginx")
 }
 
 /// The host that a request names, without its port.
@@ -119,7 +119,7 @@ impl Serve {
             let (_, location) = routes.find(&host_of(&request), &path);
             location.cloned()
         };
-        let answer = match &location {
+        let mut response = match &location {
             None => {
                 upstream.addresses.push("127.0.0.1:8181".into());
                 upstream.statuses.push("404".into());
@@ -127,26 +127,27 @@ impl Serve {
             }
             Some(location) => self.pass(location, &request, https, &id, &mut upstream).await,
         };
-        let mut response = HttpResponse {
-            headers: vec![("Date".into(), http_date(self.sim.now()))],
-            ..answer.clone()
+        let theirs = std::mem::take(&mut response.headers);
+        let said = |wanted: &str| {
+            let mut all = theirs.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            all.next().map(|(_, value)| value.as_str())
         };
+        let whole = response.body.len().to_string();
+        let streams = response.more != More::default();
         let mut add = |name: &str, value: &str| response.headers.push((name.into(), value.into()));
-        if let Some(media) = answer.header("Content-Type") {
+        add("Date", &http_date(self.sim.now()));
+        if let Some(media) = said("Content-Type") {
             add("Content-Type", media);
         }
-        match &answer.more {
-            more if *more == More::default() => {
-                let whole = answer.body.len().to_string();
-                add("Content-Length", answer.header("Content-Length").unwrap_or(&whole));
-            }
-            _ => add("Transfer-Encoding", "chunked"),
+        match streams {
+            true => add("Transfer-Encoding", "chunked"),
+            false => add("Content-Length", said("Content-Length").unwrap_or(&whole)),
         }
         add("Connection", "keep-alive");
         if https {
             add("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
         }
-        for (name, value) in &answer.headers {
+        for (name, value) in &theirs {
             let own = [
                 "server",
                 "date",
@@ -269,7 +270,7 @@ impl Serve {
                     upstream.statuses.push(if timed_out { "504" } else { "502" }.into());
                     self.errors.line(format!(
                         "{} [error] 29#29: *1 connect() failed ({why}) while connecting to upstream, client: {}, server: {host}, request: \"{} {} HTTP/1.1\", upstream: \"http://{to}:{port}{}\", host: \"{}\"",
-                        super::super::slash_date(self.sim.now()),
+                        slash_date(self.sim.now()),
                         peer(request),
                         request.method,
                         request.path,
@@ -344,7 +345,7 @@ impl Known {
             return Vec::new();
         };
         let spec = service.get("spec");
-        let number = |port: &crate::value::Value| port.i64_at(&["port"]).and_then(|n| u16::try_from(n).ok());
+        let number = |port: &Value| port.i64_at(&["port"]).and_then(|n| u16::try_from(n).ok());
         let wanted = spec.get("ports").items().iter().find(|port| {
             port.str_at(&["name"]) == backend.port || number(port).is_some_and(|n| n.to_string() == backend.port)
         });
@@ -357,7 +358,7 @@ impl Known {
         }
         let Some(wanted) = wanted else { return Vec::new() };
         let mut found = Vec::new();
-        let of_service = |slice: &&crate::value::Value| {
+        let of_service = |slice: &&Value| {
             let metadata = slice.get("metadata");
             metadata.str_at(&["namespace"]) == backend.namespace
                 && metadata.at(&["labels", "kubernetes.io/service-name"]).str() == backend.service
@@ -367,7 +368,7 @@ impl Known {
             let mut ports = ports.filter(|port| port.str_at(&["name"]) == wanted.str_at(&["name"]));
             let Some(port) = ports.find_map(number) else { continue };
             for endpoint in slice.get("endpoints").items() {
-                if endpoint.at(&["conditions", "ready"]) == &crate::value::Value::Bool(false) {
+                if endpoint.at(&["conditions", "ready"]) == &Value::Bool(false) {
                     continue;
                 }
                 let addresses = endpoint.get("addresses").items().iter();

@@ -8,7 +8,8 @@
 mod config;
 mod serve;
 
-use crate::value::quoted;
+pub(super) use self::serve::page_of;
+
 use std::rc::Rc;
 
 use self::config::{Server, certificate, configuration};
@@ -17,6 +18,7 @@ use super::{Image, Listening, Sandbox, program, slash_date, until_signal};
 use crate::flat::{Arrange, FlatMap};
 use crate::net::Protocol;
 use crate::shell::{Commands, Context, FileError, FileKind, Files, Output, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+use crate::value::quoted;
 
 const WELCOME: &str = "<!DOCTYPE html>
 <html>

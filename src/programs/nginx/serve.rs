@@ -85,14 +85,20 @@ async fn answer(serve: Rc<Serve>, request: HttpRequest) -> HttpResponse {
     response
 }
 
-fn page(status: u16, version: &str) -> HttpResponse {
+/// nginx's own page of a status; `server` is how it names itself.
+pub(in super::super) fn page_of(status: u16, server: &str) -> HttpResponse {
     // Of this one the page has another name than the status line.
     let reason = if status == 302 { "Found" } else { nginx_reason(status) };
     let title = format!("{status} {reason}");
     let body = format!(
-        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx/{version}</center>\r\n</body>\r\n</html>\r\n"
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>{server}</center>\r\n</body>\r\n</html>\r\n"
     );
     HttpResponse::new(status, "text/html", body)
+}
+
+/// As [`page_of`], of an nginx that tells its version.
+fn page(status: u16, version: &str) -> HttpResponse {
+    page_of(status, &format!("nginx/{version}"))
 }
 
 /// Replaces nginx's variables in a text.
