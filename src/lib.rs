@@ -29,6 +29,6 @@ pub mod scheduler;
 pub mod shell;
 pub mod sim;
 pub mod value;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "module")))]
 pub mod wasm;
 pub mod world;

@@ -16,6 +16,7 @@ use wasm_bindgen_futures::future_to_promise;
 use crate::api::Status;
 use crate::api::docs::Docs;
 use crate::flat::Case;
+use crate::kubectl::kustomize;
 use crate::limits;
 use crate::net::{Mode, proxy::Scheduler};
 use crate::shell::jq;
@@ -75,11 +76,27 @@ extern "C" {
     fn fetch_module(path: &str, base: &str, limit: usize) -> Promise;
 }
 
-/// Loads what the module does not hold when it is first needed, from files that the build put beside it: the texts of
-/// `kubectl explain` and of help, and the interpreter of `jq`. `texts` and `jq` are their places seen from `base` (a
-/// URL). `then` is called when one is here or has failed, so that whoever drives the world goes on.
-pub fn load_later(world: &World, texts: &'static str, jq: &'static str, base: &str, then: Rc<dyn Fn()>) {
-    let (own, done) = (base.to_owned(), then.clone());
+/// Where the files lie that the build put beside the module: seen from `base` (a URL).
+#[derive(Clone)]
+pub struct Places {
+    pub base: String,
+    /// The texts of `kubectl explain`, of help and of downloads.
+    pub texts: &'static str,
+    /// The interpreter of `jq`.
+    pub jq: &'static str,
+    pub kustomize: &'static str,
+}
+
+/// Loads what the module does not hold when it is first needed. `then` is called when something is here or has failed, so
+/// that whoever drives the world goes on.
+pub fn load_later(world: &World, places: &Places, then: Rc<dyn Fn()>) {
+    let Places {
+        base,
+        texts,
+        jq,
+        kustomize,
+    } = places.clone();
+    let (own, done) = (base.clone(), then.clone());
     world.api().docs().set_source(Rc::new(move |docs: &Docs| {
         let (docs, done) = (docs.clone(), done.clone());
         begin(fetch_text(texts, &own), move |outcome| {
@@ -87,11 +104,19 @@ pub fn load_later(world: &World, texts: &'static str, jq: &'static str, base: &s
             done();
         });
     }));
-    let base = base.to_owned();
+    let own = base.clone();
+    let done = then.clone();
     world.jq().set_source(Rc::new(move |engine: &jq::Engine| {
-        let (engine, then) = (engine.clone(), then.clone());
-        begin(fetch_module(jq, &base, limits::JQ_MODULE_BYTES), move |outcome| {
+        let (engine, done) = (engine.clone(), done.clone());
+        begin(fetch_module(jq, &own, limits::MODULE_BYTES), move |outcome| {
             engine.arrive(outcome.map(|run| Rc::new(Module(run.unchecked_into())) as Rc<dyn jq::Run>));
+            done();
+        });
+    }));
+    world.kustomize().set_source(Rc::new(move |engine: &kustomize::Engine| {
+        let (engine, then) = (engine.clone(), then.clone());
+        begin(fetch_module(kustomize, &base, limits::MODULE_BYTES), move |outcome| {
+            engine.arrive(outcome.map(|run| Rc::new(Module(run.unchecked_into())) as Rc<dyn kustomize::Run>));
             then();
         });
     }));
@@ -108,15 +133,27 @@ fn begin(promise: Promise, then: impl FnOnce(Result<JsValue, String>) + 'static)
     });
 }
 
-/// The module of `jq`, as the function that runs it.
+/// Another module, as the function that answers a message.
 struct Module(Function);
+
+impl Module {
+    fn answer(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let message = js_sys::Uint8Array::from(message);
+        // Whatever it throws, its stack or its memory was full: nothing else ends it.
+        let answer = self.0.call1(&JsValue::NULL, &message).ok()?;
+        Some(js_sys::Uint8Array::new(&answer).to_vec())
+    }
+}
 
 impl jq::Run for Module {
     fn run(&self, request: jq::Request) -> Option<jq::Response> {
-        let message = js_sys::Uint8Array::from(request.to_bytes().as_slice());
-        // Whatever it throws, its stack or its memory was full: nothing else ends it.
-        let answer = self.0.call1(&JsValue::NULL, &message).ok()?;
-        jq::Response::from_bytes(&js_sys::Uint8Array::new(&answer).to_vec())
+        jq::Response::from_bytes(&self.answer(&request.to_bytes())?)
+    }
+}
+
+impl kustomize::Run for Module {
+    fn run(&self, request: kustomize::Request) -> Option<kustomize::Response> {
+        kustomize::Response::from_bytes(&self.answer(&request.to_bytes())?)
     }
 }
 
@@ -245,7 +282,13 @@ impl Kubetab {
                 drive.started();
             }
         });
-        load_later(&world, "../../explain.txt", "../../jq.wasm", "", then);
+        let places = Places {
+            base: String::new(),
+            texts: "../../explain.txt",
+            jq: "../../jq.wasm",
+            kustomize: "../../kustomize.wasm",
+        };
+        load_later(&world, &places, then);
         Ok(Kubetab {
             world,
             drive,

@@ -38,7 +38,7 @@ mod start {
     use std::rc::Rc;
 
     use kubetab::sim::Time;
-    use kubetab::wasm::load_later;
+    use kubetab::wasm::{Places, load_later};
 
     use super::engine::Engine;
     use super::host::Host;
@@ -65,13 +65,13 @@ mod start {
             .as_ref()
             .and_then(|d| d.base_uri().ok().flatten())
             .unwrap_or_default();
-        load_later(
-            host.world(),
-            "vendor/explain.txt",
-            "vendor/jq.wasm",
-            &base,
-            Rc::new(|| {}),
-        );
+        let places = Places {
+            base,
+            texts: "vendor/explain.txt",
+            jq: "vendor/jq.wasm",
+            kustomize: "vendor/kustomize.wasm",
+        };
+        load_later(host.world(), &places, Rc::new(|| {}));
         let engine = Engine::new(host);
         super::api::install(&engine);
         let session = SessionRef(Session::new(engine.clone()));

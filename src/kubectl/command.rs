@@ -81,6 +81,7 @@ pub struct Cmd {
     /// Whether the deprecation of a bare `--dry-run` was told.
     pub noted: Cell<bool>,
     pub discovery: Rc<Discovery>,
+    pub kustomize: super::kustomize::Engine,
     /// Whether a person is still to be asked who they are.
     pub who: RefCell<Who>,
     /// The server that does not answer.

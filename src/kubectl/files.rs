@@ -43,7 +43,7 @@ pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
         if cmd.flags.bool("recursive") {
             return Err(Error::plain("the -k flag can't be used with -f or -R"));
         }
-        return super::kustomize::read(cmd);
+        return super::kustomize::read(cmd).await;
     }
     let recursive = cmd.flags.bool("recursive");
     let mut sources: Vec<String> = Vec::new();

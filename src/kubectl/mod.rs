@@ -39,7 +39,7 @@ mod help;
 mod info;
 mod kubeconfig;
 mod kuberc;
-mod kustomize;
+pub mod kustomize;
 mod label;
 mod logs;
 mod mapper;
@@ -53,6 +53,7 @@ mod port_forward;
 pub mod print;
 mod proxy;
 mod raw;
+mod regexp;
 mod replace;
 mod rollout;
 mod root;
@@ -102,13 +103,15 @@ pub struct Local {
 
 /// kubectl as a command of a host, for a client of the API server; on a machine without a network
 /// it cannot listen.
-pub fn command(client: Client, local: Option<Local>) -> CommandFn {
+pub fn command(client: Client, local: Option<Local>, kustomize: &kustomize::Engine) -> CommandFn {
     let discovery = Rc::new(Discovery::default());
+    let kustomize = kustomize.clone();
     Rc::new(move |cx| {
         let (client, local, discovery) = (client.clone(), local.clone(), discovery.clone());
+        let kustomize = kustomize.clone();
         async move {
             client.sim().sleep(STARTUP).await;
-            run(cx, client, local, discovery).await
+            run(cx, client, local, discovery, kustomize).await
         }
         .boxed_local()
     })
@@ -160,7 +163,13 @@ fn first_word(verb: &Verb, args: &[String]) -> Option<usize> {
 }
 
 /// Runs kubectl.
-async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Discovery>) -> i32 {
+async fn run(
+    cx: Context,
+    client: Client,
+    local: Option<Local>,
+    discovery: Rc<Discovery>,
+    kustomize: kustomize::Engine,
+) -> i32 {
     let (out, err) = (cx.stdout.clone(), cx.stderr.clone());
     let line = match kuberc::apply(&cx, cx.rest()) {
         Ok(line) => line,
@@ -317,6 +326,7 @@ async fn run(cx: Context, client: Client, local: Option<Local>, discovery: Rc<Di
         met_nobody: Cell::new(false),
         noted: Cell::new(false),
         discovery,
+        kustomize,
         who: RefCell::new(who),
         nobody,
     };

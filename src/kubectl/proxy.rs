@@ -9,9 +9,9 @@ use regex_lite::Regex;
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::flags::{Flag, Kind, flag};
-use super::kustomize::regexp_error;
 use super::port_forward::{Address, free_port, listen_error};
 use super::raw;
+use super::regexp;
 use super::typed;
 use crate::api::custom::openapi::pattern;
 use crate::api::{Body, ByteStream, Client, Method, Payload, Watch};
@@ -63,7 +63,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         cmd.log(
             'F',
             "proxy_server.go:83",
-            &format!("Error compiling re: {}", regexp_error(text)),
+            &format!("Error compiling re: {}", regexp::error(text)),
         );
         Error::Exit(255)
     };

@@ -95,6 +95,7 @@ struct Inner {
     network: Network,
     host: Host,
     jq: crate::shell::jq::Engine,
+    kustomize: crate::kubectl::kustomize::Engine,
     kubelets: Option<Kubelets>,
 }
 
@@ -216,12 +217,13 @@ impl World {
             None
         };
         let mut commands = tools::commands_of(HOST, &network, options.start);
-        tools::kubectl(&mut commands, &api, &network);
+        let kustomize = crate::kubectl::kustomize::engine(&sim);
+        tools::kubectl(&mut commands, &api, &network, &kustomize);
         tools::minikube(&mut commands);
         let jq = crate::shell::jq::engine(&sim);
         tools::jq(&mut commands, &jq);
         if let Some(kubelets) = &kubelets {
-            kubelets.set_kubectl(tools::kubectl_of_pods(&api));
+            kubelets.set_kubectl(tools::kubectl_of_pods(&api, &kustomize));
             tools::ssh(&mut commands, &network, machines, kubelets, options.start);
         }
         let host = Host::new(&sim, HOST, files, commands, Dialect::Bash);
@@ -242,6 +244,7 @@ impl World {
             network,
             host,
             jq,
+            kustomize,
             kubelets,
         }));
         // The first lists arrive, so that the parts begin with what is there.
@@ -274,6 +277,11 @@ impl World {
     /// What runs the programs of `jq`: where this build does not hold it, somebody has to bring it.
     pub fn jq(&self) -> &crate::shell::jq::Engine {
         &self.0.jq
+    }
+
+    /// What builds kustomizations: where this build does not hold it, somebody has to bring it.
+    pub fn kustomize(&self) -> &crate::kubectl::kustomize::Engine {
+        &self.0.kustomize
     }
 
     /// A client that acts as the cluster's administrator.

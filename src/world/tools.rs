@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use super::HOST;
 use crate::api::{ApiServer, Client, User};
 use crate::flat::FlatMap;
+use crate::kubectl::kustomize;
 use crate::kubelet::Kubelets;
 use crate::net::{Network, tools};
 use crate::shell::{CommandFn, Commands, Context, Dialect, Download, Files, Host, jq, options};
@@ -169,18 +170,21 @@ pub(super) fn ssh(
 }
 
 /// kubectl, as the cluster's administrator.
-pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer, network: &Network) {
+pub(super) fn kubectl(commands: &mut Commands, api: &ApiServer, network: &Network, kustomize: &kustomize::Engine) {
     let client = Client::new(api, "kubectl", User::admin());
     let local = crate::kubectl::Local {
         network: network.clone(),
         node: HOST.into(),
     };
-    commands.add_boxed("/usr/local/bin/kubectl", crate::kubectl::command(client, Some(local)));
+    commands.add_boxed(
+        "/usr/local/bin/kubectl",
+        crate::kubectl::command(client, Some(local), kustomize),
+    );
 }
 
 /// kubectl in a container, which acts as the pod's service account: without a kubeconfig it takes that one's token.
-pub(super) fn kubectl_of_pods(api: &ApiServer) -> CommandFn {
-    crate::kubectl::command(Client::new(api, "kubectl", User::anonymous()), None)
+pub(super) fn kubectl_of_pods(api: &ApiServer, kustomize: &kustomize::Engine) -> CommandFn {
+    crate::kubectl::command(Client::new(api, "kubectl", User::anonymous()), None, kustomize)
 }
 
 /// kubectl's completion on the student's terminals.

@@ -149,11 +149,20 @@ kubectl apply -f crd.yaml && kubectl wait --for=condition=Established crd/boats.
   assert.match(await shows("kubectl get bo"), /NAME +SAILS\nsloop +2/);
 });
 
-test("a kustomization is built and applied", async () => {
-  await tab.run(
-    "clear; mkdir -p shop; printf 'namePrefix: my-\\nconfigMapGenerator:\\n- {name: conf, literals: [a=b]}\\n' > shop/kustomization.yaml",
-  );
-  assert.match(await shows("kubectl apply -k shop"), /configmap\/my-conf-[a-z0-9]{10} created/);
+test("kustomize's module is loaded when a kustomization is first built", async () => {
+  const loaded = [];
+  tab.page.on("response", (response) => loaded.push(new URL(response.url()).pathname));
+  assert.match(await shows("kubectl kustomize --output 2>&1"), /flag needs an argument: --output/);
+  assert.equal(loaded.length, 0, `that needs none: ${loaded}`);
+  await shows("mkdir -p site/base; kubectl create configmap site --from-literal=color=blue --dry-run=client -o yaml > site/base/site.yaml");
+  await shows("printf 'resources: [site.yaml]\\n' > site/base/kustomization.yaml");
+  await shows("printf 'namePrefix: dev-\\nresources: [base]\\nconfigMapGenerator: [{name: more, literals: [a=b]}]\\n' > site/kustomization.yaml");
+  assert.match(await shows("kubectl kustomize site"), /---\napiVersion: v1\ndata:\n {2}color: blue\nkind: ConfigMap\nmetadata:\n {2}name: dev-site\n/);
+  assert.deepEqual(loaded.map((path) => path.split("/").at(-1)), ["kustomize.wasm"]);
+  assert.match(await shows("kubectl apply -k site"), /configmap\/dev-more-\w{10} created\nconfigmap\/dev-site created/);
+  assert.match(await shows("kubectl kustomize none 2>&1"), /error: must build at directory: not a valid directory: evalsymlink failure/);
+  await shows("kubectl delete -k site; rm -r site");
+  assert.equal(loaded.length, 1, `one file was loaded, once: ${loaded}`);
 });
 
 test("server-side apply tells who owns a field", async () => {

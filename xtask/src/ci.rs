@@ -34,7 +34,12 @@ pub fn command() -> Result<()> {
                 .args(["clippy", "--package", "kubetab", "--package", "kubetab-npm"])
                 .args(["--package", "kubetab-jq-wasm"])
                 .args(["--lib", "--bin", "kubetab-page", "--no-default-features"])
-                .args(["--target", TARGET, "--", "--deny", "warnings"]))
+                .args(["--target", TARGET, "--", "--deny", "warnings"]))?;
+            // Alone: it has the library without the JS API.
+            run(rust
+                .command("cargo")
+                .args(["clippy", "--package", "kubetab-kustomize-wasm", "--target", TARGET])
+                .args(["--", "--deny", "warnings"]))
         })?,
     }
     test::command(None)

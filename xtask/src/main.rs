@@ -6,7 +6,7 @@ mod ci;
 mod cmd;
 mod docs;
 mod go;
-mod jq;
+mod modules;
 mod page;
 mod protobuf;
 mod report;
@@ -32,7 +32,7 @@ cargo xtask COMMAND
                     KUBECTL a kubectl, and SELECTED functions of the suite; all of them unless set)
   docs [FILE]       the texts of `kubectl explain`, of help and of downloads, into www/vendor/explain.txt
                     (builds do it themselves)
-  jq                the module of `jq`, into www/vendor/jq.wasm (builds do it themselves)
+  modules           the modules of `jq` and kustomize, into www/vendor (builds do it themselves)
   schema DIR        the tables in src/api/data from a real server's schema.json, discovery.json and tables.json
   bench             measure the built page: bytes, time to first prompt, latency, simulated time
   protobuf DIR      the table of protobuf's field numbers and the order of fields, from the folder src of the crate k8s-pb
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         ] => test::command(Some(part)),
         ["docs"] => docs::run(&shell::root(), &shell::root().join(page::TEXTS)),
         ["docs", file] => docs::run(&shell::root(), std::path::Path::new(file)),
-        ["jq"] => jq::build(&shell::root().join(jq::MODULE)),
+        ["modules"] => modules::build(&shell::root().join(modules::FOLDER)),
         ["schema", from] => schema::run(std::path::Path::new(from), &shell::root().join("src/api/data")),
         ["bench"] => bench::command(),
         ["ci"] => ci::command(),

@@ -8,16 +8,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What the page is made of. When none of it changed, dist/ is what a build would give.
-const INPUTS: [&str; 13] = [
+const INPUTS: [&str; 14] = [
     "src",
-    // The module of jq.
+    // Modules that are loaded later.
     "jq",
+    "kustomize",
     "www",
     "build.rs",
     "docs/simulated.md",
     // Makes the texts of `kubectl explain`, of help and of downloads.
     "xtask/src/docs.rs",
-    "xtask/src/jq.rs",
+    "xtask/src/modules.rs",
     "Cargo.toml",
     "Cargo.lock",
     "Trunk.toml",
@@ -91,10 +92,16 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     let text = std::fs::read_to_string(&manifest).map_err(|error| format!("Cannot read pkg/package.json: {error}."))?;
     // The texts of `kubectl explain`, of help and of downloads lie beside the module, which loads them when they are first needed.
     crate::docs::run(&root(), &root().join("pkg/explain.txt"))?;
-    crate::jq::build(&root().join("pkg/jq.wasm"))?;
+    crate::modules::build(&root().join("pkg"))?;
+    let modules = crate::modules::MODULES.map(|(file, _)| file);
+    let beside: String = ["explain.txt"]
+        .iter()
+        .chain(&modules)
+        .map(|file| format!("\"{file}\",\n    "))
+        .collect();
     let text = text.replacen("\"kubetab-npm\"", "\"kubetab\"", 1).replacen(
         "\"kubetab_bg.wasm\",",
-        "\"explain.txt\",\n    \"jq.wasm\",\n    \"kubetab_bg.wasm\",",
+        &format!("{beside}\"kubetab_bg.wasm\","),
         1,
     );
     write(&manifest, &text)?;
@@ -102,7 +109,8 @@ fn build_npm(rust: WasmRust) -> Result<()> {
     step("wasm-opt", "half a minute", || {
         run(rust
             .command("node")
-            .args(["www/shrink.mjs", "pkg/kubetab_bg.wasm", "pkg/jq.wasm"]))
+            .args(["www/shrink.mjs", "pkg/kubetab_bg.wasm"])
+            .args(modules.map(|file| format!("pkg/{file}"))))
     })
 }
 

@@ -1,38 +1,12 @@
-//! The wasm module of jq: `request` makes room for the bytes of a request, `run` answers it, and `response` says where
-//! the answer lies. Nothing is imported, so that the module runs wherever there is wasm.
+//! The wasm module of jq.
 
-use std::cell::RefCell;
+mod message;
 
 /// Bytes of the stack that a program may use. Beside the stack that is counted, a browser has one of its own of about a
 /// megabyte, which ends the module when it is full; whoever runs it takes that for the same.
 const STACK: usize = 400 * 1024;
 
-thread_local! {
-    static REQUEST: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static RESPONSE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Where a request of so many bytes is to be put.
-#[unsafe(no_mangle)]
-pub extern "C" fn request(length: usize) -> *mut u8 {
-    REQUEST.with_borrow_mut(|bytes| {
-        *bytes = vec![0; length];
-        bytes.as_mut_ptr()
-    })
-}
-
-/// Answers the request; the length of the answer.
-#[unsafe(no_mangle)]
-pub extern "C" fn run() -> usize {
-    let request = REQUEST.take();
-    RESPONSE.with_borrow_mut(|bytes| {
-        *bytes = kubetab_jq::run_message(&request, STACK);
-        bytes.len()
-    })
-}
-
-/// Where the answer lies.
-#[unsafe(no_mangle)]
-pub extern "C" fn response() -> *const u8 {
-    RESPONSE.with_borrow(|bytes| bytes.as_ptr())
+/// The response to a request, both as bytes.
+fn answer(request: &[u8]) -> Vec<u8> {
+    kubetab_jq::run_message(request, STACK)
 }

@@ -1,37 +1,49 @@
-//! `kubectl kustomize` and `-k`: kustomize v5.8, as kubectl 1.36 has it built in. One file per step:
-//! `target` puts a build together, `kustomization` reads its file, `transform` changes resources.
+//! `kubectl kustomize` and `-k`: kustomize v5.8, as kubectl 1.36 has it built in. [`build`] is kustomize itself, which
+//! native builds hold and the page loads when it is first used; here it is known by [`Run`] alone.
 
-mod config;
-mod error;
-mod fieldspec;
-mod generator;
-mod json6902;
-mod kustomization;
-mod loader;
-mod merge;
-mod nameref;
-mod nodes;
-mod path;
-mod replacement;
-mod resid;
-mod resource;
-mod target;
-#[cfg(test)]
-mod tests;
-mod transform;
-mod vars;
+#[cfg(any(not(target_arch = "wasm32"), feature = "module"))]
+mod build;
+mod message;
 
-pub use generator::short_hash;
-pub use transform::regexp_error;
+#[cfg(any(not(target_arch = "wasm32"), feature = "module"))]
+pub use build::build;
+pub use message::{Manifest, Options, Request, Response};
 
 use super::command::{Cmd, VERB, Verb};
 use super::error::Error;
 use super::files::{Doc, Docs};
 use super::flags::{Flag, Kind, flag};
-use crate::flat::Case;
+use crate::flat::{Case, FlatSet};
 use crate::shell::{self, Files};
-use crate::value::yaml;
-use target::Options;
+use crate::sim::{Outside, Sim};
+use crate::value::{Value, gojson, sha256, yaml};
+
+/// Builds kustomizations.
+pub trait Run {
+    /// Runs one build. `None` when it broke off.
+    fn run(&self, request: Request) -> Option<Response>;
+}
+
+/// What builds them, once it is here.
+pub type Engine = Outside<dyn Run>;
+
+/// What this build holds: native ones all of it.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn engine(sim: &Sim) -> Engine {
+    struct Included;
+    impl Run for Included {
+        fn run(&self, request: Request) -> Option<Response> {
+            Some(build(&request))
+        }
+    }
+    Outside::included(sim, std::rc::Rc::new(Included))
+}
+
+/// What this build holds: nothing, and somebody has to bring it.
+#[cfg(target_arch = "wasm32")]
+pub fn engine(sim: &Sim) -> Engine {
+    Outside::new(sim)
+}
 
 const RESTRICTORS: [&str; 2] = ["LoadRestrictionsRootOnly", "LoadRestrictionsNone"];
 const NO_PLUGINS: &str = "no plugins, containers or charts can run here";
@@ -91,10 +103,11 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
         unsorted: reorder == "none",
         managed_by: cmd.flags.bool("enable-managedby-label"),
     };
-    let built = build(cmd, path, options)?;
+    let built = manifests(cmd, path, options).await?;
+    let text = || built.iter().map(|m| m.yaml.as_str()).collect::<Vec<_>>().join("---\n");
     let output = cmd.flags.str("output");
     if output.is_empty() {
-        cmd.out(built.to_yaml());
+        cmd.out(text());
         return Ok(());
     }
     let place = cmd.cx.path(output);
@@ -102,7 +115,7 @@ async fn run(cmd: &Cmd) -> Result<(), Error> {
     if files.is_dir(&place) {
         write_each(files, &place, &built)
     } else {
-        write(files, &place, output, &built.to_yaml())
+        write(files, &place, output, &text())
     }
 }
 
@@ -113,54 +126,86 @@ fn write(files: &Files, path: &str, shown: &str, text: &str) -> Result<(), Error
 }
 
 /// One file per resource; with several namespaces their names come first.
-fn write_each(files: &Files, dir: &str, built: &resource::ResMap) -> Result<(), Error> {
-    let mut namespaces: Vec<String> = Vec::new();
-    for r in &built.list {
-        let id = r.id();
-        if !id.gvk.is_cluster_scoped() && !namespaces.contains(&id.effective_namespace().to_owned()) {
-            namespaces.push(id.effective_namespace().to_owned());
-        }
-    }
-    for r in &built.list {
-        let id = r.id();
-        let mut name = format!("{}_{}.yaml", id.gvk.file_name(), id.name.lower());
-        if namespaces.len() > 1 && !id.gvk.is_cluster_scoped() {
-            name = format!("{}_{name}", id.effective_namespace().lower());
-        }
+fn write_each(files: &Files, dir: &str, built: &[Manifest]) -> Result<(), Error> {
+    let namespaces: FlatSet<&str> = built.iter().filter_map(|m| m.namespace.as_deref()).collect();
+    for manifest in built {
+        let name = match &manifest.namespace {
+            Some(namespace) if namespaces.len() > 1 => format!("{}_{}", namespace.lower(), manifest.file),
+            _ => manifest.file.clone(),
+        };
         let path = shell::join(dir, &name);
-        write(files, &path, &path, &yaml::to_yaml(&r.value))?;
+        write(files, &path, &path, &manifest.yaml)?;
     }
     Ok(())
 }
 
-fn build(cmd: &Cmd, path: &str, options: Options) -> Result<resource::ResMap, Error> {
-    let mut warnings = Vec::new();
-    let built = target::build(&cmd.cx.files, &cmd.cx.cwd, path, options, &mut warnings);
-    for warning in warnings {
+/// What a kustomization builds.
+async fn manifests(cmd: &Cmd, path: &str, options: Options) -> Result<Vec<Manifest>, Error> {
+    let engine = &cmd.kustomize;
+    engine.ready().await;
+    let Some(run) = engine.here() else {
+        let why = engine.failure();
+        let why = why.as_deref().unwrap_or("nobody can bring it");
+        return Err(Error::plain(format!(
+            "kustomize could not be loaded ({why}), and nothing else builds kustomizations"
+        )));
+    };
+    let request = Request {
+        options,
+        cwd: cmd.cx.cwd.clone(),
+        path: path.to_owned(),
+        files: cmd.cx.files.clone(),
+    };
+    let Some(response) = run.run(request) else {
+        return Err(Error::plain(
+            "kustomize was ended: this takes more memory than the simulation has for it",
+        ));
+    };
+    for warning in response.warnings {
         cmd.err(warning);
     }
-    built.map_err(|e| Error::plain(e.to_string()))
+    response.outcome.map_err(Error::plain)
 }
 
 /// The objects that the kustomization of `-k` builds.
 ///
 /// # Errors
 /// kustomize's sentence.
-pub fn read(cmd: &Cmd) -> Result<Docs, Error> {
+pub async fn read(cmd: &Cmd) -> Result<Docs, Error> {
     let path = cmd.flags.str("kustomize");
     // get and describe gather failures, and print what they gathered as it is.
     let gathered = matches!(cmd.verb.name, "get" | "describe");
-    let built = build(cmd, path, Options::default()).map_err(|e| match gathered {
-        true => Error::Many(vec![e]),
-        false => e,
-    })?;
-    let one = |r: resource::Resource| Doc {
-        source: path.to_owned(),
-        value: r.value,
+    let built = manifests(cmd, path, Options::default())
+        .await
+        .map_err(|e| match gathered {
+            true => Error::Many(vec![e]),
+            false => e,
+        })?;
+    let one = |m: Manifest| {
+        yaml::decode(&m.yaml)
+            .map(|value| Doc {
+                source: path.to_owned(),
+                value,
+            })
+            .map_err(|e| Error::plain(e.to_string()))
     };
     Ok(Docs {
-        list: built.list.into_iter().map(one).collect(),
+        list: built.into_iter().map(one).collect::<Result<_, _>>()?,
         errors: Vec::new(),
         single: true,
     })
+}
+
+/// The first ten digits of a content's hash, with letters that make no words.
+pub fn short_hash(content: &Value) -> String {
+    let hex = sha256::hex(gojson::compact(content, true).as_bytes());
+    let change = |c| match c {
+        '0' => 'g',
+        '1' => 'h',
+        '3' => 'k',
+        'a' => 'm',
+        'e' => 't',
+        other => other,
+    };
+    hex.chars().take(10).map(change).collect()
 }

@@ -1,9 +1,11 @@
 //! A resource of a build, and the list of them. What kustomize keeps in internal annotations (former
 //! names, prefixes, whether a hash is due) are fields here.
 
+use super::super::message::Manifest;
 use super::error::{Error, Result, fail};
 use super::resid::{Gvk, ResId};
 use crate::api::selector::Selector;
+use crate::flat::Case;
 use crate::value::{Value, gofmt, yaml};
 
 /// What a generator does about a resource that is there already.
@@ -308,9 +310,16 @@ impl ResMap {
         self.list.retain(|r| !r.is_gone());
     }
 
-    /// All as YAML documents.
-    pub fn to_yaml(&self) -> String {
-        let all: Vec<String> = self.list.iter().map(|r| yaml::to_yaml(&r.value)).collect();
-        all.join("---\n")
+    /// All as YAML.
+    pub fn manifests(&self) -> Vec<Manifest> {
+        let one = |r: &Resource| {
+            let id = r.id();
+            Manifest {
+                namespace: (!id.gvk.is_cluster_scoped()).then(|| id.effective_namespace().to_owned()),
+                file: format!("{}_{}.yaml", id.gvk.file_name(), id.name.lower()),
+                yaml: yaml::to_yaml(&r.value),
+            }
+        };
+        self.list.iter().map(one).collect()
     }
 }

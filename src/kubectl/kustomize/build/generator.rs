@@ -3,9 +3,10 @@
 use super::error::{Result, fail};
 use super::loader::Loader;
 use super::resource::{Behavior, Resource};
+use crate::kubectl::kustomize::short_hash;
 use crate::obj;
 use crate::shell::base_name;
-use crate::value::{Map, Value, base64, gojson, quoted, sha256};
+use crate::value::{Map, Value, base64, quoted};
 
 /// Columns of base64 in a Secret before the line is broken.
 const LINE: usize = 70;
@@ -223,20 +224,6 @@ pub fn hash(object: &Value) -> String {
         }
     }
     short_hash(&Value::from(hashed))
-}
-
-/// The first ten digits of a content's hash, with letters that make no words.
-pub fn short_hash(content: &Value) -> String {
-    let hex = sha256::hex(gojson::compact(content, true).as_bytes());
-    let change = |c| match c {
-        '0' => 'g',
-        '1' => 'h',
-        '3' => 'k',
-        'a' => 'm',
-        'e' => 't',
-        other => other,
-    };
-    hex.chars().take(10).map(change).collect()
 }
 
 #[cfg(test)]

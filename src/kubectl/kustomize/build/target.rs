@@ -1,6 +1,7 @@
 //! A build: a kustomization's resources, those of its bases and components, what its generators make
 //! and its transformers change; and at the end hashes, references, vars and the order.
 
+use super::super::message::Options;
 use super::config::Config;
 use super::error::{Error, Result, fail};
 use super::fieldspec::FieldSpec;
@@ -17,18 +18,6 @@ use crate::limits;
 use crate::obj;
 use crate::shell::Files;
 use crate::value::{Value, gofmt, quoted, yaml};
-
-/// How a build is asked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Files outside of a kustomization's directory may be read.
-    pub free: bool,
-    pub helm: bool,
-    /// The order of the kustomizations rather than kustomize's own, unless `sortOptions` says otherwise.
-    pub unsorted: bool,
-    /// Every resource gets the label of what made it.
-    pub managed_by: bool,
-}
 
 /// The version that the label of `buildMetadata: [managedByLabel]` names.
 pub const VERSION: &str = "v5.8.1";

@@ -1,6 +1,6 @@
 //! Small kustomizations in, YAML out.
 
-use super::target::{self, Options};
+use super::super::message::{Options, Request, Response};
 use crate::shell::Files;
 use crate::sim::Sim;
 
@@ -27,11 +27,26 @@ fn build_with(text: &str, dir: &str, options: Options) -> String {
         }
     }
     put(&path, &body);
-    let mut warnings = Vec::new();
-    let built = target::build(&files, "/w", dir, options, &mut warnings);
-    let mut out: String = warnings.iter().map(|w| format!("{w}\n")).collect();
-    match built {
-        Ok(map) => out.push_str(&map.to_yaml()),
+    let request = Request {
+        options,
+        cwd: "/w".to_owned(),
+        path: dir.to_owned(),
+        files,
+    };
+    let built = super::build(&request);
+    // As it is asked in a browser.
+    let asked = Request::from_bytes(&request.to_bytes()).unwrap();
+    let answer = Response::from_bytes(&super::build(&asked).to_bytes()).unwrap();
+    assert_eq!(answer, built);
+    let mut out: String = built.warnings.iter().map(|w| format!("{w}\n")).collect();
+    match built.outcome {
+        Ok(manifests) => out.push_str(
+            &manifests
+                .iter()
+                .map(|m| m.yaml.as_str())
+                .collect::<Vec<_>>()
+                .join("---\n"),
+        ),
         Err(e) => out.push_str(&format!("error: {e}\n")),
     }
     out

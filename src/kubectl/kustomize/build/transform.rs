@@ -12,6 +12,7 @@ use super::nodes;
 use super::replacement;
 use super::resid::{Gvk, ResId};
 use super::resource::{ResMap, Resource, text};
+use crate::kubectl::regexp;
 use crate::value::{Value, gofmt, quoted, yaml};
 
 /// A regular expression that has to fit a whole text; empty fits any.
@@ -27,34 +28,13 @@ impl Pattern {
         let anchored = format!("^(?:{pattern})$");
         match Regex::new(&anchored) {
             Ok(regex) => Ok(Pattern(Some(regex))),
-            Err(e) => fail(format!("error parsing regexp: {}", go_error(&e.to_string(), &anchored))),
+            Err(e) => fail(regexp::failure(&e, &anchored)),
         }
     }
 
     pub fn fits(&self, text: &str) -> bool {
         self.0.as_ref().is_none_or(|r| r.is_match(text))
     }
-}
-
-/// What Go says of a text that is no regular expression: `error parsing regexp: missing closing ]: `[``.
-pub fn regexp_error(pattern: &str) -> String {
-    let why = Regex::new(pattern).map_or_else(|e| e.to_string(), |_| String::new());
-    format!("error parsing regexp: {}", go_error(&why, pattern))
-}
-
-/// Go's words for why a text is no regular expression, where they are known.
-fn go_error(why: &str, pattern: &str) -> String {
-    if why.contains("group") && why.contains("clos") {
-        return format!("missing closing ): `{pattern}`");
-    }
-    if why.contains("class") && why.contains("clos") {
-        let from = pattern.rfind('[').unwrap_or(0);
-        return format!("missing closing ]: `{}`", pattern.get(from..).unwrap_or(pattern));
-    }
-    if why.contains("repetition") && why.contains("expression") {
-        return "missing argument to repetition operator: `*`".to_owned();
-    }
-    format!("{why}: `{pattern}`")
 }
 
 /// Which resources a patch or a replacement is for.
