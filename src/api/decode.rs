@@ -3,6 +3,7 @@
 
 use super::quantity::{self, Quantity};
 use super::schema::{self, Empty, Expr, Type, go_name};
+use crate::sim::Time;
 use crate::value::{Key, Map, Value, base64, intern};
 
 /// What decoding found besides errors.
@@ -143,7 +144,7 @@ impl Decoder {
         match (expr, value) {
             (Expr::Any, _)
             | (Expr::Object, Value::Map(_))
-            | (Expr::Str | Expr::Time | Expr::MicroTime, Value::Str(_))
+            | (Expr::Str, Value::Str(_))
             | (Expr::Bool, Value::Bool(_))
             | (Expr::Int64, Value::Int(_))
             | (Expr::IntOrString, Value::Str(_))
@@ -156,6 +157,11 @@ impl Decoder {
                 Ok(_) => Ok(value.clone()),
                 Err(at) => Err(format!("illegal base64 data at input byte {at}")),
             },
+            (Expr::Time | Expr::MicroTime, Value::Str(text)) if Time::parse(text).is_some() => Ok(value.clone()),
+            (Expr::Time, Value::Str(text)) => Err(Time::unparsed(text)),
+            (Expr::MicroTime, Value::Str(text)) => {
+                Err(Time::unparsed(text).replacen(":05Z07:00", ":05.000000Z07:00", 1))
+            }
             // A quantity may be written as a number, and is kept as its canonical text.
             (Expr::Quantity, Value::Str(text)) => canonical(text, value),
             (Expr::Quantity, Value::Int(_) | Value::Float(_)) => canonical(&value.to_json(), value),

@@ -20,6 +20,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod monitoring;
 pub mod names;
+pub mod negotiate;
 pub mod object;
 pub mod openapi;
 pub mod patch;

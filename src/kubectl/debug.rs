@@ -409,6 +409,11 @@ async fn beside(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, Strin
     let name = new_name(cmd, pod);
     let mut c = container(cmd, wanted, &name);
     c.set_or_remove(&["targetContainerName"], cmd.flags.str("target"));
+    let present = pod.at(&["spec", "ephemeralContainers"]).items();
+    // The profile is for every container of the name, one that is there too.
+    for _ in present.iter().filter(|e| e.get("name").str() == name) {
+        wanted.profile.secure(&mut c);
+    }
     wanted.profile.secure(&mut c);
     customize(wanted, &mut c);
     warn_of_user(cmd, pod, &c);
@@ -419,8 +424,7 @@ async fn beside(cmd: &Cmd, wanted: &Wanted, pod: &Value) -> Result<(Value, Strin
         pod.str_at(&["metadata", "name"]),
     );
     // The new one stands behind those that are there.
-    let present = pod.at(&["spec", "ephemeralContainers"]).items().iter();
-    let mut order: Vec<Value> = present.map(|e| obj! { "name": e.get("name").clone() }).collect();
+    let mut order: Vec<Value> = present.iter().map(|e| obj! { "name": e.get("name").clone() }).collect();
     order.push(obj! { "name": name.as_str() });
     let patch = obj! {
         "spec": obj! {

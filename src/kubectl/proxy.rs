@@ -14,10 +14,11 @@ use super::raw;
 use super::regexp;
 use super::typed;
 use crate::api::custom::openapi::pattern;
-use crate::api::{Body, ByteStream, Client, Method, Payload, Watch};
+use crate::api::negotiate::{self, Format, View};
+use crate::api::{Body, ByteStream, Client, Method, Payload, Status, Watch};
 use crate::net::{HttpRequest, HttpResponse, Listener, More, NoAnswer, Parsed, Protocol};
 use crate::shell::{FileKind, Files};
-use crate::value::{gojson, quoted};
+use crate::value::{gojson, quoted, yaml};
 
 const FLAGS: &[Flag] = &[
     flag(
@@ -249,7 +250,16 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
         .query
         .iter()
         .any(|(k, v)| k == "follow" && matches!(v.as_str(), "true" | "1"));
-    asked.accept = request.header("Accept").filter(|a| *a != "*/*").unwrap_or("").into();
+    let accept = request.header("Accept").unwrap_or("");
+    let wanted = match negotiate::form(&asked.path, accept) {
+        Ok(wanted) => wanted,
+        Err(status) => {
+            let text = typed::indented(&status.to_value(), "  ");
+            return HttpResponse::new(status.code(), "application/json", text);
+        }
+    };
+    asked.accept = negotiate::inside(accept, wanted).into();
+    let upgrades = raw::upgrades(&asked.path);
     asked.content_type = request.header("Content-Type").unwrap_or("").into();
     asked.headers.clone_from(&request.headers);
     if !request.body.is_empty() {
@@ -257,7 +267,11 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
     }
     let response = client.send(asked).await;
     let code = response.code;
-    let value = response.value();
+    let value = match &response.payload {
+        Payload::Object(object) if wanted.view == View::Metadata => negotiate::metadata_of(object),
+        Payload::List(list) if wanted.view == View::Metadata => negotiate::metadata_list_of(list),
+        _ => response.value(),
+    };
     let mut answer = match response.payload {
         Payload::Text(text) if text.starts_with('{') => {
             let text = match pretty(&request) && !text.contains("\n  ") {
@@ -276,6 +290,11 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
             more: More::new(events(client, *watch)),
             ..HttpResponse::new(code, "application/json", "")
         },
+        Payload::Session(session) if upgrades => {
+            session.hang_up();
+            let status = Status::bad_request(raw::NO_UPGRADE);
+            HttpResponse::new(400, "application/json", typed::indented(&status.to_value(), "  "))
+        }
         Payload::Session(session) => {
             let bytes = session.stdout.read_all().await;
             match (HttpResponse::parse(&bytes), session.exit().await) {
@@ -289,6 +308,7 @@ pub async fn ask(client: &Client, path: &str, request: HttpRequest) -> HttpRespo
             }
         }
         Payload::Forward(_) => forbidden(),
+        _ if wanted.format == Format::Yaml => HttpResponse::new(code, Format::Yaml.media_type(), yaml::to_yaml(&value)),
         _ if pretty(&request) => HttpResponse::new(code, "application/json", typed::indented(&value, "  ")),
         _ => HttpResponse::new(code, "application/json", typed::wire(&value, false) + "\n"),
     };

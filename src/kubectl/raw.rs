@@ -19,6 +19,26 @@ pub fn request(method: Method, raw: &str) -> Request {
     request
 }
 
+/// What the API server says to a plain request of a path that only a connection of another protocol can use.
+pub const NO_UPGRADE: &str = "Upgrade request required";
+
+/// Whether it is such a path.
+pub fn upgrades(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    matches!(
+        parts.as_slice(),
+        [
+            "api",
+            "v1",
+            "namespaces",
+            _,
+            "pods",
+            _,
+            "exec" | "attach" | "portforward"
+        ]
+    )
+}
+
 /// Percent-decoding of a query.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::new();
@@ -91,6 +111,7 @@ pub async fn send_file(cmd: &Cmd, method: Method, path: &str) -> Result<(), Erro
 /// # Errors
 /// The API server's failure, or why what a `proxy` path leads to did not answer.
 pub async fn send(cmd: &Cmd, request: Request) -> Result<(), Error> {
+    let is_upgraded = upgrades(&request.path);
     let answer = cmd.send(request).await.map_err(|e| match e {
         // Nobody knows the resource that a path names.
         Error::Status(status) if status.is_of_page() => {
@@ -107,6 +128,10 @@ pub async fn send(cmd: &Cmd, request: Request) -> Result<(), Error> {
                     break;
                 }
             }
+        }
+        Payload::Session(session) if is_upgraded => {
+            session.hang_up();
+            return Err(Error::Status(Status::bad_request(NO_UPGRADE)));
         }
         Payload::Session(session) => cmd.out(proxied(session).await?),
         Payload::Text(text) => cmd.out(text),

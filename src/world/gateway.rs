@@ -127,6 +127,53 @@ $ echo '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"made"}}' > mad
     }
 
     #[test]
+    fn an_answer_comes_in_the_form_that_is_accepted() {
+        let steps = r#"
+$ kubectl create cm a --from-literal=x=y >/dev/null; (kubectl proxy --port=8001 >/dev/null &) ; sleep 1
+$ echo 'curl -s -w "%{http_code} %{content_type}\n" -H "Accept: $1" "http://localhost:8001$2"' > get
+$ sh get application/yaml /api/v1/namespaces/default/configmaps/a | sed -E '/^  (uid|creation|resourceV)/d'
+$ sh get 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' /api/v1/namespaces/kube-public/configmaps | grep -cE '"(kind": "PartialObjectMetadata"|data")'
+$ sh get 'text/html,*/*;q=0.8' /api/v1/nodes | tail -1
+$ sh get 'application/json;as=Nothing;g=meta.k8s.io;v=v1' /api/v1/nodes | grep -E 'message|^4'
+$ for path in /api/v1/pods /version /api/v1; do sh get text/html $path | tail -1; done
+"#;
+        expect![[r#"
+
+            $ kubectl create cm a --from-literal=x=y >/dev/null; (kubectl proxy --port=8001 >/dev/null &) ; sleep 1
+            $ echo 'curl -s -w "%{http_code} %{content_type}\n" -H "Accept: $1" "http://localhost:8001$2"' > get
+            $ sh get application/yaml /api/v1/namespaces/default/configmaps/a | sed -E '/^  (uid|creation|resourceV)/d'
+            apiVersion: v1
+            data:
+              x: "y"
+            kind: ConfigMap
+            metadata:
+              managedFields:
+              - apiVersion: v1
+                fieldsType: FieldsV1
+                fieldsV1:
+                  f:data:
+                    .: {}
+                    f:x: {}
+                manager: kubectl-create
+                operation: Update
+                time: "2026-01-01T08:00:00Z"
+              name: a
+              namespace: default
+            200 application/yaml
+            $ sh get 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' /api/v1/namespaces/kube-public/configmaps | grep -cE '"(kind": "PartialObjectMetadata"|data")'
+            2
+            $ sh get 'text/html,*/*;q=0.8' /api/v1/nodes | tail -1
+            }200 application/json
+            $ sh get 'application/json;as=Nothing;g=meta.k8s.io;v=v1' /api/v1/nodes | grep -E 'message|^4'
+              "message": "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+            $ for path in /api/v1/pods /version /api/v1; do sh get text/html $path | tail -1; done
+            }406 application/json
+            }200 application/json
+            }406 application/json
+        "#]].assert_eq(&printed(steps));
+    }
+
+    #[test]
     fn watches_and_logs_go_on_over_http() {
         let steps = r#"
 $ kubectl create cm a >/dev/null; kubectl run talk --image=busybox -- sh -c 'echo one; sleep 10; echo two; sleep 600' >/dev/null; kubectl wait pod talk --for=condition=Ready >/dev/null

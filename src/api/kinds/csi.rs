@@ -18,6 +18,7 @@ pub struct CsiDriverRules;
 
 impl Strategy for CsiDriverRules {
     fn defaults(&self, object: &mut Value) {
+        set_default(object, "spec", Value::map());
         edit(object, "spec", |spec| {
             set_default(spec, "attachRequired", true);
             for field in ["podInfoOnMount", "requiresRepublish", "seLinuxMount", "storageCapacity"] {

@@ -9,10 +9,11 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 use kubetab::api::Status;
-use kubetab::value::{Value, gofmt};
+use kubetab::api::negotiate::{Format, Wanted};
+use kubetab::kubectl::typed;
+use kubetab::value::{Value, gofmt, gojson, yaml};
 
 use super::body::Content;
-use super::negotiate::{Format, Wanted, json, yaml};
 use super::protobuf;
 
 pub type Answer = Response<Content>;
@@ -91,6 +92,16 @@ pub fn bytes(code: u16, content_type: &str, bytes: Vec<u8>, gzip: bool) -> Answe
     build(code, content_type, Content::new(bytes))
 }
 
+/// JSON as the server writes it: with a closing line feed; over several lines when `pretty`.
+fn json(value: &Value, pretty: bool) -> String {
+    match (value.has("kind"), pretty) {
+        (true, true) => typed::wire(value, true),
+        (true, false) => typed::wire(value, false) + "\n",
+        (false, true) => gojson::indented(value, "  ", true),
+        (false, false) => gojson::compact(value, true) + "\n",
+    }
+}
+
 /// A stream of bytes that is flushed as it comes.
 pub fn stream(content_type: &str, content: Content) -> Answer {
     build(200, content_type, content)
@@ -105,7 +116,7 @@ pub fn tree(code: u16, value: &Value, style: &Style) -> Answer {
 /// A tree's bytes, and the form that they are in: JSON where protobuf does not know the kind.
 pub fn encode(value: &Value, style: &Style) -> (Format, Vec<u8>) {
     match style.wanted.format {
-        Format::Yaml => (Format::Yaml, yaml(value).into_bytes()),
+        Format::Yaml => (Format::Yaml, yaml::to_yaml(value).into_bytes()),
         Format::Protobuf => match protobuf::encode(value) {
             Some(bytes) => (Format::Protobuf, bytes),
             None => (Format::Json, json(value, false).into_bytes()),

@@ -13,6 +13,7 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use kubetab::api::negotiate::{self, Format, View, Wanted};
 use kubetab::api::{Method, Request, Status, auth, monitoring};
 use kubetab::limits;
 use rustls::ServerConfig;
@@ -21,7 +22,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::{self, Answer, Style};
 use super::identity::{self, Peer};
-use super::negotiate::{self, Format, View, Wanted};
 use super::rest::{self, Incoming};
 use super::{Server, proxy, random, upgrade};
 use kubetab::value::hex;
@@ -160,10 +160,9 @@ async fn respond(server: &Rc<Server>, peer: &Peer, mut request: hyper::Request<R
         .filter(|a| !a.is_empty())
         .unwrap_or("unknown");
     let client: Rc<str> = client.into();
-    let wanted = match negotiate::choose(&accept) {
+    let wanted = match negotiate::form(&path, &accept) {
         Ok(wanted) => wanted,
-        // Documents and logs are given whatever is accepted.
-        Err(_) if upgrade.is_some() || !is_resource(&path) || path.ends_with("/log") => plain.wanted,
+        Err(_) if upgrade.is_some() => plain.wanted,
         Err(status) => return answer::failure(&status, &plain),
     };
     let content_type = header(CONTENT_TYPE).to_owned();
@@ -227,15 +226,6 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn is_resource(path: &str) -> bool {
-    let mut parts = path.split('/').filter(|p| !p.is_empty());
-    match parts.next() {
-        Some("api") => parts.count() > 1,
-        Some("apis") => parts.count() > 2,
-        _ => false,
-    }
-}
-
 /// A path without its `%xx`.
 fn percent_decode(path: &str) -> Result<String, std::str::Utf8Error> {
     percent_encoding::percent_decode_str(path).decode_utf8().map(Into::into)
@@ -257,8 +247,6 @@ mod tests {
         }
         assert_eq!(percent_decode("/a%20b/%C3%A4").unwrap(), "/a b/ä");
         assert!(percent_decode("/%ff").is_err());
-        assert!(is_resource("/api/v1/pods") && is_resource("/apis/apps/v1/deployments"));
-        assert!(!is_resource("/apis/apps/v1") && !is_resource("/version") && !is_resource("/api/v1/"));
         let id = uuid();
         assert_eq!((id.len(), &id[14..15]), (36, "4"));
     }

@@ -8,7 +8,6 @@ mod clock;
 mod http;
 mod identity;
 mod kubeconfig;
-mod negotiate;
 mod openapi;
 mod options;
 mod protobuf;

@@ -8,18 +8,18 @@ use futures::stream;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use kubetab::api::auth::Impersonation;
+use kubetab::api::negotiate::{self, Format, View};
 use kubetab::api::request::is_set;
 use kubetab::api::server::Target;
 use kubetab::api::watch;
 use kubetab::api::{Body, Client, Method, Object, Payload, Request, Response, Status, User, Watch, WatchEvent, table};
 use kubetab::kubectl::typed;
 use kubetab::obj;
-use kubetab::value::Value;
+use kubetab::value::{Value, yaml};
 
 use super::Server;
 use super::answer::{self, Answer, Style};
 use super::body::Content;
-use super::negotiate::{self, Format, View};
 use super::{openapi, protobuf};
 
 /// A watch without a timeout of its own ends after this long (the server's `--min-request-timeout`
@@ -73,13 +73,7 @@ fn request_of(incoming: &mut Incoming) -> Result<Request, Status> {
         // The present objects come first, then what changes from their revision on.
         request.query.retain(|(k, _)| k != "resourceVersion");
     }
-    request.accept = match incoming.style.wanted.view {
-        View::Table => "application/json;as=Table;v=v1;g=meta.k8s.io".into(),
-        _ if negotiate::aggregated_discovery(&incoming.accept) => {
-            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList".into()
-        }
-        _ => "application/json".into(),
-    };
+    request.accept = negotiate::inside(&incoming.accept, incoming.style.wanted).into();
     request.content_type = incoming.content_type.clone();
     let bytes = std::mem::take(&mut incoming.body);
     request.body = if bytes.is_empty() {
@@ -277,7 +271,7 @@ impl Events {
     fn frame(&self, event: &Value) -> Vec<u8> {
         match self.style.wanted.format {
             Format::Protobuf => protobuf::encode_event(event).unwrap_or_default(),
-            Format::Yaml => format!("---\n{}", negotiate::yaml(event)).into_bytes(),
+            Format::Yaml => format!("---\n{}", yaml::to_yaml(event)).into_bytes(),
             Format::Json => typed::wire_event(event.str_at(&["type"]), event.get("object")).into_bytes(),
         }
     }

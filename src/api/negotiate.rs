@@ -1,9 +1,10 @@
-//! Which form of an answer the `Accept` header asks for.
+//! Which form of an answer the `Accept` header of a request over HTTP asks for (apiserver's
+//! `pkg/endpoints/handlers/negotiation`). Inside of the world answers are trees, and nobody asks.
 
-use kubetab::api::{List, Object, Status};
-use kubetab::kubectl::typed;
-use kubetab::obj;
-use kubetab::value::{Value, gojson, yaml};
+use super::{List, Object, Status};
+use crate::flat::Arrange;
+use crate::obj;
+use crate::value::Value;
 
 /// How a tree is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub enum Format {
 }
 
 impl Format {
+    /// As `Content-Type` names it.
     pub fn media_type(self) -> &'static str {
         match self {
             Format::Json => "application/json",
@@ -32,11 +34,18 @@ pub enum View {
     Metadata,
 }
 
+/// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub format: Format,
     pub view: View,
 }
+
+/// The form where nothing is said.
+pub const DEFAULT: Wanted = Wanted {
+    format: Format::Json,
+    view: View::Whole,
+};
 
 /// The media types that the server gives, as its errors name them.
 const MEDIA_TYPES: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -101,15 +110,12 @@ impl<'a> Clause<'a> {
 ///
 /// # Errors
 /// 406 when there is none.
-pub fn choose(accept: &str) -> Result<Wanted, Status> {
+fn choose(accept: &str) -> Result<Wanted, Status> {
     if accept.trim().is_empty() {
-        return Ok(Wanted {
-            format: Format::Json,
-            view: View::Whole,
-        });
+        return Ok(DEFAULT);
     }
     let mut clauses: Vec<Clause<'_>> = accept.split(',').map(|c| Clause::parse(c.trim())).collect();
-    clauses.sort_by_key(|c| std::cmp::Reverse(c.quality));
+    clauses.arrange_by_key(|c| std::cmp::Reverse(c.quality));
     let all: Vec<Wanted> = clauses
         .iter()
         .filter(|c| c.quality > 0)
@@ -130,6 +136,29 @@ pub fn choose(accept: &str) -> Result<Wanted, Status> {
         return Ok(json);
     }
     Ok(first)
+}
+
+/// What a request of this form asks the API server for.
+pub fn inside(accept: &str, wanted: Wanted) -> &'static str {
+    match wanted.view {
+        View::Table => "application/json;as=Table;v=v1;g=meta.k8s.io",
+        _ if aggregated_discovery(accept) => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        _ => "application/json",
+    }
+}
+
+/// Chooses the form of the answer at a path. Logs and documents outside of the API (`/version`, `/openapi`) are given
+/// whatever is accepted.
+///
+/// # Errors
+/// 406 when it can be given in no form that is accepted.
+pub fn form(path: &str, accept: &str) -> Result<Wanted, Status> {
+    let root = path.split('/').find(|part| !part.is_empty());
+    let chooses = matches!(root, Some("api" | "apis")) && !path.ends_with("/log") && !aggregated_discovery(accept);
+    match choose(accept) {
+        Err(_) if !chooses => Ok(DEFAULT),
+        chosen => chosen,
+    }
 }
 
 /// Whether the header's first clause that discovery can answer asks for its aggregated form.
@@ -162,20 +191,6 @@ pub fn metadata_list_of(list: &List) -> Value {
     value.set(&["apiVersion"], "meta.k8s.io/v1");
     value.set(&["kind"], "PartialObjectMetadataList");
     value
-}
-
-/// JSON as the server writes it: with a closing line feed; over several lines when `pretty`.
-pub fn json(value: &Value, pretty: bool) -> String {
-    match (value.has("kind"), pretty) {
-        (true, true) => typed::wire(value, true),
-        (true, false) => typed::wire(value, false) + "\n",
-        (false, true) => gojson::indented(value, "  ", true),
-        (false, false) => gojson::compact(value, true) + "\n",
-    }
-}
-
-pub fn yaml(value: &Value) -> String {
-    yaml::to_yaml(value)
 }
 
 #[cfg(test)]
@@ -218,6 +233,23 @@ mod tests {
         }
         assert_eq!(choose("text/html").unwrap_err().code(), 406);
         assert_eq!(choose("application/json;q=0").unwrap_err().code(), 406);
+    }
+
+    #[test]
+    fn paths_that_choose() {
+        for (path, code) in [
+            ("/api/v1/pods", 406),
+            ("/apis/apps/v1", 406),
+            ("/api", 406),
+            ("/api/v1/namespaces/a/pods/b/log", 0),
+            ("/version", 0),
+            ("/openapi/v2", 0),
+        ] {
+            let got = form(path, "text/html").map_or_else(|status| status.code(), |_| 0);
+            assert_eq!(got, code, "{path}");
+        }
+        let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        assert_eq!(form("/apis", aggregated).unwrap(), DEFAULT);
     }
 
     #[test]
