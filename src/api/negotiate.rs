@@ -4,7 +4,7 @@
 use super::{List, Object, Status};
 use crate::flat::Arrange;
 use crate::obj;
-use crate::value::Value;
+use crate::value::{Value, float};
 
 /// How a tree is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +66,7 @@ impl<'a> Clause<'a> {
         let mut parameters = Vec::new();
         for (name, value) in parts.filter_map(|p| p.split_once('=')) {
             if name == "q" {
-                quality = value
-                    .parse::<f64>()
-                    .map_or(1_000, |q| (q.clamp(0.0, 1.0) * 1_000.0) as u32);
+                quality = float::parse(value).map_or(1_000, |q| (q.clamp(0.0, 1.0) * 1_000.0) as u32);
             } else {
                 parameters.push((name, value));
             }
