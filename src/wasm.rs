@@ -20,7 +20,7 @@ use crate::kubectl::kustomize;
 use crate::limits;
 use crate::net::{Mode, proxy::Scheduler};
 use crate::shell::jq;
-use crate::sim::{Time, TraceRecord};
+use crate::sim::{Outside, Time, TraceRecord};
 use crate::value::Value;
 use crate::world::{Finished, Input, Options, World};
 
@@ -104,19 +104,23 @@ pub fn load_later(world: &World, places: &Places, then: Rc<dyn Fn()>) {
             done();
         });
     }));
-    let own = base.clone();
-    let done = then.clone();
-    world.jq().set_source(Rc::new(move |engine: &jq::Engine| {
-        let (engine, done) = (engine.clone(), done.clone());
-        begin(fetch_module(jq, &own, limits::MODULE_BYTES), move |outcome| {
-            engine.arrive(outcome.map(|run| Rc::new(Module(run.unchecked_into())) as Rc<dyn jq::Run>));
-            done();
-        });
-    }));
-    world.kustomize().set_source(Rc::new(move |engine: &kustomize::Engine| {
-        let (engine, then) = (engine.clone(), then.clone());
-        begin(fetch_module(kustomize, &base, limits::MODULE_BYTES), move |outcome| {
-            engine.arrive(outcome.map(|run| Rc::new(Module(run.unchecked_into())) as Rc<dyn kustomize::Run>));
+    bring(world.jq(), jq, &base, &then, |module| Rc::new(module));
+    bring(world.kustomize(), kustomize, &base, &then, |module| Rc::new(module));
+}
+
+/// Says how a module is brought, and as what it is known.
+fn bring<T: ?Sized + 'static>(
+    wanted: &Outside<T>,
+    path: &'static str,
+    base: &str,
+    then: &Rc<dyn Fn()>,
+    known: fn(Module) -> Rc<T>,
+) {
+    let (base, then) = (base.to_owned(), then.clone());
+    wanted.set_source(Rc::new(move |wanted: &Outside<T>| {
+        let (wanted, then) = (wanted.clone(), then.clone());
+        begin(fetch_module(path, &base, limits::MODULE_BYTES), move |outcome| {
+            wanted.arrive(outcome.map(|run| known(Module(run.unchecked_into()))));
             then();
         });
     }));

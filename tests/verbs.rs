@@ -6,12 +6,61 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use expect_test::expect;
-use kubetab::shell::TerminalOwner;
+use kubetab::api::{Client, User};
+use kubetab::kubectl::{self, kustomize};
+use kubetab::shell::{Commands, Dialect, Files, Host, Input as Stdin, Output, Shell, ShellOptions, TerminalOwner};
 use kubetab::world::{Input, Options, World};
 
 mod scenario;
 
 use scenario::check;
+
+/// Where kustomize cannot be had, as beside a page, that is said, and the next run tries anew.
+#[test]
+fn without_kustomize() {
+    let world = World::new(&Options::default()).unwrap();
+    let sim = world.sim().clone();
+    let (engine, included) = (kustomize::Engine::new(&sim), kustomize::engine(&sim));
+    let tries = std::cell::Cell::new(0);
+    engine.set_source(Rc::new(move |engine: &kustomize::Engine| {
+        tries.set(tries.get() + 1);
+        engine.arrive(match included.here() {
+            Some(run) if tries.get() > 2 => Ok(run),
+            _ => Err("the network failed".to_owned()),
+        });
+    }));
+    let files = Files::with_base(&sim);
+    let kustomization = "configMapGenerator: [{name: a, literals: [b=c]}]\n";
+    files.put("/root/kustomization.yaml", kustomization).unwrap();
+    let mut commands = Commands::with_tools();
+    let client = Client::new(world.api(), "kubectl", User::admin());
+    commands.add_boxed("/usr/local/bin/kubectl", kubectl::command(client, None, &engine));
+    let host = Host::new(&sim, "k8s-master", files, commands, Dialect::Bash);
+    let options = ShellOptions {
+        cwd: "/root".to_owned(),
+        ..ShellOptions::default()
+    };
+    let shell = Shell::new(&host, options);
+    let (stdout, out) = Output::buffer();
+    let run = async move {
+        let lines =
+            "kubectl kustomize; echo $?; kubectl apply -k . --dry-run=client; echo $?; kubectl kustomize | head -3";
+        let both = stdout.clone();
+        shell.run(lines, Stdin::empty(), stdout.clone(), both.clone()).await;
+        shell.finish(stdout, both).await
+    };
+    assert!(sim.run_future(run, sim.now() + Duration::from_secs(60)).is_some());
+    expect![[r#"
+        error: kustomize could not be loaded (the network failed), and nothing else builds kustomizations
+        1
+        error: kustomize could not be loaded (the network failed), and nothing else builds kustomizations
+        1
+        apiVersion: v1
+        data:
+          b: c
+    "#]]
+    .assert_eq(&String::from_utf8_lossy(&out.borrow()));
+}
 
 #[test]
 fn top_after_metrics_server_is_installed() {

@@ -90,6 +90,19 @@ impl<T: ?Sized> Outside<T> {
         }
     }
 
+    /// Waits for it. Takes no virtual time.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn get(&self) -> Result<Rc<T>, Rc<str>> {
+        self.ready().await;
+        match &*self.0.state.borrow() {
+            State::Here(value) => Ok(value.clone()),
+            State::Failed(why) => Err(why.clone()),
+            State::Absent | State::Coming(_) => Err("nobody can bring it".into()),
+        }
+    }
+
     /// Waits until it is here or known to be missing. Takes no virtual time.
     pub async fn ready(&self) {
         let mut waited = false;

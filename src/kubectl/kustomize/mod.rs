@@ -141,15 +141,11 @@ fn write_each(files: &Files, dir: &str, built: &[Manifest]) -> Result<(), Error>
 
 /// What a kustomization builds.
 async fn manifests(cmd: &Cmd, path: &str, options: Options) -> Result<Vec<Manifest>, Error> {
-    let engine = &cmd.kustomize;
-    engine.ready().await;
-    let Some(run) = engine.here() else {
-        let why = engine.failure();
-        let why = why.as_deref().unwrap_or("nobody can bring it");
-        return Err(Error::plain(format!(
+    let run = cmd.kustomize.get().await.map_err(|why| {
+        Error::plain(format!(
             "kustomize could not be loaded ({why}), and nothing else builds kustomizations"
-        )));
-    };
+        ))
+    })?;
     let request = Request {
         options,
         cwd: cmd.cx.cwd.clone(),

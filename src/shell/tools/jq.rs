@@ -249,14 +249,14 @@ pub async fn jq(c: Context, engine: Engine) -> i32 {
         c.stdout.line(VERSION);
         return 0;
     }
-    engine.ready().await;
-    let Some(run) = engine.here() else {
-        let why = engine.failure();
-        let why = why.as_deref().unwrap_or("nobody can bring it");
-        c.stderr.line(format!(
-            "jq: the interpreter could not be loaded ({why}), and nothing runs without it"
-        ));
-        return 2;
+    let run = match engine.get().await {
+        Ok(run) => run,
+        Err(why) => {
+            c.stderr.line(format!(
+                "jq: the interpreter could not be loaded ({why}), and nothing runs without it"
+            ));
+            return 2;
+        }
     };
     let terminal = c.stdout.is_terminal();
     if line.program.is_none() && !line.help && !(terminal && c.stdin.is_terminal()) {
