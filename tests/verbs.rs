@@ -600,6 +600,9 @@ $ kubectl patch pod copy2 --subresource=ephemeralcontainers -p '{"spec":{"epheme
             If you don't see a command prompt, try pressing enter.
             from stdin
             $ kubectl debug pause --image=busybox -c shell --profile=general
+            The Pod "pause" is invalid: spec.ephemeralContainers: Forbidden: existing ephemeral containers "shell" may not be changed
+
+            [exit 1]
             $ kubectl debug deploy/web --image=busybox --profile=general
             error: "apps/v1, Kind=Deployment" not supported by debug
             [exit 1]
