@@ -153,7 +153,7 @@ pub const JQ_NESTING: u32 = 512;
 /// Bytes of a program of `jq`: its parser recurses.
 pub const JQ_PROGRAM_BYTES: usize = 32 * 1024;
 
-/// Bytes of another module that the page fetches, `jq` or kustomize: some four times the size of the larger one today.
+/// Bytes of another module that the page fetches, `jq` or kustomize: some six times the size of the larger one today.
 pub const MODULE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes of the file of `explain`'s texts that the page fetches: some five times its size today.
